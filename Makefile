@@ -1,0 +1,63 @@
+# Muster. Everything that a newcomer types; each verb sets up what it needs.
+#   make demo   the main job on this machine (needs Python >= 3.11 and pip, nothing else)
+#   make test   lint, types, architecture and all tests with real parts
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+JOBS   ?= 2
+
+.PHONY: demo test lint bench torture fmt docs docs-check vectors parts clean lock
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Muster needs Python 3.11 or newer; say 'make PYTHON=python3.12 …'"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv $(VENV) || { echo "no virtual environment could be made: install python3-venv, or 'pip install virtualenv'"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.run
+	$(BIN)/muster demo
+
+# Debian packages that the tests need; installs them when root, otherwise says which.
+parts:
+	@sh tests/parts.sh
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+test: $(VENV)/.dev parts lint docs-check
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not torture"
+
+torture: $(VENV)/.dev parts
+	$(BIN)/python -m pytest -m torture --timeout 3000
+
+bench: $(VENV)/.run
+	$(BIN)/python bench/run.py
+
+docs: $(VENV)/.run
+	$(BIN)/python docs/generate.py
+
+docs-check: $(VENV)/.run
+	$(BIN)/python docs/generate.py --check
+
+vectors: $(VENV)/.run
+	$(BIN)/python tests/vectors/make.py
+
+fmt: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Needs uv; the lock files name no index.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/run.in -o requirements/run.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache

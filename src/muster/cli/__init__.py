@@ -1,0 +1,1 @@
+"""The command `muster`: one file per noun."""

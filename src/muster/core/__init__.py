@@ -1,0 +1,1 @@
+"""Words and laws of the domain: standard library only, no I/O, no clock, no dice."""

@@ -1,0 +1,9 @@
+"""The rows of the error catalogue, one file per area, joined here."""
+
+from muster.core.error_rows import client, common, host, licence, net, publisher
+from muster.core.errors import Row, table
+
+CATALOGUE: dict[str, Row] = table(
+    (common.ROWS, licence.ROWS, net.ROWS, host.ROWS, publisher.ROWS, client.ROWS)
+)
+"""Every row by its code."""

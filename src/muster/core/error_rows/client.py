@@ -1,0 +1,6 @@
+"""Errors of the area `client`."""
+
+from muster.core.errors import Kind, Retry, Row
+
+ROWS: tuple[Row, ...] = (
+)

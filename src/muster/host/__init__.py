@@ -1,0 +1,1 @@
+"""The host wing: counts machines and answers with leases."""

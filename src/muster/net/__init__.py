@@ -1,0 +1,1 @@
+"""The network: bounded HTTP, DNS, dynamic update, the HTTP door of servers."""

@@ -1,0 +1,1 @@
+"""The publisher wing: catalogue, keys, trust and the activation of hosts."""

@@ -1,0 +1,1 @@
+"""The machine: clock, entropy, files, configuration, log and paths, per platform."""

@@ -1,0 +1,29 @@
+#!/bin/sh
+# The real parts that the tests start. Installs what is missing when root; otherwise says what to install.
+set -eu
+missing=""
+need() { # command, Debian package
+    if ! command -v "$1" >/dev/null 2>&1 && ! [ -x "/usr/sbin/$1" ]; then
+        case " $missing " in *" $2 "*) ;; *) missing="$missing $2" ;; esac
+    fi
+}
+need named bind9
+need nsupdate bind9-dnsutils
+need dig bind9-dnsutils
+need ip iproute2
+need strace strace
+need go golang-go
+need node nodejs
+need npm npm
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "installing:$missing"
+    apt-get update -q >/dev/null
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
+elif [ "${CI:-}" = true ]; then
+    echo "these packages are missing and nobody here may install them:$missing" >&2
+    exit 1
+else
+    echo "some tests will be skipped; to run them: sudo apt-get install$missing"
+fi
