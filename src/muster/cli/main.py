@@ -1,0 +1,51 @@
+"""The command `muster`: the list of nouns, each imported when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from muster import __version__
+from muster.cli.output import LazyGroup
+
+COMMANDS = {
+    "client": "muster.cli.client:client",
+    "demo": "muster.cli.demo:demo",
+    "host": "muster.cli.host:host",
+    "publisher": "muster.cli.publisher:publisher",
+    "slmgr": "muster.cli.slmgr:slmgr",
+    "verify": "muster.cli.verify:verify",
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="muster")
+def muster() -> None:
+    """Volume activation for any software.
+
+    publisher: the vendor's service. host: answers machines inside a network. client: one machine.
+    Start with 'muster demo'.
+    """
+
+
+def main() -> None:
+    """Run the command; a defect prints its traceback and exits with 3, never with 1."""
+    try:
+        muster()
+    except SystemExit:
+        raise
+    except BaseException as defect:
+        import traceback
+
+        traceback.print_exception(defect)
+        click.echo(
+            "This is a defect of Muster. Report it with the lines above; nothing was changed "
+            "beyond what the lines before say.",
+            err=True,
+        )
+        sys.exit(3)

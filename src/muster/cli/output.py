@@ -1,0 +1,131 @@
+"""How commands speak: text for people, JSON for programs, exit codes from the catalogue.
+
+A command returns nothing; it calls `emit(data, lines)` once. With `--json` the data is printed as
+one JSON object, otherwise the lines. An error prints code, what, why and fix on standard error,
+and with `--json` one object `{"error": {...}}` on standard output.
+
+Exit codes: 0 done, 1 refusal, 2 wrong use, 3 could not find out (docs/cli.md).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from muster.core.errors import Kind, MusterError
+
+_JSON = "muster.json"
+
+
+def emit(data: Mapping[str, Any], lines: Iterable[str]) -> None:
+    """Print the outcome of a command: `data` with `--json`, else the lines."""
+    if wants_json():
+        click.echo(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False))
+    else:
+        for line in lines:
+            click.echo(line)
+
+
+def wants_json() -> bool:
+    """Whether the running command was asked for JSON."""
+    context = click.get_current_context(silent=True)
+    return bool(context is not None and context.meta.get(_JSON))
+
+
+def exit_code(fault: MusterError) -> int:
+    """1 refusal, 2 wrong use, 3 could not find out."""
+    return {Kind.REFUSAL: 1, Kind.USAGE: 2, Kind.FAULT: 3}[fault.row.kind]
+
+
+def error_data(fault: MusterError) -> dict[str, Any]:
+    """An error as the `error` member of JSON output."""
+    return {
+        "code": fault.code,
+        "field_code": fault.row.field_code,
+        "what": fault.what,
+        "why": fault.why,
+        "fix": fault.fix,
+        "retry": fault.row.retry.value,
+        "params": {
+            name: value
+            for name, value in fault.params.items()
+            if isinstance(value, str | int | bool | list | tuple)
+        },
+    }
+
+
+def print_error(fault: MusterError) -> None:
+    """Say an error: to programs on standard output, to people on standard error."""
+    if wants_json():
+        click.echo(json.dumps({"error": error_data(fault)}, indent=2, sort_keys=True))
+        return
+    number = f" ({fault.row.field_code})" if fault.row.field_code else ""
+    click.echo(f"{fault.code}{number}", err=True)
+    click.echo(f"  What: {fault.what}", err=True)
+    click.echo(f"  Why:  {fault.why}", err=True)
+    click.echo(f"  Fix:  {fault.fix}", err=True)
+
+
+class MusterCommand(click.Command):
+    """A command with `--json` that turns catalogue errors into texts and exit codes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(
+                ["--json"],
+                is_flag=True,
+                expose_value=False,
+                callback=_remember_json,
+                is_eager=True,
+                help="Print one JSON object; states and codes are stable, texts are not.",
+            )
+        )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors of the catalogue end it with their exit code."""
+        try:
+            return super().invoke(ctx)
+        except MusterError as fault:
+            print_error(fault)
+            ctx.exit(exit_code(fault))
+
+
+def _remember_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    ctx.meta[_JSON] = value
+    return value
+
+
+class LazyGroup(click.Group):
+    """A group whose sub-commands are imported when they are asked for [a start under 300 ms]."""
+
+    command_class = MusterCommand
+
+    def __init__(self, *args: Any, lazy: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all sub-commands, sorted."""
+        return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The sub-command, imported now if it is a lazy one."""
+        target = self._lazy.get(cmd_name)
+        if target is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = target.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{target} is not a command")
+        return command
+
+
+def interactive() -> bool:
+    """Whether somebody sits at a terminal; on a pipe no command ever asks."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
