@@ -2,5 +2,4 @@
 
 from muster.core.errors import Kind, Retry, Row
 
-ROWS: tuple[Row, ...] = (
-)
+ROWS: tuple[Row, ...] = ()
