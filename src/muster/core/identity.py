@@ -1,0 +1,360 @@
+"""Names and identities: publishers, machines, fingerprints, bindings, nonces, licence ids.
+
+Decides what name follows from what input, byte for byte, and what texts may be names at all.
+Refuses to know where facts, randomness and secrets come from: they are passed in.
+Obeys docs/spec/01-identities.md, sections 1.2, 1.3 and 1.6 to 1.8.
+
+Every scrypt here has N = 2^14, r = 8, p = 1 and 32 bytes of result: some 50 ms of one core.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from muster.core.errors import error
+from muster.core.keys import KeyId
+
+IDENTITY_MODES = ("machine", "device", "node", "explicit")
+"""How a machine gets its CMID; the words stand in requests and leases."""
+MAX_COMMITMENTS = 16
+"""Commitments of a fingerprint at most."""
+WEAK_BELOW = 3
+"""A fingerprint of fewer commitments is shown as weak."""
+PRIMARY_FACTS = ("system-uuid", "board-serial", "permanent-macs")
+"""Names of the facts that may bind a licence, best first."""
+STORE_RANDOM = "store-random"
+"""Name of the fact that stands in when the machine has none of these."""
+
+_PUBLISHER = re.compile(r"[a-z2-7]{16}")
+_LABEL = re.compile(r"[a-z0-9-]{1,20}")
+_NAME = re.compile(r"[a-z0-9.-]{1,64}")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
+_BINDING = re.compile(r"[0-9a-f]{25}")
+_HARDWARE = re.compile(r"[0-9a-f]{12}")
+_COMMITMENT = re.compile(r"[0-9a-f]{16}")
+_FACT_NAME = re.compile(r"[a-z0-9-]{1,32}")
+_FACT_BYTES = 1024
+_EXPLICIT_BYTES = 256
+
+
+# Grammars (section 1.1). Each returns the text, or raises id/grammar naming the field.
+
+
+def _check(pattern: re.Pattern[str], value: object, field: str, grammar: str) -> str:
+    if not isinstance(value, str) or pattern.fullmatch(value) is None:
+        raise error("id/grammar", field=field, grammar=grammar)
+    return value
+
+
+def check_publisher_id(value: object) -> str:
+    """A publisher id: 16 characters of lower-case base32. Raises `id/grammar`."""
+    return _check(_PUBLISHER, value, "publisher", "16 characters a-z and 2-7")
+
+
+def check_label(value: object) -> str:
+    """A publisher's label, `[a-z0-9-]{1,20}`. Raises `id/grammar`."""
+    return _check(_LABEL, value, "label", "1 to 20 characters a-z, 0-9 and -")
+
+
+def check_name(value: object, field: str = "id") -> str:
+    """The id of a product, key group or application, `[a-z0-9.-]{1,64}`. Raises `id/grammar`."""
+    return _check(_NAME, value, field, "1 to 64 characters a-z, 0-9, . and -")
+
+
+def check_uuid(value: object, field: str = "cmid") -> str:
+    """A lower-case UUID with hyphens. Raises `id/grammar`."""
+    return _check(_UUID, value, field, "a lower-case UUID")
+
+
+def check_token(value: object, field: str = "nonce") -> str:
+    """A nonce or `jti`: 16 bytes as 22 characters of canonical base64url. Raises `id/grammar`."""
+    return _check(_TOKEN, value, field, "22 characters of base64url")
+
+
+def check_binding(value: object) -> str:
+    """A binding: 25 lower-case hexadecimal digits. Raises `id/grammar`."""
+    return _check(_BINDING, value, "binding", "25 lower-case hexadecimal digits")
+
+
+def check_hardware_id(value: object) -> str:
+    """A hardware id: 12 lower-case hexadecimal digits. Raises `id/grammar`."""
+    return _check(_HARDWARE, value, "hw", "12 lower-case hexadecimal digits")
+
+
+def check_mode(value: object) -> str:
+    """An identity mode. Raises `id/grammar`."""
+    if not isinstance(value, str) or value not in IDENTITY_MODES:
+        raise error("id/grammar", field="identity", grammar=f"one of {', '.join(IDENTITY_MODES)}")
+    return value
+
+
+def check_fingerprint(value: object) -> tuple[str, ...]:
+    """A fingerprint as it travels: at most 16 commitments, sorted and distinct.
+
+    None at all passes here; only mode `explicit` may have none, which whoever reads the request
+    or the lease judges. Raises `id/grammar`.
+    """
+    grammar = f"up to {MAX_COMMITMENTS} sorted, distinct strings of 16 hexadecimal digits"
+    if not isinstance(value, list | tuple) or len(value) > MAX_COMMITMENTS:
+        raise error("id/grammar", field="fingerprint", grammar=grammar)
+    found = tuple(_check(_COMMITMENT, item, "fingerprint", grammar) for item in value)
+    if list(found) != sorted(set(found)):
+        raise error("id/grammar", field="fingerprint", grammar=grammar)
+    return found
+
+
+# Publishers (section 1.2).
+
+
+def _publisher_hash(root_public: bytes) -> bytes:
+    if len(root_public) != 32:
+        raise ValueError("a root has 32 bytes")
+    return hashlib.sha256(b"muster-publisher-v1" + root_public).digest()
+
+
+def publisher_id(root_public: bytes) -> str:
+    """The id of a publisher, for ever, from the 32 bytes of its first root."""
+    return base64.b32encode(_publisher_hash(root_public)[:10]).decode("ascii").lower()
+
+
+def publisher_prefix(root_public: bytes) -> int:
+    """The first 16 bits of the hash behind the publisher id: what product keys carry."""
+    return int.from_bytes(_publisher_hash(root_public)[:2], "big")
+
+
+def prefix_of(publisher: str) -> int:
+    """The same 16 bits, read from a publisher id. Raises `id/grammar`."""
+    return int.from_bytes(base64.b32decode(check_publisher_id(publisher).upper())[:2], "big")
+
+
+# Machines (section 1.3).
+
+
+def scrypt(secret: bytes, salt: bytes) -> bytes:
+    """scrypt with the one set of parameters of Muster; 32 bytes."""
+    return hashlib.scrypt(secret, salt=salt, n=1 << 14, r=8, p=1, maxmem=64 << 20, dklen=32)
+
+
+def _uuid(sixteen: bytes, version: int) -> str:
+    """16 bytes as UUID text with version nibble and variant 10 set."""
+    raw = bytearray(sixteen)
+    raw[6] = (raw[6] & 0x0F) | (version << 4)
+    raw[8] = (raw[8] & 0x3F) | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def machine_cmid(random16: bytes) -> str:
+    """The CMID of mode `machine` (and `node`): a UUIDv4 from 16 random bytes."""
+    if len(random16) != 16:
+        raise ValueError("a CMID takes 16 random bytes")
+    return _uuid(random16, 4)
+
+
+def device_cmid(system_uuid: str, publisher: str) -> str:
+    """The CMID of mode `device`: the same after every boot of a pooled desktop (UUIDv8).
+
+    Args:
+        system_uuid: the hardware's UUID, lower case with hyphens (`id/grammar` otherwise).
+        publisher: publisher id; another publisher sees another CMID.
+    """
+    secret = check_uuid(system_uuid, "system UUID").encode("ascii")
+    salt = b"muster-cmid-v1" + check_publisher_id(publisher).encode("ascii")
+    return _uuid(scrypt(secret, salt)[:16], 8)
+
+
+def explicit_cmid(publisher: str, given: str) -> str:
+    """The CMID of mode `explicit`: from an id that the operator gives (UUIDv8).
+
+    Args:
+        publisher: publisher id.
+        given: 1 to 256 bytes of UTF-8; the operator sees to it that it is unique
+            (`id/explicit` otherwise).
+    """
+    raw = _utf8(given)
+    if raw is None or not 1 <= len(raw) <= _EXPLICIT_BYTES:
+        raise error("id/explicit", maximum=_EXPLICIT_BYTES)
+    name = check_publisher_id(publisher).encode("ascii")
+    return _uuid(hashlib.sha256(b"muster-explicit-v1" + name + raw).digest()[:16], 8)
+
+
+def _utf8(text: str) -> bytes | None:
+    """The text in UTF-8, or None when it holds a lone surrogate."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return None
+
+
+# Fingerprints (section 1.6).
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fact:
+    """Something that the machine knows of itself, such as its board serial.
+
+    `name` `[a-z0-9-]{1,32}`; `value` 1 to 1024 bytes of UTF-8. Raises `id/fact`. Facts never
+    leave the machine; what leaves are commitments.
+    """
+
+    name: str
+    value: str
+
+    def __post_init__(self) -> None:
+        raw = _utf8(self.value)
+        if (
+            _FACT_NAME.fullmatch(self.name) is None
+            or raw is None
+            or not 1 <= len(raw) <= _FACT_BYTES
+        ):
+            raise error("id/fact")
+
+    @property
+    def raw(self) -> bytes:
+        """`name ‖ 0x00 ‖ value` in UTF-8: the form that stands in every hash."""
+        return self.name.encode("ascii") + b"\x00" + self.value.encode("utf-8")
+
+
+def macs_fact(macs: Iterable[str]) -> Fact:
+    """The fact `permanent-macs`: the addresses in lower case, sorted, joined by commas."""
+    return Fact("permanent-macs", ",".join(sorted({mac.lower() for mac in macs})))
+
+
+def commitments(salt: bytes, facts: Iterable[Fact]) -> tuple[str, ...]:
+    """The fingerprint of a machine: one commitment a fact, sorted and distinct.
+
+    Args:
+        salt: random bytes of the store, or `device_salt`.
+        facts: at most 16 distinct ones (`id/facts` otherwise); none gives an empty fingerprint.
+    Returns:
+        Strings of 16 lower-case hexadecimal digits.
+    Source: docs/spec/01-identities.md, section 1.6.1.
+    """
+    found = {hmac.digest(salt, fact.raw, hashlib.sha256)[:8].hex() for fact in facts}
+    if len(found) > MAX_COMMITMENTS:
+        raise error("id/facts", count=len(found), maximum=MAX_COMMITMENTS)
+    return tuple(sorted(found))
+
+
+def device_salt(system_uuid: str, publisher: str) -> bytes:
+    """The salt of fingerprints in mode `device`: 32 bytes, the same after every boot."""
+    secret = check_uuid(system_uuid, "system UUID").encode("ascii")
+    return scrypt(secret, b"muster-fp-v1" + check_publisher_id(publisher).encode("ascii"))
+
+
+def match(lease_fp: Collection[str], now_fp: Collection[str]) -> tuple[int, int]:
+    """How many of the lease's commitments hold now, and how many it has: (held, n).
+
+    A fact that is absent now is a mismatch; facts that are new do not matter.
+    """
+    wanted = set(lease_fp)
+    return len(wanted & set(now_fp)), len(wanted)
+
+
+def needed(n: int) -> int:
+    """How many of `n` commitments must hold: ceil(0.6 n), in whole numbers."""
+    return (3 * n + 4) // 5
+
+
+def matches(lease_fp: Collection[str], now_fp: Collection[str]) -> bool:
+    """Whether a lease's fingerprint is this machine's.
+
+    An empty fingerprint never matches: a lease without facts is a bearer licence, and whoever
+    allows that (mode `explicit`) says so instead of asking here.
+    Source: docs/spec/01-identities.md, section 1.6.2.
+    """
+    held, n = match(lease_fp, now_fp)
+    return n > 0 and held >= needed(n)
+
+
+# Bindings (section 1.7).
+
+
+def primary_fact(facts: Iterable[Fact], store_random: bytes) -> Fact:
+    """The one fact to which a perpetual licence is bound.
+
+    The first of `PRIMARY_FACTS` that the machine has; else 32 random bytes of the store in
+    lower-case hexadecimal, under the name `store-random` (then an ID does not survive a
+    reinstall, and whoever shows it says so).
+    Source: docs/spec/01-identities.md, section 1.7.1.
+    """
+    if len(store_random) != 32:
+        raise ValueError("the store's random value has 32 bytes")
+    known = {fact.name: fact for fact in sorted(facts, reverse=True)}
+    for name in PRIMARY_FACTS:
+        if name in known:
+            return known[name]
+    return Fact(STORE_RANDOM, store_random.hex())
+
+
+def _bound(word: bytes, publisher: str, key_id: KeyId, rest: bytes) -> str:
+    name = check_publisher_id(publisher).encode("ascii")
+    return hashlib.sha256(word + name + key_id.packed + rest).hexdigest()
+
+
+def _facts_hash(key_id: KeyId, tag_bytes: bytes, primary: Fact) -> bytes:
+    if len(tag_bytes) != 7:
+        raise ValueError("a tag has 7 bytes")
+    return scrypt(primary.raw, facts_salt(key_id, tag_bytes))
+
+
+def facts_salt(key_id: KeyId, tag_bytes: bytes) -> bytes:
+    """The salt of facts: what a machine keeps of a key so that it can verify without the key."""
+    return b"muster-facts-v1" + key_id.packed + tag_bytes
+
+
+def binding(publisher: str, key_id: KeyId, tag_bytes: bytes, primary: Fact) -> str:
+    """The binding of a machine and a product key: 100 bits, 25 hexadecimal digits.
+
+    The same hardware and key give the same binding after any reinstall.
+    Source: docs/spec/01-identities.md, section 1.7.2.
+    """
+    return _bound(b"muster-binding-v1", publisher, key_id, _facts_hash(key_id, tag_bytes, primary))[
+        :25
+    ]
+
+
+def host_binding(publisher: str, key_id: KeyId, host_public: bytes) -> str:
+    """The binding of a host: of its 32-byte public signing key in place of facts.
+
+    Source: docs/spec/01-identities.md, section 1.7.3.
+    """
+    if len(host_public) != 32:
+        raise ValueError("a host signing key has 32 bytes")
+    return _bound(b"muster-host-v1", publisher, key_id, host_public)[:25]
+
+
+def hardware_id(publisher: str, key_id: KeyId, tag_bytes: bytes, primary: Fact) -> str:
+    """The hardware id of a host: 48 bits, 12 hexadecimal digits; counts as one of its key's six.
+
+    Source: docs/spec/01-identities.md, section 1.7.4.
+    """
+    return _bound(b"muster-hw-v1", publisher, key_id, _facts_hash(key_id, tag_bytes, primary))[:12]
+
+
+# Nonces and licence ids (section 1.8).
+
+
+def _token(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode("ascii")
+
+
+def nonce_of(secret: bytes) -> str:
+    """The nonce that a request shows for the 32 secret bytes of the store; 22 characters."""
+    if len(secret) != 32:
+        raise ValueError("a nonce secret has 32 bytes")
+    return _token(hashlib.sha256(b"muster-nonce-v1" + secret).digest())
+
+
+def grant_jti(publisher: str, key_id: KeyId, binding_hex: str) -> str:
+    """The licence id of a grant: a function of publisher, key and binding; 22 characters."""
+    name = (
+        f"muster-jti-v1/{check_publisher_id(publisher)}/{key_id.text}/{check_binding(binding_hex)}"
+    )
+    return _token(hashlib.sha256(name.encode("ascii")).digest())
