@@ -1,0 +1,192 @@
+"""Messages round trip; any bytes give a value or the documented error (chapter 8)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muster.core.errors import MusterError, Retry, error
+from muster.lease.jws import MemorySigningKey
+from muster.wire import activation, codec, exchange, problem, publisher, release, routes, status
+
+CLIENT = activation.ClientInfo(version="0.1.0", os="Linux", virtual=None)
+REQUEST = activation.ActivationRequest(
+    publisher="abcdefghijklmnop",
+    product="contoso-desktop-7-professional",
+    cmid="00000000-0000-4000-8000-000000000001",
+    nonce="A" * 22,
+    fingerprint=("0011223344556677", "8899aabbccddeeff"),
+    identity="machine",
+    state=2,
+    sent_at=1_790_000_000,
+    client=CLIENT,
+)
+READERS = (
+    activation.decode_request,
+    release.decode_release,
+    publisher.decode_confirm_request,
+    exchange.read_request_file,
+    exchange.read_reply_file,
+    exchange.read_publisher_file,
+    lambda body: activation.decode_answer(body, "peer"),
+    lambda body: publisher.decode_confirm_answer(body, "peer"),
+    lambda body: status.decode_publishers(body, "peer"),
+    lambda body: status.decode_grants(body, "peer"),
+    lambda body: problem.decode_problem(409, body, "peer"),
+)
+
+
+def test_request_round_trip() -> None:
+    assert activation.decode_request(REQUEST.encode()) == REQUEST
+    assert len(REQUEST.encode()) <= routes.ACTIVATE.request_limit
+
+
+def test_request_of_a_newer_client_is_read() -> None:
+    body = json.loads(REQUEST.encode())
+    body["v"] = 7
+    body["news"] = {"a": [1, 2]}
+    assert activation.decode_request(json.dumps(body).encode()).v == 7
+
+
+def test_largest_request_fits_its_limit() -> None:
+    largest = activation.ActivationRequest(
+        publisher="a" * 16,
+        product="p" * 64,
+        cmid=REQUEST.cmid,
+        nonce="A" * 22,
+        fingerprint=tuple(f"{n:016x}" for n in range(16)),
+        identity="explicit",
+        state=6,
+        sent_at=2**53 - 1,
+        client=activation.ClientInfo("v" * 64, "o" * 64, True),
+    )
+    assert len(largest.encode()) <= routes.ACTIVATE.request_limit
+
+
+HOSTILE = ['"', "{", "}", "{0}", "{fix}", "%s", "\\", "'; DROP TABLE machine; --", "<script>", "\n"]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize(
+    "member", ["publisher", "product", "cmid", "nonce", "identity", "fingerprint", "state", "v"]
+)
+def test_hostile_text_in_every_member_is_refused(member: str, hostile: str) -> None:
+    body: dict[str, Any] = json.loads(REQUEST.encode())
+    body[member] = [hostile] if member == "fingerprint" else hostile
+    with pytest.raises(MusterError) as caught:
+        activation.decode_request(json.dumps(body).encode())
+    assert caught.value.code == "wire/bad-request"
+    assert member in caught.value.what
+
+
+@pytest.mark.parametrize("member", list(json.loads(REQUEST.encode())))
+def test_each_member_is_needed(member: str) -> None:
+    body = json.loads(REQUEST.encode())
+    del body[member]
+    with pytest.raises(MusterError, match=member):
+        activation.decode_request(json.dumps(body).encode())
+
+
+@given(st.binary(max_size=400) | st.text(max_size=200).map(lambda text: text.encode()))
+def test_any_bytes_give_a_value_or_the_documented_error(data: bytes) -> None:
+    for read in READERS:
+        try:
+            read(data)
+        except MusterError as fault:
+            assert fault.what
+            assert fault.fix
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner),
+    max_leaves=12,
+)
+_MEMBERS = st.sampled_from(
+    [*json.loads(REQUEST.encode()), "lease", "grant", "signer", "count", "need", "trust",
+     "catalogue", "secret", "installation_id", "confirmation_id", "terms", "file", "url", "anchor",
+     "publishers", "grants", "code", "title", "detail", "fix", "retry", "params", "notice"]
+)  # fmt: skip
+
+
+@given(st.dictionaries(_MEMBERS, _JSON))
+def test_any_object_of_known_members_gives_a_value_or_the_documented_error(
+    value: dict[str, Any],
+) -> None:
+    data = json.dumps(value).encode()
+    for read in READERS:
+        try:
+            read(data)
+        except MusterError as fault:
+            assert fault.what
+
+
+def test_problem_round_trip_keeps_texts_and_numbers() -> None:
+    fault = error("wire/bad-request", detail='state "{0}" {fix}')
+    code, body = problem.encode_problem(fault, trust=3, catalogue=5)
+    read = problem.decode_problem(code, body, "peer")
+    assert (read.code, read.what, read.fix) == (fault.code, fault.what, fault.fix)
+    assert (read.trust, read.catalogue, read.retry) == (3, 5, Retry.NEVER)
+    again = read.error()
+    assert (again.code, again.what, again.why, again.fix) == (
+        fault.code,
+        fault.what,
+        fault.why,
+        fault.fix,
+    )
+
+
+def test_problem_of_a_server_fault_shows_no_parameters() -> None:
+    fault = error("wire/unavailable", retry_after=30)
+    code, body = problem.encode_problem(fault)
+    assert code == 503
+    assert "params" not in json.loads(body)
+
+
+def test_files_round_trip_and_are_told_apart() -> None:
+    request = exchange.RequestFile("a" * 16, publisher.ConfirmRequest("123456 " * 15))
+    reply = exchange.ReplyFile(
+        "a" * 16, publisher.ConfirmAnswer("a.b.c", "123456 " * 33, ("t.t.t",), "c.c.c")
+    )
+    known = exchange.PublisherFile("a" * 16, "t.t.t", ("u.u.u",), "c.c.c", "http://127.0.0.1:1")
+    assert exchange.read_request_file(request.encode()) == request
+    assert exchange.read_reply_file(reply.encode()) == reply
+    assert exchange.read_publisher_file(known.encode()) == known
+    with pytest.raises(MusterError, match="it is a muster-reply file"):
+        exchange.read_request_file(reply.encode())
+
+
+def test_files_cut_at_any_byte_are_refused() -> None:
+    data = exchange.RequestFile("a" * 16, publisher.ConfirmRequest("123456 " * 15)).encode()
+    for length in range(len(data) - 1):
+        with pytest.raises(MusterError) as caught:
+            exchange.read_request_file(data[:length])
+        assert caught.value.code == "wire/not-exchange"
+
+
+def test_status_round_trip() -> None:
+    served = (status.ServedPublisher("a" * 16, "contoso", 3, 4, ("desktop", "server")),)
+    assert status.decode_publishers(status.encode_publishers(served), "peer") == served
+    signer = MemorySigningKey(bytes(range(32))).public
+    grants = (status.HostGrant("a.b.c", signer),)
+    assert status.decode_grants(status.encode_grants(grants), "peer") == grants
+
+
+def test_routes_are_distinct_and_fill() -> None:
+    for table in (routes.HOST_ROUTES, routes.PUBLISHER_ROUTES):
+        assert len({(route.method, route.path) for route in table}) == len(table)
+    assert routes.HOST_TRUST.fill(publisher="x" * 16, version="3") == (
+        f"/v1/publishers/{'x' * 16}/trust/3"
+    )
+
+
+def test_a_higher_version_of_an_answer_says_update() -> None:
+    body = codec.encode({"v": 2})
+    for read in READERS[6:10]:
+        with pytest.raises(MusterError) as caught:
+            read(body)
+        assert caught.value.code == "wire/version"
