@@ -358,6 +358,15 @@ ROWS: tuple[Row, ...] = (
         fix="Check the disk.",
     ),
     Row(
+        code="file/exists",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="{path} exists already.",
+        why="What is there is not overwritten.",
+        fix="Choose another path, or move the old file away.",
+    ),
+    Row(
         code="file/busy",
         kind=Kind.FAULT,
         http=500,

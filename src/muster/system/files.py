@@ -1,0 +1,459 @@
+"""Files: written whole or not at all, read within bounds, locked, and trusted or not.
+
+Decides how bytes reach the disk so that a crash at any point leaves the old file or the new one,
+and whether a file may be an anchor of trust (docs/spec/02-names.md, "Product descriptor"). It
+refuses to know what the bytes mean.
+
+Tried on Linux. On Windows locks go through `msvcrt`, folders are not synced and the ownership
+rule of anchors is not checked (`read_anchor` then needs `trusted=True`); macOS takes the POSIX
+way. Neither was tried.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from muster.core.errors import MusterError, error
+
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+_LINKS = 40
+"""As many symbolic links as the kernel follows in one path."""
+_POLL = 0.02
+"""Seconds between two tries for a lock that another program holds."""
+
+
+def translate(fault: OSError, path: str | os.PathLike[str]) -> MusterError:
+    """The catalogue's word for an OSError about `path`; an error `file/…`."""
+    name = os.fspath(path)
+    match fault.errno:
+        case errno.ENOENT:
+            return error("file/missing", path=name)
+        case errno.EACCES | errno.EPERM:
+            return error("file/denied", path=name)
+        case errno.EEXIST:
+            return error("file/exists", path=name)
+        case errno.EROFS:
+            return error("file/read-only", path=name)
+        case errno.ENOSPC | errno.EDQUOT:
+            return error("file/full", path=name)
+        case errno.EISDIR | errno.ENOTDIR | errno.ELOOP | errno.ENXIO:
+            return error("file/not-regular", path=name)
+        case _:
+            return error("file/io", path=name, detail=fault.strerror or type(fault).__name__)
+
+
+@contextlib.contextmanager
+def _translated(path: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        raise translate(fault, path) from fault
+
+
+def write_atomic(
+    path: str | os.PathLike[str], data: bytes, mode: int = 0o600, *, keep_previous: bool = False
+) -> None:
+    """Replace the file at `path` by one that holds `data`, durably.
+
+    The new bytes go to a temporary file in the same folder, which is synced before it takes the
+    name; the folder is synced after. Whatever fails before the name changes leaves the old file
+    untouched and removes the temporary one. A symbolic link at `path` is replaced, not followed.
+
+    Args:
+        path: the file; its folder must exist.
+        data: the whole content.
+        mode: rights of the new file, whatever the umask.
+        keep_previous: leave the old file as `<name>.bak`.
+    Raises:
+        `file/missing` (no such folder), `file/denied`, `file/read-only`, `file/full`,
+        `file/not-regular` (a folder stands there), `file/io`.
+    """
+    _write(Path(path), data, mode, keep_previous=keep_previous, fresh=False)
+
+
+def write_new(path: str | os.PathLike[str], data: bytes, mode: int = 0o600) -> None:
+    """Like `write_atomic`, but only where nothing has the name yet.
+
+    Of two writers at once exactly one succeeds.
+    Raises: `file/exists`, and the errors of `write_atomic`.
+    """
+    _write(Path(path), data, mode, keep_previous=False, fresh=True)
+
+
+def _write(target: Path, data: bytes, mode: int, *, keep_previous: bool, fresh: bool) -> None:
+    with _translated(target):
+        if sys.platform == "win32":
+            _write_by_path(target, data, fresh=fresh)
+            return
+        folder = os.open(target.parent, os.O_RDONLY | _DIRECTORY | _CLOEXEC)
+        try:
+            _write_in_folder(folder, target.name, data, mode, keep_previous, fresh)
+        finally:
+            os.close(folder)
+
+
+def _write_in_folder(
+    folder: int, name: str, data: bytes, mode: int, keep_previous: bool, fresh: bool
+) -> None:
+    # Everything is relative to the open folder, so that nobody can exchange it on the way.
+    temporary = f".{name}.{secrets.token_hex(8)}.tmp"
+    handle = os.open(
+        temporary,
+        os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC,
+        0o600,
+        dir_fd=folder,
+    )
+    try:
+        try:
+            os.fchmod(handle, mode)
+            _write_all(handle, data)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if keep_previous:
+            _keep_previous(folder, name)
+        if fresh:
+            # A link, unlike a rename, refuses where the name is taken.
+            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            os.unlink(temporary, dir_fd=folder)
+        else:
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+    os.fsync(folder)
+
+
+def _keep_previous(folder: int, name: str) -> None:
+    # The link is made under a passing name and then renamed, so that a .bak is there at any time.
+    passing = f".{name}.{secrets.token_hex(8)}.bak.tmp"
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        return
+    os.link(name, passing, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    try:
+        os.replace(passing, f"{name}.bak", src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        # Renaming a link onto another link of the same file does nothing and leaves both names.
+        with contextlib.suppress(OSError):
+            os.unlink(passing, dir_fd=folder)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _write_by_path(target: Path, data: bytes, *, fresh: bool) -> None:
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        if fresh:
+            temporary.rename(target)  # on Windows this refuses where the name is taken
+        else:
+            temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> int:
+    """Delete temporary files that a crash in `write_atomic` left in `folder`; how many.
+
+    Only for a caller that holds the lock of the folder: another writer's file looks the same.
+    """
+    removed = 0
+    with _translated(folder):
+        for entry in os.scandir(folder):
+            name = entry.name
+            if (
+                name.startswith(".")
+                and name.endswith(".tmp")
+                and entry.is_file(follow_symlinks=False)
+            ):
+                Path(entry.path).unlink(missing_ok=True)
+                removed += 1
+    return removed
+
+
+def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
+    """Make a folder and those above it; one that exists is left as it is.
+
+    Only the last folder gets `mode`; those made above it are 0755.
+    Raises: `file/denied`, `file/read-only`, `file/full`, `file/not-regular`, `file/io`.
+    """
+    target = Path(path)
+    with _translated(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.mkdir(mode=mode)
+        except FileExistsError:
+            if not target.is_dir():
+                raise error("file/not-regular", path=str(target)) from None
+
+
+def read_bounded(path: str | os.PathLike[str], limit: int, *, follow: bool = True) -> bytes:
+    """The bytes of a plain file of at most `limit` bytes.
+
+    A pipe, device or folder refuses without waiting. With `follow=False` a symbolic link in the
+    last place refuses too.
+    Raises: `file/missing`, `file/denied`, `file/not-regular`, `file/too-large`, `file/io`.
+    """
+    with _translated(path):
+        handle = _open_plain(path, follow=follow)
+        try:
+            return _read_handle(handle, path, limit)
+        finally:
+            os.close(handle)
+
+
+def read_private(path: str | os.PathLike[str], limit: int) -> bytes:
+    """Read a secret, which must lie where only its owner, who is root or this user, can read it.
+
+    Raises: `keyfile/rights` naming what is wrong, and the errors of `read_bounded`.
+    """
+    named = os.fspath(path)
+    with _translated(path):
+        handle = _open_plain(path, follow=True)
+        try:
+            if sys.platform != "win32":
+                found = os.fstat(handle)
+                if found.st_mode & 0o077:
+                    mode = f"its mode is {found.st_mode & 0o777:04o}"
+                    raise error("keyfile/rights", path=named, detail=mode)
+                if found.st_uid not in (0, os.geteuid()):
+                    owner = f"it belongs to the user number {found.st_uid}"
+                    raise error("keyfile/rights", path=named, detail=owner)
+            return _read_handle(handle, path, limit)
+        finally:
+            os.close(handle)
+
+
+def _open_plain(path: str | os.PathLike[str], *, follow: bool) -> int:
+    flags = os.O_RDONLY | _CLOEXEC | _NONBLOCK | (0 if follow else _NOFOLLOW)
+    if sys.platform == "win32":
+        flags |= os.O_BINARY
+    handle = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise error("file/not-regular", path=os.fspath(path))
+    return handle
+
+
+def _read_handle(handle: int, path: str | os.PathLike[str], limit: int) -> bytes:
+    pieces: list[bytes] = []
+    wanted = limit + 1
+    while wanted > 0:
+        piece = os.read(handle, min(wanted, 1 << 20))
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+        wanted -= len(piece)
+    raise error("file/too-large", path=os.fspath(path), limit=limit)
+
+
+class Lock:
+    """A lock between processes and threads on the file at `path`, which is made where missing.
+
+    ```
+    with Lock(store / "lock"):
+        ...
+    ```
+    The kernel frees it when the process ends, however it ends. The file is never deleted: a
+    second one of the same name would be a second lock. Not reentrant.
+
+    Args:
+        path: the lock file; its folder must exist.
+        timeout: seconds to wait for another holder.
+        shared: many readers at once, or one writer.
+    Raises:
+        `file/busy` when the wait was in vain, and the errors of opening a file.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, timeout: float = 10.0, shared: bool = False
+    ) -> None:
+        self._path = Path(path)
+        self._timeout = timeout
+        self._shared = shared
+        self._handle: int | None = None
+
+    def __enter__(self) -> Lock:
+        if self._handle is not None:
+            raise RuntimeError("this lock is already held by its owner")
+        with _translated(self._path):
+            handle = os.open(
+                self._path, os.O_RDWR | os.O_CREAT | _NOFOLLOW | _CLOEXEC | _NONBLOCK, 0o600
+            )
+        try:
+            self._wait(handle)
+        except BaseException:
+            os.close(handle)
+            raise
+        self._handle = handle
+        return self
+
+    def _wait(self, handle: int) -> None:
+        end = time.monotonic() + self._timeout
+        while True:
+            with _translated(self._path):
+                if _try_lock(handle, shared=self._shared):
+                    return
+            if time.monotonic() >= end:
+                raise error("file/busy", path=str(self._path), seconds=f"{self._timeout:g}")
+            time.sleep(_POLL)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            _unlock(handle)
+            os.close(handle)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(handle: int, *, shared: bool) -> bool:  # noqa: ARG001 - no shared locks here
+        try:
+            os.lseek(handle, 0, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError as fault:
+            if fault.errno in (errno.EACCES, errno.EDEADLK):
+                return False
+            raise
+        return True
+
+    def _unlock(handle: int) -> None:
+        os.lseek(handle, 0, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(handle: int, *, shared: bool) -> bool:
+        try:
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def check_anchor(path: str | os.PathLike[str]) -> None:
+    """Check that nobody but root and this process's user can change what `path` names.
+
+    The file must be a plain file, not writable by group or world; it, every folder above it and
+    every symbolic link on the way must belong to root or to this process's user. A folder that
+    group or world may write must have the sticky bit, as /tmp has [else others rename files in
+    it].
+    Raises: `file/anchor` naming the first thing that is wrong; `file/missing`, `file/denied`.
+    """
+    _walk_anchor(path)
+
+
+def read_anchor(path: str | os.PathLike[str], limit: int, *, trusted: bool = False) -> bytes:
+    """Read a file that must be an anchor; the file read is the file that was checked.
+
+    Args:
+        path: the file.
+        limit: bytes.
+        trusted: the caller was told to trust the file whatever its rights.
+    Raises: as `check_anchor` and `read_bounded`.
+    """
+    if trusted:
+        return read_bounded(path, limit)
+    checked = _walk_anchor(path)
+    with _translated(path):
+        handle = _open_plain(path, follow=True)
+        try:
+            opened = os.fstat(handle)
+            if (opened.st_dev, opened.st_ino) != (checked.st_dev, checked.st_ino):
+                raise error(
+                    "file/anchor", path=os.fspath(path), detail="it was exchanged while it was read"
+                )
+            return _read_handle(handle, path, limit)
+        finally:
+            os.close(handle)
+
+
+def _walk_anchor(path: str | os.PathLike[str]) -> os.stat_result:
+    named = os.fspath(path)
+    if sys.platform == "win32":
+        raise error(
+            "file/anchor", path=named, detail="rights of files are not checked on this platform"
+        )
+    pending = list(reversed((Path.cwd() / named).parts[1:]))
+    at = Path("/")
+    links = 0
+    with _translated(path):
+        found = at.lstat()
+        _check_owner(named, at, found)
+        while pending:
+            _check_folder(named, at, found)
+            part = pending.pop()
+            if part == "..":
+                at = at.parent
+                found = at.lstat()
+                continue
+            step = at / part
+            found = step.lstat()
+            _check_owner(named, step, found)
+            if stat.S_ISLNK(found.st_mode):
+                links += 1
+                if links > _LINKS:
+                    raise error("file/anchor", path=named, detail="it has too many links")
+                target = step.readlink()
+                if target.is_absolute():
+                    at = Path("/")
+                pending.extend(p for p in reversed(target.parts) if p != "/")
+                found = at.lstat()
+                continue
+            at = step
+    if not stat.S_ISREG(found.st_mode):
+        raise error("file/anchor", path=named, detail=f"{at} is not a plain file")
+    if found.st_mode & 0o022:
+        raise error("file/anchor", path=named, detail=f"group or world may write {at}")
+    return found
+
+
+def _check_owner(named: str, at: Path, found: os.stat_result) -> None:
+    if found.st_uid not in (0, os.geteuid()):
+        raise error(
+            "file/anchor",
+            path=named,
+            detail=f"{at} belongs to the user number {found.st_uid}, neither root nor this user",
+        )
+
+
+def _check_folder(named: str, at: Path, found: os.stat_result) -> None:
+    if not stat.S_ISDIR(found.st_mode):
+        raise error("file/anchor", path=named, detail=f"{at} is not a folder")
+    if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+        raise error("file/anchor", path=named, detail=f"group or world may write the folder {at}")
