@@ -1,0 +1,458 @@
+"""One way of talking to a database: transactions, readers apart from the writer, plain SQL.
+
+Decides how a transaction becomes durable and how faults of the database are called. It refuses
+to know any table. Stores of the wings hold the SQL, which is written for SQLite and PostgreSQL
+alike: `?` for parameters, `ON CONFLICT`, `RETURNING`, integers, texts and blobs.
+
+SQLite here: write-ahead log, `synchronous=FULL` (a commit has reached the disk before it
+returns, docs/spec/05-activation.md, "Counted means durable"), `BEGIN IMMEDIATE` (a transaction
+that may write has the write lock before it reads), foreign keys on. A file that is not whole is
+reported and never replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from muster.core.errors import MusterError, error
+
+NO_SYNC_VARIABLE = "MUSTER_TEST_NO_SYNC"
+"""Set to 1, a commit does not wait for the disk. It exists for one test: the one that proves that
+the test of durability would notice. No setting names it."""
+
+BUSY_SECONDS = 5.0
+"""How long a transaction waits for another program's."""
+RETRY_AFTER_SECONDS = 5
+"""What `db/busy` tells the caller."""
+_READERS_KEPT = 8
+
+Parameters = Sequence[Any]
+
+
+class Row(Protocol):
+    """One row: values by name or place."""
+
+    def __getitem__(self, key: int | str, /) -> Any:
+        """The value of a column."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]:
+        """The values in order."""
+        ...
+
+    def __len__(self) -> int:
+        """How many columns."""
+        ...
+
+    def keys(self) -> list[str]:
+        """The names of the columns."""
+        ...
+
+
+class ConstraintError(Exception):
+    """A statement broke a UNIQUE, CHECK, NOT NULL or FOREIGN KEY rule.
+
+    It is for the store that wrote the statement and knows what it means; it has no row in the
+    catalogue, because nobody outside the store may see it.
+    """
+
+
+class Reader:
+    """Runs statements that read."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a statement."""
+        with _translated(self._path):
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a statement, or None."""
+        with _translated(self._path):
+            cursor = self._connection.execute(sql, parameters)
+            try:
+                found: Row | None = cursor.fetchone()
+                return found
+            finally:
+                cursor.close()
+
+
+class Transaction(Reader):
+    """Runs statements inside one transaction; `query` and `one` also take RETURNING."""
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run a statement; the number of rows that it changed."""
+        with _translated(self._path):
+            return self._connection.execute(sql, parameters).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[Parameters]) -> int:
+        """Run a statement once for each row of parameters; the number of rows changed."""
+        with _translated(self._path):
+            return self._connection.executemany(sql, rows).rowcount
+
+    def savepoint(self) -> contextlib.AbstractContextManager[Transaction]:
+        """A part that is undone alone when its block raises; the transaction goes on."""
+        return self._savepoint()
+
+    @contextlib.contextmanager
+    def _savepoint(self) -> Iterator[Transaction]:
+        with _translated(self._path):
+            self._connection.execute("SAVEPOINT part")
+        try:
+            yield self
+        except BaseException:
+            # A full disk or an I/O error may have undone the whole transaction already.
+            if self._connection.in_transaction:
+                with _translated(self._path):
+                    self._connection.execute("ROLLBACK TO part")
+                    self._connection.execute("RELEASE part")
+            raise
+        with _translated(self._path):
+            self._connection.execute("RELEASE part")
+
+
+class Database:
+    """One SQLite file. Made by `open_database`; may be used from any thread."""
+
+    def __init__(self, path: Path, *, busy_seconds: float, durable: bool) -> None:
+        self._path = path
+        self._name = str(path)
+        self._busy_seconds = busy_seconds
+        self._durable = durable
+        self._write_lock = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._writing_thread: int | None = None
+        self._readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def synchronous(self) -> bool:
+        """Whether a commit waits for the disk; False only in the test named above."""
+        return self._durable
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction that may write: committed and durable when the block ends, undone when
+        it raises. One at a time per process and, by the database, per file. Not nested.
+
+        Raises: `db/busy`, `db/full`, `db/io`, `db/corrupt`, `db/denied`; whatever the block raises.
+        """
+        if self._writing_thread == threading.get_ident():
+            raise RuntimeError("a transaction is open in this thread already")
+        with self._write_lock:
+            self._writing_thread = threading.get_ident()
+            try:
+                connection = self._ready_writer()
+                with self._wait_bounded():
+                    connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield Transaction(connection, self._name)
+                    self._commit(connection)
+                except BaseException:
+                    self._undo(connection)
+                    raise
+            finally:
+                self._writing_thread = None
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Reader]:
+        """Several reads of one state of the database; a writer elsewhere is neither seen nor
+        hindered."""
+        connection = self._take_reader()
+        try:
+            with self._wait_bounded():
+                connection.execute("BEGIN")
+            try:
+                yield Reader(connection, self._name)
+            finally:
+                if connection.in_transaction:
+                    with _translated(self._name):
+                        connection.execute("ROLLBACK")
+        except BaseException:
+            connection.close()
+            raise
+        self._give_reader(connection)
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of one statement that reads, outside of any transaction."""
+        with self.snapshot() as reader:
+            return reader.query(sql, parameters)
+
+    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of one statement that reads, or None."""
+        with self.snapshot() as reader:
+            return reader.one(sql, parameters)
+
+    def check(self) -> None:
+        """Read the whole file and see that its pages fit together. Raises: `db/corrupt`."""
+        rows = self.query("PRAGMA quick_check(1)")
+        found = [str(row[0]) for row in rows]
+        if found != ["ok"]:
+            detail = found[0] if found else "no answer"
+            raise error("db/corrupt", path=self._name, detail=" ".join(detail.split()))
+
+    def backup(self, target: str | os.PathLike[str]) -> None:
+        """Copy one state of the database into a new file, while others write."""
+        try:
+            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as fault:
+            raise error("db/denied", path=str(target), detail=fault.strerror) from fault
+        os.close(handle)
+        connection = self._take_reader()
+        try:
+            with _translated(str(target)), contextlib.closing(sqlite3.connect(target)) as copy:
+                connection.backup(copy)
+        finally:
+            self._give_reader(connection)
+
+    def close(self) -> None:
+        """Close all connections; waits for a transaction that is open."""
+        with self._write_lock:
+            self._closed = True
+            self._drop_writer()
+        with self._readers_lock:
+            readers, self._readers = self._readers, []
+        for connection in readers:
+            connection.close()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ready_writer(self) -> sqlite3.Connection:
+        if self._closed:
+            raise RuntimeError("the database is closed")
+        if self._writer is None:
+            self._writer = self._connect()
+        return self._writer
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        with self._wait_bounded():
+            connection.execute("COMMIT")
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        # SQLite undoes by itself on some faults. A connection that cannot undo is thrown away,
+        # which undoes too.
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._drop_writer()
+
+    def _drop_writer(self) -> None:
+        connection, self._writer = self._writer, None
+        if connection is not None:
+            connection.close()
+
+    def _take_reader(self) -> sqlite3.Connection:
+        with self._readers_lock:
+            if self._closed:
+                raise RuntimeError("the database is closed")
+            if self._readers:
+                return self._readers.pop()
+        connection = self._connect()
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    def _give_reader(self, connection: sqlite3.Connection) -> None:
+        with self._readers_lock:
+            if not self._closed and len(self._readers) < _READERS_KEPT:
+                self._readers.append(connection)
+                return
+        connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        _check_whole(self._path)
+        with self._wait_bounded():
+            connection = sqlite3.connect(
+                f"file:{quote(self._name)}?mode=rw",
+                uri=True,
+                timeout=self._busy_seconds,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode != "wal":
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+
+    def _wait_bounded(self) -> contextlib.AbstractContextManager[None]:
+        return _translated(self._name, self._busy_seconds)
+
+
+def open_database(
+    url: str | os.PathLike[str],
+    *,
+    create: bool = False,
+    busy_seconds: float = BUSY_SECONDS,
+    environ: Mapping[str, str] | None = None,
+) -> Database:
+    """Open a database.
+
+    Args:
+        url: `sqlite:///absolute/path`, or a path.
+        create: make the file (mode 0600) where it is missing; its folder must exist. An existing
+            file is opened, an empty or damaged one refuses: it is never made anew.
+        busy_seconds: how long to wait for another program's transaction.
+        environ: the environment; the process's own by default.
+    Raises: `db/url`, `db/missing`, `db/corrupt`, `db/denied`, `db/full`, `db/io`, `db/busy`.
+    """
+    env = os.environ if environ is None else environ
+    path = _path_of(url)
+    if create and not path.exists():
+        _create(path)
+    database = Database(path, busy_seconds=busy_seconds, durable=env.get(NO_SYNC_VARIABLE) != "1")
+    try:
+        database.one("SELECT 1")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _path_of(url: str | os.PathLike[str]) -> Path:
+    text = os.fspath(url)
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        if not text or "\x00" in text:
+            raise error("db/url", url=text, detail="it is empty or has a zero byte")
+        return Path(text).absolute()
+    if scheme != "sqlite":
+        raise error("db/url", url=_without_secret(text), detail=f"{scheme} is not offered")
+    if not rest.startswith("/") or rest == "/" or "\x00" in rest:
+        raise error("db/url", url=text, detail="three slashes and an absolute path are needed")
+    return Path(rest)
+
+
+def _without_secret(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse what SQLite would take for a new database, or for a database without its log."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        if path.with_name(path.name + "-wal").exists():
+            detail = "the file is gone, but its write-ahead log is there"
+            raise error("db/corrupt", path=str(path), detail=detail) from None
+        raise error("db/missing", path=str(path)) from None
+    except OSError as fault:
+        raise error("db/denied", path=str(path), detail=fault.strerror) from fault
+    if not path.is_file():
+        raise error("db/denied", path=str(path), detail="it is not a plain file")
+    if size == 0:
+        raise error("db/corrupt", path=str(path), detail="the file is empty")
+
+
+def _create(path: Path) -> None:
+    # Made under a passing name and linked to its own when it is a database, so that a crash never
+    # leaves an empty file, and two programs that start at once end with the same file.
+    if path.with_name(path.name + "-wal").exists():
+        _check_whole(path)
+    passing = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        handle = os.open(passing, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        os.close(handle)
+        with _translated(str(path)), contextlib.closing(sqlite3.connect(passing)) as connection:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE muster_step (made INTEGER)")
+            connection.execute("DROP TABLE muster_step")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with contextlib.suppress(FileExistsError):
+            os.link(passing, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as fault:
+        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise error("db/full", path=str(path)) from fault
+        raise error("db/denied", path=str(path), detail=fault.strerror or "refused") from fault
+    finally:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            passing.with_name(passing.name + suffix).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _translated(path: str, busy_seconds: float = BUSY_SECONDS) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as fault:
+        raise ConstraintError(str(fault)) from fault
+    except sqlite3.Error as fault:
+        known = _translate(fault, path, busy_seconds)
+        if known is None:
+            raise
+        raise known from fault
+
+
+_CODES = {
+    sqlite3.SQLITE_CORRUPT: "db/corrupt",
+    sqlite3.SQLITE_NOTADB: "db/corrupt",
+    sqlite3.SQLITE_FULL: "db/full",
+    sqlite3.SQLITE_BUSY: "db/busy",
+    sqlite3.SQLITE_LOCKED: "db/busy",
+    sqlite3.SQLITE_READONLY: "db/denied",
+    sqlite3.SQLITE_CANTOPEN: "db/denied",
+    sqlite3.SQLITE_PERM: "db/denied",
+    sqlite3.SQLITE_AUTH: "db/denied",
+    sqlite3.SQLITE_IOERR: "db/io",
+    sqlite3.SQLITE_PROTOCOL: "db/io",
+    sqlite3.SQLITE_NOLFS: "db/io",
+}
+"""Primary result codes that are the world's fault. All others are ours and stay sqlite3.Error."""
+
+
+def _translate(fault: sqlite3.Error, path: str, busy_seconds: float) -> MusterError | None:
+    extended = getattr(fault, "sqlite_errorcode", None)
+    if extended is None:
+        return None
+    code = _CODES.get(extended & 0xFF)
+    if code is None:
+        return None
+    if extended == sqlite3.SQLITE_IOERR_SHMSIZE:
+        # Growing the shared index of the log fails so on a full disk.
+        code = "db/full"
+    return error(
+        code,
+        path=path,
+        detail=str(fault),
+        seconds=f"{busy_seconds:g}",
+        retry_after=RETRY_AFTER_SECONDS,
+    )

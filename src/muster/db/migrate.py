@@ -1,0 +1,156 @@
+"""Brings a database to the tables that a wing needs: numbered SQL files, applied in order, once.
+
+Decides which steps are missing. A step that was applied never changes: its checksum is kept in
+the database and compared. It refuses to go back; an older program refuses a newer database.
+
+Files are named `0001_what_it_does.sql` and lie in a package (`muster.host.migrations`). Each step
+is one transaction together with its row in `muster_migration`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+
+from muster.core.errors import error
+from muster.db.engine import Database, Transaction
+
+_NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
+_TABLE = """
+CREATE TABLE IF NOT EXISTS muster_migration (
+    wing TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    applied_at INTEGER NOT NULL,
+    PRIMARY KEY (wing, number)
+) STRICT
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step: its number from 1, its name, its SQL text."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text; line ends do not matter."""
+        return hashlib.sha256(self.sql.replace("\r\n", "\n").encode()).hexdigest()
+
+    def statements(self) -> list[str]:
+        """The single statements of the text.
+
+        A statement ends with a semicolon at the end of a line; the text must not end inside one.
+        """
+        found: list[str] = []
+        pending = ""
+        for line in self.sql.splitlines():
+            pending += line + "\n"
+            if line.rstrip().endswith(";") and sqlite3.complete_statement(pending):
+                found.append(pending.strip())
+                pending = ""
+        rest = "\n".join(line for line in pending.splitlines() if not line.strip().startswith("--"))
+        if rest.strip():
+            raise ValueError(f"migration {self.number} ends inside a statement")
+        return found
+
+
+def load_migrations(package: str) -> tuple[Migration, ...]:
+    """The steps that lie in a package, by number; a gap or a wrong name is a bug (ValueError)."""
+    found: list[Migration] = []
+    for entry in resources.files(package).iterdir():
+        if not entry.name.endswith(".sql"):
+            continue
+        match = _NAME.fullmatch(entry.name)
+        if match is None:
+            raise ValueError(f"{entry.name} is not a name such as 0001_first_tables.sql")
+        found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
+    return in_order(found)
+
+
+def in_order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
+    """The steps by number; they must be 1, 2, 3, …"""
+    ordered = tuple(sorted(migrations, key=lambda one: one.number))
+    if [one.number for one in ordered] != list(range(1, len(ordered) + 1)):
+        raise ValueError("migrations are numbered 1, 2, 3, … without gaps")
+    return ordered
+
+
+def migrate(
+    database: Database, wing: str, migrations: tuple[Migration, ...], now: int
+) -> tuple[int, ...]:
+    """Apply the steps that the database does not have.
+
+    Safe while another program does the same: each step is checked and applied in one transaction.
+
+    Args:
+        database: an open database.
+        wing: whose tables; each wing counts its own steps.
+        migrations: all steps, from `load_migrations`.
+        now: Unix seconds, kept beside each step.
+    Returns:
+        The numbers that were applied now.
+    Raises: `db/altered`, `db/newer`, and the errors of a transaction.
+    """
+    applied: list[int] = []
+    if _is_current(database, wing, migrations):
+        return ()
+    with database.transaction() as tx:
+        tx.execute(_TABLE)
+    for step in migrations:
+        with database.transaction() as tx:
+            if _check(tx, database, wing, migrations) >= step.number:
+                continue
+            for statement in step.statements():
+                tx.execute(statement)
+            tx.execute(
+                "INSERT INTO muster_migration (wing, number, name, checksum, applied_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (wing, step.number, step.name, step.checksum, now),
+            )
+            applied.append(step.number)
+    return tuple(applied)
+
+
+def _is_current(database: Database, wing: str, migrations: tuple[Migration, ...]) -> bool:
+    # Read only, so that a command that merely looks needs no right to write.
+    with database.snapshot() as reader:
+        if reader.one("SELECT 1 FROM sqlite_schema WHERE name = 'muster_migration'") is None:
+            return False
+        rows = reader.query(
+            "SELECT number, checksum FROM muster_migration WHERE wing = ? ORDER BY number", (wing,)
+        )
+    return _compare(database, wing, migrations, [(row[0], row[1]) for row in rows]) == len(
+        migrations
+    )
+
+
+def _check(
+    tx: Transaction, database: Database, wing: str, migrations: tuple[Migration, ...]
+) -> int:
+    rows = tx.query(
+        "SELECT number, checksum FROM muster_migration WHERE wing = ? ORDER BY number", (wing,)
+    )
+    return _compare(database, wing, migrations, [(row[0], row[1]) for row in rows])
+
+
+def _compare(
+    database: Database, wing: str, migrations: tuple[Migration, ...], applied: list[tuple[int, str]]
+) -> int:
+    """The highest step that the database has; each must be the one that we know."""
+    for number, checksum in applied:
+        if number > len(migrations):
+            raise error(
+                "db/newer", path=str(database.path), found=applied[-1][0], known=len(migrations)
+            )
+        if migrations[number - 1].checksum != checksum:
+            raise error("db/altered", path=str(database.path), step=f"{wing} {number}")
+    return applied[-1][0] if applied else 0
