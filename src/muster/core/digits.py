@@ -112,7 +112,7 @@ def parse_groups(text: str, expected: Collection[int]) -> tuple[str, ...]:
     if len(text) > _LONGEST:
         raise error("digits/length", count=f"more than {_LONGEST}", expected=wanted)
     digits: list[str] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         for character in _without_letter(line, len(digits)):
             if character in _SEPARATORS:
                 continue
@@ -129,9 +129,10 @@ def parse_groups(text: str, expected: Collection[int]) -> tuple[str, ...]:
 
 def _without_letter(line: str, digits_before: int) -> str:
     """The line without its row letter, when it is the letter of the row that begins here."""
-    stripped = line.lstrip(" \t")
+    stripped = line.lstrip(" \t\r")
     row, inside = divmod(digits_before, ROW * GROUP)
-    if inside == 0 and stripped[:1].upper() == row_of(row * ROW) and stripped[1:2] in {" ", "\t"}:
+    letter = row_of(row * ROW)
+    if inside == 0 and stripped[:1] in {letter, letter.lower()} and stripped[1:2] in {" ", "\t"}:
         return stripped[1:]
     return line
 

@@ -1,0 +1,398 @@
+"""Makes identities.json: a second, plain writing of docs/spec/01-identities.md.
+
+It shares no code with `muster` on purpose: bits are strings of 0 and 1 here, fields are
+polynomials written out, so that the same slip is not made twice.
+
+Run it to write the file, or with --check to compare (exit code 1 when it differs).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("identities.json")
+ALPHABET = "BCDFGHJKMPQRTVWXY2346789"
+KINDS = ["host", "mak", "setup", "evaluation", "retail"]
+DAMM = [
+    "0317598642",
+    "7092154863",
+    "4206871359",
+    "1750983426",
+    "6123045978",
+    "3674209581",
+    "5869720134",
+    "8945362017",
+    "9438617205",
+    "2581436790",
+]
+# RFC 8032, section 7.1, TEST 1 to TEST 3: real signatures of Ed25519.
+SIGNATURES = [
+    "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555"
+    "fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da0"
+    "85ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac1"
+    "8ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+]
+
+
+def seed(name: str, size: int = 32) -> bytes:
+    """Bytes that only look random: anyone can make them again."""
+    return hashlib.sha256(b"muster test vector: " + name.encode()).digest()[:size]
+
+
+def sha(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def scrypt(secret: bytes, *salt: bytes) -> bytes:
+    return hashlib.scrypt(secret, salt=b"".join(salt), n=16384, r=8, p=1, dklen=32, maxmem=2**26)
+
+
+def bits(number: int, width: int) -> str:
+    text = f"{number:b}".rjust(width, "0")
+    assert len(text) == width, (number, width)
+    return text
+
+
+def first_bits(digest: bytes, width: int) -> str:
+    return "".join(f"{byte:08b}" for byte in digest)[:width]
+
+
+def bit_bytes(text: str, size: int) -> bytes:
+    padded = text.rjust(size * 8, "0")
+    return bytes(int(padded[at : at + 8], 2) for at in range(0, size * 8, 8))
+
+
+def bit_hex(text: str) -> str:
+    return "".join(f"{int(text[at : at + 4], 2):x}" for at in range(0, len(text), 4))
+
+
+def symbols(text: str, count: int) -> list[int]:
+    number = int(text, 2)
+    places = [24**power for power in range(count - 1, -1, -1)]
+    values = []
+    for place in places:
+        values.append(number // place)
+        number %= place
+    assert number == 0
+    assert all(value < 24 for value in values)
+    return values
+
+
+def gf8(a: int, b: int) -> int:
+    """Product of two polynomials over GF(2), then reduced by x³ + x + 1, bit by bit."""
+    product = 0
+    for power in range(3):
+        if b & (1 << power):
+            product ^= a << power
+    for power in (4, 3):
+        if product & (1 << power):
+            product ^= 0b1011 << (power - 3)
+    return product
+
+
+def holds(values: list[int]) -> bool:
+    in_eight, in_three = 0, 0
+    weight_eight, weight_three = 1, 1
+    for value in reversed(values):
+        in_eight ^= gf8(value // 3, weight_eight)
+        in_three += (value % 3) * weight_three
+        weight_eight, weight_three = gf8(weight_eight, 2), weight_three * 2
+    return in_eight == 0 and in_three % 3 == 0
+
+
+def spell(values: list[int]) -> str:
+    text = "".join(ALPHABET[value] for value in values)
+    return "-".join([text[:5], text[5:10], text[10:15], text[15:20], text[20:]])
+
+
+def whole(values: list[int]) -> str:
+    """The key of 24 values: the check symbol is found by trying."""
+    (check,) = [value for value in range(24) if holds([*values, value])]
+    return spell([*values, check])
+
+
+def damm(place: int, data: str) -> str:
+    interim = str(place % 10)
+    for digit in data:
+        interim = DAMM[int(interim)][int(digit)]
+    return interim
+
+
+def groups(text: str, count: int) -> str:
+    digits = str(int(text, 2)).rjust(count * 5, "0")
+    assert len(digits) == count * 5
+    found = []
+    for place in range(count):
+        data = digits[place * 5 : place * 5 + 5]
+        found.append(data + damm(place, data))
+    return "-".join(found)
+
+
+def token(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest[:16]).decode().replace("=", "")
+
+
+def uuid_of(raw: bytes, version: int) -> str:
+    text = f"{int.from_bytes(raw, 'big'):032x}"
+    variant = "89ab"[int(text[16], 16) & 3]
+    text = text[:12] + str(version) + text[13:16] + variant + text[17:]
+    return str(uuid.UUID(hex=text))
+
+
+def key_id_bits(kind: int, group: int, serial: int) -> str:
+    return bits(kind, 3) + bits(group, 10) + bits(serial, 24)
+
+
+def publisher(name: str) -> dict[str, Any]:
+    root = seed(name)
+    digest = sha(b"muster-publisher-v1", root)
+    return {
+        "root": root.hex(),
+        "id": base64.b32encode(digest).decode().lower()[:16],
+        "prefix": int(first_bits(digest, 16), 2),
+    }
+
+
+def product_key(
+    tag_key: bytes, prefix: int, kind: int, group: int, serial: int
+) -> tuple[dict[str, Any], bytes]:
+    head = bits(0, 2) + bits(kind, 3) + bits(prefix, 16) + bits(group, 10)
+    message = bit_bytes(head, 4) + serial.to_bytes(3, "big")
+    tag = first_bits(hmac.new(tag_key, message, "sha256").digest(), 55)
+    text = whole([*symbols(head, 7), *symbols(tag, 12), *symbols(bits(serial, 24), 5)])
+    key_id = key_id_bits(kind, group, serial)
+    case = {
+        "tag_key": tag_key.hex(),
+        "kind": KINDS[kind],
+        "prefix": prefix,
+        "group": group,
+        "serial": serial,
+        "text": text,
+        "masked": "XXXXX-XXXXX-XXXXX-XXXXX-" + text[-5:],
+        "head_bytes": bit_bytes(head, 4).hex(),
+        "tag_bytes": bit_bytes(tag, 7).hex(),
+        "key_id": f"{kind}-{group}-{serial}",
+        "key_id_packed": bit_bytes(key_id, 5).hex(),
+    }
+    return case, bit_bytes(tag, 7)
+
+
+def refused_keys(good: str) -> list[dict[str, str]]:
+    """Texts that are no product keys, each with the code that says so."""
+    values = [ALPHABET.index(symbol) for symbol in good.replace("-", "")]
+
+    def with_head(number: int) -> str:
+        return whole([*symbols(bits(number, 33), 7), *values[7:24]])
+
+    tag_too_large = whole([*values[:7], *[23] * 12, *values[19:24]])
+    return [
+        {"text": "", "code": "key/length"},
+        {"text": good[:-1], "code": "key/length"},
+        {"text": good + "B", "code": "key/length"},
+        {"text": good.replace("-", "\u2013"), "code": "key/symbol"},
+        {"text": "A" + good[1:], "code": "key/symbol"},
+        {"text": "0" + good[1:], "code": "key/symbol"},
+        {"text": good[:-1] + "\u212a", "code": "key/symbol"},
+        {"text": good[:-1] + "\uff22", "code": "key/symbol"},
+        {"text": good + "\u00a0", "code": "key/symbol"},
+        {"text": spell([(values[0] + 1) % 24, *values[1:]]), "code": "key/check"},
+        {"text": with_head(1 << 29), "code": "key/version"},
+        {"text": with_head(3 << 29), "code": "key/version"},
+        {"text": with_head(5 << 26), "code": "key/kind"},
+        {"text": with_head(7 << 26), "code": "key/kind"},
+        {"text": with_head(1 << 31), "code": "key/range"},
+        {"text": with_head(24**7 - 1), "code": "key/range"},
+        {"text": tag_too_large, "code": "key/range"},
+    ]
+
+
+def build() -> dict[str, Any]:
+    pubs = [publisher("first root"), publisher("another root")]
+    pub = pubs[0]
+    name = pub["id"].encode()
+    system_uuid = "4c4c4544-0043-3510-8052-b4c04f4d4d31"
+
+    tag_key = seed("tag key")
+    keys = []
+    tags: dict[str, bytes] = {}
+    for kind, group, serial in [
+        (0, 1, 1),
+        (1, 12, 345678),
+        (2, 0, 0),
+        (3, 1023, 24**5 - 1),
+        (4, 512, 65536),
+    ]:
+        case, tag = product_key(tag_key, pub["prefix"], kind, group, serial)
+        keys.append(case)
+        tags[case["key_id"]] = tag
+    keys.append(product_key(bytes(32), 0, 0, 0, 0)[0])
+    keys.append(product_key(bytes([255]) * 32, 65535, 4, 1023, 7_000_000)[0])
+
+    facts = {
+        "system-uuid": system_uuid,
+        "board-serial": "/7XK1P13/CNFCW0017300AB/",
+        "permanent-macs": "00:1b:21:0a:0b:0c,a4:bf:01:02:03:04",
+        "cpu-model": "Prozessor für Prüfungen",
+    }
+    salt = seed("fingerprint salt")
+    device_salt = scrypt(system_uuid.encode(), b"muster-fp-v1", name)
+
+    def fingerprint(key: bytes) -> list[str]:
+        return sorted(
+            hmac.new(key, f"{fact}\0{value}".encode(), "sha256").hexdigest()[:16]
+            for fact, value in facts.items()
+        )
+
+    def bound(word: bytes, key_id: bytes, rest: bytes, width: int) -> str:
+        return bit_hex(first_bits(sha(word, name, key_id, rest), width))
+
+    bindings: list[dict[str, Any]] = []
+    installation: list[dict[str, Any]] = []
+    host_public = seed("host signing key")
+    primaries = [
+        ("1-12-345678", "system-uuid", system_uuid, 1),
+        ("4-512-65536", "board-serial", facts["board-serial"], 255),
+        ("3-1023-7962623", "store-random", seed("store").hex(), 256),
+        ("0-1-1", "system-uuid", system_uuid, 1000),
+    ]
+    for key_id_text, fact, value, trust_version in primaries:
+        kind, group, serial = (int(part) for part in key_id_text.split("-"))
+        key_bits = key_id_bits(kind, group, serial)
+        key_id = bit_bytes(key_bits, 5)
+        tag = tags[key_id_text]
+        hashed = scrypt(f"{fact}\0{value}".encode(), b"muster-facts-v1", key_id, tag)
+        machine = bound(b"muster-binding-v1", key_id, hashed, 100)
+        hw = bound(b"muster-hw-v1", key_id, hashed, 48)
+        host = bound(b"muster-host-v1", key_id, host_public, 100)
+        bindings.append(
+            {
+                "publisher": pub["id"],
+                "key_id": key_id_text,
+                "tag_bytes": tag.hex(),
+                "fact": fact,
+                "value": value,
+                "host_public": host_public.hex(),
+                "facts_salt": (b"muster-facts-v1" + key_id + tag).hex(),
+                "binding": machine,
+                "hardware_id": hw,
+                "host_binding": host,
+                "jti": token(sha(f"muster-jti-v1/{pub['id']}/{key_id_text}/{machine}".encode())),
+            }
+        )
+        proof_key = scrypt(tag, b"muster-proof-v1", name, key_id)
+        fields = bits(0, 3) + bits(trust_version % 256, 8) + key_bits
+        fields += bits(int(host if kind == 0 else machine, 16), 100)
+        if kind == 0:
+            fields += bits(int(hw, 16), 48)
+        message = bit_bytes(fields, 25 if kind == 0 else 19)
+        proof = first_bits(hmac.new(proof_key, message, "sha256").digest(), 48)
+        installation.append(
+            {
+                "publisher": pub["id"],
+                "trust_version": trust_version,
+                "key_id": key_id_text,
+                "tag_bytes": tag.hex(),
+                "binding": host if kind == 0 else machine,
+                "hw": hw if kind == 0 else None,
+                "proof_key": proof_key.hex(),
+                "proof_input": message.hex(),
+                "proof": int(proof, 2),
+                "text": groups(fields + proof, 15 if kind == 0 else 12),
+            }
+        )
+
+    confirmation = []
+    for signature, (index, day, term) in zip(
+        [*SIGNATURES, "00" * 64, "ff" * 63 + "1f"],
+        [(0, 0, 0), (7, 400, 3), (255, 65535, 63), (0, 0, 0), (255, 65535, 63)],
+        strict=True,
+    ):
+        raw = bytes.fromhex(signature)
+        fields = bits(0, 2) + bits(index, 8) + bits(day, 16) + bits(term, 6)
+        fields += first_bits(raw[:32], 256) + bits(int(raw[:31:-1].hex(), 16), 253)
+        confirmation.append(
+            {
+                "key_index": index,
+                "day": day,
+                "term": term,
+                "signature": signature,
+                "text": groups(fields, 33),
+            }
+        )
+
+    machine_ok = installation[0]["text"].replace("-", "")
+    number = int("".join(machine_ok[at : at + 5] for at in range(0, 72, 6)))
+    shown = f"{number:0196b}"
+    refused_ids: list[dict[str, str]] = [
+        {"text": installation[0]["text"][:-1], "code": "digits/length"},
+        {"text": installation[0]["text"] + "-000000", "code": "digits/length"},
+        {"text": "x" + installation[0]["text"], "code": "digits/symbol"},
+        {"text": "\u0663" + installation[0]["text"][1:], "code": "digits/symbol"},
+        {"text": groups("001" + shown[3:], 12), "code": "id/version"},
+        {"text": groups("1" + shown, 12), "code": "id/range"},
+        {"text": groups(shown[:11] + "101" + shown[14:], 12), "code": "key/kind"},
+        {"text": groups(shown[:11] + "000" + shown[14:], 12), "code": "id/shape"},
+        {"text": groups(shown + "0" * 48, 15), "code": "id/shape"},
+    ]
+
+    random16 = seed("random sixteen", 16)
+    secret = seed("nonce secret")
+    given = "Kasse 17, Straße"
+    return {
+        "origin": "made by tests/vectors/make_identities.py, a second writing of"
+        " docs/spec/01-identities.md that shares no code with muster;"
+        " signatures from RFC 8032, section 7.1",
+        "publishers": pubs,
+        "product_keys": keys,
+        "product_keys_refused": refused_keys(keys[1]["text"]),
+        "cmids": {
+            "publisher": pub["id"],
+            "random16": random16.hex(),
+            "machine": uuid_of(random16, 4),
+            "system_uuid": system_uuid,
+            "device": uuid_of(scrypt(system_uuid.encode(), b"muster-cmid-v1", name)[:16], 8),
+            "given": given,
+            "explicit": uuid_of(sha(b"muster-explicit-v1", name, given.encode())[:16], 8),
+        },
+        "fingerprints": {
+            "publisher": pub["id"],
+            "facts": facts,
+            "salt": salt.hex(),
+            "commitments": fingerprint(salt),
+            "system_uuid": system_uuid,
+            "device_salt": device_salt.hex(),
+            "device_commitments": fingerprint(device_salt),
+            "needed": [-(-6 * n // 10) for n in range(1, 17)],
+        },
+        "bindings": bindings,
+        "nonces": [{"secret": secret.hex(), "nonce": token(sha(b"muster-nonce-v1", secret))}],
+        "installation_ids": installation,
+        "installation_ids_refused": refused_ids,
+        "confirmation_ids": confirmation,
+    }
+
+
+def text() -> str:
+    return json.dumps(build(), indent=1, ensure_ascii=True) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--check"]:
+        same = FILE.exists() and FILE.read_text(encoding="ascii") == text()
+        print(f"{FILE.name} is {'as the script makes it' if same else 'out of date'}")
+        return 0 if same else 1
+    FILE.write_text(text(), encoding="ascii")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
