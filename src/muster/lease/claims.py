@@ -1,0 +1,143 @@
+"""Typed reading of decoded JSON: each accessor returns the promised type or raises one error.
+
+Decides the grammar of every member that Muster signs. Refuses to know who signed it and what
+follows from it. Safe on any decoded JSON. Obeys docs/spec/02-signed-objects.md, section 2.5.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from muster.core.errors import error
+from muster.lease.strict import MAX_INTEGER
+
+PUBLISHER = re.compile(r"[a-z2-7]{16}")
+LABEL = re.compile(r"[a-z0-9-]{1,20}")
+NAME = re.compile(r"[a-z0-9.-]{1,64}")
+"""Ids of products, key groups, applications; features, channels and roles."""
+SHOWN = re.compile(
+    "[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,200}"
+)
+"""Text for people: no control characters and none that turn the direction of writing."""
+SHOWN_OR_EMPTY = re.compile(rf"(?:{SHOWN.pattern})?")
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+"""32 bytes as canonical base64url."""
+TOKEN = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
+"""16 bytes as canonical base64url: nonces and jti."""
+COMMITMENT = re.compile(r"[0-9a-f]{16}")
+BINDING = re.compile(r"[0-9a-f]{25}")
+HARDWARE = re.compile(r"[0-9a-f]{12}")
+KEY_ID = re.compile(r"[0-4]-(?:0|[1-9][0-9]{0,3})-(?:0|[1-9][0-9]{0,7})")
+AUDIENCE = re.compile(rf"{PUBLISHER.pattern}/{NAME.pattern}")
+CODE = re.compile(r"[a-z0-9-]{1,32}/[a-z0-9-]{1,32}")
+COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+class Claims:
+    """One decoded JSON object with typed accessors.
+
+    `code` is the catalogue code that every accessor raises; its row takes `where` (the path of
+    the member, such as "lease.muster.count") and `detail`.
+    """
+
+    __slots__ = ("code", "value", "where")
+
+    def __init__(self, value: Any, where: str, code: str = "licence/claims") -> None:
+        self.where = where
+        self.code = code
+        if not isinstance(value, dict):
+            self.refuse("", "not an object")
+        self.value: Mapping[str, Any] = value
+
+    def refuse(self, name: str, detail: str) -> NoReturn:
+        """Raise this reader's error for one member ("" for the object itself)."""
+        where = f"{self.where}.{name}" if name else self.where
+        raise error(self.code, where=where, detail=detail)
+
+    def has(self, name: str) -> bool:
+        """Whether the member is there, whatever it holds."""
+        return name in self.value
+
+    def absent(self, *names: str) -> None:
+        """Refuse members that this kind of object must not hold."""
+        for name in names:
+            if name in self.value:
+                self.refuse(name, "has no place here")
+
+    def object(self, name: str) -> Claims:
+        """A member that is an object."""
+        return Claims(self._value(name), f"{self.where}.{name}", self.code)
+
+    def text(self, name: str, grammar: re.Pattern[str]) -> str:
+        """A string that the grammar matches as a whole."""
+        value = self._value(name)
+        if not isinstance(value, str) or not grammar.fullmatch(value):
+            self.refuse(name, "not of its grammar")
+        return value
+
+    def choice(self, name: str, among: tuple[str, ...]) -> str:
+        """A string out of a fixed list."""
+        value = self._value(name)
+        if not isinstance(value, str) or value not in among:
+            self.refuse(name, f"not one of {', '.join(among)}")
+        return value
+
+    def integer(self, name: str, low: int = 0, high: int = MAX_INTEGER) -> int:
+        """An integer within bounds, both included; true and false are no integers."""
+        value = self._value(name)
+        if type(value) is not int or not low <= value <= high:
+            self.refuse(name, f"not an integer from {low} to {high}")
+        return value
+
+    def optional_integer(self, name: str, low: int = 0, high: int = MAX_INTEGER) -> int | None:
+        """An integer, or None when the member is absent; null is not absent."""
+        return self.integer(name, low, high) if name in self.value else None
+
+    def texts(
+        self, name: str, grammar: re.Pattern[str], most: int, *, ordered: bool = False
+    ) -> tuple[str, ...]:
+        """An array of at most `most` distinct strings; with `ordered` sorted ascending."""
+        found: list[str] = []
+        for item in self._array(name, most):
+            if not isinstance(item, str) or not grammar.fullmatch(item):
+                self.refuse(name, "an item that is not of its grammar")
+            found.append(item)
+        if len(set(found)) != len(found):
+            self.refuse(name, "an item that stands twice")
+        if ordered and sorted(found) != found:
+            self.refuse(name, "not sorted")
+        return tuple(found)
+
+    def objects(self, name: str, most: int) -> list[Claims]:
+        """An array of at most `most` objects."""
+        return [
+            Claims(item, f"{self.where}.{name}[{place}]", self.code)
+            for place, item in enumerate(self._array(name, most))
+        ]
+
+    def _array(self, name: str, most: int) -> list[Any]:
+        value = self._value(name)
+        if not isinstance(value, list) or len(value) > most:
+            self.refuse(name, f"not an array of at most {most} items")
+        return value
+
+    def _value(self, name: str) -> Any:
+        if name not in self.value:
+            self.refuse(name, "missing")
+        return self.value[name]
+
+
+def version(muster: Claims, what: str) -> None:
+    """Judge the format version `v` of an object.
+
+    Raises:
+        MusterError `licence/version`: the object needs a newer program; the claims' own error:
+            `v` is missing or no positive integer.
+    Source: docs/spec/02-signed-objects.md, section 2.6.
+    """
+    found = muster.integer("v", 1)
+    if found > 1:
+        raise error("licence/version", where=what, v=found)

@@ -1,0 +1,199 @@
+"""Compact JWS with one algorithm: Ed25519 (RFC 7515, RFC 8037, RFC 9864).
+
+Decides whether a text is a well-formed compact JWS and whether a *given* key signed it. Refuses
+to know which key may sign what: no key ever comes out of the token itself. Obeys
+docs/spec/02-signed-objects.md, sections 2.2 and 2.4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
+
+from muster.core.errors import error
+from muster.lease import claims
+from muster.lease.claims import Claims
+from muster.lease.strict import SMALL, Limits, b64url_decode, b64url_encode, canonical, read
+
+TRUST_TYP = "muster-trust+jwt"
+CATALOGUE_TYP = "muster-catalogue+jwt"
+GRANT_TYP = "muster-grant+jwt"
+TERMS_TYP = "muster-terms+jwt"
+LEASE_TYP = "muster-lease+jwt"
+NOTICE_TYP = "muster-notice+jwt"
+
+ALGORITHMS = ("EdDSA", "Ed25519")
+"""Accepted names of the one algorithm; the first is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """An Ed25519 public key: 32 raw bytes. `kid` is its RFC 7638 thumbprint, 43 characters."""
+
+    raw: bytes
+    kid: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compute the thumbprint; a length other than 32 is a bug of the caller (ValueError)."""
+        if len(self.raw) != 32:
+            raise ValueError("an Ed25519 public key has 32 bytes")
+        digest = hashlib.sha256(canonical(self.jwk)).digest()
+        object.__setattr__(self, "kid", b64url_encode(digest))
+
+    @property
+    def jwk(self) -> dict[str, str]:
+        """The key as a JWK with exactly the members crv, kty and x."""
+        return {"crv": "Ed25519", "kty": "OKP", "x": b64url_encode(self.raw)}
+
+    @classmethod
+    def from_jwk(cls, value: Any, where: str = "key", code: str = "licence/malformed") -> PublicKey:
+        """Read a JWK with exactly crv `Ed25519`, kty `OKP` and x.
+
+        Raises:
+            MusterError with `code` (fields where, detail), for any other value.
+        """
+        jwk = Claims(value, where, code)
+        if jwk.value.keys() != {"crv", "kty", "x"}:
+            jwk.refuse("", "not a key with exactly crv, kty and x")
+        jwk.choice("crv", ("Ed25519",))
+        jwk.choice("kty", ("OKP",))
+        return cls(b64url_decode(jwk.text("x", claims.THUMBPRINT), 32, where))
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Check a signature.
+
+        Raises:
+            MusterError `licence/signature`: this key did not sign `data`.
+        """
+        try:
+            Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, data)
+        except (InvalidSignature, ValueError):
+            raise error("licence/signature", kid=self.kid) from None
+
+
+class SigningKey(Protocol):
+    """What signs: a key in memory here, a security module later."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public half."""
+
+    def sign(self, data: bytes) -> bytes:
+        """An Ed25519 signature over `data`, 64 bytes."""
+
+
+class MemorySigningKey:
+    """An Ed25519 private key held in memory: 32 raw bytes (the RFC 8032 seed)."""
+
+    __slots__ = ("_key", "_public", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._key = Ed25519PrivateKey.from_private_bytes(raw)
+        self._public = PublicKey(self._key.public_key().public_bytes_raw())
+
+    @classmethod
+    def generate(cls, random32: bytes) -> MemorySigningKey:
+        """A new key out of 32 bytes that the caller drew from its dice."""
+        return cls(random32)
+
+    @property
+    def public(self) -> PublicKey:
+        """The public half."""
+        return self._public
+
+    def sign(self, data: bytes) -> bytes:
+        """An Ed25519 signature over `data`, 64 bytes; the same data gives the same signature."""
+        return self._key.sign(data)
+
+    def __repr__(self) -> str:
+        """Name the key without its secret."""
+        return f"MemorySigningKey({self._public.kid})"
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """A compact JWS taken apart; nothing of it is verified."""
+
+    text: str
+    header: dict[str, Any]
+    payload: dict[str, Any]
+    signing_input: bytes
+    signature: bytes
+
+
+def parse(text: str, limits: Limits, where: str = "signed object") -> Compact:
+    """Take a compact JWS apart, strictly.
+
+    Args:
+        text: three canonical base64url parts joined by dots; nothing before, between or after.
+        limits: of the payload; the header is always read within SMALL; the whole text is at most
+            twice `limits.bytes` characters.
+        where: what is read, for the error's text.
+    Raises:
+        MusterError `licence/malformed`.
+    Source: docs/spec/02-signed-objects.md, section 2.2.
+    """
+    if len(text) > 2 * limits.bytes:
+        raise error(
+            "licence/malformed", where=where, detail=f"longer than {2 * limits.bytes} characters"
+        )
+    parts = text.split(".")
+    if len(parts) != 3:
+        raise error("licence/malformed", where=where, detail="not three parts joined by dots")
+    most = min(limits.bytes, SMALL.bytes)
+    header = read(b64url_decode(parts[0], most, where), SMALL, f"{where} header")
+    payload = read(b64url_decode(parts[1], limits.bytes, where), limits, where)
+    signature = b64url_decode(parts[2], 64, where)
+    if len(signature) != 64:
+        raise error("licence/malformed", where=where, detail="a signature is 64 bytes")
+    return Compact(text, header, payload, f"{parts[0]}.{parts[1]}".encode("ascii"), signature)
+
+
+def check_header(compact: Compact, typ: str, where: str = "signed object") -> str:
+    """Judge the header: exactly alg, kid and typ, each as it must be.
+
+    Returns:
+        The `kid`, 43 characters.
+    Raises:
+        MusterError `licence/header`.
+    Source: docs/spec/02-signed-objects.md, section 2.4.
+    """
+    kid = check_header_form(compact, where)
+    if compact.header["typ"] != typ:
+        raise error("licence/header", where=where, detail=f"typ is not {typ}")
+    return kid
+
+
+def check_header_form(compact: Compact, where: str) -> str:
+    """Judge all of a header but the value of `typ`; returns the kid, as `check_header`."""
+    header = Claims(compact.header, f"{where} header", "licence/header")
+    if header.value.keys() != {"alg", "kid", "typ"}:
+        header.refuse("", "not exactly alg, kid and typ")
+    header.choice("alg", ALGORITHMS)
+    return header.text("kid", claims.THUMBPRINT)
+
+
+def signing_input(payload: Mapping[str, Any], typ: str, kid: str) -> bytes:
+    """The bytes that a signature covers: header and payload in JCS, base64url, joined by a dot."""
+    header = canonical({"alg": ALGORITHMS[0], "kid": kid, "typ": typ})
+    return f"{b64url_encode(header)}.{b64url_encode(canonical(payload))}".encode("ascii")
+
+
+def join(signed: bytes, signature: bytes) -> str:
+    """The compact JWS of a signing input and its signature."""
+    return f"{signed.decode('ascii')}.{b64url_encode(signature)}"
+
+
+def sign(payload: Mapping[str, Any], typ: str, key: SigningKey) -> str:
+    """Sign a payload and return the compact JWS. `payload` is what `canonical` takes."""
+    signed = signing_input(payload, typ, key.public.kid)
+    return join(signed, key.sign(signed))
