@@ -7,6 +7,7 @@ docs/spec/02-signed-objects.md, sections 2.2 and 2.4.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -184,8 +185,12 @@ def check_header_form(compact: Compact, where: str) -> str:
 
 def signing_input(payload: Mapping[str, Any], typ: str, kid: str) -> bytes:
     """The bytes that a signature covers: header and payload in JCS, base64url, joined by a dot."""
-    header = canonical({"alg": ALGORITHMS[0], "kid": kid, "typ": typ})
-    return f"{b64url_encode(header)}.{b64url_encode(canonical(payload))}".encode("ascii")
+    return f"{_header(typ, kid)}.{b64url_encode(canonical(payload))}".encode("ascii")
+
+
+@functools.lru_cache(maxsize=64)
+def _header(typ: str, kid: str) -> str:
+    return b64url_encode(canonical({"alg": ALGORITHMS[0], "kid": kid, "typ": typ}))
 
 
 def join(signed: bytes, signature: bytes) -> str:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -48,6 +48,7 @@ _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},:]', re.DOTALL)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 
 def read(data: bytes, limits: Limits, where: str = "the JSON text") -> dict[str, Any]:
@@ -95,8 +96,7 @@ def canonical(value: Mapping[str, Any]) -> bytes:
             too large number, a lone surrogate); a bug of the caller.
     Source: docs/spec/02-signed-objects.md, section 2.3.
     """
-    text = json.dumps(_ordered(value), ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8")
+    return _ENCODER.encode(_ordered(value)).encode("utf-8")
 
 
 def b64url_encode(data: bytes) -> str:
@@ -194,28 +194,33 @@ def _has_lone_surrogate(value: Any) -> bool:
 
 
 def _ordered(value: Any) -> Any:
-    if isinstance(value, str):
-        if _LONE_SURROGATE.search(value):
+    """The value with members in the order of RFC 8785; refuses what `read` would refuse."""
+    kind = type(value)
+    if kind is str:
+        if not value.isascii() and _LONE_SURROGATE.search(value):
             raise ValueError("a lone surrogate has no UTF-8 form")
         return value
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
+    if kind is int:
         if not 0 <= value <= MAX_INTEGER:
             raise ValueError(f"{value} is not an integer from 0 to 2^53-1")
-        return int(value)
+        return value
+    if kind is bool or value is None:
+        return value
     if isinstance(value, Mapping):
-        return {_ordered(name): _ordered(value[name]) for name in sorted(value, key=_utf16)}
+        return {_ordered(name): _ordered(value[name]) for name in _sorted(value)}
     if isinstance(value, list | tuple):
         return [_ordered(item) for item in value]
-    raise ValueError(f"{type(value).__name__} has no place in a JSON text of Muster")
+    raise ValueError(f"{kind.__name__} has no place in a JSON text of Muster")
 
 
-def _utf16(name: object) -> bytes:
-    """Sort key of RFC 8785, section 3.2.3: UTF-16 code units."""
-    if not isinstance(name, str):
+def _sorted(names: Collection[object]) -> list[str]:
+    """Member names in the order of RFC 8785, section 3.2.3: by their UTF-16 code units."""
+    found = [name for name in names if type(name) is str]
+    if len(found) != len(names):
         raise ValueError("a member name is a string")
-    return name.encode("utf-16-be", "surrogatepass")
+    if all(map(str.isascii, found)):
+        return sorted(found)
+    return sorted(found, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
 
 
 def _refuse(where: str, detail: str) -> NoReturn:

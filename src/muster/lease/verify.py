@@ -244,7 +244,7 @@ def _host_grant(case: Case) -> None:
 
 def _machine_grant(case: Case) -> None:
     _publishers_grant(case, grant.MACHINE_KINDS)
-    at = _revoked(case)
+    at = _revoked(case, "licence/grant")
     if at is not None:
         raise error("licence/revoked", at=_date(at))
 
@@ -450,7 +450,7 @@ def _fingerprint(case: Case) -> tuple[str, ...]:
     return muster.texts("fingerprint", claims.COMMITMENT, strict.SMALL.items)
 
 
-def _revoked(case: Case) -> int | None:
+def _revoked(case: Case, code: str = "licence/claims") -> int | None:
     """The instant since which the grant is revoked, or None.
 
     A catalogue that trust no longer stands behind says nothing.
@@ -458,7 +458,7 @@ def _revoked(case: Case) -> int | None:
     catalogue = case.expected.catalogue
     if catalogue is None or not still_valid(catalogue, case.expected.trust):
         return None
-    payload = case.of_grant()
+    payload = case.of_grant(code)
     key = payload.object("muster").text("key", claims.KEY_ID)
     day = catalogue.revoked(payload.text("jti", claims.TOKEN), key)
     return None if day is None else day_start(day)

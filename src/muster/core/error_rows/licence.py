@@ -1,5 +1,5 @@
-"""Errors of signed objects and their verification: licence, trust, catalogue, descriptor and
-confirmation (docs/spec/02 to 05)."""
+"""Errors of signed objects and their verification: licence, trust, catalogue, terms, descriptor,
+grant and confirmation (docs/spec/02 to 05)."""
 
 from muster.core.errors import Kind, Retry, Row
 
@@ -318,6 +318,42 @@ ROWS: tuple[Row, ...] = (
         why="It was made for another installation ID, or a group is mistyped in a way that its check digit cannot see.",
         fix="Compare the installation ID that was read out with the one shown here, then the groups.",
         field_code="0xC004F02C",
+    ),
+    Row(
+        code="terms/signer",
+        kind=Kind.REFUSAL,
+        http=403,
+        retry=Retry.AFTER_FIX,
+        what="The terms are not signed by a grant key of this publisher: {detail}.",
+        why="The key was withdrawn or retired, or somebody else made the terms.",
+        fix=_UPDATE_TRUST,
+    ),
+    Row(
+        code="terms/claims",
+        kind=Kind.REFUSAL,
+        http=400,
+        retry=Retry.NEVER,
+        what="The {where} is wrong: {detail}.",
+        why="The terms break a rule that all terms keep.",
+        fix="Ask the publisher for the terms again.",
+    ),
+    Row(
+        code="terms/grant",
+        kind=Kind.REFUSAL,
+        http=403,
+        retry=Retry.AFTER_FIX,
+        what="The terms bind another grant ({jti}).",
+        why="Terms belong to the grant of one host.",
+        fix="Import the terms that the publisher made for this host.",
+    ),
+    Row(
+        code="terms/older",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="The terms have version {offered}; version {held} is already here.",
+        why="Older terms are never taken back.",
+        fix="Nothing is wrong if these were only out of date. Use the newest terms.",
     ),
     Row(
         code="grant/range",

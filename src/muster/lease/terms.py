@@ -1,0 +1,155 @@
+"""Terms: a ceiling that a publisher may put on one host's grant.
+
+Decides whether terms are the publisher's and whose grant they bind. Refuses to know how many
+seats are taken. Obeys docs/spec/02-signed-objects.md, section 2.7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from muster.core.errors import MusterError, error
+from muster.core.products import day_of
+from muster.lease import claims, strict
+from muster.lease.claims import Claims
+from muster.lease.grant import Grant
+from muster.lease.jws import TERMS_TYP, SigningKey, check_header, parse, sign
+from muster.lease.trust import GRANT_ROLE, Trust
+
+OVER = ("refuse", "report")
+"""What a host does above the limit: refuse, or allow and report."""
+
+_WHAT = "terms"
+_CODE = "terms/claims"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Verified terms. `grant_jti` names the host grant that they bind; `limit` machines;
+    `over` "refuse" or "report"; `kid` signed it; `text` is the compact JWS; `iat` Unix seconds.
+    """
+
+    issuer: str
+    group: str
+    grant_jti: str
+    iat: int
+    version: int
+    limit: int
+    over: str
+    customer: str
+    agreement: str
+    kid: str
+    text: str
+
+
+def make_terms(
+    *,
+    grant: Grant,
+    version: int,
+    iat: int,
+    limit: int,
+    over: str,
+    customer: str,
+    agreement: str,
+    key: SigningKey,
+) -> str:
+    """Sign terms for a host grant with the publisher's grant key; returns the compact JWS.
+
+    Raises:
+        MusterError `terms/claims`: a claim is not of its grammar.
+    """
+    payload = {
+        "aud": f"{grant.issuer}/{grant.group}",
+        "iat": iat,
+        "iss": grant.issuer,
+        "muster": {
+            "v": 1,
+            "version": version,
+            "limit": limit,
+            "over": over,
+            "customer": customer,
+            "agreement": agreement,
+        },
+        "sub": grant.jti,
+    }
+    _read(Claims(payload, _WHAT, _CODE), key.public.kid, "")
+    return sign(payload, TERMS_TYP, key)
+
+
+def read_terms(text: str, trust: Trust, grant: Grant) -> Terms:
+    """Read and verify the terms of a host grant.
+
+    Args:
+        text: compact JWS, from anywhere.
+        trust: the publisher's, reached from the caller's own anchor.
+        grant: the verified host grant that they should bind.
+    Raises:
+        MusterError `licence/malformed`, `licence/header`; `terms/signer` (not signed by a grant
+            key of this trust on that day); `licence/version`, `terms/claims`; `terms/grant` (they
+            bind another grant).
+    Source: docs/spec/02-signed-objects.md, section 2.7.
+    """
+    compact = parse(text, strict.SMALL, _WHAT)
+    kid = check_header(compact, TERMS_TYP, _WHAT)
+    payload = Claims(compact.payload, _WHAT, _CODE)
+    day = day_of(payload.integer("iat"))
+    try:
+        trust.find(kid, GRANT_ROLE, day).key.verify(compact.signature, compact.signing_input)
+    except MusterError as fault:
+        raise error("terms/signer", detail=fault.what.rstrip(".")) from None
+    found = _read(payload, kid, text)
+    if (found.issuer, found.group, found.grant_jti) != (grant.issuer, grant.group, grant.jti):
+        raise error("terms/grant", jti=found.grant_jti)
+    return found
+
+
+def accept_terms(held: Terms | None, text: str, trust: Trust, grant: Grant) -> Terms:
+    """Take terms if they are newer than those held.
+
+    Returns:
+        The new terms, or `held` itself when `text` is exactly it.
+    Raises:
+        MusterError as `read_terms`, and `terms/older`.
+    """
+    if held is not None and not terms_still_valid(held, trust):
+        held = None
+    if held is not None and held.text == text and held.grant_jti == grant.jti:
+        return held
+    offered = read_terms(text, trust, grant)
+    if held is not None and offered.version <= held.version:
+        raise error("terms/older", offered=offered.version, held=held.version)
+    return offered
+
+
+def terms_still_valid(terms: Terms, trust: Trust) -> bool:
+    """Whether trust still stands behind terms read under an older trust; else forget both them
+    and their version mark (docs/spec/03-trust-and-catalogue.md, section 3.7)."""
+    if terms.issuer != trust.issuer:
+        return False
+    try:
+        trust.find(terms.kid, GRANT_ROLE, day_of(terms.iat))
+    except MusterError:
+        return False
+    return True
+
+
+def _read(payload: Claims, kid: str, text: str) -> Terms:
+    muster = payload.object("muster")
+    claims.version(muster, _WHAT)
+    issuer = payload.text("iss", claims.PUBLISHER)
+    audience, _, group = payload.text("aud", claims.AUDIENCE).partition("/")
+    if audience != issuer:
+        payload.refuse("aud", "not the publisher's own")
+    return Terms(
+        issuer=issuer,
+        group=group,
+        grant_jti=payload.text("sub", claims.TOKEN),
+        iat=payload.integer("iat"),
+        version=muster.integer("version", 1),
+        limit=muster.integer("limit", 0),
+        over=muster.choice("over", OVER),
+        customer=muster.text("customer", claims.SHOWN_OR_EMPTY),
+        agreement=muster.text("agreement", claims.SHOWN_OR_EMPTY),
+        kid=kid,
+        text=text,
+    )
