@@ -203,4 +203,32 @@ ROWS: tuple[Row, ...] = (
         "Show the installation ID again on the machine and send that one.",
         "0xC004F019",
     ),
+    # Settings (docs/settings.md).
+    Row(
+        "settings/unknown",
+        Kind.USAGE,
+        400,
+        Retry.AFTER_FIX,
+        "There is no {role} setting {name}.",
+        "Settings have the names of the table in docs/settings.md; the nearest is {near}.",
+        "Correct the name in the settings file, the environment or the command.",
+    ),
+    Row(
+        "settings/value",
+        Kind.USAGE,
+        400,
+        Retry.AFTER_FIX,
+        "The setting {name} cannot be {value}.",
+        "It must be {wanted}.",
+        "Correct the value in the settings file, the environment or the command.",
+    ),
+    Row(
+        "settings/host",
+        Kind.USAGE,
+        400,
+        Retry.AFTER_FIX,
+        "{value} does not name a host.",
+        "A host is given as {wanted}.",
+        "Give the host's full name, with its port if it is not the usual one.",
+    ),
 )

@@ -1,0 +1,572 @@
+"""The one table of settings: names, types, defaults, bounds, environment names and help.
+
+Decides which settings exist and what values they may have. Refuses to know where values come
+from: `muster.system.config` joins file, environment and flags by this table. docs/settings.md,
+the template of the settings file and `--help` are generated from it.
+
+In the TOML file the settings of all roles stand at the top, those of one role in its section
+(`[host]`, `[client]`, `[publisher]`). Spans are whole seconds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from muster.core.errors import MusterError, error
+
+Value = int | bool | str | tuple[str, ...]
+"""What a setting can be: integer, boolean, text (all other types), or several texts."""
+
+
+class Role(enum.StrEnum):
+    """Who reads a setting."""
+
+    COMMON = "common"
+    HOST = "host"
+    CLIENT = "client"
+    PUBLISHER = "publisher"
+
+
+class Type(enum.Enum):
+    """What a value must be; the text is what messages and docs/settings.md say."""
+
+    INTEGER = "a whole number"
+    BOOLEAN = "true or false"
+    CHOICE = "one of the words"
+    PATH = "a path of a file or folder"
+    URL = "an http or https address"
+    ADDRESS = "an IP address"
+    HOST = "name, name:port, IPv4:port or [IPv6]:port"
+    NAMESERVER = "an IP address, with :port if it is not 53"
+    DOMAIN = "a domain name in ASCII"
+    NETWORK = "an IP network such as 10.0.0.0/8"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table.
+
+    `name` as in the TOML file; `unit` of integers, such as "s"; `minimum` and `maximum` of
+    integers, inclusive; `choices` of words; `many`: a list of values of `type`. An empty text or
+    list means "not set", and `help` says what happens then. Above `warn_above` a value is taken
+    with the warning `warning`.
+    """
+
+    name: str
+    role: Role
+    type: Type
+    default: Value
+    help: str
+    unit: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    choices: tuple[str, ...] = ()
+    many: bool = False
+    warn_above: int | None = None
+    warning: str = ""
+
+    @property
+    def env(self) -> str:
+        """The environment variable, such as `MUSTER_HOST_PORT`."""
+        role = "" if self.role is Role.COMMON else f"{self.role.value.upper()}_"
+        return f"MUSTER_{role}{self.name.upper()}"
+
+    @property
+    def flag(self) -> str:
+        """The flag of commands, such as `--admin-port`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def full_name(self) -> str:
+        """`role.name`, or the bare name of a setting of all roles."""
+        return self.name if self.role is Role.COMMON else f"{self.role.value}.{self.name}"
+
+    @property
+    def wanted(self) -> str:
+        """What a value must be, in words."""
+        text = self.type.value
+        if self.type is Type.CHOICE:
+            text = "one of " + ", ".join(self.choices)
+        if self.minimum is not None and self.maximum is not None:
+            text += f" from {self.minimum} to {self.maximum}"
+        return f"a list; each {text}" if self.many else text
+
+
+PORT = 16880
+"""The TCP port of hosts for machines; not 1688, so that a KMS host can live on the same machine."""
+ADMIN_PORT = 16881
+"""The TCP port of a host's console and admin API."""
+PUBLISHER_PORT = 16882
+"""The TCP port of an activation server."""
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "store",
+        Role.COMMON,
+        Type.PATH,
+        "",
+        "Folder of the store. Not set: the system's store, or the user's where nobody installed"
+        " a system one.",
+    ),
+    Setting(
+        "log_format",
+        Role.COMMON,
+        Type.CHOICE,
+        "text",
+        "Form of log lines.",
+        choices=("text", "json"),
+    ),
+    Setting(
+        "log_level",
+        Role.COMMON,
+        Type.CHOICE,
+        "info",
+        "Least weight of log lines that are written.",
+        choices=("debug", "info", "warning", "error"),
+    ),
+    Setting(
+        "port",
+        Role.HOST,
+        Type.INTEGER,
+        PORT,
+        "Port for machines; it is published in DNS, so clients learn it. 0 takes any free port.",
+        minimum=0,
+        maximum=65535,
+    ),
+    Setting(
+        "bind",
+        Role.HOST,
+        Type.ADDRESS,
+        "0.0.0.0",  # noqa: S104  # machines of the whole network ask; allowed_networks narrows it
+        "Address on which machines are answered; `::` serves IPv6 and IPv4.",
+    ),
+    Setting(
+        "admin_port",
+        Role.HOST,
+        Type.INTEGER,
+        ADMIN_PORT,
+        "Port of the console and the admin API. 0 takes any free port.",
+        minimum=0,
+        maximum=65535,
+    ),
+    Setting(
+        "admin_bind",
+        Role.HOST,
+        Type.ADDRESS,
+        "127.0.0.1",
+        "Address of the console and the admin API.",
+    ),
+    Setting(
+        "retry_interval",
+        Role.HOST,
+        Type.INTEGER,
+        7200,
+        "After this long a machine that is not licensed asks again (activation interval). Above"
+        " 4 hours it acts only on machines that have had a lease.",
+        unit="s",
+        minimum=900,
+        maximum=2_592_000,
+    ),
+    Setting(
+        "renewal_interval",
+        Role.HOST,
+        Type.INTEGER,
+        604_800,
+        "After this long a licensed machine renews its lease.",
+        unit="s",
+        minimum=900,
+        maximum=2_592_000,
+        warn_above=1_296_000,
+        warning="Above 15 days a machine that misses one renewal drops out of the count of"
+        " 30 days, so that the count swings.",
+    ),
+    Setting(
+        "publish_dns",
+        Role.HOST,
+        Type.BOOLEAN,
+        True,
+        "Whether the host writes its SRV records by dynamic update, at start and daily.",
+    ),
+    Setting(
+        "dns_domains",
+        Role.HOST,
+        Type.DOMAIN,
+        (),
+        "Domains in which the host publishes itself. Not set: the domain of its own name.",
+        many=True,
+    ),
+    Setting(
+        "dns_zone",
+        Role.HOST,
+        Type.DOMAIN,
+        "",
+        "Zone that is updated. Not set: each domain is a zone of its own.",
+    ),
+    Setting(
+        "dns_target",
+        Role.HOST,
+        Type.DOMAIN,
+        "",
+        "Name that the records point to. Not set: the host's full name.",
+    ),
+    Setting(
+        "dns_priority",
+        Role.HOST,
+        Type.INTEGER,
+        0,
+        "Priority in the SRV records; clients try the lowest first.",
+        minimum=0,
+        maximum=65535,
+    ),
+    Setting(
+        "dns_weight",
+        Role.HOST,
+        Type.INTEGER,
+        0,
+        "Weight in the SRV records; it shares the load among hosts of one priority.",
+        minimum=0,
+        maximum=65535,
+    ),
+    Setting(
+        "dns_ttl",
+        Role.HOST,
+        Type.INTEGER,
+        3600,
+        "Time to live of the records.",
+        unit="s",
+        minimum=30,
+        maximum=604_800,
+    ),
+    Setting(
+        "dns_server",
+        Role.HOST,
+        Type.NAMESERVER,
+        "",
+        "Server that takes the updates. Not set: the primary server that the zone names.",
+    ),
+    Setting(
+        "tsig_key_file",
+        Role.HOST,
+        Type.PATH,
+        "",
+        "File with the TSIG key that signs updates, as `tsig-keygen` writes it. Not set: updates"
+        " are not signed.",
+    ),
+    Setting(
+        "withdraw_dns",
+        Role.HOST,
+        Type.BOOLEAN,
+        False,
+        "Whether the host removes its records when it stops.",
+    ),
+    Setting(
+        "allowed_networks",
+        Role.HOST,
+        Type.NETWORK,
+        (),
+        "Networks whose machines are answered. Not set: all.",
+        many=True,
+    ),
+    Setting(
+        "new_cmid_rate",
+        Role.HOST,
+        Type.INTEGER,
+        600,
+        "New machines that one source address may bring in an hour; renewals are not limited."
+        " 0 sets no limit.",
+        unit="machines for each source and hour",
+        minimum=0,
+        maximum=1_000_000,
+    ),
+    Setting(
+        "host",
+        Role.CLIENT,
+        Type.HOST,
+        "",
+        "The host to ask (set-host); it turns discovery off. Not set: hosts are found by DNS.",
+    ),
+    Setting(
+        "port",
+        Role.CLIENT,
+        Type.INTEGER,
+        PORT,
+        "Port of the host to ask, where `host` names none.",
+        minimum=1,
+        maximum=65535,
+    ),
+    Setting(
+        "suffixes",
+        Role.CLIENT,
+        Type.DOMAIN,
+        (),
+        "Domains in which hosts are looked for. Not set: the machine's own domain and search list.",
+        many=True,
+    ),
+    Setting(
+        "nameserver",
+        Role.CLIENT,
+        Type.NAMESERVER,
+        (),
+        "Name servers to ask. Not set: those of the system.",
+        many=True,
+    ),
+    Setting(
+        "timeout",
+        Role.CLIENT,
+        Type.INTEGER,
+        10,
+        "Longest time of one exchange with a host or a publisher.",
+        unit="s",
+        minimum=1,
+        maximum=300,
+    ),
+    Setting(
+        "host_caching",
+        Role.CLIENT,
+        Type.BOOLEAN,
+        True,
+        "Whether the host that answered last is asked first.",
+    ),
+    Setting(
+        "port",
+        Role.PUBLISHER,
+        Type.INTEGER,
+        PUBLISHER_PORT,
+        "Port of the activation server. 0 takes any free port.",
+        minimum=0,
+        maximum=65535,
+    ),
+    Setting(
+        "bind",
+        Role.PUBLISHER,
+        Type.ADDRESS,
+        "127.0.0.1",
+        "Address of the activation server; a proxy with TLS stands before it.",
+    ),
+    Setting(
+        "url",
+        Role.PUBLISHER,
+        Type.URL,
+        "",
+        "Address at which hosts and machines reach the activation server. Not set: made of"
+        " `bind` and `port`.",
+    ),
+)
+"""Every setting, in the order of docs/settings.md."""
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_URL = re.compile(r"https?://[!-~]{1,2000}")
+_INTEGER = re.compile(r"-?[0-9]{1,15}")
+_HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^:\[\]]{1,254}))(?::([0-9]{1,5}))?")
+_TRUE, _FALSE = {"true", "on", "yes", "1"}, {"false", "off", "no", "0"}
+_LONGEST = 4096
+
+
+def of_role(role: str) -> Iterator[Setting]:
+    """The settings of one role, in the order of the table."""
+    return (setting for setting in SETTINGS if setting.role == role)
+
+
+def lookup(role: str, name: str) -> Setting:
+    """The setting of a role by its name; `-` counts as `_`.
+
+    Raises `settings/unknown`, naming the nearest one.
+    """
+    wanted = name.replace("-", "_")
+    for setting in of_role(role):
+        if setting.name == wanted:
+            return setting
+    known = [setting.name for setting in of_role(role)]
+    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
+    raise error("settings/unknown", name=_shown(name), role=role, near=near[0] if near else "none")
+
+
+def defaults(role: str) -> dict[str, Value]:
+    """The defaults of a role by name."""
+    return {setting.name: setting.default for setting in of_role(role)}
+
+
+def check(setting: Setting, value: object) -> Value:
+    """Judge a value as TOML or JSON gives it.
+
+    Returns:
+        The value in its one form: lists as tuples, domains in lower case without a final dot,
+        networks and addresses as `ipaddress` writes them.
+    Raises:
+        MusterError: `settings/value`, naming the setting and what it must be.
+    """
+    if not setting.many:
+        return _check_one(setting, value)
+    if not isinstance(value, list | tuple) or len(value) > 256:
+        raise _refused(setting, value)
+    texts = (_check_one(setting, item) for item in value)
+    return tuple(str(text) for text in texts)
+
+
+def parse(setting: Setting, text: str) -> Value:
+    """Judge a value as environment and command line give it: a text, lists with commas.
+
+    Raises `settings/value`.
+    """
+    if setting.many:
+        return check(setting, [part.strip() for part in text.split(",") if part.strip()])
+    return check(setting, _typed(setting, text))
+
+
+def _typed(setting: Setting, text: str) -> object:
+    """A text as the type that TOML would give; what does not fit stays text and is refused."""
+    if setting.type is Type.INTEGER and _INTEGER.fullmatch(text):
+        return int(text)
+    if setting.type is Type.BOOLEAN and text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    return text
+
+
+def warning(setting: Setting, value: Value) -> str | None:
+    """What to warn of when this value is set, or None."""
+    if setting.warn_above is not None and isinstance(value, int) and value > setting.warn_above:
+        return setting.warning
+    return None
+
+
+def _check_one(setting: Setting, value: object) -> Value:
+    if setting.type is Type.INTEGER:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise _refused(setting, value)
+        if setting.minimum is not None and value < setting.minimum:
+            raise _refused(setting, value)
+        if setting.maximum is not None and value > setting.maximum:
+            raise _refused(setting, value)
+        return value
+    if setting.type is Type.BOOLEAN:
+        if not isinstance(value, bool):
+            raise _refused(setting, value)
+        return value
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        raise _refused(setting, value)
+    if value == "" and setting.default == "":
+        return value
+    found = _text(setting, value)
+    if found is None:
+        raise _refused(setting, value)
+    return found
+
+
+def _text(setting: Setting, value: str) -> str | None:
+    """The one form of a text, or None when it is not of the setting's type."""
+    match setting.type:
+        case Type.CHOICE:
+            return value if value in setting.choices else None
+        case Type.PATH:
+            return value if value and "\x00" not in value else None
+        case Type.URL:
+            return value.rstrip("/") if _URL.fullmatch(value) else None
+        case Type.DOMAIN:
+            return _domain(value)
+        case Type.NETWORK:
+            return _network(value)
+        case Type.ADDRESS:
+            return _address(value)
+        case Type.HOST | Type.NAMESERVER:
+            return value if _host_port(value, setting.type is Type.NAMESERVER) else None
+        case _:
+            return None
+
+
+def _domain(value: str) -> str | None:
+    name = value.removesuffix(".")
+    if not name.isascii():
+        return None
+    name = name.lower()
+    good = len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split("."))
+    return name if good else None
+
+
+def _network(value: str) -> str | None:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        return None
+
+
+def _address(value: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        return None
+
+
+def _host_port(value: str, address_only: bool) -> tuple[str, int | None] | None:
+    bare = _address(value)
+    if bare is not None:
+        return bare, None
+    found = _HOST_PORT.fullmatch(value)
+    if found is None:
+        return None
+    six, name, port = found.groups()
+    number = int(port) if port else None
+    if number is not None and not 1 <= number <= 65535:
+        return None
+    host = _address(six) if six else _address(name)
+    if six and (host is None or ":" not in host):
+        return None
+    if host is None and not address_only:
+        host = _domain(name)
+    return None if host is None else (host, number)
+
+
+def split_host_port(text: str, default_port: int) -> tuple[str, int]:
+    """Host and port of a setting of type HOST or NAMESERVER, such as `[2001:db8::1]:16880`.
+
+    The host is a name in lower case or an IP address without brackets. Raises `settings/host`.
+    """
+    found = _host_port(text, address_only=False)
+    if found is None:
+        raise error("settings/host", value=_shown(text), wanted=Type.HOST.value)
+    host, port = found
+    return host, default_port if port is None else port
+
+
+def _refused(setting: Setting, value: object) -> MusterError:
+    return error(
+        "settings/value", name=setting.full_name, value=_shown(value), wanted=setting.wanted
+    )
+
+
+def _shown(value: object) -> str:
+    """A value for a message: in ASCII, bounded."""
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def toml(value: Value) -> str:
+    """A value as TOML writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    escaped = "".join(
+        f"\\u{ord(character):04X}" if character < " " or character in '"\\\x7f' else character
+        for character in value
+    )
+    return f'"{escaped}"'
+
+
+def template() -> str:
+    """The settings file with every setting at its default, commented out, with its help."""
+    lines = ["# Settings of Muster. Environment variables and flags go before this file."]
+    for role in Role:
+        lines.append("" if role is Role.COMMON else f"\n[{role.value}]")
+        for setting in of_role(role):
+            unit = f", in {setting.unit}" if setting.unit else ""
+            lines.append(f"# {setting.help}")
+            lines.append(f"# {setting.wanted[0].upper()}{setting.wanted[1:]}{unit}; {setting.env}")
+            lines.append(f"#{setting.name} = {toml(setting.default)}")
+    return "\n".join(lines) + "\n"
