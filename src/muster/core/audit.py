@@ -1,0 +1,72 @@
+"""Audit events: what is written down for ever when somebody or something changes a thing.
+
+Decides which events exist. Refuses to know who acted and when; the stores add actor, time and
+detail in the same transaction as the change, so that no change goes without its line.
+
+Grammar of a value: `area:noun:verb` in lower-case words. Values are never reused or reworded;
+new ones are added. docs/audit.md is generated from this table.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Event(enum.Enum):
+    """Every audit event; `meaning` says what happened, for the page and the consoles."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Event:
+        """Take the meaning apart from the value."""
+        event = object.__new__(cls)
+        event._value_ = value
+        event.meaning = meaning
+        return event
+
+    PUBLISHER_INIT = "publisher:store:init", "The publisher's keys and store were made."
+    PRODUCT_ADD = "publisher:product:add", "A product, group or application was added."
+    PRODUCT_CHANGE = "publisher:product:change", "A product was changed."
+    CATALOGUE_SIGN = "publisher:catalogue:sign", "A catalogue version was signed."
+    TRUST_SIGN = "publisher:trust:sign", "A trust version was signed: keys changed."
+    KEY_ISSUE = "publisher:key:issue", "A product key was issued."
+    KEY_SHOW = "publisher:key:show", "A product key was shown in full."
+    KEY_REVOKE = "publisher:key:revoke", "A product key was revoked."
+    KEY_EXTEND = "publisher:key:extend", "More activations were allowed on a product key."
+    HOST_ACTIVATE = "publisher:host:activate", "A host drew on its key and got a grant."
+    HOST_REFUSE = "publisher:host:refuse", "A host was refused a grant."
+    HOST_RELEASE = "publisher:host:release", "A host's place on its key was freed."
+    HOST_REVOKE = "publisher:host:revoke", "A host's grant was revoked."
+    MACHINE_ACTIVATE = "publisher:machine:activate", "A machine drew on its key and got a grant."
+    MACHINE_REPEAT = "publisher:machine:repeat", "A machine got the grant that it had; no draw."
+    MACHINE_REFUSE = "publisher:machine:refuse", "A machine was refused a grant."
+    GRANT_REVOKE = "publisher:grant:revoke", "A machine's grant was revoked."
+    TERMS_SIGN = "publisher:terms:sign", "Terms were signed for a host grant."
+    TOKEN_ISSUE = "publisher:token:issue", "A token of the admin API was issued."  # noqa: S105
+    TOKEN_REVOKE = "publisher:token:revoke", "A token of the admin API was revoked."  # noqa: S105
+
+    HOST_INIT = "host:store:init", "The host learned a publisher from its file."
+    HOST_KEY_INSTALL = "host:key:install", "A host key was installed."
+    HOST_KEY_REMOVE = "host:key:remove", "A host key was removed."
+    HOST_GRANT_ACCEPT = "host:grant:accept", "The host took a grant; it may lease now."
+    HOST_CATALOGUE_ACCEPT = "host:catalogue:accept", "The host took a newer catalogue."
+    HOST_TRUST_FOLLOW = "host:trust:follow", "The host followed trust to a newer version."
+    HOST_TERMS_ACCEPT = "host:terms:accept", "The host took terms."
+    HOST_PUBLISHER_REMOVE = "host:publisher:remove", "A publisher was removed from the host."
+    HOST_MACHINE_REMOVE = "host:machine:remove", "An administrator removed a machine."
+    HOST_LEASE_RELEASE = "host:lease:release", "A machine gave its lease back."
+    HOST_DNS_PUBLISH = "host:dns:publish", "The host's DNS records were published."
+    HOST_DNS_WITHDRAW = "host:dns:withdraw", "The host's DNS records were withdrawn."
+    HOST_SETTING_CHANGE = "host:setting:change", "A setting of the host was changed."
+    HOST_CLOCK_MEND = "host:clock:mend", "Rows from the future were set to now."
+
+    CLIENT_PRODUCT_ADD = "client:product:add", "A product was set up on the machine."
+    CLIENT_PRODUCT_REMOVE = "client:product:remove", "A product was removed from the machine."
+    CLIENT_KEY_INSTALL = "client:key:install", "A product key was installed."
+    CLIENT_KEY_REMOVE = "client:key:remove", "A product key was uninstalled or hidden."
+    CLIENT_LICENCE_ACCEPT = "client:licence:accept", "A licence was verified and stored."
+    CLIENT_LICENCE_RELEASE = "client:licence:release", "A licence was given back."
+    CLIENT_CMID_RENEW = "client:cmid:renew", "The machine took another CMID."
+    CLIENT_REARM = "client:grace:rearm", "The grace was started afresh."
+    CLIENT_CLOCK_MARK_RESET = "client:clock-mark:reset", "The clock mark was reset by hand."
+    CLIENT_SETTING_CHANGE = "client:setting:change", "A setting of the client was changed."
