@@ -106,14 +106,17 @@ def read_terms(text: str, trust: Trust, grant: Grant) -> Terms:
 def accept_terms(held: Terms | None, text: str, trust: Trust, grant: Grant) -> Terms:
     """Take terms if they are newer than those held.
 
+    Args:
+        held: the highest ones so far, or None; they count only for the same grant and while
+            `terms_still_valid`.
     Returns:
         The new terms, or `held` itself when `text` is exactly it.
     Raises:
         MusterError as `read_terms`, and `terms/older`.
     """
-    if held is not None and not terms_still_valid(held, trust):
+    if held is not None and (held.grant_jti != grant.jti or not terms_still_valid(held, trust)):
         held = None
-    if held is not None and held.text == text and held.grant_jti == grant.jti:
+    if held is not None and held.text == text:
         return held
     offered = read_terms(text, trust, grant)
     if held is not None and offered.version <= held.version:
