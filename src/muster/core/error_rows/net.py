@@ -367,6 +367,15 @@ ROWS: tuple[Row, ...] = (
         fix="Choose another path, or move the old file away.",
     ),
     Row(
+        code="file/toml",
+        kind=Kind.USAGE,
+        http=400,
+        retry=Retry.AFTER_FIX,
+        what="The settings file {path} could not be read: {detail}.",
+        why="It is not TOML.",
+        fix="Correct the file; docs/settings.md has an example.",
+    ),
+    Row(
         code="file/busy",
         kind=Kind.FAULT,
         http=500,

@@ -1,0 +1,117 @@
+"""Log lines of a process: text for people or JSON for collectors, without product keys.
+
+Decides the form of a line. It refuses to know what is worth a line. Everything that looks like a
+product key is masked to its last group, also inside tracebacks and extra members: a key in a log
+is a key in every backup of the log.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import Any, TextIO
+
+from muster.core.errors import MusterError
+from muster.core.keys import mask_keys
+
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+"""Members that every record has; all others came by `extra` and are part of the line."""
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _OWN}
+
+
+def _when(record: logging.LogRecord) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{whole}.{int(record.msecs):03d}Z"
+
+
+def _cause(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    if not record.exc_info or record.exc_info[0] is None:
+        return ""
+    known = record.exc_info[1]
+    if isinstance(known, MusterError):
+        return f"{known.code}: {known.what}"
+    return formatter.formatException(record.exc_info)
+
+
+class TextFormatter(logging.Formatter):
+    """`time level logger: message name=value …`, one line; a traceback follows on its own lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        message = _one_line(record.getMessage())
+        members = "".join(f" {name}={_value(value)}" for name, value in _extra(record).items())
+        line = f"{_when(record)} {record.levelname.lower()} {record.name}: {message}{members}"
+        cause = _cause(self, record)
+        return mask_keys(f"{line}\n{cause}" if cause else line)
+
+
+class JSONFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, cause, and the extra members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        members: dict[str, Any] = {
+            "time": _when(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": mask_keys(record.getMessage()),
+        }
+        cause = _cause(self, record)
+        if cause:
+            members["cause"] = mask_keys(cause)
+        for name, value in _extra(record).items():
+            members.setdefault(name, _plain(value))
+        return json.dumps(members, ensure_ascii=True, separators=(",", ":"))
+
+
+def configure(form: str = "text", level: str = "info", stream: TextIO | None = None) -> None:
+    """Send the log of this process to one stream, standard error by default.
+
+    Args:
+        form: `text` or `json`.
+        level: `debug`, `info`, `warning` or `error`.
+        stream: where lines go.
+    A second call replaces the first.
+    """
+    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    handler.setFormatter(JSONFormatter() if form == "json" else TextFormatter())
+    root = logging.getLogger()
+    for old in [one for one in root.handlers if getattr(one, "_of_muster", False)]:
+        root.removeHandler(old)
+    handler._of_muster = True  # type: ignore[attr-defined]  # marks it for the next call
+    root.addHandler(handler)
+    root.setLevel(LEVELS[level])
+
+
+def _one_line(text: str) -> str:
+    """Control characters as escapes [a value from outside must not forge a line]."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    if text and all(one.isprintable() and one not in ' "=' for one in text):
+        return text
+    return json.dumps(text)
+
+
+def _plain(value: object) -> object:
+    """A value as JSON, with keys masked wherever they stand."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {mask_keys(str(name)): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return mask_keys(str(value))
