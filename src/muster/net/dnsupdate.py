@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1")
 """TSIG algorithms that are taken; HMAC-MD5 is not."""
-DEFAULT_TTL = 300
+DEFAULT_TTL = 3600
 _SERVICE = re.compile(r"[a-z0-9-]{1,20}")
 
 
@@ -51,7 +51,7 @@ class SRVRecord:
     port: int
     target: str
     priority: int = 0
-    weight: int = 10
+    weight: int = 0
     ttl: int = DEFAULT_TTL
 
     def checked(self) -> SRVRecord:
@@ -232,6 +232,8 @@ class DynamicUpdate:
         answer = self._send(dns.message.make_query(name + ".", "SRV"))
         if answer.rcode() == dns.rcode.NXDOMAIN:
             return []
+        if answer.rcode() == dns.rcode.REFUSED:
+            self._ask_why()
         if answer.rcode() != dns.rcode.NOERROR:
             self._check(answer)
         found: list[tuple[str, str]] = []
@@ -243,6 +245,17 @@ class DynamicUpdate:
                 text = f"{rdata.priority} {rdata.weight} {rdata.port} {target}"
                 found.append((text, target.removesuffix(".")))
         return found
+
+    def _ask_why(self) -> None:
+        """Tell a server that refuses questions from one that is not in charge of the zone.
+
+        An update without changes is answered as one with changes would be.
+        """
+        import dns.update
+
+        self._check(self._send(dns.update.UpdateMessage(self._zone + ".")))
+        detail = "it takes updates, but does not show the records"
+        raise error("dns/failed", server=self._server, zone=self._zone, detail=detail)
 
     def _send(self, message: dns.message.Message) -> Any:
         import dns.exception
