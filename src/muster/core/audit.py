@@ -17,7 +17,7 @@ class Event(enum.Enum):
 
     meaning: str
 
-    def __new__(cls, value: str, meaning: str) -> Event:
+    def __new__(cls, value: str, meaning: str = "") -> Event:
         """Take the meaning apart from the value."""
         event = object.__new__(cls)
         event._value_ = value
@@ -42,8 +42,8 @@ class Event(enum.Enum):
     MACHINE_REFUSE = "publisher:machine:refuse", "A machine was refused a grant."
     GRANT_REVOKE = "publisher:grant:revoke", "A machine's grant was revoked."
     TERMS_SIGN = "publisher:terms:sign", "Terms were signed for a host grant."
-    TOKEN_ISSUE = "publisher:token:issue", "A token of the admin API was issued."  # noqa: S105
-    TOKEN_REVOKE = "publisher:token:revoke", "A token of the admin API was revoked."  # noqa: S105
+    TOKEN_ISSUE = "publisher:token:issue", "A token of the admin API was issued."
+    TOKEN_REVOKE = "publisher:token:revoke", "A token of the admin API was revoked."
 
     HOST_INIT = "host:store:init", "The host learned a publisher from its file."
     HOST_KEY_INSTALL = "host:key:install", "A host key was installed."

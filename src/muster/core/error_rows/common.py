@@ -151,7 +151,7 @@ ROWS: tuple[Row, ...] = (
         Retry.AFTER_FIX,
         "A hardware fact has no usable name or value.",
         "Names have up to 32 characters a-z, 0-9 and -; values 1 to 1024 bytes of UTF-8.",
-        "Report this with the output of `muster doctor`.",
+        "Report this with the output of `muster client status`.",
     ),
     Row(
         "id/facts",
@@ -160,7 +160,7 @@ ROWS: tuple[Row, ...] = (
         Retry.AFTER_FIX,
         "The machine offers {count} hardware facts; a fingerprint holds {maximum}.",
         "Fingerprints are kept small.",
-        "Report this with the output of `muster doctor`.",
+        "Report this with the output of `muster client status`.",
     ),
     Row(
         "id/range",

@@ -1,0 +1,177 @@
+"""Makes the pages of the manual that are tables of the code.
+
+Without arguments it writes them; with --check it says which are out of date (exit code 1).
+Whoever adds a page adds a row to PAGES.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from muster.core.audit import Event
+from muster.core.error_rows import CATALOGUE
+from muster.core.settings import Role, Type, of_role, template, toml
+from muster.core.states import STATES, TRANSITIONS, LicenceEvent, LicenceState, diagram
+
+DOCS = Path(__file__).resolve().parent
+
+
+def cell(text: str) -> str:
+    """A text inside a table: one line, no bar of its own."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; a cell that is empty stays empty."""
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell(item) for item in line) + " |\n" for line in lines)
+
+
+def errors() -> str:
+    """Every row of the error catalogue, by area."""
+    parts = [
+        "# Errors\n\n",
+        "Every refusal and fault, by its code. A code never changes; texts may be reworded. Words"
+        " in braces are filled in. `retry` tells a program what to do: `never`, `later` (by"
+        " itself), `other-host`, or `after-fix`. The field code is the number that administrators"
+        " of volume activation know. Exit codes: a refusal 1, wrong use 2, a fault 3.\n",
+    ]
+    areas = sorted({code.partition("/")[0] for code in CATALOGUE})
+    for area in areas:
+        parts.append(f"\n## {area}\n")
+        for code in sorted(code for code in CATALOGUE if code.partition("/")[0] == area):
+            row = CATALOGUE[code]
+            field = f", field code `{row.field_code}`" if row.field_code else ""
+            parts.append(
+                f"\n### {code}\n\n"
+                f"{row.kind.name.capitalize()}, HTTP {row.http}, retry `{row.retry.value}`"
+                f"{field}.\n\n"
+                f"- What: {row.what}\n- Why: {row.why}\n- Fix: {row.fix}\n"
+            )
+    return "".join(parts)
+
+
+def settings() -> str:
+    """The table of settings and the template of the settings file."""
+    parts = [
+        "# Settings\n\n",
+        "A flag goes before the environment, the environment before the file, the file before the"
+        " default. In the file the settings of all roles stand at the top, those of one role in"
+        " its section. In the environment a list is written with commas.\n",
+    ]
+    for role in Role:
+        title = "All roles" if role is Role.COMMON else f"Section `[{role.value}]`"
+        parts.append(f"\n## {title}\n\n")
+        rows = []
+        for setting in of_role(role):
+            wanted = setting.wanted
+            if setting.unit:
+                wanted += f" ({setting.unit})"
+            if setting.type is Type.CHOICE:
+                wanted = "one of " + ", ".join(f"`{choice}`" for choice in setting.choices)
+            said = setting.help if not setting.warning else f"{setting.help} {setting.warning}"
+            rows.append(
+                (
+                    f"`{setting.name}`",
+                    wanted,
+                    f"`{toml(setting.default)}`",
+                    f"`{setting.env}`",
+                    said,
+                )
+            )
+        parts.append(table(("name", "value", "default", "environment", "what it does"), rows))
+    parts.append(f"\n## Template of the file\n\n```toml\n{template()}```\n")
+    return "".join(parts)
+
+
+def states() -> str:
+    """The licence states: their words, the diagram, and the next state of every pair."""
+    words = [
+        (str(state.value), state.name, row.text, row.wmi, row.meaning)
+        for state, row in STATES.items()
+    ]
+    events = [(event.name, event.value) for event in LicenceEvent]
+    pairs = [
+        (
+            event.name,
+            *(
+                "" if TRANSITIONS[state, event] is state else str(TRANSITIONS[state, event].value)
+                for state in LicenceState
+            ),
+        )
+        for event in LicenceEvent
+    ]
+    return (
+        "# Licence states\n\n"
+        "The rules behind this page are [chapter 6](spec/06-licence-states.md).\n\n"
+        + table(("number", "state", "`slmgr` says", "WMI says", "meaning"), words)
+        + "\n## Events\n\n"
+        + table(("event", "what happened"), events)
+        + "\n## Transitions\n\n"
+        "The next state by event (row) and state (column); an empty cell: the state stays.\n\n"
+        + table(("event", *(str(state.value) for state in LicenceState)), pairs)
+        + f"\n## Diagram\n\n```mermaid\n{diagram()}```\n"
+    )
+
+
+def audit() -> str:
+    """Every audit event."""
+    rows = [(f"`{event.value}`", event.meaning) for event in Event]
+    return (
+        "# Audit events\n\n"
+        "What is written down when a thing changes, in the same transaction as the change. Values"
+        " read `area:noun:verb` and are never reused.\n\n" + table(("event", "what happened"), rows)
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "audit.md": audit,
+    "errors.md": errors,
+    "settings.md": settings,
+    "states.md": states,
+}
+"""Every generated page under docs/ and the function that makes its text."""
+
+NOTE = "<!-- Made by docs/generate.py (make docs) from the tables of the code. Do not edit. -->\n\n"
+
+
+def text(name: str) -> str:
+    """The whole text of a generated page."""
+    return NOTE + PAGES[name]()
+
+
+def say(line: str) -> None:
+    """A line for whoever ran this."""
+    sys.stdout.write(line + "\n")
+
+
+def main(arguments: list[str], folder: Path = DOCS) -> int:
+    """Write the pages into a folder, or compare those in it with `--check`."""
+    if arguments not in ([], ["--check"]):
+        say("usage: python docs/generate.py [--check]")
+        return 2
+    stale = 0
+    for name in PAGES:
+        path, wanted = folder / name, text(name)
+        found = path.read_text(encoding="utf-8") if path.exists() else ""
+        if found == wanted:
+            continue
+        if arguments == ["--check"]:
+            stale += 1
+            say(f"docs/{name} is out of date; run 'make docs'. The first differences:")
+            lines = difflib.unified_diff(
+                found.splitlines(), wanted.splitlines(), "written", "made", lineterm="", n=0
+            )
+            say("\n".join(list(lines)[:12]))
+        else:
+            path.write_text(wanted, encoding="utf-8")
+            say(f"docs/{name} written")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
