@@ -120,7 +120,7 @@ def table(groups: Iterable[Iterable[Row]]) -> dict[str, Row]:
     return rows
 
 
-def error(code: str, **params: Any) -> MusterError:
+def error(code: str, /, **params: Any) -> MusterError:
     """Make the exception of a catalogue row.
 
     Args:
