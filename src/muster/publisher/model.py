@@ -1,0 +1,152 @@
+"""Records of the publisher wing: what its tables hold and what its service answers.
+
+Decides nothing. Obeys docs/spec/03-trust-and-catalogue.md (content, keys in use) and
+docs/spec/08-http.md, section 8.5 (draws). Instants are Unix seconds UTC, days are day numbers
+(day 0 = 2026-01-01), terms are counted in 30 days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from muster.core.keys import KeyId
+from muster.core.products import Application, Conversion, KeyGroup, Product
+
+HARDWARE_LIMIT = 6
+"""Hosts that one host key enrols."""
+ACTIVATION_LIMIT = 10
+"""Host signing keys (first activation and reactivations) on one of these hosts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Who this publisher is: fixed at `init`, but for the name."""
+
+    id: str
+    label: str
+    name: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an engineer writes into a catalogue; version, revocations and signature are added.
+
+    Products without hosts, and products that have not been published yet, have `setup_key` "".
+    """
+
+    groups: tuple[KeyGroup, ...] = ()
+    applications: tuple[Application, ...] = ()
+    products: tuple[Product, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A catalogue file as read; label and name are the publisher's, or None where not given."""
+
+    content: Content
+    label: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between two contents: `what` is "application", "group", "product" or
+    "conversion"; `how` "added", "changed" or "removed"; `fields` names what changed."""
+
+    what: str
+    id: str
+    how: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFileRecord:
+    """Where a signing key lies: `kid` thumbprint, `role` root, reserve, catalogue or grant;
+    `number` counts up per role and is the index of a grant key; `file` relative to the store's
+    folder of keys, or "" where the key lies elsewhere (the reserve root)."""
+
+    kid: str
+    role: str
+    number: int
+    file: str
+    made_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedText:
+    """A version of trust or catalogue as it stands in the tables; `text` the compact JWS."""
+
+    version: int
+    iat: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A product key that was issued. The key itself is not kept: `masked` shows its last group,
+    `proof_key` (32 bytes) recognises installation IDs made with it.
+
+    `product` is the product of a setup key, else None. `term` counts 30 days, 0 = no end.
+    `revoked` is the day of revocation, or None. `hosts` counts the hardware ids in use.
+    """
+
+    key_id: KeyId
+    group: str
+    masked: str
+    proof_key: bytes = field(repr=False)
+    issued_at: int
+    term: int = 0
+    customer: str = ""
+    product: str | None = None
+    revoked: int | None = None
+    hosts: int = 0
+    host_limit: int = HARDWARE_LIMIT
+    activation_limit: int = ACTIVATION_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One of the hosts of a host key: a hardware id and how many host signing keys were
+    activated on it. `released_at` is set while it holds no seat."""
+
+    key: str
+    hw: str
+    activations: int
+    first_at: int
+    released_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostGrant:
+    """A grant that was drawn: unique by (key, binding), never deleted.
+
+    `day` of the first activation and `term` never change; `grant`, `confirmation` and `kid` change
+    only when the key that signed them was withdrawn. `revoked` is the day of revocation.
+    """
+
+    key: str
+    binding: str
+    hw: str
+    jti: str
+    day: int
+    term: int
+    kid: str
+    grant: str
+    confirmation: str
+    first_at: int
+    last_at: int
+    revoked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One line of the audit table; `detail` is canonical JSON."""
+
+    seq: int
+    at: int
+    actor: str
+    event: str
+    subject: str
+    detail: str

@@ -1,0 +1,1 @@
+"""The sample catalogue: publisher Contoso (docs/publisher.md)."""

@@ -1,0 +1,1 @@
+"""The tables of the publisher, one numbered step a file (muster.db.migrate)."""

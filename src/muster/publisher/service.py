@@ -1,0 +1,336 @@
+"""What hosts ask of a publisher: activation, the newest catalogue, the line of trust.
+
+Decides one activation in one transaction: the rules judge, the tables change, the grant is signed,
+and all of it is durable before the answer leaves. Refuses to know HTTP and files. It opens grant
+keys only; roots, catalogue key and tag key belong to `muster.publisher.admin`. Obeys
+docs/spec/08-http.md, section 8.5, and docs/spec/04-grant-function.md.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from muster.core.audit import Event
+from muster.core.clock import Clock
+from muster.core.errors import MusterError, error
+from muster.core.ids import InstallationId, check_proof, parse_installation_id
+from muster.lease.catalogue import Catalogue, read_catalogue
+from muster.lease.grant import confirmation_of, issue_grant, read_grant
+from muster.lease.jws import SigningKey
+from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, parse_trust, walk
+from muster.publisher import rules
+from muster.publisher.model import HostGrant, IssuedKey, Publisher, SignedText
+from muster.publisher.store import Edit, Store, View, open_store
+from muster.publisher.vault import Vault
+from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
+
+TOUCH_SECONDS = 3600
+"""A host that asks again is remembered at most this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostActivation:
+    """The answer, the grant behind it, and whether something was drawn for it."""
+
+    answer: ConfirmAnswer
+    grant: HostGrant
+    drawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What one state of the tables says of a request; `signer` is None where nothing is signed."""
+
+    key: IssuedKey
+    outcome: rules.Again | rules.Draw
+    newest: Trust
+    catalogue: Catalogue
+    held: int
+    signer: TrustKey | None
+
+
+class PublisherService:
+    """The service of one publisher. May be used from any thread, and by several processes.
+
+    Args:
+        store: its tables.
+        vault: its key files; asked for grant keys only.
+        clock: the publisher's clock.
+    Raises: `publisher/none`, `publisher/damaged` (the line of trust does not hold).
+    """
+
+    def __init__(self, store: Store, vault: Vault, clock: Clock) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._trusts: dict[int, Trust] = {}
+        self._catalogue: Catalogue | None = None
+        with store.view() as view:
+            found = view.publisher()
+            if found is None:
+                raise error("publisher/none", path="this store")
+            _check_line(view)
+        self.publisher: Publisher = found
+
+    def close(self) -> None:
+        """Close the tables."""
+        self._store.close()
+
+    # Documents.
+
+    def newest_catalogue(self) -> SignedText:
+        """The newest catalogue."""
+        with self._store.view() as view:
+            return view.newest_catalogue()
+
+    def trust_from(self, version: int) -> SignedText | None:
+        """The lowest trust version at or above the given one; None where there is none."""
+        with self._store.view() as view:
+            return view.trust_from(version)
+
+    def versions(self) -> tuple[int, int]:
+        """The newest versions of trust and catalogue."""
+        with self._store.view() as view:
+            return view.newest_trust().version, view.newest_catalogue().version
+
+    def jwks(self) -> dict[str, Any]:
+        """The working keys that may sign today, as a JWK set: a convenience, never the trust."""
+        day = rules.today(self._clock.now())
+        with self._store.view() as view:
+            newest, _ = self._known(view)
+        return {
+            "keys": [
+                {**one.key.jwk, "kid": one.key.kid, "use": "sig", "alg": "EdDSA"}
+                for one in newest.keys
+                if rules.may_sign(one, day)
+            ]
+        }
+
+    def counts(self) -> dict[str, int]:
+        """How much there is, for metrics."""
+        with self._store.view() as view:
+            return view.counts()
+
+    def open_grant_keys(self) -> int:
+        """Open every grant key that may sign today; how many.
+
+        Raises: `publisher/no-key` when there is none, and the errors of opening a key file.
+        """
+        day = rules.today(self._clock.now())
+        with self._store.view() as view:
+            newest, _ = self._known(view)
+            able = [
+                one for one in newest.keys if one.role == GRANT_ROLE and rules.may_sign(one, day)
+            ]
+            files = [view.key_file(one.key.kid) for one in able]
+        if not able:
+            raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)
+        for entry, record in zip(able, files, strict=True):
+            self._vault.signing_key(record, entry.key)
+        return len(able)
+
+    def check_ready(self) -> None:
+        """Raise what keeps the service from activating a host now."""
+        now = self._clock.now()
+        with self._store.view() as view:
+            newest, catalogue = self._known(view)
+        rules.stamp(now, max(newest.iat, catalogue.iat))
+        if rules.choose_key(newest, newest, GRANT_ROLE, rules.today(now)) is None:
+            raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)
+
+    # Activation of hosts.
+
+    def activate_host(self, installation_id: str, door: str) -> HostActivation:
+        """Answer a host's installation ID with its grant.
+
+        The same host signing key gets the same grant, byte for byte, and draws nothing again,
+        whichever door it comes through.
+
+        Args:
+            installation_id: 15 groups of digits, as typed, read or sent.
+            door: through which it came, for the audit: "http", "file" or "desk".
+        Raises: the errors of reading an installation ID (`digits/…`, `id/…`),
+            `publisher/not-host-key`, `publisher/unknown-key` (before any scrypt), `id/proof`, those
+            of `rules.decide_host`, `publisher/trust-unknown`, `publisher/update-trust-first`,
+            `publisher/clock`.
+        """
+        iid = parse_installation_id(installation_id)
+        now = self._clock.now()
+        rules.today(now)
+        while True:
+            with self._store.view() as view:
+                judged = self._judge(view, iid, now)
+                file = view.key_file(judged.signer.key.kid) if judged.signer else None
+            if judged.signer is None:
+                assert isinstance(judged.outcome, rules.Again)
+                return self._give_again(judged, judged.outcome.grant, now)
+            # Opening a key file may take a second: never inside a transaction.
+            key = self._vault.signing_key(file, judged.signer.key)
+            with self._store.edit() as edit:
+                again = self._judge(edit, iid, now)
+                if again.signer is not None and again.signer.key == key.public:
+                    return self._carry_out(edit, again, iid, key, now, door)
+            # The keys were rotated, or the same host was served, between the two looks.
+
+    def _judge(self, view: View, iid: InstallationId, now: int) -> _Judged:
+        key = rules.check_host_request(iid, view.key(iid.key_id))
+        check_proof(iid, key.proof_key)
+        newest, catalogue = self._known(view)
+        held = self._held(view, iid.trust_residue)
+        hw = iid.hw
+        assert hw is not None  # a host key has one: `parse_installation_id`
+        outcome = rules.decide_host(
+            iid,
+            key,
+            view.seat(key.key_id.text, hw),
+            view.grant(key.key_id.text, iid.binding),
+            newest,
+            now,
+        )
+        signer: TrustKey | None = None
+        if isinstance(outcome, rules.Draw) or outcome.resign:
+            signer = rules.choose_key(newest, held, GRANT_ROLE, rules.today(now))
+            understood = signer is not None
+        else:
+            # Digits alone must be enough: the asker's trust must know the key that signed.
+            understood = rules.vouched(held, outcome.grant.kid, outcome.grant.day)
+        if not understood:
+            raise error("publisher/update-trust-first", held=held.version, trust=newest.version)
+        return _Judged(key, outcome, newest, catalogue, held.version, signer)
+
+    def _carry_out(
+        self, edit: Edit, judged: _Judged, iid: InstallationId, key: SigningKey, now: int, door: str
+    ) -> HostActivation:
+        name = judged.key.key_id.text
+        drawn = isinstance(judged.outcome, rules.Draw)
+        if isinstance(judged.outcome, rules.Again):
+            old = judged.outcome.grant
+            grant = self._sign(judged, iid, key, old.day, old.term)
+            grant = replace(grant, first_at=old.first_at, last_at=max(now, old.last_at))
+            edit.resign_grant(grant)
+            edit.touch_grant(name, iid.binding, now)
+            detail = {"key": name, "kid": grant.kid, "withdrawn": old.kid}
+        else:
+            assert iid.hw is not None
+            if judged.outcome.new_host and not edit.take_host(name, iid.hw, now):
+                limit = judged.key.host_limit
+                raise error("publisher/hosts-used-up", key=name, limit=limit)
+            if not edit.take_activation(name, iid.hw):
+                limit = judged.key.activation_limit
+                raise error("publisher/activations-used-up", key=name, limit=limit)
+            grant = self._sign(judged, iid, key, rules.today(now), judged.key.term)
+            grant = replace(grant, first_at=now, last_at=now)
+            edit.add_grant(grant)
+            detail = {"key": name, "kid": grant.kid, "hw": iid.hw}
+        edit.write_audit(now, f"door:{door}", Event.HOST_ACTIVATE, grant.jti, detail)
+        return HostActivation(self._answer(edit, judged, grant), grant, drawn=drawn)
+
+    def _sign(
+        self, judged: _Judged, iid: InstallationId, key: SigningKey, day: int, term: int
+    ) -> HostGrant:
+        assert judged.signer is not None
+        assert judged.signer.index is not None
+        assert iid.hw is not None
+        publisher = self.publisher.id
+        text = issue_grant(
+            publisher=publisher,
+            key_id=iid.key_id,
+            binding=iid.binding,
+            hw=iid.hw,
+            term=term,
+            day=day,
+            group=judged.catalogue.group_numbered(iid.key_id.group),
+            key=key,
+        )
+        found = read_grant(text, judged.newest, publisher)
+        return HostGrant(
+            key=iid.key_id.text,
+            binding=iid.binding,
+            hw=iid.hw,
+            jti=found.jti,
+            day=day,
+            term=term,
+            kid=found.kid,
+            grant=text,
+            confirmation=confirmation_of(text, judged.signer.index).text,
+            first_at=0,
+            last_at=0,
+        )
+
+    def _give_again(self, judged: _Judged, grant: HostGrant, now: int) -> HostActivation:
+        if now - grant.last_at >= TOUCH_SECONDS:
+            with self._store.edit() as edit:
+                edit.touch_grant(grant.key, grant.binding, now)
+        with self._store.view() as view:
+            return HostActivation(self._answer(view, judged, grant), grant, drawn=False)
+
+    def _answer(self, view: View, judged: _Judged, grant: HostGrant) -> ConfirmAnswer:
+        return ConfirmAnswer(
+            grant=grant.grant,
+            confirmation_id=grant.confirmation,
+            trust=tuple(one.text for one in view.trust_above(judged.held, TRUST_STEPS)),
+            catalogue=judged.catalogue.text,
+        )
+
+    # What is known, read once a version.
+
+    def _known(self, view: View) -> tuple[Trust, Catalogue]:
+        signed = view.newest_trust()
+        newest = self._trust(signed)
+        with self._lock:
+            cached = self._catalogue
+        text = view.newest_catalogue()
+        if cached is not None and cached.version == text.version:
+            return newest, cached
+        catalogue = read_catalogue(text.text, newest)
+        with self._lock:
+            self._catalogue = catalogue
+        return newest, catalogue
+
+    def _trust(self, signed: SignedText) -> Trust:
+        with self._lock:
+            cached = self._trusts.get(signed.version)
+        if cached is None:
+            cached = parse_trust(signed.text)
+            with self._lock:
+                self._trusts[signed.version] = cached
+        return cached
+
+    def _held(self, view: View, residue: int) -> Trust:
+        version = rules.version_of_residue(view.trust_versions(), residue)
+        signed = view.trust_from(version) if version is not None else None
+        if signed is None:
+            newest = view.newest_trust().version
+            raise error("publisher/trust-unknown", residue=residue, trust=newest)
+        return self._trust(signed)
+
+
+def _check_line(view: View) -> None:
+    """Walk the publisher's own line once, as a client would: a store that was altered is told."""
+    try:
+        lowest = view.trust_from(0)
+        if lowest is None:
+            raise error("publisher/none", path="this store")
+        start = anchor(lowest.text)
+        above = view.trust_above(lowest.version, 1_000_000)
+        newest = walk(start, (one.text for one in above), limit=1_000_000)
+        read_catalogue(view.newest_catalogue().text, newest)
+    except MusterError as fault:
+        if fault.code == "publisher/none":
+            raise
+        raise error("publisher/damaged", detail=fault.what.rstrip(".")) from fault
+
+
+def open_service(folder: Path, vault: Vault, clock: Clock) -> PublisherService:
+    """Open the service of the publisher in a store folder. Raises: as `PublisherService`, and the
+    errors of opening its database."""
+    store = open_store(folder, clock.now())
+    try:
+        return PublisherService(store, vault, clock)
+    except BaseException:
+        store.close()
+        raise

@@ -1,0 +1,451 @@
+"""The publisher's tables: plain SQL behind typed records.
+
+Decides how records lie in tables. Refuses to decide anything else: rules stand in
+`muster.publisher.rules`, transactions are drawn by who calls. The SQL is that of SQLite and
+PostgreSQL alike (docs/adr/0006-storage-and-sql.md); the tables stand in `schema/`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from muster.core.audit import Event
+from muster.core.errors import error
+from muster.core.keys import KeyId, Kind
+from muster.core.products import Revocation
+from muster.db.engine import Database, Reader, Row, Transaction, open_database
+from muster.db.migrate import load_migrations, migrate
+from muster.lease import strict
+from muster.publisher.model import (
+    AuditRow,
+    HostGrant,
+    IssuedKey,
+    KeyFileRecord,
+    Publisher,
+    Seat,
+    SignedText,
+)
+
+DATABASE_FILE = "publisher.db"
+WING = "publisher"
+
+_KEYS = (
+    "SELECT id, group_id, product, masked, proof_key, term, customer, issued_at, revoked, hosts,"
+    " host_limit, activation_limit FROM product_key "
+)
+_GRANTS = (
+    "SELECT key, binding, hw, jti, day, term, kid, text, confirmation, first_at, last_at, revoked"
+    " FROM host_grant "
+)
+_SEATS = "SELECT key, hw, activations, first_at, released_at FROM host_seat "
+
+
+class View:
+    """Reads of one state of the tables."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def publisher(self) -> Publisher | None:
+        """Who this publisher is; None before `init` has ended."""
+        row = self._reader.one("SELECT id, label, name, created_at FROM publisher")
+        return Publisher(row[0], row[1], row[2], row[3]) if row else None
+
+    # Trust and catalogue.
+
+    def newest_trust(self) -> SignedText:
+        """The newest trust; there is one since `init`."""
+        return self._newest("SELECT version, iat, text FROM trust ORDER BY version DESC LIMIT 1")
+
+    def newest_catalogue(self) -> SignedText:
+        """The newest catalogue; there is one since `init`."""
+        return self._newest(
+            "SELECT version, iat, text FROM catalogue ORDER BY version DESC LIMIT 1"
+        )
+
+    def _newest(self, statement: str) -> SignedText:
+        row = self._reader.one(statement)
+        if row is None:
+            raise error("publisher/none", path="this store")
+        return _signed(row)
+
+    def trust_from(self, version: int) -> SignedText | None:
+        """The lowest trust version at or above the given one."""
+        row = self._reader.one(
+            "SELECT version, iat, text FROM trust WHERE version >= ? ORDER BY version LIMIT 1",
+            (version,),
+        )
+        return _signed(row) if row else None
+
+    def trust_above(self, version: int, limit: int) -> tuple[SignedText, ...]:
+        """Up to `limit` trust versions above the given one, lowest first."""
+        rows = self._reader.query(
+            "SELECT version, iat, text FROM trust WHERE version > ? ORDER BY version LIMIT ?",
+            (version, limit),
+        )
+        return tuple(_signed(row) for row in rows)
+
+    def trust_versions(self) -> tuple[int, ...]:
+        """All trust versions, lowest first."""
+        return tuple(
+            row[0] for row in self._reader.query("SELECT version FROM trust ORDER BY version")
+        )
+
+    def catalogue(self, version: int) -> SignedText | None:
+        """One catalogue version."""
+        row = self._reader.one(
+            "SELECT version, iat, text FROM catalogue WHERE version = ?", (version,)
+        )
+        return _signed(row) if row else None
+
+    def catalogue_versions(self) -> tuple[tuple[int, int], ...]:
+        """Version and `iat` of all catalogues, lowest first."""
+        rows = self._reader.query("SELECT version, iat FROM catalogue ORDER BY version")
+        return tuple((row[0], row[1]) for row in rows)
+
+    # Signing keys.
+
+    def key_file(self, kid: str) -> KeyFileRecord | None:
+        """Where the private half of a key lies."""
+        row = self._reader.one(
+            "SELECT kid, role, number, file, made_at FROM key_file WHERE kid = ?", (kid,)
+        )
+        return KeyFileRecord(row[0], row[1], row[2], row[3], row[4]) if row else None
+
+    def key_numbers(self, role: str) -> tuple[int, ...]:
+        """Every number that a role has ever used."""
+        rows = self._reader.query("SELECT number FROM key_file WHERE role = ?", (role,))
+        return tuple(row[0] for row in rows)
+
+    # Product keys and draws.
+
+    def key(self, key_id: KeyId) -> IssuedKey | None:
+        """An issued product key."""
+        row = self._reader.one(_KEYS + "WHERE id = ?", (key_id.text,))
+        return _key(row) if row else None
+
+    def keys(self, kind: Kind | None = None) -> tuple[IssuedKey, ...]:
+        """All issued product keys, or those of one kind, in the order of issue."""
+        rows = self._reader.query(
+            _KEYS + "WHERE kind = ? OR ? < 0 ORDER BY issued_at, kind, group_number, serial",
+            (-1 if kind is None else int(kind), -1 if kind is None else 0),
+        )
+        return tuple(_key(row) for row in rows)
+
+    def serials(self, kind: Kind, group: int) -> frozenset[int]:
+        """Serial numbers of a kind and group that are taken."""
+        rows = self._reader.query(
+            "SELECT serial FROM product_key WHERE kind = ? AND group_number = ?", (int(kind), group)
+        )
+        return frozenset(row[0] for row in rows)
+
+    def seat(self, key: str, hw: str) -> Seat | None:
+        """What a host key knows of a hardware id."""
+        row = self._reader.one(_SEATS + "WHERE key = ? AND hw = ?", (key, hw))
+        return _seat(row) if row else None
+
+    def seats(self, key: str | None = None) -> tuple[Seat, ...]:
+        """All seats, or those of one host key."""
+        rows = self._reader.query(
+            _SEATS + "WHERE key = ? OR ? = '' ORDER BY key, first_at, hw",
+            (key or "", key or ""),
+        )
+        return tuple(_seat(row) for row in rows)
+
+    def grant(self, key: str, binding: str) -> HostGrant | None:
+        """What was drawn for a host signing key."""
+        row = self._reader.one(_GRANTS + "WHERE key = ? AND binding = ?", (key, binding))
+        return _grant(row) if row else None
+
+    def grants(self, *, key: str | None = None, host: str | None = None) -> tuple[HostGrant, ...]:
+        """Draws in the order of first activation.
+
+        Args:
+            key: of one host key only, as key id text.
+            host: of one host only, named by a licence id (`jti`) or a hardware id.
+        """
+        rows = self._reader.query(
+            _GRANTS + "WHERE (key = ? OR ? = '') AND (jti = ? OR hw = ? OR ? = '')"
+            " ORDER BY first_at, key, binding",
+            (key or "", key or "", host or "", host or "", host or ""),
+        )
+        return tuple(_grant(row) for row in rows)
+
+    def revocations(self) -> tuple[Revocation, ...]:
+        """What the next catalogue lists as revoked: keys first, then grants, each by its name."""
+        keys = self._reader.query(
+            "SELECT id, revoked FROM product_key WHERE revoked IS NOT NULL ORDER BY id"
+        )
+        grants = self._reader.query(
+            "SELECT jti, revoked FROM host_grant WHERE revoked IS NOT NULL ORDER BY jti"
+        )
+        return (
+            *(Revocation(jti=None, key=row[0], at=row[1]) for row in keys),
+            *(Revocation(jti=row[0], key=None, at=row[1]) for row in grants),
+        )
+
+    # Audit.
+
+    def audit(self, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
+        """Up to `limit` rows of the audit table above a sequence number, oldest first."""
+        rows = self._reader.query(
+            "SELECT seq, at, actor, event, subject, detail FROM audit WHERE seq > ?"
+            " ORDER BY seq LIMIT ?",
+            (after, limit),
+        )
+        return tuple(AuditRow(row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows)
+
+    def counts(self) -> dict[str, int]:
+        """How much there is, for metrics."""
+        row = self._reader.one(
+            "SELECT (SELECT count(*) FROM product_key WHERE kind = 0),"
+            " (SELECT count(*) FROM host_seat WHERE released_at IS NULL),"
+            " (SELECT count(*) FROM host_grant),"
+            " (SELECT count(*) FROM host_grant WHERE revoked IS NOT NULL)"
+        )
+        assert row is not None
+        names = ("host_keys", "hosts", "host_grants", "host_grants_revoked")
+        return dict(zip(names, row, strict=True))
+
+
+class Edit(View):
+    """Reads and writes of one transaction."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(transaction)
+        self._tx = transaction
+
+    def add_publisher(self, publisher: Publisher) -> None:
+        """Say who this publisher is; once."""
+        self._tx.execute(
+            "INSERT INTO publisher (one, id, label, name, created_at) VALUES (1, ?, ?, ?, ?)",
+            (publisher.id, publisher.label, publisher.name, publisher.created_at),
+        )
+
+    def add_trust(self, signed: SignedText) -> None:
+        """Add a trust version."""
+        self._tx.execute(
+            "INSERT INTO trust (version, iat, text) VALUES (?, ?, ?)",
+            (signed.version, signed.iat, signed.text),
+        )
+
+    def add_catalogue(self, signed: SignedText) -> None:
+        """Add a catalogue version."""
+        self._tx.execute(
+            "INSERT INTO catalogue (version, iat, text) VALUES (?, ?, ?)",
+            (signed.version, signed.iat, signed.text),
+        )
+
+    def add_key_file(self, record: KeyFileRecord) -> None:
+        """Say where a signing key lies."""
+        self._tx.execute(
+            "INSERT INTO key_file (kid, role, number, file, made_at) VALUES (?, ?, ?, ?, ?)",
+            (record.kid, record.role, record.number, record.file, record.made_at),
+        )
+
+    def add_key(self, key: IssuedKey) -> None:
+        """Register a product key that is about to be handed out."""
+        self._tx.execute(
+            "INSERT INTO product_key (id, kind, group_number, serial, group_id, product, masked,"
+            " proof_key, term, customer, issued_at, host_limit, activation_limit)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                key.key_id.text,
+                int(key.key_id.kind),
+                key.key_id.group,
+                key.key_id.serial,
+                key.group,
+                key.product,
+                key.masked,
+                key.proof_key.hex(),
+                key.term,
+                key.customer,
+                key.issued_at,
+                key.host_limit,
+                key.activation_limit,
+            ),
+        )
+
+    def revoke_key(self, key: str, day: int) -> None:
+        """Mark a product key as revoked since a day."""
+        self._tx.execute("UPDATE product_key SET revoked = ? WHERE id = ?", (day, key))
+
+    def take_host(self, key: str, hw: str, now: int) -> bool:
+        """Take one of the hosts of a key for a hardware id; False when none is left.
+
+        The condition stands in the statement, so that no reader before it decides.
+        """
+        taken = self._tx.execute(
+            "UPDATE product_key SET hosts = hosts + 1 WHERE id = ? AND hosts < host_limit", (key,)
+        )
+        if taken != 1:
+            return False
+        self._tx.execute(
+            "INSERT INTO host_seat (key, hw, activations, first_at) VALUES (?, ?, 0, ?)"
+            " ON CONFLICT (key, hw) DO UPDATE SET activations = 0, released_at = NULL",
+            (key, hw, now),
+        )
+        return True
+
+    def take_activation(self, key: str, hw: str) -> bool:
+        """Take one of the activations of a hardware id; False when none is left."""
+        taken = self._tx.execute(
+            "UPDATE host_seat SET activations = activations + 1"
+            " WHERE key = ? AND hw = ? AND released_at IS NULL AND activations <"
+            " (SELECT activation_limit FROM product_key WHERE id = ?)",
+            (key, hw, key),
+        )
+        return taken == 1
+
+    def release_host(self, key: str, hw: str, now: int) -> bool:
+        """Free the seat of a hardware id; False when it holds none."""
+        freed = self._tx.execute(
+            "UPDATE host_seat SET released_at = ? WHERE key = ? AND hw = ? AND released_at IS NULL",
+            (now, key, hw),
+        )
+        if freed != 1:
+            return False
+        self._tx.execute("UPDATE product_key SET hosts = hosts - 1 WHERE id = ?", (key,))
+        return True
+
+    def add_grant(self, grant: HostGrant) -> None:
+        """Keep what was drawn."""
+        self._tx.execute(
+            "INSERT INTO host_grant (key, binding, hw, jti, day, term, kid, text, confirmation,"
+            " first_at, last_at, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                grant.key,
+                grant.binding,
+                grant.hw,
+                grant.jti,
+                grant.day,
+                grant.term,
+                grant.kid,
+                grant.grant,
+                grant.confirmation,
+                grant.first_at,
+                grant.last_at,
+                grant.revoked,
+            ),
+        )
+
+    def resign_grant(self, grant: HostGrant) -> None:
+        """Keep the same licence under another signature."""
+        self._tx.execute(
+            "UPDATE host_grant SET kid = ?, text = ?, confirmation = ?"
+            " WHERE key = ? AND binding = ?",
+            (grant.kid, grant.grant, grant.confirmation, grant.key, grant.binding),
+        )
+
+    def touch_grant(self, key: str, binding: str, now: int) -> None:
+        """Remember when a host asked last."""
+        self._tx.execute(
+            "UPDATE host_grant SET last_at = ? WHERE key = ? AND binding = ? AND last_at < ?",
+            (now, key, binding, now),
+        )
+
+    def revoke_grant(self, key: str, binding: str, day: int) -> None:
+        """Mark a grant as revoked since a day; the day of an earlier revocation stays."""
+        self._tx.execute(
+            "UPDATE host_grant SET revoked = ? WHERE key = ? AND binding = ? AND revoked IS NULL",
+            (day, key, binding),
+        )
+
+    def write_audit(
+        self, now: int, actor: str, event: Event, subject: str, detail: Mapping[str, Any]
+    ) -> None:
+        """Say who did what to what, in the transaction that does it."""
+        self._tx.execute(
+            "INSERT INTO audit (seq, at, actor, event, subject, detail)"
+            " SELECT COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ?, ? FROM audit",
+            (now, actor, event.value, subject, strict.canonical(detail).decode("utf-8")),
+        )
+
+
+class Store:
+    """The database of one publisher."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextlib.contextmanager
+    def view(self) -> Iterator[View]:
+        """Reads of one state."""
+        with self._database.snapshot() as reader:
+            yield View(reader)
+
+    @contextlib.contextmanager
+    def edit(self) -> Iterator[Edit]:
+        """One transaction: durable when the block ends, undone when it raises."""
+        with self._database.transaction() as transaction:
+            yield Edit(transaction)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+
+def open_store(folder: Path, now: int, *, create: bool = False) -> Store:
+    """Open the database in a store folder and bring its tables up to date.
+
+    Args:
+        folder: the store; must exist.
+        now: Unix seconds, kept beside each step of the schema.
+        create: make the database where it is missing.
+    Raises: `publisher/none` (no database here), and the errors of `db.engine` and `db.migrate`.
+    """
+    path = folder / DATABASE_FILE
+    if not create and not path.exists():
+        raise error("publisher/none", path=str(folder))
+    database = open_database(path, create=create)
+    try:
+        migrate(database, WING, load_migrations("muster.publisher.schema"), now)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)
+
+
+def _signed(row: Row) -> SignedText:
+    return SignedText(row[0], row[1], row[2])
+
+
+def _key(row: Row) -> IssuedKey:
+    return IssuedKey(
+        key_id=KeyId.parse(row["id"]),
+        group=row["group_id"],
+        masked=row["masked"],
+        proof_key=bytes.fromhex(row["proof_key"]),
+        issued_at=row["issued_at"],
+        term=row["term"],
+        customer=row["customer"],
+        product=row["product"],
+        revoked=row["revoked"],
+        hosts=row["hosts"],
+        host_limit=row["host_limit"],
+        activation_limit=row["activation_limit"],
+    )
+
+
+def _grant(row: Row) -> HostGrant:
+    return HostGrant(
+        key=row["key"],
+        binding=row["binding"],
+        hw=row["hw"],
+        jti=row["jti"],
+        day=row["day"],
+        term=row["term"],
+        kid=row["kid"],
+        grant=row["text"],
+        confirmation=row["confirmation"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        revoked=row["revoked"],
+    )
+
+
+def _seat(row: Row) -> Seat:
+    return Seat(row[0], row[1], row[2], row[3], row[4])

@@ -1,0 +1,139 @@
+"""A publisher in a temporary folder, and hosts that are nothing but keys and digits."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from muster.core.identity import Fact, hardware_id, host_binding
+from muster.core.ids import make_installation_id, proof_key
+from muster.core.keys import ProductKey
+from muster.core.products import DAY, day_start
+from muster.lease.jws import MemorySigningKey
+from muster.publisher.admin import KEYS_FOLDER, Admin, Initialised, init_publisher, open_admin
+from muster.publisher.catalogue_file import parse_catalogue_file, sample
+from muster.publisher.model import Content
+from muster.publisher.service import PublisherService, open_service
+from muster.publisher.vault import Vault
+from muster.system.entropy import SeededDice
+from muster.system.keyfile import Scrypt
+
+CHEAP = Scrypt(log_n=1, r=1)
+"""A real key file, at a cost that no publisher would choose."""
+PASSPHRASE = "correct horse"
+ROOT_PASSPHRASE = "battery staple"
+START = day_start(200) + 9 * 3600
+
+
+@dataclass
+class HandClock:
+    """A clock that a test moves."""
+
+    seconds: int = START
+
+    def now(self) -> int:
+        return self.seconds
+
+    def monotonic(self) -> float:
+        return float(self.seconds)
+
+    def days(self, count: int) -> None:
+        self.seconds += count * DAY
+
+
+@dataclass
+class Host:
+    """What an installation ID is made of: a machine, a host signing key, a product key."""
+
+    machine: str
+    signing: MemorySigningKey
+    key: ProductKey
+    publisher: str
+    trust: int = 1
+
+    def digits(self) -> str:
+        key_id, tag = self.key.key_id, self.key.tag_bytes
+        return make_installation_id(
+            self.trust,
+            key_id,
+            host_binding(self.publisher, key_id, self.signing.public.raw),
+            hardware_id(self.publisher, key_id, tag, Fact("system-uuid", self.machine)),
+            proof_key(self.publisher, key_id, tag),
+        ).text
+
+
+@dataclass
+class Shop:
+    """One publisher and the ways to open it."""
+
+    folder: Path
+    reserve: Path
+    label: str = "contoso"
+    clock: HandClock = field(default_factory=HandClock)
+    dice: SeededDice = field(default_factory=lambda: SeededDice("shop"))
+    opened: list[Admin | PublisherService] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def vault(self, passphrase: str = PASSPHRASE, root: str = ROOT_PASSPHRASE) -> Vault:
+        return Vault(self.folder / KEYS_FOLDER, lambda: passphrase, lambda: root, CHEAP)
+
+    def init(self, content: Content | None = None, label: str | None = None) -> Initialised:
+        return init_publisher(
+            self.folder,
+            self.vault(),
+            label=label or self.label,
+            name=self.label.title(),
+            content=content or parse_catalogue_file(sample()).content,
+            reserve=self.reserve,
+            clock=self.clock,
+            dice=self.dice,
+            actor="test",
+        )
+
+    def admin(self) -> Admin:
+        admin = open_admin(self.folder, self.vault(), self.clock, self.dice, "test")
+        self.opened.append(admin)
+        return admin
+
+    def service(self, vault: Vault | None = None) -> PublisherService:
+        service = open_service(self.folder, vault or self.vault(), self.clock)
+        self.opened.append(service)
+        return service
+
+    def host(self, key: ProductKey, machine: str | None = None, signing: int | None = None) -> Host:
+        number = next(self.numbers)
+        seed = (signing if signing is not None else number).to_bytes(32, "big")
+        return Host(
+            machine=machine or f"00000000-0000-4000-8000-{number:012d}",
+            signing=MemorySigningKey(seed),
+            key=key,
+            publisher=self.admin().publisher.id,
+        )
+
+
+@pytest.fixture
+def make_shop(tmp_path: Path) -> Iterator[Callable[[str], Shop]]:
+    """Makes publishers by label."""
+    shops: list[Shop] = []
+
+    def make(label: str) -> Shop:
+        shop = Shop(tmp_path / label, tmp_path / f"{label}-reserve.key", label)
+        shop.dice = SeededDice(label)
+        shop.init()
+        shops.append(shop)
+        return shop
+
+    yield make
+    for shop in shops:
+        for one in shop.opened:
+            one.close()
+
+
+@pytest.fixture
+def shop(make_shop: Callable[[str], Shop]) -> Shop:
+    """The publisher Contoso, as the shipped sample makes it."""
+    return make_shop("contoso")
