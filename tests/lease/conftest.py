@@ -24,10 +24,11 @@ from muster.lease import jws
 from muster.lease.bundle import ActivationBundle, Bundle, NoticeBundle
 from muster.lease.catalogue import Catalogue, make_catalogue, read_catalogue
 from muster.lease.descriptor import Descriptor, make_descriptor, read_descriptor
-from muster.lease.grant import grant_payload, issue_grant
+from muster.lease.grant import grant_payload, issue_grant, read_grant
 from muster.lease.jws import MemorySigningKey
 from muster.lease.lease import LeaseClaims, make_lease
 from muster.lease.notice import DUPLICATE_CMID, NoticeClaims, make_notice
+from muster.lease.terms import make_terms
 from muster.lease.trust import Trust, TrustKey, anchor, make_trust
 from muster.lease.verify import Expected
 
@@ -170,6 +171,19 @@ class Maker:
             DAY_NOW - 30,
             self.server,
         )
+
+    def sign_terms(self, signer: MemorySigningKey | None = None, **change: Any) -> str:
+        """Terms for the host's grant."""
+        values: dict[str, Any] = {
+            "grant": read_grant(self.host_grant(), self.trust, self.publisher),
+            "version": 1,
+            "iat": NOW - DAY,
+            "limit": 100,
+            "over": "refuse",
+            "customer": "Fabrikam Inc",
+            "agreement": "F-2026-17",
+        } | change
+        return make_terms(key=signer or self.grant_key, **values)
 
     def lease_claims(self, **change: Any) -> LeaseClaims:
         """The good lease of the machine."""

@@ -111,11 +111,9 @@ def read_catalogue(text: str, trust: Trust) -> Catalogue:
     compact = parse(text, strict.CATALOGUE, _WHAT)
     kid = check_header(compact, CATALOGUE_TYP, _WHAT)
     payload = Claims(compact.payload, _WHAT, _CODE)
-    iat = payload.integer("iat")
     try:
-        trust.find(kid, CATALOGUE_ROLE, day_of(iat)).key.verify(
-            compact.signature, compact.signing_input
-        )
+        day = day_of(payload.integer("iat"))
+        trust.find(kid, CATALOGUE_ROLE, day).key.verify(compact.signature, compact.signing_input)
     except MusterError as fault:
         raise error("catalogue/signer", detail=_sentence(fault)) from None
     muster = payload.object("muster")

@@ -302,6 +302,9 @@ def read_claims(compact: Compact) -> Grant:
     else:
         muster.absent("hw", "max_lease")
         hw = max_lease = None
+    covers = muster.texts("covers", claims.NAME, MAX_COVERS, ordered=True)
+    if not covers:
+        muster.refuse("covers", "empty")
     return Grant(
         issuer=issuer,
         group=group,
@@ -312,7 +315,7 @@ def read_claims(compact: Compact) -> Grant:
         key=key_id_of(muster, kind).text,
         binding=muster.text("binding", claims.BINDING),
         hw=hw,
-        covers=muster.texts("covers", claims.NAME, MAX_COVERS, ordered=True),
+        covers=covers,
         max_lease=max_lease,
         kid=Claims(compact.header, f"{_WHAT} header").text("kid", claims.THUMBPRINT),
         text=compact.text,

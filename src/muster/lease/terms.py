@@ -92,8 +92,8 @@ def read_terms(text: str, trust: Trust, grant: Grant) -> Terms:
     compact = parse(text, strict.SMALL, _WHAT)
     kid = check_header(compact, TERMS_TYP, _WHAT)
     payload = Claims(compact.payload, _WHAT, _CODE)
-    day = day_of(payload.integer("iat"))
     try:
+        day = day_of(payload.integer("iat"))
         trust.find(kid, GRANT_ROLE, day).key.verify(compact.signature, compact.signing_input)
     except MusterError as fault:
         raise error("terms/signer", detail=fault.what.rstrip(".")) from None
