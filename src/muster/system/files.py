@@ -204,8 +204,8 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
     """
     target = Path(path)
     with _translated(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.mkdir(mode=mode)
         except FileExistsError:
             if not target.is_dir():
