@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -356,6 +357,7 @@ def test_lock_says_busy_and_is_not_reentrant(tmp_path: Path) -> None:
 def test_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     program = f"""
+import shutil
 import signal
 from muster.system import files
 lock = files.Lock({str(path)!r}).__enter__()
@@ -501,3 +503,25 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, data:
     path = tmp_path_factory.getbasetemp() / "round"
     files.write_atomic(path, data)
     assert files.read_bounded(path, 4096) == data
+
+
+def test_the_file_is_synced_before_its_name_and_the_folder_after(tmp_path: Path) -> None:
+    """What survives a power cut is decided by the order of these calls."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed: 'apt-get install strace' brings it")
+    program = f"from muster.system import files; files.write_atomic({str(tmp_path / 'a')!r}, b'x')"
+    trace = tmp_path / "trace"
+    subprocess.run(
+        ["strace", "-o", str(trace), "-e", "trace=openat,fsync,fdatasync,rename,renameat,renameat2",
+         sys.executable, "-c", program],
+        check=True,
+    )  # fmt: skip
+    calls = trace.read_text().splitlines()
+    start = next(n for n, line in enumerate(calls) if ".tmp" in line)
+    order = [line.partition("(")[0] for line in calls[start:] if not line.startswith("+++")]
+    assert order[:4] == ["openat", "fsync", "renameat", "fsync"] or order[:4] == [
+        "openat",
+        "fsync",
+        "renameat2",
+        "fsync",
+    ]

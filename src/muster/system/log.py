@@ -49,11 +49,11 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
-        message = _one_line(record.getMessage())
+        message = _one_line(mask_keys(record.getMessage()))
         members = "".join(f" {name}={_value(value)}" for name, value in _extra(record).items())
         line = f"{_when(record)} {record.levelname.lower()} {record.name}: {message}{members}"
-        cause = _cause(self, record)
-        return mask_keys(f"{line}\n{cause}" if cause else line)
+        cause = mask_keys(_cause(self, record))
+        return f"{line}\n{cause}" if cause else line
 
 
 class JSONFormatter(logging.Formatter):
@@ -100,7 +100,8 @@ def _one_line(text: str) -> str:
 
 
 def _value(value: object) -> str:
-    text = str(value)
+    # Masked before anything is escaped: a key is known by what stands around it.
+    text = mask_keys(str(value))
     if text and all(one.isprintable() and one not in ' "=' for one in text):
         return text
     return json.dumps(text)
