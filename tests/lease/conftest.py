@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -249,3 +250,9 @@ class Maker:
 def maker() -> Maker:
     """The good case; tests that change it make their own `Maker`."""
     return Maker()
+
+
+@pytest.fixture(scope="session")
+def keys() -> Callable[[str], MemorySigningKey]:
+    """Signing keys by name; the same in every run."""
+    return key

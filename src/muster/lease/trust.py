@@ -213,7 +213,8 @@ def make_trust(
     Returns:
         The compact JWS, read back by `parse_trust` before it is handed out.
     Raises:
-        MusterError `trust/claims`: the object would break a rule that every reader checks.
+        MusterError `trust/claims`, `licence/malformed`: the object would break a rule that every
+            reader checks, or is larger than readers take.
     """
     payload: dict[str, Any] = {
         "iss": issuer,
