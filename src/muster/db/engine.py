@@ -17,6 +17,7 @@ import errno
 import os
 import secrets
 import sqlite3
+import struct
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -376,6 +377,30 @@ def _check_whole(path: Path) -> None:
         raise error("db/denied", path=str(path), detail="it is not a plain file")
     if size == 0:
         raise error("db/corrupt", path=str(path), detail="the file is empty")
+    if _is_cut(path, size):
+        raise error("db/corrupt", path=str(path), detail="the end of the file is missing")
+
+
+def _is_cut(path: Path, size: int) -> bool:
+    """Whether the file is shorter than its own header says and no log holds the rest.
+
+    SQLite takes a file of less than one page for a new database, and misses cut pages until
+    somebody reads them (https://www.sqlite.org/fileformat.html, section 1.3).
+    """
+    try:
+        with path.open("rb") as handle:
+            header = handle.read(100)
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            return False
+    except OSError as fault:
+        raise error("db/denied", path=str(path), detail=fault.strerror) from fault
+    if size < 512:
+        return True
+    (page,) = struct.unpack(">H", header[16:18])
+    changed, pages, valid_for = (struct.unpack(">I", header[at : at + 4])[0] for at in (24, 28, 92))
+    # The count of pages counts only where the last writer kept it; 1 stands for 65536 bytes.
+    return bool(changed == valid_for and pages * (65536 if page == 1 else page) > size)
 
 
 def _create(path: Path) -> None:
@@ -406,7 +431,8 @@ def _create(path: Path) -> None:
         raise error("db/denied", path=str(path), detail=fault.strerror or "refused") from fault
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
-            passing.with_name(passing.name + suffix).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                passing.with_name(passing.name + suffix).unlink()
 
 
 @contextlib.contextmanager

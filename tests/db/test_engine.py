@@ -1,0 +1,507 @@
+"""The engine: durable transactions, faults by name, and no damaged file ever replaced."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muster.core.errors import MusterError
+from muster.db.engine import ConstraintError, Database, open_database
+
+SCHEMA = "CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a folder with ? and %41" / "data.db"
+
+
+@pytest.fixture
+def db(path: Path) -> Iterator[Database]:
+    """A database with one table."""
+    path.parent.mkdir()
+    with open_database(path, create=True) as found:
+        with found.transaction() as tx:
+            tx.execute(SCHEMA)
+        yield found
+
+
+def fault_of(call: Any, *args: Any, **kwargs: Any) -> MusterError:
+    with pytest.raises(MusterError) as caught:
+        call(*args, **kwargs)
+    return caught.value
+
+
+def put(db: Database, *names: str) -> None:
+    with db.transaction() as tx:
+        for name in names:
+            tx.execute("INSERT INTO thing (name) VALUES (?)", (name,))
+
+
+def names(db: Database) -> list[str]:
+    return [row["name"] for row in db.query("SELECT name FROM thing ORDER BY id")]
+
+
+def test_pragmas(db: Database) -> None:
+    with db.transaction() as tx:
+        found = {
+            name: tx.one(f"PRAGMA {name}")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "trusted_schema")
+        }
+    values = {name: row[0] for name, row in found.items() if row is not None}
+    assert values == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "trusted_schema": 0,
+    }
+    assert db.synchronous
+
+
+def test_a_fresh_file_is_private_and_alone(db: Database, path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    put(db, "a")
+    for one in path.parent.iterdir():
+        assert one.name in {"data.db", "data.db-wal", "data.db-shm"}
+        assert stat.S_IMODE(one.stat().st_mode) == 0o600
+
+
+def test_the_test_switch_and_nothing_else_turns_sync_off(tmp_path: Path) -> None:
+    for value, durable in ((None, True), ("", True), ("0", True), ("yes", True), ("1", False)):
+        env = {} if value is None else {"MUSTER_TEST_NO_SYNC": value}
+        with open_database(tmp_path / "x.db", create=True, environ=env) as db:
+            assert db.synchronous is durable
+            with db.transaction() as tx:
+                row = tx.one("PRAGMA synchronous")
+            assert row is not None
+            assert row[0] == (2 if durable else 0)
+
+
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    """Watched from outside: between the statement and the end of the block there is a sync."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed: 'apt-get install strace' brings it")
+    program = """
+import os, sys
+from muster.db.engine import open_database
+db = open_database(sys.argv[1], create=True)
+with db.transaction() as tx:
+    tx.execute("CREATE TABLE t (a INTEGER)")
+for n in range(5):
+    os.write(2, b"before\\n")
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO t VALUES (?)", (n,))
+    os.write(2, b"after\\n")
+"""
+    for off in (False, True):
+        trace = tmp_path / f"trace{off}"
+        subprocess.run(
+            ["strace", "-f", "-o", str(trace), "-e", "trace=fdatasync,fsync,write",
+             sys.executable, "-c", program, str(tmp_path / f"x{off}.db")],
+            check=True,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"MUSTER_TEST_NO_SYNC": "1" if off else "0"},
+        )  # fmt: skip
+        synced, waits = False, []
+        for line in trace.read_text().splitlines():
+            if '"before' in line:
+                synced = False
+            elif "sync(" in line:
+                synced = True
+            elif '"after' in line:
+                waits.append(synced)
+        assert waits == [not off] * 5
+
+
+def test_commit_and_rollback(db: Database) -> None:
+    put(db, "a", "b")
+
+    def failing() -> None:
+        with db.transaction() as tx:
+            tx.execute("INSERT INTO thing (name) VALUES ('c')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
+    assert names(db) == ["a", "b"]
+    with db.transaction() as tx:
+        assert tx.execute("UPDATE thing SET name = name || '!'") == 2
+        assert tx.execute("DELETE FROM thing WHERE name = 'no'") == 0
+        rows = tx.query("INSERT INTO thing (name) VALUES (?), (?) RETURNING id, name", ("x", "y"))
+        assert [(row["id"], row[1]) for row in rows] == [(3, "x"), (4, "y")]
+        assert rows[0].keys() == ["id", "name"]
+        assert (len(rows[0]), list(rows[0])) == (2, [3, "x"])
+        assert tx.one("SELECT 1 WHERE 0") is None
+        more = ((f"m{n}",) for n in range(10))
+        assert tx.execute_many("INSERT INTO thing (name) VALUES (?)", more) == 10
+    assert len(names(db)) == 14
+
+
+def test_readers_see_a_state_and_do_not_wait(db: Database) -> None:
+    put(db, "a")
+    with db.snapshot() as reader:
+        assert len(reader.query("SELECT * FROM thing")) == 1
+        put(db, "b")
+        assert len(reader.query("SELECT * FROM thing")) == 1
+        with db.transaction() as tx:
+            tx.execute("INSERT INTO thing (name) VALUES ('c')")
+            assert len(names(db)) == 2
+    assert len(names(db)) == 3
+
+
+def test_readers_cannot_write(db: Database) -> None:
+    with db.snapshot() as reader:
+        fault = fault_of(reader.query, "INSERT INTO thing (name) VALUES ('a') RETURNING id")
+    assert fault.code == "db/denied"
+    put(db, "b")
+    assert names(db) == ["b"]
+
+
+def test_constraints_are_the_stores_matter(db: Database) -> None:
+    put(db, "a")
+    with pytest.raises(ConstraintError, match="UNIQUE"):
+        put(db, "b", "a")
+    with pytest.raises(ConstraintError), db.transaction() as tx:
+        tx.execute("INSERT INTO thing (name) VALUES (NULL)")
+    assert names(db) == ["a"]
+
+
+def test_a_part_can_be_undone_alone(db: Database) -> None:
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO thing (name) VALUES ('a')")
+
+        def part() -> None:
+            with tx.savepoint() as inner:
+                inner.execute("INSERT INTO thing (name) VALUES ('b')")
+                inner.execute("INSERT INTO thing (name) VALUES ('a')")
+
+        with pytest.raises(ConstraintError):
+            part()
+        with tx.savepoint():
+            tx.execute("INSERT INTO thing (name) VALUES ('c')")
+    assert names(db) == ["a", "c"]
+
+
+def test_mistakes_of_the_program_stay_bugs(db: Database) -> None:
+    with pytest.raises(sqlite3.OperationalError), db.transaction() as tx:
+        tx.execute("SELEKT 1")
+    with (
+        pytest.raises(RuntimeError, match="open in this thread"),
+        db.transaction(),
+        db.transaction(),
+    ):
+        pass
+    put(db, "still works")
+    db.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        names(db)
+    with pytest.raises(RuntimeError, match="closed"):
+        put(db, "x")
+
+
+def test_writers_of_one_process_take_turns(db: Database) -> None:
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE counter (n INTEGER)")
+        tx.execute("INSERT INTO counter VALUES (0)")
+
+    def work() -> None:
+        for _ in range(25):
+            with db.transaction() as tx:
+                row = tx.one("SELECT n FROM counter")
+                assert row is not None
+                tx.execute("UPDATE counter SET n = ?", (row[0] + 1,))
+            names(db)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    row = db.one("SELECT n FROM counter")
+    assert row is not None
+    assert row[0] == 200
+
+
+def test_writers_of_several_processes_take_turns(db: Database, path: Path) -> None:
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE counter (n INTEGER)")
+        tx.execute("INSERT INTO counter VALUES (0)")
+    program = """
+import sys
+from muster.db.engine import open_database
+db = open_database(sys.argv[1], busy_seconds=60)
+for _ in range(30):
+    with db.transaction() as tx:
+        n = tx.one("SELECT n FROM counter")[0]
+        tx.execute("UPDATE counter SET n = ?", (n + 1,))
+"""
+    children = [subprocess.Popen([sys.executable, "-c", program, str(path)]) for _ in range(4)]
+    assert [one.wait(120) for one in children] == [0, 0, 0, 0]
+    row = db.one("SELECT n FROM counter")
+    assert row is not None
+    assert row[0] == 120
+
+
+def test_busy(db: Database, path: Path) -> None:
+    with open_database(path, busy_seconds=0.05) as other, db.transaction() as tx:
+        tx.execute("INSERT INTO thing (name) VALUES ('a')")
+        fault = fault_of(put, other, "b")
+        assert fault.code == "db/busy"
+        assert fault.params["retry_after"] == 5
+        assert names(other) == []
+    with open_database(path) as other:
+        put(other, "b")
+    assert names(db) == ["a", "b"]
+
+
+# Damage. Whatever happens, the file is left as it is.
+
+
+def damage(path: Path, place: int, size: int) -> bytes:
+    with path.open("r+b") as handle:
+        handle.seek(place)
+        handle.write(os.urandom(size))
+    return path.read_bytes()
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    """A closed database of several pages."""
+    path.parent.mkdir()
+    with open_database(path, create=True) as db:
+        with db.transaction() as tx:
+            tx.execute(SCHEMA)
+        put(db, *(f"n{n:04}" * 20 for n in range(500)))
+    assert path.stat().st_size > 32_768
+    return path
+
+
+def test_a_damaged_header_is_reported_and_left(filled: Path) -> None:
+    before = damage(filled, 0, 100)
+    for create in (False, True):
+        fault = fault_of(open_database, filled, create=create)
+        assert fault.code == "db/corrupt"
+        assert "backup" in fault.fix
+    assert filled.read_bytes() == before
+
+
+def test_damaged_pages_are_reported_and_left(filled: Path) -> None:
+    before = damage(filled, 4096, 20_000)
+
+    def use() -> None:
+        with open_database(filled, create=True) as db:
+            names(db)
+            put(db, "x")
+
+    assert fault_of(use).code == "db/corrupt"
+    assert filled.read_bytes() == before
+
+
+def test_check_finds_damage_that_nobody_met(filled: Path) -> None:
+    with open_database(filled) as db:
+        db.check()
+    damage(filled, filled.stat().st_size - 4096, 4096)
+    with open_database(filled) as db:
+        assert fault_of(db.check).code == "db/corrupt"
+
+
+def test_another_file_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"PNG" * 1000)
+    assert fault_of(open_database, path, create=True).code == "db/corrupt"
+    assert path.read_bytes() == b"PNG" * 1000
+
+
+def test_a_file_cut_to_nothing_is_not_taken_for_a_new_one(filled: Path) -> None:
+    os.truncate(filled, 0)
+    assert fault_of(open_database, filled, create=True).code == "db/corrupt"
+    assert filled.read_bytes() == b""
+
+
+def test_a_file_cut_anywhere_is_never_taken_for_whole(filled: Path) -> None:
+    whole = filled.read_bytes()
+    for size in (1, 50, 100, 512, 4095, 4097, len(whole) // 2, len(whole) - 1):
+        filled.write_bytes(whole[:size])
+
+        def use() -> None:
+            with open_database(filled, create=True) as db:
+                db.check()
+                names(db)
+
+        assert fault_of(use).code == "db/corrupt", size
+        assert filled.read_bytes() == whole[:size]
+
+
+def test_a_database_that_is_gone_but_for_its_log(path: Path) -> None:
+    path.parent.mkdir()
+    db = open_database(path, create=True)
+    with db.transaction() as tx:
+        tx.execute(SCHEMA)
+    path.unlink()
+    assert fault_of(open_database, path, create=True).code == "db/corrupt"
+    assert not path.exists()
+    db.close()
+
+
+def test_a_process_killed_in_a_transaction_leaves_what_was_committed(
+    db: Database, path: Path
+) -> None:
+    program = """
+import os, sys
+from muster.db.engine import open_database
+db = open_database(sys.argv[1])
+with db.transaction() as tx:
+    tx.execute("INSERT INTO thing (name) VALUES ('kept')")
+with db.transaction() as tx:
+    tx.execute("INSERT INTO thing (name) VALUES ('lost')")
+    os.kill(os.getpid(), 9)
+"""
+    child = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    assert child.returncode == -9
+    assert names(db) == ["kept"]
+
+
+# Where the database lies.
+
+
+def test_urls(tmp_path: Path) -> None:
+    with open_database(f"sqlite://{tmp_path}/x.db", create=True) as db:
+        assert db.path == tmp_path / "x.db"
+    for url in ("", "a\x00b", "sqlite://relative/x", "sqlite:///", "mysql://u:secret@h/x"):
+        fault = fault_of(open_database, url)
+        assert fault.code == "db/url"
+        assert "secret" not in fault.what
+
+
+def test_missing_and_denied(tmp_path: Path) -> None:
+    assert fault_of(open_database, tmp_path / "no.db").code == "db/missing"
+    assert fault_of(open_database, tmp_path / "no" / "no.db", create=True).code == "db/denied"
+    (tmp_path / "folder.db").mkdir()
+    assert fault_of(open_database, tmp_path / "folder.db").code == "db/denied"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["folder.db"]
+
+
+def test_two_programs_make_one_database(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    start = threading.Barrier(6)
+    opened: list[Database] = []
+
+    def work() -> None:
+        start.wait()
+        db = open_database(path, create=True)
+        with db.transaction() as tx:
+            tx.execute("CREATE TABLE IF NOT EXISTS t (a INTEGER)")
+            tx.execute("INSERT INTO t VALUES (1)")
+        opened.append(db)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(opened) == 6
+    row = opened[0].one("SELECT count(*) FROM t")
+    assert row is not None
+    assert row[0] == 6
+    for db in opened:
+        db.close()
+    assert [one.name for one in tmp_path.iterdir()] == ["x.db"]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 512 KiB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip("this system does not let us mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_full_disk_undoes_and_goes_on_later(tiny: Path) -> None:
+    ballast = tiny / "ballast"
+    ballast.write_bytes(b"x" * 150_000)
+    with open_database(tiny / "x.db", create=True) as db:
+        with db.transaction() as tx:
+            tx.execute(SCHEMA)
+        put(db, "first")
+        for _ in range(3):
+            fault = fault_of(put, db, *(f"{n:05}" * 100 for n in range(2000)))
+            assert fault.code == "db/full"
+            assert "undone" in fault.why
+            assert names(db) == ["first"]
+        ballast.unlink()
+        for n in range(20):
+            put(db, f"later {n}")
+        assert len(names(db)) == 21
+        db.check()
+
+
+def test_full_disk_at_every_size(tiny: Path) -> None:
+    """One row at a time until nothing fits: what was said to be committed is there."""
+    with open_database(tiny / "x.db", create=True) as db:
+        with db.transaction() as tx:
+            tx.execute(SCHEMA)
+        done: list[str] = []
+
+        def fill() -> None:
+            for n in range(10_000):
+                name = f"{n:05}" * 60
+                put(db, name)
+                done.append(name)
+
+        assert fault_of(fill).code == "db/full"
+        assert len(done) > 10
+        assert names(db) == done
+        assert fault_of(put, db, "y" * 5000).code == "db/full"
+    subprocess.run(["mount", "-o", "remount,size=4m", str(tiny)], check=True)
+    with open_database(tiny / "x.db") as db:
+        assert names(db) == done
+        put(db, "again")
+        db.check()
+
+
+def test_full_disk_when_it_is_made(tiny: Path) -> None:
+    (tiny / "ballast").write_bytes(b"x" * 510_000)
+    assert fault_of(open_database, tiny / "x.db", create=True).code == "db/full"
+    assert [one.name for one in tiny.iterdir()] == ["ballast"]
+
+
+def test_read_only_file_system(tiny: Path) -> None:
+    with open_database(tiny / "x.db", create=True) as db, db.transaction() as tx:
+        tx.execute(SCHEMA)
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
+    fault = fault_of(open_database, tiny / "x.db")
+    assert fault.code == "db/denied"
+    assert fault_of(open_database, tiny / "y.db", create=True).code == "db/denied"
+
+
+def test_backup_is_a_whole_database(db: Database, tmp_path: Path) -> None:
+    put(db, "a", "b")
+    with db.snapshot() as reader:
+        reader.query("SELECT 1 FROM thing")
+        put(db, "c")
+        db.backup(tmp_path / "copy.db")
+    assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
+    with open_database(tmp_path / "copy.db") as copy:
+        copy.check()
+        assert names(copy) == ["a", "b", "c"]
+    assert fault_of(db.backup, tmp_path / "copy.db").code == "db/denied"
