@@ -69,13 +69,14 @@ ROLES = (GRANT_ROLE, CATALOGUE_ROLE)
 
 @dataclass(frozen=True, slots=True)
 class Initialised:
-    """What `init` made or found; `reserve` is None where nothing was made now."""
+    """What `init` made or found; the files of the two roots are None where nothing was made now."""
 
     publisher: Publisher
     changed: bool
     trust: int
     catalogue: int
     keys_folder: Path
+    root: Path | None = None
     reserve: Path | None = None
     unfinished: Path | None = None
 
@@ -169,8 +170,10 @@ def init_publisher(
         if reserve.exists():
             raise error("keyfile/exists", path=str(reserve))
         unfinished = vault.create_folder()
-        publisher = _make(folder, vault, label, name, content, reserve, now, dice, actor)
-    return Initialised(publisher, True, 1, 1, vault.folder, reserve, unfinished)
+        publisher, root = _make(folder, vault, label, name, content, reserve, now, dice, actor)
+    return Initialised(
+        publisher, True, 1, 1, vault.folder, vault.folder / root.file, reserve, unfinished
+    )
 
 
 def _found(folder: Path, now: int, label: str, vault: Vault) -> Initialised | None:
@@ -195,7 +198,7 @@ def _make(
     now: int,
     dice: Dice,
     actor: str,
-) -> Publisher:
+) -> tuple[Publisher, KeyFileRecord]:
     records: list[KeyFileRecord] = []
 
     def make(role: str, number: int, path: Path | None = None) -> SigningKey:
@@ -250,7 +253,7 @@ def _make(
         edit.write_audit(
             now, actor, Event.CATALOGUE_SIGN, "1", {"signer": catalogue_key.public.kid}
         )
-    return publisher
+    return publisher, records[0]
 
 
 class Admin:

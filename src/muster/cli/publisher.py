@@ -1,0 +1,1157 @@
+"""`muster publisher …`: what an engineer of a publisher types (docs/publisher.md).
+
+Each command opens the store, does one act of `muster.publisher.admin` or of its service, and says
+what it did. Passphrases come from a file, from the environment or from a prompt, never from an
+argument: everybody on a machine can read the arguments of its programs.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muster.cli import compose
+from muster.cli.output import LazyGroup, MusterCommand, emit, interactive
+from muster.core.errors import error
+
+if TYPE_CHECKING:
+    from muster.core.products import KeyGroup, Product
+    from muster.lease.trust import Trust, TrustKey
+    from muster.publisher.admin import Admin, HostRow, Revoked, Rotated
+    from muster.publisher.model import Change, Draft, IssuedKey
+    from muster.system.keyfile import KDF
+
+Command = Callable[..., Any]
+"""A command before click gives it its options; each comes by name."""
+
+PASSPHRASE = "MUSTER_PASSPHRASE"  # noqa: S105 - the name of a variable
+ROOT_PASSPHRASE = "MUSTER_ROOT_PASSPHRASE"  # noqa: S105 - the name of a variable
+_PASSPHRASE_BYTES = 1024
+_LEADING_DASH = re.compile(r"-[A-Za-z0-9_-]{21}")
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group(cls=LazyGroup)
+def publisher() -> None:
+    """The vendor's side: products, product keys, trust, activation of hosts.
+
+    Begin with 'muster publisher init'; docs/publisher.md walks through the rest.
+    """
+
+
+# Options that many commands share.
+
+
+def store_option(command: Command) -> Command:
+    """`--store`, as all commands of all roles have it."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="MUSTER_STORE",
+        help="Folder under which the store lies; by default the system's, or this user's.",
+    )(command)
+
+
+def passphrase_options(command: Command) -> Command:
+    """Where the passphrases of key files come from; gives the command `phrases`."""
+
+    @click.option(
+        "--passphrase-file",
+        type=_FILE,
+        help=f"File whose first line opens the key files; else {PASSPHRASE}, else a prompt.",
+    )
+    @click.option(
+        "--root-passphrase-file",
+        type=_FILE,
+        help=f"The same for the roots, where theirs is another; else {ROOT_PASSPHRASE}.",
+    )
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any, passphrase_file: Path | None, root_passphrase_file: Path | None, **kwargs: Any
+    ) -> Any:
+        kwargs["phrases"] = Phrases(passphrase_file, root_passphrase_file)
+        return command(*args, **kwargs)
+
+    return wrapped
+
+
+def kdf_options(command: Command) -> Command:
+    """The cost of new key files; gives the command `kdf`."""
+
+    @click.option(
+        "--kdf",
+        "kdf_name",
+        type=click.Choice(["argon2id", "scrypt"]),
+        default="argon2id",
+        show_default=True,
+        help="How a passphrase becomes the key of a key file.",
+    )
+    @click.option("--kdf-memory", type=int, metavar="KIB", help="Argon2id: memory (65536).")
+    @click.option("--kdf-passes", type=int, metavar="N", help="Argon2id: passes over it (3).")
+    @click.option("--kdf-lanes", type=int, metavar="N", help="Argon2id: lanes (4).")
+    @click.option("--kdf-log-n", type=int, metavar="N", help="scrypt: log2 of the cost (17).")
+    @click.option("--kdf-r", type=int, metavar="N", help="scrypt: block size (8).")
+    @click.option("--kdf-p", type=int, metavar="N", help="scrypt: parallel blocks (1).")
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        numbers = {
+            name: kwargs.pop(f"kdf_{name}")
+            for name in ("memory", "passes", "lanes", "log_n", "r", "p")
+        }
+        kwargs["kdf"] = _kdf(kwargs.pop("kdf_name"), numbers)
+        return command(*args, **kwargs)
+
+    return wrapped
+
+
+def _kdf(name: str, numbers: Mapping[str, int | None]) -> KDF:
+    from muster.system.keyfile import Argon2id, Scrypt
+
+    given = {key: value for key, value in numbers.items() if value is not None}
+    own = ("memory", "passes", "lanes") if name == "argon2id" else ("log_n", "r", "p")
+    for key in given:
+        if key not in own:
+            option = "--kdf-" + key.replace("_", "-")
+            raise click.UsageError(f"{option} does not belong to --kdf {name}.")
+    kdf: KDF
+    if name == "argon2id":
+        if "memory" in given:
+            given["memory_kib"] = given.pop("memory")
+        kdf = Argon2id(**given)
+    else:
+        kdf = Scrypt(**given)
+    fault = kdf.faults()
+    if fault:
+        raise click.UsageError(f"The cost of key files: {fault}.")
+    return kdf
+
+
+class Phrases:
+    """The passphrases of one command; each is asked for once, when it is needed."""
+
+    def __init__(self, file: Path | None, root_file: Path | None) -> None:
+        self._file = file
+        self._root_file = root_file
+        self._known: dict[str, str] = {}
+        self.confirm = False
+
+    def work(self) -> str:
+        """The passphrase of the working keys and the tag key."""
+        if PASSPHRASE not in self._known:
+            self._known[PASSPHRASE] = self._find(
+                self._file, PASSPHRASE, "Passphrase of the key files"
+            )
+        return self._known[PASSPHRASE]
+
+    def root(self) -> str:
+        """The passphrase of the roots: their own where one is given, else the other."""
+        if self._root_file is None and ROOT_PASSPHRASE not in os.environ:
+            return self.work()
+        if ROOT_PASSPHRASE not in self._known:
+            self._known[ROOT_PASSPHRASE] = self._find(
+                self._root_file, ROOT_PASSPHRASE, "Passphrase of the roots"
+            )
+        return self._known[ROOT_PASSPHRASE]
+
+    def _find(self, file: Path | None, variable: str, text: str) -> str:
+        if file is not None:
+            return _read_passphrase(file)
+        if os.environ.get(variable):
+            return os.environ[variable]
+        if interactive():
+            found = click.prompt(text, hide_input=True, confirmation_prompt=self.confirm, err=True)
+            return str(found)
+        raise error("publisher/passphrase", variable=variable)
+
+
+def _read_passphrase(path: Path) -> str:
+    from muster.system.files import read_private
+
+    data = read_private(path, _PASSPHRASE_BYTES)
+    line = data.split(b"\n", 1)[0].rstrip(b"\r")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise error("publisher/passphrase-file", path=str(path), detail="not UTF-8") from None
+    if not text:
+        detail = "its first line is empty"
+        raise error("publisher/passphrase-file", path=str(path), detail=detail)
+    return text
+
+
+def _admin(store: Path | None, phrases: Phrases | None = None, kdf: KDF | None = None) -> Admin:
+    return compose.publisher_admin(
+        store,
+        phrases.work if phrases else _no_passphrase,
+        phrases.root if phrases else _no_passphrase,
+        kdf,
+    )
+
+
+def _no_passphrase() -> str:
+    raise AssertionError("this command opens no key file")
+
+
+# Setting up.
+
+
+@publisher.command()
+@store_option
+@click.option("--label", help="Short name for DNS, a-z 0-9 -, at most 20; it never changes.")
+@click.option("--name", help="Name for people.")
+@click.option(
+    "--reserve-root",
+    type=_FILE,
+    required=True,
+    help="New file for the reserve root, on a medium that is then locked away.",
+)
+@click.option("--catalogue", type=_FILE, help="TOML file of the first catalogue.")
+@click.option("--sample", is_flag=True, help="Begin with the shipped sample, publisher Contoso.")
+@passphrase_options
+@kdf_options
+def init(
+    store: Path | None,
+    label: str | None,
+    name: str | None,
+    reserve_root: Path,
+    catalogue: Path | None,
+    sample: bool,
+    phrases: Phrases,
+    kdf: KDF,
+) -> None:
+    """Make a publisher: keys, trust version 1, catalogue version 1.
+
+    A second run changes nothing and says so.
+    """
+    if (catalogue is not None) == sample:
+        raise click.UsageError("Give either --catalogue FILE or --sample.")
+    draft = _draft(catalogue)
+    label, name = label or draft.label, name or draft.name or label
+    if not label or not name:
+        raise error("publisher/label", field="name" if label else "label")
+    phrases.confirm = True
+    made = compose.publisher_init(
+        store,
+        phrases.work,
+        phrases.root,
+        kdf,
+        label=label,
+        name=name,
+        content=draft.content,
+        reserve=reserve_root,
+    )
+    found = made.publisher
+    data = {
+        "changed": made.changed,
+        "publisher": found.id,
+        "label": found.label,
+        "name": found.name,
+        "trust": made.trust,
+        "catalogue": made.catalogue,
+        "store": str(made.keys_folder.parent),
+        "keys": str(made.keys_folder),
+        "root": str(made.root) if made.root else None,
+        "reserve_root": str(made.reserve) if made.reserve else None,
+        "unfinished": str(made.unfinished) if made.unfinished else None,
+    }
+    who = f"Publisher {found.name} (label {found.label}, id {found.id})"
+    if not made.changed:
+        lines = [
+            f"{who} is there already; nothing was changed.",
+            f"Trust version {made.trust}, catalogue version {made.catalogue}.",
+        ]
+        emit(data, lines)
+        return
+    lines = [
+        f"{who} is made.",
+        f"Store: {made.keys_folder.parent}",
+        "Trust version 1 and catalogue version 1 are signed.",
+        f"Reserve root: {made.reserve}",
+        "  Lock this file away now: it is the only way back when the working root is lost.",
+        f"Working root: {made.root}",
+        "  'publisher serve' never needs it. Move it to another machine before you serve.",
+    ]
+    if made.unfinished:
+        lines.append(f"Key files of an init that did not end were moved to {made.unfinished}.")
+    emit(data, lines)
+
+
+def _draft(path: Path | None) -> Draft:
+    from muster.publisher.catalogue_file import FILE_LIMIT, parse_catalogue_file, sample
+    from muster.system.files import read_bounded
+
+    return parse_catalogue_file(sample() if path is None else read_bounded(path, FILE_LIMIT))
+
+
+@publisher.command()
+@store_option
+@click.option("--bind", help="Address to listen at (127.0.0.1).")
+@click.option("--port", type=int, help="Port to listen at (16882); 0 takes a free one.")
+@passphrase_options
+def serve(store: Path | None, bind: str | None, port: int | None, phrases: Phrases) -> None:
+    """Activate hosts over HTTP, and give catalogue and trust.
+
+    Opens the grant key only. Runs until SIGTERM or Ctrl-C.
+    """
+    from muster.net.serve import Listener, serve_forever, url_of
+    from muster.net.serve import bind as bind_socket
+    from muster.system import log
+
+    settings = compose.publisher_settings({"bind": bind, "port": port})
+    log.configure(settings.text("log_format"), settings.text("log_level"))
+    service = compose.publisher_service(store, phrases.work)
+    try:
+        opened = service.open_grant_keys()
+        door = compose.publisher_door(service)
+        sock = bind_socket(settings.text("bind"), settings.integer("port"))
+        url = url_of(sock)
+        who = service.publisher
+
+        def ready() -> None:
+            data = {"publisher": who.id, "label": who.label, "url": url, "grant_keys": opened}
+            emit(data, [f"Publisher {who.name} ({who.label}) listens at {url}."])
+
+        serve_forever([Listener(door, sock)], ready=ready)
+    finally:
+        service.close()
+
+
+@publisher.command()
+@store_option
+@click.argument("file", type=_FILE)
+@click.option("--url", help="Where this publisher's service can be reached.")
+def export(store: Path | None, file: Path, url: str | None) -> None:
+    """Write the publisher file: trust and catalogue, for hosts and for offline sites."""
+    url = url or compose.publisher_settings({}).text("url") or None
+    with _admin(store) as admin:
+        found = admin.export(url)
+        trust, catalogue = admin.trust().version, admin.catalogue().version
+    changed = _write(file, _checked(found.encode(), url))
+    data = {
+        "changed": changed,
+        "file": str(file),
+        "publisher": found.publisher,
+        "trust": trust,
+        "catalogue": catalogue,
+        "url": url,
+    }
+    emit(data, [_written(file, changed), f"Trust version {trust}, catalogue version {catalogue}."])
+
+
+def _checked(data: bytes, url: str | None) -> bytes:
+    """The publisher file, read back as its reader will: a wrong --url is told here."""
+    from muster.core.errors import MusterError
+    from muster.wire.exchange import read_publisher_file
+
+    try:
+        read_publisher_file(data)
+    except MusterError:
+        raise error("net/url", url=url, detail="it is not of the form http://name:port") from None
+    return data
+
+
+def _write(path: Path, data: bytes) -> bool:
+    """Write a file that everybody may read; False when it holds just that already."""
+    from muster.core.errors import MusterError
+    from muster.system.files import read_bounded, write_atomic
+
+    try:
+        if read_bounded(path, len(data)) == data:
+            return False
+    except MusterError:
+        pass
+    write_atomic(path, data, 0o644)
+    return True
+
+
+def _written(path: Path, changed: bool) -> str:
+    return f"Written: {path}" if changed else f"{path} is up to date; nothing was changed."
+
+
+# Products.
+
+
+@publisher.group(cls=LazyGroup)
+def product() -> None:
+    """Products of the newest catalogue."""
+
+
+def _product_data(one: Product) -> dict[str, Any]:
+    spans = one.spans
+    return {
+        "id": one.id,
+        "name": one.name,
+        "edition": one.edition,
+        "application": one.application,
+        "group": one.group,
+        "need": one.need,
+        "channel": one.channel,
+        "identity": list(one.identity),
+        "features": list(one.features),
+        "setup_key": one.setup_key,
+        "spans": {
+            "lease": spans.lease,
+            "renew_after": spans.renew_after,
+            "retry_after": spans.retry_after,
+            "initial_grace": spans.initial_grace,
+            "tolerance_grace": spans.tolerance_grace,
+        },
+    }
+
+
+@product.command("list")
+@store_option
+def product_list(store: Path | None) -> None:
+    """List the products."""
+    with _admin(store) as admin:
+        catalogue = admin.catalogue()
+    data = {
+        "catalogue": catalogue.version,
+        "products": [_product_data(one) for one in catalogue.products],
+    }
+    lines = _table(
+        ("PRODUCT", "NEED", "APPLICATION", "KEY GROUP", "SETUP KEY"),
+        [
+            (one.id, str(one.need), one.application, one.group, one.setup_key or "-")
+            for one in catalogue.products
+        ],
+    )
+    emit(data, lines)
+
+
+@product.command("show")
+@store_option
+@click.argument("product_id", metavar="PRODUCT")
+def product_show(store: Path | None, product_id: str) -> None:
+    """Show one product."""
+    with _admin(store) as admin:
+        found = admin.product(product_id)
+    spans = found.spans
+    lines = [
+        f"{found.name} ({found.id})",
+        f"  Edition:          {found.edition or '-'}",
+        f"  Counted in:       {found.application}, need {found.need}",
+        f"  Key group:        {found.group}",
+        f"  Channel:          {found.channel}",
+        f"  Setup key:        {found.setup_key or '-'}",
+        f"  Identity modes:   {', '.join(found.identity)}",
+        f"  Features:         {', '.join(found.features) or '-'}",
+        f"  Lease:            {_span(spans.lease)}, renewed after {_span(spans.renew_after)}",
+        f"  Asks again after: {_span(spans.retry_after)}",
+        f"  Grace:            {_span(spans.initial_grace)} at first,"
+        f" {_span(spans.tolerance_grace)} out of tolerance",
+    ]
+    emit({"product": _product_data(found)}, lines)
+
+
+@publisher.command()
+@store_option
+@click.argument("product_id", metavar="PRODUCT")
+@click.option("--out", "file", type=_FILE, required=True, help="File to write.")
+@click.option("--trust-version", type=click.IntRange(1), help="Trust to pin; the newest one.")
+def descriptor(store: Path | None, product_id: str, file: Path, trust_version: int | None) -> None:
+    """Write a product descriptor, to be built into the product's program."""
+    with _admin(store) as admin:
+        data = admin.descriptor(product_id, trust_version)
+        pinned = trust_version or admin.trust().version
+    changed = _write(file, data)
+    emit(
+        {"changed": changed, "file": str(file), "product": product_id, "trust": pinned},
+        [_written(file, changed), f"Pins trust version {pinned}."],
+    )
+
+
+# Product keys.
+
+
+@publisher.group(cls=LazyGroup)
+def key() -> None:
+    """Product keys: issue, list, show, revoke."""
+
+
+def _key_data(one: IssuedKey) -> dict[str, Any]:
+    return {
+        "id": one.key_id.text,
+        "kind": one.key_id.kind.text,
+        "group": one.group,
+        "masked": one.masked,
+        "product": one.product,
+        "term_days": one.term * 30,
+        "customer": one.customer,
+        "issued_at": one.issued_at,
+        "revoked_day": one.revoked,
+        "hosts": one.hosts,
+        "host_limit": one.host_limit,
+        "activation_limit": one.activation_limit,
+    }
+
+
+@key.command("issue")
+@store_option
+@click.option("--kind", type=click.Choice(["host"]), required=True, help="Kind of key.")
+@click.option("--group", required=True, help="Key group: what hosts with this key may license.")
+@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True)
+@click.option(
+    "--term",
+    type=click.IntRange(0, 63),
+    default=0,
+    metavar="MONTHS",
+    help="Grants end after this many times 30 days; 0 = they do not end.",
+)
+@click.option("--customer", default="", help="For your own lists; it goes nowhere else.")
+@passphrase_options
+def key_issue(
+    store: Path | None,
+    kind: str,
+    group: str,
+    count: int,
+    term: int,
+    customer: str,
+    phrases: Phrases,
+) -> None:
+    """Issue product keys. They are shown in full this once."""
+    if len(customer) > 200 or not customer.isprintable():
+        raise click.UsageError("--customer takes up to 200 printable characters.")
+    with _admin(store, phrases) as admin:
+        made = admin.issue_host_keys(group, count, term, customer)
+    data = {
+        "changed": True,
+        "keys": [{**_key_data(one.issued), "key": one.key.text} for one in made],
+    }
+    noun = "key" if count == 1 else "keys"
+    lines = [
+        *(f"{one.key.text}   {one.issued.key_id.text}" for one in made),
+        f"Issued {count} {kind} {noun} of the key group {group}"
+        + (f", for {term * 30} days each." if term else "."),
+        "Keep them now: they are not shown again.",
+    ]
+    emit(data, lines)
+
+
+@key.command("list")
+@store_option
+@click.option("--kind", type=click.Choice(["host", "setup"]), help="Only this kind.")
+def key_list(store: Path | None, kind: str | None) -> None:
+    """List issued product keys, masked."""
+    from muster.core.keys import Kind
+
+    with _admin(store) as admin:
+        found = admin.keys(Kind.of(kind) if kind else None)
+    lines = _table(
+        ("KEY ID", "KIND", "KEY", "FOR", "HOSTS", "TERM", "STATE", "CUSTOMER"),
+        [
+            (
+                one.key_id.text,
+                one.key_id.kind.text,
+                one.masked,
+                one.product or one.group,
+                f"{one.hosts}/{one.host_limit}" if one.product is None else "-",
+                f"{one.term * 30} d" if one.term else "-",
+                f"revoked {_day(one.revoked)}" if one.revoked is not None else "good",
+                one.customer or "-",
+            )
+            for one in found
+        ],
+    )
+    emit({"keys": [_key_data(one) for one in found]}, lines)
+
+
+@key.command("show")
+@store_option
+@click.argument("key_text", metavar="KEY")
+def key_show(store: Path | None, key_text: str) -> None:
+    """Show what is known of a product key, by its key id or by the key as typed."""
+    with _admin(store) as admin:
+        found = admin.find_key(key_text)
+        hosts = admin.hosts(found.key_id.text) if found.product is None else ()
+    lines = [
+        f"{found.masked} ({found.key_id.text})",
+        f"  Kind:     {found.key_id.kind.text}, "
+        + (f"product {found.product}" if found.product else f"key group {found.group}"),
+        f"  Issued:   {_when(found.issued_at)}"
+        + (f" for {found.customer}" if found.customer else ""),
+        f"  Term:     {f'{found.term * 30} days from activation' if found.term else 'no end'}",
+        "  State:    "
+        + (f"revoked on {_day(found.revoked)}" if found.revoked is not None else "good"),
+    ]
+    if found.product is None:
+        lines.append(f"  Hosts:    {found.hosts} of {found.host_limit}")
+        lines += [f"    {line}" for line in _host_lines(hosts)]
+    data = {**_key_data(found), "grants": [_host_data(one) for one in hosts]}
+    emit({"key": data}, lines)
+
+
+@key.command("revoke")
+@store_option
+@click.argument("key_text", metavar="KEY-ID")
+@passphrase_options
+def key_revoke(store: Path | None, key_text: str, phrases: Phrases) -> None:
+    """Revoke a host key and all its grants, in a new catalogue."""
+    with _admin(store, phrases) as admin:
+        found = admin.revoke_key(key_text)
+    _emit_revoked(found, f"Key {found.key} is revoked")
+
+
+def _emit_revoked(found: Revoked, done: str) -> None:
+    data = {
+        "changed": found.changed,
+        "catalogue": found.catalogue,
+        "key": found.key,
+        "hw": found.hw or None,
+        "grants": list(found.grants),
+    }
+    if not found.changed:
+        emit(data, [f"{done} already; nothing was changed."])
+        return
+    lines = [
+        f"{done} in catalogue version {found.catalogue}.",
+        *(f"  grant {one}" for one in found.grants),
+        "A host stops when it holds this catalogue; export it for hosts that are offline.",
+    ]
+    emit(data, lines)
+
+
+# Hosts.
+
+
+class HostCommand(MusterCommand):
+    """A command whose argument may be a licence id, which may begin with a dash."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take licence ids for arguments, never for options."""
+        known = {name for one in self.params for name in (*one.opts, *one.secondary_opts)}
+        ids = [one for one in args if one not in known and _LEADING_DASH.fullmatch(one)]
+        if ids and "--" not in args:
+            args = [*(one for one in args if one not in ids), "--", *ids]
+        return super().parse_args(ctx, args)
+
+
+@publisher.group(cls=LazyGroup)
+def host() -> None:
+    """Hosts of customers: list, release, revoke, activate by file."""
+
+
+def _host_data(one: HostRow) -> dict[str, Any]:
+    grant = one.grant
+    return {
+        "jti": grant.jti,
+        "key": grant.key,
+        "group": one.key.group,
+        "customer": one.key.customer,
+        "hw": grant.hw,
+        "binding": grant.binding,
+        "day": grant.day,
+        "term_days": grant.term * 30,
+        "first_at": grant.first_at,
+        "last_at": grant.last_at,
+        "revoked_day": grant.revoked,
+        "activations": one.seat.activations,
+        "released_at": one.seat.released_at,
+    }
+
+
+def _host_lines(hosts: Sequence[HostRow]) -> list[str]:
+    return _table(
+        ("GRANT", "KEY ID", "HARDWARE", "ACTIVATIONS", "FIRST", "STATE"),
+        [
+            (
+                one.grant.jti,
+                one.grant.key,
+                one.grant.hw,
+                f"{one.seat.activations}/{one.key.activation_limit}",
+                _day(one.grant.day),
+                _host_state(one),
+            )
+            for one in hosts
+        ],
+    )
+
+
+def _host_state(one: HostRow) -> str:
+    if one.grant.revoked is not None:
+        word = "released" if one.seat.released_at is not None else "revoked"
+        return f"{word} {_day(one.grant.revoked)}"
+    if one.key.revoked is not None:
+        return f"key revoked {_day(one.key.revoked)}"
+    return "good"
+
+
+@host.command("list")
+@store_option
+@click.option("--key", "key_id", help="Only hosts of this host key (key id).")
+def host_list(store: Path | None, key_id: str | None) -> None:
+    """List the hosts that were activated."""
+    with _admin(store) as admin:
+        found = admin.hosts(admin.find_key(key_id).key_id.text if key_id else None)
+    emit({"hosts": [_host_data(one) for one in found]}, _host_lines(found))
+
+
+@host.command("revoke", cls=HostCommand)
+@store_option
+@click.argument("host_id", metavar="HOST")
+@passphrase_options
+def host_revoke(store: Path | None, host_id: str, phrases: Phrases) -> None:
+    """Revoke a host (its grant or hardware id) in a new catalogue; its seat stays taken."""
+    with _admin(store, phrases) as admin:
+        found = admin.revoke_host(host_id)
+    _emit_revoked(found, f"Host {host_id} is revoked")
+
+
+@host.command("release", cls=HostCommand)
+@store_option
+@click.argument("host_id", metavar="HOST")
+@passphrase_options
+def host_release(store: Path | None, host_id: str, phrases: Phrases) -> None:
+    """Free the seat of a host that is gone, and revoke it in a new catalogue."""
+    with _admin(store, phrases) as admin:
+        found = admin.release_host(host_id)
+    _emit_revoked(found, f"Host {found.hw} is released from key {found.key}")
+
+
+@host.command("activate")
+@store_option
+@click.option("--request", type=_FILE, help="Request file of the host.")
+@click.option("--reply", type=_FILE, help="Reply file to write for it.")
+@click.option("--installation-id", help="The host's 15 groups of digits, in place of a file.")
+@passphrase_options
+def host_activate(
+    store: Path | None,
+    request: Path | None,
+    reply: Path | None,
+    installation_id: str | None,
+    phrases: Phrases,
+) -> None:
+    """Activate a host that is offline: by file, or by its installation ID.
+
+    The same host gets the same answer again, through whichever door, and draws nothing.
+    """
+    from muster.wire.exchange import ReplyFile
+
+    if (request is None) == (installation_id is None) or (request is None) != (reply is None):
+        raise click.UsageError("Give --request FILE and --reply FILE, or --installation-id DIGITS.")
+    service = compose.publisher_service(store, phrases.work)
+    try:
+        own = service.publisher.id
+        door = "desk" if request is None else "file"
+        digits = installation_id if request is None else _request(request, own)
+        assert digits is not None
+        found = service.activate_host(digits, door)
+    finally:
+        service.close()
+    grant = found.grant
+    data: dict[str, Any] = {
+        "changed": found.drawn,
+        "grant": grant.jti,
+        "key": grant.key,
+        "hw": grant.hw,
+        "day": grant.day,
+        "term_days": grant.term * 30,
+        "confirmation_id": grant.confirmation,
+    }
+    lines = [
+        f"Host {grant.hw} is activated with the key {grant.key} (grant {grant.jti})."
+        if found.drawn
+        else f"Host {grant.hw} has its grant {grant.jti} already; nothing was drawn."
+    ]
+    if reply is not None:
+        data["file"] = str(reply)
+        data["written"] = _write(reply, ReplyFile(own, found.answer).encode())
+        lines.append(_written(reply, data["written"]))
+    else:
+        from muster.core.digits import format_rows
+
+        lines += ["Confirmation ID:", format_rows(tuple(grant.confirmation.split("-")))]
+    emit(data, lines)
+
+
+def _request(path: Path, own: str) -> str:
+    from muster.system.files import read_bounded
+    from muster.wire.exchange import read_request_file
+
+    found = read_request_file(read_bounded(path, 64 * 1024))
+    if found.publisher != own:
+        raise error("publisher/other-request", found=found.publisher, own=own)
+    return found.request.installation_id
+
+
+# Catalogues.
+
+
+@publisher.group(cls=LazyGroup)
+def catalogue() -> None:
+    """Catalogues: publish the next one, show, compare."""
+
+
+def _change_data(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    return [
+        {"what": one.what, "id": one.id, "how": one.how, "fields": list(one.fields)}
+        for one in changes
+    ]
+
+
+def _change_lines(changes: Sequence[Change]) -> list[str]:
+    return [
+        f"  {one.how} {one.what} {one.id}" + (f": {', '.join(one.fields)}" if one.fields else "")
+        for one in changes
+    ]
+
+
+@catalogue.command("publish")
+@store_option
+@click.argument("file", type=_FILE)
+@passphrase_options
+def catalogue_publish(store: Path | None, file: Path, phrases: Phrases) -> None:
+    """Sign the next catalogue from a TOML file.
+
+    Products and groups may be added; a group record, and the application, group and need of a
+    product, never change.
+    """
+    draft = _draft(file)
+    with _admin(store, phrases) as admin:
+        found = admin.publish(draft.content)
+    data = {
+        "changed": found.changed,
+        "catalogue": found.version,
+        "changes": _change_data(found.changes),
+    }
+    lines = [
+        f"Catalogue version {found.version} is published."
+        if found.changed
+        else f"Catalogue version {found.version} says just that; nothing was changed.",
+        *_change_lines(found.changes),
+    ]
+    emit(data, lines)
+
+
+@catalogue.command("diff")
+@store_option
+@click.argument("file", type=_FILE)
+def catalogue_diff(store: Path | None, file: Path) -> None:
+    """Tell what publishing a TOML file would change; signs nothing."""
+    draft = _draft(file)
+    with _admin(store) as admin:
+        changes = admin.difference(draft.content)
+        version = admin.catalogue().version
+    lines = [
+        f"Against catalogue version {version}:" if changes else "Nothing would change.",
+        *_change_lines(changes),
+    ]
+    emit({"catalogue": version, "changes": _change_data(changes)}, lines)
+
+
+def _group_data(one: KeyGroup) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "id": one.id,
+        "covers": list(one.covers),
+        "max_lease": one.max_lease,
+        "terms": one.terms,
+    }
+
+
+@catalogue.command("show")
+@store_option
+def catalogue_show(store: Path | None) -> None:
+    """Show the newest catalogue."""
+    with _admin(store) as admin:
+        found = admin.catalogue()
+    data = {
+        "catalogue": found.version,
+        "iat": found.iat,
+        "signer": found.kid,
+        "applications": [{"id": one.id, "name": one.name} for one in found.applications],
+        "groups": [_group_data(one) for one in found.groups],
+        "products": [_product_data(one) for one in found.products],
+        "conversions": [
+            {"source": one.source, "target": one.target, "rule": one.rule, "way": one.way}
+            for one in found.conversions
+        ],
+        "revocations": [
+            {"jti": one.jti, "key": one.key, "day": one.at} for one in found.revocations
+        ],
+    }
+    lines = [
+        f"Catalogue version {found.version}, signed {_when(found.iat)}",
+        "",
+        *_table(
+            ("KEY GROUP", "NUMBER", "COVERS", "LONGEST LEASE", "TERMS"),
+            [
+                (one.id, str(one.number), ", ".join(one.covers), _span(one.max_lease), one.terms)
+                for one in found.groups
+            ],
+        ),
+        "",
+        *_table(
+            ("PRODUCT", "NEED", "APPLICATION", "KEY GROUP"),
+            [(one.id, str(one.need), one.application, one.group) for one in found.products],
+        ),
+    ]
+    if found.revocations:
+        lines += [
+            "",
+            *_table(
+                ("REVOKED", "SINCE"),
+                [
+                    (f"key {one.key}" if one.key else f"grant {one.jti}", _day(one.at))
+                    for one in found.revocations
+                ],
+            ),
+        ]
+    emit(data, lines)
+
+
+# Trust.
+
+
+@publisher.group(cls=LazyGroup)
+def trust() -> None:
+    """Trust: show, rotate keys, recover with the reserve root."""
+
+
+def _trust_data(one: Trust) -> dict[str, Any]:
+    return {
+        "version": one.version,
+        "iat": one.iat,
+        "roots": [root.kid for root in one.roots],
+        "keys": [
+            {
+                "kid": entry.key.kid,
+                "role": entry.role,
+                "index": entry.index,
+                "until_day": entry.until,
+            }
+            for entry in one.keys
+        ],
+    }
+
+
+def _trust_lines(one: Trust) -> list[str]:
+    return [
+        f"Trust version {one.version}, signed {_when(one.iat)}",
+        *_table(
+            ("ROLE", "KEY", "STATE"),
+            [
+                ("working root", one.roots[0].kid, "in use"),
+                ("reserve root", one.roots[1].kid, "locked away"),
+                *(_key_line(entry) for entry in one.keys),
+            ],
+        ),
+    ]
+
+
+def _key_line(entry: TrustKey) -> tuple[str, str, str]:
+    role = entry.role if entry.index is None else f"{entry.role} {entry.index}"
+    state = "in use" if entry.until is None else f"retired, good until {_day(entry.until)}"
+    return role, entry.key.kid, state
+
+
+@trust.command("show")
+@store_option
+@click.option("--all", "every", is_flag=True, help="Every version, not only the newest.")
+def trust_show(store: Path | None, every: bool) -> None:
+    """Show the roots and working keys."""
+    with _admin(store) as admin:
+        line = admin.trusts() if every else (admin.trust(),)
+        who = admin.publisher
+    lines = [f"{who.name} (label {who.label}, id {who.id})"]
+    for one in line:
+        lines += ["", *_trust_lines(one)]
+    emit(
+        {
+            "publisher": who.id,
+            "label": who.label,
+            "name": who.name,
+            "trust": [_trust_data(one) for one in line],
+        },
+        lines,
+    )
+
+
+_ROLE = click.Choice(["grant", "catalogue"])
+
+
+@trust.command("rotate")
+@store_option
+@click.option("--role", "roles", type=_ROLE, multiple=True, help="Key to renew; both by default.")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0, 3660),
+    default=0,
+    help="Days that the old key may still sign, for hosts that do not follow at once (0).",
+)
+@click.option(
+    "--withdraw",
+    is_flag=True,
+    help="Withdraw the old key (it was stolen): all that it signed refuses.",
+)
+@click.option(
+    "--withdraw-retired", is_flag=True, help="Withdraw the keys that were retired before, too."
+)
+@click.option("--root", type=_FILE, help="File of the working root, where it is not in the store.")
+@passphrase_options
+@kdf_options
+def trust_rotate(
+    store: Path | None,
+    roles: Sequence[str],
+    keep_days: int,
+    withdraw: bool,
+    withdraw_retired: bool,
+    root: Path | None,
+    phrases: Phrases,
+    kdf: KDF,
+) -> None:
+    """Sign the next trust version with the working root: new working keys."""
+    if withdraw and keep_days:
+        raise click.UsageError("--withdraw and --keep-days contradict each other.")
+    with _admin(store, phrases, kdf) as admin:
+        found = admin.rotate(
+            sorted(set(roles)) or ["catalogue", "grant"],
+            keep_days=keep_days,
+            withdraw=withdraw,
+            withdraw_retired=withdraw_retired,
+            root=root,
+        )
+    _emit_rotated(found)
+
+
+@trust.command("recover")
+@store_option
+@click.option(
+    "--reserve-root", type=_FILE, required=True, help="File of the reserve root, brought back."
+)
+@click.option(
+    "--version",
+    type=click.IntRange(2),
+    help="Version to sign: above whatever a thief may have published. The next one by default.",
+)
+@click.option("--role", "roles", type=_ROLE, multiple=True, help="Working key to renew as well.")
+@click.option("--withdraw", is_flag=True, help="Withdraw the old keys of these roles.")
+@click.option("--new-root", is_flag=True, help="Make a new working root.")
+@click.option(
+    "--new-reserve-root", type=_FILE, help="Make a new reserve root too; needs --new-root."
+)
+@passphrase_options
+@kdf_options
+def trust_recover(
+    store: Path | None,
+    reserve_root: Path,
+    version: int | None,
+    roles: Sequence[str],
+    withdraw: bool,
+    new_root: bool,
+    new_reserve_root: Path | None,
+    phrases: Phrases,
+    kdf: KDF,
+) -> None:
+    """Sign a higher trust version with the reserve root.
+
+    For the day on which the working root is lost or stolen. Whatever a thief signed with it above
+    our newest version is left behind, and with --new-root his root is out.
+    """
+    if new_reserve_root is not None and not new_root:
+        raise click.UsageError("--new-reserve-root needs --new-root.")
+    if withdraw and not roles:
+        raise click.UsageError("--withdraw needs the --role whose keys are withdrawn.")
+    with _admin(store, phrases, kdf) as admin:
+        found = admin.recover(
+            reserve_root,
+            version,
+            roles=sorted(set(roles)),
+            withdraw=withdraw,
+            new_root=new_root,
+            new_reserve=new_reserve_root,
+        )
+    _emit_rotated(found)
+
+
+def _emit_rotated(found: Rotated) -> None:
+    data = {
+        "changed": True,
+        "trust": _trust_data(found.trust),
+        "catalogue": found.catalogue,
+        "activate_again": found.again,
+    }
+    lines = [*_trust_lines(found.trust), f"Catalogue version {found.catalogue}."]
+    if found.again:
+        lines.append(
+            f"{found.again} host grants were signed by a key that is withdrawn now. Their hosts"
+            " activate again, which draws nothing."
+        )
+    lines.append("Hosts and machines follow by themselves; export it for sites that are offline.")
+    emit(data, lines)
+
+
+# Audit.
+
+
+@publisher.command()
+@store_option
+@click.option("--after", type=click.IntRange(0), default=0, help="Only rows above this number.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
+def audit(store: Path | None, after: int, limit: int) -> None:
+    """List who changed and drew what, oldest first."""
+    import json
+
+    with _admin(store) as admin:
+        rows = admin.audit(after, limit)
+    data = {
+        "audit": [
+            {
+                "seq": one.seq,
+                "at": one.at,
+                "actor": one.actor,
+                "event": one.event,
+                "subject": one.subject,
+                "detail": json.loads(one.detail),
+            }
+            for one in rows
+        ]
+    }
+    lines = _table(
+        ("SEQ", "WHEN", "ACTOR", "EVENT", "SUBJECT", "DETAIL"),
+        [
+            (str(one.seq), _when(one.at), one.actor, one.event, one.subject, one.detail)
+            for one in rows
+        ],
+    )
+    emit(data, lines)
+
+
+# Words.
+
+
+def _when(instant: int) -> str:
+    import datetime
+
+    return f"{datetime.datetime.fromtimestamp(instant, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _day(day: int | None) -> str:
+    import datetime
+
+    from muster.core.products import day_start
+
+    if day is None:
+        return "-"
+    return f"{datetime.datetime.fromtimestamp(day_start(day), datetime.UTC):%Y-%m-%d}"
+
+
+def _span(seconds: int) -> str:
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    ]

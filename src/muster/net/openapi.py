@@ -1,0 +1,247 @@
+"""The OpenAPI document of a server, made from the table of routes.
+
+Decides how a `Route` is described: path, parameters, bodies, every status that it may answer.
+Refuses to know handlers. The schemas of the bodies stand here by route name and use the grammars
+of `muster.wire.codec`, so that there is one grammar (docs/spec/08-http.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from muster.core.errors import Retry
+from muster.core.identity import IDENTITY_MODES
+from muster.lease.strict import MAX_INTEGER, canonical
+from muster.wire import codec, routes
+from muster.wire.publisher import TRUST_STEPS
+from muster.wire.routes import Route
+
+VERSION = "3.1.1"
+"""Version of the OpenAPI specification that the document keeps."""
+
+Schema = dict[str, Any]
+
+_REASONS = {
+    200: "Done",
+    304: "The document that the asker has is the newest",
+    400: "The request cannot be read",
+    403: "Refused",
+    404: "There is no such thing here",
+    405: "The address does not take this method",
+    408: "The request came too slowly",
+    409: "Refused for now",
+    413: "The request is too large",
+    415: "The request has another media type",
+    421: "The server does not answer under this name",
+    429: "Too many requests",
+    500: "An error of the server",
+    503: "The server cannot answer now",
+}
+_PARAMETER = re.compile(r"\{([a-z_]+)\}")
+
+
+def _text(grammar: re.Pattern[str], **more: Any) -> Schema:
+    return {"type": "string", "pattern": f"^(?:{grammar.pattern})$", **more}
+
+
+def _integer(low: int = 0, high: int = MAX_INTEGER) -> Schema:
+    return {"type": "integer", "minimum": low, "maximum": high}
+
+
+def _list(items: Schema, most: int) -> Schema:
+    return {"type": "array", "items": items, "maxItems": most}
+
+
+def _object(members: Mapping[str, Schema], optional: Iterable[str] = ()) -> Schema:
+    left = set(optional)
+    return {
+        "type": "object",
+        "properties": dict(members),
+        "required": [name for name in members if name not in left],
+    }
+
+
+_V = {"v": _integer(1, codec.VERSION)}
+_SIGNER = _object(
+    {
+        "crv": {"type": "string", "enum": ["Ed25519"]},
+        "kty": {"type": "string", "enum": ["OKP"]},
+        "x": _text(codec.SECRET),
+    }
+)
+_BUNDLE = {"lease": _text(codec.COMPACT), "grant": _text(codec.COMPACT), "signer": _SIGNER}
+_STATUS = _object({"status": {"type": "string"}})
+
+REQUESTS: Mapping[str, Schema] = {
+    routes.ACTIVATE.name: _object(
+        {
+            "v": _integer(1),
+            "publisher": _text(codec.PUBLISHER_ID),
+            "product": _text(codec.NAME),
+            "cmid": _text(codec.UUID),
+            "nonce": _text(codec.TOKEN),
+            "fingerprint": _list(_text(codec.COMMITMENT), 16),
+            "identity": {"type": "string", "enum": list(IDENTITY_MODES)},
+            "state": _integer(0, 6),
+            "sent_at": _integer(),
+            "client": _object(
+                {
+                    "version": _text(codec.FREE),
+                    "os": _text(codec.FREE),
+                    "virtual": {"type": ["boolean", "null"]},
+                },
+                optional=["virtual"],
+            ),
+        }
+    ),
+    routes.RELEASE.name: _object({**_V, **_BUNDLE, "secret": _text(codec.SECRET)}),
+    routes.HOSTS_ACTIVATE.name: _object({**_V, "installation_id": _text(codec.DIGITS)}),
+    routes.ACTIVATIONS.name: _object({**_V, "installation_id": _text(codec.DIGITS)}),
+}
+"""Schemas of request bodies by route name."""
+
+_CONFIRM = _object(
+    {
+        **_V,
+        "grant": _text(codec.COMPACT),
+        "confirmation_id": _text(codec.DIGITS),
+        "trust": _list(_text(codec.COMPACT), TRUST_STEPS),
+        "catalogue": _text(codec.COMPACT),
+        "terms": {**_text(codec.COMPACT), "type": ["string", "null"]},
+    }
+)
+
+ANSWERS: Mapping[str, Schema] = {
+    routes.ACTIVATE.name: _object(
+        {
+            **_V,
+            **_BUNDLE,
+            "count": _integer(),
+            "need": _integer(),
+            "trust": _integer(),
+            "catalogue": _integer(),
+        }
+    ),
+    routes.RELEASE.name: _object({**_V, "released": {"type": "boolean"}}),
+    routes.PUBLISHERS.name: _object(
+        {
+            **_V,
+            "publishers": _list(
+                _object(
+                    {
+                        "publisher": _text(codec.PUBLISHER_ID),
+                        "label": _text(codec.LABEL),
+                        "trust": _integer(),
+                        "catalogue": _integer(),
+                        "groups": _list(_text(codec.NAME), 256),
+                    }
+                ),
+                256,
+            ),
+        }
+    ),
+    routes.PUBLISHER_GRANTS.name: _object(
+        {
+            **_V,
+            "grants": _list(_object({"grant": _text(codec.COMPACT), "signer": _SIGNER}), 256),
+        }
+    ),
+    routes.HOSTS_ACTIVATE.name: _CONFIRM,
+    routes.ACTIVATIONS.name: _CONFIRM,
+    routes.JWKS.name: _object({"keys": {"type": "array", "items": {"type": "object"}}}),
+    routes.HEALTHZ.name: _STATUS,
+    routes.READYZ.name: _STATUS,
+    routes.OPENAPI.name: _object({"openapi": {"type": "string"}}),
+}
+"""Schemas of JSON answers by route name."""
+
+PROBLEM_SCHEMA: Schema = _object(
+    {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": _integer(400, 599),
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "field_code": {"type": "string"},
+        "fix": {"type": "string"},
+        "retry": {"type": "string", "enum": [one.value for one in Retry]},
+        "params": {"type": "object"},
+        "trust": _integer(1),
+        "catalogue": _integer(1),
+        "notice": {"type": "object"},
+    },
+    optional=["params", "trust", "catalogue", "notice"],
+)
+"""RFC 9457 with the members of docs/spec/08-http.md, section 8.8."""
+
+
+def document(
+    table: Sequence[Route], *, title: str, description: str, version: str
+) -> dict[str, Any]:
+    """The OpenAPI document of a table of routes, as JSON values.
+
+    Args:
+        table: the routes that the server answers.
+        title, description: of the API.
+        version: of the program.
+    """
+    paths: dict[str, dict[str, Any]] = {}
+    for route in table:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": VERSION,
+        "info": {"title": title, "description": description, "version": version},
+        "paths": paths,
+        "components": {"schemas": {"Problem": PROBLEM_SCHEMA}},
+    }
+
+
+def encode_document(table: Sequence[Route], *, title: str, description: str, version: str) -> bytes:
+    """The document as the body of `GET /openapi.json`; the same table gives the same bytes."""
+    return canonical(document(table, title=title, description=description, version=version))
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "responses": {str(status): _response(route, status) for status in sorted(route.statuses)},
+    }
+    parameters = [_parameter(name) for name in _PARAMETER.findall(route.path)]
+    if parameters:
+        found["parameters"] = parameters
+    if route.request_limit:
+        found["requestBody"] = {
+            "required": True,
+            "description": f"At most {route.request_limit} bytes.",
+            "content": {routes.JSON: {"schema": REQUESTS.get(route.name, {"type": "object"})}},
+        }
+    return found
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    schema = _text(codec.PUBLISHER_ID) if name == "publisher" else _integer(1)
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _response(route: Route, status: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": _REASONS.get(status, "Refused")}
+    if status == 200:
+        found["content"] = {route.media_type: {"schema": _answer(route)}}
+    elif status >= 400:
+        found["content"] = {routes.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if status in (200, 304) and route.method == "GET":
+        found["headers"] = {"ETag": {"schema": {"type": "string"}}}
+    if status in (429, 503):
+        found["headers"] = {"Retry-After": {"schema": _integer()}}
+    return found
+
+
+def _answer(route: Route) -> Schema:
+    if route.media_type == routes.JOSE:
+        return _text(codec.COMPACT)
+    if route.media_type == routes.TEXT:
+        return {"type": "string"}
+    return ANSWERS.get(route.name, {"type": "object"})

@@ -1,0 +1,191 @@
+"""The publisher's HTTP door: each route of `wire.routes` bound to the service.
+
+Decides how an answer of the service looks on the wire: bytes, media type, problem document with
+the newest versions of trust and catalogue. Refuses to know keys and tables. Obeys
+docs/spec/08-http.md, sections 8.2, 8.5 and 8.8.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from muster import __version__
+from muster.core.errors import MusterError, error
+from muster.lease.strict import canonical
+from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Request
+from muster.net.openapi import encode_document
+from muster.publisher.service import PublisherService
+from muster.wire import routes
+from muster.wire.problem import encode_problem
+from muster.wire.publisher import decode_confirm_request
+
+_VERSION = re.compile(r"0|[1-9][0-9]{0,14}")
+_log = logging.getLogger("muster.publisher")
+
+
+class Counters:
+    """Numbers for `/metrics`; counted by any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._outcomes: Counter[str] = Counter()
+        self._answers: Counter[tuple[str, int]] = Counter()
+        self._seconds: dict[str, float] = {}
+
+    def outcome(self, name: str) -> None:
+        """One activation of a host: "granted", "again", or the code of the error."""
+        with self._lock:
+            self._outcomes[name] += 1
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """One answer; an `Observer` of the door."""
+        with self._lock:
+            self._answers[route, status] += 1
+            self._seconds[route] = self._seconds.get(route, 0.0) + seconds
+
+    def lines(self) -> list[str]:
+        """Prometheus text, version 0.0.4, of what was counted."""
+        with self._lock:
+            outcomes = sorted(self._outcomes.items())
+            answers = sorted(self._answers.items())
+            seconds = sorted(self._seconds.items())
+        found = _head("host_activations_total", "counter", "Activations of hosts by outcome.")
+        found += [
+            f'muster_publisher_host_activations_total{{outcome="{name}"}} {count}'
+            for name, count in outcomes
+        ]
+        found += _head("http_answers_total", "counter", "HTTP answers by route and status.")
+        found += [
+            f'muster_publisher_http_answers_total{{route="{route}",status="{status}"}} {count}'
+            for (route, status), count in answers
+        ]
+        found += _head("http_seconds_total", "counter", "Seconds spent on answers by route.")
+        found += [
+            f'muster_publisher_http_seconds_total{{route="{route}"}} {spent:.6f}'
+            for route, spent in seconds
+        ]
+        return found
+
+
+def _head(name: str, kind: str, text: str) -> list[str]:
+    return [f"# HELP muster_publisher_{name} {text}", f"# TYPE muster_publisher_{name} {kind}"]
+
+
+_GAUGES = {
+    "host_keys": "Host keys issued.",
+    "hosts": "Hosts that hold a seat of a host key.",
+    "host_grants": "Grants drawn by hosts.",
+    "host_grants_revoked": "Grants of hosts that are revoked.",
+}
+
+
+class PublisherAPI:
+    """Binds the routes of a publisher to its service."""
+
+    def __init__(self, service: PublisherService) -> None:
+        self._service = service
+        self._counters = Counters()
+        self._openapi = encode_document(
+            routes.PUBLISHER_ROUTES,
+            title=f"Muster publisher {service.publisher.label}",
+            description="Activates hosts and gives trust and catalogue. Errors are problem"
+            " documents (RFC 9457); their codes stand in docs/errors.md.",
+            version=__version__,
+        )
+
+    def door(self) -> Door:
+        """The ASGI application."""
+        bound = {
+            routes.HOSTS_ACTIVATE: self._activate,
+            routes.CATALOGUE: self._catalogue,
+            routes.TRUST: self._trust,
+            routes.JWKS: self._jwks,
+            routes.HEALTHZ: self._healthz,
+            routes.READYZ: self._readyz,
+            routes.METRICS: self._metrics,
+            routes.OPENAPI: self._document,
+        }
+        return Door(
+            [BoundRoute(one, self._telling(bound[one])) for one in routes.PUBLISHER_ROUTES],
+            observer=self._counters.answered,
+        )
+
+    def _telling(self, handler: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+        """Let refusals name the newest versions; faults are the door's to log and answer."""
+
+        def answer(request: Request) -> Answer:
+            try:
+                return handler(request)
+            except MusterError as fault:
+                if fault.row.http >= 500:
+                    raise
+                trust, catalogue = self._service.versions()
+                status, body = encode_problem(fault, trust=trust, catalogue=catalogue)
+                return Answer(status, body, routes.PROBLEM)
+
+        return answer
+
+    def _activate(self, request: Request) -> Answer:
+        try:
+            asked = decode_confirm_request(request.body)
+            found = self._service.activate_host(asked.installation_id, "http")
+        except MusterError as fault:
+            self._counters.outcome(fault.code)
+            _log.info("a host was not activated: %s", fault, extra={"client": request.client})
+            raise
+        self._counters.outcome("granted" if found.drawn else "again")
+        _log.info(
+            "a host was activated",
+            extra={
+                "client": request.client,
+                "key": found.grant.key,
+                "hw": found.grant.hw,
+                "jti": found.grant.jti,
+                "drawn": found.drawn,
+            },
+        )
+        return Answer(200, found.answer.encode())
+
+    def _catalogue(self, request: Request) -> Answer:
+        text = self._service.newest_catalogue().text
+        return Answer(200, text.encode("ascii"), routes.JOSE)
+
+    def _trust(self, request: Request) -> Answer:
+        asked = request.params["version"]
+        found = self._service.trust_from(int(asked)) if _VERSION.fullmatch(asked) else None
+        if found is None:
+            raise error("wire/not-found")
+        return Answer(200, found.text.encode("ascii"), routes.JOSE)
+
+    def _jwks(self, request: Request) -> Answer:
+        return Answer(200, canonical(self._service.jwks()), routes.JWKS.media_type)
+
+    def _healthz(self, request: Request) -> Answer:
+        return Answer(200, canonical({"status": "ok"}))
+
+    def _readyz(self, request: Request) -> Answer:
+        try:
+            self._service.check_ready()
+        except MusterError as fault:
+            raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS) from fault
+        return Answer(200, canonical({"status": "ready"}))
+
+    def _metrics(self, request: Request) -> Answer:
+        found = self._counters.lines()
+        counts = self._service.counts()
+        trust, catalogue = self._service.versions()
+        counts |= {"trust_version": trust, "catalogue_version": catalogue}
+        texts = _GAUGES | {
+            "trust_version": "Newest version of trust.",
+            "catalogue_version": "Newest version of the catalogue.",
+        }
+        for name, text in texts.items():
+            found += [*_head(name, "gauge", text), f"muster_publisher_{name} {counts[name]}"]
+        return Answer(200, ("\n".join(found) + "\n").encode("ascii"), routes.TEXT)
+
+    def _document(self, request: Request) -> Answer:
+        return Answer(200, self._openapi)
