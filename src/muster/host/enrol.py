@@ -1,0 +1,495 @@
+"""Enrolling a host: publishers, host keys, grants, catalogues; online, by file and by telephone.
+
+Decides what an administrator's command changes and what of it verifies. Every door ends in the
+same `_accept`. Refuses to know commands and texts. Obeys docs/spec/04-grant-function.md and
+docs/spec/08-http.md, sections 8.5 and 8.6. Every function is idempotent: a second run changes
+nothing and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from muster.core import identity
+from muster.core.audit import Event
+from muster.core.clock import Clock, Dice
+from muster.core.errors import MusterError, error
+from muster.core.identity import Fact
+from muster.core.ids import ConfirmationId, make_installation_id, parse_confirmation_id, proof_key
+from muster.core.keys import KeyId, Kind, ProductKey, parse_product_key
+from muster.db.engine import Database, Transaction
+from muster.host import store
+from muster.host.keyring import KeyRing
+from muster.host.model import HostKey, HostView, PublisherView
+from muster.host.view import load_view
+from muster.lease.catalogue import Catalogue, accept_catalogue, read_catalogue, still_valid
+from muster.lease.grant import HOST, Grant, read_grant, rebuild_grant
+from muster.lease.terms import accept_terms, read_terms
+from muster.lease.trust import Trust, anchor, follow, parse_trust
+from muster.wire.exchange import PublisherFile, ReplyFile, RequestFile
+from muster.wire.publisher import ConfirmAnswer, ConfirmRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What an update brought: the versions held before and after; 0 where there was none."""
+
+    publisher: str
+    label: str
+    trust_before: int
+    trust: int
+    catalogue_before: int
+    catalogue: int
+    added: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is newer than before."""
+        before = (self.trust_before, self.catalogue_before)
+        return self.added or before != (self.trust, self.catalogue)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An installed host key; `survives` whether its hardware id survives a reinstall."""
+
+    key: HostKey
+    changed: bool
+    survives: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """A host key with its grant."""
+
+    key: HostKey
+    grant: Grant
+    changed: bool
+
+
+class HostAdmin:
+    """What administrators do to a host's store.
+
+    Args:
+        database: the host's, from `store.open_store`.
+        keyring: the host signing keys.
+        clock, dice: the machine's, or a test's.
+    """
+
+    def __init__(self, database: Database, keyring: KeyRing, clock: Clock, dice: Dice) -> None:
+        self.database = database
+        self._keyring = keyring
+        self._clock = clock
+        self._dice = dice
+
+    def view(self) -> HostView:
+        """What the host knows, verified."""
+        with self.database.snapshot() as reader:
+            return load_view(reader, self._keyring)
+
+    # Publishers and catalogues.
+
+    def add_publisher(self, file: PublisherFile) -> Update:
+        """Pin a publisher by its file; of one that is pinned, take what is newer.
+
+        Raises: `host/anchor` (the file does not follow from what is pinned), `trust/…`,
+            `catalogue/…`, `licence/…`.
+        """
+        now = self._clock.now()
+        with self.database.transaction() as tx:
+            store.initialise(tx, self._dice.token(32))
+            known = self._known(tx, file.publisher)
+            if known is not None:
+                return self._update(tx, known, (file.anchor, *file.trust), file.catalogue, file.url)
+            pinned = anchor(file.anchor)
+            if pinned.issuer != file.publisher:
+                raise error("host/anchor", publisher=file.publisher)
+            trust, line = pinned, []
+            for text in file.trust:
+                trust = follow(trust, text)
+                line.append((trust.version, text))
+            catalogue = read_catalogue(file.catalogue, trust)
+            store.add_publisher(
+                tx,
+                store.PublisherRow(file.publisher, file.anchor, file.url, file.catalogue, now),
+            )
+            store.add_trust(tx, file.publisher, line)
+            store.audit(tx, now, Event.HOST_INIT, file.publisher, pinned.label)
+            store.touch(tx)
+        return Update(
+            publisher=file.publisher,
+            label=pinned.label,
+            trust_before=0,
+            trust=trust.version,
+            catalogue_before=0,
+            catalogue=catalogue.version,
+            added=True,
+        )
+
+    def update(
+        self,
+        publisher: str,
+        trust: Iterable[str] = (),
+        catalogue: str | None = None,
+        url: str | None = None,
+    ) -> Update:
+        """Follow trust and take a newer catalogue of a known publisher.
+
+        Raises: `host/unknown-publisher`, `catalogue/older`, and as `add_publisher`.
+        """
+        with self.database.transaction() as tx:
+            known = self._known(tx, publisher)
+            if known is None:
+                raise error("host/unknown-publisher", publisher=publisher)
+            return self._update(tx, known, trust, catalogue, url)
+
+    def remove_publisher(self, publisher: str) -> bool:
+        """Forget a publisher with its keys and grants; the others go on. False if unknown."""
+        with self.database.transaction() as tx:
+            if self._known(tx, publisher) is None:
+                return False
+            store.remove_publisher(tx, publisher)
+            now = self._clock.now()
+            store.audit(tx, now, Event.HOST_PUBLISHER_REMOVE, publisher, publisher)
+            store.touch(tx)
+        return True
+
+    def _known(self, tx: Transaction, publisher: str) -> PublisherView | None:
+        """A pinned publisher, verified; one that is stored and does not verify raises."""
+        for row in store.publishers(tx):
+            if row.publisher == publisher:
+                found = load_view(tx, self._keyring).publishers.get(publisher)
+                if found is None:
+                    raise error("host/anchor", publisher=publisher)
+                return found
+        return None
+
+    def _update(
+        self,
+        tx: Transaction,
+        known: PublisherView,
+        texts: Iterable[str],
+        catalogue: str | None,
+        url: str | None,
+    ) -> Update:
+        trust = self._follow(tx, known, texts)
+        held = known.catalogue
+        if held is not None and not still_valid(held, trust):
+            held = None
+        taken = held if catalogue is None else accept_catalogue(held, catalogue, trust)
+        self._keep_catalogue(tx, known, taken)
+        if url is not None and url != known.url:
+            store.set_url(tx, known.publisher, url)
+            store.touch(tx)
+        return Update(
+            publisher=known.publisher,
+            label=known.label,
+            trust_before=known.trust.version,
+            trust=trust.version,
+            catalogue_before=known.catalogue_version,
+            catalogue=0 if taken is None else taken.version,
+        )
+
+    def _follow(self, tx: Transaction, known: PublisherView, texts: Iterable[str]) -> Trust:
+        """The newest trust that the texts lead to; what is held already is passed over."""
+        trust, steps = known.trust, []
+        held = {one.version: one.text for one in known.line}
+        for text in texts:
+            offered = parse_trust(text)
+            if offered.version <= trust.version:
+                if offered.issuer != known.publisher or held.get(offered.version, text) != text:
+                    raise error("host/anchor", publisher=known.publisher)
+                continue
+            trust = follow(trust, text)
+            steps.append((trust.version, text))
+        if steps:
+            now = self._clock.now()
+            store.add_trust(tx, known.publisher, steps)
+            detail = f"version {trust.version}"
+            store.audit(tx, now, Event.HOST_TRUST_FOLLOW, known.publisher, known.label, detail)
+            store.touch(tx)
+        return trust
+
+    def _keep_catalogue(
+        self, tx: Transaction, known: PublisherView, taken: Catalogue | None
+    ) -> None:
+        held = None if known.catalogue is None else known.catalogue.text
+        text = None if taken is None else taken.text
+        if text == held:
+            return
+        store.set_catalogue(tx, known.publisher, text)
+        if taken is not None:
+            now, detail = self._clock.now(), f"version {taken.version}"
+            store.audit(tx, now, Event.HOST_CATALOGUE_ACCEPT, known.publisher, known.label, detail)
+        store.touch(tx)
+
+    # Host keys.
+
+    def install_key(
+        self, text: str, facts: Sequence[Fact], publisher: str | None = None
+    ) -> Installed:
+        """Install a host key: check it, make the host signing key, compute binding and hardware id.
+
+        Args:
+            text: the product key as typed.
+            facts: of this machine, for the hardware id.
+            publisher: which one is meant, where several have the same prefix.
+        Raises: `key/…`, `host/key-setup`, `host/key-mak`, `host/key-machine`,
+            `host/key-publisher`, `host/key-group`, `host/which-publisher`,
+            `host/unknown-publisher`.
+        """
+        key = parse_product_key(text)
+        check_kind(key)
+        view = self.view()
+        known = _publisher_of(view, key, publisher)
+        _check_group(known, key)
+        signing = self._keyring.ensure(known.publisher, self._dice)
+        with self.database.snapshot() as reader:
+            random = store.store_random(reader)
+        primary = identity.primary_fact(facts, random)
+        key_id, tag, name = key.key_id, key.tag_bytes, known.publisher
+        made = HostKey(
+            publisher=name,
+            key_id=key_id.text,
+            partial=key.text[-5:],
+            binding=identity.host_binding(name, key_id, signing.public.raw),
+            hw=identity.hardware_id(name, key_id, tag, primary),
+            primary=primary.name,
+            proof_key=proof_key(name, key_id, tag),
+            installed_at=self._clock.now(),
+        )
+        survives = primary.name != identity.STORE_RANDOM
+        with self.database.transaction() as tx:
+            before = _find(store.host_keys(tx, name), key_id.text)
+            if before is not None and before.binding == made.binding:
+                made = replace(
+                    made,
+                    installed_at=before.installed_at,
+                    grant=before.grant,
+                    terms=before.terms,
+                    activated_at=before.activated_at,
+                )
+            if made == before:
+                return Installed(made, changed=False, survives=survives)
+            store.put_host_key(tx, made)
+            detail = f"{key_id.text}, group {key.group}"
+            store.audit(tx, self._clock.now(), Event.HOST_KEY_INSTALL, name, made.partial, detail)
+            store.touch(tx)
+        return Installed(made, changed=True, survives=survives)
+
+    def remove_key(self, name: str) -> HostKey:
+        """Remove a host key with its grant, by last group or key id. Raises `host/unknown-key`."""
+        key = self.find_key(name)
+        with self.database.transaction() as tx:
+            store.remove_host_key(tx, key.publisher, key.key_id)
+            now = self._clock.now()
+            store.audit(tx, now, Event.HOST_KEY_REMOVE, key.publisher, key.partial, key.key_id)
+            store.touch(tx)
+        return key
+
+    def find_key(self, name: str) -> HostKey:
+        """An installed key by last group or key id. Raises `host/unknown-key`,
+        `host/which-key`."""
+        found = [
+            key
+            for one in self.view().publishers.values()
+            for key in one.keys
+            if name.upper() == key.partial or name == key.key_id
+        ]
+        if not found:
+            raise error("host/unknown-key", key=name[:32])
+        if len(found) > 1:
+            raise _which_key(found)
+        return found[0]
+
+    def pending(self, publisher: str | None = None, name: str | None = None) -> list[HostKey]:
+        """Keys that wait for activation: their grant is missing or does not verify.
+
+        Args:
+            publisher: only its keys. name: only this key, by last group or key id.
+        """
+        view = self.view()
+        if publisher is not None and publisher not in view.publishers:
+            raise error("host/unknown-publisher", publisher=publisher)
+        found = []
+        for one in view.publishers.values():
+            granted = {held.grant.key for held in one.grants}
+            for key in one.keys:
+                chosen = name is None or name.upper() == key.partial or name == key.key_id
+                wanted = publisher is None or one.publisher == publisher
+                if chosen and wanted and key.key_id not in granted:
+                    found.append(key)
+        return found
+
+    # Activation.
+
+    def installation_id(self, key: HostKey) -> str:
+        """The installation ID of a host key, 15 groups joined by dashes."""
+        known = self.view().publishers[key.publisher]
+        return make_installation_id(
+            known.trust.version, KeyId.parse(key.key_id), key.binding, key.hw, key.proof_key
+        ).text
+
+    def request_file(self, key: HostKey) -> RequestFile:
+        """The request file of a host key."""
+        return RequestFile(key.publisher, ConfirmRequest(self.installation_id(key)))
+
+    def accept_reply(self, reply: ReplyFile) -> Activated:
+        """Take a reply file. Raises: `host/unknown-publisher`, and as `accept`."""
+        return self.accept(reply.publisher, reply.answer)
+
+    def accept(self, publisher: str, answer: ConfirmAnswer) -> Activated:
+        """Take a publisher's answer: follow its trust, keep grant, terms and catalogue.
+
+        Nothing of it is kept unless the grant verifies and is this host's.
+        Raises: `host/reply`, `host/unknown-publisher`, `trust/…`, `licence/…`, `terms/…`,
+            `catalogue/…`.
+        """
+        with self.database.transaction() as tx:
+            known = self._known(tx, publisher)
+            if known is None:
+                raise error("host/unknown-publisher", publisher=publisher)
+            trust = self._follow(tx, known, answer.trust)
+            taken = self._newest(known, answer.catalogue, trust)
+            grant = read_grant(answer.grant, trust, publisher)
+            activated = self._accept(tx, known, trust, grant, answer.terms)
+            self._keep_catalogue(tx, known, taken)
+        return activated
+
+    def confirm(self, digits: str, publisher: str | None = None) -> Activated:
+        """Take the confirmation ID that was read out on the telephone.
+
+        With several keys waiting, the one that verifies wins.
+        Raises: `digits/…`, `id/…`, `host/no-key`, `confirmation/…`.
+        """
+        confirmation = parse_confirmation_id(digits)
+        waiting = self.pending(publisher)
+        if not waiting:
+            raise error("host/no-key")
+        failed: MusterError | None = None
+        for key in waiting:
+            with self.database.transaction() as tx:
+                known = self._known(tx, key.publisher)
+                assert known is not None
+                try:
+                    grant = _rebuilt(known, key, confirmation)
+                except MusterError as fault:
+                    failed = fault
+                    continue
+                return self._accept(tx, known, known.trust, grant, None)
+        assert failed is not None
+        raise failed
+
+    def _newest(self, known: PublisherView, text: str, trust: Trust) -> Catalogue | None:
+        """The newer of the catalogue held and the one that came; an older one is passed over."""
+        try:
+            return accept_catalogue(known.catalogue, text, trust)
+        except MusterError as fault:
+            if fault.code == "catalogue/older":
+                return known.catalogue
+            raise
+
+    def _accept(
+        self,
+        tx: Transaction,
+        known: PublisherView,
+        trust: Trust,
+        grant: Grant,
+        terms: str | None,
+    ) -> Activated:
+        key = _find(known.keys, grant.key)
+        if grant.kind != HOST:
+            raise error("host/reply", detail="it licenses a single machine, not a host")
+        if key is None:
+            raise error("host/reply", detail=f"its host key {grant.key} is not installed here")
+        if grant.binding != key.binding:
+            raise error("host/reply", detail="it is bound to another host signing key")
+        kept = key.terms
+        if terms is not None:
+            held = None
+            if key.terms is not None:
+                try:
+                    held = read_terms(key.terms, trust, grant)
+                except MusterError:
+                    held = None
+            kept = accept_terms(held, terms, trust, grant).text
+        now = self._clock.now()
+        made = replace(key, grant=grant.text, terms=kept, activated_at=key.activated_at or now)
+        if made == key:
+            return Activated(key, grant, changed=False)
+        store.put_host_key(tx, made)
+        if made.grant != key.grant:
+            store.audit(tx, now, Event.HOST_GRANT_ACCEPT, key.publisher, key.partial, grant.jti)
+        if made.terms != key.terms:
+            store.audit(tx, now, Event.HOST_TERMS_ACCEPT, key.publisher, key.partial, grant.jti)
+        store.touch(tx)
+        return Activated(made, grant, changed=True)
+
+
+def check_kind(key: ProductKey) -> None:
+    """Refuse a product key that is no host key, each kind with its own words."""
+    match key.kind:
+        case Kind.HOST:
+            return
+        case Kind.SETUP:
+            raise error("host/key-setup", masked=key.masked)
+        case Kind.MAK:
+            raise error("host/key-mak", masked=key.masked)
+        case _:
+            raise error("host/key-machine", masked=key.masked, kind=key.kind.text)
+
+
+def _publisher_of(view: HostView, key: ProductKey, publisher: str | None) -> PublisherView:
+    if publisher is not None and publisher not in view.publishers:
+        raise error("host/unknown-publisher", publisher=publisher)
+    found = [
+        one
+        for one in view.publishers.values()
+        if identity.prefix_of(one.publisher) == key.prefix
+        and (publisher is None or one.publisher == publisher)
+    ]
+    if not found:
+        raise error("host/key-publisher", masked=key.masked)
+    if len(found) > 1:
+        raise error("host/which-publisher", count=len(found))
+    return found[0]
+
+
+def _check_group(known: PublisherView, key: ProductKey) -> None:
+    try:
+        if known.catalogue is not None:
+            known.catalogue.group_numbered(key.group)
+            return
+    except MusterError:
+        pass
+    raise error("host/key-group", group=key.group, masked=key.masked)
+
+
+def _find(keys: Iterable[HostKey], key_id: str) -> HostKey | None:
+    return next((key for key in keys if key.key_id == key_id), None)
+
+
+def _which_key(keys: Sequence[HostKey]) -> MusterError:
+    names = ", ".join(key.partial for key in keys)
+    return error("host/which-key", count=len(keys), keys=names)
+
+
+def only(keys: Sequence[HostKey]) -> HostKey:
+    """The one key that is meant. Raises: `host/no-key`, `host/which-key`."""
+    if not keys:
+        raise error("host/no-key")
+    if len(keys) > 1:
+        raise _which_key(keys)
+    return keys[0]
+
+
+def _rebuilt(known: PublisherView, key: HostKey, confirmation: ConfirmationId) -> Grant:
+    key_id = KeyId.parse(key.key_id)
+    if known.catalogue is None:
+        raise error("host/key-group", group=key_id.group, masked=key.partial)
+    group = known.catalogue.group_numbered(key_id.group)
+    text = rebuild_grant(
+        confirmation, key.publisher, key_id, key.binding, key.hw, group, known.trust
+    )
+    return read_grant(text, known.trust, key.publisher)

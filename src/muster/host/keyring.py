@@ -1,0 +1,74 @@
+"""The host signing keys: one Ed25519 pair per publisher, one file each (0600, not encrypted).
+
+Decides where a key lies and what its file looks like. A service must start by itself, so no
+passphrase protects it; what a thief gains is bounded by the host's grant (SECURITY.md).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from muster.core.clock import Dice
+from muster.core.errors import MusterError, error
+from muster.core.identity import check_publisher_id
+from muster.lease.jws import MemorySigningKey
+from muster.lease.strict import b64url_decode, b64url_encode
+from muster.system.files import make_folder, read_private, write_new
+
+_HEAD = "muster-host-signing-key-v1"
+_LINE = re.compile(rf"{_HEAD} ([A-Za-z0-9_-]{{43}})\n?")
+_LIMIT = 256
+
+
+class KeyRing:
+    """The signing keys in one folder, named `<publisher id>.key`."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = Path(folder)
+
+    def path(self, publisher: str) -> Path:
+        """The file of a publisher's key."""
+        return self._folder / f"{check_publisher_id(publisher)}.key"
+
+    def load(self, publisher: str) -> MemorySigningKey | None:
+        """The key for a publisher, or None where none was made.
+
+        Raises: `host/signing-key` (damaged), `keyfile/rights` (open to others), `file/…`.
+        """
+        path = self.path(publisher)
+        try:
+            data = read_private(path, _LIMIT)
+        except MusterError as fault:
+            if fault.code == "file/missing":
+                return None
+            raise
+        match = _LINE.fullmatch(data.decode("ascii", errors="replace"))
+        if match is None:
+            raise error("host/signing-key", path=str(path), detail="it is not such a key")
+        try:
+            raw = b64url_decode(match[1], 32, "signing key")
+        except MusterError:
+            raise error("host/signing-key", path=str(path), detail="it is damaged") from None
+        return MemorySigningKey(raw)
+
+    def ensure(self, publisher: str, dice: Dice) -> MemorySigningKey:
+        """The key for a publisher, made where there is none; never overwritten."""
+        found = self.load(publisher)
+        if found is not None:
+            return found
+        key = MemorySigningKey.generate(dice.token(32))
+        make_folder(self._folder)
+        line = f"{_HEAD} {b64url_encode(key.raw)}\n"
+        try:
+            write_new(self.path(publisher), line.encode("ascii"))
+        except MusterError as fault:
+            if fault.code != "file/exists":
+                raise
+            # Another command was faster; its key is the one.
+            other = self.load(publisher)
+            if other is None:
+                raise
+            return other
+        return key

@@ -1,0 +1,406 @@
+"""The tables of the count: sightings, machines, leases, log (docs/spec/06-counting.md, 6.7).
+
+Holds their SQL and nothing else. What a row means and when it may be deleted is
+`muster.host.count`; SQL never asks what time it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from muster.core.products import COUNT_WINDOW, SKEW
+from muster.db.engine import Reader, Row, Transaction
+from muster.host.count import NEVER, PURGE_AFTER, Seen
+from muster.host.model import KnownMachine, LeaseRow, LogRow, Machine
+from muster.wire.activation import ActivationRequest
+
+LOG_ROWS = 500_000
+"""Requests that the log keeps."""
+_TRIM_EVERY = 1_000
+"""The log is cut whenever a row with a number divisible by this was written."""
+PURGE_STEP = 1_000
+"""Rows that one transaction of the housekeeping deletes at most."""
+
+
+# Sightings.
+
+
+def seen(reader: Reader, publisher: str, application: str, cmid: str) -> Seen:
+    """The row of a machine; one that is not there was never seen."""
+    row = reader.one(
+        "SELECT last_seen, released FROM sighting"
+        " WHERE publisher = ? AND application = ? AND cmid = ?",
+        (publisher, application, cmid),
+    )
+    return NEVER if row is None else Seen(row[0], row[1])
+
+
+def put_seen(tx: Transaction, publisher: str, application: str, cmid: str, row: Seen) -> None:
+    """Keep the row of a machine."""
+    tx.execute(
+        "INSERT INTO sighting (publisher, application, cmid, last_seen, released)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT (publisher, application, cmid)"
+        " DO UPDATE SET last_seen = excluded.last_seen, released = excluded.released",
+        (publisher, application, cmid, row.last_seen, row.released),
+    )
+
+
+def count(
+    reader: Reader, publisher: str, application: str, now: int, most: int | None = None
+) -> int:
+    """Machines of an application that count now.
+
+    Args:
+        most: stop counting there, so that a decision costs the same in a fleet of a million;
+            None counts them all, for administrators.
+    """
+    inner = (
+        "SELECT 1 FROM sighting WHERE publisher = ? AND application = ? AND last_seen > ?"
+        " AND last_seen > released"
+    )
+    parameters: tuple[object, ...] = (publisher, application, now - COUNT_WINDOW)
+    if most is not None:
+        inner += " LIMIT ?"
+        parameters += (most,)
+    row = reader.one(f"SELECT count(*) FROM ({inner}) AS counted", parameters)  # noqa: S608
+    assert row is not None
+    return int(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationCount:
+    """The whole count of one application, for administrators.
+
+    `addresses` is the number of distinct source addresses behind it.
+    """
+
+    publisher: str
+    application: str
+    count: int
+    addresses: int
+
+
+def counts(reader: Reader, now: int) -> list[ApplicationCount]:
+    """The counts of all applications that machines ever asked for."""
+    rows = reader.query(
+        "SELECT s.publisher, s.application, count(*), count(DISTINCT m.address)"
+        " FROM sighting s JOIN machine m ON m.publisher = s.publisher AND m.cmid = s.cmid"
+        " WHERE s.last_seen > ? AND s.last_seen > s.released"
+        " GROUP BY s.publisher, s.application ORDER BY s.publisher, s.application",
+        (now - COUNT_WINDOW,),
+    )
+    return [ApplicationCount(*row) for row in rows]
+
+
+def any_ahead(reader: Reader, now: int) -> bool:
+    """Whether a row lies more than 4 hours ahead."""
+    return (
+        reader.one("SELECT 1 FROM sighting WHERE last_seen > ? LIMIT 1", (now + SKEW,)) is not None
+    )
+
+
+def mend(tx: Transaction, now: int) -> int:
+    """Set every row that lies more than 4 hours ahead to now, as `count.mended`; how many.
+
+    Machines and leases of the same jump are brought back too: a lease keeps its length.
+    """
+    number = tx.execute(
+        "UPDATE sighting SET"
+        " released = CASE WHEN last_seen > released"
+        " THEN (CASE WHEN released > ? - 1 THEN ? - 1 ELSE released END)"
+        " ELSE (CASE WHEN released > ? THEN ? ELSE released END) END,"
+        " last_seen = CASE WHEN last_seen > ? THEN ? ELSE last_seen END"
+        " WHERE last_seen > ? OR released > ?",
+        (now, now, now, now, now, now, now + SKEW, now + SKEW),
+    )
+    tx.execute(
+        "UPDATE machine SET last_seen = ?,"
+        " first_seen = CASE WHEN first_seen > ? THEN ? ELSE first_seen END WHERE last_seen > ?",
+        (now, now, now, now + SKEW),
+    )
+    tx.execute(
+        "UPDATE lease SET expires_at = ? + (expires_at - issued_at), issued_at = ?"
+        " WHERE issued_at > ?",
+        (now, now, now + SKEW),
+    )
+    return number
+
+
+def purge(tx: Transaction, now: int) -> int:
+    """Delete at most PURGE_STEP machines that nobody heard of for 90 days; how many rows of the
+    count went."""
+    old = now - PURGE_AFTER
+    number = tx.execute(
+        "DELETE FROM sighting WHERE (publisher, application, cmid) IN"
+        " (SELECT publisher, application, cmid FROM sighting"
+        " WHERE last_seen < ? AND released < ? LIMIT ?)",
+        (old, old, PURGE_STEP),
+    )
+    tx.execute(
+        "DELETE FROM machine WHERE (publisher, cmid) IN"
+        " (SELECT publisher, cmid FROM machine m WHERE m.last_seen < ? AND NOT EXISTS"
+        " (SELECT 1 FROM sighting s WHERE s.publisher = m.publisher AND s.cmid = m.cmid)"
+        " LIMIT ?)",
+        (old, PURGE_STEP),
+    )
+    tx.execute(
+        "DELETE FROM lease WHERE (publisher, cmid, product) IN"
+        " (SELECT publisher, cmid, product FROM lease WHERE expires_at < ? AND issued_at < ?"
+        " LIMIT ?)",
+        (old, old, PURGE_STEP),
+    )
+    return number
+
+
+# Machines.
+
+
+def known_machine(reader: Reader, publisher: str, cmid: str) -> KnownMachine | None:
+    """Identity mode and fingerprint of a machine, or None for a new one."""
+    row = reader.one(
+        "SELECT identity, fingerprint FROM machine WHERE publisher = ? AND cmid = ?",
+        (publisher, cmid),
+    )
+    return None if row is None else KnownMachine(row[0], tuple(str(row[1]).split()))
+
+
+def put_machine(
+    tx: Transaction,
+    request: ActivationRequest,
+    fingerprint: tuple[str, ...],
+    address: str,
+    now: int,
+) -> None:
+    """Keep what a machine says of itself; `first_seen` stays."""
+    tx.execute(
+        "INSERT INTO machine (publisher, cmid, identity, fingerprint, address, os, version,"
+        " is_virtual, state, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (publisher, cmid) DO UPDATE SET identity = excluded.identity,"
+        " fingerprint = excluded.fingerprint, address = excluded.address, os = excluded.os,"
+        " version = excluded.version, is_virtual = excluded.is_virtual, state = excluded.state,"
+        " last_seen = CASE WHEN excluded.last_seen > machine.last_seen THEN excluded.last_seen"
+        " ELSE machine.last_seen END",
+        (
+            request.publisher,
+            request.cmid,
+            request.identity,
+            " ".join(fingerprint),
+            address,
+            request.client.os,
+            request.client.version,
+            None if request.client.virtual is None else int(request.client.virtual),
+            request.state,
+            now,
+            now,
+        ),
+    )
+
+
+def add_duplicate(tx: Transaction, publisher: str, cmid: str) -> None:
+    """Count one more request of a clone of this machine."""
+    tx.execute(
+        "UPDATE machine SET duplicates = duplicates + 1 WHERE publisher = ? AND cmid = ?",
+        (publisher, cmid),
+    )
+
+
+def forget_hardware(tx: Transaction, publisher: str, cmid: str) -> None:
+    """Forget the fingerprint of a machine: the next one that asks under the CMID keeps it."""
+    tx.execute(
+        "UPDATE machine SET fingerprint = '' WHERE publisher = ? AND cmid = ?", (publisher, cmid)
+    )
+
+
+def machines(reader: Reader, limit: int, cmid: str | None = None) -> list[Machine]:
+    """Machines, the most recently seen first; of one CMID, or all."""
+    rows = reader.query(
+        "SELECT publisher, cmid, identity, address, os, version, is_virtual, state, first_seen,"
+        " last_seen, duplicates FROM machine WHERE ? = '' OR cmid = ?"
+        " ORDER BY last_seen DESC, publisher, cmid LIMIT ?",
+        (cmid or "", cmid or "", limit),
+    )
+    return [
+        Machine(
+            publisher=row["publisher"],
+            cmid=row["cmid"],
+            identity=row["identity"],
+            address=row["address"],
+            os=row["os"],
+            version=row["version"],
+            virtual=_flag(row["is_virtual"]),
+            state=row["state"],
+            first_seen=row["first_seen"],
+            last_seen=row["last_seen"],
+            duplicates=row["duplicates"],
+        )
+        for row in rows
+    ]
+
+
+def applications_of(reader: Reader, publisher: str, cmid: str) -> Mapping[str, Seen]:
+    """The rows of the count of one machine, by application."""
+    rows = reader.query(
+        "SELECT application, last_seen, released FROM sighting WHERE publisher = ? AND cmid = ?"
+        " ORDER BY application",
+        (publisher, cmid),
+    )
+    return {str(row[0]): Seen(row[1], row[2]) for row in rows}
+
+
+# Leases.
+
+_LEASE = (
+    "publisher, product, cmid, application, grant_jti, jti, previous_jti, issued_at, expires_at,"
+    " released_at"
+)
+
+
+def leases(reader: Reader, publisher: str, cmid: str) -> dict[str, LeaseRow]:
+    """The newest leases of a machine, by product."""
+    rows = reader.query(
+        f"SELECT {_LEASE} FROM lease WHERE publisher = ? AND cmid = ? ORDER BY product",  # noqa: S608
+        (publisher, cmid),
+    )
+    return {str(row["product"]): LeaseRow(*row) for row in rows}
+
+
+def put_lease(tx: Transaction, lease: LeaseRow) -> None:
+    """Keep the newest lease of a machine and product; the one before stays known by its jti."""
+    tx.execute(
+        f"INSERT INTO lease ({_LEASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (publisher, cmid, product) DO UPDATE SET previous_jti = lease.jti,"
+        " jti = excluded.jti, application = excluded.application, grant_jti = excluded.grant_jti,"
+        " issued_at = excluded.issued_at, expires_at = excluded.expires_at,"
+        " released_at = excluded.released_at",
+        (
+            lease.publisher,
+            lease.product,
+            lease.cmid,
+            lease.application,
+            lease.grant_jti,
+            lease.jti,
+            lease.previous_jti,
+            lease.issued_at,
+            lease.expires_at,
+            lease.released_at,
+        ),
+    )
+
+
+def release_lease(tx: Transaction, publisher: str, cmid: str, product: str, now: int) -> None:
+    """Give the seat of a machine and product back."""
+    tx.execute(
+        "UPDATE lease SET released_at = ? WHERE publisher = ? AND cmid = ? AND product = ?"
+        " AND released_at = 0",
+        (now, publisher, cmid, product),
+    )
+
+
+def seats(reader: Reader, publisher: str, grant_jti: str, now: int) -> int:
+    """Machines that hold a live lease under a grant."""
+    row = reader.one(
+        "SELECT count(DISTINCT cmid) FROM lease WHERE publisher = ? AND grant_jti = ?"
+        " AND released_at = 0 AND expires_at > ?",
+        (publisher, grant_jti, now),
+    )
+    assert row is not None
+    return int(row[0])
+
+
+# Log and counters.
+
+
+def log(tx: Transaction, row: LogRow) -> None:
+    """Write one request; the oldest ones beyond LOG_ROWS are dropped now and then."""
+    found = tx.one(
+        "INSERT INTO request_log (at, publisher, product, cmid, address, code, field_code, need,"
+        " shown_count, client_time, is_virtual, state, minutes, os, version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        (
+            row.at,
+            row.publisher,
+            row.product,
+            row.cmid,
+            row.address,
+            row.code,
+            row.field_code,
+            row.need,
+            row.count,
+            row.client_time,
+            None if row.virtual is None else int(row.virtual),
+            row.state,
+            row.minutes,
+            row.os,
+            row.version,
+        ),
+    )
+    assert found is not None
+    if found[0] % _TRIM_EVERY == 0:
+        tx.execute("DELETE FROM request_log WHERE id <= ?", (found[0] - LOG_ROWS,))
+
+
+def requests(reader: Reader, limit: int, cmid: str | None = None) -> list[LogRow]:
+    """The newest requests, newest first; of one CMID, or all."""
+    rows = reader.query(
+        "SELECT id, at, publisher, product, cmid, address, code, field_code, need, shown_count,"
+        " client_time, is_virtual, state, minutes, os, version"
+        " FROM request_log WHERE ? = '' OR cmid = ? ORDER BY id DESC LIMIT ?",
+        (cmid or "", cmid or "", limit),
+    )
+    return [_log_row(row) for row in rows]
+
+
+def _log_row(row: Row) -> LogRow:
+    return LogRow(
+        at=row["at"],
+        publisher=row["publisher"],
+        product=row["product"],
+        cmid=row["cmid"],
+        address=row["address"],
+        code=row["code"],
+        field_code=row["field_code"],
+        need=row["need"],
+        count=row["shown_count"],
+        client_time=row["client_time"],
+        virtual=_flag(row["is_virtual"]),
+        state=row["state"],
+        minutes=row["minutes"],
+        os=row["os"],
+        version=row["version"],
+        id=row["id"],
+    )
+
+
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Requests since the host exists; `code` "" where a lease was given, `state` 0 to 6."""
+
+    publisher: str
+    product: str
+    code: str
+    state: int
+    number: int
+
+
+def add_counters(tx: Transaction, added: Mapping[tuple[str, str, str, int], int]) -> None:
+    """Add to counters, by (publisher, product, code, state)."""
+    tx.execute_many(
+        "INSERT INTO counter (publisher, product, code, state, number) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (publisher, product, code, state)"
+        " DO UPDATE SET number = counter.number + excluded.number",
+        [(*key, number) for key, number in sorted(added.items())],
+    )
+
+
+def counters(reader: Reader) -> list[Counter]:
+    """All counters."""
+    rows = reader.query(
+        "SELECT publisher, product, code, state, number FROM counter"
+        " ORDER BY publisher, product, code, state"
+    )
+    return [Counter(*row) for row in rows]

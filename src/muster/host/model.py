@@ -1,0 +1,211 @@
+"""The nouns of a host: what it knows of publishers, machines and requests.
+
+Frozen records without behaviour; times are Unix seconds, spans seconds. Obeys
+docs/spec/06-counting.md.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+
+from muster.core.errors import MusterError
+from muster.lease.catalogue import Catalogue
+from muster.lease.grant import Grant
+from muster.lease.jws import PublicKey, SigningKey
+from muster.lease.terms import Terms
+from muster.lease.trust import Trust
+from muster.wire.activation import ActivationAnswer, ActivationRequest
+from muster.wire.release import ReleaseRequest
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """An installed host key, without the key: what activation needs of it.
+
+    `partial` is its last group; `binding` 25 and `hw` 12 hex digits; `proof_key` 32 bytes;
+    `primary` the name of the hardware fact behind `hw`; `grant` and `terms` as compact JWS.
+    """
+
+    publisher: str
+    key_id: str
+    partial: str
+    binding: str
+    hw: str
+    primary: str
+    proof_key: bytes = field(repr=False)
+    installed_at: int
+    grant: str | None = None
+    terms: str | None = None
+    activated_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGrant:
+    """A grant of this host that verified against the publisher's trust, and its terms."""
+
+    grant: Grant
+    terms: Terms | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherView:
+    """A publisher as this host knows it now; everything in it has been verified.
+
+    `line` holds the trust versions from the anchor on, lowest first; `broken` tells what stands
+    in the store and did not verify.
+    """
+
+    publisher: str
+    url: str | None
+    trust: Trust
+    line: tuple[Trust, ...]
+    catalogue: Catalogue | None
+    keys: tuple[HostKey, ...]
+    grants: tuple[HeldGrant, ...]
+    signer: SigningKey | None
+    broken: tuple[MusterError, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The publisher's label, for DNS and people."""
+        return self.trust.label
+
+    @property
+    def catalogue_version(self) -> int:
+        """Version of the catalogue held, 0 where there is none."""
+        return 0 if self.catalogue is None else self.catalogue.version
+
+    @property
+    def floor(self) -> int:
+        """The newest signed date that is held: a clock before it is wrong."""
+        return max(self.trust.iat, 0 if self.catalogue is None else self.catalogue.iat)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings that decisions read.
+
+    `retry_after` and `renew_after` in seconds, None where the product decides; no networks means
+    all; `new_cmid_rate` new machines an hour from one source, 0 for no bound.
+    """
+
+    retry_after: int | None = None
+    renew_after: int | None = None
+    allowed_networks: tuple[Network, ...] = ()
+    new_cmid_rate: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """Everything that a decision reads beside the count, at one revision of the database."""
+
+    revision: int
+    publishers: dict[str, PublisherView]
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that waits for the writer; `address` is the sender's, as text."""
+
+    request: ActivationRequest | ReleaseRequest
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The signed members of a duplicate-CMID refusal."""
+
+    notice: str
+    grant: str
+    signer: PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer that is a problem document: the row, versions to follow, a notice perhaps."""
+
+    error: MusterError
+    trust: int = 0
+    catalogue: int = 0
+    notice: Notice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The answer to a release; `released` is False where the seat was free already."""
+
+    released: bool
+
+
+Reply = ActivationAnswer | Refused | Released
+"""What the writer answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMachine:
+    """What is stored of a machine: its identity mode and fingerprint."""
+
+    identity: str
+    fingerprint: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as `muster host clients` lists it. `virtual` is None where it is unknown."""
+
+    publisher: str
+    cmid: str
+    identity: str
+    address: str
+    os: str
+    version: str
+    virtual: bool | None
+    state: int
+    first_seen: int
+    last_seen: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """The newest lease of one machine and product; `released_at` 0 while it is not released."""
+
+    publisher: str
+    product: str
+    cmid: str
+    application: str
+    grant_jti: str
+    jti: str
+    previous_jti: str
+    issued_at: int
+    expires_at: int
+    released_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One request, with the fields of event 12290 that volume activation hosts write.
+
+    `code` is "" where a lease was given; `minutes` the rest of the machine's lease from this host.
+    """
+
+    at: int
+    publisher: str
+    product: str
+    cmid: str
+    address: str
+    code: str
+    field_code: str
+    need: int
+    count: int
+    client_time: int
+    virtual: bool | None
+    state: int
+    minutes: int
+    os: str
+    version: str
+    id: int = 0

@@ -1,0 +1,253 @@
+"""What a host answers: every refusal and every lease is decided here, by pure functions.
+
+A refusal is a value (an error of the catalogue), not an exception. Refuses to know tables, clocks
+and bytes: what is stored and what time it is are passed in. Obeys docs/spec/06-counting.md,
+sections 6.2 to 6.5, in this order: served, allowed, in time, not a clone, [counted], a seat left,
+enough machines, lease.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from muster.core import identity
+from muster.core.errors import MusterError, error
+from muster.core.products import DAY, SKEW, Product
+from muster.host.count import shown
+from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
+from muster.lease import claims
+from muster.lease.lease import LeaseClaims
+from muster.lease.terms import Terms
+from muster.wire.activation import ActivationRequest
+
+NO_EXPIRY = 2**53
+"""Stands for the end of a grant that does not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What entitles this host to answer for a product: the grant that signs, and its terms."""
+
+    publisher: PublisherView
+    product: Product
+    held: HeldGrant
+
+
+def live(view: PublisherView, held: HeldGrant, now: int) -> MusterError | None:
+    """None when the grant may sign now, else the refusal: revoked, ended, not yet, no terms."""
+    grant = held.grant
+    if view.catalogue is not None:
+        if view.catalogue.revoked(grant.jti, grant.key) is not None:
+            return error("host/grant-revoked", label=view.label)
+        group = next((one for one in view.catalogue.groups if one.id == grant.group), None)
+        if group is not None and group.terms == "required" and held.terms is None:
+            return error("host/terms-required", label=view.label)
+    if grant.exp is not None and grant.exp <= now:
+        return error("host/grant-expired", label=view.label)
+    if now < grant.iat - DAY:
+        return error("host/grant-not-yet", label=view.label)
+    return None
+
+
+def _length(held: HeldGrant) -> tuple[int, int, str]:
+    """Order of grants: which lives longest, then which is newer, then by name."""
+    grant = held.grant
+    return (NO_EXPIRY if grant.exp is None else grant.exp, grant.iat, grant.jti)
+
+
+def serves(view: PublisherView, now: int) -> bool:
+    """Whether the host can answer for this publisher now: a live grant, a key, a catalogue."""
+    return (
+        view.signer is not None
+        and view.catalogue is not None
+        and any(live(view, held, now) is None for held in view.grants)
+    )
+
+
+def labels(view: HostView, now: int) -> list[str]:
+    """Labels of the publishers that the host can serve now, sorted."""
+    return sorted(one.label for one in view.publishers.values() if serves(one, now))
+
+
+def granted_groups(view: PublisherView, now: int) -> list[str]:
+    """Ids of the key groups that live grants cover, sorted."""
+    return sorted(
+        {
+            group
+            for held in view.grants
+            if live(view, held, now) is None
+            for group in held.grant.covers
+        }
+    )
+
+
+def standing(view: HostView, publisher: str, product: str, now: int) -> Standing | MusterError:
+    """What entitles the host to answer for a product, or the refusal.
+
+    Args:
+        view: what the host knows.
+        publisher, product: as the request names them.
+        now: Unix seconds of the host.
+    Returns:
+        The grant that covers the product's key group and lives longest; or `host/not-served`,
+        `host/not-activated`, `host/grant-expired`, `host/grant-revoked`, `host/grant-not-yet`,
+        `host/terms-required`.
+    Source: docs/spec/06-counting.md, section 6.2.
+    """
+    refusal = error("host/not-served", product=product, labels=labels(view, now))
+    known = view.publishers.get(publisher)
+    if known is None:
+        return refusal
+    if known.signer is None or not known.grants:
+        return error("host/not-activated", label=known.label)
+    if known.catalogue is None:
+        return refusal
+    try:
+        found = known.catalogue.product(product)
+    except MusterError:
+        return refusal
+    covering = [held for held in known.grants if found.group in held.grant.covers]
+    if not covering:
+        return refusal
+    longest = sorted(covering, key=_length, reverse=True)
+    faults = [live(known, held, now) for held in longest]
+    for held, fault in zip(longest, faults, strict=True):
+        if fault is None:
+            return Standing(known, found, held)
+    assert faults[0] is not None
+    return faults[0]
+
+
+def screen(request: ActivationRequest, product: Product, now: int) -> MusterError | None:
+    """What is refused without being counted, by the request alone.
+
+    Returns:
+        None, or `wire/bad-request` (a nonce that no lease can carry), `host/identity-mode`,
+        `host/no-facts`, `host/clock-skew`.
+    Source: docs/spec/06-counting.md, section 6.3.
+    """
+    if not claims.TOKEN.fullmatch(request.nonce):
+        return error("wire/bad-request", detail="nonce in message is not canonical base64url")
+    if request.identity not in product.identity:
+        return error(
+            "host/identity-mode",
+            product=product.id,
+            identity=request.identity,
+            allowed=", ".join(product.identity),
+        )
+    if not request.fingerprint and request.identity != "explicit":
+        return error("host/no-facts")
+    if abs(request.sent_at - now) > SKEW:
+        return error("host/clock-skew", host_time=clock_text(now), host_seconds=now)
+    return None
+
+
+def clock_text(now: int) -> str:
+    """An instant for people, in UTC; a clock beyond the calendar is shown in seconds."""
+    try:
+        return datetime.datetime.fromtimestamp(now, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{now} seconds"
+
+
+def is_clone(request: ActivationRequest, known: KnownMachine | None) -> bool:
+    """Whether another machine uses the request's CMID: fewer than ceil(0.6 n) of the n stored
+    commitments are the request's.
+
+    Mode `explicit` has no clone detection, on either side.
+    Source: docs/spec/06-counting.md, section 6.4.
+    """
+    if known is None or not known.fingerprint:
+        return False
+    if request.identity == "explicit" or known.identity == "explicit":
+        return False
+    return not identity.matches(known.fingerprint, request.fingerprint)
+
+
+def seat_refused(terms: Terms | None, taken: int, holds_one: bool) -> MusterError | None:
+    """Whether the ceiling of the grant refuses this machine (`host/limit-reached`).
+
+    Args:
+        terms: of the grant; None or `over` "report" refuse nobody.
+        taken: machines that hold a live lease under the grant.
+        holds_one: whether this machine is one of them.
+    Source: docs/spec/06-counting.md, section 6.5.
+    """
+    if terms is None or terms.over != "refuse" or holds_one or taken < terms.limit:
+        return None
+    return error("host/limit-reached", limit=terms.limit)
+
+
+def insufficient(count: int, product: Product, settings: Settings) -> MusterError | None:
+    """`host/insufficient-count` below the product's need, else None."""
+    if count >= product.need:
+        return None
+    return error(
+        "host/insufficient-count",
+        count=shown(count, product.need),
+        need=product.need,
+        retry_after=retry_after(product, settings),
+    )
+
+
+def retry_after(product: Product, settings: Settings) -> int:
+    """Seconds after which a machine that was refused asks again."""
+    return product.spans.retry_after if settings.retry_after is None else settings.retry_after
+
+
+def renew_after(product: Product, settings: Settings) -> int:
+    """Seconds after which a licensed machine renews."""
+    return product.spans.renew_after if settings.renew_after is None else settings.renew_after
+
+
+def lease_claims(
+    request: ActivationRequest,
+    entitled: Standing,
+    settings: Settings,
+    count: int,
+    jti: str,
+    now: int,
+) -> LeaseClaims:
+    """The lease of a machine that may have one.
+
+    It ends at the earliest of the product's span, the group's longest lease and the grant's end.
+    Source: docs/spec/06-counting.md, section 6.2.
+    """
+    product, grant = entitled.product, entitled.held.grant
+    end = min(
+        now + product.spans.lease,
+        now + (grant.max_lease or 0),
+        NO_EXPIRY if grant.exp is None else grant.exp,
+    )
+    return LeaseClaims(
+        cmid=request.cmid,
+        publisher=request.publisher,
+        product=product.id,
+        iat=now,
+        exp=end,
+        jti=jti,
+        group=product.group,
+        identity=request.identity,
+        nonce=request.nonce,
+        renew_after=renew_after(product, settings),
+        retry_after=retry_after(product, settings),
+        count=shown(count, product.need),
+        need=product.need,
+        fingerprint=tuple(sorted(set(request.fingerprint))),
+        catalogue=entitled.publisher.catalogue_version,
+        trust=entitled.publisher.trust.version,
+    )
+
+
+def still_held(leases: Mapping[str, tuple[int, int]], product: str, now: int) -> bool:
+    """Whether a machine holds a live lease of another product of the application.
+
+    Args:
+        leases: (expires_at, released_at) by product id.
+        product: the one that is being released.
+    """
+    return any(
+        name != product and expires > now and not gone for name, (expires, gone) in leases.items()
+    )

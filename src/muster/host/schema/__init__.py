@@ -1,0 +1,1 @@
+"""Tables of a host, as numbered steps for `muster.db.migrate`."""

@@ -1,0 +1,476 @@
+"""The host's service: counted first, answered second, each batch in one durable transaction.
+
+Decides the order in which rules, tables and signatures meet; the rules are `muster.host.rules`,
+the meaning of rows is `muster.host.count`. Synchronous: the doors call it through the group writer
+(docs/adr/0007-sync-services.md). Obeys docs/spec/06-counting.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from muster.core.audit import Event
+from muster.core.clock import Clock, Dice
+from muster.core.errors import MusterError, error
+from muster.core.identity import host_binding, nonce_of
+from muster.core.settings import Value
+from muster.db.engine import Database, Transaction
+from muster.host import count, ledger, rules, store
+from muster.host.keyring import KeyRing
+from muster.host.limits import NewMachines
+from muster.host.model import (
+    Arrival,
+    HostView,
+    KnownMachine,
+    LeaseRow,
+    LogRow,
+    Notice,
+    Refused,
+    Released,
+    Reply,
+)
+from muster.host.rules import Standing
+from muster.host.view import load_view
+from muster.lease import strict
+from muster.lease.bundle import Bundle
+from muster.lease.claims import Claims
+from muster.lease.grant import Grant, read_grant
+from muster.lease.jws import LEASE_TYP, check_header, parse
+from muster.lease.lease import LeaseClaims, make_lease, read_claims
+from muster.lease.notice import DUPLICATE_CMID, NoticeClaims, make_notice
+from muster.wire.activation import ActivationAnswer, ActivationRequest
+from muster.wire.release import ReleaseRequest
+
+_log = logging.getLogger("muster.host")
+
+
+@dataclass(frozen=True, slots=True)
+class Housekeeping:
+    """What one round of housekeeping did, in rows."""
+
+    mended: int
+    purged: int
+
+
+class HostService:
+    """Answers machines out of one database.
+
+    Args:
+        database: the host's, from `store.open_store`.
+        keyring: the host signing keys.
+        clock, dice: the machine's, or a test's.
+        below, above: settings that give way to `muster host set`, and that win over it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: KeyRing,
+        clock: Clock,
+        dice: Dice,
+        *,
+        below: Mapping[str, Value] | None = None,
+        above: Mapping[str, Value] | None = None,
+    ) -> None:
+        self.database = database
+        self._keyring = keyring
+        self._clock = clock
+        self._dice = dice
+        self._below = below
+        self._above = above
+        self._limiter = NewMachines()
+        self._watch = count.watch(None, clock.now(), clock.monotonic())
+        with database.snapshot() as reader:
+            self._view = load_view(reader, keyring, below=below, above=above)
+
+    def view(self) -> HostView:
+        """What the host knows now; changes by commands of administrators are seen at once."""
+        with self.database.snapshot() as reader:
+            known = self._view
+            if store.revision(reader) != known.revision:
+                known = load_view(
+                    reader, self._keyring, below=self._below, above=self._above, known=known
+                )
+                self._view = known
+        return known
+
+    def now(self) -> int:
+        """The host's clock, Unix seconds."""
+        return self._clock.now()
+
+    def handle(self, batch: Sequence[Arrival]) -> list[Reply]:
+        """Count and answer requests in one transaction; durable when this returns.
+
+        Each request sees the machines that came before it, those of the same batch included, so
+        that 24 and 25 never both read 24.
+        Raises: the errors `db/…`; then nothing of the batch was written.
+        """
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        self._watch = count.watch(self._watch, now, monotonic)
+        with self.database.transaction() as tx:
+            if store.revision(tx) != self._view.revision:
+                self._view = load_view(
+                    tx, self._keyring, below=self._below, above=self._above, known=self._view
+                )
+            round_ = _Round(tx, self._view, self._dice, self._limiter, now, monotonic)
+            replies = [round_.answer(one) for one in batch]
+            round_.finish()
+        return replies
+
+    def housekeep(self) -> Housekeeping:
+        """Mend rows of a jumped clock and delete what nobody touched for 90 days, if the clock
+        may be believed; a bounded piece of work each time."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        self._watch = count.watch(self._watch, now, monotonic)
+        floor = max((one.floor for one in self.view().publishers.values()), default=0)
+        mended = purged = 0
+        if count.may_mend(self._watch, now, monotonic, floor):
+            mended = self._mend(now)
+        if count.may_purge(self._watch, now, monotonic, floor):
+            with self.database.transaction() as tx:
+                purged = ledger.purge(tx, now)
+        return Housekeeping(mended, purged)
+
+    def _mend(self, now: int) -> int:
+        with self.database.snapshot() as reader:
+            if not ledger.any_ahead(reader, now):
+                return 0
+        with self.database.transaction() as tx:
+            number = ledger.mend(tx, now)
+            store.audit(tx, now, Event.HOST_CLOCK_MEND, "", "", f"{number} rows set to now")
+        _log.warning("a jumped clock was mended: %d rows from the future were set to now", number)
+        return number
+
+    def remove_machine(self, cmid: str, publisher: str | None = None) -> int:
+        """An administrator's release of a machine: its leases, its place in the counts, and the
+        memory of its hardware.
+
+        Returns:
+            How many leases and counts were given back; 0 when it was removed already.
+        Raises: `host/unknown-machine`.
+        """
+        now = self._clock.now()
+        with self.database.transaction() as tx:
+            found = [
+                one
+                for one in ledger.machines(tx, 1024, cmid)
+                if publisher is None or one.publisher == publisher
+            ]
+            if not found:
+                raise error("host/unknown-machine", cmid=cmid)
+            changed = 0
+            for machine in found:
+                number = _remove(tx, machine.publisher, cmid, now)
+                if number:
+                    store.audit(
+                        tx,
+                        now,
+                        Event.HOST_MACHINE_REMOVE,
+                        machine.publisher,
+                        cmid,
+                        f"{number} leases and counts given back",
+                    )
+                changed += number
+        return changed
+
+
+def _remove(tx: Transaction, publisher: str, cmid: str, now: int) -> int:
+    changed = 0
+    for lease in ledger.leases(tx, publisher, cmid).values():
+        if not lease.released_at:
+            ledger.release_lease(tx, publisher, cmid, lease.product, now)
+            changed += 1
+    for application, row in ledger.applications_of(tx, publisher, cmid).items():
+        if row.last_seen > row.released:
+            ledger.put_seen(tx, publisher, application, cmid, count.released(row, now))
+            changed += 1
+    ledger.forget_hardware(tx, publisher, cmid)
+    return changed
+
+
+class _Round:
+    """The requests of one transaction."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        view: HostView,
+        dice: Dice,
+        limiter: NewMachines,
+        now: int,
+        monotonic: float,
+    ) -> None:
+        self._tx = tx
+        self._view = view
+        self._dice = dice
+        self._limiter = limiter
+        self._now = now
+        self._monotonic = monotonic
+        self._counters: Counter[tuple[str, str, str, int]] = Counter()
+        self._seats: dict[tuple[str, str], int] = {}
+
+    def answer(self, arrival: Arrival) -> Reply:
+        """Answer one request."""
+        if isinstance(arrival.request, ReleaseRequest):
+            return self._release(arrival.request)
+        return self._activate(arrival.request, arrival.address)
+
+    def finish(self) -> None:
+        """Write what was gathered over the batch."""
+        ledger.add_counters(self._tx, self._counters)
+
+    # Activation (docs/spec/06-counting.md, 6.2).
+
+    def _activate(self, request: ActivationRequest, address: str) -> Reply:
+        tx, now = self._tx, self._now
+        entitled = rules.standing(self._view, request.publisher, request.product, now)
+        if isinstance(entitled, MusterError):
+            return self._refuse(request, address, entitled)
+        product, publisher = entitled.product, request.publisher
+        leases = ledger.leases(tx, publisher, request.cmid)
+        rest = _minutes(leases.get(product.id), now)
+        refusal = rules.screen(request, product, now)
+        if refusal is not None:
+            return self._refuse(request, address, refusal, entitled, rest)
+        known = ledger.known_machine(tx, publisher, request.cmid)
+        if rules.is_clone(request, known):
+            return self._refuse_clone(request, address, entitled, rest)
+        refusal = self._bounded(request, address, entitled, known, leases)
+        if refusal is not None:
+            return self._refuse(request, address, refusal, entitled, rest)
+
+        number = self._count(request, address, entitled, known)
+        shown = count.shown(number, product.need)
+        refusal = rules.insufficient(number, product, self._view.settings)
+        if refusal is not None:
+            return self._refuse(request, address, refusal, entitled, rest, shown)
+        claims = rules.lease_claims(
+            request, entitled, self._view.settings, number, self._token(), now
+        )
+        self._keep(claims, entitled, leases)
+        self._log(request, address, None, entitled, rest, shown)
+        signer = entitled.publisher.signer
+        assert signer is not None
+        return ActivationAnswer(
+            bundle=Bundle(
+                lease=make_lease(claims, signer),
+                grant=entitled.held.grant.text,
+                signer=signer.public,
+            ),
+            count=shown,
+            need=product.need,
+            trust=entitled.publisher.trust.version,
+            catalogue=entitled.publisher.catalogue_version,
+        )
+
+    def _bounded(
+        self,
+        request: ActivationRequest,
+        address: str,
+        entitled: Standing,
+        known: KnownMachine | None,
+        leases: Mapping[str, LeaseRow],
+    ) -> MusterError | None:
+        """The bounds on seats and on new machines; neither counts."""
+        held = entitled.held
+        if held.terms is not None:
+            holds = _holds_seat(leases, held.grant, self._now)
+            taken = self._taken(request.publisher, held.grant)
+            refusal = rules.seat_refused(held.terms, taken, holds)
+            if refusal is not None:
+                return refusal
+        if known is None:
+            return self._limiter.take(address, self._view.settings.new_cmid_rate, self._monotonic)
+        return None
+
+    def _taken(self, publisher: str, grant: Grant) -> int:
+        """Seats taken under a grant; read once a transaction, then kept in step."""
+        key = (publisher, grant.jti)
+        if key not in self._seats:
+            self._seats[key] = ledger.seats(self._tx, publisher, grant.jti, self._now)
+        return self._seats[key]
+
+    def _count(
+        self,
+        request: ActivationRequest,
+        address: str,
+        entitled: Standing,
+        known: KnownMachine | None,
+    ) -> int:
+        """Count the machine; the count of this very transaction, at most 2 × need."""
+        tx, now, publisher = self._tx, self._now, request.publisher
+        application = entitled.product.application
+        row = ledger.seen(tx, publisher, application, request.cmid)
+        ledger.put_seen(tx, publisher, application, request.cmid, count.sighted(row, now))
+        fingerprint = tuple(sorted(set(request.fingerprint)))
+        if not fingerprint and known is not None:
+            fingerprint = known.fingerprint
+        ledger.put_machine(tx, request, fingerprint, address, now)
+        return ledger.count(tx, publisher, application, now, most=2 * entitled.product.need)
+
+    def _keep(
+        self, claims: LeaseClaims, entitled: Standing, leases: Mapping[str, LeaseRow]
+    ) -> None:
+        grant = entitled.held.grant
+        key = (claims.publisher, grant.jti)
+        if key in self._seats and not _holds_seat(leases, grant, self._now):
+            self._seats[key] += 1
+        ledger.put_lease(
+            self._tx,
+            LeaseRow(
+                publisher=claims.publisher,
+                product=claims.product,
+                cmid=claims.cmid,
+                application=entitled.product.application,
+                grant_jti=grant.jti,
+                jti=claims.jti,
+                previous_jti="",
+                issued_at=claims.iat,
+                expires_at=claims.exp,
+            ),
+        )
+
+    def _token(self) -> str:
+        return strict.b64url_encode(self._dice.token(16))
+
+    # Refusals.
+
+    def _refuse(
+        self,
+        request: ActivationRequest,
+        address: str,
+        refusal: MusterError,
+        entitled: Standing | None = None,
+        rest: int = 0,
+        shown: int = 0,
+    ) -> Refused:
+        self._log(request, address, refusal, entitled, rest, shown)
+        known = self._view.publishers.get(request.publisher)
+        if known is None:
+            return Refused(refusal)
+        return Refused(refusal, known.trust.version, known.catalogue_version)
+
+    def _refuse_clone(
+        self, request: ActivationRequest, address: str, entitled: Standing, rest: int
+    ) -> Refused:
+        """The one refusal that changes a client: signed, for this nonce alone."""
+        ledger.add_duplicate(self._tx, request.publisher, request.cmid)
+        refused = self._refuse(request, address, error(DUPLICATE_CMID), entitled, rest)
+        signer = entitled.publisher.signer
+        assert signer is not None
+        text = make_notice(
+            NoticeClaims(
+                cmid=request.cmid,
+                publisher=request.publisher,
+                product=request.product,
+                iat=self._now,
+                jti=self._token(),
+                code=DUPLICATE_CMID,
+                nonce=request.nonce,
+            ),
+            signer,
+        )
+        notice = Notice(text, entitled.held.grant.text, signer.public)
+        return Refused(refused.error, refused.trust, refused.catalogue, notice)
+
+    def _log(
+        self,
+        request: ActivationRequest,
+        address: str,
+        refusal: MusterError | None,
+        entitled: Standing | None,
+        rest: int,
+        shown: int,
+    ) -> None:
+        code = "" if refusal is None else refusal.code
+        # Names that nobody knows are not counted one by one: anybody could invent more.
+        named = (request.publisher, request.product) if entitled is not None else ("", "")
+        self._counters[(*named, code, request.state)] += 1
+        ledger.log(
+            self._tx,
+            LogRow(
+                at=self._now,
+                publisher=request.publisher,
+                product=request.product,
+                cmid=request.cmid,
+                address=address,
+                code=code,
+                field_code="" if refusal is None else refusal.row.field_code,
+                need=0 if entitled is None else entitled.product.need,
+                count=shown,
+                client_time=request.sent_at,
+                virtual=request.client.virtual,
+                state=request.state,
+                minutes=rest,
+                os=request.client.os,
+                version=request.client.version,
+            ),
+        )
+
+    # Release (docs/spec/06-counting.md, 6.4).
+
+    def _release(self, request: ReleaseRequest) -> Reply:
+        try:
+            claims = self._proved(request)
+        except MusterError as refusal:
+            return Refused(refusal)
+        tx, now, publisher, cmid = self._tx, self._now, claims.publisher, claims.cmid
+        leases = ledger.leases(tx, publisher, cmid)
+        row = leases.get(claims.product)
+        if row is None or claims.jti not in (row.jti, row.previous_jti):
+            return Refused(error("host/release-unknown"))
+        if row.released_at:
+            return Released(False)
+        ledger.release_lease(tx, publisher, cmid, row.product, now)
+        self._seats.pop((publisher, row.grant_jti), None)
+        others = {
+            name: (one.expires_at, one.released_at)
+            for name, one in leases.items()
+            if one.application == row.application
+        }
+        if not rules.still_held(others, row.product, now):
+            seen = ledger.seen(tx, publisher, row.application, cmid)
+            ledger.put_seen(tx, publisher, row.application, cmid, count.released(seen, now))
+        store.audit(tx, now, Event.HOST_LEASE_RELEASE, publisher, cmid, row.product)
+        return Released(row.expires_at > now)
+
+    def _proved(self, request: ReleaseRequest) -> LeaseClaims:
+        """The claims of a lease that a grant of this database covers and whose nonce the secret
+        opens. Raises: `host/release-proof`, `host/not-served`, `licence/…`."""
+        bundle = request.bundle
+        compact = parse(bundle.lease, strict.SMALL, "lease")
+        kid = check_header(compact, LEASE_TYP, "lease")
+        claims = read_claims(Claims(compact.payload, "lease"))
+        known = self._view.publishers.get(claims.publisher)
+        if known is None:
+            labels = rules.labels(self._view, self._now)
+            raise error("host/not-served", product=claims.product, labels=labels)
+        grant = read_grant(bundle.grant, known.trust, claims.publisher)
+        ours = any(held.grant.jti == grant.jti for held in known.grants)
+        if not ours or claims.group not in grant.covers:
+            raise error("host/release-proof", detail="the grant is not one of this host")
+        if host_binding(claims.publisher, grant.key_id, bundle.signer.raw) != grant.binding:
+            raise error("host/release-proof", detail="the signer is not the host of the grant")
+        if kid != bundle.signer.kid:
+            raise error("host/release-proof", detail="another key signed the licence")
+        bundle.signer.verify(compact.signature, compact.signing_input)
+        if nonce_of(request.secret) != claims.nonce:
+            raise error("host/release-proof", detail="the secret is not that of the licence")
+        return claims
+
+
+def _minutes(lease: LeaseRow | None, now: int) -> int:
+    """Minutes that a machine's lease from this host still runs."""
+    if lease is None or lease.released_at:
+        return 0
+    return max(0, lease.expires_at - now) // 60
+
+
+def _holds_seat(leases: Mapping[str, LeaseRow], grant: Grant, now: int) -> bool:
+    return any(
+        one.grant_jti == grant.jti and not one.released_at and one.expires_at > now
+        for one in leases.values()
+    )

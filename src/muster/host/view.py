@@ -1,0 +1,186 @@
+"""What the host knows of its publishers, verified from the pinned anchors each time it is read.
+
+The store is a cache, never an authority: trust is walked from the anchor, catalogue, grants and
+terms are read again, and what does not verify is left out and named (docs/spec/03-trust-and-
+catalogue.md, 3.4). Refuses to know requests and the count.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections.abc import Iterable, Mapping
+
+from muster.core import settings as table
+from muster.core.errors import MusterError, error
+from muster.core.identity import host_binding
+from muster.core.keys import KeyId
+from muster.core.settings import Role, Value
+from muster.db.engine import Reader
+from muster.host import store
+from muster.host.keyring import KeyRing
+from muster.host.model import HeldGrant, HostKey, HostView, PublisherView, Settings
+from muster.lease.catalogue import Catalogue, read_catalogue
+from muster.lease.grant import HOST, read_grant
+from muster.lease.jws import PublicKey
+from muster.lease.terms import read_terms
+from muster.lease.trust import Trust, anchor, follow
+
+_log = logging.getLogger("muster.host")
+
+
+def load_view(
+    reader: Reader,
+    keyring: KeyRing,
+    *,
+    below: Mapping[str, Value] | None = None,
+    above: Mapping[str, Value] | None = None,
+    known: HostView | None = None,
+) -> HostView:
+    """Read and verify everything.
+
+    Args:
+        reader: one state of the database.
+        keyring: the signing keys.
+        below, above: values of settings that give way to `muster host set`, and that win over it.
+        known: the view before; what did not change there is not verified again.
+    Returns:
+        The view; publishers whose anchor does not verify are left out and logged.
+    """
+    found: dict[str, PublisherView] = {}
+    for row in store.publishers(reader):
+        before = None if known is None else known.publishers.get(row.publisher)
+        try:
+            found[row.publisher] = _publisher(reader, row, keyring, before)
+        except MusterError as fault:
+            _log.error("the publisher %s is left out: %s", row.publisher, fault)
+    values = effective(store.settings(reader), below, above)
+    return HostView(store.revision(reader), found, decision_settings(values))
+
+
+def _publisher(
+    reader: Reader, row: store.PublisherRow, keyring: KeyRing, before: PublisherView | None
+) -> PublisherView:
+    broken: list[MusterError] = []
+    line = walk_line(row.anchor, store.trust_line(reader, row.publisher), broken)
+    trust = line[-1]
+    if trust.issuer != row.publisher:
+        raise error("host/anchor", publisher=row.publisher)
+    catalogue = _catalogue(row.catalogue, trust, before, broken)
+    signer = None
+    try:
+        signer = keyring.load(row.publisher)
+    except MusterError as fault:
+        broken.append(fault)
+    keys = tuple(store.host_keys(reader, row.publisher))
+    public = None if signer is None else signer.public
+    grants = tuple(
+        held for key in keys if (held := held_grant(key, trust, public, broken)) is not None
+    )
+    return PublisherView(
+        publisher=row.publisher,
+        url=row.url,
+        trust=trust,
+        line=tuple(line),
+        catalogue=catalogue,
+        keys=keys,
+        grants=grants,
+        signer=signer,
+        broken=tuple(broken),
+    )
+
+
+def walk_line(text: str, above: Iterable[str], broken: list[MusterError]) -> list[Trust]:
+    """The verified trust versions from the anchor on; what does not follow is passed over."""
+    line = [anchor(text)]
+    for one in above:
+        try:
+            line.append(follow(line[-1], one))
+        except MusterError as fault:
+            broken.append(fault)
+    return line
+
+
+def _catalogue(
+    text: str | None, trust: Trust, before: PublisherView | None, broken: list[MusterError]
+) -> Catalogue | None:
+    if text is None:
+        return None
+    if before is not None and before.catalogue is not None:
+        same = before.catalogue.text == text and before.trust.text == trust.text
+        if same:
+            return before.catalogue
+    try:
+        return read_catalogue(text, trust)
+    except MusterError as fault:
+        broken.append(fault)
+        return None
+
+
+def held_grant(
+    key: HostKey, trust: Trust, signer: PublicKey | None, broken: list[MusterError]
+) -> HeldGrant | None:
+    """The grant of an installed key, when it verifies and is bound to this host's signing key."""
+    if key.grant is None or signer is None:
+        return None
+    try:
+        grant = read_grant(key.grant, trust, key.publisher)
+        if grant.kind != HOST or grant.key != key.key_id:
+            raise error("host/reply", detail="its grant is of another key")
+        if host_binding(key.publisher, KeyId.parse(key.key_id), signer.raw) != grant.binding:
+            raise error("host/reply", detail="its grant is bound to another host signing key")
+    except MusterError as fault:
+        broken.append(fault)
+        return None
+    terms = None
+    if key.terms is not None:
+        try:
+            terms = read_terms(key.terms, trust, grant)
+        except MusterError as fault:
+            broken.append(fault)
+    return HeldGrant(grant, terms)
+
+
+def effective(
+    stored: Mapping[str, str],
+    below: Mapping[str, Value] | None = None,
+    above: Mapping[str, Value] | None = None,
+) -> dict[str, Value]:
+    """The settings that are set at all, by name: settings file, `muster host set`, environment
+    and flags, each winning over those before. A stored value that no longer fits is passed over."""
+    found: dict[str, Value] = dict(below or {})
+    for name, text in stored.items():
+        try:
+            setting = table.lookup(Role.HOST, name)
+            found[setting.name] = table.parse(setting, text)
+        except MusterError as fault:
+            _log.warning("the stored setting %s is passed over: %s", name, fault)
+    found.update(above or {})
+    return found
+
+
+def decision_settings(values: Mapping[str, Value]) -> Settings:
+    """The settings that decisions read, out of those that are set."""
+    return Settings(
+        retry_after=_integer(values, "retry_interval"),
+        renew_after=_integer(values, "renewal_interval"),
+        allowed_networks=tuple(ipaddress.ip_network(one) for one in _texts(values)),
+        new_cmid_rate=_or_default(values, "new_cmid_rate"),
+    )
+
+
+def _integer(values: Mapping[str, Value], name: str) -> int | None:
+    value = values.get(name)
+    return value if isinstance(value, int) else None
+
+
+def _or_default(values: Mapping[str, Value], name: str) -> int:
+    value = values.get(name, table.lookup(Role.HOST, name).default)
+    assert isinstance(value, int)
+    return value
+
+
+def _texts(values: Mapping[str, Value]) -> tuple[str, ...]:
+    value = values.get("allowed_networks", ())
+    assert isinstance(value, tuple)
+    return value

@@ -1,0 +1,269 @@
+"""A whole publisher in memory, for tests of hosts, clients and of programs that embed Muster.
+
+It has roots, trust versions, a catalogue, product keys and grants, all from one seed, and answers
+an installation ID as a publisher's service does. It has no pools, no store and no care for secrets:
+never use it for anything but tests.
+
+```
+publisher = TinyPublisher("contoso", now=clock.now())
+file = publisher.file()                       # for `muster host init --publisher`
+key = publisher.host_key("server")            # for `muster host install-key`
+answer = publisher.confirm(installation_id)   # what `muster host activate` receives
+descriptor = publisher.descriptor("desktop-pro")
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from muster.core.identity import prefix_of, publisher_id
+from muster.core.ids import check_proof, parse_installation_id, proof_key
+from muster.core.keys import KeyId, Kind, ProductKey, make_product_key
+from muster.core.products import DAY, Application, KeyGroup, Product, Revocation, Spans, day_of
+from muster.lease.catalogue import Catalogue, make_catalogue, read_catalogue
+from muster.lease.descriptor import make_descriptor
+from muster.lease.grant import Grant, confirmation_of, issue_grant, read_grant
+from muster.lease.jws import MemorySigningKey
+from muster.lease.terms import make_terms
+from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, Trust, TrustKey, follow, make_trust
+from muster.lease.trust import anchor as read_anchor
+from muster.wire.exchange import PublisherFile, ReplyFile, RequestFile
+from muster.wire.publisher import ConfirmAnswer
+
+GROUPS = (
+    KeyGroup(1, "desktop", ("desktop",), 180 * DAY),
+    KeyGroup(2, "server", ("desktop", "server"), 180 * DAY),
+    KeyGroup(3, "office", ("office",), 180 * DAY),
+    KeyGroup(4, "limited", ("desktop", "limited"), 30 * DAY, "required"),
+)
+"""A server key licenses desktops too, office stands alone, `limited` needs terms."""
+APPLICATIONS = (
+    Application("os", "Operating systems"),
+    Application("office", "Office applications"),
+)
+MODES = ("device", "explicit", "machine", "node")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sort:
+    """What differs between the products."""
+
+    id: str
+    application: str
+    group: str
+    need: int
+    identity: tuple[str, ...] = ("device", "machine", "node")
+
+
+SORTS = (
+    _Sort("desktop-pro", "os", "desktop", 25),
+    _Sort("desktop-enterprise", "os", "desktop", 25),
+    _Sort("server-standard", "os", "server", 5),
+    _Sort("office-suite", "office", "office", 5),
+    _Sort("office-drawing", "office", "office", 5, MODES),
+)
+"""The products: desktops and servers share an application; office-drawing allows `explicit`."""
+
+
+def test_key(seed: str, name: str) -> MemorySigningKey:
+    """The signing key of a name; the same for the same seed."""
+    return MemorySigningKey(hashlib.sha256(f"tiny {seed} {name}".encode()).digest())
+
+
+test_key.__test__ = False  # type: ignore[attr-defined]  # pytest must not take it for a test
+
+
+class TinyPublisher:
+    """A publisher in memory.
+
+    Args:
+        label: its label, and the seed of all its keys.
+        now: Unix seconds of its founding; its first trust and catalogue are dated so.
+    """
+
+    def __init__(self, label: str = "contoso", *, now: int) -> None:
+        self.label = label
+        self.now = now
+        self.working, self.reserve = self._key("working"), self._key("reserve")
+        self.catalogue_key, self.grant_key = self._key("catalogue"), self._key("grant")
+        self.publisher = publisher_id(self.working.public.raw)
+        self.tag_key = hashlib.sha256(f"tiny {label} tag".encode()).digest()
+        self._serials = 0
+        self._terms: dict[KeyId, int] = {}
+        self._issued: dict[KeyId, ProductKey] = {}
+        self._grants: dict[tuple[KeyId, str], str] = {}
+        self.revocations: list[Revocation] = []
+        self.products: list[Product] = [self._product(sort) for sort in SORTS]
+        self.keys: list[TrustKey] = [
+            TrustKey(self.catalogue_key.public, CATALOGUE_ROLE),
+            TrustKey(self.grant_key.public, GRANT_ROLE, 0),
+        ]
+        self.line: list[Trust] = [read_anchor(self._sign_trust(1, self.working))]
+        self.catalogue: Catalogue = self.publish()
+
+    def _key(self, name: str) -> MemorySigningKey:
+        return test_key(self.label, name)
+
+    # Trust and catalogue.
+
+    @property
+    def trust(self) -> Trust:
+        """The newest trust."""
+        return self.line[-1]
+
+    def _sign_trust(self, version: int, root: MemorySigningKey) -> str:
+        return make_trust(
+            issuer=self.publisher,
+            label=self.label,
+            name=self.label.title(),
+            version=version,
+            iat=self.now,
+            roots=(self.working.public, self.reserve.public),
+            keys=self.keys,
+            signer=root,
+        )
+
+    def rotate(self, *, withdraw: bool = False) -> Trust:
+        """A further trust version with a new grant key; the old one is retired, or withdrawn."""
+        old = next(one for one in self.keys if one.key == self.grant_key.public)
+        index = max(one.index or 0 for one in self.keys) + 1
+        self.keys.remove(old)
+        if not withdraw:
+            self.keys.append(replace(old, until=day_of(self.now)))
+        self.grant_key = self._key(f"grant {index}")
+        self.keys.append(TrustKey(self.grant_key.public, GRANT_ROLE, index))
+        self.line.append(follow(self.trust, self._sign_trust(self.trust.version + 1, self.working)))
+        return self.trust
+
+    def publish(
+        self, products: Sequence[Product] = (), revocations: Sequence[Revocation] = ()
+    ) -> Catalogue:
+        """A further catalogue with what is new; `self.now` dates it."""
+        self.products.extend(products)
+        self.revocations.extend(revocations)
+        version = self.catalogue.version + 1 if hasattr(self, "catalogue") else 1
+        text = make_catalogue(
+            trust=self.trust,
+            version=version,
+            iat=self.now,
+            groups=GROUPS,
+            applications=APPLICATIONS,
+            products=self.products,
+            revocations=self.revocations,
+            key=self.catalogue_key,
+        )
+        self.catalogue = read_catalogue(text, self.trust)
+        return self.catalogue
+
+    def new_product(
+        self, product: str, *, application: str = "os", group: str = "desktop", need: int = 25
+    ) -> Product:
+        """A product for `publish`."""
+        return self._product(_Sort(product, application, group, need))
+
+    def _product(self, sort: _Sort) -> Product:
+        number = next(one.number for one in GROUPS if one.id == sort.group)
+        return Product(
+            id=sort.id,
+            application=sort.application,
+            group=sort.group,
+            need=sort.need,
+            name=sort.id.replace("-", " ").title(),
+            edition="Test",
+            channel="volume",
+            spans=Spans(),
+            identity=sort.identity,
+            features=(),
+            setup_key=self.key(Kind.SETUP, number).text,
+        )
+
+    # Keys.
+
+    def key(self, kind: Kind, group: int) -> ProductKey:
+        """A new product key of a kind and group number."""
+        self._serials += 1
+        prefix = prefix_of(self.publisher)
+        made = make_product_key(self.tag_key, kind, prefix, group, self._serials)
+        self._issued[made.key_id] = made
+        return made
+
+    def host_key(self, group: str, term: int = 0) -> ProductKey:
+        """A new host key of a group; `term` times 30 days, 0 for ever."""
+        number = next(one.number for one in GROUPS if one.id == group)
+        made = self.key(Kind.HOST, number)
+        self._terms[made.key_id] = term
+        return made
+
+    # What its service answers.
+
+    def confirm(self, installation_id: str, *, limit: int | None = None) -> ConfirmAnswer:
+        """The answer to an installation ID; the same ID gets the same grant again.
+
+        Args:
+            installation_id: of a host or a machine.
+            limit: machines that the terms allow; None sends no terms.
+        """
+        iid = parse_installation_id(installation_id)
+        key = self._issued[iid.key_id]
+        check_proof(iid, proof_key(self.publisher, iid.key_id, key.tag_bytes))
+        group = next(one for one in GROUPS if one.number == iid.key_id.group)
+        name = (iid.key_id, iid.binding)
+        if name not in self._grants:
+            self._grants[name] = issue_grant(
+                publisher=self.publisher,
+                key_id=iid.key_id,
+                binding=iid.binding,
+                hw=iid.hw,
+                term=self._terms.get(iid.key_id, 0),
+                day=day_of(self.now),
+                group=group,
+                key=self.grant_key,
+            )
+        grant = read_grant(self._grants[name], self.trust, self.publisher)
+        entry = self.trust.find(grant.kid, GRANT_ROLE, grant.day)
+        held = max(one.version for one in self.line if one.version % 256 == iid.trust_residue)
+        return ConfirmAnswer(
+            grant=grant.text,
+            confirmation_id=confirmation_of(grant.text, entry.index or 0).text,
+            trust=tuple(one.text for one in self.line if one.version > held),
+            catalogue=self.catalogue.text,
+            terms=None if limit is None else self.terms(grant, limit),
+        )
+
+    def terms(self, grant: Grant, limit: int, over: str = "refuse", version: int = 1) -> str:
+        """Terms for a host grant."""
+        return make_terms(
+            grant=grant,
+            version=version,
+            iat=self.now,
+            limit=limit,
+            over=over,
+            customer="A customer",
+            agreement="A-1",
+            key=self.grant_key,
+        )
+
+    # Files.
+
+    def file(self, url: str | None = None) -> PublisherFile:
+        """The publisher file: the anchor, the versions above it, the newest catalogue."""
+        return PublisherFile(
+            publisher=self.publisher,
+            anchor=self.line[0].text,
+            trust=tuple(one.text for one in self.line[1:]),
+            catalogue=self.catalogue.text,
+            url=url,
+        )
+
+    def reply(self, request: RequestFile, *, limit: int | None = None) -> ReplyFile:
+        """The reply file to a request file."""
+        return ReplyFile(self.publisher, self.confirm(request.request.installation_id, limit=limit))
+
+    def descriptor(self, product: str) -> bytes:
+        """The product descriptor that a program of this publisher pins: trust version 1."""
+        found = self.catalogue.product(product)
+        groups = [one for one in GROUPS if found.group in one.covers]
+        return make_descriptor(self.line[0].text, found, groups)

@@ -1,0 +1,190 @@
+"""A host on real SQLite with a clock that tests move, and machines that are only numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from muster.core.identity import Fact, commitments, machine_cmid, nonce_of
+from muster.core.products import day_start
+from muster.db.engine import Database
+from muster.host.enrol import Activated, HostAdmin
+from muster.host.keyring import KeyRing
+from muster.host.model import Arrival, Refused, Reply
+from muster.host.service import HostService
+from muster.host.store import open_store
+from muster.lease.descriptor import read_descriptor
+from muster.lease.verify import Expected, VerifiedLicence, verify_lease
+from muster.system.entropy import SeededDice
+from muster.testing.clock import ManualClock
+from muster.testing.tiny_publisher import TinyPublisher
+from muster.wire.activation import ActivationAnswer, ActivationRequest, ClientInfo
+
+START = day_start(328) + 9 * 3600
+HOST_FACTS = (Fact("system-uuid", "4c4c4544-0042-3510-8052-b4c04f4d3132"),)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of a number: its ids and secrets follow from it."""
+
+    number: int
+    facts: int = 5
+    seed: str = ""
+
+    def _bytes(self, what: str, size: int) -> bytes:
+        return hashlib.sha256(f"{what} {self.seed} {self.number}".encode()).digest()[:size]
+
+    @property
+    def cmid(self) -> str:
+        return machine_cmid(self._bytes("cmid", 16))
+
+    @property
+    def secret(self) -> bytes:
+        return self._bytes("secret", 32)
+
+    @property
+    def nonce(self) -> str:
+        return nonce_of(self.secret)
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        salt = self._bytes("salt", 32)
+        return commitments(
+            salt, [Fact(f"fact-{n}", f"of {self.number}") for n in range(self.facts)]
+        )
+
+    def request(
+        self,
+        publisher: str,
+        product: str,
+        sent_at: int,
+        *,
+        cmid: str | None = None,
+        fingerprint: tuple[str, ...] | None = None,
+        identity: str = "machine",
+        state: int = 2,
+        nonce: str | None = None,
+    ) -> ActivationRequest:
+        return ActivationRequest(
+            publisher=publisher,
+            product=product,
+            cmid=self.cmid if cmid is None else cmid,
+            nonce=self.nonce if nonce is None else nonce,
+            fingerprint=self.fingerprint if fingerprint is None else fingerprint,
+            identity=identity,
+            state=state,
+            sent_at=sent_at,
+            client=ClientInfo("0.1.0", "Linux", False),
+        )
+
+
+@dataclass
+class World:
+    """A publisher, a host of it, and what tests ask of them."""
+
+    folder: Path
+    clock: ManualClock
+    publisher: TinyPublisher
+    database: Database
+    keyring: KeyRing
+    admin: HostAdmin
+    service: HostService
+    answers: list[Reply] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        return self.publisher.publisher
+
+    def enrol(self, group: str, term: int = 0, publisher: TinyPublisher | None = None) -> Activated:
+        """Install and activate a host key of a group."""
+        maker = publisher or self.publisher
+        installed = self.admin.install_key(maker.host_key(group, term).text, HOST_FACTS)
+        answer = maker.confirm(self.admin.installation_id(installed.key))
+        return self.admin.accept(maker.publisher, answer)
+
+    def ask(
+        self,
+        number: int,
+        product: str = "desktop-pro",
+        *,
+        address: str = "192.0.2.1",
+        request: ActivationRequest | None = None,
+    ) -> Reply:
+        """One machine asks; its own transaction."""
+        asked = request or Machine(number).request(self.id, product, self.clock.now())
+        (reply,) = self.service.handle([Arrival(asked, address)])
+        return reply
+
+    def fill(self, numbers: range, product: str = "desktop-pro") -> None:
+        """Several machines ask, one after the other."""
+        for number in numbers:
+            self.ask(number, product)
+
+    def restart(self) -> None:
+        """Another process opens the same store."""
+        self.service = HostService(self.database, self.keyring, self.clock, SeededDice("again"))
+
+    def verify(self, number: int, product: str, answer: ActivationAnswer) -> VerifiedLicence:
+        """The answer as its client verifies it, from the pinned roots alone."""
+        machine = Machine(number)
+        descriptor = read_descriptor(self.publisher.descriptor(product))
+        expected = Expected(
+            descriptor=descriptor,
+            trust=self.publisher.trust,
+            catalogue=self.publisher.catalogue,
+            cmid=machine.cmid,
+            identity="machine",
+            nonce=machine.nonce,
+            fingerprint=machine.fingerprint,
+            now=self.clock.now(),
+            clock_mark=0,
+            fresh=True,
+        )
+        return verify_lease(answer.bundle.encode(), expected)
+
+
+def refused(reply: Reply) -> str:
+    """The code of a refusal."""
+    assert isinstance(reply, Refused), reply
+    return reply.error.code
+
+
+def leased(reply: Reply) -> ActivationAnswer:
+    """The answer that brings a lease."""
+    assert isinstance(reply, ActivationAnswer), reply
+    return reply
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def publisher() -> TinyPublisher:
+    return TinyPublisher("contoso", now=START - 3600)
+
+
+@pytest.fixture
+def world(tmp_path: Path, clock: ManualClock, publisher: TinyPublisher) -> Iterator[World]:
+    """A host that knows the publisher; nothing is installed yet."""
+    dice = SeededDice("host")
+    database = open_store(tmp_path, clock.now(), create=True)
+    keyring = KeyRing(tmp_path / "keys")
+    admin = HostAdmin(database, keyring, clock, dice)
+    admin.add_publisher(publisher.file())
+    service = HostService(database, keyring, clock, dice)
+    yield World(tmp_path, clock, publisher, database, keyring, admin, service)
+    database.close()
+
+
+@pytest.fixture
+def host(world: World) -> World:
+    """A host that is activated for desktops and servers."""
+    world.enrol("server")
+    return world
