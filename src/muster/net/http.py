@@ -39,6 +39,8 @@ _OVERHEAD = 8
 """A chunked body may take this many times its size on the wire (chunks of one byte take six)."""
 _FIELD = re.compile(r"[A-Za-z0-9-]{1,64}")
 _VALUE = re.compile(r"[ -~]{0,8192}")
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_LINE = 4096
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 
 
@@ -200,6 +202,8 @@ class _Source(io.RawIOBase):
         self._sock = sock
         self._deadline = deadline
         self.budget = budget
+        self.ended = False
+        """Whether the peer has closed its side and somebody wanted to read on."""
 
     def readable(self) -> bool:
         return True
@@ -211,6 +215,7 @@ class _Source(io.RawIOBase):
         self._sock.settimeout(self._deadline.remaining())
         got = self._sock.recv_into(view[: min(len(view), self.budget)])
         self.budget -= got
+        self.ended = self.ended or got == 0
         return got
 
 
@@ -272,6 +277,9 @@ class _Exchange:
             try:
                 self._send(link, method, body, headers)
                 response = link.getresponse()
+                if channel.source.ended:
+                    # http.client takes the end of the connection for the end of the head.
+                    raise http.client.IncompleteRead(b"")
                 return self._read(response, channel)
             finally:
                 channel.sock.close()
@@ -316,14 +324,11 @@ class _Exchange:
         channel.source.budget = self._limit * _OVERHEAD + HEAD_LIMIT
         pieces: list[bytes] = []
         size = 0
-        while piece := response.read1(_CHUNK):
+        for piece in _chunks(response.fp) if response.chunked else _plain(response):
             size += len(piece)
             if size > self._limit:
                 raise _TooLargeError
             pieces.append(piece)
-        if response.length:
-            # http.client takes an end before the announced length for a good one.
-            raise http.client.IncompleteRead(b"", response.length)
         return Response(response.status, fields, b"".join(pieces))
 
     def _check_framing(self, response: http.client.HTTPResponse) -> None:
@@ -440,9 +445,6 @@ class _Exchange:
             return error("net/not-http", peer=peer, detail=detail)
         if isinstance(fault, OSError):
             return self._translate_os(fault)
-        if isinstance(fault, ValueError) and not isinstance(fault, UnicodeError):
-            # http.client reads sizes of chunks by int().
-            return error("net/not-http", peer=peer, detail="a number in it is none")
         return None
 
     def _translate_os(self, fault: OSError) -> MusterError:
@@ -464,6 +466,46 @@ class _Exchange:
         if self._proxy is not None:
             return cast("str", self._proxy.hostname)
         return self._connect_to[0] if self._connect_to else self._host
+
+
+def _plain(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The pieces of a body that has a length or ends with the connection."""
+    while piece := response.read1(_CHUNK):
+        yield piece
+    if response.length:
+        # http.client takes an end before the announced length for a good one.
+        raise http.client.IncompleteRead(b"", response.length)
+
+
+def _chunks(source: io.BufferedIOBase) -> Iterator[bytes]:
+    """The pieces of a chunked body (RFC 9112, section 7.1); http.client takes odd sizes."""
+    while left := _chunk_size(source):
+        while left:
+            piece = source.read1(min(left, _CHUNK))
+            if not piece:
+                raise http.client.IncompleteRead(b"")
+            left -= len(piece)
+            yield piece
+        if _line(source):
+            raise http.client.HTTPException("a chunk is longer than it says")
+    while _line(source):
+        pass
+
+
+def _chunk_size(source: io.BufferedIOBase) -> int:
+    text = _line(source).partition(b";")[0].strip()
+    if not _SIZE.fullmatch(text):
+        raise http.client.HTTPException("a chunk has no size")
+    return int(text, 16)
+
+
+def _line(source: io.BufferedIOBase) -> bytes:
+    line = source.readline(_LINE)
+    if not line.endswith(b"\n"):
+        if len(line) == _LINE:
+            raise http.client.LineTooLong("chunk size")
+        raise http.client.IncompleteRead(b"")
+    return line.rstrip(b"\r\n")
 
 
 class _Connection(http.client.HTTPConnection):
