@@ -151,7 +151,10 @@ def parse(text: str, limits: Limits, where: str = "signed object") -> Compact:
     if len(parts) != 3:
         raise error("licence/malformed", where=where, detail="not three parts joined by dots")
     most = min(limits.bytes, SMALL.bytes)
-    header = read(b64url_decode(parts[0], most, where), SMALL, f"{where} header")
+    head = b64url_decode(parts[0], most, where)
+    header = read(head, SMALL, f"{where} header")
+    if not (head.startswith(b"{") and head.endswith(b"}")):
+        raise error("licence/malformed", where=f"{where} header", detail="white space around it")
     payload = read(b64url_decode(parts[1], limits.bytes, where), limits, where)
     signature = b64url_decode(parts[2], 64, where)
     if len(signature) != 64:
