@@ -1,0 +1,126 @@
+package main
+
+// Typed reading of members: a reader that remembers the first thing that was wrong.
+
+import (
+	"fmt"
+	"regexp"
+	"sort"
+)
+
+const (
+	daySeconds = 86400
+	dayZero    = 20454 // 2026-01-01 in days since 1970-01-01
+	skew       = 4 * 3600
+)
+
+// shown is one code point of a name for people: no control characters, none that turn writing.
+const shown = `[^\x{0}-\x{1f}\x{7f}-\x{9f}\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}]`
+
+var (
+	anyText     = regexp.MustCompile(`(?s)^.+$`)
+	shownRE     = regexp.MustCompile(`^` + shown + `{1,200}$`)
+	orEmpty     = regexp.MustCompile(`^` + shown + `{0,200}$`)
+	publisherRE = regexp.MustCompile(`^[a-z2-7]{16}$`)
+	labelRE     = regexp.MustCompile(`^[a-z0-9-]{1,20}$`)
+	nameRE      = regexp.MustCompile(`^[a-z0-9.-]{1,64}$`)
+	audienceRE  = regexp.MustCompile(`^[a-z2-7]{16}/[a-z0-9.-]{1,64}$`)
+	uuidRE      = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	b64of16RE   = regexp.MustCompile(`^[A-Za-z0-9_-]{21}[AQgw]$`)
+	kidRE       = regexp.MustCompile(`^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$`)
+	bindingRE   = regexp.MustCompile(`^[0-9a-f]{25}$`)
+	hardwareRE  = regexp.MustCompile(`^[0-9a-f]{12}$`)
+	commitRE    = regexp.MustCompile(`^[0-9a-f]{16}$`)
+	keyIDRE     = regexp.MustCompile(`^(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})$`)
+	codeRE      = regexp.MustCompile(`^[a-z0-9-]{1,32}/[a-z0-9-]{1,32}$`)
+	modeRE      = regexp.MustCompile(`^(machine|device|node|explicit)$`)
+	ruleRE      = regexp.MustCompile(`^(allowed|unsupported|refused)$`)
+	termsRE     = regexp.MustCompile(`^(required|none)$`)
+	channelRE   = regexp.MustCompile(`^(volume|evaluation|retail)$`)
+	setupKeyRE  = regexp.MustCompile(`^([B-DF-HJKMP-RTV-Y2-46-9]{5}(-[B-DF-HJKMP-RTV-Y2-46-9]{5}){4})?$`)
+	kindRE      = regexp.MustCompile(`^(host|mak|evaluation|retail)$`)
+)
+
+type reader struct {
+	members object
+	err     *error
+}
+
+func read(value any, name string, err *error) reader {
+	members, is := value.(object)
+	if !is && *err == nil {
+		*err = fmt.Errorf("%s is not an object", name)
+	}
+	return reader{members, err}
+}
+
+func (r reader) fail(name string) {
+	if *r.err == nil {
+		*r.err = fmt.Errorf("%s is missing or of the wrong kind", name)
+	}
+}
+
+func (r reader) has(name string) bool { _, is := r.members[name]; return is }
+
+func (r reader) object(name string) reader { return read(r.members[name], name, r.err) }
+
+func (r reader) text(name string, grammar *regexp.Regexp) string {
+	text, is := r.members[name].(string)
+	if !is || !grammar.MatchString(text) {
+		r.fail(name)
+	}
+	return text
+}
+
+func (r reader) number(name string) int64 { return r.between(name, 0, firstUnsafe-1) }
+
+func (r reader) between(name string, least, most int64) int64 {
+	n, is := r.members[name].(int64)
+	if !is || n < least || n > most {
+		r.fail(name)
+	}
+	return n
+}
+
+// optional gives nil where the member is absent.
+func (r reader) optional(name string) *int64 {
+	if !r.has(name) {
+		return nil
+	}
+	n := r.number(name)
+	return &n
+}
+
+func (r reader) list(name string) []any {
+	items, is := r.members[name].([]any)
+	if !is {
+		r.fail(name)
+	}
+	return items
+}
+
+// texts reads an array of distinct text; rising demands ascending order.
+func (r reader) texts(name string, grammar *regexp.Regexp, rising bool) []string {
+	out := []string{}
+	seen := map[string]bool{}
+	for _, item := range r.list(name) {
+		text, is := item.(string)
+		if !is || !grammar.MatchString(text) || seen[text] || (rising && len(out) > 0 && out[len(out)-1] > text) {
+			r.fail(name)
+			return nil
+		}
+		seen[text] = true
+		out = append(out, text)
+	}
+	return out
+}
+
+func contains(sorted []string, text string) bool {
+	i := sort.SearchStrings(sorted, text)
+	return i < len(sorted) && sorted[i] == text
+}
+
+func dayOf(instant int64) int64 {
+	days := instant / daySeconds // JSON has no negative numbers here
+	return days - dayZero
+}

@@ -1,0 +1,251 @@
+// A verifier of Muster's signed objects that shares no code with Muster.
+//
+//   node verify.mjs FILE.json
+//
+// reads a vector file of tests/vectors, judges every case and prints one line of JSON for each:
+// its name, "ok" or "refused", the step that refuses (or null), and for trust and catalogues the
+// version. The exit status is 0 when every case could be judged, whatever the judgement.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Refused, SMALL, readJSON, refuse } from './strict.mjs';
+import {
+  BUNDLE, DAY, DAY_ZERO, LONGEST, checkSignature, follow, headerRules, number, optionalNumber,
+  readCatalogue, readCompact, readDescriptor, readKey, record, revokedAt, signedInRole, sortedTexts,
+  text, version1, walk,
+} from './trust.mjs';
+
+const SKEW = 4 * 3600;
+const must = (holds, why) => holds || refuse(why);
+
+// ---- pieces that several steps share ------------------------------------------------------
+
+function open(job, names) {
+  const map = readJSON(job.data, BUNDLE);
+  must(number(map, 'v') === 1, 'a bundle of a higher v');
+  for (const name of names) job[name] = readCompact(text(map, name, 'any'), SMALL);
+  if (names.length > 1) job.signer = readKey(map.get('signer'));
+}
+
+async function grantSigned(job, kinds) {
+  headerRules(job.grant, 'muster-grant+jwt');
+  await signedInRole(job.world.trust, job.grant, 'grant');
+  must(job.grant.payload.get('iss') === job.world.trust.issuer, 'the grant of another publisher');
+  must(kinds.includes(record(job.grant.payload.get('muster')).get('kind')), 'a grant of the wrong kind');
+}
+
+const KINDS = { host: 0n, mak: 1n, evaluation: 3n, retail: 4n };
+
+function splitKeyId(keyId) {
+  const [kind, group, serial] = keyId.split('-').map(BigInt);
+  must(kind < 5n && group < 1024n && serial < 1n << 24n, 'key id out of range');
+  return [kind, group, serial];
+}
+
+function hostBinding(publisher, keyId, host) {
+  const [kind, group, serial] = splitKeyId(keyId);
+  const packed = ((kind << 34n) | (group << 24n) | serial).toString(16).padStart(10, '0');
+  return createHash('sha256').update(`muster-host-v1${publisher}`)
+    .update(Buffer.from(packed, 'hex')).update(host.raw).digest('hex').slice(0, 25);
+}
+
+async function hostSigned(job, main) {
+  const muster = record(job.grant.payload.get('muster'));
+  const bound = hostBinding(job.world.trust.issuer, text(muster, 'key', 'keyId'), job.signer);
+  must(muster.get('binding') === bound, 'the grant is bound to another host');
+  must(main.header.get('kid') === job.signer.kid, 'kid is not the signer');
+  must(main.payload.get('iss') === job.signer.kid, 'iss is not the signer');
+  await checkSignature(main, job.signer);
+}
+
+function readGrantClaims(job) {
+  const { payload } = job.grant;
+  const muster = record(payload.get('muster'));
+  version1(muster);
+  text(payload, 'jti', 'random16');
+  const kind = text(muster, 'kind', 'kind');
+  must(splitKeyId(text(muster, 'key', 'keyId'))[0] === KINDS[kind], 'a key of another kind');
+  job.g = {
+    iss: text(payload, 'iss', 'publisher'),
+    aud: text(payload, 'aud', 'audience'),
+    iat: number(payload, 'iat'),
+    exp: optionalNumber(payload, 'exp'),
+    binding: text(muster, 'binding', 'binding'),
+    covers: sortedTexts(muster, 'covers', 'name'),
+  };
+  must(job.g.covers.length > 0, 'covers nothing');
+  must(job.g.aud.startsWith(`${job.g.iss}/`), 'aud of another publisher');
+  if (kind === 'host') {
+    text(muster, 'hw', 'hardware');
+    job.g.maxLease = number(muster, 'max_lease', 1, LONGEST);
+  } else {
+    must(!muster.has('hw') && !muster.has('max_lease'), 'hw and max_lease belong to hosts');
+  }
+}
+
+// Claims that leases and notices share.
+function readMainClaims(job, main) {
+  const { payload } = main;
+  const muster = record(payload.get('muster'));
+  version1(muster);
+  text(payload, 'iss', 'kid');
+  text(payload, 'jti', 'random16');
+  job.m = {
+    sub: text(payload, 'sub', 'uuid'),
+    aud: text(payload, 'aud', 'audience'),
+    iat: number(payload, 'iat'),
+    nonce: text(muster, 'nonce', 'random16'),
+  };
+  return muster;
+}
+
+function readLeaseClaims(job) {
+  const muster = readMainClaims(job, job.lease);
+  for (const name of ['renew_after', 'retry_after', 'need', 'catalogue', 'trust']) number(muster, name);
+  Object.assign(job.m, {
+    nbf: number(job.lease.payload, 'nbf'),
+    exp: number(job.lease.payload, 'exp'),
+    group: text(muster, 'group', 'name'),
+    identity: text(muster, 'identity', 'mode'),
+    count: number(muster, 'count'),
+    fingerprint: sortedTexts(muster, 'fingerprint', 'commitment'),
+  });
+}
+
+function covered({ g, world }) {
+  must(g.covers.includes(world.descriptor.product.group), "the grant does not cover the product's group");
+}
+
+function audience({ m, world }) {
+  must(m.aud === `${world.trust.issuer}/${world.descriptor.product.id}`, 'for another product');
+}
+
+function machine({ m, want }) {
+  must(m.sub === want.cmid, 'of another machine');
+  must(m.nonce === want.nonce, 'of another request');
+}
+
+function clock({ m, want }, fresh) {
+  must(m.iat <= want.now + SKEW, 'from the future');
+  must(!fresh || m.iat >= want.now - SKEW, 'not a fresh answer');
+  must(want.now >= want.clock_mark - SKEW, 'the clock stands behind its mark');
+}
+
+const judged = ({ want }) => Math.max(want.now, want.clock_mark);
+
+// ---- the numbered steps -------------------------------------------------------------------
+
+const LEASE = {
+  1: (job) => open(job, ['lease', 'grant']),
+  2: (job) => [headerRules(job.lease, 'muster-lease+jwt'), headerRules(job.grant)],
+  3: (job) => grantSigned(job, ['host']),
+  4: (job) => hostSigned(job, job.lease),
+  5: (job) => [readGrantClaims(job), readLeaseClaims(job)],
+  6: (job) => {
+    audience(job);
+    must(job.m.group === job.world.descriptor.product.group, 'not the group of the product');
+    covered(job);
+  },
+  7: (job) => [machine(job), must(job.m.identity === job.want.identity, 'another identity mode')],
+  8: ({ m, g }) => {
+    must(m.nbf === m.iat, 'nbf is not iat');
+    must(g.iat - DAY <= m.iat, 'older than its grant');
+    must(m.exp - m.iat <= g.maxLease, 'longer than the key group allows');
+    must(g.exp === undefined || m.exp <= g.exp, 'ends after its grant');
+  },
+  9: (job) => clock(job, job.want.fresh),
+  10: ({ m, world }) => must(m.count >= world.descriptor.product.need, 'count below need'),
+  11: ({ m, want }) => {
+    const own = new Set(want.fingerprint);
+    const same = m.fingerprint.filter((fact) => own.has(fact)).length;
+    must(m.fingerprint.length > 0 || want.identity === 'explicit', 'no facts');
+    must(same >= Math.ceil((6 * m.fingerprint.length) / 10), 'too many facts differ');
+  },
+  12: (job) => {
+    const day = revokedAt(job.world.catalogue, job.grant);
+    const at = day === undefined ? Infinity : (DAY_ZERO + day) * DAY;
+    must(job.m.iat <= at, 'leased after the revocation');
+    must(judged(job) < Math.min(job.m.exp, at + 30 * DAY), 'expired');
+  },
+};
+
+const ACTIVATION = {
+  1: (job) => open(job, ['grant']),
+  2: (job) => headerRules(job.grant),
+  3: async (job) => {
+    await grantSigned(job, ['mak', 'evaluation', 'retail']);
+    must(revokedAt(job.world.catalogue, job.grant) === undefined, 'revoked');
+  },
+  4: readGrantClaims,
+  5: (job) => {
+    const groups = job.world.descriptor.groups.map((group) => `${job.world.trust.issuer}/${group}`);
+    must(groups.includes(job.g.aud), 'not for a key group of this product');
+    covered(job);
+  },
+  6: ({ g, want }) => must(g.binding === want.binding, 'bound to another machine'),
+  7: (job) => must(job.g.exp === undefined || judged(job) < job.g.exp, 'expired'),
+};
+
+const NOTICE = {
+  1: (job) => open(job, ['notice', 'grant']),
+  2: (job) => [headerRules(job.notice, 'muster-notice+jwt'), headerRules(job.grant)],
+  3: LEASE[3],
+  4: (job) => hostSigned(job, job.notice),
+  5: (job) => [readGrantClaims(job), text(readMainClaims(job, job.notice), 'code', 'code')],
+  6: (job) => [audience(job), covered(job)],
+  7: machine,
+  8: (job) => clock(job, true),
+  9: ({ m, g }) => must(g.exp === undefined || m.iat <= g.exp, 'made after the grant ended'),
+};
+
+// ---- the command --------------------------------------------------------------------------
+
+// Gives the error of a refusal, or undefined; anything else is a bug and passes on.
+async function refusal(work) {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refused) return error;
+    throw error;
+  }
+}
+
+async function judgeLicence(test, worlds) {
+  const job = {
+    want: test.expected,
+    world: worlds[test.world] ?? refuse(`no world ${test.world}`),
+    data: test.bundle_b64 === undefined ? Buffer.from(test.bundle, 'utf8') : Buffer.from(test.bundle_b64, 'base64'),
+  };
+  const steps = { lease: LEASE, activation: ACTIVATION, notice: NOTICE }[test.kind];
+  for (const [step, check] of Object.entries(steps)) {
+    const no = await refusal(() => check(job));
+    if (no) return { result: 'refused', step: Number(step), why: no.message };
+  }
+  return { result: 'ok', step: null };
+}
+
+async function judgeLine(test, format) {
+  let version;
+  const no = await refusal(async () => {
+    const trust = await walk(test.anchor, test.line);
+    const last = format === 'trust' ? trust : await readCatalogue(test.catalogue, trust);
+    version = last.version;
+  });
+  return { result: no ? 'refused' : 'ok', step: null, version, why: no?.message };
+}
+
+const file = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const worlds = {};
+for (const [name, source] of Object.entries(file.worlds ?? {})) {
+  const descriptor = await readDescriptor(source.descriptor);
+  let { trust } = descriptor;
+  for (const compact of source.trust) trust = await follow(trust, compact);
+  const catalogue = source.catalogue === null ? undefined : await readCatalogue(source.catalogue, trust);
+  worlds[name] = { descriptor, trust, catalogue };
+}
+if (!['licences', 'trust', 'catalogues'].includes(file.format)) throw new Error(`unknown format ${file.format}`);
+for (const test of file.cases) {
+  const answer = file.format === 'licences' ? await judgeLicence(test, worlds) : await judgeLine(test, file.format);
+  console.log(JSON.stringify({ name: test.name, ...answer }));
+}

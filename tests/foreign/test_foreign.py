@@ -1,0 +1,290 @@
+"""Go, Node and Muster's own code judge every vector alike, and every bundle that chance spoils.
+
+The verifiers in `go` and `node` were written from docs/spec and share no code with Muster. A
+missing tool chain skips these tests, saying what to install; in CI that is a failure
+(tests/conftest.py).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.vectors.making.cases import (
+    LEASE,
+    NOTICE,
+    bundle,
+    grant,
+    lease_payload,
+    mak,
+    notice_payload,
+    signed,
+)
+from tests.vectors.making.signing import Key, b64, jcs, unb64
+from tests.vectors.making.worlds import GRANT_0, HOST
+from tests.vectors.reading import HERE as VECTORS
+from tests.vectors.reading import data_of, expected, load, refusing_step
+
+HERE = Path(__file__).resolve().parent
+FILES = {
+    "go": ("licences", "trust", "catalogues", "grants"),
+    "node": ("licences", "trust", "catalogues"),
+}
+SPOILT = 1500
+"""Bundles that chance spoils in one run."""
+
+Program = Callable[[Path], dict[str, dict[str, Any]]]
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("foreign"), pytest.mark.timeout(600)]
+
+
+def _run(command: list[str], folder: Path, seconds: int = 300) -> str:
+    """Run a child to its end and return what it prints; anything but success fails the test."""
+    result = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=seconds, check=False
+    )
+    assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
+    return result.stdout
+
+
+def _need(command: str, least: tuple[int, int], ask: str, install: str) -> None:
+    """Skip when a tool is missing or too old, saying what to install."""
+    path = shutil.which(command)
+    if path is None:
+        pytest.skip(f"{command} is not installed: {install}")
+    found = re.search(r"(\d+)\.(\d+)", _run([path, ask], HERE))
+    assert found is not None
+    if (int(found[1]), int(found[2])) < least:
+        pytest.skip(f"{command} is older than {least[0]}.{least[1]}: {install}")
+
+
+def _answers(command: list[str], folder: Path, path: Path) -> dict[str, dict[str, Any]]:
+    lines = [json.loads(line) for line in _run([*command, str(path)], folder).splitlines()]
+    answers = {line["name"]: line for line in lines}
+    assert len(answers) == len(lines)
+    return answers
+
+
+@pytest.fixture(scope="module")
+def go_program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The Go verifier, built."""
+    _need("go", (1, 25), "version", "install Go 1.25 or newer")
+    binary = tmp_path_factory.mktemp("go") / "verify"
+    _run(["go", "build", "-buildvcs=false", "-o", str(binary), "."], HERE / "go")
+    return lambda path: _answers([str(binary)], HERE / "go", path)
+
+
+@pytest.fixture(scope="module")
+def node_program() -> Program:
+    """The Node verifier with its one dependency."""
+    _need("node", (20, 0), "--version", "install Node.js 20 or newer")
+    _need("npm", (8, 0), "--version", "install npm 8 or newer")
+    _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], HERE / "node")
+    return lambda path: _answers(["node", "verify.mjs"], HERE / "node", path)
+
+
+@pytest.fixture(params=["go", "node"])
+def program(request: pytest.FixtureRequest) -> tuple[str, Program]:
+    """Each verifier in turn."""
+    return request.param, request.getfixturevalue(f"{request.param}_program")
+
+
+def test_every_vector(program: tuple[str, Program]) -> None:
+    """All good cases are accepted, all bad ones refused, by the step of the vector."""
+    name, judge = program
+    for file in FILES[name]:
+        answers = judge(VECTORS / f"{file}.json")
+        cases = load(file)["cases"]
+        assert answers.keys() == {case["name"] for case in cases}
+        for case in cases:
+            answer = answers[case["name"]]
+            if file == "grants":
+                assert answer["result"] == "ok", answer
+            elif isinstance(case["result"], int):
+                assert (answer["result"], answer.get("version")) == ("ok", case["result"]), answer
+            else:
+                want = "ok" if case["result"] == "ok" else "refused"
+                assert answer["result"] == want, answer
+                assert answer["step"] == case.get("step"), answer
+
+
+def test_megabytes(program: tuple[str, Program], tmp_path: Path) -> None:
+    """What is megabytes long is refused by size, whatever stands in it."""
+    good = bundle(signed(LEASE, lease_payload()))
+    size = 5 * 2**20
+    cases = [
+        _case("spaces after", "lease", good + " " * size),
+        _case("an unknown member", "lease", f'{good[:-1]},"x":"{"x" * size}"}}'),
+        _case("brackets", "lease", "[" * size),
+        _case("braces", "lease", '{"a":' * (size // 5)),
+        _case("a lease", "lease", bundle("A" * size)),
+        _case("dots", "lease", bundle("." * size)),
+        _case("a grant", "activation", jcs({"v": 1, "grant": "A" * size})),
+        _case("members", "notice", "{" + ",".join(f'"{n}":0' for n in range(300_000)) + "}"),
+    ]
+    _agree(program, cases, tmp_path)
+    assert all(_own(case) == 1 for case in cases)
+
+
+def test_spoilt_by_chance(program: tuple[str, Program], tmp_path: Path) -> None:
+    """Whatever happens to the bytes of a bundle or of what was signed, all agree on the step."""
+    dice = random.Random("muster foreign verifiers")
+    cases = [_spoilt(dice, number) for number in range(SPOILT)]
+    _agree(program, cases, tmp_path)
+    verdicts = [_own(case) for case in cases]
+    assert {None, 1, 2, 3, 4, 5, 6, 7} <= set(verdicts)
+
+
+def test_unknown_files_are_no_verdict(program: tuple[str, Program], tmp_path: Path) -> None:
+    """A file that cannot be judged is an error, not an empty success."""
+    path = tmp_path / "unknown.json"
+    path.write_text('{"format":"leases","cases":[{"name":"x"}]}', "utf-8")
+    with pytest.raises(AssertionError):
+        program[1](path)
+
+
+def test_go_is_formatted_and_vetted(go_program: Program) -> None:
+    """gofmt and go vet have nothing to say."""
+    assert _run(["gofmt", "-l", "."], HERE / "go") == ""
+    _run(["go", "vet", "./..."], HERE / "go")
+    _run(["go", "mod", "verify"], HERE / "go")
+
+
+def test_lock_file_names_no_registry() -> None:
+    """The lock pins by hash and leaves the choice of a registry to whoever installs."""
+    lock = (HERE / "node" / "package-lock.json").read_text("utf-8")
+    assert "http" not in lock
+    assert "sha512-" in lock
+
+
+def _case(name: str, kind: str, data: str | bytes) -> dict[str, Any]:
+    """A case of the world "contoso" with what the good vectors expect."""
+    like = next(
+        case
+        for case in load("licences")["cases"]
+        if case["kind"] == kind and case["result"] == "ok" and case["world"] == "contoso"
+    )
+    raw = data if isinstance(data, bytes) else data.encode()
+    return {
+        "name": name,
+        "world": "contoso",
+        "kind": kind,
+        "expected": like["expected"],
+        "bundle_b64": base64.b64encode(raw).decode(),
+    }
+
+
+def _own(case: dict[str, Any]) -> int | None:
+    """The step at which Muster refuses a case, or None."""
+    refused = refusing_step(case["kind"], data_of(case), expected(case))
+    return None if refused is None else refused[0]
+
+
+def _agree(program: tuple[str, Program], cases: list[dict[str, Any]], folder: Path) -> None:
+    """A foreign verifier refuses at the same step as Muster, or accepts as it does."""
+    path = folder / "cases.json"
+    worlds = {"contoso": load("licences")["worlds"]["contoso"]}
+    path.write_text(json.dumps({"format": "licences", "worlds": worlds, "cases": cases}), "utf-8")
+    answers = program[1](path)
+    assert len(answers) == len(cases)
+    for case in cases:
+        answer = answers[case["name"]]
+        own = _own(case)
+        seen = (answer["result"], answer["step"])
+        want = ("ok", None) if own is None else ("refused", own)
+        assert seen == want, (answer, data_of(case)[:20_000])
+
+
+PIECES = [
+    *rb"""" \ { } [ ] , : 0 00 -1 1.0 1e2 9007199254740991 9007199254740992 true null = . A - _ / +
+    \u0000 \ud800 \udc00 \ud83d\ude00 \u0065 \/ \x "a":1, "exp":1, "v":2, "EXP":9, "constructor":1,
+    "__proto__":{"v":1}, "x":[[[1]]], "x":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],""".split(),
+    *(b" ", b"\t", b"\n", b"\x00", b"\x7f", b"\x1f", b"\xff", b"\xc3\xbc", b"\xed\xa0\x80"),
+    *(b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"\xf0\x9f\x98\x80"),
+]
+"""What chance puts into bytes."""
+
+
+def _mangled(dice: random.Random, data: bytes) -> bytes:
+    """The bytes with one to three small things done to them."""
+    for _ in range(dice.choice((1, 1, 1, 2, 3))):
+        start = dice.randrange(len(data) + 1)
+        end = min(len(data), start + dice.choice((0, 0, 1, 1, 2, 5, 40)))
+        piece = dice.choice(
+            (dice.choice(PIECES), dice.choice(PIECES), b"", data[end:start], dice.randbytes(1))
+        )
+        data = data[:start] + piece + data[end:]
+    return data
+
+
+VALUES = [
+    *(None, True, False, 0, 1, 2, 25, 2**53 - 1, "", "0", "machine", "explicit", "desktop-7"),
+    *([], {}, [""], ["desktop-7"], {"v": 1}, HOST.kid, GRANT_0.kid, "0-7-1", "A" * 22, "f" * 25),
+]
+"""What chance gives to claims."""
+
+
+def _revalued(dice: random.Random, payload: bytes) -> bytes:
+    """The payload with one or two members given another value, taken out or renamed."""
+    value = json.loads(payload)
+    for _ in range(dice.choice((1, 1, 2))):
+        place = value["muster"] if dice.random() < 0.5 and value.get("muster") else value
+        if not isinstance(place, dict) or not place:
+            continue
+        name = dice.choice(sorted(place))
+        old = place.pop(name)
+        what = dice.random()
+        if what < 0.6:
+            place[name] = dice.choice(VALUES)
+        elif what < 0.8 and isinstance(old, int):
+            place[name] = max(0, old + dice.choice((-(10**9), -86_400, -1, 1, 14_400, 10**9)))
+        elif what < 0.9:
+            place[name.upper()] = old
+    return jcs(value).encode()
+
+
+def _inside(dice: random.Random, text: str, key: Key, where: str) -> str:
+    """A signed object spoilt in one of its parts; all but "text" is signed again afterwards."""
+    if where == "text":
+        return _mangled(dice, text.encode()).decode("latin-1")
+    first, second = (unb64(part) for part in text.split(".")[:2])
+    if where == "header":
+        first = _mangled(dice, first)
+    elif where == "payload":
+        second = _mangled(dice, second)
+    else:
+        second = _revalued(dice, second)
+    data = f"{b64(first)}.{b64(second)}"
+    return f"{data}.{b64(key.sign(data.encode()))}"
+
+
+def _spoilt(dice: random.Random, number: int) -> dict[str, Any]:
+    """A lease, activation or notice bundle spoilt outside or inside its signatures."""
+    kind = dice.choice(("lease", "lease", "activation", "notice"))
+    where = dice.choice(
+        ("bundle", "text", "header", "payload", "payload", "value", "value", "value")
+    )
+    main, granted = "", mak() if kind == "activation" else grant()
+    if kind == "lease":
+        main = signed(LEASE, lease_payload())
+    elif kind == "notice":
+        main = signed(NOTICE, notice_payload())
+    if where != "bundle" and (kind == "activation" or dice.random() < 0.3):
+        granted = _inside(dice, granted, GRANT_0, where)
+    elif where != "bundle":
+        main = _inside(dice, main, HOST, where)
+    members: dict[str, Any] = {"v": 1, "grant": granted}
+    if main:
+        members |= {kind: main, "signer": HOST.jwk}
+    data = jcs(members).encode()
+    if where == "bundle":
+        data = _mangled(dice, data)
+    return _case(f"{number}, {kind}, {where}", kind, data)
