@@ -1,0 +1,187 @@
+"""Runs the effects of the machine, one after the other: DNS, HTTP and the store.
+
+Decides nothing that lasts: it carries effects out and brings events back. Here the client meets
+I/O; every wait is bounded, and so is the try as a whole. Obeys docs/spec/07-discovery.md, section
+7.4, and 08-http.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from muster.client.discovery import Address, Found, Names, Record
+from muster.client.machine import (
+    Answered,
+    Ask,
+    Begin,
+    Discover,
+    Discovered,
+    Document,
+    Event,
+    Failed,
+    Fetch,
+    Fetched,
+    Finish,
+    Machine,
+    NotSaved,
+    Save,
+    Saved,
+    Tell,
+)
+from muster.core.clock import Clock
+from muster.core.errors import MusterError, error
+from muster.wire.routes import ACTIVATE, HOST_CATALOGUE, HOST_TRUST, Route
+
+TRY_SECONDS = 60.0
+"""A try asks no further host after this many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer over HTTP: `ip` is the address under which the host was reached, or ""."""
+
+    status: int
+    body: bytes
+    ip: str = ""
+
+
+class Network(Protocol):
+    """What a client asks of the network; `muster.client.network` has the real one."""
+
+    def records(self, name: str) -> tuple[Record, ...]:
+        """The SRV records of a name, empty where there are none. Raises: `net/dns-…`."""
+
+    def call(self, address: Address, route: Route, path: str, body: bytes | None) -> Reply:
+        """Send one request to a host and read the whole answer, whatever its status.
+
+        Raises: `net/…`; nothing else, whatever the peer does.
+        """
+
+
+class Driver:
+    """Carries one machine from its beginning to its end.
+
+    Args:
+        network: DNS and HTTP.
+        clock: the time of each event.
+        save: writes the store; raises `file/…`.
+        tell: takes what a person or a log should know.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        clock: Clock,
+        save: Callable[[Save], None],
+        tell: Callable[[MusterError], None],
+    ) -> None:
+        self._network = network
+        self._clock = clock
+        self._save = save
+        self._tell = tell
+        self._end = 0.0
+
+    def run(self, machine: Machine, *, typed: bool) -> Finish:
+        """Run a try to its end.
+
+        Raises: what `Begin` raises (`muster.client.machine.Machine.handle`); nothing else.
+        """
+        self._end = self._clock.monotonic() + TRY_SECONDS
+        waiting: list[Event] = [Begin(self._clock.now(), typed)]
+        while waiting:
+            for effect in machine.handle(waiting.pop(0)):
+                match effect:
+                    case Finish():
+                        return effect
+                    case Tell():
+                        self._tell(effect.about)
+                    case Save():
+                        waiting.append(self._do_save(effect))
+                    case Discover():
+                        waiting.append(self._do_discover(effect))
+                    case Ask():
+                        waiting.append(self._do_ask(effect))
+                    case Fetch():
+                        waiting.append(self._do_fetch(effect))
+        raise AssertionError("a machine ends with Finish")
+
+    def _do_save(self, effect: Save) -> Event:
+        try:
+            self._save(effect)
+        except MusterError as fault:
+            return NotSaved(self._clock.now(), fault)
+        return Saved(self._clock.now())
+
+    def _do_discover(self, effect: Discover) -> Event:
+        found, faults = discover(self._network, effect.names, self._late)
+        return Discovered(self._clock.now(), found, faults)
+
+    def _do_ask(self, effect: Ask) -> Event:
+        address = effect.candidate.address
+        if self._late():
+            return Failed(self._clock.now(), effect.number, _over(address))
+        try:
+            reply = self._network.call(address, ACTIVATE, ACTIVATE.path, effect.body)
+            if 300 <= reply.status < 400:
+                raise error("client/redirect", peer=address.text, status=reply.status)
+        except MusterError as fault:
+            return Failed(self._clock.now(), effect.number, fault)
+        return Answered(self._clock.now(), effect.number, reply.status, reply.body, ip=reply.ip)
+
+    def _do_fetch(self, effect: Fetch) -> Event:
+        try:
+            if self._late():
+                raise _over(effect.address)
+            text = fetch(self._network, effect)
+        except MusterError as fault:
+            return Failed(self._clock.now(), effect.number, fault)
+        return Fetched(self._clock.now(), effect.number, text)
+
+    def _late(self) -> bool:
+        return self._clock.monotonic() >= self._end
+
+
+def discover(
+    network: Network, asked: tuple[Names, ...], late: Callable[[], bool] = lambda: False
+) -> tuple[tuple[Found, ...], tuple[MusterError, ...]]:
+    """Ask DNS for both names under each suffix: what was found, and what failed."""
+    found: list[Found] = []
+    faults: list[MusterError] = []
+    for one in asked:
+        answers: list[tuple[Record, ...]] = []
+        for name in (one.label, one.general):
+            records: tuple[Record, ...] = ()
+            if not late():
+                try:
+                    records = network.records(name)
+                except MusterError as fault:
+                    faults.append(fault)
+            answers.append(records)
+        found.append(Found(one.domain, answers[0], answers[1]))
+    return tuple(found), tuple(faults)
+
+
+def fetch(network: Network, effect: Fetch) -> str:
+    """Get a document of a publisher from a host. Raises: `net/…`, `client/no-document`."""
+    if effect.document is Document.TRUST:
+        route = HOST_TRUST
+        path = route.fill(publisher=effect.publisher, version=str(effect.version))
+    else:
+        route = HOST_CATALOGUE
+        path = route.fill(publisher=effect.publisher)
+    reply = network.call(effect.address, route, path, None)
+    if reply.status != 200:
+        raise error(
+            "client/no-document",
+            peer=effect.address.text,
+            document=effect.document.value,
+            status=reply.status,
+        )
+    # What is not ASCII is no compact JWS; the reader will say so.
+    return reply.body.decode("ascii", "replace")
+
+
+def _over(address: Address) -> MusterError:
+    return error("net/timeout", peer=address.text, seconds=f"{TRY_SECONDS:g}")

@@ -1,0 +1,263 @@
+"""Three lines for an application: is this product licensed here, until when, and why not.
+
+    from muster.client import licence
+    found = licence("/usr/share/contoso/desktop.descriptor.json")
+    print(found.licensed, found.until, found.why)
+
+Decides nothing: it joins the descriptor of the application, the store, the facts and the clock,
+and asks `muster.client.judge`. It never raises for a missing or bad licence: it tells. What the
+application does with the answer is the application's (docs/embedding.md).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from muster.core.errors import MusterError
+from muster.core.states import GRACES, LicenceState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from muster.client.judge import Verdict
+    from muster.client.service import Client
+    from muster.core.identity import Fact
+    from muster.lease.descriptor import Descriptor
+    from muster.wire.activation import ClientInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What an application is told of one product on this machine.
+
+    `licensed`: a licence runs that was verified just now. `until`: when that licence or the
+    running grace ends, aware UTC; None for a licence for ever, and where nothing runs. `why`: the
+    reason why there is no licence, an error of the catalogue with `code`, `what`, `why` and
+    `fix`; None while licensed. `state` is one of the seven licence states, its numbers as
+    `muster client status` shows them. `warnings` should be looked at by an administrator.
+    `product` and `publisher` are ids, "" where the descriptor could not be read; `features` are
+    those that the descriptor lists.
+    """
+
+    product: str
+    publisher: str
+    licensed: bool
+    state: LicenceState
+    until: datetime | None
+    why: MusterError | None
+    warnings: tuple[MusterError, ...]
+    features: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Whether the product is licensed."""
+        return self.licensed
+
+    @property
+    def in_grace(self) -> bool:
+        """Whether no licence runs but a grace does: the product should work and remind."""
+        return not self.licensed and self.state in GRACES
+
+    @property
+    def text(self) -> str:
+        """The state and the reason in one line for people."""
+        if self.why is None:
+            return self.state.text
+        return f"{self.state.text}: {self.why.what} {self.why.fix}"
+
+
+def licence(
+    descriptor: bytes | str | os.PathLike[str],
+    *,
+    store: str | os.PathLike[str] | None = None,
+    facts: str | os.PathLike[str] | None = None,
+    trusted: bool = False,
+) -> Licence:
+    """Look whether a product is licensed on this machine. Asks nobody and changes nothing.
+
+    Args:
+        descriptor: the product descriptor: bytes that are part of the program, or a file that
+            only root and this user can write.
+        store: the root of stores, None for the one that every program of the machine uses.
+        facts: the facts file, None for the machine's own.
+        trusted: take the descriptor's file whatever its rights; the caller answers for it.
+    Returns:
+        The answer, whatever happened.
+    """
+    try:
+        anchor = _descriptor(descriptor, trusted)
+    except MusterError as fault:
+        return _untold(fault)
+    return _look(anchor, store, facts)
+
+
+def activate(
+    descriptor: bytes | str | os.PathLike[str],
+    *,
+    store: str | os.PathLike[str] | None = None,
+    facts: str | os.PathLike[str] | None = None,
+    trusted: bool = False,
+    if_due: bool = False,
+) -> Licence:
+    """Set the product up where it is not, ask a host for a licence, and look.
+
+    It uses the network and may take a minute; an application calls it from a thread of its own,
+    or leaves it to the machine's scheduled `muster client activate --if-due`.
+
+    Args:
+        if_due: ask only when the schedule of the machine says so.
+        descriptor, store, facts, trusted: as `licence`.
+    Returns:
+        The answer, whatever happened. A try that failed is told in `why`, or, while an earlier
+        licence runs, in `warnings`.
+    """
+    from dataclasses import replace
+
+    try:
+        data = _descriptor_bytes(descriptor, trusted)
+        client = system_client(store=store, facts=facts)
+        added = client.add_product(data)
+        name = f"{added.publisher}/{added.product}"
+        results = client.activate(name, typed=not if_due)
+        found = _told(results[0].status.verdict)
+        fault = results[0].fault
+    except MusterError as failed:
+        return _failed(descriptor, trusted, store, facts, failed)
+    if fault is None:
+        return found
+    if found.licensed:
+        return replace(found, warnings=(*found.warnings, fault))
+    return replace(found, why=fault)
+
+
+def system_client(
+    *,
+    store: str | os.PathLike[str] | None = None,
+    facts: str | os.PathLike[str] | None = None,
+    nameservers: tuple[str, ...] | None = None,
+) -> Client:
+    """The client of this machine as commands and applications use it, with settings applied.
+
+    Args:
+        store: the root of stores, None for the one that every program of the machine uses.
+        facts: the facts file, None for the machine's own.
+        nameservers: DNS servers in place of those of the settings.
+    Raises: `settings/…` and `file/toml` for settings that are wrong.
+    """
+    from muster.client.disk import SystemDisk
+    from muster.client.network import SystemNetwork
+    from muster.client.service import Client
+    from muster.client.settings import load, plan_for
+    from muster.system.clock import SystemClock
+    from muster.system.entropy import SystemDice
+    from muster.system.facts import boot_id, read_facts
+    from muster.system.paths import store_root
+
+    root = store_root(None if store is None else os.fspath(store))
+    chosen = load(root)
+    asked = chosen.texts("nameserver") if nameservers is None else nameservers
+    return Client(
+        root,
+        disk=SystemDisk(),
+        network=SystemNetwork(asked, float(chosen.integer("timeout"))),
+        clock=SystemClock(),
+        dice=SystemDice(),
+        facts=lambda: read_facts(facts),
+        plan=lambda publisher: plan_for(root, publisher),
+        info=_info(),
+        boot=boot_id(),
+    )
+
+
+def _look(
+    anchor: Descriptor,
+    store: str | os.PathLike[str] | None,
+    facts: str | os.PathLike[str] | None,
+) -> Licence:
+    from muster.client.disk import SystemDisk
+    from muster.client.service import look
+    from muster.client.store import Store
+    from muster.core.facts import clean_facts
+    from muster.system.clock import SystemClock
+    from muster.system.facts import boot_id, read_facts
+    from muster.system.paths import store_root
+
+    known: tuple[Fact, ...] | MusterError
+    try:
+        known = clean_facts(read_facts(facts))
+    except MusterError as fault:
+        known = fault
+    root = store_root(None if store is None else os.fspath(store))
+    place = Store(Path(root), anchor.publisher, SystemDisk())
+    verdict, _ = look(place, anchor, known, boot_id(), SystemClock().now())
+    return _told(verdict)
+
+
+def _descriptor_bytes(descriptor: bytes | str | os.PathLike[str], trusted: bool) -> bytes:
+    from muster.lease.strict import DESCRIPTOR
+    from muster.system.files import read_anchor
+
+    if isinstance(descriptor, bytes):
+        return descriptor
+    return read_anchor(descriptor, DESCRIPTOR.bytes, trusted=trusted)
+
+
+def _descriptor(descriptor: bytes | str | os.PathLike[str], trusted: bool) -> Descriptor:
+    from muster.lease.descriptor import read_descriptor
+
+    return read_descriptor(_descriptor_bytes(descriptor, trusted))
+
+
+def _told(verdict: Verdict) -> Licence:
+    return Licence(
+        product=verdict.product.id,
+        publisher=verdict.publisher,
+        licensed=verdict.licensed,
+        state=verdict.state,
+        until=_instant(verdict.until),
+        why=verdict.problem if not verdict.licensed else None,
+        warnings=verdict.warnings,
+        features=verdict.product.features,
+    )
+
+
+def _untold(fault: MusterError) -> Licence:
+    return Licence("", "", False, LicenceState.UNLICENSED, None, fault, (), ())
+
+
+def _failed(
+    descriptor: bytes | str | os.PathLike[str],
+    trusted: bool,
+    store: str | os.PathLike[str] | None,
+    facts: str | os.PathLike[str] | None,
+    fault: MusterError,
+) -> Licence:
+    """What holds after a try that could not even begin."""
+    from dataclasses import replace
+
+    found = licence(descriptor, store=store, facts=facts, trusted=trusted)
+    if found.licensed:
+        return replace(found, warnings=(*found.warnings, fault))
+    return replace(found, why=fault)
+
+
+def _instant(seconds: int | None) -> datetime | None:
+    from datetime import UTC, datetime
+
+    if seconds is None or seconds >= 253_402_300_800:  # the year 10000
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _info() -> ClientInfo:
+    import platform
+
+    from muster import __version__
+    from muster.system.facts import virtual
+    from muster.wire.activation import ClientInfo
+
+    name = f"{platform.system()} {platform.release()} {platform.machine()}"
+    shown = "".join(one if " " <= one <= "~" else "?" for one in name)[:64]
+    return ClientInfo(__version__, shown, virtual())

@@ -1,0 +1,150 @@
+"""How a machine gets and keeps its CMID and the salt of its fingerprint. Pure; dice are passed in.
+
+Decides what each identity mode derives, when a stored identity no longer is this machine's, and
+what a notice about a duplicate CMID changes. Obeys docs/spec/01-identities.md, sections 1.3 and
+1.6, and 05-verification.md, section 5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from muster.client.model import Identity
+from muster.client.schedule import NOTICE_PAUSE
+from muster.core.clock import Dice
+from muster.core.errors import error
+from muster.core.identity import (
+    Fact,
+    commitments,
+    device_cmid,
+    device_salt,
+    explicit_cmid,
+    machine_cmid,
+)
+
+MODES = ("machine", "device", "explicit")
+"""Modes that a client without an agent can have; `node` needs the agent's socket."""
+_NO_BOOT = "unknown"
+
+
+def check_mode(mode: str, allowed: Sequence[str], product: str) -> None:
+    """Refuse an identity mode that this program or this product does not offer.
+
+    Args:
+        allowed: the modes that the product lists.
+    Raises: `client/identity-node`, `client/identity-mode`.
+    """
+    if mode == "node":
+        raise error("client/identity-node")
+    if mode not in MODES or mode not in allowed:
+        listed = ", ".join(allowed)
+        raise error("client/identity-mode", mode=mode, product=product, allowed=listed)
+
+
+def new_identity(
+    mode: str, publisher: str, facts: Sequence[Fact], dice: Dice, given: str = ""
+) -> Identity:
+    """Make the identity of a machine that has none.
+
+    Args:
+        mode: machine, device or explicit.
+        facts: of this machine now.
+        given: the operator's id; for mode explicit only.
+    Raises: `client/no-system-uuid` (mode device), `id/explicit`.
+    """
+    salt, store_random = dice.token(32), dice.token(32)
+    match mode:
+        case "device":
+            uuid = _system_uuid(facts)
+            cmid = device_cmid(uuid, publisher)
+            salt = device_salt(uuid, publisher)
+        case "explicit":
+            cmid = explicit_cmid(publisher, given)
+        case _:
+            cmid = machine_cmid(dice.token(16))
+    return Identity(
+        mode=mode,
+        cmid=cmid,
+        salt=salt,
+        store_random=store_random,
+        given=given if mode == "explicit" else "",
+        made_on=commitments(salt, facts),
+    )
+
+
+def fingerprint(identity: Identity, facts: Sequence[Fact]) -> tuple[str, ...]:
+    """The commitments of this machine's facts under the identity's salt."""
+    return commitments(identity.salt, facts)
+
+
+def present(identity: Identity, publisher: str, facts: Sequence[Fact], boot: str) -> Identity:
+    """The identity as it is at this boot on this machine.
+
+    Only mode `device` changes: a pooled desktop that starts from a golden image derives its own
+    CMID, and one that took a random CMID after a notice returns to its own at the next boot.
+
+    Args:
+        boot: the id of the present boot, "" where the system has none.
+    Raises: `client/no-system-uuid`.
+    """
+    if identity.mode != "device":
+        return identity
+    uuid = _system_uuid(facts)
+    same_device = commitments(identity.salt, [Fact("system-uuid", uuid)])[0] in identity.made_on
+    if same_device and identity.boot in ("", boot or _NO_BOOT):
+        return identity
+    salt = identity.salt if same_device else device_salt(uuid, publisher)
+    return replace(
+        identity,
+        cmid=device_cmid(uuid, publisher),
+        salt=salt,
+        boot="",
+        made_on=identity.made_on if same_device else commitments(salt, facts),
+    )
+
+
+def renewed(identity: Identity, facts: Sequence[Fact], dice: Dice) -> Identity:
+    """A new identity for a store that was copied here from another machine (mode `machine`)."""
+    salt = dice.token(32)
+    return replace(
+        identity,
+        cmid=machine_cmid(dice.token(16)),
+        salt=salt,
+        store_random=dice.token(32),
+        made_on=commitments(salt, facts),
+        changed=0,
+    )
+
+
+def may_heed_notice(identity: Identity, now: int) -> bool:
+    """Whether a notice may change this identity: at most one in 24 hours.
+
+    A last change that lies in the future was told by another clock and bars nothing.
+    """
+    since = now - identity.changed
+    return identity.changed == 0 or not 0 <= since < NOTICE_PAUSE
+
+
+def after_notice(identity: Identity, boot: str, now: int, dice: Dice) -> Identity:
+    """The identity after a verified notice that another machine uses its CMID.
+
+    Mode `machine` mints a new CMID; `device` takes a random one until the next boot; `explicit`
+    does not change: the operator gave the same id twice.
+    """
+    match identity.mode:
+        case "machine":
+            return replace(identity, cmid=machine_cmid(dice.token(16)), changed=now)
+        case "device":
+            return replace(
+                identity, cmid=machine_cmid(dice.token(16)), boot=boot or _NO_BOOT, changed=now
+            )
+        case _:
+            return identity
+
+
+def _system_uuid(facts: Sequence[Fact]) -> str:
+    for fact in facts:
+        if fact.name == "system-uuid":
+            return fact.value
+    raise error("client/no-system-uuid")

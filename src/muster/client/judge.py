@@ -1,0 +1,374 @@
+"""Whether a product is licensed here, until when, and why not. Pure.
+
+Decides the licence state from what the store remembers, the machine's facts and the time. There
+is one way to be licensed: the stored bundle passes every step of `muster.lease.verify`, under
+trust that was walked from the caller's own descriptor, each time that somebody asks. Refuses to
+know disk and network. Obeys docs/spec/05-verification.md and 06-licence-states.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from muster.client.identity import present
+from muster.client.model import Memory, ProductRecord
+from muster.core.errors import MusterError, error
+from muster.core.identity import Fact, commitments, matches, needed
+from muster.core.products import DAY, SKEW, Product
+from muster.core.states import LicenceEvent, LicenceState, step
+from muster.lease.catalogue import Catalogue, read_catalogue
+from muster.lease.descriptor import Descriptor
+from muster.lease.trust import CATALOGUE_ROLE, Trust, walk_store
+from muster.lease.verify import Expected, VerifiedLicence, advance_mark, verify_lease
+
+STALE_CATALOGUE = 400 * DAY
+"""A catalogue older than this is worth a warning, never a stop."""
+
+_EVENTS = {
+    "licence/expired": LicenceEvent.LEASE_LAPSED,
+    "licence/revoked": LicenceEvent.GRANT_REVOKED,
+    "licence/fingerprint": LicenceEvent.HARDWARE_CHANGED,
+    "licence/machine": LicenceEvent.HARDWARE_CHANGED,
+    "client/other-machine": LicenceEvent.HARDWARE_CHANGED,
+    "client/clock-behind": LicenceEvent.CLOCK_BEHIND,
+    "licence/clock": LicenceEvent.CLOCK_BEHIND,
+}
+"""What the failure of a stored licence means for its state; anything else: VALIDATION_FAILED."""
+_HOLDS_LICENCE = (LicenceState.LICENSED, LicenceState.EXTENDED_GRACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """What speaks for a publisher, as reached from one descriptor.
+
+    `problem` tells that something older than remembered was put back; then nothing is licensed.
+    """
+
+    trust: Trust
+    catalogue: Catalogue | None
+    clock_mark: int
+    problem: MusterError | None
+
+
+def authority(descriptor: Descriptor, memory: Memory | None, now: int) -> Authority:
+    """Walk from a descriptor over what the store holds.
+
+    What does not verify from the descriptor is ignored, its marks included.
+    Source: docs/spec/03-trust-and-catalogue.md, section 3.4.
+    """
+    anchor = descriptor.trust
+    if memory is None or memory.publisher != descriptor.publisher:
+        return Authority(anchor, None, advance_mark(0, anchor.iat, now), None)
+    trust = walk_store(anchor, memory.trust)
+    catalogue = _catalogue(memory, trust)
+    mark = advance_mark(memory.clock_mark, trust.iat, now)
+    if catalogue is not None:
+        mark = advance_mark(mark, catalogue.iat, now)
+    return Authority(trust, catalogue, mark, _put_back(memory, trust, catalogue))
+
+
+def _catalogue(memory: Memory, trust: Trust) -> Catalogue | None:
+    if not memory.catalogue:
+        return None
+    try:
+        return read_catalogue(memory.catalogue, trust)
+    except MusterError:
+        return None
+
+
+def _put_back(memory: Memory, trust: Trust, catalogue: Catalogue | None) -> MusterError | None:
+    if trust.version < memory.trust_mark:
+        return error("client/trust-older", held=trust.version, seen=memory.trust_mark)
+    mark = memory.catalogue_mark
+    held = 0 if catalogue is None else catalogue.version
+    if mark is not None and held < mark.version and _stands_behind(trust, mark.kid):
+        return error("client/catalogue-older", held=held, seen=mark.version)
+    return None
+
+
+def _stands_behind(trust: Trust, kid: str) -> bool:
+    """Whether a catalogue key is in trust, in use or retired.
+
+    When it was withdrawn, catalogue and mark are forgotten [else a thief's catalogue of the
+    highest version would bar every later one].
+    """
+    return any(entry.key.kid == kid and entry.role == CATALOGUE_ROLE for entry in trust.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a product is told.
+
+    `until` is the end of the licence or of the running grace, None where there is none (for ever,
+    or no grace); `licence` is set exactly while `licensed`; `problem` says why there is no
+    licence; `warnings` what should be looked at though there is one. `record` is the store's with
+    state and since brought up to date, None where the product was not added.
+    """
+
+    product: Product
+    publisher: str
+    state: LicenceState
+    since: int
+    until: int | None
+    licence: VerifiedLicence | None
+    problem: MusterError | None
+    warnings: tuple[MusterError, ...]
+    authority: Authority
+    record: ProductRecord | None
+
+    @property
+    def licensed(self) -> bool:
+        """Whether a verified licence runs."""
+        return self.licence is not None
+
+
+def judge(
+    descriptor: Descriptor,
+    memory: Memory | None,
+    fingerprint: tuple[str, ...],
+    now: int,
+    held: Authority | None = None,
+) -> Verdict:
+    """Judge one product.
+
+    Args:
+        descriptor: the caller's own anchor.
+        memory: the store's content for the publisher, or None where there is none.
+        fingerprint: commitments of the machine's facts under the store's salt.
+        now: the local clock.
+        held: what `authority` gives for the same memory and time, where the caller has it.
+    Raises:
+        Nothing: every outcome is a verdict.
+    """
+    if held is None:
+        held = authority(descriptor, memory, now)
+    record = None if memory is None else memory.product(descriptor.product.id)
+    if memory is None or record is None:
+        missing = error("client/not-added", product=descriptor.product.id)
+        return _verdict(descriptor, held, LicenceState.UNLICENSED, now, None, missing, None)
+    licence, problem = _examine(descriptor, memory, record, held, fingerprint, now)
+    state, since = _state(descriptor.product, record, licence, problem, now)
+    if licence is None and (problem is None or not record.licence):
+        problem = _reason(record, problem)
+    record = replace(record, state=state, since=since)
+    return _verdict(descriptor, held, state, since, licence, problem, record)
+
+
+def copied(memory: Memory, fingerprint: tuple[str, ...]) -> bool:
+    """Whether the store was made on another machine: its facts contradict this machine's.
+
+    Facts that this user may not read make a fingerprint smaller; that alone is no contradiction.
+    """
+    made_on = memory.identity.made_on
+    if memory.identity.mode == "explicit" or not made_on or not fingerprint:
+        return False
+    return not matches(made_on, fingerprint) and not set(fingerprint) <= set(made_on)
+
+
+def _examine(
+    descriptor: Descriptor,
+    memory: Memory,
+    record: ProductRecord,
+    held: Authority,
+    fingerprint: tuple[str, ...],
+    now: int,
+) -> tuple[VerifiedLicence | None, MusterError | None]:
+    """The verified licence of a record, or why there is none."""
+    if copied(memory, fingerprint):
+        made_on = memory.identity.made_on
+        same = len(set(made_on) & set(fingerprint))
+        wanted = needed(len(made_on))
+        return None, error("client/other-machine", held=same, total=len(made_on), needed=wanted)
+    if held.problem is not None:
+        return None, held.problem
+    if not record.licence:
+        return None, None
+    expected = Expected(
+        descriptor=descriptor,
+        trust=held.trust,
+        now=now,
+        catalogue=held.catalogue,
+        cmid=memory.identity.cmid,
+        identity=memory.identity.mode,
+        nonce=record.nonce,
+        fingerprint=fingerprint,
+        clock_mark=held.clock_mark,
+    )
+    try:
+        return verify_lease(record.licence.encode("utf-8"), expected), None
+    except MusterError as fault:
+        if fault.code == "licence/clock" and now < held.clock_mark - SKEW:
+            mark = date_text(held.clock_mark)
+            return None, error("client/clock-behind", now=date_text(now), mark=mark)
+        return None, fault
+
+
+def _state(
+    product: Product,
+    record: ProductRecord,
+    licence: VerifiedLicence | None,
+    problem: MusterError | None,
+    now: int,
+) -> tuple[LicenceState, int]:
+    """The state now and since when, from the state as last judged."""
+    state, since = record.state, min(record.since, now)
+    if licence is not None:
+        state = step(state, LicenceEvent.LEASE_ACCEPTED)
+        return state, licence.issued
+    if record.licence and problem is not None:
+        event = _EVENTS.get(problem.code, LicenceEvent.VALIDATION_FAILED)
+        after = step(state, event)
+        if after != state:
+            began = _lapsed(record) if event is LicenceEvent.LEASE_LAPSED else now
+            state, since = after, min(began, now)
+    elif state in _HOLDS_LICENCE:
+        # The store says licensed and holds no licence: it says nothing.
+        state, since = step(LicenceState.LICENSED, LicenceEvent.LICENCE_RELEASED), now
+    end = grace_end(product, state, since)
+    if end is not None and now >= end:
+        state, since = step(state, LicenceEvent.GRACE_ENDED), end
+    return state, since
+
+
+def _lapsed(record: ProductRecord) -> int:
+    """When the stored lease ended by its own word."""
+    from muster.lease import strict
+    from muster.lease.bundle import read_bundle
+    from muster.lease.jws import parse
+
+    try:
+        lease = parse(read_bundle(record.licence.encode("utf-8")).lease, strict.SMALL, "lease")
+    except MusterError:
+        return record.since
+    end = lease.payload.get("exp")
+    return end if isinstance(end, int) else record.since
+
+
+def grace_end(product: Product, state: LicenceState, since: int) -> int | None:
+    """When the running grace ends, or None where none runs."""
+    spans = product.spans
+    match state:
+        case LicenceState.INITIAL_GRACE:
+            return since + spans.initial_grace
+        case LicenceState.TOLERANCE_GRACE | LicenceState.NON_GENUINE_GRACE:
+            return since + spans.tolerance_grace
+        case _:
+            return None
+
+
+def _reason(record: ProductRecord, problem: MusterError | None) -> MusterError:
+    """Why a record without a licence has none, the most useful reason first."""
+    if problem is not None:
+        return problem
+    if not record.key:
+        return error("client/no-key", product=record.product)
+    if record.failure is not None:
+        return record.failure.error()
+    return error("client/not-activated", product=record.product)
+
+
+def _verdict(
+    descriptor: Descriptor,
+    held: Authority,
+    state: LicenceState,
+    since: int,
+    licence: VerifiedLicence | None,
+    problem: MusterError | None,
+    record: ProductRecord | None,
+) -> Verdict:
+    grace = grace_end(descriptor.product, state, since)
+    return Verdict(
+        product=descriptor.product,
+        publisher=descriptor.publisher,
+        state=state,
+        since=since,
+        until=grace if licence is None else licence.expires,
+        licence=licence,
+        problem=problem,
+        warnings=(),
+        authority=held,
+        record=record,
+    )
+
+
+def date_text(instant: int) -> str:
+    """An instant as people read it, in UTC; far ones as the number they are."""
+    import datetime
+
+    if instant >= 253_402_300_800:  # the year 10000
+        return f"second {instant}"
+    return f"{datetime.datetime.fromtimestamp(instant, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def with_warnings(verdict: Verdict, now: int, extra: tuple[MusterError, ...] = ()) -> Verdict:
+    """The verdict with what should be looked at: a weak fingerprint, an old catalogue, and so on.
+
+    Args:
+        extra: what loading the store had to tell.
+    """
+    found = list(extra)
+    licence, catalogue = verdict.licence, verdict.authority.catalogue
+    if licence is not None and licence.weak_fingerprint:
+        found.append(error("client/weak-fingerprint"))
+    if catalogue is not None and now - catalogue.iat > STALE_CATALOGUE:
+        days = (now - catalogue.iat) // DAY
+        found.append(error("client/stale-catalogue", version=catalogue.version, days=days))
+    if licence is not None and verdict.record is not None:
+        failure = verdict.record.failure
+        if failure is not None and licence.renew_at is not None and now > licence.renew_at:
+            found.append(error("client/renewal-late", code=failure.code, what=failure.what))
+        if _revoked(verdict):
+            found.append(error("client/revoked-host", until=date_text(licence.expires or now)))
+    return replace(verdict, warnings=tuple(found))
+
+
+def _revoked(verdict: Verdict) -> bool:
+    """Whether the host behind a running lease is revoked: another one must be found in time."""
+    licence, catalogue = verdict.licence, verdict.authority.catalogue
+    if licence is None or catalogue is None:
+        return False
+    return catalogue.revoked(licence.grant_jti, licence.key) is not None
+
+
+def must_hurry(verdict: Verdict) -> bool:
+    """Whether a try should not wait for its time: the licence failed, or its host is revoked."""
+    record = verdict.record
+    if record is None:
+        return False
+    return (verdict.licence is None and bool(record.licence)) or _revoked(verdict)
+
+
+def assess(
+    descriptor: Descriptor,
+    memory: Memory | None,
+    facts: Sequence[Fact] | MusterError,
+    boot: str,
+    now: int,
+    loading: tuple[MusterError, ...] = (),
+) -> Verdict:
+    """Judge one product from the facts of this machine: what status and applications ask.
+
+    Args:
+        facts: of this machine now, or why they could not be read; then nothing is licensed.
+        boot: the id of the present boot, "" where unknown.
+        loading: what loading the store had to tell.
+    Raises:
+        Nothing.
+    """
+    problem: MusterError | None = None
+    fingerprint: tuple[str, ...] = ()
+    if isinstance(facts, MusterError):
+        problem = facts
+    elif memory is not None:
+        try:
+            identity = present(memory.identity, memory.publisher, facts, boot)
+            memory = replace(memory, identity=identity)
+            fingerprint = commitments(identity.salt, facts)
+        except MusterError as fault:
+            problem = fault
+    verdict = judge(descriptor, memory, fingerprint, now)
+    if problem is not None and verdict.record is not None:
+        # Facts that could not be read say nothing about the hardware: the state stays as it was.
+        verdict = replace(verdict, licence=None, problem=problem)
+    return with_warnings(verdict, now, loading)

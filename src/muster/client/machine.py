@@ -1,0 +1,814 @@
+"""One activation of one product, without I/O: events go in, effects come out.
+
+`Machine.handle(event)` is the only door. It decides which host is asked next, what an answer is
+worth, what is remembered and when the next try is due. It refuses to know sockets, DNS, disks and
+clocks: every event brings the time, and a driver runs the effects (`muster.client.driver`).
+Obeys docs/spec/05-verification.md and 07-discovery.md.
+
+The rules that look odd:
+
+- An unsigned answer changes nothing that lasts. It is told, and it moves the next try within 15
+  minutes to 4 hours.
+- A host that names newer trust or a newer catalogue is asked for them before its lease is
+  verified, so that a machine which never meets the publisher follows all the same.
+- A new CMID is saved before any host sees it, so that a crash does not make two machines of one.
+- A licence that was good stays until a better one is verified: a refused renewal takes nothing.
+
+`TABLE` has a row for every pair of phase and event; a pair that cannot happen with an honest
+driver, such as the late answer of a host that was given up, is ignored there by name.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from muster.client import identity as identities
+from muster.client import schedule
+from muster.client.discovery import Address, Candidate, Found, Names, Source, names, order
+from muster.client.judge import Authority, Verdict, authority, copied, judge, must_hurry
+from muster.client.model import Aside, CatalogueMark, Failure, Memory, ProductRecord
+from muster.core.clock import Dice
+from muster.core.errors import Kind, MusterError, error
+from muster.core.identity import Fact, nonce_of
+from muster.core.states import LicenceEvent, step
+from muster.lease.catalogue import accept_catalogue
+from muster.lease.descriptor import Descriptor
+from muster.lease.notice import DUPLICATE_CMID
+from muster.lease.trust import CATALOGUE_ROLE, WALK_LIMIT, follow
+from muster.lease.verify import Expected, VerifiedLicence, advance_mark, verify_lease, verify_notice
+from muster.wire.activation import (
+    ActivationAnswer,
+    ActivationRequest,
+    ClientInfo,
+    decode_answer,
+    decode_notice,
+)
+from muster.wire.problem import Problem, decode_problem
+
+COUNTED: Final = "host/insufficient-count"
+"""The refusal that ends a try: the machine was counted, and other hosts count for themselves."""
+NOT_SERVED: Final = "host/not-served"
+"""The refusal that sets a host aside for this product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What settings say: the host that was set, or None; suffixes to ask; whether the last good
+    host is asked first."""
+
+    host: Address | None = None
+    suffixes: tuple[str, ...] = ()
+    caching: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that a try starts from. `boot` names the present boot, "" where unknown."""
+
+    descriptor: Descriptor
+    memory: Memory
+    facts: tuple[Fact, ...]
+    plan: Plan
+    info: ClientInfo
+    boot: str = ""
+
+
+# What comes in.
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Start. `typed`: somebody asked for it now, so that no timer and no aside holds it back."""
+
+    now: int
+    typed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """DNS was asked: what it said under each suffix, and what failed."""
+
+    now: int
+    found: tuple[Found, ...]
+    faults: tuple[MusterError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A host answered the request `number`; `ip` is the address under which it was reached."""
+
+    now: int
+    number: int
+    status: int
+    body: bytes
+    ip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No answer to the request `number`: a host's silence, or a document that did not come."""
+
+    now: int
+    number: int
+    fault: MusterError
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The document asked for by `number`."""
+
+    now: int
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The store holds what was to be saved."""
+
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotSaved:
+    """The store could not be written; what it held before stands."""
+
+    now: int
+    fault: MusterError
+
+
+Event = Begin | Discovered | Answered | Failed | Fetched | Saved | NotSaved
+
+# What goes out.
+
+
+class Document(enum.Enum):
+    """What a machine fetches from a host besides leases."""
+
+    TRUST = "trust"
+    CATALOGUE = "catalogue"
+
+
+@dataclass(frozen=True, slots=True)
+class Discover:
+    """Ask DNS for both names under each suffix; answer with `Discovered`."""
+
+    names: tuple[Names, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send an activation request; answer with `Answered` or `Failed` of the same number."""
+
+    number: int
+    candidate: Candidate
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Get a document of the publisher from a host; answer with `Fetched` or `Failed`.
+
+    `version` is the lowest trust version wanted, 0 for a catalogue.
+    """
+
+    number: int
+    address: Address
+    document: Document
+    publisher: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """Write the store; answer with `Saved` or `NotSaved`. `secrets` are nonce secrets by nonce."""
+
+    memory: Memory
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Something for the log and for whoever typed the command."""
+
+    about: MusterError
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One host that was asked and what came of it: None is a licence."""
+
+    candidate: Candidate
+    problem: MusterError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The end of the try.
+
+    `verdict` is what the product is told now; `fault` why no new lease was got, None where one
+    was or where none was due; `renewed`: a new lease was verified and saved; `due`: whether
+    anything was tried.
+    """
+
+    verdict: Verdict
+    fault: MusterError | None
+    renewed: bool
+    due: bool
+    tried: tuple[Tried, ...]
+
+
+Effect = Discover | Ask | Fetch | Save | Tell | Finish
+Effects = tuple[Effect, ...]
+
+
+class Phase(enum.Enum):
+    """Where a try stands."""
+
+    READY = "ready"
+    SAVING_IDENTITY = "saving a new identity"
+    DISCOVERING = "waiting for DNS"
+    ASKING = "waiting for a host"
+    FETCHING = "waiting for trust or catalogue"
+    SAVING = "saving the outcome"
+    DONE = "done"
+
+
+class Machine:
+    """One try. Make one for each product and each time."""
+
+    def __init__(self, situation: Situation, dice: Dice) -> None:
+        self.phase = Phase.READY
+        self._situation = situation
+        self._descriptor = situation.descriptor
+        self._memory = situation.memory
+        self._durable = situation.memory
+        self._authority: tuple[Memory, int, Authority] | None = None
+        self._dice = dice
+        self._now = 0
+        self._typed = False
+        self._number = 0
+        self._queue: list[Candidate] = []
+        self._discovered = False
+        self._tried: list[Tried] = []
+        self._candidate: Candidate | None = None
+        self._secret = b""
+        self._answer: ActivationAnswer | Problem | None = None
+        self._raw = b""
+        self._ip = ""
+        self._steps = 0
+        self._unwanted: set[Document] = set()
+        self._noticed = False
+        self._fetching: Document | None = None
+        self._faults: tuple[MusterError, ...] = ()
+        self._fault: MusterError | None = None
+        self._licence: VerifiedLicence | None = None
+        self._secrets: dict[str, bytes] = {}
+
+    def handle(self, event: Event) -> Effects:
+        """Take one event and say what is to be done.
+
+        Raises:
+            MusterError: only for `Begin`, where the try cannot start: `client/no-key`,
+                `client/identity-mode`, `client/no-system-uuid`, `client/no-facts`. Whatever a
+                host or DNS says raises nothing.
+        """
+        self._now = event.now
+        return TABLE[self.phase, type(event)](self, event)
+
+    # Begin.
+
+    def _begin(self, event: Event) -> Effects:
+        assert isinstance(event, Begin)
+        self._typed = event.typed
+        record = self._require_record()
+        product = self._descriptor.product
+        identity = self._memory.identity
+        identities.check_mode(identity.mode, product.identity, product.id)
+        now_identity = identities.present(
+            identity, self._memory.publisher, self._situation.facts, self._situation.boot
+        )
+        self._memory = replace(self._memory, identity=now_identity)
+        if not self._fingerprint() and identity.mode != "explicit":
+            raise error("client/no-facts")
+        elsewhere = copied(self._memory, self._fingerprint())
+        verdict = self._verdict()
+        if not event.typed and not self._due(verdict) and not elsewhere:
+            self.phase = Phase.DONE
+            return (Finish(verdict, None, renewed=False, due=False, tried=()),)
+        aside = () if event.typed else self._standing_asides(record)
+        self._put(replace(record, aside=aside, last_attempt=self._now))
+        if elsewhere and identity.mode == "machine":
+            fresh = identities.renewed(now_identity, self._situation.facts, self._dice)
+            told = error("client/new-identity", old=now_identity.cmid, new=fresh.cmid)
+            return (Tell(told), *self._adopt(replace(self._memory, identity=fresh)))
+        if now_identity != identity:
+            return self._adopt(self._memory)
+        return self._start()
+
+    def _require_record(self) -> ProductRecord:
+        product = self._descriptor.product.id
+        record = self._memory.product(product)
+        if record is None:
+            raise error("client/not-added", product=product)
+        if not record.key:
+            raise error("client/no-key", product=product)
+        return record
+
+    def _due(self, verdict: Verdict) -> bool:
+        record = self._record()
+        if schedule.is_due(record.next_attempt, self._now):
+            return True
+        rested = not 0 <= self._now - record.last_attempt < schedule.SHORTEST
+        return must_hurry(verdict) and rested
+
+    def _standing_asides(self, record: ProductRecord) -> tuple[Aside, ...]:
+        """Asides that still hold; one further ahead than any was set by another clock."""
+        latest = self._now + schedule.ASIDE
+        return tuple(one for one in record.aside if self._now < one.until <= latest)
+
+    def _adopt(self, memory: Memory) -> Effects:
+        """Save a changed identity; the try goes on when it is saved."""
+        self._memory = memory.with_all(next_attempt=0)
+        self.phase = Phase.SAVING_IDENTITY
+        return (Save(self._memory),)
+
+    def _identity_saved(self, event: Event) -> Effects:
+        assert isinstance(event, Saved)
+        self._durable = self._memory
+        if self._candidate is not None:  # after a notice: the same host once more
+            return self._ask(self._candidate)
+        return self._start()
+
+    def _identity_not_saved(self, event: Event) -> Effects:
+        assert isinstance(event, NotSaved)
+        self._memory = self._durable
+        self._fault = event.fault
+        return self._finish()
+
+    # Which host.
+
+    def _start(self) -> Effects:
+        plan, record = self._situation.plan, self._record()
+        if plan.host is not None:
+            self._discovered = True
+            self._queue = [Candidate(plan.host, Source.SET)]
+        elif (
+            plan.caching
+            and record.last_good is not None
+            and record.last_good not in self._set_aside()
+        ):
+            self._queue = [Candidate(record.last_good, Source.LAST)]
+        return self._next()
+
+    def _next(self) -> Effects:
+        if self._queue:
+            return self._ask(self._queue.pop(0))
+        if self._discovered:
+            return self._give_up()
+        self._discovered = True
+        suffixes = self._situation.plan.suffixes
+        if not suffixes:
+            self._faults = (error("client/no-suffix"),)
+            return self._give_up()
+        label = self._descriptor.trust.label
+        self.phase = Phase.DISCOVERING
+        return (Discover(tuple(names(label, suffix) for suffix in suffixes)),)
+
+    def _discovered_hosts(self, event: Event) -> Effects:
+        assert isinstance(event, Discovered)
+        self._faults = event.faults
+        tried = {one.candidate.address for one in self._tried}
+        found = order(event.found, self._dice, passed=tried | self._set_aside())
+        self._queue = list(found)
+        if not found and not event.faults:
+            self._faults = (self._nothing_found(event),)
+        return self._next()
+
+    def _nothing_found(self, event: Discovered) -> MusterError:
+        asides = self._set_aside()
+        if asides:
+            hosts = ", ".join(sorted(one.text for one in asides))
+            return error("client/all-aside", hosts=hosts, product=self._descriptor.product.id)
+        plan = self._situation.plan
+        asked = [names(self._descriptor.trust.label, suffix) for suffix in plan.suffixes]
+        listed = ", ".join(f"{one.label}, {one.general}" for one in asked)
+        return error("client/no-records", names=listed)
+
+    def _set_aside(self) -> set[Address]:
+        return {one.address for one in self._record().aside}
+
+    # Ask.
+
+    def _ask(self, candidate: Candidate) -> Effects:
+        self._candidate = candidate
+        self._number += 1
+        self._answer = None
+        self._steps = 0
+        self._unwanted = set()
+        self._secret = self._dice.token(32)
+        identity = self._memory.identity
+        request = ActivationRequest(
+            publisher=self._memory.publisher,
+            product=self._descriptor.product.id,
+            cmid=identity.cmid,
+            nonce=nonce_of(self._secret),
+            fingerprint=self._fingerprint(),
+            identity=identity.mode,
+            state=int(self._verdict().state),
+            sent_at=self._now,
+            client=self._situation.info,
+        )
+        self.phase = Phase.ASKING
+        return (Ask(self._number, candidate, request.encode()),)
+
+    def _silent(self, event: Event) -> Effects:
+        assert isinstance(event, Failed)
+        if event.number != self._number:
+            return ()
+        return self._strike(event.fault)
+
+    def _answered(self, event: Event) -> Effects:
+        assert isinstance(event, Answered)
+        if event.number != self._number or self._candidate is None:
+            return ()
+        peer = self._candidate.address.text
+        self._raw, self._ip = event.body, event.ip
+        try:
+            if event.status == 200:
+                self._answer = decode_answer(event.body, peer)
+            else:
+                self._answer = decode_problem(event.status, event.body, peer)
+        except MusterError as fault:
+            return self._strike(fault)
+        return self._fetch_next()
+
+    def _strike(self, fault: MusterError) -> Effects:
+        """This host gave nothing that can be used: go to the next one."""
+        assert self._candidate is not None
+        self._tried.append(Tried(self._candidate, fault))
+        self._candidate = None
+        return self._next()
+
+    # Follow trust and catalogue from the host that named newer ones.
+
+    def _fetch_next(self) -> Effects:
+        assert self._candidate is not None
+        assert self._answer is not None
+        held = self._held()
+        wanted: Document | None = None
+        version = 0
+        catalogue = 0 if held.catalogue is None else held.catalogue.version
+        if (
+            self._answer.trust > held.trust.version
+            and Document.TRUST not in self._unwanted
+            and self._steps < WALK_LIMIT
+        ):
+            wanted, version = Document.TRUST, held.trust.version + 1
+        elif self._answer.catalogue > catalogue and Document.CATALOGUE not in self._unwanted:
+            wanted = Document.CATALOGUE
+        if wanted is None:
+            return self._conclude()
+        self._number += 1
+        self._fetching = wanted
+        self.phase = Phase.FETCHING
+        publisher = self._memory.publisher
+        return (Fetch(self._number, self._candidate.address, wanted, publisher, version),)
+
+    def _fetched(self, event: Event) -> Effects:
+        assert isinstance(event, Fetched)
+        if event.number != self._number:
+            return ()
+        try:
+            if self._fetching is Document.TRUST:
+                self._take_trust(event.text)
+            else:
+                self._take_catalogue(event.text)
+        except MusterError as fault:
+            self._unwanted.add(self._fetching or Document.CATALOGUE)
+            return (Tell(fault), *self._fetch_next())
+        return self._fetch_next()
+
+    def _not_fetched(self, event: Event) -> Effects:
+        assert isinstance(event, Failed)
+        if event.number != self._number:
+            return ()
+        self._unwanted.add(self._fetching or Document.CATALOGUE)
+        return (Tell(event.fault), *self._fetch_next())
+
+    def _take_trust(self, text: str) -> None:
+        held = self._held()
+        found = follow(held.trust, text)
+        self._steps += 1
+        mark = self._memory.catalogue_mark
+        catalogue = self._memory.catalogue
+        standing = {one.key.kid for one in found.keys if one.role == CATALOGUE_ROLE}
+        if mark is not None and mark.kid not in standing:
+            mark, catalogue = None, ""
+        self._memory = replace(
+            self._memory,
+            trust=(*self._memory.trust, text),
+            trust_mark=max(self._memory.trust_mark, found.version),
+            catalogue=catalogue,
+            catalogue_mark=mark,
+            clock_mark=advance_mark(self._memory.clock_mark, found.iat, self._now),
+        )
+
+    def _take_catalogue(self, text: str) -> None:
+        self._unwanted.add(Document.CATALOGUE)
+        held = self._held()
+        found = accept_catalogue(held.catalogue, text, held.trust)
+        mark = self._memory.catalogue_mark
+        if mark is not None and found.version < mark.version:
+            raise error("catalogue/older", offered=found.version, held=mark.version)
+        self._memory = replace(
+            self._memory,
+            catalogue=found.text,
+            catalogue_mark=CatalogueMark(found.version, found.kid),
+            clock_mark=advance_mark(self._memory.clock_mark, found.iat, self._now),
+        )
+
+    # What the answer is worth.
+
+    def _conclude(self) -> Effects:
+        if isinstance(self._answer, ActivationAnswer):
+            return self._conclude_lease(self._answer)
+        assert isinstance(self._answer, Problem)
+        return self._conclude_problem(self._answer)
+
+    def _conclude_lease(self, answer: ActivationAnswer) -> Effects:
+        assert self._candidate is not None
+        held = self._held()
+        try:
+            if held.problem is not None:
+                raise held.problem
+            licence = verify_lease(answer.bundle.encode(), self._expected(fresh=True))
+        except MusterError as fault:
+            return self._strike(fault)
+        nonce = nonce_of(self._secret)
+        self._licence = licence
+        self._secrets = {nonce: self._secret}
+        record = self._record()
+        renew_at = self._now if licence.renew_at is None else licence.renew_at
+        self._put(
+            replace(
+                record,
+                state=step(record.state, LicenceEvent.LEASE_ACCEPTED),
+                since=licence.issued,
+                licence=licence.text,
+                nonce=nonce,
+                last_good=self._candidate.address,
+                last_ip=self._ip,
+                last_contact=self._now,
+                next_attempt=schedule.renewal(renew_at, licence.expires, self._now, self._dice),
+                failures=0,
+                failure=None,
+                aside=(),
+                count=licence.count,
+                need=licence.need,
+            )
+        )
+        identity = replace(self._memory.identity, made_on=self._fingerprint())
+        mark = advance_mark(held.clock_mark, licence.issued, self._now)
+        self._memory = replace(self._memory, identity=identity, clock_mark=mark)
+        self._tried.append(Tried(self._candidate, None))
+        self.phase = Phase.SAVING
+        return (Save(self._memory, self._secrets),)
+
+    def _conclude_problem(self, problem: Problem) -> Effects:
+        assert self._candidate is not None
+        record = replace(self._record(), last_contact=self._now)
+        self._put(record)
+        if problem.code == DUPLICATE_CMID:
+            return self._conclude_duplicate(problem)
+        if problem.code == NOT_SERVED:
+            one = Aside(self._candidate.address, self._now + schedule.ASIDE)
+            self._put(replace(record, aside=(*record.aside, one)))
+            return self._strike(_said(problem))
+        if problem.code == COUNTED:
+            count, need = problem.number("count"), problem.number("need")
+            self._put(replace(record, count=count, need=need))
+            fault = _said(problem)
+            self._tried.append(Tried(self._candidate, fault))
+            return self._refused(fault, problem.number("retry_after"))
+        return self._strike(_said(problem))
+
+    def _conclude_duplicate(self, problem: Problem) -> Effects:
+        """A host says that another machine has this CMID: heeded only signed, once, and rarely."""
+        assert self._candidate is not None
+        peer = self._candidate.address.text
+        try:
+            if problem.notice is None:
+                raise error("client/unsigned-notice", peer=peer)
+            bundle = decode_notice(problem.notice, peer)
+            notice = verify_notice(bundle.encode(), self._expected(fresh=True))
+        except MusterError as fault:
+            return (Tell(fault), *self._strike(_unheeded(fault, peer)))
+        identity = self._memory.identity
+        if notice.code != DUPLICATE_CMID or self._noticed:
+            return self._strike(_said(problem))
+        if identity.mode == "explicit":
+            return self._strike(error("client/duplicate-explicit", id=identity.given))
+        if not identities.may_heed_notice(identity, self._now):
+            return self._strike(error("client/notice-too-soon", cmid=identity.cmid))
+        self._noticed = True
+        fresh = identities.after_notice(identity, self._situation.boot, self._now, self._dice)
+        told = error("client/new-cmid", old=identity.cmid, new=fresh.cmid, peer=peer)
+        return (Tell(told), *self._adopt(replace(self._memory, identity=fresh)))
+
+    # The end.
+
+    def _refused(self, fault: MusterError, offered: int | None) -> Effects:
+        record = self._record()
+        leased = self._leased_retry()
+        default = self._descriptor.product.spans.retry_after
+        at = schedule.after_refusal(
+            self._now, self._dice, leased=leased, default=default, offered=offered
+        )
+        self._fault = fault
+        self._put(
+            replace(record, next_attempt=at, failures=0, failure=Failure.of(fault, self._now))
+        )
+        return self._save_outcome()
+
+    def _give_up(self) -> Effects:
+        fault = self._why_nobody()
+        record = self._record()
+        failures = record.failures + 1
+        at = schedule.after_silence(
+            self._now,
+            failures,
+            self._dice,
+            leased=self._leased_retry(),
+            default=self._descriptor.product.spans.retry_after,
+        )
+        self._fault = fault
+        self._put(
+            replace(
+                record, next_attempt=at, failures=failures, failure=Failure.of(fault, self._now)
+            )
+        )
+        return self._save_outcome()
+
+    def _why_nobody(self) -> MusterError:
+        """The one error that tells why no host gave a lease."""
+        problems = [one for one in self._tried if one.problem is not None]
+        if not problems:
+            return self._faults[0] if self._faults else error("client/no-records", names="none")
+        if len(problems) == 1 and problems[0].problem is not None:
+            return problems[0].problem
+        listed = "; ".join(
+            f"{one.candidate.address.text}: {one.problem.code}"
+            for one in problems
+            if one.problem is not None
+        )
+        spoke = any(
+            one.problem is not None and one.problem.row.kind is not Kind.FAULT for one in problems
+        )
+        code = "client/no-licence" if spoke else "client/no-host"
+        return error(code, hosts=listed, tried=len(problems))
+
+    def _leased_retry(self) -> int | None:
+        """The retry interval of the lease that runs, or None."""
+        licence = self._verdict().licence
+        return None if licence is None else licence.retry_after
+
+    def _save_outcome(self) -> Effects:
+        """Save timers and what was learned, with the state as it is judged now."""
+        verdict = self._verdict()
+        if verdict.record is not None:
+            self._put(verdict.record)
+        self.phase = Phase.SAVING
+        return (Save(self._memory),)
+
+    def _saved(self, event: Event) -> Effects:
+        assert isinstance(event, Saved)
+        return self._finish()
+
+    def _not_saved(self, event: Event) -> Effects:
+        """The disk did not take it: what stands on disk is what holds, and that is told."""
+        assert isinstance(event, NotSaved)
+        self._memory = self._durable
+        self._licence = None
+        self._fault = event.fault
+        return self._finish()
+
+    def _finish(self) -> Effects:
+        self.phase = Phase.DONE
+        return (
+            Finish(
+                verdict=self._verdict(),
+                fault=self._fault,
+                renewed=self._licence is not None,
+                due=True,
+                tried=tuple(self._tried),
+            ),
+        )
+
+    def _ignore(self, event: Event) -> Effects:
+        """An event that this phase does not wait for."""
+        del event
+        return ()
+
+    # What everything above asks.
+
+    @property
+    def memory(self) -> Memory:
+        """What is remembered at this moment."""
+        return self._memory
+
+    def _record(self) -> ProductRecord:
+        return self._memory.products[self._descriptor.product.id]
+
+    def _put(self, record: ProductRecord) -> None:
+        self._memory = self._memory.with_product(record)
+
+    def _fingerprint(self) -> tuple[str, ...]:
+        return identities.fingerprint(self._memory.identity, self._situation.facts)
+
+    def _verdict(self) -> Verdict:
+        return judge(
+            self._descriptor, self._memory, self._fingerprint(), self._now, held=self._held()
+        )
+
+    def _held(self) -> Authority:
+        """Trust and catalogue as reached from the descriptor; walked anew when either changed."""
+        known = self._authority
+        if known is not None and known[1] == self._now and _same_papers(known[0], self._memory):
+            return known[2]
+        found = authority(self._descriptor, self._memory, self._now)
+        self._authority = (self._memory, self._now, found)
+        return found
+
+    def _expected(self, *, fresh: bool) -> Expected:
+        held = self._held()
+        return Expected(
+            descriptor=self._descriptor,
+            trust=held.trust,
+            now=self._now,
+            catalogue=held.catalogue,
+            cmid=self._memory.identity.cmid,
+            identity=self._memory.identity.mode,
+            nonce=nonce_of(self._secret),
+            fingerprint=self._fingerprint(),
+            clock_mark=held.clock_mark,
+            fresh=fresh,
+        )
+
+
+def _same_papers(one: Memory, other: Memory) -> bool:
+    """Whether two memories give the same authority."""
+    return (
+        one.trust is other.trust
+        and one.catalogue is other.catalogue
+        and one.trust_mark == other.trust_mark
+        and one.catalogue_mark == other.catalogue_mark
+        and one.clock_mark == other.clock_mark
+    )
+
+
+def _said(problem: Problem) -> MusterError:
+    """A host's refusal as an error; its texts are made safe to print."""
+    return replace(
+        problem,
+        what=_printable(problem.what),
+        why=_printable(problem.why),
+        fix=_printable(problem.fix),
+    ).error()
+
+
+def _printable(text: str) -> str:
+    """Text without characters that steer a terminal or turn the direction of writing."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def _unheeded(fault: MusterError, peer: str) -> MusterError:
+    """Why a notice is not heeded: it was unsigned, or its signature or claims do not hold."""
+    if fault.code == "client/unsigned-notice":
+        return fault
+    return error("client/false-notice", peer=peer, code=fault.code)
+
+
+_Handler = Callable[[Machine, Event], Effects]
+_EVENTS: Sequence[type[Event]] = (Begin, Discovered, Answered, Failed, Fetched, Saved, NotSaved)
+_WAITED_FOR: Mapping[tuple[Phase, type[Event]], _Handler] = {
+    (Phase.READY, Begin): Machine._begin,
+    (Phase.SAVING_IDENTITY, Saved): Machine._identity_saved,
+    (Phase.SAVING_IDENTITY, NotSaved): Machine._identity_not_saved,
+    (Phase.DISCOVERING, Discovered): Machine._discovered_hosts,
+    (Phase.ASKING, Answered): Machine._answered,
+    (Phase.ASKING, Failed): Machine._silent,
+    (Phase.FETCHING, Fetched): Machine._fetched,
+    (Phase.FETCHING, Failed): Machine._not_fetched,
+    (Phase.SAVING, Saved): Machine._saved,
+    (Phase.SAVING, NotSaved): Machine._not_saved,
+}
+TABLE: Mapping[tuple[Phase, type[Event]], _Handler] = {
+    (phase, event): _WAITED_FOR.get((phase, event), Machine._ignore)
+    for phase in Phase
+    for event in _EVENTS
+}
+"""What is done about each pair of phase and event; pairs that nobody waits for are ignored."""

@@ -1,0 +1,161 @@
+"""What a machine remembers for one publisher: frozen records, no rules.
+
+`Memory` is the whole content of a publisher's folder in the store. Nothing in it is an authority:
+trust, catalogue and licences are texts that are verified each time they are used, starting at the
+caller's own descriptor. Times are Unix seconds, 0 where a thing has not happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from muster.client.discovery import Address
+from muster.core.errors import Fault, Kind, MusterError, Refusal, Retry, Row, Usage
+from muster.core.states import LicenceState
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this machine is for one publisher.
+
+    `mode` machine, device or explicit; `cmid` the present one; `salt` 32 bytes for commitments of
+    facts; `store_random` 32 bytes that stand in where a machine has no facts; `given` the
+    operator's id in mode explicit; `made_on` the fingerprint when the identity was made or last
+    renewed a lease, so that a copied store is noticed; `boot` the boot for which a device has a
+    random CMID after a notice, else ""; `changed` when a notice last changed the CMID.
+    """
+
+    mode: str
+    cmid: str
+    salt: bytes
+    store_random: bytes
+    given: str = ""
+    made_on: tuple[str, ...] = ()
+    boot: str = ""
+    changed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last try that brought no licence, as it is told to people."""
+
+    code: str
+    field_code: str
+    kind: Kind
+    retry: Retry
+    what: str
+    why: str
+    fix: str
+    at: int
+
+    @classmethod
+    def of(cls, fault: MusterError, at: int) -> Failure:
+        """Remember an error."""
+        row = fault.row
+        return cls(
+            fault.code, row.field_code, row.kind, row.retry, fault.what, fault.why, fault.fix, at
+        )
+
+    def error(self) -> MusterError:
+        """The error again, with the texts that it had."""
+        row = Row(
+            code=self.code,
+            kind=self.kind,
+            http=0,
+            retry=self.retry,
+            what=_literal(self.what),
+            why=_literal(self.why),
+            fix=_literal(self.fix),
+            field_code=self.field_code,
+        )
+        return {Kind.REFUSAL: Refusal, Kind.USAGE: Usage, Kind.FAULT: Fault}[self.kind](row, {})
+
+
+def _literal(text: str) -> str:
+    """A template that prints exactly this text."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A host that is not asked for a product before `until`."""
+
+    address: Address
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRecord:
+    """One product on this machine.
+
+    `key` the key id of the installed product key and `masked` how it is shown, both "" without
+    one; `state` since `since` as last judged; `licence` the bundle in canonical JSON and `nonce`
+    the one that it answers, both "" without a licence; `last_good` the host that answered last
+    and `last_ip` the address under which; `last_contact` when a host last answered, `last_attempt`
+    when one was last asked, `next_attempt` when one is asked next; `failures` in a row; `count`
+    and `need` as a host last said, unsigned, to be shown only.
+    """
+
+    product: str
+    added: int
+    key: str = ""
+    masked: str = ""
+    state: LicenceState = LicenceState.UNLICENSED
+    since: int = 0
+    licence: str = ""
+    nonce: str = ""
+    last_good: Address | None = None
+    last_ip: str = ""
+    last_contact: int = 0
+    last_attempt: int = 0
+    next_attempt: int = 0
+    failures: int = 0
+    failure: Failure | None = None
+    aside: tuple[Aside, ...] = ()
+    count: int | None = None
+    need: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueMark:
+    """The highest catalogue version seen, and the key that signed it."""
+
+    version: int
+    kid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Everything that is remembered for one publisher.
+
+    `trust` holds trust objects above the descriptor's, in the order in which they were followed;
+    `trust_mark` is the highest version among them; `clock_mark` as docs/spec/05-verification.md,
+    section 5.5.
+    """
+
+    publisher: str
+    identity: Identity
+    products: Mapping[str, ProductRecord] = field(default_factory=dict)
+    trust: tuple[str, ...] = ()
+    trust_mark: int = 0
+    catalogue: str = ""
+    catalogue_mark: CatalogueMark | None = None
+    clock_mark: int = 0
+
+    def product(self, product: str) -> ProductRecord | None:
+        """The record of a product, or None where it was not added."""
+        return self.products.get(product)
+
+    def with_product(self, record: ProductRecord) -> Memory:
+        """The same with one record put in or replaced."""
+        return replace(self, products={**self.products, record.product: record})
+
+    def without_product(self, product: str) -> Memory:
+        """The same without one record."""
+        return replace(self, products={k: v for k, v in self.products.items() if k != product})
+
+    def with_all(self, **changes: Any) -> Memory:
+        """The same with every product record changed alike."""
+        return replace(self, products={k: replace(v, **changes) for k, v in self.products.items()})

@@ -1,0 +1,97 @@
+"""DNS and HTTP as a client uses them; both are imported when the first question is asked.
+
+Decides how a host's name becomes addresses: the DNS servers of the settings where there are any,
+else the system's resolver, so that /etc/hosts counts. Each address of a name is tried before the
+host counts as silent. Obeys docs/spec/07-discovery.md and 08-http.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from muster.client.discovery import Address, Record
+from muster.client.driver import Reply
+from muster.core.errors import MusterError, error
+from muster.wire.routes import PROBLEM, Route
+
+if TYPE_CHECKING:
+    from muster.net.dns import Resolver
+    from muster.net.http import HTTPClient
+
+_TRIED = 4
+"""Addresses of one host that are tried at most."""
+
+
+class SystemNetwork:
+    """Keeps the protocol `muster.client.driver.Network`.
+
+    Args:
+        nameservers: `ip`, `ip:port` or `[ip]:port`; none takes the system's.
+        timeout: seconds for one exchange with a host, all its addresses together.
+    """
+
+    def __init__(self, nameservers: Sequence[str] = (), timeout: float = 10.0) -> None:
+        self._nameservers = tuple(nameservers)
+        self._timeout = timeout
+        self._resolver: Resolver | None = None
+        self._http: HTTPClient | None = None
+
+    def records(self, name: str) -> tuple[Record, ...]:
+        """The SRV records of a name, empty where there are none."""
+        return tuple(
+            Record(one.priority, one.weight, one.port, one.target) for one in self._dns().srv(name)
+        )
+
+    def call(self, address: Address, route: Route, path: str, body: bytes | None) -> Reply:
+        """Send one request to a host, at each of its addresses until one takes the connection."""
+        ips = self._dns().addresses(address.host)[:_TRIED]
+        if not ips:
+            raise error("net/name", name=address.host)
+        fault: MusterError | None = None
+        for ip in ips:
+            try:
+                response = self._client().request(
+                    route.method,
+                    f"http://{address.text}{path}",
+                    body,
+                    _headers(route, body),
+                    connect_to=(ip, address.port),
+                    timeout=self._timeout / len(ips),
+                    limit=route.answer_limit,
+                )
+            except MusterError as failed:
+                fault = failed
+                # A machine that asks twice counts once, so that asking at another address is safe.
+                if failed.code not in ("net/refused", "net/unreachable", "net/timeout"):
+                    raise
+                continue
+            return Reply(response.status, response.body, ip)
+        assert fault is not None
+        raise fault
+
+    def addresses(self, host: str) -> tuple[str, ...]:
+        """The addresses of a host, none where it has none or DNS fails."""
+        try:
+            return self._dns().addresses(host)
+        except MusterError:
+            return ()
+
+    def _dns(self) -> Resolver:
+        if self._resolver is None:
+            from muster.net.dns import Resolver
+
+            self._resolver = Resolver(self._nameservers or None, timeout=min(self._timeout, 4.0))
+        return self._resolver
+
+    def _client(self) -> HTTPClient:
+        if self._http is None:
+            from muster.net.http import HTTPClient
+
+            self._http = HTTPClient(timeout=self._timeout)
+        return self._http
+
+
+def _headers(route: Route, body: bytes | None) -> dict[str, str]:
+    accept = {"Accept": f"{route.media_type}, {PROBLEM}"}
+    return accept if body is None else {**accept, "Content-Type": route.media_type}

@@ -1,0 +1,815 @@
+"""What a person or a program can do on a machine: one method for each wish.
+
+Joins store, machine and driver, one lock for each change. Decides which product key belongs to
+which product and in which order products are served; what an answer is worth stands in
+`muster.client.machine`, what is licensed in `muster.client.judge`. Obeys docs/client.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from muster.client import identity as identities
+from muster.client import schedule, store
+from muster.client.discovery import (
+    Address,
+    Candidate,
+    Found,
+    Names,
+    Source,
+    names,
+    order,
+)
+from muster.client.driver import Driver, Network, discover
+from muster.client.judge import Verdict, assess, date_text
+from muster.client.machine import Finish, Machine, Plan, Save, Situation, Tried
+from muster.client.model import Identity, Memory, ProductRecord
+from muster.client.store import Disk, Loaded, Store
+from muster.core.clock import Clock, Dice
+from muster.core.errors import MusterError, error
+from muster.core.facts import clean_facts
+from muster.core.identity import Fact, prefix_of
+from muster.core.keys import Kind, ProductKey, parse_product_key
+from muster.core.states import LicenceEvent, LicenceState, step
+from muster.lease.bundle import read_bundle
+from muster.lease.descriptor import Descriptor, read_descriptor
+from muster.lease.trust import Trust, walk_store
+from muster.wire.activation import ClientInfo
+from muster.wire.problem import decode_problem
+from muster.wire.release import ReleaseRequest
+from muster.wire.routes import PUBLISHERS, RELEASE
+from muster.wire.status import ServedPublisher, decode_publishers
+
+_LOG = logging.getLogger("muster.client")
+_MAX_PROBED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What `add_product` did. `state` of the product afterwards; `key` masked, or ""."""
+
+    product: str
+    publisher: str
+    label: str
+    changed: bool
+    key: str
+    state: LicenceState
+    identity: str
+    cmid: str
+    warnings: tuple[MusterError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """What installing or removing a key did."""
+
+    product: str
+    publisher: str
+    key: str
+    changed: bool
+    state: LicenceState
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of one product on this machine.
+
+    `identity` is None where the publisher's store could not be read; `verdict.problem` says why.
+    """
+
+    descriptor: Descriptor
+    verdict: Verdict
+    identity: Identity | None
+    plan: Plan
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What a try for one product brought; `told` is what happened on the way."""
+
+    status: Status
+    fault: MusterError | None
+    renewed: bool
+    due: bool
+    tried: tuple[Tried, ...]
+    told: tuple[MusterError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One host that discovery found, and what it said of itself.
+
+    `served` is what it serves of the publisher, None where it serves nothing of it or did not
+    answer; `problem` why it did not answer.
+    """
+
+    candidate: Candidate
+    served: ServedPublisher | None
+    problem: MusterError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How hosts are found for one publisher: the plan, names asked, records, order, faults."""
+
+    publisher: str
+    label: str
+    plan: Plan
+    asked: tuple[Names, ...]
+    found: tuple[Found, ...]
+    faults: tuple[MusterError, ...]
+    last_good: Address | None
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A lease that was given back, and to which host."""
+
+    product: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReset:
+    """A clock mark that was reset; `old` 0 where there was none."""
+
+    publisher: str
+    old: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityChange:
+    """The identity of this machine for one publisher after a wish to change it."""
+
+    publisher: str
+    identity: Identity
+    changed: bool
+
+
+class Client:
+    """One machine.
+
+    Args:
+        root: the root of stores.
+        disk: where stores lie.
+        network: DNS and HTTP.
+        clock: the machine's clock.
+        dice: the machine's dice.
+        facts: reads the machine's facts; raises `facts/…` or `file/…`.
+        plan: what settings say for a publisher.
+        info: what the client says of itself in requests.
+        boot: the id of the present boot, "" where unknown.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        disk: Disk,
+        network: Network,
+        clock: Clock,
+        dice: Dice,
+        facts: Callable[[], Mapping[str, str]],
+        plan: Callable[[str], Plan],
+        info: ClientInfo,
+        boot: str = "",
+    ) -> None:
+        self.root = root
+        self._disk = disk
+        self._network = network
+        self._clock = clock
+        self._dice = dice
+        self._read_facts = facts
+        self._plan = plan
+        self._info = info
+        self._boot = boot
+
+    # Products and keys.
+
+    def add_product(
+        self,
+        data: bytes,
+        *,
+        identity: str | None = None,
+        given: str = "",
+        with_key: bool = True,
+    ) -> Added:
+        """Set a product up on this machine by its descriptor.
+
+        A product's setup key stands in its descriptor and is installed with it. Adding the same
+        descriptor again changes nothing; a newer descriptor replaces the one that is there.
+
+        Args:
+            data: the descriptor; that it may be trusted was checked by who read it.
+            identity: the identity mode, None for `machine` or what the publisher's store has.
+            given: the operator's id for mode explicit.
+            with_key: install the product's setup key.
+        Raises: the errors of `read_descriptor`; `client/publisher-known`, `client/identity-…`,
+            `client/no-system-uuid`, `file/…`.
+        """
+        descriptor = read_descriptor(data)
+        product = descriptor.product
+        place = self._store(descriptor.publisher)
+        mode = identity or "machine"
+        if (mode == "explicit") != bool(given) and (identity or given):
+            raise error("client/identity-id", mode=mode)
+        with place.lock():
+            loaded, warnings = self._load_or_anew(place)
+            if loaded is None:
+                identities.check_mode(mode, product.identity, product.id)
+                made = identities.new_identity(
+                    mode, descriptor.publisher, self._facts(), self._dice, given
+                )
+                memory = Memory(descriptor.publisher, made)
+            else:
+                memory = loaded
+                mode = memory.identity.mode if identity is None else identity
+                identities.check_mode(mode, product.identity, product.id)
+                if mode != memory.identity.mode or (given and given != memory.identity.given):
+                    raise error("client/identity-known", mode=memory.identity.mode)
+            self._same_line(place, memory, descriptor)
+            record, changed = self._added(memory, descriptor, with_key=with_key)
+            anchor = self._anchor_bytes(place, product.id)
+            if changed or anchor != data or loaded is None:
+                place.add_anchor(product.id, data)
+                memory = memory.with_product(record)
+                place.save(memory)
+                changed = True
+        return Added(
+            product=product.id,
+            publisher=descriptor.publisher,
+            label=descriptor.trust.label,
+            changed=changed,
+            key=record.masked,
+            state=record.state,
+            identity=memory.identity.mode,
+            cmid=memory.identity.cmid,
+            warnings=warnings,
+        )
+
+    def _added(
+        self, memory: Memory, descriptor: Descriptor, *, with_key: bool
+    ) -> tuple[ProductRecord, bool]:
+        product = descriptor.product
+        record = memory.product(product.id)
+        changed = record is None
+        if record is None:
+            now = self._clock.now()
+            state = step(LicenceState.UNLICENSED, LicenceEvent.PRODUCT_ADDED)
+            record = ProductRecord(product=product.id, added=now, state=state, since=now)
+        if with_key and product.setup_key and not record.key:
+            key = parse_product_key(product.setup_key)
+            record = replace(record, key=key.key_id.text, masked=key.masked)
+            changed = True
+        return record, changed
+
+    def _load_or_anew(self, place: Store) -> tuple[Memory | None, tuple[MusterError, ...]]:
+        """The memory; a damaged store without a good generation is kept aside and begun anew."""
+        try:
+            loaded = place.load()
+        except MusterError as fault:
+            if fault.code != "client/store-damaged":
+                raise
+            place.start_anew()
+            return None, (fault,)
+        return (None, ()) if loaded is None else (loaded.memory, loaded.warnings)
+
+    def _same_line(self, place: Store, memory: Memory, descriptor: Descriptor) -> None:
+        """Refuse a descriptor whose trust is not on one line with those that are here."""
+        for product in place.products():
+            try:
+                other = read_descriptor(place.anchor(product))
+            except MusterError:
+                continue
+            low, high = sorted((other.trust, descriptor.trust), key=_by_version)
+            if not _leads_to(low, high, memory.trust):
+                detail = f"its trust version {descriptor.trust.version} is not of the same line"
+                raise error("client/publisher-known", publisher=descriptor.publisher, detail=detail)
+
+    def _anchor_bytes(self, place: Store, product: str) -> bytes | None:
+        try:
+            return place.anchor(product)
+        except MusterError as fault:
+            if fault.code == "client/not-added":
+                return None
+            raise
+
+    def remove_product(self, product: str | None = None) -> KeyChange:
+        """Forget a product on this machine: its key, its licence and its descriptor.
+
+        A lease that runs is not given back by this; `release` does that.
+        """
+        place, descriptor = self._one(product)
+        with place.lock():
+            memory = self._loaded(place).memory
+            record = memory.product(descriptor.product.id)
+            place.save(memory.without_product(descriptor.product.id))
+            place.remove_anchor(descriptor.product.id)
+        masked = "" if record is None else record.masked
+        return KeyChange(
+            descriptor.product.id, descriptor.publisher, masked, True, LicenceState.UNLICENSED
+        )
+
+    def install_key(self, text: str, product: str | None = None) -> KeyChange:
+        """Install a setup key, which makes this machine a client of hosts.
+
+        Raises: `key/…` for what is no product key; `client/host-key`, `client/key-kind`,
+            `client/key-publisher`, `client/key-unknown`, `client/no-product`.
+        """
+        key = parse_product_key(text)
+        found = self._descriptors(product)
+        if not found:
+            raise self._no_product()
+        if key.kind is Kind.HOST:
+            raise error("client/host-key", masked=key.masked)
+        of_publisher = [one for one in found if prefix_of(one[1].publisher) == key.prefix]
+        if not of_publisher:
+            labels = ", ".join(sorted({one.trust.label for _, one in found}))
+            raise error("client/key-publisher", masked=key.masked, publishers=labels)
+        if key.kind is not Kind.SETUP:
+            raise error("client/key-kind", masked=key.masked, kind=key.kind.text)
+        for place, descriptor in of_publisher:
+            if descriptor.product.setup_key == key.text:
+                return self._put_key(place, descriptor, key)
+        raise error("client/key-unknown", masked=key.masked)
+
+    def _put_key(self, place: Store, descriptor: Descriptor, key: ProductKey) -> KeyChange:
+        with place.lock():
+            memory = self._loaded(place).memory
+            record = self._record(memory, descriptor)
+            changed = record.key != key.key_id.text
+            if changed:
+                state = step(record.state, LicenceEvent.KEY_INSTALLED)
+                since = record.since if state == record.state else self._clock.now()
+                record = replace(
+                    record,
+                    key=key.key_id.text,
+                    masked=key.masked,
+                    state=state,
+                    since=since,
+                    next_attempt=0,
+                )
+                place.save(memory.with_product(record))
+        return KeyChange(
+            descriptor.product.id, descriptor.publisher, key.masked, changed, record.state
+        )
+
+    def uninstall_key(self, product: str | None = None) -> KeyChange:
+        """Remove the product key and with it the licence: the product is unlicensed then."""
+        place, descriptor = self._one(product)
+        with place.lock():
+            memory = self._loaded(place).memory
+            record = self._record(memory, descriptor)
+            changed = bool(record.key)
+            masked = record.masked
+            if changed:
+                record = replace(
+                    record,
+                    key="",
+                    masked="",
+                    licence="",
+                    nonce="",
+                    state=step(record.state, LicenceEvent.KEY_REMOVED),
+                    since=self._clock.now(),
+                    next_attempt=0,
+                    failures=0,
+                    failure=None,
+                )
+                place.save(memory.with_product(record))
+        return KeyChange(descriptor.product.id, descriptor.publisher, masked, changed, record.state)
+
+    def set_identity(self, mode: str, given: str = "", publisher: str = "") -> IdentityChange:
+        """Choose how this machine identifies itself to a publisher.
+
+        Every licence of the publisher on this machine ends with its old identity.
+        Raises: `client/identity-…`, `client/no-system-uuid`, `id/explicit`.
+        """
+        if (mode == "explicit") != bool(given):
+            raise error("client/identity-id", mode=mode)
+        place, descriptors = self._one_publisher(publisher)
+        with place.lock():
+            memory = self._loaded(place).memory
+            for descriptor in descriptors:
+                product = descriptor.product
+                identities.check_mode(mode, product.identity, product.id)
+            if mode == memory.identity.mode and given == memory.identity.given:
+                return IdentityChange(place.publisher, memory.identity, changed=False)
+            made = identities.new_identity(mode, place.publisher, self._facts(), self._dice, given)
+            memory = replace(memory, identity=made).with_all(next_attempt=0)
+            place.save(memory)
+        return IdentityChange(place.publisher, made, changed=True)
+
+    # Activation.
+
+    def activate(self, product: str | None = None, *, typed: bool = True) -> list[Activation]:
+        """Ask hosts for a lease, for one product or for all.
+
+        Args:
+            product: a product id, None for every product that has a key.
+            typed: somebody asked for it now; False tries only what is due.
+        Raises: `client/no-product`, `client/not-added`, `client/no-key` and what a store that
+            cannot be read raises. What hosts say is told in the results.
+        """
+        found = self._descriptors(product)
+        if not found:
+            raise self._no_product()
+        results: list[Activation] = []
+        for place, descriptor in found:
+            with place.lock():
+                loaded = self._loaded(place)
+                record = loaded.memory.product(descriptor.product.id)
+                if product is None and len(found) > 1 and record is not None and not record.key:
+                    continue
+                results.append(self._try(place, descriptor, loaded, typed))
+        return results
+
+    def _try(self, place: Store, descriptor: Descriptor, loaded: Loaded, typed: bool) -> Activation:
+        told: list[MusterError] = list(loaded.warnings)
+        plan = self._plan(place.publisher)
+        situation = Situation(
+            descriptor=descriptor,
+            memory=loaded.memory,
+            facts=self._facts(),
+            plan=plan,
+            info=self._info,
+            boot=self._boot,
+        )
+        machine = Machine(situation, self._dice)
+
+        def save(effect: Save) -> None:
+            place.save(effect.memory, effect.secrets)
+
+        def tell(about: MusterError) -> None:
+            told.append(about)
+            _LOG.warning("%s: %s", about.code, about.what)
+
+        finish = Driver(self._network, self._clock, save, tell).run(machine, typed=typed)
+        _log_finish(descriptor, finish)
+        status = self._status(place, descriptor, plan)
+        return Activation(
+            status, finish.fault, finish.renewed, finish.due, finish.tried, tuple(told)
+        )
+
+    def wait(
+        self,
+        product: str | None,
+        seconds: int,
+        sleep: Callable[[float], None],
+        poll: float = 1.0,
+    ) -> Status:
+        """Wait until a product is licensed, asking hosts whenever a try is due.
+
+        Args:
+            seconds: how long; 0 looks once.
+            sleep: waits some seconds.
+            poll: seconds between two looks at the store, so that what another process brings
+                counts too.
+        Raises: `client/wait-over`, naming the last reason.
+        """
+        place, descriptor = self._one(product)
+        end = self._clock.monotonic() + seconds
+        while True:
+            status = self._status(place, descriptor)
+            if not status.verdict.licensed:
+                status = self.activate(descriptor.product.id, typed=False)[0].status
+            if status.verdict.licensed:
+                return status
+            left = end - self._clock.monotonic()
+            if left <= 0:
+                problem = status.verdict.problem
+                why = "No host was asked." if problem is None else problem.what
+                fix = "Run 'muster client status'." if problem is None else problem.fix
+                name = descriptor.product.id
+                raise error("client/wait-over", product=name, seconds=seconds, why=why, fix=fix)
+            sleep(min(poll, left))
+
+    def release(self, product: str | None = None) -> Released:
+        """Give the lease of a product back to the host that gave it.
+
+        Afterwards the product is unlicensed here; it asks again when `activate` is typed, or
+        after 30 days.
+        Raises: `client/nothing-to-release`, `client/no-secret`, what the host says, `net/…`.
+        """
+        place, descriptor = self._one(product)
+        name = descriptor.product.id
+        with place.lock():
+            memory = self._loaded(place).memory
+            record = self._record(memory, descriptor)
+            if not record.licence:
+                raise error("client/nothing-to-release", product=name)
+            secret = place.secrets().get(record.nonce)
+            if secret is None:
+                raise error("client/no-secret", product=name)
+            bundle = read_bundle(record.licence.encode("utf-8"))
+            body = ReleaseRequest(bundle, secret).encode()
+            host = self._give_back(place.publisher, descriptor, record, body)
+            record = replace(
+                record,
+                licence="",
+                nonce="",
+                state=step(LicenceState.LICENSED, LicenceEvent.LICENCE_RELEASED),
+                since=self._clock.now(),
+                next_attempt=self._clock.now() + schedule.LONGEST,
+                failure=None,
+                failures=0,
+            )
+            place.save(memory.with_product(record))
+        _LOG.info("released %s at %s", name, host.text)
+        return Released(name, host.text)
+
+    def _give_back(
+        self, publisher: str, descriptor: Descriptor, record: ProductRecord, body: bytes
+    ) -> Address:
+        """Show the release to the host that gave the lease, else to each that can be found."""
+        plan = self._plan(publisher)
+        hosts = [one for one in (record.last_good, plan.host) if one is not None]
+        fault: MusterError | None = None
+        looked = plan.host is not None
+        tried: set[Address] = set()
+        while True:
+            for host in hosts:
+                if host in tried:
+                    continue
+                tried.add(host)
+                try:
+                    reply = self._network.call(host, RELEASE, RELEASE.path, body)
+                    if reply.status == 200:
+                        return host
+                    fault = decode_problem(reply.status, reply.body, host.text).error()
+                except MusterError as failed:
+                    fault = failed
+            if looked:
+                break
+            looked = True
+            label = descriptor.trust.label
+            found, faults = discover(self._network, _asked(label, plan))
+            hosts = [one.address for one in order(found, self._dice, passed=tried)]
+            fault = fault or (faults[0] if faults else None)
+        raise fault or error("client/no-suffix")
+
+    # Looking.
+
+    def statuses(self, product: str | None = None) -> list[Status]:
+        """What is known of one product, or of all.
+
+        Raises: `client/no-product`, `client/not-added`. A store that cannot be read is told in
+            the verdict.
+        """
+        found = self._descriptors(product)
+        if not found:
+            raise self._no_product()
+        return [self._status(place, descriptor) for place, descriptor in found]
+
+    def status(self, product: str | None = None) -> Status:
+        """What is known of one product; it must be named where there are several."""
+        return self._status(*self._one(product))
+
+    def _status(self, place: Store, descriptor: Descriptor, plan: Plan | None = None) -> Status:
+        facts: tuple[Fact, ...] | MusterError
+        try:
+            facts = self._facts()
+        except MusterError as fault:
+            facts = fault
+        now = self._clock.now()
+        chosen = self._plan(place.publisher) if plan is None else plan
+        verdict, identity = look(place, descriptor, facts, self._boot, now)
+        return Status(descriptor, verdict, identity, chosen, place.folder)
+
+    def discover(self, publisher: str = "", *, probe: bool = True) -> Discovery:
+        """Show how hosts are found, and ask each what it serves.
+
+        Changes nothing.
+        """
+        place, descriptors = self._one_publisher(publisher)
+        label = descriptors[0].trust.label
+        plan = self._plan(place.publisher)
+        last_good = self._last_good(place)
+        if plan.host is not None:
+            return Discovery(
+                publisher=place.publisher,
+                label=label,
+                plan=plan,
+                asked=(),
+                found=(),
+                faults=(),
+                last_good=last_good,
+                probes=self._probes(
+                    [Candidate(plan.host, Source.SET)], place.publisher, probe=probe
+                ),
+            )
+        asked = _asked(label, plan)
+        found, faults = discover(self._network, asked)
+        if not asked:
+            faults = (error("client/no-suffix"),)
+        candidates = list(order(found, self._dice, limit=_MAX_PROBED))
+        if not candidates and asked and not faults:
+            listed = ", ".join(f"{one.label}, {one.general}" for one in asked)
+            faults = (error("client/no-records", names=listed),)
+        return Discovery(
+            publisher=place.publisher,
+            label=label,
+            plan=plan,
+            asked=asked,
+            found=found,
+            faults=faults,
+            last_good=last_good,
+            probes=self._probes(candidates, place.publisher, probe=probe),
+        )
+
+    def _probes(
+        self, candidates: Iterable[Candidate], publisher: str, *, probe: bool
+    ) -> tuple[Probe, ...]:
+        return tuple(
+            self._probe(one, publisher) if probe else Probe(one, None, None) for one in candidates
+        )
+
+    def _probe(self, candidate: Candidate, publisher: str) -> Probe:
+        peer = candidate.address.text
+        try:
+            reply = self._network.call(candidate.address, PUBLISHERS, PUBLISHERS.path, None)
+            if reply.status != 200:
+                raise decode_problem(reply.status, reply.body, peer).error()
+            served = decode_publishers(reply.body, peer)
+        except MusterError as fault:
+            return Probe(candidate, None, fault)
+        mine = [one for one in served if one.publisher == publisher]
+        return Probe(candidate, mine[0] if mine else None, None)
+
+    def _last_good(self, place: Store) -> Address | None:
+        try:
+            loaded = place.load()
+        except MusterError:
+            return None
+        if loaded is None:
+            return None
+        records = sorted(loaded.memory.products.values(), key=lambda one: one.last_contact)
+        known = [one.last_good for one in records if one.last_good is not None]
+        return known[-1] if known else None
+
+    def reset_clock_mark(self, publisher: str = "") -> list[MarkReset]:
+        """Forget that the clock was ever ahead; logged. All publishers where none is named."""
+        places = [
+            Store(self.root, one, self._disk)
+            for one in store.publishers(self.root, self._disk)
+            if not publisher or one == publisher
+        ]
+        if not places:
+            raise self._no_product()
+        resets: list[MarkReset] = []
+        for place in places:
+            with place.lock():
+                loaded = place.load()
+                if loaded is None:
+                    continue
+                old = loaded.memory.clock_mark
+                if old:
+                    place.save(replace(loaded.memory, clock_mark=0))
+                    _LOG.warning(
+                        "the clock mark of %s was reset; it stood at %s",
+                        place.publisher,
+                        date_text(old),
+                    )
+                resets.append(MarkReset(place.publisher, old))
+        return resets
+
+    # Which store and product.
+
+    def _store(self, publisher: str) -> Store:
+        return Store(self.root, publisher, self._disk)
+
+    def _descriptors(self, product: str | None) -> list[tuple[Store, Descriptor]]:
+        """Stores and descriptors of a product, or of all; a product id may hold its publisher."""
+        publisher, mark, name = (product or "").rpartition("/")
+        if product is not None and not mark:
+            publisher, name = "", product
+        found: list[tuple[Store, Descriptor]] = []
+        for one in store.publishers(self.root, self._disk):
+            if publisher and one != publisher:
+                continue
+            place = self._store(one)
+            for each in place.products():
+                if product is None or each == name:
+                    descriptor = read_descriptor(place.anchor(each))
+                    if descriptor.publisher != one or descriptor.product.id != each:
+                        detail = "it is the descriptor of another product"
+                        raise error(
+                            "client/store-damaged",
+                            where=str(place.folder / "anchors" / f"{each}.json"),
+                            detail=detail,
+                        )
+                    found.append((place, descriptor))
+        if product is not None and not found:
+            raise error("client/not-added", product=ascii(product)[1:-1][:96])
+        return found
+
+    def _one(self, product: str | None) -> tuple[Store, Descriptor]:
+        found = self._descriptors(product)
+        if not found:
+            raise self._no_product()
+        if len(found) > 1:
+            listed = ", ".join(
+                f"{one.publisher}/{one.product.id}" if product else one.product.id
+                for _, one in found
+            )
+            raise error("client/which-product", products=listed)
+        return found[0]
+
+    def _one_publisher(self, publisher: str) -> tuple[Store, list[Descriptor]]:
+        found = [one for one in self._descriptors(None) if publisher in ("", one[1].publisher)]
+        if not found:
+            raise self._no_product()
+        known = {place.publisher: place for place, _ in found}
+        if len(known) > 1:
+            raise error("client/which-publisher", publishers=", ".join(sorted(known)))
+        return found[0][0], [descriptor for _, descriptor in found]
+
+    def _loaded(self, place: Store) -> Loaded:
+        loaded = place.load()
+        if loaded is None:
+            where = str(place.folder / "state.json")
+            raise error("client/store-damaged", where=where, detail="it is missing")
+        return loaded
+
+    def _record(self, memory: Memory, descriptor: Descriptor) -> ProductRecord:
+        record = memory.product(descriptor.product.id)
+        if record is None:
+            raise error("client/not-added", product=descriptor.product.id)
+        return record
+
+    def _no_product(self) -> MusterError:
+        return error("client/no-product", store=str(self.root))
+
+    def _facts(self) -> tuple[Fact, ...]:
+        return clean_facts(self._read_facts())
+
+
+def look(
+    place: Store,
+    descriptor: Descriptor,
+    facts: tuple[Fact, ...] | MusterError,
+    boot: str,
+    now: int,
+) -> tuple[Verdict, Identity | None]:
+    """Load a store and judge one product; a store that cannot be read is told in the verdict.
+
+    A writer may be at work: what fails is looked at once more if the store changed meanwhile.
+    """
+    loaded, fault = _load(place)
+    verdict = _judged(descriptor, loaded, fault, facts, boot, now)
+    if not verdict.licensed:
+        again, fault = _load(place)
+        if again is not None and (loaded is None or again.generation != loaded.generation):
+            loaded = again
+            verdict = _judged(descriptor, loaded, fault, facts, boot, now)
+    return verdict, None if loaded is None else loaded.memory.identity
+
+
+def _load(place: Store) -> tuple[Loaded | None, MusterError | None]:
+    try:
+        return place.load(), None
+    except MusterError as fault:
+        return None, fault
+
+
+def _judged(
+    descriptor: Descriptor,
+    loaded: Loaded | None,
+    fault: MusterError | None,
+    facts: tuple[Fact, ...] | MusterError,
+    boot: str,
+    now: int,
+) -> Verdict:
+    memory = None if loaded is None else loaded.memory
+    warnings = () if loaded is None else loaded.warnings
+    verdict = assess(descriptor, memory, facts, boot, now, warnings)
+    return verdict if fault is None else replace(verdict, problem=fault)
+
+
+def _asked(label: str, plan: Plan) -> tuple[Names, ...]:
+    return tuple(names(label, suffix) for suffix in plan.suffixes)
+
+
+def _by_version(trust: Trust) -> int:
+    return trust.version
+
+
+def _leads_to(low: Trust, high: Trust, line: tuple[str, ...]) -> bool:
+    """Whether a higher trust stands on one line with a lower one, as far as can be seen here."""
+    if low.version == high.version:
+        return low.text == high.text
+    reached = walk_store(low, (*line, high.text))
+    return reached.version >= high.version or low.roots == high.roots
+
+
+def _log_finish(descriptor: Descriptor, finish: Finish) -> None:
+    product = f"{descriptor.publisher}/{descriptor.product.id}"
+    if finish.renewed:
+        until = finish.verdict.until
+        _LOG.info("%s is licensed until %s", product, "ever" if until is None else date_text(until))
+    elif finish.fault is not None:
+        _LOG.warning("%s got no lease: %s: %s", product, finish.fault.code, finish.fault.what)

@@ -1,0 +1,526 @@
+"""A machine's store: one folder for each publisher, tamper-evident and written whole.
+
+Decides how `Memory` lies on disk. It is called tamper-evident, never sealed: with no secret in
+the client nothing is. A sum in the head of each file finds cuts and rot; whatever could license
+anybody is signed and goes through the verifier each time it is read. Refuses to know what is
+licensed (`muster.client.judge`). Obeys docs/client.md, "The store".
+
+Files of `<root>/<publisher id>/`:
+
+| file | what | rights |
+|---|---|---|
+| `state.json` | identity, products, timers, marks, licences | everybody may read |
+| `trust.json` | trust objects above the descriptor's | everybody may read |
+| `catalogue.json` | the newest catalogue | everybody may read |
+| `secrets.json` | nonce secrets, for releases | owner only |
+| `anchors/<product>.json` | descriptors that were added | everybody may read |
+| `lock` | held by whoever writes | owner only |
+
+Each of the first four keeps its previous generation as `.bak`. A file that cannot be read is
+replaced by that one, with a warning; before something new is written the damaged file is kept
+with the ending `.damaged`. Writers write trust and catalogue first and `state.json` last;
+readers read `state.json` first: so a reader never sees marks above what it can find.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from muster.client.discovery import Address
+from muster.client.model import (
+    Aside,
+    CatalogueMark,
+    Failure,
+    Identity,
+    Memory,
+    ProductRecord,
+)
+from muster.core.errors import Kind, MusterError, Retry, error
+from muster.core.identity import check_publisher_id
+from muster.core.states import LicenceState
+from muster.lease import claims, strict
+from muster.lease.claims import Claims
+
+VERSION = 1
+"""Version of the files that this program writes and reads."""
+STATE, TRUST, CATALOGUE, SECRETS = "state", "trust", "catalogue", "secrets"
+ANCHOR_LIMIT = strict.DESCRIPTOR.bytes
+"""Bytes of a descriptor."""
+
+_MIB = 1024 * 1024
+_LIMITS = {
+    STATE: strict.Limits(2 * _MIB, 6, 65_536, 4_096),
+    TRUST: strict.Limits(64 * _MIB, 3, 64, 65_536),
+    CATALOGUE: strict.Limits(10 * _MIB, 2, 64, 16),
+    SECRETS: strict.Limits(_MIB, 3, 8_192, 16),
+}
+_HEAD = 512
+_HEAD_LIMITS = strict.Limits(_HEAD, 1, 8, 1)
+_MODES = {STATE: 0o644, TRUST: 0o644, CATALOGUE: 0o644, SECRETS: 0o600}
+_DAMAGED = "client/store-damaged"
+_MAX_PRODUCTS = 1024
+
+
+class Disk(Protocol):
+    """What a store asks of a disk; `muster.client.disk` has the real one."""
+
+    def read(self, path: Path, limit: int) -> bytes:
+        """The bytes of a plain file. Raises: `file/…`."""
+
+    def read_anchor(self, path: Path, limit: int) -> bytes:
+        """The bytes of a file that only root and this user could write. Raises: `file/…`."""
+
+    def write(self, path: Path, data: bytes, mode: int, *, keep_previous: bool) -> None:
+        """Replace a file whole and durably. Raises: `file/…`."""
+
+    def move(self, path: Path, target: Path) -> None:
+        """Rename a file over another one. Raises: `file/…`."""
+
+    def remove(self, path: Path) -> None:
+        """Remove a file where it is. Raises: `file/…`."""
+
+    def make_folder(self, path: Path, mode: int) -> None:
+        """Make a folder where it is missing. Raises: `file/…`."""
+
+    def names(self, path: Path) -> list[str]:
+        """Sorted names in a folder, none where it is missing. Raises: `file/…`."""
+
+    def lock(self, path: Path) -> contextlib.AbstractContextManager[object]:
+        """Hold a lock against other processes. Raises: `file/busy`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a store holds and what reading it had to tell. `generation` of `state.json`."""
+
+    memory: Memory
+    generation: int
+    warnings: tuple[MusterError, ...]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """One file as read: its body, and whether a damaged file stands in its place."""
+
+    body: bytes | None = None
+    generation: int = 0
+    damaged: str = ""
+
+
+class Store:
+    """The folder of one publisher.
+
+    Args:
+        root: the root of stores (`muster.system.paths.store_root`).
+        publisher: a publisher id.
+        disk: where the folder lies.
+    """
+
+    def __init__(self, root: Path, publisher: str, disk: Disk) -> None:
+        self.folder = root / check_publisher_id(publisher)
+        self.publisher = publisher
+        self._disk = disk
+
+    def exists(self) -> bool:
+        """Whether anything was ever added here."""
+        return bool(self._disk.names(self.folder))
+
+    def lock(self) -> contextlib.AbstractContextManager[object]:
+        """Hold the folder for reading, changing and writing it. Raises: `file/busy`."""
+        self._disk.make_folder(self.folder, 0o755)
+        return self._disk.lock(self.folder / "lock")
+
+    # Reading.
+
+    def load(self) -> Loaded | None:
+        """Read the whole folder, or None where nothing was ever written.
+
+        Nothing read here is believed: `muster.client.judge` verifies it.
+        Raises:
+            `client/store-damaged`: `state.json` and its previous generation cannot be read, or it
+            is gone though products were added; `client/store-newer`; `file/denied`, `file/io`.
+        """
+        state = self._piece(STATE)
+        warnings: list[MusterError] = []
+        if state.body is None:
+            if state.damaged or self.products():
+                detail = state.damaged or "it is missing"
+                raise error(_DAMAGED, where=str(self._path(STATE)), detail=detail)
+            return None
+        if state.damaged:
+            warnings.append(self._recovered(STATE, state.damaged))
+        trust = self._optional(TRUST, warnings)
+        catalogue = self._optional(CATALOGUE, warnings)
+        memory = self._memory(state.body, trust, catalogue)
+        return Loaded(memory, state.generation, tuple(warnings))
+
+    def secrets(self) -> dict[str, bytes]:
+        """The nonce secrets by nonce; none where the file is missing or damaged."""
+        piece = self._piece(SECRETS)
+        if piece.body is None:
+            return {}
+        value = self._read(SECRETS, piece.body)
+        found = value.object("secrets")
+        return {
+            nonce: strict.b64url_decode(found.text(nonce, claims.THUMBPRINT), 32)
+            for nonce in found.value
+        }
+
+    def _optional(self, name: str, warnings: list[MusterError]) -> Claims | None:
+        piece = self._piece(name)
+        if piece.damaged and piece.body is None:
+            where = str(self._path(name))
+            warnings.append(error("client/store-lost", where=where, detail=piece.damaged))
+        elif piece.damaged:
+            warnings.append(self._recovered(name, piece.damaged))
+        return None if piece.body is None else self._read(name, piece.body)
+
+    def _recovered(self, name: str, detail: str) -> MusterError:
+        return error("client/store-recovered", where=str(self._path(name)), detail=detail)
+
+    def _piece(self, name: str) -> _Piece:
+        """The newest generation of a file that can be read; a newer version of it refuses."""
+        found = _Piece()
+        for path in (self._path(name), self._backup(name)):
+            try:
+                data = self._disk.read(path, _LIMITS[name].bytes + _HEAD)
+                found.generation, found.body = self._open(name, path, data)
+            except MusterError as fault:
+                if fault.code in ("file/too-large", "file/not-regular", _DAMAGED):
+                    found.damaged = found.damaged or str(fault.params.get("detail", fault.what))
+                    continue
+                if fault.code == "file/missing":
+                    continue
+                raise
+            if path != self._path(name) and not found.damaged:
+                found.damaged = "it is missing"
+            return found
+        return found
+
+    def _open(self, name: str, path: Path, data: bytes) -> tuple[int, bytes]:
+        """Generation and body of a file whose sum holds and whose form is right."""
+        head, mark, body = data.partition(b"\n")
+        where = str(path)
+        if not mark:
+            raise error(_DAMAGED, where=where, detail="it is cut")
+        try:
+            fields = Claims(strict.read(head, _HEAD_LIMITS, "head"), "head", _DAMAGED)
+            version = fields.integer("v", 1)
+            generation = fields.integer("generation")
+            if version == VERSION and fields.value.get("sum") != _sum(name, generation, body):
+                raise error(_DAMAGED, where=where, detail="its sum does not hold")
+            if fields.value.get("file") != f"muster-client-{name}":
+                raise error(_DAMAGED, where=where, detail="it is another file")
+        except MusterError as fault:
+            detail = str(fault.params.get("detail", fault.what))
+            raise error(_DAMAGED, where=where, detail=detail) from None
+        if version > VERSION:
+            raise error("client/store-newer", where=where, v=version)
+        self._read(name, body)
+        return generation, body
+
+    def _read(self, name: str, body: bytes) -> Claims:
+        where = str(self._path(name))
+        try:
+            return Claims(strict.read(body, _LIMITS[name], name), where, _DAMAGED)
+        except MusterError as fault:
+            detail = str(fault.params.get("detail", fault.what))
+            raise error(_DAMAGED, where=where, detail=detail) from None
+
+    def _memory(self, state: bytes, trust: Claims | None, catalogue: Claims | None) -> Memory:
+        value = self._read(STATE, state)
+        mark = value.object("catalogue_mark") if _has(value, "catalogue_mark") else None
+        records = value.objects("products", _MAX_PRODUCTS)
+        return Memory(
+            publisher=self.publisher,
+            identity=_identity(value.object("identity")),
+            products={record.product: record for record in map(_record, records)},
+            trust=() if trust is None else tuple(_line(trust)),
+            trust_mark=value.integer("trust_mark"),
+            catalogue="" if catalogue is None else _text(catalogue, "catalogue"),
+            catalogue_mark=None
+            if mark is None
+            else CatalogueMark(mark.integer("version", 1), mark.text("kid", claims.THUMBPRINT)),
+            clock_mark=value.integer("clock_mark"),
+        )
+
+    # Writing.
+
+    def save(self, memory: Memory, secrets: Mapping[str, bytes] | None = None) -> None:
+        """Write what changed; only for a holder of the lock.
+
+        `secrets` are new nonce secrets; of the old ones those stay whose nonce is still in use.
+        Raises: `file/full` and the other errors `file/…`; what was there before stands then.
+        """
+        if memory.publisher != self.publisher:
+            raise ValueError("a store holds the memory of its own publisher")
+        self._disk.make_folder(self.folder, 0o755)
+        self._put(TRUST, {"trust": list(memory.trust)} if memory.trust else None)
+        self._put(CATALOGUE, {"catalogue": memory.catalogue} if memory.catalogue else None)
+        self._put_secrets(memory, secrets or {})
+        self._put(STATE, _state_to_dict(memory))
+
+    def _put_secrets(self, memory: Memory, fresh: Mapping[str, bytes]) -> None:
+        used = {record.nonce for record in memory.products.values() if record.nonce}
+        held = self._readable_secrets()
+        kept = {nonce: secret for nonce, secret in held.items() if nonce in used} | dict(fresh)
+        if kept == held and not fresh:
+            return
+        encoded = {nonce: strict.b64url_encode(secret) for nonce, secret in kept.items()}
+        self._put(SECRETS, {"secrets": encoded})
+
+    def _readable_secrets(self) -> dict[str, bytes]:
+        try:
+            return self.secrets()
+        except MusterError as fault:
+            if fault.code in (_DAMAGED, "licence/malformed"):
+                return {}
+            raise
+
+    def _put(self, name: str, value: Mapping[str, Any] | None) -> None:
+        """Write one file if its body changed, as the next generation; None removes it."""
+        path = self._path(name)
+        piece = self._piece(name)
+        if value is None:
+            if piece.body is not None or piece.damaged:
+                self._set_aside(name, piece)
+                self._disk.remove(path)
+                self._disk.remove(self._backup(name))
+            return
+        body = strict.canonical(value)
+        if body == piece.body and not piece.damaged:
+            return
+        generation = piece.generation + 1
+        head = {
+            "file": f"muster-client-{name}",
+            "generation": generation,
+            "sum": _sum(name, generation, body),
+            "v": VERSION,
+        }
+        self._set_aside(name, piece)
+        data = strict.canonical(head) + b"\n" + body
+        self._disk.write(path, data, _MODES[name], keep_previous=not piece.damaged)
+
+    def _set_aside(self, name: str, piece: _Piece) -> None:
+        """Keep a damaged file under another name, so that the good generation stays the .bak."""
+        if piece.damaged:
+            path = self._path(name)
+            with contextlib.suppress(MusterError):
+                self._disk.move(path, path.with_name(path.name + ".damaged"))
+
+    def start_anew(self) -> None:
+        """Keep whatever stands in the way with the ending .damaged; only for `product add`."""
+        for name in (STATE, TRUST, CATALOGUE, SECRETS):
+            piece = self._piece(name)
+            if piece.damaged and piece.body is None:
+                self._set_aside(name, piece)
+                backup = self._backup(name)
+                with contextlib.suppress(MusterError):
+                    self._disk.move(backup, backup.with_name(backup.name + ".damaged"))
+
+    # Descriptors that were added.
+
+    def products(self) -> list[str]:
+        """The products whose descriptors were added."""
+        return [
+            name.removesuffix(".json")
+            for name in self._disk.names(self.folder / "anchors")
+            if name.endswith(".json") and not name.startswith(".")
+        ]
+
+    def anchor(self, product: str) -> bytes:
+        """The descriptor of an added product. Raises: `client/not-added`, `file/anchor`, …"""
+        if not claims.NAME.fullmatch(product):
+            raise error("client/not-added", product=ascii(product)[1:-1][:64])
+        try:
+            return self._disk.read_anchor(self._anchor(product), ANCHOR_LIMIT)
+        except MusterError as fault:
+            if fault.code != "file/missing":
+                raise
+            raise error("client/not-added", product=product) from None
+
+    def add_anchor(self, product: str, descriptor: bytes) -> None:
+        """Keep the descriptor of a product."""
+        self._disk.make_folder(self.folder, 0o755)
+        self._disk.make_folder(self.folder / "anchors", 0o755)
+        self._disk.write(self._anchor(product), descriptor, 0o644, keep_previous=False)
+
+    def remove_anchor(self, product: str) -> None:
+        """Forget the descriptor of a product."""
+        self._disk.remove(self._anchor(product))
+
+    def _anchor(self, product: str) -> Path:
+        return self.folder / "anchors" / f"{product}.json"
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def _backup(self, name: str) -> Path:
+        return self.folder / f"{name}.json.bak"
+
+
+def publishers(root: Path, disk: Disk) -> list[str]:
+    """The publishers that have a folder with products under a root."""
+    return [
+        name
+        for name in disk.names(root)
+        if claims.PUBLISHER.fullmatch(name) and "anchors" in disk.names(root / name)
+    ]
+
+
+def _sum(name: str, generation: int, body: bytes) -> str:
+    head = f"muster-client-{name}/{VERSION}/{generation}/".encode("ascii")
+    return hashlib.sha256(head + body).hexdigest()
+
+
+# Records to JSON and back. Absent members are absent, not null.
+
+
+def _state_to_dict(memory: Memory) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "identity": _identity_to_dict(memory.identity),
+        "products": [_record_to_dict(memory.products[name]) for name in sorted(memory.products)],
+        "trust_mark": memory.trust_mark,
+        "clock_mark": memory.clock_mark,
+    }
+    if memory.catalogue_mark is not None:
+        value["catalogue_mark"] = {
+            "version": memory.catalogue_mark.version,
+            "kid": memory.catalogue_mark.kid,
+        }
+    return value
+
+
+def _identity_to_dict(identity: Identity) -> dict[str, Any]:
+    return {
+        "mode": identity.mode,
+        "cmid": identity.cmid,
+        "salt": strict.b64url_encode(identity.salt),
+        "store_random": strict.b64url_encode(identity.store_random),
+        "given": identity.given,
+        "made_on": list(identity.made_on),
+        "boot": identity.boot,
+        "changed": identity.changed,
+    }
+
+
+def _identity(value: Claims) -> Identity:
+    return Identity(
+        mode=value.choice("mode", ("machine", "device", "explicit")),
+        cmid=value.text("cmid", claims.UUID),
+        salt=strict.b64url_decode(value.text("salt", claims.THUMBPRINT), 32),
+        store_random=strict.b64url_decode(value.text("store_random", claims.THUMBPRINT), 32),
+        given=_text(value, "given"),
+        made_on=value.texts("made_on", claims.COMMITMENT, 16),
+        boot=_text(value, "boot"),
+        changed=value.integer("changed"),
+    )
+
+
+def _record_to_dict(record: ProductRecord) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "product": record.product,
+        "added": record.added,
+        "key": record.key,
+        "masked": record.masked,
+        "state": int(record.state),
+        "since": record.since,
+        "licence": record.licence,
+        "nonce": record.nonce,
+        "last_ip": record.last_ip,
+        "last_contact": record.last_contact,
+        "last_attempt": record.last_attempt,
+        "next_attempt": record.next_attempt,
+        "failures": record.failures,
+        "aside": [
+            {"host": one.address.host, "port": one.address.port, "until": one.until}
+            for one in record.aside
+        ],
+    }
+    if record.last_good is not None:
+        value["last_good"] = {"host": record.last_good.host, "port": record.last_good.port}
+    if record.failure is not None:
+        value["failure"] = _failure_to_dict(record.failure)
+    if record.count is not None:
+        value["count"] = record.count
+    if record.need is not None:
+        value["need"] = record.need
+    return value
+
+
+def _record(value: Claims) -> ProductRecord:
+    return ProductRecord(
+        product=value.text("product", claims.NAME),
+        added=value.integer("added"),
+        key=_text(value, "key"),
+        masked=_text(value, "masked"),
+        state=LicenceState(value.integer("state", 0, 6)),
+        since=value.integer("since"),
+        licence=_text(value, "licence"),
+        nonce=_text(value, "nonce"),
+        last_good=_address(value.object("last_good")) if _has(value, "last_good") else None,
+        last_ip=_text(value, "last_ip"),
+        last_contact=value.integer("last_contact"),
+        last_attempt=value.integer("last_attempt"),
+        next_attempt=value.integer("next_attempt"),
+        failures=value.integer("failures"),
+        failure=_failure(value.object("failure")) if _has(value, "failure") else None,
+        aside=tuple(
+            Aside(_address(one), one.integer("until")) for one in value.objects("aside", 256)
+        ),
+        count=value.optional_integer("count"),
+        need=value.optional_integer("need"),
+    )
+
+
+def _failure_to_dict(failure: Failure) -> dict[str, Any]:
+    return {
+        "code": failure.code,
+        "field_code": failure.field_code,
+        "kind": failure.kind.value,
+        "retry": failure.retry.value,
+        "what": failure.what,
+        "why": failure.why,
+        "fix": failure.fix,
+        "at": failure.at,
+    }
+
+
+def _failure(value: Claims) -> Failure:
+    return Failure(
+        code=_text(value, "code"),
+        field_code=_text(value, "field_code"),
+        kind=Kind(value.integer("kind", 1, 3)),
+        retry=Retry(value.choice("retry", tuple(one.value for one in Retry))),
+        what=_text(value, "what"),
+        why=_text(value, "why"),
+        fix=_text(value, "fix"),
+        at=value.integer("at"),
+    )
+
+
+def _address(value: Claims) -> Address:
+    return Address(_text(value, "host"), value.integer("port", 1, 65535))
+
+
+def _line(value: Claims) -> list[str]:
+    found = value.value.get("trust")
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        value.refuse("trust", "not a list of texts")
+    return found
+
+
+def _text(value: Claims, name: str) -> str:
+    found = value.value.get(name)
+    if not isinstance(found, str):
+        value.refuse(name, "not a text")
+    return found
+
+
+def _has(value: Claims, name: str) -> bool:
+    return value.has(name)
