@@ -8,6 +8,7 @@ missing tool chain skips these tests, saying what to install; in CI that is a fa
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import random
 import re
@@ -83,12 +84,29 @@ def go_program(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 
 @pytest.fixture(scope="module")
-def node_program() -> Program:
-    """The Node verifier with its one dependency."""
+def node_program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The Node verifier with its one dependency, which one test process at a time may install."""
     _need("node", (20, 0), "--version", "install Node.js 20 or newer")
     _need("npm", (8, 0), "--version", "install npm 8 or newer")
-    _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], HERE / "node")
+    with (tmp_path_factory.getbasetemp().parent / "npm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _installed(HERE / "node"):
+            _run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], HERE / "node")
     return lambda path: _answers(["node", "verify.mjs"], HERE / "node", path)
+
+
+def _installed(folder: Path) -> bool:
+    """Whether node_modules holds what the lock file pins, by npm's own record."""
+    record = folder / "node_modules" / ".package-lock.json"
+    if not record.exists():
+        return False
+    wanted = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
+    found = json.loads(record.read_text("utf-8"))["packages"]
+    return all(
+        found.get(name, {}).get("integrity") == package["integrity"]
+        for name, package in wanted.items()
+        if name
+    )
 
 
 @pytest.fixture(params=["go", "node"])

@@ -752,6 +752,20 @@ def _step_5(c: Cases) -> None:
     }
     for name, (claims, muster) in wrong.items():
         c.lease(f"lease, {name}", claims, muster, step=5)
+    for name, value in {
+        "quotes": '"}{"v":1,"x":"',
+        "braces": "{{7*7}}",
+        "a line end": "\n",
+    }.items():
+        for member in ("sub", "aud", "jti"):
+            whole = f"{payload[member]}{value}"
+            c.lease(f"lease with {name} in {member}", {member: whole}, step=5)
+        for member in ("group", "identity", "nonce"):
+            whole = f"{payload['muster'][member]}{value}"
+            c.lease(f"lease with {name} in muster.{member}", None, {member: whole}, step=5)
+        c.lease(
+            f"lease with {name} in a fact", None, {"fingerprint": [f"{FACTS[0]}{value}"]}, step=5
+        )
     c.lease("lease with EXP in place of exp", {"exp": None, "EXP": LEASED + 180 * DAY}, step=5)
     c.lease("lease with NBF in place of nbf", {"nbf": None, "NBF": LEASED}, step=5)
     c.lease("lease with a Cyrillic letter in exp", {"exp": None, "еxp": LEASED + 180 * DAY}, step=5)
