@@ -164,6 +164,14 @@ def test_a_header_with_a_name_twice_is_malformed() -> None:
     assert code_of(with_header(raw.encode())) == "licence/malformed"
 
 
+@pytest.mark.parametrize("space", [" ", "\n", "\t", "\r\n"])
+def test_no_white_space_around_a_header(space: str) -> None:
+    """jwx for Go checks the signature over the header without it."""
+    text = canonical(HEADER).decode()
+    for raw in (space + text, text + space):
+        assert code_of(with_header(raw.encode())) == "licence/malformed"
+
+
 @pytest.mark.parametrize("name", ["EdDSA", "Ed25519"])
 def test_both_names_of_the_algorithm(name: str) -> None:
     compact = parse(with_header(HEADER | {"alg": name}), SMALL)

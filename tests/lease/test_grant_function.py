@@ -337,6 +337,7 @@ def test_whose_grant(maker: Maker, keys: KeyOf) -> None:
         {"binding": "0" * 26},
         {"covers": ...},
         {"covers": "all"},
+        {"covers": []},
         {"covers": ["b", "a"]},
         {"covers": ["a", "a"]},
         {"covers": [1]},

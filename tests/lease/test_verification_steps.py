@@ -592,6 +592,15 @@ def test_steps_are_numbered_in_order() -> None:
     assert [step.number for step in NOTICE_STEPS] == [f"N{n}" for n in range(1, 10)]
 
 
+def test_the_publisher_is_judged_twice(maker: Maker) -> None:
+    """Step A3 already refuses another publisher's grant; A5 does so on its own."""
+    data = machine_grant(maker, iss="b" * 16, aud="b" * 16 + "/contoso-desktop")
+    for steps, code in ((GRANT_STEPS, GRANT), (without(GRANT_STEPS, "A3"), AUDIENCE)):
+        with pytest.raises(MusterError) as caught:
+            verify_activation(data, maker.expected(), steps)
+        assert caught.value.code == code
+
+
 def test_a_setup_key_grants_nothing(maker: Maker) -> None:
     payload = mak_payload(maker)
     payload["muster"] |= {"kind": "setup", "key": "2-3-815"}
