@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,15 +116,34 @@ class Shop:
         )
 
 
+@pytest.fixture(scope="session")
+def freshly_made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a publisher just made, once a session: most of a setup is scrypt."""
+    made: dict[str, Path] = {}
+
+    def make(label: str) -> Path:
+        if label not in made:
+            folder = tmp_path_factory.mktemp(label)
+            shop = Shop(folder / "store", folder / "reserve.key", label)
+            shop.dice = SeededDice(label)
+            shop.init()
+            made[label] = folder
+        return made[label]
+
+    return make
+
+
 @pytest.fixture
-def make_shop(tmp_path: Path) -> Iterator[Callable[[str], Shop]]:
+def make_shop(
+    tmp_path: Path, freshly_made: Callable[[str], Path]
+) -> Iterator[Callable[[str], Shop]]:
     """Makes publishers by label."""
     shops: list[Shop] = []
 
     def make(label: str) -> Shop:
-        shop = Shop(tmp_path / label, tmp_path / f"{label}-reserve.key", label)
-        shop.dice = SeededDice(label)
-        shop.init()
+        shutil.copytree(freshly_made(label), tmp_path / label)
+        shop = Shop(tmp_path / label / "store", tmp_path / label / "reserve.key", label)
+        shop.dice = SeededDice(f"{label}, later")
         shops.append(shop)
         return shop
 

@@ -1,0 +1,338 @@
+"""`muster verify FILE`: who, what, until when, by whose authority, and the numbered steps.
+
+Reads a licence, an activation or a notice and runs the steps of docs/spec/05-verification.md from
+a descriptor on, offline. What names the machine (steps 7, 11 and A6) is judged where the file is
+this machine's own licence, and told as not judged elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muster.cli import compose
+from muster.cli.output import MusterCommand, emit, error_data, exit_code
+
+if TYPE_CHECKING:
+    from muster.lease.descriptor import Descriptor
+    from muster.lease.verify import Expected, StepResult
+
+_MACHINE_STEPS = ("7", "11", "N7", "A6")
+"""Steps that compare with the machine."""
+_BUNDLE_LIMIT = 64 * 1024
+_MARKS = {"passed": "✓", "failed": "✗", "skipped": "–", "not reached": " "}
+_PLAIN_MARKS = {"passed": "ok", "failed": "NO", "skipped": "--", "not reached": "  "}
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """What to judge by, and the steps that cannot be judged here."""
+
+    expected: Expected
+    skip: tuple[str, ...]
+    anchor: str
+
+
+@click.command(cls=MusterCommand)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--descriptor",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The product's descriptor; by default the one that was added on this machine.",
+)
+@click.option(
+    "--publisher",
+    "publisher_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Publisher file with newer trust and a catalogue, followed from the descriptor.",
+)
+@click.option("--now", "when", help="Judge as of this time: Unix seconds, or 2026-11-24T05:00:00Z.")
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="MUSTER_STORE",
+    help="Folder under which this machine's store lies.",
+)
+def verify(
+    file: Path,
+    descriptor: Path | None,
+    publisher_file: Path | None,
+    when: str | None,
+    store: Path | None,
+) -> None:
+    """Check a licence file offline, step by step."""
+    from muster.lease.descriptor import read_descriptor
+    from muster.lease.strict import DESCRIPTOR
+    from muster.lease.verify import explain
+    from muster.system.files import read_bounded
+
+    now = compose.clock().now() if when is None else _instant(when)
+    data = read_bounded(file, _BUNDLE_LIMIT)
+    if descriptor is not None:
+        anchor = read_descriptor(read_bounded(descriptor, DESCRIPTOR.bytes))
+        judgement = _from_descriptor(anchor, str(descriptor), publisher_file, now)
+    else:
+        judgement = _from_store(data, store, publisher_file, now)
+    results = explain(data, judgement.expected, judgement.skip)
+    failed = next((one.error for one in results if one.error is not None), None)
+    facts = _facts(data, judgement, results)
+    report: dict[str, Any] = {
+        "file": str(file),
+        "good": failed is None,
+        "now": now,
+        **facts,
+        "steps": [
+            {
+                "number": one.number,
+                "title": one.title,
+                "outcome": one.outcome,
+                "error": error_data(one.error) if one.error else None,
+            }
+            for one in results
+        ],
+    }
+    emit(report, _lines(facts, results))
+    if failed is not None:
+        click.get_current_context().exit(exit_code(failed))
+
+
+def _instant(text: str) -> int:
+    import datetime
+
+    if text.isascii() and text.isdigit() and len(text) <= 15:
+        return int(text)
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError("--now takes Unix seconds, or a time as in ISO 8601.") from None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=datetime.UTC)
+    return max(0, int(found.timestamp()))
+
+
+def _from_descriptor(
+    anchor: Descriptor, name: str, publisher_file: Path | None, now: int
+) -> _Judgement:
+    """Judge from the pinned roots alone, and what was followed from them."""
+    from muster.lease.catalogue import read_catalogue
+    from muster.lease.trust import walk_store
+    from muster.lease.verify import Expected
+
+    trust, catalogue = anchor.trust, None
+    if publisher_file is not None:
+        from muster.system.files import read_bounded
+        from muster.wire.exchange import FILE_LIMITS, read_publisher_file
+
+        found = read_publisher_file(read_bounded(publisher_file, FILE_LIMITS.bytes))
+        trust = walk_store(trust, (found.anchor, *found.trust))
+        catalogue = read_catalogue(found.catalogue, trust)
+    expected = Expected(descriptor=anchor, trust=trust, now=now, catalogue=catalogue)
+    return _Judgement(expected, _MACHINE_STEPS, name)
+
+
+def _from_store(
+    data: bytes, store: Path | None, publisher_file: Path | None, now: int
+) -> _Judgement:
+    """Judge from the descriptor that was added here, with what this machine knows of itself."""
+    from muster.client.disk import SystemDisk
+    from muster.client.identity import fingerprint
+    from muster.client.judge import authority
+    from muster.client.store import Store
+    from muster.core.errors import MusterError
+    from muster.core.identity import Fact
+    from muster.lease.descriptor import read_descriptor
+    from muster.lease.verify import Expected
+    from muster.system.facts import read_facts
+    from muster.system.paths import store_root
+
+    named = _audience(data)
+    if named is None:
+        raise click.UsageError("The file does not say its product: name --descriptor FILE.")
+    publisher, product = named
+    found = Store(store_root(store), publisher, SystemDisk())
+    try:
+        anchor = read_descriptor(found.anchor(product))
+    except MusterError as fault:
+        if fault.code not in ("file/missing", "client/not-added"):
+            raise
+        raise click.UsageError(
+            f"The product {product} of the publisher {publisher} was not added on this machine:"
+            " name --descriptor FILE."
+        ) from None
+    name = f"product added on this machine ({product})"
+    loaded = found.load()
+    memory = loaded.memory if loaded else None
+    record = memory.product(product) if memory else None
+    if memory is None or record is None or publisher_file is not None:
+        return _from_descriptor(anchor, name, publisher_file, now)
+    held = authority(anchor, memory, now)
+    own = record.licence.encode("utf-8") == _canonical(data)
+    facts = [Fact(*one) for one in read_facts().items()] if own else []
+    expected = Expected(
+        descriptor=anchor,
+        trust=held.trust,
+        now=now,
+        catalogue=held.catalogue,
+        cmid=memory.identity.cmid,
+        identity=memory.identity.mode,
+        nonce=record.nonce,
+        fingerprint=fingerprint(memory.identity, facts),
+        clock_mark=held.clock_mark,
+    )
+    return _Judgement(expected, ("A6",) if own else _MACHINE_STEPS, name)
+
+
+def _canonical(data: bytes) -> bytes:
+    """The licence bundle in the form in which stores keep it; b"" for what is none."""
+    from muster.core.errors import MusterError
+    from muster.lease.bundle import read_bundle
+
+    try:
+        return read_bundle(data).encode()
+    except MusterError:
+        return b""
+
+
+def _signed(data: bytes) -> dict[str, Any]:
+    """The payload of the object, unproved; empty for what cannot be read."""
+    from muster.core.errors import MusterError
+    from muster.lease import strict
+    from muster.lease.jws import parse
+
+    try:
+        value = strict.read(data, strict.BUNDLE)
+        for member in ("lease", "notice", "grant"):
+            if isinstance(value.get(member), str):
+                return parse(value[member], strict.SMALL).payload
+    except MusterError:
+        pass
+    return {}
+
+
+def _audience(data: bytes) -> tuple[str, str] | None:
+    """Publisher and product that a licence says it is for: only to find the descriptor."""
+    from muster.lease import claims
+
+    value = _signed(data).get("aud")
+    if not isinstance(value, str) or not claims.AUDIENCE.fullmatch(value):
+        return None
+    publisher, _, product = value.partition("/")
+    return publisher, product
+
+
+def _facts(data: bytes, judgement: _Judgement, results: Sequence[StepResult]) -> dict[str, Any]:
+    """What the object says, as far as signatures prove it: nothing when an early step failed."""
+    expected = judgement.expected
+    trust = expected.trust
+    found: dict[str, Any] = {
+        "anchor": judgement.anchor,
+        "publisher": trust.issuer,
+        "publisher_name": trust.name,
+        "trust": trust.version,
+        "roots": [one.kid for one in trust.roots],
+        "catalogue": expected.catalogue.version if expected.catalogue else None,
+    }
+    proved = [one for one in results if one.outcome in ("passed", "skipped")]
+    if len(proved) < (4 if results[0].number.startswith("A") else 5):
+        return found
+    from muster.lease import strict
+    from muster.lease.grant import read_claims
+    from muster.lease.jws import parse
+    from muster.lease.verify import WIND_DOWN
+
+    value = strict.read(data, strict.BUNDLE)
+    grant = read_claims(parse(value["grant"], strict.SMALL))
+    payload = _signed(data)
+    expires = payload.get("exp")
+    revoked = _revoked(expected, grant.jti, grant.key)
+    if revoked is not None and isinstance(expires, int) and results[0].number == "1":
+        expires = min(expires, revoked + WIND_DOWN)
+    found |= {
+        "kind": {"1": "lease", "N": "notice"}.get(results[0].number[0], grant.kind),
+        "for": str(payload.get("aud", "")),
+        "machine": payload.get("sub"),
+        "issued": payload.get("iat"),
+        "expires": expires,
+        "revoked": revoked,
+        "grant": grant.jti,
+        "key": grant.key,
+        "signer": payload.get("iss"),
+    }
+    return found
+
+
+def _revoked(expected: Expected, jti: str, key: str) -> int | None:
+    """Since when the catalogue revokes the grant, in Unix seconds."""
+    from muster.core.products import day_start
+
+    day = expected.catalogue.revoked(jti, key) if expected.catalogue else None
+    return None if day is None else day_start(day)
+
+
+def _lines(facts: dict[str, Any], results: Sequence[StepResult]) -> list[str]:
+    lines = []
+    if "kind" in facts:
+        who = f"{facts['publisher_name']} ({facts['publisher']})"
+        lines = [
+            f"{facts['kind'].capitalize()} for {facts['for'].partition('/')[2]} of {who}",
+            f"  Machine:   {facts['machine'] or 'see step A6'}",
+            f"  Issued:    {_when(facts['issued'])}",
+            f"  Until:     {_until(facts)}",
+            f"  Signed by: {_signer(facts)}",
+        ]
+    lines += [
+        f"  Authority: trust version {facts['trust']} of {facts['publisher']},"
+        f" from {facts['anchor']}",
+    ]
+    marks = _MARKS if _encodes("✓✗–") else _PLAIN_MARKS
+    for one in results:
+        line = f"{marks[one.outcome]} {one.number:>3}  {one.title}"
+        if one.outcome == "skipped":
+            line += " (not judged here: that is for the machine itself)"
+        elif one.error is not None:
+            line += f": {one.error.code}: {one.error.what}"
+        elif one.outcome == "not reached":
+            line += " (not reached)"
+        lines.append(line)
+    failed = next((one.error for one in results if one.error is not None), None)
+    if failed is not None:
+        lines += [f"Why: {failed.why}", f"Fix: {failed.fix}"]
+    return lines
+
+
+def _until(facts: dict[str, Any]) -> str:
+    if facts["kind"] == "notice":
+        return "read once"
+    text = _when(facts["expires"])
+    if facts["revoked"] is not None:
+        text += f" (its grant is revoked since {_when(facts['revoked'])})"
+    return text
+
+
+def _signer(facts: dict[str, Any]) -> str:
+    if facts["kind"] in ("lease", "notice"):
+        return f"host {facts['signer']}, by grant {facts['grant']} on key {facts['key']}"
+    return f"the publisher, grant {facts['grant']} on key {facts['key']}"
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _when(instant: object) -> str:
+    import datetime
+
+    if not isinstance(instant, int):
+        return "for ever"
+    if instant >= 253_402_300_800:  # the year 10000
+        return f"second {instant}"
+    return f"{datetime.datetime.fromtimestamp(instant, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"

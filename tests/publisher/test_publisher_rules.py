@@ -1,0 +1,333 @@
+"""The publisher's laws as properties."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muster.core.errors import MusterError
+from muster.core.ids import InstallationId
+from muster.core.keys import KeyId, Kind
+from muster.core.products import DAY, Application, Conversion, KeyGroup, Product, Spans, day_start
+from muster.lease.jws import MemorySigningKey
+from muster.lease.trust import MAX_DAY, Trust, TrustKey
+from muster.publisher import rules
+from muster.publisher.model import Content, HostGrant, IssuedKey, Seat
+
+DAYS = st.integers(0, 1000)
+KEYS = [MemorySigningKey(number.to_bytes(32, "big")).public for number in range(40)]
+
+
+def trust(keys: tuple[TrustKey, ...], version: int = 1) -> Trust:
+    return Trust("a" * 16, 0, version, "x", "X", (KEYS[-1], KEYS[-2]), keys, "")
+
+
+@st.composite
+def working_keys(draw: st.DrawFn) -> tuple[TrustKey, ...]:
+    numbers = draw(st.lists(st.integers(0, 9), unique=True, max_size=8))
+    return tuple(
+        TrustKey(
+            KEYS[number],
+            role := draw(st.sampled_from(["grant", "catalogue"])),
+            number if role == "grant" else None,
+            draw(st.none() | DAYS),
+        )
+        for number in numbers
+    )
+
+
+# Trust.
+
+
+@given(st.sets(st.integers(1, 3000), max_size=60), st.integers(0, 255))
+def test_the_newest_version_of_a_residue(versions: set[int], residue: int) -> None:
+    found = rules.version_of_residue(versions, residue)
+    fitting = {one for one in versions if one % 256 == residue}
+    assert found == (max(fitting) if fitting else None)
+
+
+@given(working_keys(), working_keys(), DAYS, st.sampled_from(["grant", "catalogue"]))
+def test_whoever_signs_is_known_to_both_and_may(
+    new: tuple[TrustKey, ...], old: tuple[TrustKey, ...], day: int, role: str
+) -> None:
+    newest, held = trust(new, 2), trust(old, 1)
+    found = rules.choose_key(newest, held, role, day)
+    able = [
+        one
+        for one in new
+        if one.role == role
+        and (one.until is None or day <= one.until)
+        and any(
+            other.key == one.key
+            and other.role == role
+            and (other.until is None or day <= other.until)
+            for other in old
+        )
+    ]
+    if found is None:
+        assert not able
+        return
+    assert found in able
+    # What is signed now verifies under both trusts, on that day.
+    assert newest.find(found.key.kid, role, day) == found
+    held.find(found.key.kid, role, day)
+    if any(one.until is None for one in able):
+        assert found.until is None
+
+
+@given(working_keys(), DAYS, st.none() | DAYS, st.booleans(), st.data())
+def test_a_rotation_leaves_exactly_the_fresh_keys_in_use(
+    keys: tuple[TrustKey, ...], day: int, ahead: int | None, retired_too: bool, data: st.DataObject
+) -> None:
+    roles = data.draw(st.sets(st.sampled_from(["grant", "catalogue"]), min_size=1))
+    fresh = [
+        TrustKey(KEYS[20 + place], role, 99 if role == "grant" else None)
+        for place, role in enumerate(sorted(roles))
+    ]
+    until = None if ahead is None else day + ahead
+    found = rules.next_keys(keys, fresh, day, until, retired_too=retired_too)
+    for one in found:
+        if one.role in roles and one.until is None:
+            assert one in fresh
+    assert [one for one in found if one.role not in roles] == [
+        one for one in keys if one.role not in roles
+    ]
+    kept = {one.key.kid for one in found}
+    for one in keys:
+        if one.role not in roles:
+            continue
+        gone = one.key.kid not in kept
+        if rules.may_sign(one, day):
+            assert gone == (until is None)
+        else:
+            assert gone == retired_too
+    # No key ever gets a later end than it had.
+    ends = {one.key.kid: one.until for one in found}
+    for one in keys:
+        if one.until is not None and one.key.kid in ends:
+            end = ends[one.key.kid]
+            assert end is not None
+            assert end <= one.until
+
+
+def test_trust_does_not_overflow() -> None:
+    keys = tuple(
+        TrustKey(MemorySigningKey(number.to_bytes(32, "big")).public, "grant", number, 5)
+        for number in range(rules.MAX_TRUST_KEYS)
+    )
+    with pytest.raises(MusterError, match="publisher/trust-full"):
+        rules.next_keys(keys, [TrustKey(KEYS[0], "grant", 200)], 10, 10)
+    assert rules.next_keys(keys, [TrustKey(KEYS[0], "grant", 200)], 10, 10, retired_too=True) == (
+        TrustKey(KEYS[0], "grant", 200),
+    )
+
+
+@given(st.sets(st.integers(0, 255), max_size=20))
+def test_an_index_is_never_used_twice(used: set[int]) -> None:
+    if 255 in used:
+        with pytest.raises(MusterError, match="publisher/trust-full"):
+            rules.next_index(used)
+    else:
+        assert rules.next_index(used) > max(used, default=-1)
+
+
+# Instants.
+
+
+@given(st.integers(0, 2**40), st.integers(0, 2**40))
+def test_a_signature_is_never_dated_before_the_newest(now: int, newest: int) -> None:
+    try:
+        found = rules.stamp(now, newest)
+    except MusterError as fault:
+        assert fault.code == "publisher/clock"
+        outside = not day_start(0) <= now < day_start(MAX_DAY + 1)
+        assert outside or now < newest - rules.CLOCK_SLACK
+    else:
+        assert found >= newest
+        assert found >= now
+        assert found - now <= rules.CLOCK_SLACK
+
+
+# Contents.
+
+NAMES = st.sampled_from(["a", "b", "c"])
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> Content:
+    groups = draw(st.lists(NAMES, unique=True))
+    applications = draw(st.lists(NAMES, unique=True))
+    products = draw(st.lists(NAMES, unique=True)) if groups and applications else []
+    return Content(
+        groups=tuple(
+            KeyGroup(
+                draw(st.integers(0, 2)),
+                one,
+                (one,),
+                draw(st.sampled_from([200 * DAY, 300 * DAY])),
+            )
+            for one in groups
+        ),
+        applications=tuple(
+            Application(one, draw(st.sampled_from(["A", "B"]))) for one in applications
+        ),
+        products=tuple(
+            Product(
+                id=one,
+                application=draw(st.sampled_from(applications)),
+                group=draw(st.sampled_from(groups)),
+                need=draw(st.integers(1, 2)),
+                name=draw(st.sampled_from(["P", "Q"])),
+                edition="",
+                channel="volume",
+                spans=Spans(),
+                identity=("machine",),
+                features=(),
+                setup_key=draw(st.sampled_from(["", "K"])),
+            )
+            for one in products
+        ),
+        conversions=tuple(
+            Conversion("a", "b", draw(st.sampled_from(["allowed", "refused"])), "")
+            for _ in range(draw(st.integers(0, 1)))
+        ),
+    )
+
+
+@given(contents())
+def test_nothing_differs_from_itself(content: Content) -> None:
+    assert rules.diff(content, content) == ()
+    rules.check_successor(content, content)
+    stripped = replace(
+        content, products=tuple(replace(one, setup_key="other") for one in content.products)
+    )
+    assert rules.diff(content, stripped) == ()
+
+
+@given(contents(), contents())
+def test_a_successor_keeps_every_promise(old: Content, new: Content) -> None:
+    groups = {one.id: one for one in new.groups}
+    products = {one.id: one for one in new.products}
+    kept = (
+        all(groups.get(one.id) == one for one in old.groups)
+        and {one.id for one in old.applications} <= {one.id for one in new.applications}
+        and all(
+            one.id in products
+            and (products[one.id].need, products[one.id].group, products[one.id].application)
+            == (one.need, one.group, one.application)
+            for one in old.products
+        )
+    )
+    if kept:
+        rules.check_successor(old, new)
+    else:
+        with pytest.raises(MusterError, match="publisher/catalogue-fixed"):
+            rules.check_successor(old, new)
+
+
+@given(contents(), contents(), contents())
+def test_promises_hold_over_any_line_of_catalogues(
+    first: Content, second: Content, third: Content
+) -> None:
+    try:
+        rules.check_successor(first, second)
+        rules.check_successor(second, third)
+    except MusterError:
+        return
+    rules.check_successor(first, third)
+
+
+# Draws.
+
+HOST_KEY = IssuedKey(KeyId(Kind.HOST, 1, 7), "g", "masked", bytes(32), issued_at=0)
+IID = InstallationId(0, 1, KeyId(Kind.HOST, 1, 7), "0" * 25, "a" * 12, 0)
+NOW = day_start(100)
+
+
+def grant(**changes: object) -> HostGrant:
+    found = HostGrant(
+        key=HOST_KEY.key_id.text,
+        binding=IID.binding,
+        hw="a" * 12,
+        jti="A" * 22,
+        day=100,
+        term=0,
+        kid=KEYS[0].kid,
+        grant="",
+        confirmation="",
+        first_at=NOW,
+        last_at=NOW,
+    )
+    return replace(found, **changes)  # type: ignore[arg-type]  # names are the test's own
+
+
+NEWEST = trust((TrustKey(KEYS[0], "grant", 0),))
+
+
+@given(
+    hosts=st.integers(0, 6),
+    seat=st.none() | st.tuples(st.integers(0, 10), st.booleans()),
+)
+def test_a_draw_takes_only_what_is_left(hosts: int, seat: tuple[int, bool] | None) -> None:
+    key = replace(HOST_KEY, hosts=hosts)
+    place = Seat(key.key_id.text, "a" * 12, seat[0], 0, 5 if seat[1] else None) if seat else None
+    held = place is not None and place.released_at is None
+    try:
+        found = rules.decide_host(IID, key, place, None, NEWEST, NOW)
+    except MusterError as fault:
+        if held:
+            assert place is not None
+            assert fault.code == "publisher/activations-used-up"
+            assert place.activations >= 10
+        else:
+            assert fault.code == "publisher/hosts-used-up"
+            assert hosts >= 6
+    else:
+        assert found == rules.Draw(new_host=not held)
+        assert hosts < 6 or held
+
+
+@pytest.mark.parametrize(
+    ("key", "drawn", "code"),
+    [
+        (replace(HOST_KEY, revoked=3), None, "publisher/key-revoked"),
+        (replace(HOST_KEY, revoked=3), grant(), "publisher/key-revoked"),
+        (HOST_KEY, grant(revoked=99), "publisher/host-revoked"),
+        (HOST_KEY, grant(hw="b" * 12), "publisher/hardware-changed"),
+        (HOST_KEY, grant(day=70, term=1), "publisher/term-over"),
+    ],
+)
+def test_refusals(key: IssuedKey, drawn: HostGrant | None, code: str) -> None:
+    with pytest.raises(MusterError) as caught:
+        rules.decide_host(IID, key, None, drawn, NEWEST, NOW)
+    assert caught.value.code == code
+
+
+def test_the_same_binding_gets_the_same_grant_even_when_all_is_used_up() -> None:
+    key = replace(HOST_KEY, hosts=6)
+    seat = Seat(key.key_id.text, "a" * 12, 10, 0)
+    assert rules.decide_host(IID, key, seat, grant(), NEWEST, NOW) == rules.Again(grant(), False)
+    assert rules.decide_host(IID, key, seat, grant(day=71, term=1), NEWEST, NOW) == rules.Again(
+        grant(day=71, term=1), False
+    )
+
+
+def test_a_grant_of_a_withdrawn_key_is_signed_anew() -> None:
+    found = rules.decide_host(IID, HOST_KEY, None, grant(), trust(()), NOW)
+    assert found == rules.Again(grant(), resign=True)
+    retired = trust((TrustKey(KEYS[0], "grant", 0, until=100),))
+    assert rules.decide_host(IID, HOST_KEY, None, grant(), retired, NOW) == rules.Again(
+        grant(), resign=False
+    )
+
+
+@pytest.mark.parametrize("kind", [Kind.MAK, Kind.SETUP, Kind.EVALUATION, Kind.RETAIL])
+def test_only_host_keys_enrol_hosts(kind: Kind) -> None:
+    iid = InstallationId(0, 1, KeyId(kind, 1, 7), "0" * 25, None, 0)
+    with pytest.raises(MusterError, match="publisher/not-host-key"):
+        rules.check_host_request(iid, HOST_KEY)
+    with pytest.raises(MusterError, match="publisher/unknown-key"):
+        rules.check_host_request(IID, None)
