@@ -220,6 +220,8 @@ class Resolver:
                 ]
             resolver.use_search_by_default = False
             resolver.cache = None
+            # As much as fits one packet everywhere; more comes by TCP.
+            resolver.use_edns(0, 0, 1232)
             self._resolver = resolver
         return self._resolver
 

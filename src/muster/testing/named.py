@@ -160,6 +160,8 @@ class Named:
                 break
             if self._answers():
                 return
+            if "not loaded due to errors" in self.log():
+                break
             time.sleep(0.05)
         log = self.log()
         self.stop()

@@ -345,8 +345,9 @@ class NanoDNS:
         if rdata.rdtype in (dns.rdatatype.SOA, dns.rdatatype.CNAME):
             found.clear()
         # The records of one set have one TTL (RFC 2181); the newest one counts.
-        for other in found:
-            found[other] = ttl
+        if next(iter(found.values()), ttl) != ttl:
+            for other in found:
+                found[other] = ttl
         found[rdata] = ttl
 
     def _raise_serial(self) -> None:
