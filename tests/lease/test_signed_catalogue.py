@@ -188,6 +188,8 @@ GROUP = {"number": 3, "id": "g", "covers": ["g"], "max_lease": 1, "terms": "none
         {"revocations": [{"jti": None, "key": "0-7-4711", "at": 1}]},
         {"revocations": [{"key": "5-7-4711", "at": 1}]},
         {"revocations": [{"key": "0-07-4711", "at": 1}]},
+        {"revocations": [{"key": "0-1024-4711", "at": 1}]},
+        {"revocations": [{"key": "0-7-16777216", "at": 1}]},
         {"muster": ...},
         {"muster": 1},
     ],

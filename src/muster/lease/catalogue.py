@@ -334,7 +334,7 @@ def _revocation(item: Claims) -> Revocation:
     if item.has("jti"):
         item.absent("key")
         return Revocation(jti=item.text("jti", claims.TOKEN), key=None, at=at)
-    return Revocation(jti=None, key=item.text("key", claims.KEY_ID), at=at)
+    return Revocation(jti=None, key=claims.key_id(item).text, at=at)
 
 
 def _revocation_name(entry: Revocation) -> str:

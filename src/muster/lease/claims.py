@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from muster.core.errors import error
+from muster.core.errors import MusterError, error
+from muster.core.keys import KeyId
 from muster.lease.strict import MAX_INTEGER
 
 PUBLISHER = re.compile(r"[a-z2-7]{16}")
@@ -128,6 +129,15 @@ class Claims:
         if name not in self.value:
             self.refuse(name, "missing")
         return self.value[name]
+
+
+def key_id(reader: Claims, name: str = "key") -> KeyId:
+    """A member that is a key id as text (1.5), within its bits; raises the reader's error."""
+    text = reader.text(name, KEY_ID)
+    try:
+        return KeyId.parse(text)
+    except MusterError:
+        reader.refuse(name, "not a key id")
 
 
 def version(muster: Claims, what: str) -> None:

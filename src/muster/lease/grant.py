@@ -296,6 +296,9 @@ def read_claims(compact: Compact) -> Grant:
     if audience != issuer:
         payload.refuse("aud", "not the publisher's own")
     kind = muster.choice("kind", KINDS)
+    key_id = claims.key_id(muster)
+    if key_id.kind.text != kind:
+        muster.refuse("key", f"not of kind {kind}")
     if kind == HOST:
         hw: str | None = muster.text("hw", claims.HARDWARE)
         max_lease: int | None = muster.integer("max_lease", 1, MAX_SPAN)
@@ -312,7 +315,7 @@ def read_claims(compact: Compact) -> Grant:
         exp=payload.optional_integer("exp"),
         jti=payload.text("jti", claims.TOKEN),
         kind=kind,
-        key=key_id_of(muster, kind).text,
+        key=key_id.text,
         binding=muster.text("binding", claims.BINDING),
         hw=hw,
         covers=covers,
@@ -320,16 +323,3 @@ def read_claims(compact: Compact) -> Grant:
         kid=Claims(compact.header, f"{_WHAT} header").text("kid", claims.THUMBPRINT),
         text=compact.text,
     )
-
-
-def key_id_of(muster: Claims, kind: str | None = None) -> KeyId:
-    """The key id of a grant; with `kind`, one of that kind. Raises the reader's error."""
-    try:
-        found = KeyId.parse(muster.text("key", claims.KEY_ID))
-    except MusterError as fault:
-        if fault.code == muster.code:
-            raise
-        muster.refuse("key", "not a key id")
-    if kind is not None and found.kind.text != kind:
-        muster.refuse("key", f"not of kind {kind}")
-    return found

@@ -270,7 +270,7 @@ def _notice_signer(case: Case) -> None:
 
 def _signer(case: Case, what: str) -> None:
     muster = case.of_grant("licence/signer").object("muster")
-    bound = host_binding(case.expected.publisher, grant.key_id_of(muster), case.signer.raw)
+    bound = host_binding(case.expected.publisher, claims.key_id(muster), case.signer.raw)
     if muster.text("binding", claims.BINDING) != bound:
         _refuse("licence/signer", "the signing key is not the one that the grant names")
     header = Claims(case.signed.header, f"{what} header", "licence/signer")
