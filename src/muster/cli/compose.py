@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from muster.client.service import Client
     from muster.core.clock import Clock, Dice
+    from muster.core.settings import Value
+    from muster.db.engine import Database
+    from muster.host.enrol import HostAdmin
+    from muster.host.online import PublisherClient
+    from muster.host.server import HostServer
+    from muster.host.service import HostService
     from muster.net.door import Door
     from muster.publisher.admin import Admin, Initialised
     from muster.publisher.model import Content
@@ -132,3 +139,120 @@ def publisher_door(service: PublisherService) -> Door:
     from muster.publisher.api import PublisherAPI
 
     return PublisherAPI(service).door()
+
+
+# The host.
+
+
+def host_settings(flags: Mapping[str, object]) -> Settings:
+    """The host's settings: files, environment, flags; without what `muster host set` set."""
+    from muster.system.config import load_settings
+    from muster.system.paths import places
+
+    where = places()
+    return load_settings("host", (where.system_config, where.user_config), flags=flags)
+
+
+def host_layers(settings: Settings) -> tuple[dict[str, Value], dict[str, Value]]:
+    """The settings that are set in files, and those of environment and flags: what gives way to
+    `muster host set`, and what wins over it."""
+    below: dict[str, Value] = {}
+    above: dict[str, Value] = {}
+    for name, value in settings.items():
+        source = settings.source(name)
+        if source.startswith(("$", "--")):
+            above[name] = value
+        elif source != "default":
+            below[name] = value
+    return below, above
+
+
+def host_folder(store: Path | None) -> Path:
+    """The host's folder under the root of stores."""
+    from muster.system.paths import host_store, store_root
+
+    return host_store(store_root(store))
+
+
+def host_database(store: Path | None, *, create: bool = False) -> Database:
+    """The database of the host; with `create`, folder and file are made where they are missing."""
+    from muster.host.store import open_store
+    from muster.system.files import make_folder
+
+    folder = host_folder(store)
+    if create:
+        make_folder(folder)
+    return open_store(folder, clock().now(), create=create)
+
+
+def host_admin(store: Path | None, database: Database) -> HostAdmin:
+    """The acts of an administrator on a host's store."""
+    from muster.host.enrol import HostAdmin
+    from muster.host.keyring import KeyRing
+
+    return HostAdmin(database, KeyRing(host_folder(store) / "keys"), clock(), dice())
+
+
+def host_service(store: Path | None, database: Database) -> HostService:
+    """The host's service, for single acts of a command."""
+    from muster.host.keyring import KeyRing
+    from muster.host.service import HostService
+
+    return HostService(database, KeyRing(host_folder(store) / "keys"), clock(), dice())
+
+
+def host_server(
+    store: Path | None,
+    database: Database,
+    below: Mapping[str, Value],
+    above: Mapping[str, Value],
+) -> HostServer:
+    """The running host: writer, door, DNS records."""
+    from muster.host.keyring import KeyRing
+    from muster.host.server import HostServer
+
+    keyring = KeyRing(host_folder(store) / "keys")
+    return HostServer(database, keyring, clock(), dice(), below=below, above=above)
+
+
+def host_publisher_client(url: str) -> PublisherClient:
+    """The host as a client of a publisher's service."""
+    from muster.host.online import PublisherClient
+
+    return PublisherClient(url)
+
+
+def host_name() -> str:
+    """This machine's full name, as DNS records should point to it."""
+    import socket
+
+    return socket.getfqdn()
+
+
+# The machine.
+
+
+class Machine:
+    """The machine of one command: where its stores lie and where its facts come from.
+
+    Args:
+        store: the root of stores that was chosen, or None for the usual one.
+        facts: the facts file that was chosen, or None.
+    """
+
+    def __init__(self, store: Path | None, facts: Path | None) -> None:
+        self._store = store
+        self.facts = facts
+
+    @property
+    def root(self) -> Path:
+        """The root of stores."""
+        from muster.system.paths import store_root
+
+        return store_root(self._store)
+
+    def client(self) -> Client:
+        """The client of this machine, with its settings applied."""
+        from muster.client.facade import system_client
+
+        return system_client(store=self.root, facts=self.facts)

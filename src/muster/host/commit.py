@@ -13,6 +13,7 @@ import asyncio
 import concurrent.futures
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ MOST = 256
 WAITING = 8192
 """Requests that may wait; beyond that the answer is `host/busy`."""
 BUSY_RETRY_SECONDS = 5
-TICK_SECONDS = 60.0
+TICK_SECONDS = 5.0
 _log = logging.getLogger("muster.host.commit")
 
 
@@ -52,8 +53,10 @@ class GroupWriter(Generic[Job, Reply]):
     Args:
         work: handles a batch in one transaction; the replies in the same order. When it raises,
             nothing of the batch was written.
-        tick: called now and then in the same thread, for housekeeping; its faults are logged.
+        tick: called now and then in the same thread, also under load, for housekeeping; its
+            faults are logged.
         tick_seconds: how often.
+        monotonic: seconds that never jump.
         most: jobs of one batch at most.
         waiting: jobs that may wait.
     """
@@ -64,12 +67,15 @@ class GroupWriter(Generic[Job, Reply]):
         tick: Callable[[], None] = lambda: None,
         *,
         tick_seconds: float = TICK_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
         most: int = MOST,
         waiting: int = WAITING,
     ) -> None:
         self._work = work
         self._tick = tick
         self._tick_seconds = tick_seconds
+        self._monotonic = monotonic
+        self._ticked = monotonic()
         self._most = most
         self._most_waiting = waiting
         self._waiting: deque[_Ticket[Job, Reply]] = deque()
@@ -129,13 +135,14 @@ class GroupWriter(Generic[Job, Reply]):
             batch = self._take()
             if batch is None:
                 return
-            if not batch:
+            if batch:
+                self._deliver(self._handle(batch))
+            if self._monotonic() - self._ticked >= self._tick_seconds:
                 self._housekeep()
-                continue
-            self._deliver(self._handle(batch))
+                self._ticked = self._monotonic()
 
     def _take(self) -> list[_Ticket[Job, Reply]] | None:
-        """What waits; an empty list when it is time for housekeeping, None at the end."""
+        """What waits; an empty list when nothing came for a while, None at the end."""
         with self._condition:
             if not self._waiting and not self._stopping:
                 self._condition.wait(self._tick_seconds)

@@ -97,6 +97,11 @@ class HostService:
                 self._view = known
         return known
 
+    @property
+    def known(self) -> HostView:
+        """The view as of the last transaction or look; costs nothing."""
+        return self._view
+
     def now(self) -> int:
         """The host's clock, Unix seconds."""
         return self._clock.now()

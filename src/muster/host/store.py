@@ -107,6 +107,17 @@ def touch(tx: Transaction) -> None:
     tx.execute("UPDATE host SET revision = revision + 1 WHERE id = 1")
 
 
+def put_listening(tx: Transaction, address: str, port: int) -> None:
+    """Remember where machines are answered."""
+    tx.execute("UPDATE host SET listen_address = ?, listen_port = ? WHERE id = 1", (address, port))
+
+
+def listening(reader: Reader) -> tuple[str, int] | None:
+    """Where machines were last answered, or None."""
+    row = reader.one("SELECT listen_address, listen_port FROM host WHERE id = 1")
+    return None if row is None or row[1] is None else (str(row[0]), int(row[1]))
+
+
 # Publishers.
 
 

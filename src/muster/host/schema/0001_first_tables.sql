@@ -1,11 +1,14 @@
 -- Tables of a host (docs/spec/06-counting.md, section 6.7). Times are Unix seconds.
 
 -- The revision counts changes by administrators, so that a running service notices them. The
--- random value, 64 hex digits, stands in for hardware facts where a machine has none.
+-- random value, 64 hex digits, stands in for hardware facts where a machine has none. The address
+-- is where machines were last answered.
 CREATE TABLE host (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     revision INTEGER NOT NULL,
-    store_random TEXT NOT NULL
+    store_random TEXT NOT NULL,
+    listen_address TEXT,
+    listen_port INTEGER
 ) STRICT;
 
 -- What is pinned of a publisher, and the newest catalogue that verified.

@@ -1,0 +1,950 @@
+"""`muster host …`: what an administrator of a host types (docs/host.md).
+
+Each command opens the store, does one act of `muster.host.enrol` or of its service, and says what
+it did. A second run changes nothing and says so.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muster.cli import compose
+from muster.cli.output import LazyGroup, emit, wants_json
+from muster.core.errors import error
+
+if TYPE_CHECKING:
+    from muster.core.settings import Value
+    from muster.db.engine import Database
+    from muster.host.enrol import Activated, HostAdmin, Update
+    from muster.host.model import HostKey, HostView
+    from muster.host.publish import Plan, ZoneResult
+    from muster.net.dnsupdate import TSIGKey
+
+Command = Callable[..., Any]
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_FILE_LIMIT = 16 * 1024 * 1024
+_NEVER = "does not end"
+_BY_PRODUCT = "as each product says"
+_INTERVALS = ("retry_interval", "renewal_interval")
+
+
+@click.group(cls=LazyGroup)
+def host() -> None:
+    """The service that counts machines of a network and licenses them.
+
+    Begin with 'muster host init --publisher FILE'; docs/host.md walks through the rest.
+    """
+
+
+def store_option(command: Command) -> Command:
+    """`--store`, as all commands of all roles have it."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="MUSTER_STORE",
+        help="Folder under which the store lies; by default the system's, or this user's.",
+    )(command)
+
+
+def publisher_option(command: Command) -> Command:
+    """`--publisher ID`, where several publishers may be meant."""
+    return click.option(
+        "--publisher", metavar="ID", help="Publisher id or label, where several are known."
+    )(command)
+
+
+def dns_options(command: Command) -> Command:
+    """The options of DNS publishing; each wins over what 'muster host set' has set."""
+    for option in (
+        click.option("--dns-server", metavar="IP[:PORT]", help="Server that takes updates."),
+        click.option("--dns-zone", metavar="ZONE", help="Zone that is updated."),
+        click.option(
+            "--tsig-key", "tsig_key_file", metavar="FILE", help="Key file of 'tsig-keygen'."
+        ),
+        click.option(
+            "--advertise", metavar="NAME", help="Name that the records point to; this machine's."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _moment(instant: int | None) -> str:
+    from muster.host.rules import clock_text
+
+    return "-" if instant is None else clock_text(instant)
+
+
+def _day(instant: int) -> str:
+    try:
+        return datetime.datetime.fromtimestamp(instant, datetime.UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):
+        return f"{instant} s"
+
+
+def _publisher_id(view: HostView, name: str | None) -> str | None:
+    """A publisher's id from its id or label; None stays None."""
+    if name is None or name in view.publishers:
+        return name
+    found = [one.publisher for one in view.publishers.values() if one.label == name]
+    if len(found) != 1:
+        raise error("host/unknown-publisher", publisher=name[:64])
+    return found[0]
+
+
+def _read(path: Path) -> bytes:
+    from muster.system.files import read_bounded
+
+    return read_bounded(path, _FILE_LIMIT)
+
+
+# Enrolment.
+
+
+@host.command()
+@store_option
+@click.option(
+    "--publisher",
+    "files",
+    type=_FILE,
+    multiple=True,
+    required=True,
+    help="Publisher file, as 'muster publisher export' writes it; its anchor is pinned.",
+)
+def init(store: Path | None, files: tuple[Path, ...]) -> None:
+    """Make a host, or add a publisher to it.
+
+    The file must come by a way that you trust: everything else is checked from it. For a publisher
+    that is known already, what the file has newer is taken.
+    """
+    from muster.wire.exchange import read_publisher_file
+
+    read = [read_publisher_file(_read(path)) for path in files]
+    with compose.host_database(store, create=True) as database:
+        admin = compose.host_admin(store, database)
+        updates = [admin.add_publisher(one) for one in read]
+    data = {
+        "changed": any(one.changed for one in updates),
+        "store": str(compose.host_folder(store)),
+        "publishers": [_update_data(one) for one in updates],
+    }
+    emit(data, [f"Host store: {data['store']}", *(_update_line(one) for one in updates)])
+
+
+def _update_data(one: Update) -> dict[str, Any]:
+    return {
+        "changed": one.changed,
+        "added": one.added,
+        "publisher": one.publisher,
+        "label": one.label,
+        "trust_before": one.trust_before,
+        "trust": one.trust,
+        "catalogue_before": one.catalogue_before,
+        "catalogue": one.catalogue,
+    }
+
+
+def _update_line(one: Update) -> str:
+    versions = f"trust version {one.trust}, catalogue version {one.catalogue}"
+    if one.added:
+        return f"Publisher {one.label} ({one.publisher}) is pinned: {versions}."
+    if one.changed:
+        return f"Publisher {one.label} ({one.publisher}) is updated: {versions}."
+    return f"Publisher {one.label} ({one.publisher}): {versions}; nothing was changed."
+
+
+@host.command("install-key")
+@store_option
+@publisher_option
+@click.argument("key")
+@click.option("--facts", type=_FILE, help="Facts file of this machine; by default its hardware.")
+def install_key(store: Path | None, publisher: str | None, key: str, facts: Path | None) -> None:
+    """Install a host key; several keys and publishers live side by side."""
+    from muster.core.facts import clean_facts
+    from muster.core.keys import parse_product_key
+    from muster.host.enrol import check_kind
+    from muster.system.facts import read_facts
+
+    check_kind(parse_product_key(key))
+    with compose.host_database(store) as database:
+        admin = compose.host_admin(store, database)
+        chosen = _publisher_id(admin.view(), publisher)
+        done = admin.install_key(key, clean_facts(read_facts(facts)), chosen)
+        label = admin.view().publishers[done.key.publisher].label
+    data = {"changed": done.changed, "label": label, **_key_data(done.key)}
+    data["survives_reinstall"] = done.survives
+    shown = f"Host key {_masked(done.key)} of {label}"
+    lines = [f"{shown} is installed." if done.changed else f"{shown}: nothing was changed."]
+    if not done.survives:
+        lines.append(
+            "This machine shows no hardware fact: its hardware id does not survive a reinstall."
+        )
+    if done.key.grant is None:
+        lines.append("Next: muster host activate")
+    emit(data, lines)
+
+
+def _masked(key: HostKey) -> str:
+    return f"XXXXX-XXXXX-XXXXX-XXXXX-{key.partial}"
+
+
+def _key_data(key: HostKey) -> dict[str, Any]:
+    return {
+        "publisher": key.publisher,
+        "key": key.key_id,
+        "partial": key.partial,
+        "hardware": key.hw,
+        "hardware_fact": key.primary,
+        "activated": key.grant is not None,
+    }
+
+
+@host.command("remove-key")
+@store_option
+@click.argument("key")
+def remove_key(store: Path | None, key: str) -> None:
+    """Remove a host key with its grant, by its last group or key id; the others go on."""
+    with compose.host_database(store) as database:
+        gone = compose.host_admin(store, database).remove_key(key)
+    emit({"changed": True, **_key_data(gone)}, [f"Host key {_masked(gone)} is removed."])
+
+
+@host.command("remove-publisher")
+@store_option
+@click.argument("publisher")
+def remove_publisher(store: Path | None, publisher: str) -> None:
+    """Forget a publisher with its keys and grants; the others go on."""
+    with compose.host_database(store) as database:
+        admin = compose.host_admin(store, database)
+        found = _publisher_id(admin.view(), publisher)
+        assert found is not None
+        admin.remove_publisher(found)
+    emit({"changed": True, "publisher": found}, [f"Publisher {publisher} is removed."])
+
+
+@host.command()
+@store_option
+@publisher_option
+@click.option("--key", metavar="LAST5", help="Only this host key, by its last group.")
+@click.option("--publisher-url", metavar="URL", help="Address of the publisher's service.")
+@click.option("--request", "request_file", type=_FILE, help="Write a request file instead.")
+@click.option("--reply", "reply_file", type=_FILE, help="Take the publisher's reply file.")
+@click.option("--telephone", is_flag=True, help="Show the installation ID to read out.")
+@click.option("--confirmation-id", metavar="DIGITS", help="The digits that were read back.")
+def activate(
+    store: Path | None,
+    publisher: str | None,
+    key: str | None,
+    publisher_url: str | None,
+    request_file: Path | None,
+    reply_file: Path | None,
+    telephone: bool,
+    confirmation_id: str | None,
+) -> None:
+    """Activate the installed host keys with their publisher.
+
+    Online by default. Without a network: --request FILE, carry it, --reply FILE; or --telephone
+    and --confirmation-id.
+    """
+    doors = [publisher_url, request_file, reply_file, telephone or None, confirmation_id]
+    if sum(one is not None for one in doors) > 1:
+        raise click.UsageError(
+            "Give one of --publisher-url, --request, --reply, --telephone, --confirmation-id."
+        )
+    with compose.host_database(store) as database:
+        admin = compose.host_admin(store, database)
+        chosen = _publisher_id(admin.view(), publisher)
+        if reply_file is not None:
+            _took(admin, [_reply(admin, reply_file)])
+        elif confirmation_id is not None:
+            _took(admin, [admin.confirm(confirmation_id, chosen)])
+        elif request_file is not None:
+            _write_request(admin, chosen, key, request_file)
+        elif telephone:
+            _read_out(admin, chosen, key)
+        else:
+            _online(admin, chosen, key, publisher_url)
+
+
+def _reply(admin: HostAdmin, path: Path) -> Activated:
+    from muster.wire.exchange import read_reply_file
+
+    return admin.accept_reply(read_reply_file(_read(path)))
+
+
+def _waiting(admin: HostAdmin, publisher: str | None, key: str | None) -> list[HostKey]:
+    """Keys that wait; an unknown --key and a host without keys are refused."""
+    view = admin.view()
+    if key is not None:
+        admin.find_key(key)
+    if not any(one.keys for one in view.publishers.values() if publisher in (None, one.publisher)):
+        raise error("host/no-key")
+    return admin.pending(publisher, key)
+
+
+def _online(admin: HostAdmin, publisher: str | None, key: str | None, url: str | None) -> None:
+    view = admin.view()
+    done = []
+    for one in _waiting(admin, publisher, key):
+        known = view.publishers[one.publisher]
+        address = url or known.url
+        if address is None:
+            raise error("host/no-url", label=known.label)
+        answer = compose.host_publisher_client(address).activate(admin.installation_id(one))
+        done.append(admin.accept(one.publisher, answer))
+    _took(admin, done)
+
+
+def _took(admin: HostAdmin, done: Sequence[Activated]) -> None:
+    view = admin.view()
+    data = {
+        "changed": any(one.changed for one in done),
+        "activated": [
+            {
+                **_key_data(one.key),
+                "changed": one.changed,
+                "label": view.publishers[one.key.publisher].label,
+                "group": one.grant.group,
+                "covers": list(one.grant.covers),
+                "expires_at": one.grant.exp,
+            }
+            for one in done
+        ],
+    }
+    lines = []
+    for one in done:
+        label = view.publishers[one.key.publisher].label
+        end = _NEVER if one.grant.exp is None else f"ends {_moment(one.grant.exp)}"
+        state = "is activated" if one.changed else "was activated already; nothing was changed"
+        lines.append(f"Host key {_masked(one.key)} of {label} {state}.")
+        lines.append(f"  It licenses {', '.join(one.grant.covers)}; the grant {end}.")
+        if _lacks_terms(view, one):
+            lines.append("  Its key group requires terms: now import the publisher's reply file.")
+    emit(data, lines or ["All host keys are activated; nothing was changed."])
+
+
+def _lacks_terms(view: HostView, one: Activated) -> bool:
+    catalogue = view.publishers[one.key.publisher].catalogue
+    groups = () if catalogue is None else catalogue.groups
+    required = any(each.id == one.grant.group and each.terms == "required" for each in groups)
+    return required and one.key.terms is None
+
+
+def _write_request(admin: HostAdmin, publisher: str | None, key: str | None, path: Path) -> None:
+    from muster.host.enrol import only
+    from muster.system.files import write_atomic
+
+    waiting = _waiting(admin, publisher, key)
+    if not waiting and key is None:
+        emit({"changed": False, "file": None}, ["All host keys are activated; nothing to ask."])
+        return
+    chosen = only(waiting or [admin.find_key(key or "")])
+    data = admin.request_file(chosen).encode()
+    changed = not path.exists() or _read(path) != data
+    if changed:
+        write_atomic(path, data, 0o644)
+    emit(
+        {"changed": changed, "file": str(path), **_key_data(chosen)},
+        [
+            f"Request of host key {_masked(chosen)}: {path}"
+            + ("" if changed else " (nothing was changed)"),
+            "Carry it to the publisher, then: muster host activate --reply FILE",
+        ],
+    )
+
+
+def _read_out(admin: HostAdmin, publisher: str | None, key: str | None) -> None:
+    from muster.core.digits import format_rows
+    from muster.host.enrol import only
+
+    waiting = _waiting(admin, publisher, key)
+    if not waiting and key is None:
+        emit(
+            {"changed": False, "installation_id": None},
+            ["All host keys are activated; nothing to ask."],
+        )
+        return
+    chosen = only(waiting or [admin.find_key(key or "")])
+    digits = admin.installation_id(chosen)
+    emit(
+        {"changed": False, "installation_id": digits, **_key_data(chosen)},
+        [
+            f"Installation ID of host key {_masked(chosen)}; read it row by row:",
+            format_rows(digits.split("-")),
+            "Then: muster host activate --confirmation-id DIGITS",
+        ],
+    )
+
+
+@host.group(cls=LazyGroup)
+def catalogue() -> None:
+    """Products that this host knows, and what is revoked."""
+
+
+@catalogue.command("import")
+@store_option
+@click.argument("file", type=_FILE)
+def catalogue_import(store: Path | None, file: Path) -> None:
+    """Take the newer trust and catalogue out of a publisher file."""
+    from muster.wire.exchange import read_publisher_file
+
+    read = read_publisher_file(_read(file))
+    with compose.host_database(store) as database:
+        admin = compose.host_admin(store, database)
+        if read.publisher not in admin.view().publishers:
+            raise error("host/unknown-publisher", publisher=read.publisher)
+        done = admin.add_publisher(read)
+    emit(_update_data(done), [_update_line(done)])
+
+
+@catalogue.command("fetch")
+@store_option
+@publisher_option
+@click.option("--publisher-url", metavar="URL", help="Address of the publisher's service.")
+def catalogue_fetch(store: Path | None, publisher: str | None, publisher_url: str | None) -> None:
+    """Fetch newer trust and catalogue from the publishers' services."""
+    with compose.host_database(store) as database:
+        admin = compose.host_admin(store, database)
+        view = admin.view()
+        chosen = _publisher_id(view, publisher)
+        done = []
+        for one in view.publishers.values():
+            if chosen not in (None, one.publisher):
+                continue
+            address = publisher_url or one.url
+            if address is None:
+                raise error("host/no-url", label=one.label)
+            client = compose.host_publisher_client(address)
+            trust = client.trust_above(one.trust.version)
+            done.append(admin.update(one.publisher, trust, client.catalogue()))
+    data = {
+        "changed": any(one.changed for one in done),
+        "publishers": [_update_data(one) for one in done],
+    }
+    emit(data, [_update_line(one) for one in done] or ["No publisher is known."])
+
+
+# Serving.
+
+
+@host.command()
+@store_option
+@click.option("--port", type=int, help="Port for machines (16880); 0 takes a free one.")
+@click.option("--bind", help="Address to answer at (0.0.0.0, all).")
+@dns_options
+@click.option("--no-dns", is_flag=True, help="Do not publish SRV records.")
+@click.option("--withdraw-on-stop", is_flag=True, help="Remove the SRV records at the stop.")
+def serve(
+    store: Path | None,
+    port: int | None,
+    bind: str | None,
+    dns_server: str | None,
+    dns_zone: str | None,
+    tsig_key_file: str | None,
+    advertise: str | None,
+    no_dns: bool,
+    withdraw_on_stop: bool,
+) -> None:
+    """Answer machines until SIGTERM or Ctrl-C; what was accepted by then is answered."""
+    from muster.host.server import DNSOptions
+    from muster.net.serve import Listener, serve_forever
+    from muster.net.serve import bind as bind_socket
+    from muster.system import log
+
+    flags = {
+        "port": port,
+        "bind": bind,
+        "dns_server": dns_server,
+        "dns_zone": dns_zone,
+        "tsig_key_file": tsig_key_file,
+        "dns_target": advertise,
+        "publish_dns": False if no_dns else None,
+        "withdraw_dns": True if withdraw_on_stop else None,
+    }
+    settings = compose.host_settings(flags)
+    log.configure(settings.text("log_format"), settings.text("log_level"))
+    below, above = compose.host_layers(settings)
+    with compose.host_database(store) as database:
+        values = _values(database, below, above)
+        tsig = _tsig(values)
+        sock = bind_socket(str(_value(values, "bind")), int(_value(values, "port")))
+        with compose.host_server(store, database, below, above) as server:
+            server.listens(sock)
+            options = DNSOptions(compose.host_name(), tsig, _paste)
+
+            def ready() -> None:
+                if _value(values, "publish_dns"):
+                    server.publish_dns(sock, options)
+                address, number = sock.getsockname()[:2]
+                if wants_json():
+                    click.echo(json.dumps({"address": address, "port": number}))
+                else:
+                    click.echo(f"The host answers at {address} port {number}.")
+
+            serve_forever([Listener(server.door, sock)], ready=ready)
+
+
+def _paste(result: ZoneResult, text: str) -> None:
+    """Say what an administrator can paste where an update was refused."""
+    assert result.error is not None
+    click.echo(
+        f"{result.error.code}: {result.error.what} {result.error.fix}\n"
+        f"Until then, write these records into the zone {result.zone} by hand:\n{text}",
+        err=True,
+    )
+
+
+def _values(
+    database: Database, below: Mapping[str, Value], above: Mapping[str, Value]
+) -> dict[str, Value]:
+    from muster.host import store as tables
+    from muster.host.view import effective
+
+    with database.snapshot() as reader:
+        return effective(tables.settings(reader), below, above)
+
+
+def _value(values: Mapping[str, Value], name: str) -> Any:
+    from muster.core.settings import Role, lookup
+
+    return values.get(name, lookup(Role.HOST, name).default)
+
+
+def _tsig(values: Mapping[str, Value]) -> TSIGKey | None:
+    from muster.net.dnsupdate import parse_tsig_key
+    from muster.system.files import read_bounded
+
+    path = str(_value(values, "tsig_key_file"))
+    if not path:
+        return None
+    return parse_tsig_key(read_bounded(path, 64 * 1024).decode("utf-8", errors="replace"))
+
+
+@host.command("publish-dns")
+@store_option
+@dns_options
+@click.option("--port", type=int, help="Port in the records; by default where 'serve' listens.")
+@click.option("--withdraw", is_flag=True, help="Remove this host's records.")
+@click.option("--print", "print_only", is_flag=True, help="Only print what to write by hand.")
+def publish_dns(
+    store: Path | None,
+    port: int | None,
+    dns_server: str | None,
+    dns_zone: str | None,
+    tsig_key_file: str | None,
+    advertise: str | None,
+    withdraw: bool,
+    print_only: bool,
+) -> None:
+    """Publish the SRV records of this host now, withdraw them, or print them."""
+    from muster.core.audit import Event
+    from muster.host import publish as dns
+    from muster.host import rules
+    from muster.host import store as tables
+
+    settings = compose.host_settings(
+        {
+            "dns_server": dns_server,
+            "dns_zone": dns_zone,
+            "tsig_key_file": tsig_key_file,
+            "dns_target": advertise,
+        }
+    )
+    with compose.host_database(store) as database:
+        values = _values(database, *compose.host_layers(settings))
+        with database.snapshot() as reader:
+            last = tables.listening(reader)
+        number = port or (last[1] if last else 0) or int(_value(values, "port"))
+        plan = dns.plan_of(values, port=number, name=compose.host_name(), tsig=_tsig(values))
+        view, now = compose.host_admin(store, database).view(), compose.clock().now()
+        labels = rules.labels(view, now)
+        if print_only:
+            _print_records(plan, labels)
+            return
+        if withdraw:
+            results, event = dns.withdraw(plan, view), Event.HOST_DNS_WITHDRAW
+        else:
+            if not labels:
+                raise error("host/no-key")
+            results, event = dns.publish(plan, view, now), Event.HOST_DNS_PUBLISH
+        dns.remember(database, results, now, event)
+    for one in results:
+        if one.error is not None:
+            if one.records and not wants_json():
+                click.echo(dns.by_hand(plan, one.records, one.zone), nl=False)
+            raise one.error
+    word = "withdrawn" if withdraw else "published"
+    data = {
+        "changed": any(one.added or one.removed for one in results),
+        "withdrawn": withdraw,
+        "zones": [
+            {
+                "zone": one.zone,
+                "records": [] if withdraw else _record_lines(one),
+                "added": one.added,
+                "removed": one.removed,
+            }
+            for one in results
+        ],
+    }
+    lines = []
+    for one in results:
+        changes = f"{one.added} added, {one.removed} removed"
+        if not (one.added or one.removed):
+            changes = "nothing was changed"
+        lines.append(f"Records in {one.zone} are {word}: {changes}.")
+        lines += [] if withdraw else [f"  {line}" for line in _record_lines(one)]
+    emit(data, lines)
+
+
+def _record_lines(result: ZoneResult) -> list[str]:
+    from muster.net.dnsupdate import zone_lines
+
+    return zone_lines(result.records).splitlines()
+
+
+def _print_records(plan: Plan, labels: Sequence[str]) -> None:
+    from muster.host import publish as dns
+    from muster.net.dnsupdate import nsupdate_script, zone_lines
+
+    records = plan.names(labels)
+    zones = []
+    for domain in plan.domains:
+        here = [one for one in records if one.name.endswith(f"._tcp.{domain}")]
+        zone = plan.zone or domain
+        zones.append(
+            {
+                "zone": zone,
+                "records": zone_lines(here).splitlines(),
+                "nsupdate": nsupdate_script(here, zone, plan.server or None),
+            }
+        )
+    text = [
+        dns.by_hand(
+            plan,
+            [one for one in records if one.name.endswith(f"._tcp.{domain}")],
+            plan.zone or domain,
+        ).rstrip("\n")
+        for domain in plan.domains
+    ]
+    emit({"changed": False, "zones": zones}, text if labels else ["This host serves nobody yet."])
+
+
+# Looking.
+
+
+@host.command()
+@store_option
+def status(store: Path | None) -> None:
+    """Show publishers, keys, grants, counts and settings."""
+    from muster.host import report
+
+    below, above = compose.host_layers(compose.host_settings({}))
+    with compose.host_database(store) as database:
+        view = compose.host_admin(store, database).view()
+        values = _values(database, below, above)
+        with database.snapshot() as reader:
+            data = report.status(reader, view, values, compose.clock().now())
+    data["store"] = str(compose.host_folder(store))
+    emit(data, _status_lines(data))
+
+
+def _row(text: str, value: object, depth: int = 0) -> str:
+    return f"{'  ' * depth + text + ':':<29}{value}"
+
+
+def _status_lines(data: Mapping[str, Any]) -> list[str]:
+    lines = [_row("Host store", data["store"])]
+    for one in data["publishers"]:
+        old = " (older than 400 days: fetch a newer one)" if one["catalogue_old"] else ""
+        lines += [
+            "",
+            _row("Publisher", f"{one['name']} ({one['label']}, {one['publisher']})"),
+            _row("State", "serving" if one["serving"] else "NOT SERVING", 1),
+            _row("Trust version", one["trust"], 1),
+            _row("Catalogue version", f"{one['catalogue']}{old}", 1),
+        ]
+        for key in one["keys"]:
+            lines += _key_lines(key)
+        if not one["keys"]:
+            lines.append(_row("Host key", "none installed", 1))
+        lines += [_row("Left out, not verified", code, 1) for code in one["broken"]]
+    for one in data["applications"]:
+        lines += [
+            "",
+            _row("Application", f"{one['application']} ({one['label']})"),
+            _row("Current count", one["count"], 1),
+            _row("Distinct addresses", one["addresses"], 1),
+        ]
+        lines += [
+            _row(
+                "Needed",
+                f"{product['need']} for {product['product']}, "
+                + ("reached" if product["met"] else "not reached"),
+                1,
+            )
+            for product in one["products"]
+        ]
+    return [*lines, "", *_service_lines(data)]
+
+
+def _key_lines(key: Mapping[str, Any]) -> list[str]:
+    lines = [_row("Host key", f"XXXXX-XXXXX-XXXXX-XXXXX-{key['partial']} ({key['key']})", 1)]
+    grant = key["grant"]
+    if grant is None:
+        return [*lines, _row("Grant", "none; run 'muster host activate'", 2)]
+    end = _NEVER if grant["expires_at"] is None else f"ends {_moment(grant['expires_at'])}"
+    lines.append(_row("Grant", f"licenses {', '.join(grant['covers'])}; {end}", 2))
+    if grant["code"]:
+        lines.append(_row("NOT USED", grant["code"], 2))
+    terms = key["terms"]
+    if terms is not None:
+        over = "refused" if terms["over"] == "refuse" else "reported"
+        seats = f"{terms['seats']} of {terms['limit']} seats taken; more are {over}"
+        lines.append(_row("Terms", seats, 2))
+    return lines
+
+
+def _service_lines(data: Mapping[str, Any]) -> list[str]:
+    from muster.core.states import STATES, LicenceState
+
+    settings, listening, requests = data["settings"], data["listening"], data["requests"]
+    publishing = "enabled" if settings["publish_dns"]["value"] else "disabled"
+    lines = [
+        _row("Listening on port", "not served yet" if listening is None else listening["port"]),
+        _row("DNS publishing", publishing),
+    ]
+    for zone in data["dns"]:
+        word = zone["detail"] if not zone["code"] else f"{zone['code']}: {zone['detail']}"
+        lines.append(f"  {zone['zone']}, {_moment(zone['at'])}: {word}")
+    for name, text in zip(_INTERVALS, ("Activation interval", "Renewal interval"), strict=True):
+        one = settings[name]
+        lines.append(_row(text, f"{one['value']} s" if one["set"] else _BY_PRODUCT))
+    lines += [
+        _row("Total requests", requests["total"]),
+        _row("Failed requests", requests["failed"]),
+    ]
+    lines += [
+        _row(STATES[state].text, requests["by_state"][str(int(state))], 1) for state in LicenceState
+    ]
+    return lines
+
+
+@host.command()
+@store_option
+@click.argument("action", required=False, type=click.Choice(["remove"]))
+@click.argument("cmid", required=False)
+@publisher_option
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
+def clients(
+    store: Path | None, action: str | None, cmid: str | None, publisher: str | None, limit: int
+) -> None:
+    """List the machines that asked, or remove one: 'muster host clients remove CMID'.
+
+    A removed machine gives its seats and its place in the count back, and its id may be taken by
+    another machine.
+    """
+    from muster.host import report
+
+    with compose.host_database(store) as database:
+        view = compose.host_admin(store, database).view()
+        if action == "remove":
+            _remove(store, database, _publisher_id(view, publisher), cmid)
+            return
+        with database.snapshot() as reader:
+            found = report.clients(reader, view, compose.clock().now(), limit)
+    chosen = _publisher_id(view, publisher)
+    found = [one for one in found if chosen in (None, one["publisher"])]
+    emit({"clients": found}, [_client_line(one) for one in found] or ["No machine has asked yet."])
+
+
+def _remove(
+    store: Path | None, database: Database, publisher: str | None, cmid: str | None
+) -> None:
+    from muster.core.identity import check_uuid
+
+    if cmid is None:
+        raise click.UsageError("Name the machine: muster host clients remove CMID")
+    number = compose.host_service(store, database).remove_machine(
+        check_uuid(cmid.lower()), publisher
+    )
+    line = f"Machine {cmid} is removed: {number} leases and counts given back."
+    if not number:
+        line = f"Machine {cmid} was removed already; nothing was changed."
+    emit({"changed": number > 0, "cmid": cmid.lower(), "given_back": number}, [line])
+
+
+def _client_line(one: Mapping[str, Any]) -> str:
+    counted = [name for name, counts in one["applications"].items() if counts]
+    live = [
+        f"{lease['product']} until {_day(lease['expires_at'])}"
+        for lease in one["leases"]
+        if lease["live"]
+    ]
+    parts = [
+        one["cmid"],
+        one["address"],
+        f"seen {_moment(one['last_seen'])}",
+        f"counted for {', '.join(counted)}" if counted else "not counted",
+        "; ".join(live) or "no licence",
+    ]
+    if one["duplicates"]:
+        parts.append(f"{one['duplicates']} requests of CLONES refused")
+    return "  ".join(parts)
+
+
+@host.command("log")
+@store_option
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
+@click.option("--cmid", help="Only requests of this machine.")
+@click.option("--audit", is_flag=True, help="What administrators did, in place of requests.")
+def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> None:
+    """Show the newest requests, oldest first, with the fields of event 12290.
+
+    Time, then: code, need, address, CMID, client's time, virtual, licence state, minutes that its
+    licence runs, product.
+    """
+    from muster.host import ledger, report
+    from muster.host import store as tables
+
+    with compose.host_database(store) as database, database.snapshot() as reader:
+        if audit:
+            entries = [
+                {
+                    "at": one.at,
+                    "event": one.event,
+                    "publisher": one.publisher,
+                    "subject": one.subject,
+                    "detail": one.detail,
+                }
+                for one in reversed(tables.audit_log(reader, limit))
+            ]
+        else:
+            rows = ledger.requests(reader, limit, None if cmid is None else cmid.lower())
+            entries = [report.request_data(one) for one in reversed(rows)]
+    line = _audit_line if audit else _log_line
+    name = "audit" if audit else "requests"
+    emit({name: entries}, [line(one) for one in entries] or ["Nothing yet."])
+
+
+def _audit_line(one: Mapping[str, Any]) -> str:
+    return f"{_moment(one['at'])}  {one['event']}  {one['subject']}  {one['detail']}".rstrip()
+
+
+def _log_line(one: Mapping[str, Any]) -> str:
+    fields = [
+        one["field_code"] or ("0" if not one["code"] else one["code"]),
+        one["need"],
+        one["address"],
+        one["cmid"],
+        _moment(one["client_time"]),
+        {None: "?", True: 1, False: 0}[one["virtual"]],
+        one["state"],
+        one["minutes"],
+        one["product"],
+    ]
+    return f"{_moment(one['at'])}  {','.join(str(field) for field in fields)}"
+
+
+# Settings.
+
+
+@host.command("set")
+@store_option
+@click.argument("name", required=False)
+@click.argument("value", required=False)
+@click.option("--unset", is_flag=True, help="Go back to the default.")
+def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -> None:
+    """Show the settings, or set one; a running host follows within seconds.
+
+    Port and addresses take effect at the next start. Spans are whole seconds; lists have commas.
+    """
+    below, above = compose.host_layers(compose.host_settings({}))
+    with compose.host_database(store) as database:
+        if name is None:
+            _show_settings(_values(database, below, above))
+        elif value is None and not unset:
+            _show_setting(name, _values(database, below, above))
+        else:
+            _set(database, name, value if not unset else None, above)
+
+
+def _show_settings(values: Mapping[str, Value]) -> None:
+    from muster.host.report import settings_data
+
+    data = settings_data(values)
+    emit(
+        {"changed": False, "settings": data},
+        [_setting_line(name, one["value"], one["set"]) for name, one in data.items()],
+    )
+
+
+def _show_setting(name: str, values: Mapping[str, Value]) -> None:
+    from muster.core.settings import Role, lookup
+
+    setting = lookup(Role.HOST, name)
+    value = values.get(setting.name, setting.default)
+    emit(
+        {"changed": False, "name": setting.name, "value": value, "set": setting.name in values},
+        [_setting_line(setting.name, value, setting.name in values)],
+    )
+
+
+def _setting_line(name: str, value: Value, given: bool) -> str:
+    if given:
+        return f"{name} = {_text(value)}"
+    if name in _INTERVALS:
+        return f"{name} is not set: {_BY_PRODUCT}"
+    return f"{name} = {_text(value)} (default)" if value not in ("", ()) else f"{name} is not set"
+
+
+def _text(value: Value) -> str:
+    """A value as it is typed."""
+    if isinstance(value, tuple | list):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _set(database: Database, name: str, text: str | None, above: Mapping[str, Value]) -> None:
+    from muster.core import settings as table
+    from muster.core.audit import Event
+    from muster.core.settings import Role
+    from muster.host import store as tables
+
+    setting = table.lookup(Role.HOST, name)
+    value = setting.default if text is None else table.parse(setting, text)
+    with database.transaction() as tx:
+        before = tables.settings(tx).get(setting.name)
+        wanted = None if text is None else _text(value)
+        changed = before != wanted
+        if changed:
+            if wanted is None:
+                tables.clear_setting(tx, setting.name)
+            else:
+                tables.put_setting(tx, setting.name, wanted)
+            now = compose.clock().now()
+            detail = "default" if wanted is None else wanted
+            tables.audit(tx, now, Event.HOST_SETTING_CHANGE, "", setting.name, detail)
+            tables.touch(tx)
+    warning = table.warning(setting, value)
+    hidden = setting.name in above
+    shown = f"{setting.name} = {_text(value)}"
+    lines = [shown if changed else f"{shown}; nothing was changed."]
+    if warning is not None:
+        lines.append(f"Warning: {warning}")
+    if hidden:
+        lines.append(f"Now {setting.env} in the environment wins over it.")
+    data = {
+        "changed": changed,
+        "name": setting.name,
+        "value": value,
+        "warning": warning,
+        "overridden": hidden,
+    }
+    emit(data, lines)

@@ -1,0 +1,212 @@
+"""The host's HTTP door for machines: each route of `wire.routes.HOST_ROUTES` bound to the service.
+
+Decides how a reply of the service looks on the wire. A request is decoded once, here; it then waits
+for its transaction on the event loop, not in a thread (docs/adr/0007-sync-services.md). Refuses to
+know tables and keys. Obeys docs/spec/08-http.md, sections 8.2 to 8.4, 8.7 and 8.8.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from muster import __version__
+from muster.core.errors import MusterError, error
+from muster.host.commit import GroupWriter
+from muster.host.limits import network_refused, plain_address
+from muster.host.metrics import Traffic, ledger_lines
+from muster.host.model import Arrival, Notice, PublisherView, Refused, Released, Reply
+from muster.host.rules import granted_groups, serves
+from muster.host.service import HostService
+from muster.lease.strict import canonical
+from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Request
+from muster.net.openapi import encode_document
+from muster.wire import routes
+from muster.wire.activation import decode_request
+from muster.wire.codec import PUBLISHER_ID, VERSION
+from muster.wire.problem import encode_problem
+from muster.wire.release import decode_release
+from muster.wire.status import HostGrant, ServedPublisher, encode_grants, encode_publishers
+
+Writer = GroupWriter[Arrival, Reply]
+
+DATABASE_RETRY_SECONDS = 60
+"""Retry-After when the database cannot be written, such as on a full disk."""
+_VERSION = re.compile(r"0|[1-9][0-9]{0,14}")
+_log = logging.getLogger("muster.host")
+
+
+class HostAPI:
+    """Binds the routes for machines to a service and its writer."""
+
+    def __init__(self, service: HostService, writer: Writer) -> None:
+        self._service = service
+        self._writer = writer
+        self._traffic = Traffic()
+        self._openapi = encode_document(
+            routes.HOST_ROUTES,
+            title="Muster host",
+            description="Counts machines and answers with licences. Errors are problem documents"
+            " (RFC 9457); their codes stand in docs/errors.md.",
+            version=__version__,
+        )
+
+    def door(self) -> Door:
+        """The ASGI application."""
+        return Door(
+            [
+                BoundRoute(routes.ACTIVATE, self._activate),
+                BoundRoute(routes.RELEASE, self._release),
+                BoundRoute(routes.PUBLISHERS, self._publishers),
+                BoundRoute(routes.PUBLISHER_GRANTS, self._grants),
+                BoundRoute(routes.HOST_CATALOGUE, self._catalogue),
+                BoundRoute(routes.HOST_TRUST, self._trust),
+                BoundRoute(routes.HEALTHZ, self._healthz),
+                BoundRoute(routes.READYZ, self._readyz),
+                BoundRoute(routes.METRICS, self._metrics),
+                BoundRoute(routes.OPENAPI, self._document),
+            ],
+            observer=self._traffic.answered,
+        )
+
+    async def _activate(self, request: Request) -> Answer:
+        self._check_network(request)
+        asked = decode_request(request.body)
+        return await self._ask(Arrival(asked, plain_address(request.client)))
+
+    async def _release(self, request: Request) -> Answer:
+        self._check_network(request)
+        asked = decode_release(request.body)
+        return await self._ask(Arrival(asked, plain_address(request.client)))
+
+    def _check_network(self, request: Request) -> None:
+        allowed = self._service.known.settings.allowed_networks
+        refusal = network_refused(request.client, allowed)
+        if refusal is not None:
+            raise refusal
+
+    async def _ask(self, arrival: Arrival) -> Answer:
+        try:
+            reply = await self._writer.ask(arrival)
+        except MusterError as fault:
+            raise _outside(fault) from fault
+        return encode_reply(reply)
+
+    def _known(self, request: Request) -> PublisherView:
+        publisher = request.params["publisher"]
+        found = self._view().get(publisher) if PUBLISHER_ID.fullmatch(publisher) else None
+        if found is None:
+            raise error("wire/not-found")
+        return found
+
+    def _view(self) -> Mapping[str, PublisherView]:
+        try:
+            return self._service.view().publishers
+        except MusterError as fault:
+            raise _outside(fault) from fault
+
+    def _publishers(self, request: Request) -> Answer:
+        now = self._service.now()
+        served = tuple(
+            ServedPublisher(
+                publisher=one.publisher,
+                label=one.label,
+                trust=one.trust.version,
+                catalogue=one.catalogue_version,
+                groups=tuple(granted_groups(one, now)),
+            )
+            for one in self._view().values()
+            if serves(one, now)
+        )
+        return Answer(200, encode_publishers(served))
+
+    def _grants(self, request: Request) -> Answer:
+        known = self._known(request)
+        if known.signer is None:
+            return Answer(200, encode_grants(()))
+        public = known.signer.public
+        return Answer(
+            200, encode_grants(tuple(HostGrant(held.grant.text, public) for held in known.grants))
+        )
+
+    def _catalogue(self, request: Request) -> Answer:
+        known = self._known(request)
+        if known.catalogue is None:
+            raise error("wire/not-found")
+        return Answer(200, known.catalogue.text.encode("ascii"), routes.JOSE)
+
+    def _trust(self, request: Request) -> Answer:
+        known = self._known(request)
+        asked = request.params["version"]
+        if not _VERSION.fullmatch(asked):
+            raise error("wire/not-found")
+        for one in known.line:
+            if one.version >= int(asked):
+                return Answer(200, one.text.encode("ascii"), routes.JOSE)
+        raise error("wire/not-found")
+
+    def _healthz(self, request: Request) -> Answer:
+        return Answer(200, canonical({"status": "ok"}))
+
+    def _readyz(self, request: Request) -> Answer:
+        now = self._service.now()
+        able = any(serves(one, now) for one in self._view().values())
+        if not able or not self._writer.running:
+            raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
+        return Answer(200, canonical({"status": "ready"}))
+
+    def _metrics(self, request: Request) -> Answer:
+        try:
+            view, now = self._service.view(), self._service.now()
+            with self._service.database.snapshot() as reader:
+                found = ledger_lines(reader, view, now)
+        except MusterError as fault:
+            raise _outside(fault) from fault
+        found += self._traffic.lines()
+        return Answer(200, ("\n".join(found) + "\n").encode("ascii"), routes.TEXT)
+
+    def _document(self, request: Request) -> Answer:
+        return Answer(200, self._openapi)
+
+
+def encode_reply(reply: Reply) -> Answer:
+    """A reply of the service as an HTTP answer."""
+    if isinstance(reply, Refused):
+        return _problem(reply)
+    if isinstance(reply, Released):
+        return Answer(200, canonical({"v": VERSION, "released": reply.released}))
+    return Answer(200, reply.encode())
+
+
+def _problem(reply: Refused) -> Answer:
+    status, body = encode_problem(
+        reply.error,
+        trust=reply.trust,
+        catalogue=reply.catalogue,
+        notice=None if reply.notice is None else _notice(reply.notice),
+    )
+    headers = {}
+    after = reply.error.params.get("retry_after")
+    if status in (429, 503) and isinstance(after, int):
+        headers["retry-after"] = str(after)
+    return Answer(status, body, routes.PROBLEM, headers)
+
+
+def _notice(notice: Notice) -> dict[str, Any]:
+    return {
+        "v": VERSION,
+        "notice": notice.notice,
+        "grant": notice.grant,
+        "signer": notice.signer.jwk,
+    }
+
+
+def _outside(fault: MusterError) -> MusterError:
+    """What machines are told of a fault of the database: that the host cannot answer now. The
+    cause stands in the log, where the administrator finds its fix."""
+    if not fault.code.startswith("db/"):
+        return fault
+    _log.error("%s: %s Fix: %s", fault.code, fault.what, fault.fix)
+    return error("wire/unavailable", retry_after=DATABASE_RETRY_SECONDS)

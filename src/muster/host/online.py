@@ -1,0 +1,95 @@
+"""The host as a client of a publisher's service: activation, trust and catalogue over HTTP.
+
+Decides what is asked and how an answer is read. Believes nothing of it: `muster.host.enrol`
+verifies. Obeys docs/spec/08-http.md, sections 8.2 and 8.5.
+"""
+
+from __future__ import annotations
+
+from muster.core.errors import MusterError, error
+from muster.lease import strict
+from muster.net.http import HTTPClient, Response
+from muster.wire import routes
+from muster.wire.codec import COMPACT
+from muster.wire.problem import decode_problem
+from muster.wire.publisher import (
+    TRUST_STEPS,
+    ConfirmAnswer,
+    ConfirmRequest,
+    decode_confirm_answer,
+)
+from muster.wire.routes import Route
+
+TIMEOUT = 30.0
+"""Seconds for one exchange."""
+
+
+class PublisherClient:
+    """Asks the service of one publisher.
+
+    Args:
+        url: its address, `http://…` or `https://…`.
+        http: the client; proxies of the environment are used, as for any page outside.
+    """
+
+    def __init__(self, url: str, http: HTTPClient | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._http = http or HTTPClient(TIMEOUT, proxies=True)
+
+    def activate(self, installation_id: str) -> ConfirmAnswer:
+        """Show an installation ID and take the answer.
+
+        Raises: the publisher's refusal as it words it; `net/…`, `wire/bad-answer`.
+        """
+        route = routes.HOSTS_ACTIVATE
+        body = ConfirmRequest(installation_id).encode()
+        answer = self._ask(route, self._url + route.path, body)
+        return decode_confirm_answer(answer.body, self._url)
+
+    def trust_above(self, version: int) -> list[str]:
+        """The trust versions above one, lowest first, at most 64."""
+        found: list[str] = []
+        for _ in range(TRUST_STEPS):
+            try:
+                text = self._document(routes.TRUST, routes.TRUST.fill(version=str(version + 1)))
+            except MusterError as fault:
+                if fault.code == "wire/not-found":
+                    return found
+                raise
+            found.append(text)
+            version = max(version + 1, _version_of(text, self._url))
+        return found
+
+    def catalogue(self) -> str:
+        """The newest catalogue."""
+        return self._document(routes.CATALOGUE, routes.CATALOGUE.path)
+
+    def _document(self, route: Route, path: str) -> str:
+        answer = self._ask(route, self._url + path, None)
+        text = answer.body.decode("ascii", errors="replace").strip()
+        if not COMPACT.fullmatch(text):
+            raise error("wire/bad-answer", peer=self._url, detail="it is not a signed object")
+        return text
+
+    def _ask(self, route: Route, url: str, body: bytes | None) -> Response:
+        headers = {} if body is None else {"Content-Type": routes.JSON}
+        answer = self._http.request(
+            route.method, url, body, headers, limit=max(route.answer_limit, 64 * 1024)
+        )
+        if answer.status != 200:
+            raise decode_problem(answer.status, answer.body, self._url).error()
+        return answer
+
+
+def _version_of(text: str, peer: str) -> int:
+    """The version that an unverified trust text names, so that asking goes on above it."""
+    from muster.lease.jws import parse
+
+    try:
+        muster = parse(text, strict.TRUST, "trust").payload["muster"]
+        version = muster["version"]
+    except (MusterError, KeyError, TypeError):
+        raise error("wire/bad-answer", peer=peer, detail="it is not a trust object") from None
+    if not isinstance(version, int):
+        raise error("wire/bad-answer", peer=peer, detail="it is not a trust object")
+    return version

@@ -1,0 +1,307 @@
+"""Keeps the host's SRV records true (docs/spec/07-discovery.md, section on publishing).
+
+Decides which records a host publishes: the general name, and one name for each publisher that it
+can serve now, in every domain that is set. What it can no longer serve is withdrawn. Where an
+update is refused, it says what an administrator can paste; serving goes on. Refuses to know how an
+update is sent: that is `muster.net.dnsupdate`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from muster.core import settings as table
+from muster.core.audit import Event
+from muster.core.clock import Clock
+from muster.core.errors import MusterError, error
+from muster.core.settings import Role, Value
+from muster.db.engine import Database
+from muster.host import rules, store
+from muster.host.model import HostView
+from muster.net.dns import Resolver
+from muster.net.dnsupdate import (
+    DynamicUpdate,
+    SRVRecord,
+    TSIGKey,
+    general_name,
+    label_name,
+    nsupdate_script,
+    zone_lines,
+)
+
+DAILY = 24 * 3600
+"""Seconds after which records are refreshed."""
+AGAIN = 3600
+"""Seconds after which a publishing that failed is tried again."""
+LOOK_SECONDS = 30.0
+"""How often a running host looks whether it serves other publishers than before."""
+_log = logging.getLogger("muster.host.dns")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where and what to publish.
+
+    `domains` to be found in; `zone` that holds them all, or "" where each is a zone of its own;
+    `server` `ip` or `ip:port` of the primary, or "" to ask DNS for it; `target` the name that
+    machines connect to.
+    """
+
+    domains: tuple[str, ...]
+    zone: str
+    server: str
+    tsig: TSIGKey | None
+    target: str
+    port: int
+    priority: int
+    weight: int
+    ttl: int
+
+    def names(self, labels: Sequence[str]) -> list[SRVRecord]:
+        """The records of these labels, and the general ones, in all domains; none for none."""
+        return [
+            SRVRecord(name, self.port, self.target, self.priority, self.weight, self.ttl)
+            for domain in self.domains
+            for name in (
+                [general_name(domain), *(label_name(label, domain) for label in labels)]
+                if labels
+                else []
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneResult:
+    """How publishing in one zone went: records wanted, RDATA added and removed, or the error."""
+
+    zone: str
+    records: tuple[SRVRecord, ...]
+    added: int = 0
+    removed: int = 0
+    error: MusterError | None = None
+
+
+def plan_of(values: Mapping[str, Value], *, port: int, name: str, tsig: TSIGKey | None) -> Plan:
+    """The plan of the settings that are set.
+
+    Args:
+        values: settings by name, from `view.effective`; the table's defaults for the others.
+        port: where the host listens.
+        name: the host's own full name, for what is not set.
+        tsig: the key of `tsig_key_file`.
+    Raises: `host/dns-zone` when neither settings nor name tell a domain.
+    """
+    full = {**table.defaults(Role.HOST), **values}
+    target = str(full["dns_target"]) or name
+    zone = str(full["dns_zone"])
+    domains = full["dns_domains"]
+    assert isinstance(domains, tuple)
+    if not domains:
+        own = zone or target.partition(".")[2]
+        domains = (own,) if own else ()
+    if not domains or "." not in target.rstrip("."):
+        missing = "the domain in which to publish" if not domains else "the host's full name"
+        raise error("host/dns-zone", missing=missing)
+    return Plan(
+        domains=tuple(domains),
+        zone=zone,
+        server=str(full["dns_server"]),
+        tsig=tsig,
+        target=target,
+        port=port,
+        priority=_number(full["dns_priority"]),
+        weight=_number(full["dns_weight"]),
+        ttl=_number(full["dns_ttl"]),
+    )
+
+
+def _number(value: Value) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def publish(plan: Plan, view: HostView, now: int) -> list[ZoneResult]:
+    """Publish what is served now and withdraw what is not; each zone by itself.
+
+    A zone that fails does not stop the others; its error stands in its result.
+    """
+    served = rules.labels(view, now)
+    every = sorted({one.label for one in view.publishers.values()})
+    wanted = plan.names(served)
+    names = {record.name for record in wanted}
+    gone = [record for record in plan.names(every) if record.name not in names]
+    return _by_zone(plan, wanted, gone)
+
+
+def withdraw(plan: Plan, view: HostView) -> list[ZoneResult]:
+    """Withdraw all records of this host."""
+    every = sorted({one.label for one in view.publishers.values()})
+    return _by_zone(plan, [], plan.names(every))
+
+
+def _by_zone(
+    plan: Plan, wanted: Sequence[SRVRecord], gone: Sequence[SRVRecord]
+) -> list[ZoneResult]:
+    results = []
+    for domain in plan.domains:
+        here = tuple(one for one in wanted if _within(one.name, domain))
+        away = tuple(one for one in gone if _within(one.name, domain))
+        zone = plan.zone or domain
+        try:
+            added, removed = _send(plan, domain, here, away)
+            results.append(ZoneResult(zone, here or away, added, removed))
+        except MusterError as fault:
+            results.append(ZoneResult(zone, here or away, error=fault))
+    return results
+
+
+def _within(name: str, domain: str) -> bool:
+    return name.endswith(f"._tcp.{domain.rstrip('.').lower()}")
+
+
+def _send(
+    plan: Plan, domain: str, here: Sequence[SRVRecord], away: Sequence[SRVRecord]
+) -> tuple[int, int]:
+    zone, server = plan.zone or domain, plan.server
+    if not server:
+        resolver = Resolver()
+        found, primary = resolver.zone_of(domain)
+        zone = plan.zone or found
+        addresses = resolver.addresses(primary)
+        if not addresses:
+            raise error("host/dns-zone", missing=f"the address of {primary}, the primary server")
+        server = addresses[0] if ":" not in addresses[0] else f"[{addresses[0]}]:53"
+    update = DynamicUpdate(server, zone, plan.tsig)
+    added = removed = 0
+    if here:
+        done = update.publish(here)
+        added += sum(map(len, done.added.values()))
+        removed += sum(map(len, done.removed.values()))
+    if away:
+        done = update.withdraw(away)
+        removed += sum(map(len, done.removed.values()))
+    return added, removed
+
+
+def by_hand(plan: Plan, records: Sequence[SRVRecord], zone: str) -> str:
+    """What an administrator pastes where updates are refused: zone lines and an nsupdate script."""
+    server = plan.server or None
+    return (
+        "; lines for the zone file\n"
+        + zone_lines(records)
+        + "\n; or for 'nsupdate -k KEYFILE'\n"
+        + nsupdate_script(records, zone, server)
+    )
+
+
+def remember(database: Database, results: Sequence[ZoneResult], now: int, event: Event) -> None:
+    """Keep the results for `muster host status`, and what changed for the audit."""
+    with database.transaction() as tx:
+        for one in results:
+            code = "" if one.error is None else one.error.code
+            detail = f"{len(one.records)} records" if one.error is None else one.error.what
+            store.put_dns_result(tx, store.DNSResult(one.zone, now, code, detail))
+            if one.added or one.removed:
+                store.audit(
+                    tx, now, event, "", one.zone, f"{one.added} added, {one.removed} removed"
+                )
+
+
+class Keeper:
+    """Publishes at the start, daily, and when other publishers are served than before.
+
+    Args:
+        plan: asked for each time, so that changed settings are followed; None means "do not
+            publish".
+        view: what the host knows.
+        database, clock: the host's.
+        refused: told of each zone that could not be published, with the text to paste.
+    """
+
+    def __init__(
+        self,
+        plan: Callable[[], Plan | None],
+        view: Callable[[], HostView],
+        database: Database,
+        clock: Clock,
+        refused: Callable[[ZoneResult, str], None],
+    ) -> None:
+        self._plan = plan
+        self._view = view
+        self._database = database
+        self._clock = clock
+        self._refused = refused
+        self._told: dict[str, str] = {}
+        self._state: tuple[Plan | None, tuple[str, ...]] | None = None
+        self._due = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="host-dns", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; the first publishing is its first work."""
+        self._thread.start()
+
+    def stop(self, *, withdraw_records: bool) -> None:
+        """End the thread; withdraw the records when told. Waits for an update under way."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if not withdraw_records:
+            return
+        plan = self._plan()
+        if plan is None:
+            return
+        results = withdraw(plan, self._view())
+        remember(self._database, results, self._clock.now(), Event.HOST_DNS_WITHDRAW)
+        for one in results:
+            if one.error is not None:
+                _log.warning("records in %s were not withdrawn: %s", one.zone, one.error)
+
+    def step(self) -> list[ZoneResult]:
+        """Publish if it is time or if something changed; what was done."""
+        monotonic, now = self._clock.monotonic(), self._clock.now()
+        plan, view = self._plan(), self._view()
+        state = (plan, tuple(rules.labels(view, now)))
+        if state == self._state and monotonic < self._due:
+            return []
+        before = None if self._state is None else self._state[0]
+        self._state = state
+        self._due = monotonic + DAILY
+        if plan is None:
+            return []
+        if before is not None and (before.target, before.domains) != (plan.target, plan.domains):
+            remember(self._database, withdraw(before, view), now, Event.HOST_DNS_WITHDRAW)
+        results = publish(plan, view, now)
+        remember(self._database, results, now, Event.HOST_DNS_PUBLISH)
+        for one in results:
+            if one.error is None:
+                self._told.pop(one.zone, None)
+                _log.info(
+                    "%d records published in %s",
+                    len(one.records),
+                    one.zone,
+                    extra={"added": one.added, "removed": one.removed},
+                )
+                continue
+            self._due = min(self._due, monotonic + AGAIN)
+            _log.warning("records in %s were not published: %s", one.zone, one.error)
+            # The text to paste is said once, not with every try.
+            text = by_hand(plan, one.records, one.zone) if one.records else ""
+            if text and self._told.get(one.zone) != text:
+                self._told[one.zone] = text
+                self._refused(one, text)
+        return results
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.step()
+            except MusterError as fault:
+                _log.warning("DNS publishing failed: %s", fault)
+            except Exception:  # noqa: BLE001 - serving goes on whatever happens here
+                _log.exception("a defect in DNS publishing")
+            if self._stop.wait(LOOK_SECONDS):
+                return

@@ -1,0 +1,214 @@
+"""What administrators are told of a host: status, machines, requests, as plain data.
+
+Decides what is shown and under which names; `--json` prints it as it is. Refuses to know how it is
+worded: that is `muster.cli.host`. Administrators see whole counts, machines never do
+(docs/spec/06-counting.md, section 6.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from muster.core import settings as table
+from muster.core.products import DAY
+from muster.core.settings import Role, Value
+from muster.core.states import LicenceState
+from muster.db.engine import Reader
+from muster.host import count, ledger, rules, store
+from muster.host.model import HeldGrant, HostKey, HostView, LogRow, Machine, PublisherView
+
+OLD_CATALOGUE = 400 * DAY
+"""A catalogue older than this is a warning, never a stop."""
+_NOT_FAILED = ("", "host/insufficient-count")
+
+
+def status(reader: Reader, view: HostView, values: Mapping[str, Value], now: int) -> dict[str, Any]:
+    """The whole status. `values` are the settings that are set."""
+    listening = store.listening(reader)
+    return {
+        "time": now,
+        "publishers": [_publisher(reader, one, now) for one in view.publishers.values()],
+        "applications": applications(reader, view, now),
+        "requests": _requests(reader),
+        "listening": None if listening is None else {"address": listening[0], "port": listening[1]},
+        "settings": settings_data(values),
+        "dns": [
+            {"zone": one.zone, "at": one.at, "code": one.code, "detail": one.detail}
+            for one in store.dns_results(reader)
+        ],
+    }
+
+
+def settings_data(values: Mapping[str, Value]) -> dict[str, Any]:
+    """All settings of a host by name: the value, and whether it is set."""
+    return {
+        one.name: {"value": values.get(one.name, one.default), "set": one.name in values}
+        for one in table.of_role(Role.HOST)
+    }
+
+
+def _publisher(reader: Reader, one: PublisherView, now: int) -> dict[str, Any]:
+    held = {each.grant.key: each for each in one.grants}
+    old = one.catalogue is not None and now - one.catalogue.iat > OLD_CATALOGUE
+    return {
+        "publisher": one.publisher,
+        "label": one.label,
+        "name": one.trust.name,
+        "url": one.url,
+        "trust": one.trust.version,
+        "catalogue": one.catalogue_version,
+        "catalogue_old": old,
+        "serving": rules.serves(one, now),
+        "groups": rules.granted_groups(one, now),
+        "keys": [_key(reader, one, key, held.get(key.key_id), now) for key in one.keys],
+        "broken": [fault.code for fault in one.broken],
+    }
+
+
+def _key(
+    reader: Reader, one: PublisherView, key: HostKey, held: HeldGrant | None, now: int
+) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "key": key.key_id,
+        "partial": key.partial,
+        "hardware": key.hw,
+        "hardware_fact": key.primary,
+        "installed_at": key.installed_at,
+        "activated_at": key.activated_at,
+        "grant": None,
+        "terms": None,
+    }
+    if held is None:
+        return data
+    fault = rules.live(one, held, now)
+    grant = held.grant
+    data["grant"] = {
+        "jti": grant.jti,
+        "group": grant.group,
+        "covers": list(grant.covers),
+        "issued_at": grant.iat,
+        "expires_at": grant.exp,
+        "max_lease": grant.max_lease,
+        "code": "" if fault is None else fault.code,
+    }
+    if held.terms is not None:
+        data["terms"] = {
+            "version": held.terms.version,
+            "limit": held.terms.limit,
+            "over": held.terms.over,
+            "customer": held.terms.customer,
+            "agreement": held.terms.agreement,
+            "seats": ledger.seats(reader, one.publisher, grant.jti, now),
+        }
+    return data
+
+
+def applications(reader: Reader, view: HostView, now: int) -> list[dict[str, Any]]:
+    """The count of each application that the host can serve or that machines asked for."""
+    counted = {(one.publisher, one.application): one for one in ledger.counts(reader, now)}
+    found = []
+    for one in view.publishers.values():
+        groups = set(rules.granted_groups(one, now))
+        products = () if one.catalogue is None else one.catalogue.products
+        names = [] if one.catalogue is None else [item.id for item in one.catalogue.applications]
+        for application in names:
+            served = [
+                item
+                for item in products
+                if item.application == application and item.group in groups
+            ]
+            row = counted.get((one.publisher, application))
+            if not served and row is None:
+                continue
+            number = 0 if row is None else row.count
+            found.append(
+                {
+                    "publisher": one.publisher,
+                    "label": one.label,
+                    "application": application,
+                    "count": number,
+                    "addresses": 0 if row is None else row.addresses,
+                    "products": [
+                        {"product": item.id, "need": item.need, "met": number >= item.need}
+                        for item in served
+                    ],
+                }
+            )
+    return found
+
+
+def _requests(reader: Reader) -> dict[str, Any]:
+    total = failed = 0
+    states = dict.fromkeys((int(state) for state in LicenceState), 0)
+    outcomes: dict[str, int] = {}
+    for one in ledger.counters(reader):
+        total += one.number
+        failed += one.number if one.code not in _NOT_FAILED else 0
+        states[one.state] = states.get(one.state, 0) + one.number
+        outcomes[one.code or "leased"] = outcomes.get(one.code or "leased", 0) + one.number
+    return {
+        "total": total,
+        "failed": failed,
+        "by_state": {str(state): number for state, number in states.items()},
+        "by_outcome": outcomes,
+    }
+
+
+def clients(
+    reader: Reader, view: HostView, now: int, limit: int, cmid: str | None = None
+) -> list[dict[str, Any]]:
+    """Machines, the most recently seen first, with their counts and leases."""
+    return [_client(reader, view, one, now) for one in ledger.machines(reader, limit, cmid)]
+
+
+def _client(reader: Reader, view: HostView, one: Machine, now: int) -> dict[str, Any]:
+    known = view.publishers.get(one.publisher)
+    rows = ledger.applications_of(reader, one.publisher, one.cmid)
+    leases = ledger.leases(reader, one.publisher, one.cmid)
+    return {
+        "publisher": one.publisher,
+        "label": "" if known is None else known.label,
+        "cmid": one.cmid,
+        "identity": one.identity,
+        "address": one.address,
+        "os": one.os,
+        "version": one.version,
+        "virtual": one.virtual,
+        "state": one.state,
+        "first_seen": one.first_seen,
+        "last_seen": one.last_seen,
+        "duplicates": one.duplicates,
+        "applications": {name: count.counts(row, now) for name, row in rows.items()},
+        "leases": [
+            {
+                "product": lease.product,
+                "issued_at": lease.issued_at,
+                "expires_at": lease.expires_at,
+                "live": not lease.released_at and lease.expires_at > now,
+            }
+            for lease in leases.values()
+        ],
+    }
+
+
+def request_data(row: LogRow) -> dict[str, Any]:
+    """One request of the log, with the fields of event 12290."""
+    return {
+        "id": row.id,
+        "at": row.at,
+        "code": row.code,
+        "field_code": row.field_code,
+        "need": row.need,
+        "address": row.address,
+        "cmid": row.cmid,
+        "client_time": row.client_time,
+        "virtual": row.virtual,
+        "state": row.state,
+        "minutes": row.minutes,
+        "publisher": row.publisher,
+        "product": row.product,
+        "count": row.count,
+        "os": row.os,
+        "version": row.version,
+    }

@@ -1,0 +1,126 @@
+"""A host as a running service: writer, door and DNS records, started and stopped in order.
+
+Decides the order: the socket is bound first, so that connections wait rather than fail; at the stop
+what was accepted is answered, then records are withdrawn when told, then the writer ends, then the
+database closes. Refuses to know commands.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from muster.core.clock import Clock, Dice
+from muster.core.errors import MusterError
+from muster.core.settings import Value
+from muster.db.engine import Database
+from muster.host import store
+from muster.host.api import HostAPI
+from muster.host.commit import GroupWriter
+from muster.host.keyring import KeyRing
+from muster.host.model import Arrival, Reply
+from muster.host.publish import Keeper, Plan, ZoneResult, plan_of
+from muster.host.service import HostService
+from muster.host.view import effective
+from muster.net.dnsupdate import TSIGKey
+from muster.net.door import Door
+
+_log = logging.getLogger("muster.host")
+
+
+@dataclass(frozen=True, slots=True)
+class DNSOptions:
+    """What the process knows for DNS publishing beside the settings in the database.
+
+    `name` the host's own full name; `tsig` the key of the settings; `refused` is told what an
+    administrator can paste where an update is refused.
+    """
+
+    name: str
+    tsig: TSIGKey | None
+    refused: Callable[[ZoneResult, str], None]
+
+
+class HostServer:
+    """Everything of a running host but its socket.
+
+    ```
+    with HostServer(database, keyring, clock, dice) as server:
+        serve_forever([Listener(server.door, sock)])
+    ```
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: KeyRing,
+        clock: Clock,
+        dice: Dice,
+        *,
+        below: Mapping[str, Value] | None = None,
+        above: Mapping[str, Value] | None = None,
+    ) -> None:
+        self.database = database
+        self._clock = clock
+        self._below, self._above = below, above
+        self.service = HostService(database, keyring, clock, dice, below=below, above=above)
+        self.writer: GroupWriter[Arrival, Reply] = GroupWriter(
+            self.service.handle, self._tick, monotonic=clock.monotonic
+        )
+        self.door: Door = HostAPI(self.service, self.writer).door()
+        self._keeper: Keeper | None = None
+
+    def _tick(self) -> None:
+        self.service.housekeep()
+
+    def values(self) -> dict[str, Value]:
+        """The settings that are set now, by name."""
+        with self.database.snapshot() as reader:
+            return effective(store.settings(reader), self._below, self._above)
+
+    def start(self) -> HostServer:
+        """Start the writer; requests are answered from now on."""
+        self.writer.start()
+        return self
+
+    def listens(self, sock: socket.socket) -> None:
+        """Remember where machines are answered, for `muster host status` and `publish-dns`."""
+        address, port = sock.getsockname()[:2]
+        with self.database.transaction() as tx:
+            store.put_listening(tx, str(address), int(port))
+
+    def publish_dns(self, sock: socket.socket, options: DNSOptions) -> None:
+        """Start to keep the SRV records, for the port of a bound socket."""
+        port = int(sock.getsockname()[1])
+        said: set[str] = set()
+
+        def plan() -> Plan | None:
+            values = self.values()
+            if values.get("publish_dns", True) is False:
+                return None
+            try:
+                return plan_of(values, port=port, name=options.name, tsig=options.tsig)
+            except MusterError as fault:
+                if fault.what not in said:
+                    said.add(fault.what)
+                    _log.warning("DNS records are not published: %s", fault)
+                return None
+
+        self._keeper = Keeper(plan, self.service.view, self.database, self._clock, options.refused)
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Stop in order; what the writer has taken is answered. Does not close the database."""
+        if self._keeper is not None:
+            withdraw = self.values().get("withdraw_dns", False) is True
+            self._keeper.stop(withdraw_records=withdraw)
+            self._keeper = None
+        self.writer.stop()
+
+    def __enter__(self) -> HostServer:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

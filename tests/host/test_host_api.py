@@ -1,0 +1,259 @@
+"""The host's door through a real server on loopback: what machines send and what they get."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.host.conftest import Machine, World
+
+from muster.core.errors import error
+from muster.host import store
+from muster.host.server import HostServer
+from muster.net.http import HTTPClient, Response
+from muster.net.serve import ThreadServer
+from muster.system.entropy import SeededDice
+from muster.wire import routes
+from muster.wire.activation import decode_answer, decode_notice
+from muster.wire.problem import Problem, decode_problem
+from muster.wire.release import ReleaseRequest
+from muster.wire.status import decode_grants, decode_publishers
+
+HEADERS = {"Content-Type": "application/json"}
+
+
+class Asking:
+    """A machine's side of the wire."""
+
+    def __init__(self, url: str, world: World, server: HostServer) -> None:
+        self.url = url
+        self.world = world
+        self.server = server
+        self.http = HTTPClient(timeout=30, limit=8 << 20)
+
+    def post(self, path: str, body: bytes) -> Response:
+        return self.http.request("POST", self.url + path, body, HEADERS)
+
+    def get(self, path: str, **headers: str) -> Response:
+        return self.http.request("GET", self.url + path, None, headers)
+
+    def activate(self, number: int, product: str = "desktop-pro", **changes: Any) -> Response:
+        world = self.world
+        request = Machine(number).request(world.id, product, world.clock.now(), **changes)
+        return self.post("/v1/activate", request.encode())
+
+
+def problem(answer: Response) -> Problem:
+    assert answer.headers["content-type"] == "application/problem+json"
+    return decode_problem(answer.status, answer.body, "the host")
+
+
+@pytest.fixture
+def asking(host: World) -> Iterator[Asking]:
+    server = HostServer(host.database, host.keyring, host.clock, SeededDice("server"))
+    with server, ThreadServer(server.door) as listening:
+        yield Asking(listening.url, host, server)
+
+
+def test_from_refusal_to_licence(asking: Asking) -> None:
+    for number in range(1, 25):
+        answer = asking.activate(number)
+        found = problem(answer)
+        assert (answer.status, found.code) == (409, "host/insufficient-count")
+        assert (found.number("count"), found.number("need")) == (number, 25)
+        assert found.number("retry_after") == 7200
+        assert (found.trust, found.catalogue) == (1, 1)
+    answer = asking.activate(25)
+    assert answer.status == 200
+    assert len(answer.body) < routes.ACTIVATE.answer_limit
+    read = decode_answer(answer.body, "the host")
+    assert (read.count, read.need, read.trust, read.catalogue) == (25, 25, 1, 1)
+    licence = asking.world.verify(25, "desktop-pro", read)
+    assert licence.count == 25
+
+
+def test_a_notice_travels_in_the_problem(asking: Asking) -> None:
+    asking.activate(1)
+    answer = asking.activate(2, cmid=Machine(1).cmid)
+    found = problem(answer)
+    assert (answer.status, found.code) == (409, "host/duplicate-cmid")
+    assert found.notice is not None
+    assert decode_notice(found.notice, "the host").notice.count(".") == 2
+
+
+def test_a_release_over_the_wire(asking: Asking) -> None:
+    for number in range(1, 6):
+        answer = asking.activate(number, "server-standard")
+    bundle = decode_answer(answer.body, "the host").bundle
+    body = ReleaseRequest(bundle, Machine(5).secret).encode()
+    for released in (True, False):
+        reply = asking.post("/v1/release", body)
+        assert reply.status == 200
+        assert json.loads(reply.body) == {"v": 1, "released": released}
+    wrong = asking.post("/v1/release", ReleaseRequest(bundle, Machine(4).secret).encode())
+    assert problem(wrong).code == "host/release-proof"
+    assert asking.post("/v1/release", b"{}").status == 400
+
+
+def test_trust_and_catalogue_are_served_with_tags(asking: Asking) -> None:
+    world = asking.world
+    for _ in range(3):
+        world.publisher.rotate()
+    world.publisher.publish()
+    world.admin.add_publisher(world.publisher.file())
+    base = f"/v1/publishers/{world.id}"
+    for asked, version in ((0, 1), (1, 1), (2, 2), (4, 4)):
+        answer = asking.get(f"{base}/trust/{asked}")
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "application/jose"
+        assert answer.body.decode() == world.publisher.line[version - 1].text
+    for wrong in ("5", "01", "-1", "x", "99999999999999999999"):
+        assert asking.get(f"{base}/trust/{wrong}").status == 404
+    answer = asking.get(f"{base}/catalogue")
+    assert answer.body.decode() == world.publisher.catalogue.text
+    again = asking.get(f"{base}/catalogue", **{"If-None-Match": answer.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+    assert asking.get(f"/v1/publishers/{'a' * 16}/catalogue").status == 404
+    assert asking.get("/v1/publishers/x/catalogue").status == 404
+    (served,) = decode_publishers(asking.get("/v1/publishers").body, "the host")
+    assert (served.publisher, served.label) == (world.id, "contoso")
+    assert (served.trust, served.catalogue) == (4, 2)
+    assert served.groups == ("desktop", "server")
+    (grant,) = decode_grants(asking.get(f"{base}/grants").body, "the host")
+    signer = world.keyring.load(world.id)
+    assert signer is not None
+    assert grant.signer == signer.public
+
+
+def test_every_answer_names_the_newest_versions_at_once(asking: Asking) -> None:
+    world = asking.world
+    world.publisher.rotate()
+    world.publisher.publish()
+    world.admin.add_publisher(world.publisher.file())
+    found = problem(asking.activate(1))
+    assert (found.trust, found.catalogue) == (2, 2)
+
+
+def test_allowed_networks(asking: Asking) -> None:
+    with asking.world.database.transaction() as tx:
+        store.put_setting(tx, "allowed_networks", "192.0.2.0/24")
+        store.touch(tx)
+    asking.get("/v1/publishers")
+    found = problem(asking.activate(1))
+    assert (found.status, found.code) == (403, "host/network-not-allowed")
+    with asking.world.database.transaction() as tx:
+        store.put_setting(tx, "allowed_networks", "192.0.2.0/24,127.0.0.0/8")
+        store.touch(tx)
+    asking.get("/v1/publishers")
+    assert problem(asking.activate(1)).number("count") == 1
+
+
+def test_the_rate_of_new_machines_says_when_to_come_back(asking: Asking) -> None:
+    with asking.world.database.transaction() as tx:
+        store.put_setting(tx, "new_cmid_rate", "1")
+        store.touch(tx)
+    asking.activate(1)
+    answer = asking.activate(2)
+    assert answer.status == 429
+    assert answer.headers["retry-after"] == "3601"
+
+
+def test_health_readiness_metrics_and_openapi(asking: Asking) -> None:
+    assert asking.get("/healthz").status == 200
+    assert asking.get("/readyz").status == 200
+    for number in range(1, 61):
+        asking.activate(number, "server-standard")
+    asking.activate(61, "desktop-pro", state=0)
+    text = asking.get("/metrics").body.decode()
+    publisher = asking.world.id
+    server = f'muster_host_requests_total{{publisher="{publisher}",product="server-standard"'
+    assert f'{server},outcome="host/insufficient-count"}} 4' in text
+    assert f'{server},outcome="leased"}} 56' in text
+    assert f'muster_host_requests_by_state_total{{publisher="{publisher}",state="0"}} 1' in text
+    # Twice the largest need of the application, 25: the size of the fleet stays private.
+    assert f'muster_host_count{{publisher="{publisher}",application="os"}} 50' in text
+    assert 'muster_host_http_answers_total{route="activate",status="409"} 4' in text
+    assert 'muster_host_http_answer_seconds_count{route="activate"} 61' in text
+    names = {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")}
+    typed = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    assert all(any(name.startswith(one) for one in typed) for name in names)
+    document = json.loads(asking.get("/openapi.json").body)
+    assert set(document["paths"]) == {route.path for route in routes.HOST_ROUTES}
+
+
+def test_a_host_that_serves_nobody_is_not_ready(world: World) -> None:
+    server = HostServer(world.database, world.keyring, world.clock, SeededDice("server"))
+    with server, ThreadServer(server.door) as listening:
+        asking = Asking(listening.url, world, server)
+        assert asking.get("/healthz").status == 200
+        assert asking.get("/readyz").status == 503
+        assert decode_publishers(asking.get("/v1/publishers").body, "the host") == ()
+        assert asking.get(f"/v1/publishers/{world.id}/grants").status == 200
+        found = problem(asking.activate(1))
+        assert (found.code, found.field_code) == ("host/not-activated", "0xC004F041")
+
+
+def test_a_full_disk_is_unavailable_for_a_while(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = asking.server.service.handle
+
+    def full(batch: Any) -> Any:
+        raise error("db/full", path="/var/lib/muster/host/host.db")
+
+    asking.server.writer._work = full
+    with caplog.at_level(logging.ERROR, "muster.host"):
+        answer = asking.activate(1)
+    assert answer.status == 503
+    assert answer.headers["retry-after"] == "60"
+    assert problem(answer).code == "wire/unavailable"
+    assert b"host.db" not in answer.body
+    assert "host.db" in caplog.text
+    asking.server.writer._work = real
+    assert problem(asking.activate(1)).number("count") == 1
+
+
+NASTY = ('"', "{", "}", "{0}", "%s", "\\", "\u2028", "'; DROP TABLE sighting; --", "\x00", "é" * 70)
+
+
+@pytest.mark.parametrize(
+    "member", ["publisher", "product", "cmid", "nonce", "fingerprint", "identity", "client"]
+)
+def test_quotes_and_braces_in_every_member(asking: Asking, member: str) -> None:
+    good = json.loads(Machine(1).request(asking.world.id, "desktop-pro", 0).encode())
+    for nasty in NASTY:
+        value: Any = nasty
+        if member == "fingerprint":
+            value = [nasty]
+        elif member == "client":
+            value = {"version": nasty, "os": nasty, "virtual": None}
+        answer = asking.post("/v1/activate", json.dumps({**good, member: value}).encode())
+        found = problem(answer)
+        assert answer.status in (400, 403), (member, nasty)
+        assert found.code in ("wire/bad-request", "host/clock-skew")
+    with asking.world.database.snapshot() as reader:
+        row = reader.one("SELECT count(*) FROM sighting")
+    assert row is not None
+    assert row[0] == 0
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_bad_request(asking: Asking, body: bytes) -> None:
+    for path in ("/v1/activate", "/v1/release"):
+        answer = asking.post(path, body)
+        assert answer.status == 400
+        assert problem(answer).code.startswith(("wire/", "licence/"))
+
+
+def test_sizes_media_types_and_methods(asking: Asking) -> None:
+    assert asking.post("/v1/activate", b" " * 4097).status == 413
+    answer = asking.http.request("POST", asking.url + "/v1/activate", b"{}", {})
+    assert answer.status == 415
+    assert asking.get("/v1/activate").status == 405
+    assert asking.get("/v1/nothing").status == 404

@@ -1,0 +1,329 @@
+"""Enrolment: publishers, host keys, grants by every door, catalogues; each idempotent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.host.conftest import HOST_FACTS, START, World, leased, refused
+
+from muster.core.errors import MusterError
+from muster.core.identity import host_binding
+from muster.core.ids import make_installation_id, parse_installation_id, proof_key
+from muster.core.keys import Kind
+from muster.core.products import day_of
+from muster.host import store
+from muster.host.enrol import only
+from muster.host.keyring import KeyRing
+from muster.lease.catalogue import make_catalogue
+from muster.lease.grant import issue_grant
+from muster.lease.jws import MemorySigningKey
+from muster.system.entropy import SeededDice
+from muster.testing.tiny_publisher import APPLICATIONS, GROUPS, TinyPublisher, test_key
+from muster.wire.exchange import read_publisher_file, read_reply_file, read_request_file
+
+
+def code_of(call: object, *args: object, **more: object) -> str:
+    with pytest.raises(MusterError) as caught:
+        call(*args, **more)  # type: ignore[operator]  # any function of the administrator
+    return caught.value.code
+
+
+# Publishers.
+
+
+def test_a_second_init_changes_nothing(world: World) -> None:
+    file = read_publisher_file(world.publisher.file("http://p.example:1").encode())
+    assert not world.admin.add_publisher(file).changed
+    assert world.admin.view().publishers[world.id].url == "http://p.example:1"
+
+
+def test_a_newer_file_brings_trust_and_catalogue(world: World) -> None:
+    world.publisher.rotate()
+    world.publisher.publish()
+    done = world.admin.add_publisher(world.publisher.file())
+    assert done.changed
+    assert (done.trust_before, done.trust) == (1, 2)
+    assert (done.catalogue_before, done.catalogue) == (1, 2)
+    view = world.service.view().publishers[world.id]
+    assert [one.version for one in view.line] == [1, 2]
+
+
+def test_an_older_catalogue_is_refused(world: World) -> None:
+    old = world.publisher.file()
+    world.publisher.publish()
+    world.admin.add_publisher(world.publisher.file())
+    assert code_of(world.admin.add_publisher, old) == "catalogue/older"
+    assert world.service.view().publishers[world.id].catalogue_version == 2
+
+
+def test_another_anchor_for_a_pinned_publisher_is_refused(world: World) -> None:
+    # The same id, but a trust object that its first root never signed.
+    file = world.publisher.file()
+    other = TinyPublisher("contoso", now=START - 7200)
+    assert other.publisher == world.id
+    assert other.line[0].text != file.anchor
+    assert code_of(world.admin.add_publisher, other.file()) == "host/anchor"
+    stranger = TinyPublisher("fabrikam", now=START)
+    mixed = replace(stranger.file(), publisher=world.id)
+    assert code_of(world.admin.add_publisher, mixed) == "host/anchor"
+    fresh = replace(stranger.file(), publisher="a" * 16)
+    assert code_of(world.admin.add_publisher, fresh) == "host/anchor"
+
+
+def test_what_stands_in_the_store_is_verified_again(host: World) -> None:
+    leased_before = host.service.view().publishers[host.id].grants
+    assert leased_before
+    with host.database.transaction() as tx:
+        tx.execute("UPDATE host_key SET host_grant = substr(host_grant, 1, 200)")
+        store.touch(tx)
+    view = host.service.view().publishers[host.id]
+    assert view.grants == ()
+    assert [fault.code for fault in view.broken] == ["licence/malformed"]
+    assert refused(host.ask(1)) == "host/not-activated"
+
+
+def test_a_grant_of_another_host_does_not_count(host: World) -> None:
+    path = host.keyring.path(host.id)
+    path.unlink()
+    host.keyring.ensure(host.id, SeededDice("another"))
+    with host.database.transaction() as tx:
+        store.touch(tx)
+    assert [one.code for one in host.service.view().publishers[host.id].broken] == ["host/reply"]
+
+
+# The signing key.
+
+
+def test_a_signing_key_is_made_once_and_private(world: World) -> None:
+    key = world.keyring.ensure(world.id, SeededDice(1))
+    again = world.keyring.ensure(world.id, SeededDice(2))
+    assert key.public == again.public
+    path = world.keyring.path(world.id)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert key.raw.hex() not in repr(key)
+    path.chmod(0o644)
+    assert code_of(world.keyring.load, world.id) == "keyfile/rights"
+    path.chmod(0o600)
+    path.write_text("rubbish")
+    assert code_of(world.keyring.load, world.id) == "host/signing-key"
+    path.write_text("muster-host-signing-key-v1 " + "A" * 42 + "B\n")
+    assert code_of(world.keyring.load, world.id) == "host/signing-key"
+
+
+def test_no_key_is_none(world: World) -> None:
+    assert KeyRing(world.folder / "nowhere").load(world.id) is None
+
+
+# Host keys.
+
+
+def test_other_kinds_of_keys_have_their_own_errors(world: World) -> None:
+    install = world.admin.install_key
+    for kind, code in (
+        (Kind.SETUP, "host/key-setup"),
+        (Kind.MAK, "host/key-mak"),
+        (Kind.EVALUATION, "host/key-machine"),
+        (Kind.RETAIL, "host/key-machine"),
+    ):
+        key = world.publisher.key(kind, 1)
+        assert code_of(install, key.text, HOST_FACTS) == code
+    stranger = TinyPublisher("fabrikam", now=START)
+    assert code_of(install, stranger.host_key("server").text, HOST_FACTS) == "host/key-publisher"
+    unknown = world.publisher.key(Kind.HOST, 77)
+    assert code_of(install, unknown.text, HOST_FACTS) == "host/key-group"
+    good = world.publisher.host_key("server").text
+    swapped = good[1] + good[0] + good[2:]
+    wrong = ("C" if good[0] == "B" else "B") + good[1:]
+    for text in (swapped, wrong):
+        assert code_of(install, text, HOST_FACTS).startswith("key/")
+    assert world.admin.pending() == []
+
+
+def test_no_error_shows_a_key(world: World) -> None:
+    key = world.publisher.key(Kind.MAK, 1)
+    with pytest.raises(MusterError) as caught:
+        world.admin.install_key(key.text, HOST_FACTS)
+    shown = caught.value.what + caught.value.why + caught.value.fix
+    assert key.text not in shown
+    assert key.text[-5:] in shown
+
+
+def test_installing_twice_changes_nothing_and_keeps_the_grant(world: World) -> None:
+    key = world.publisher.host_key("server").text
+    first = world.admin.install_key(key, HOST_FACTS)
+    assert first.changed
+    assert first.survives
+    answer = world.publisher.confirm(world.admin.installation_id(first.key))
+    world.admin.accept(world.id, answer)
+    again = world.admin.install_key(key, HOST_FACTS)
+    assert not again.changed
+    assert again.key.grant is not None
+    moved = world.admin.install_key(key, ())
+    assert moved.changed
+    assert not moved.survives
+    assert moved.key.hw != again.key.hw
+    assert moved.key.grant == again.key.grant
+    assert not world.admin.install_key(key, ()).changed
+
+
+def test_the_store_keeps_no_product_key(world: World) -> None:
+    key = world.publisher.host_key("server")
+    world.admin.install_key(key.text, HOST_FACTS)
+    raw = b"".join(path.read_bytes() for path in world.folder.iterdir() if path.is_file())
+    assert key.text.encode() not in raw
+    assert key.tag_bytes not in raw
+    assert key.tag_bytes.hex().encode() not in raw
+
+
+def test_keys_are_named_by_last_group_or_id(world: World) -> None:
+    first = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
+    second = world.admin.install_key(world.publisher.host_key("office").text, HOST_FACTS).key
+    assert world.admin.find_key(first.partial.lower()) == first
+    assert world.admin.find_key(second.key_id) == second
+    assert code_of(world.admin.find_key, "XXXXX") == "host/unknown-key"
+    assert code_of(only, world.admin.pending()) == "host/which-key"
+    assert code_of(only, []) == "host/no-key"
+    assert only(world.admin.pending(name=first.partial)) == first
+    assert code_of(world.admin.pending, "b" * 16) == "host/unknown-publisher"
+
+
+def test_removing_one_key_leaves_the_other_serving(host: World) -> None:
+    office = host.enrol("office")
+    host.fill(range(1, 5), "office-suite")
+    leased(host.ask(5, "office-suite"))
+    host.admin.remove_key(office.key.partial)
+    assert refused(host.ask(5, "office-suite")) == "host/not-served"
+    assert refused(host.ask(5, "desktop-pro")) == "host/insufficient-count"
+
+
+# Activation by three doors.
+
+
+def test_files_and_telephone_end_in_the_same_grant(world: World) -> None:
+    key = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
+    request = read_request_file(world.admin.request_file(key).encode())
+    reply = read_reply_file(world.publisher.reply(request).encode())
+    by_telephone = world.admin.confirm(reply.answer.confirmation_id)
+    assert by_telephone.changed
+    by_file = world.admin.accept_reply(reply)
+    assert not by_file.changed
+    assert by_file.grant.text == by_telephone.grant.text == reply.answer.grant
+    assert world.admin.pending() == []
+    assert code_of(world.admin.confirm, reply.answer.confirmation_id) == "host/no-key"
+
+
+def test_of_several_waiting_keys_the_one_that_verifies_wins(world: World) -> None:
+    keys = [
+        world.admin.install_key(world.publisher.host_key(group).text, HOST_FACTS).key
+        for group in ("server", "office", "desktop")
+    ]
+    wanted = keys[1]
+    answer = world.publisher.confirm(world.admin.installation_id(wanted))
+    assert world.admin.confirm(answer.confirmation_id).key.key_id == wanted.key_id
+    digits = answer.confirmation_id
+    assert code_of(world.admin.confirm, digits) == "confirmation/signature"
+    wrong = digits[:-1] + str((int(digits[-1]) + 1) % 10)
+    assert code_of(world.admin.confirm, wrong) == "digits/group"
+
+
+def test_a_reply_to_another_host_is_refused_and_nothing_is_kept(world: World) -> None:
+    key = world.publisher.host_key("server")
+    mine = world.admin.install_key(key.text, HOST_FACTS).key
+    iid = parse_installation_id(world.admin.installation_id(mine))
+
+    other = MemorySigningKey(b"o" * 32)
+    binding = host_binding(world.id, key.key_id, other.public.raw)
+    foreign = make_installation_id(1, key.key_id, binding, iid.hw, mine.proof_key)
+    answer = world.publisher.confirm(foreign.text)
+    world.publisher.publish()
+    answer = replace(answer, catalogue=world.publisher.catalogue.text)
+    assert code_of(world.admin.accept, world.id, answer) == "host/reply"
+    assert world.service.view().publishers[world.id].catalogue_version == 1
+    assert world.admin.pending() == [mine]
+
+
+def test_a_grant_of_a_key_that_is_not_installed_is_refused(world: World) -> None:
+    installed = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
+    key = world.publisher.host_key("office")
+    iid = make_installation_id(
+        1,
+        key.key_id,
+        installed.binding,
+        installed.hw,
+        proof_key(world.id, key.key_id, key.tag_bytes),
+    )
+    answer = world.publisher.confirm(iid.text)
+    assert code_of(world.admin.accept, world.id, answer) == "host/reply"
+
+
+def test_a_reply_signed_by_a_stranger_is_refused(world: World) -> None:
+    key = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
+    answer = world.publisher.confirm(world.admin.installation_id(key))
+    world.publisher.grant_key = test_key("thief", "grant")
+    world.publisher._grants.clear()
+
+    forged = issue_grant(
+        publisher=world.id,
+        key_id=parse_installation_id(world.admin.installation_id(key)).key_id,
+        binding=key.binding,
+        hw=key.hw,
+        term=0,
+        day=day_of(START),
+        group=GROUPS[1],
+        key=test_key("thief", "grant"),
+    )
+    assert code_of(world.admin.accept, world.id, replace(answer, grant=forged)) == "licence/grant"
+
+
+def test_a_grant_for_a_machine_is_no_grant_for_a_host(world: World) -> None:
+    mak = world.publisher.key(Kind.MAK, 1)
+
+    iid = make_installation_id(
+        1, mak.key_id, "0" * 25, None, proof_key(world.id, mak.key_id, mak.tag_bytes)
+    )
+    answer = world.publisher.confirm(iid.text)
+    assert code_of(world.admin.accept, world.id, answer) == "host/reply"
+
+
+def test_an_answer_brings_trust_along(world: World) -> None:
+    key = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
+    for _ in range(3):
+        world.publisher.rotate()
+    done = world.admin.accept(world.id, world.publisher.confirm(world.admin.installation_id(key)))
+    assert done.changed
+    view = world.service.view().publishers[world.id]
+    assert view.trust.version == 4
+    assert len(view.grants) == 1
+
+
+def test_updates_of_unknown_publishers_are_refused(world: World) -> None:
+    assert code_of(world.admin.update, "b" * 16) == "host/unknown-publisher"
+
+
+def test_a_withdrawn_catalogue_key_forgets_catalogue_and_version(world: World) -> None:
+    publisher = world.publisher
+    for _ in range(5):
+        publisher.publish()
+    world.admin.update(world.id, catalogue=publisher.catalogue.text)
+    assert world.service.view().publishers[world.id].catalogue_version == 6
+    thief, publisher.catalogue_key = publisher.catalogue_key, test_key("contoso", "catalogue 2")
+    publisher.keys = [
+        replace(one, key=publisher.catalogue_key.public) if one.key == thief.public else one
+        for one in publisher.keys
+    ]
+    publisher.rotate()
+    done = world.admin.update(world.id, trust=[publisher.trust.text])
+    assert done.catalogue == 0
+    assert world.service.view().publishers[world.id].catalogue is None
+
+    low = make_catalogue(
+        trust=publisher.trust,
+        version=2,
+        iat=START,
+        groups=GROUPS,
+        applications=APPLICATIONS,
+        products=publisher.products,
+        key=publisher.catalogue_key,
+    )
+    assert world.admin.update(world.id, catalogue=low).catalogue == 2
