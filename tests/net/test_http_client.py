@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import itertools
 import socket
 import ssl
@@ -441,52 +440,11 @@ def test_headers_cannot_be_smuggled() -> None:
 # TLS.
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority and a certificate for localhost and 127.0.0.1."""
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    folder = tmp_path_factory.mktemp("tls")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "muster test")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-            ),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return folder
-
-
 @pytest.fixture
-def tls_peer(certificates: Path) -> Iterator[int]:
+def tls_peer(certificate: Path) -> Iterator[int]:
     """The port of a TLS server that answers each connection with `hi`."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
     listener = socket.create_server(("127.0.0.1", 0))
 
     def run() -> None:
@@ -511,20 +469,20 @@ def tls_peer(certificates: Path) -> Iterator[int]:
     thread.join(10)
 
 
-def test_tls(tls_peer: int, certificates: Path) -> None:
-    client = HTTPClient(timeout=10, ca_file=str(certificates / "cert.pem"))
+def test_tls(tls_peer: int, certificate: Path) -> None:
+    client = HTTPClient(timeout=10, ca_file=str(certificate / "cert.pem"))
     assert client.request("GET", f"https://127.0.0.1:{tls_peer}/").body == b"hi"
     assert client.request("GET", f"https://localhost:{tls_peer}/").body == b"hi"
     answer = client.request("GET", "https://localhost:1/", connect_to=("127.0.0.1", tls_peer))
     assert answer.body == b"hi"
 
 
-def test_tls_that_is_not_trusted(tls_peer: int, certificates: Path, tmp_path: Path) -> None:
+def test_tls_that_is_not_trusted(tls_peer: int, certificate: Path, tmp_path: Path) -> None:
     url = f"https://127.0.0.1:{tls_peer}/"
     fault = fault_of(url)
     assert fault.code == "net/tls"
     assert "self-signed" in fault.what
-    client = HTTPClient(timeout=10, ca_file=str(certificates / "cert.pem"))
+    client = HTTPClient(timeout=10, ca_file=str(certificate / "cert.pem"))
     fault = fault_of("https://other.test:1/", client, connect_to=("127.0.0.1", tls_peer))
     assert fault.code == "net/tls"
     with ThreadServer(Door([])) as plain:
@@ -537,7 +495,7 @@ def test_tls_that_is_not_trusted(tls_peer: int, certificates: Path, tmp_path: Pa
     assert fault_of(url, bad).code == "net/tls"
 
 
-def test_a_tls_handshake_that_drips(serve: Callable[..., Peer], certificates: Path) -> None:
+def test_a_tls_handshake_that_drips(serve: Callable[..., Peer], certificate: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         stop = threading.Event()
 
@@ -555,7 +513,7 @@ def test_a_tls_handshake_that_drips(serve: Callable[..., Peer], certificates: Pa
 
         thread = threading.Thread(target=script, daemon=True)
         thread.start()
-        client = HTTPClient(timeout=0.6, ca_file=str(certificates / "cert.pem"))
+        client = HTTPClient(timeout=0.6, ca_file=str(certificate / "cert.pem"))
         started = time.monotonic()
         fault = fault_of(f"https://127.0.0.1:{listener.getsockname()[1]}/", client)
         assert fault.code == "net/timeout"
@@ -587,7 +545,7 @@ def test_proxies_only_when_told(
 
 def test_https_through_a_proxy(
     tls_peer: int,
-    certificates: Path,
+    certificate: Path,
     serve: Callable[..., Peer],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -611,7 +569,7 @@ def test_https_through_a_proxy(
     monkeypatch.setenv("https_proxy", proxy.url)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    client = HTTPClient(timeout=10, ca_file=str(certificates / "cert.pem"), proxies=True)
+    client = HTTPClient(timeout=10, ca_file=str(certificate / "cert.pem"), proxies=True)
     assert client.request("GET", f"https://localhost:{tls_peer}/").body == b"hi"
     assert proxy.requests[0].startswith(f"CONNECT localhost:{tls_peer} HTTP/1.1\r\n".encode())
     refusing = serve(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
