@@ -30,6 +30,7 @@ from muster.client import schedule
 from muster.client.discovery import Address, Candidate, Found, Names, Source, names, order
 from muster.client.judge import Authority, Verdict, authority, copied, judge, must_hurry
 from muster.client.model import Aside, CatalogueMark, Failure, Memory, ProductRecord
+from muster.core.audit import Event as Audit
 from muster.core.clock import Dice
 from muster.core.errors import Kind, MusterError, error
 from muster.core.identity import Fact, nonce_of
@@ -332,6 +333,8 @@ class Machine:
 
     def _adopt(self, memory: Memory) -> Effects:
         """Save a changed identity; the try goes on when it is saved."""
+        detail = f"{self._durable.identity.cmid} became {memory.identity.cmid}"
+        memory = memory.noted(self._now, Audit.CLIENT_CMID_RENEW, detail=detail)
         self._memory = memory.with_all(next_attempt=0)
         self.phase = Phase.SAVING_IDENTITY
         return (Save(self._memory),)
@@ -573,7 +576,12 @@ class Machine:
         )
         identity = replace(self._memory.identity, made_on=self._fingerprint())
         mark = advance_mark(held.clock_mark, licence.issued, self._now)
-        self._memory = replace(self._memory, identity=identity, clock_mark=mark)
+        self._memory = replace(self._memory, identity=identity, clock_mark=mark).noted(
+            self._now,
+            Audit.CLIENT_LICENCE_ACCEPT,
+            licence.product,
+            f"by {self._candidate.address.text}",
+        )
         self._tried.append(Tried(self._candidate, None))
         self.phase = Phase.SAVING
         return (Save(self._memory, self._secrets),)

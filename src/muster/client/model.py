@@ -12,8 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from muster.client.discovery import Address
+from muster.core.audit import Event
 from muster.core.errors import Fault, Kind, MusterError, Refusal, Retry, Row, Usage
 from muster.core.states import LicenceState
+
+MAX_NOTES = 100
+"""Lines of history that a store keeps for one publisher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,16 @@ class ProductRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """One line of the machine's history: what happened `at` which time, to which product."""
+
+    at: int
+    event: Event
+    product: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueMark:
     """The highest catalogue version seen, and the key that signed it."""
 
@@ -132,7 +146,7 @@ class Memory:
 
     `trust` holds trust objects above the descriptor's, in the order in which they were followed;
     `trust_mark` is the highest version among them; `clock_mark` as docs/spec/05-verification.md,
-    section 5.5.
+    section 5.5; `history` the last changes, oldest first.
     """
 
     publisher: str
@@ -143,6 +157,12 @@ class Memory:
     catalogue: str = ""
     catalogue_mark: CatalogueMark | None = None
     clock_mark: int = 0
+    history: tuple[Note, ...] = ()
+
+    def noted(self, at: int, event: Event, product: str = "", detail: str = "") -> Memory:
+        """The same with one more line of history; the oldest lines fall out."""
+        notes = (*self.history, Note(at, event, product, detail))
+        return replace(self, history=notes[-MAX_NOTES:])
 
     def product(self, product: str) -> ProductRecord | None:
         """The record of a product, or None where it was not added."""

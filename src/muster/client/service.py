@@ -26,8 +26,9 @@ from muster.client.discovery import (
 from muster.client.driver import Driver, Network, discover
 from muster.client.judge import Verdict, assess, date_text
 from muster.client.machine import Finish, Machine, Plan, Save, Situation, Tried
-from muster.client.model import Identity, Memory, ProductRecord
+from muster.client.model import Identity, Memory, Note, ProductRecord
 from muster.client.store import Disk, Loaded, Store
+from muster.core.audit import Event as Audit
 from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError, error
 from muster.core.facts import clean_facts
@@ -44,6 +45,7 @@ from muster.wire.routes import PUBLISHERS, RELEASE
 from muster.wire.status import ServedPublisher, decode_publishers
 
 _LOG = logging.getLogger("muster.client")
+_LOG.addHandler(logging.NullHandler())  # a program that configured no log gets none
 _MAX_PROBED = 16
 
 
@@ -238,7 +240,7 @@ class Client:
             if changed or anchor != data or loaded is None:
                 place.add_anchor(product.id, data)
                 memory = memory.with_product(record)
-                place.save(memory)
+                place.save(self._noted(memory, Audit.CLIENT_PRODUCT_ADD, product.id))
                 changed = True
         return Added(
             product=product.id,
@@ -308,7 +310,8 @@ class Client:
         with place.lock():
             memory = self._loaded(place).memory
             record = memory.product(descriptor.product.id)
-            place.save(memory.without_product(descriptor.product.id))
+            memory = memory.without_product(descriptor.product.id)
+            place.save(self._noted(memory, Audit.CLIENT_PRODUCT_REMOVE, descriptor.product.id))
             place.remove_anchor(descriptor.product.id)
         masked = "" if record is None else record.masked
         return KeyChange(
@@ -354,7 +357,10 @@ class Client:
                     since=since,
                     next_attempt=0,
                 )
-                place.save(memory.with_product(record))
+                memory = self._noted(
+                    memory.with_product(record), Audit.CLIENT_KEY_INSTALL, record.product
+                )
+                place.save(memory)
         return KeyChange(
             descriptor.product.id, descriptor.publisher, key.masked, changed, record.state
         )
@@ -380,7 +386,10 @@ class Client:
                     failures=0,
                     failure=None,
                 )
-                place.save(memory.with_product(record))
+                memory = self._noted(
+                    memory.with_product(record), Audit.CLIENT_KEY_REMOVE, record.product
+                )
+                place.save(memory)
         return KeyChange(descriptor.product.id, descriptor.publisher, masked, changed, record.state)
 
     def set_identity(self, mode: str, given: str = "", publisher: str = "") -> IdentityChange:
@@ -400,8 +409,9 @@ class Client:
             if mode == memory.identity.mode and given == memory.identity.given:
                 return IdentityChange(place.publisher, memory.identity, changed=False)
             made = identities.new_identity(mode, place.publisher, self._facts(), self._dice, given)
+            detail = f"{memory.identity.cmid} became {made.cmid}"
             memory = replace(memory, identity=made).with_all(next_attempt=0)
-            place.save(memory)
+            place.save(self._noted(memory, Audit.CLIENT_CMID_RENEW, detail=detail))
         return IdentityChange(place.publisher, made, changed=True)
 
     # Activation.
@@ -518,7 +528,14 @@ class Client:
                 failure=None,
                 failures=0,
             )
-            place.save(memory.with_product(record))
+            place.save(
+                self._noted(
+                    memory.with_product(record),
+                    Audit.CLIENT_LICENCE_RELEASE,
+                    name,
+                    f"to {host.text}",
+                )
+            )
         _LOG.info("released %s at %s", name, host.text)
         return Released(name, host.text)
 
@@ -668,7 +685,9 @@ class Client:
                     continue
                 old = loaded.memory.clock_mark
                 if old:
-                    place.save(replace(loaded.memory, clock_mark=0))
+                    memory = replace(loaded.memory, clock_mark=0)
+                    detail = f"it stood at {date_text(old)}"
+                    place.save(self._noted(memory, Audit.CLIENT_CLOCK_MARK_RESET, detail=detail))
                     _LOG.warning(
                         "the clock mark of %s was reset; it stood at %s",
                         place.publisher,
@@ -676,6 +695,28 @@ class Client:
                     )
                 resets.append(MarkReset(place.publisher, old))
         return resets
+
+    def history(self, publisher: str = "") -> list[tuple[str, Note]]:
+        """What was changed on this machine, oldest first, with the publisher that it concerns."""
+        found: list[tuple[str, Note]] = []
+        for one in store.publishers(self.root, self._disk):
+            loaded = self._store(one).load()
+            if loaded is not None and publisher in ("", one):
+                found += [(one, note) for note in loaded.memory.history]
+        return sorted(found, key=lambda each: each[1].at)
+
+    def note_setting(self, publisher: str, detail: str) -> None:
+        """Keep in the history that a setting was changed; of all publishers where none is named."""
+        for one in store.publishers(self.root, self._disk):
+            place = self._store(one)
+            if publisher not in ("", one):
+                continue
+            with place.lock():
+                memory = self._loaded(place).memory
+                place.save(self._noted(memory, Audit.CLIENT_SETTING_CHANGE, detail=detail))
+
+    def _noted(self, memory: Memory, event: Audit, product: str = "", detail: str = "") -> Memory:
+        return memory.noted(self._clock.now(), event, product, detail)
 
     # Which store and product.
 

@@ -33,13 +33,16 @@ from typing import Any, Protocol
 
 from muster.client.discovery import Address
 from muster.client.model import (
+    MAX_NOTES,
     Aside,
     CatalogueMark,
     Failure,
     Identity,
     Memory,
+    Note,
     ProductRecord,
 )
+from muster.core.audit import Event
 from muster.core.errors import Kind, MusterError, Retry, error
 from muster.core.identity import check_publisher_id
 from muster.core.states import LicenceState
@@ -247,6 +250,7 @@ class Store:
             if mark is None
             else CatalogueMark(mark.integer("version", 1), mark.text("kid", claims.THUMBPRINT)),
             clock_mark=value.integer("clock_mark"),
+            history=tuple(_note(one) for one in value.objects("history", MAX_NOTES)),
         )
 
     # Writing.
@@ -387,6 +391,15 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
         "products": [_record_to_dict(memory.products[name]) for name in sorted(memory.products)],
         "trust_mark": memory.trust_mark,
         "clock_mark": memory.clock_mark,
+        "history": [
+            {
+                "at": one.at,
+                "event": one.event.value,
+                "product": one.product,
+                "detail": one.detail,
+            }
+            for one in memory.history
+        ],
     }
     if memory.catalogue_mark is not None:
         value["catalogue_mark"] = {
@@ -475,6 +488,15 @@ def _record(value: Claims) -> ProductRecord:
         ),
         count=value.optional_integer("count"),
         need=value.optional_integer("need"),
+    )
+
+
+def _note(value: Claims) -> Note:
+    return Note(
+        at=value.integer("at"),
+        event=Event(value.choice("event", tuple(one.value for one in Event))),
+        product=_text(value, "product"),
+        detail=_text(value, "detail"),
     )
 
 
