@@ -252,6 +252,37 @@ for _ in range(30):
     assert row[0] == 120
 
 
+def test_locks_outlive_other_connections_of_the_process(db: Database, path: Path) -> None:
+    """POSIX drops all locks of a process on a file with any descriptor of it that is closed.
+
+    A second process that is the last to use the database throws the log away when it ends. It
+    must see that we still use it, whatever we opened and closed since.
+    """
+    put(db, "a")
+    for _ in range(3):
+        with open_database(path) as other:
+            names(other)
+            other.check()
+        with db.snapshot() as reader, db.snapshot() as another:
+            reader.query("SELECT * FROM thing")
+            another.query("SELECT * FROM thing")
+    log = path.with_name(path.name + "-wal")
+    before = log.stat().st_ino
+    program = """
+import sys
+from muster.db.engine import open_database
+with open_database(sys.argv[1]) as db:
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO thing (name) VALUES ('b')")
+"""
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+    assert log.stat().st_ino == before
+    put(db, "c")
+    db.close()
+    with open_database(path) as again:
+        assert names(again) == ["a", "b", "c"]
+
+
 def test_busy(db: Database, path: Path) -> None:
     with open_database(path, busy_seconds=0.05) as other, db.transaction() as tx:
         tx.execute("INSERT INTO thing (name) VALUES ('a')")

@@ -17,7 +17,6 @@ import errno
 import os
 import secrets
 import sqlite3
-import struct
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -308,6 +307,9 @@ class Database:
         if mode != "wal":
             connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if _is_cut(connection, self._path):
+            detail = "the end of the file is missing"
+            raise error("db/corrupt", path=self._name, detail=detail)
 
     def _wait_bounded(self) -> contextlib.AbstractContextManager[None]:
         return _translated(self._name, self._busy_seconds)
@@ -377,30 +379,28 @@ def _check_whole(path: Path) -> None:
         raise error("db/denied", path=str(path), detail="it is not a plain file")
     if size == 0:
         raise error("db/corrupt", path=str(path), detail="the file is empty")
-    if _is_cut(path, size):
+    if size < 512:
+        # Less than the smallest page; SQLite would take it for a new database too.
         raise error("db/corrupt", path=str(path), detail="the end of the file is missing")
 
 
-def _is_cut(path: Path, size: int) -> bool:
-    """Whether the file is shorter than its own header says and no log holds the rest.
+def _is_cut(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file is shorter than its pages and no log holds the rest.
 
-    SQLite takes a file of less than one page for a new database, and misses cut pages until
-    somebody reads them (https://www.sqlite.org/fileformat.html, section 1.3).
+    SQLite itself misses a cut last page until somebody reads it. Looked at through the connection
+    and by `stat` only: POSIX drops *all* locks of a process on a file as soon as the process
+    closes *any* descriptor of it, also those of SQLite's connections, and another process would
+    then throw away the log that we write (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     """
-    try:
-        with path.open("rb") as handle:
-            header = handle.read(100)
-        log = path.with_name(path.name + "-wal")
-        if log.exists() and log.stat().st_size:
+    log = path.with_name(path.name + "-wal")
+    for _ in range(3):
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        found = path.stat().st_size
+        if pages * size <= found or (log.exists() and log.stat().st_size):
             return False
-    except OSError as fault:
-        raise error("db/denied", path=str(path), detail=fault.strerror) from fault
-    if size < 512:
-        return True
-    (page,) = struct.unpack(">H", header[16:18])
-    changed, pages, valid_for = (struct.unpack(">I", header[at : at + 4])[0] for at in (24, 28, 92))
-    # The count of pages counts only where the last writer kept it; 1 stands for 65536 bytes.
-    return bool(changed == valid_for and pages * (65536 if page == 1 else page) > size)
+        # Another process may have emptied the log between two of these looks: look again.
+    return True
 
 
 def _create(path: Path) -> None:
