@@ -1,0 +1,375 @@
+"""`muster demo`: the whole story of volume activation on this machine, with real parts.
+
+Publisher, DNS server and host run as programs on loopback; machines differ by the facts that they
+are given. Every number that is printed was counted in the answers or asked from the host; at the
+end they are checked against each other, and the command ends with 1 where they do not agree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muster.cli import compose
+from muster.cli.output import MusterCommand, emit, wants_json
+
+if TYPE_CHECKING:
+    from muster.client.service import Activation
+    from muster.testing.site import Machine, Site
+
+DESKTOP = "contoso-desktop-7-professional"
+SERVER = "contoso-server-2008-standard"
+OFFICE = "contoso-office-2010"
+HOST_GROUP = "server-c"
+OFFICE_GROUP = "office-2010"
+MORE = 5
+"""Servers and office suites, unless the catalogue needs more."""
+
+
+@dataclass
+class Fleet:
+    """What was seen of the machines of one product; every number is counted."""
+
+    title: str
+    product: str
+    machines: list[Machine] = field(default_factory=list)
+    application: str = ""
+    need: int = 0
+    refused: int = 0
+    told: list[tuple[int, int]] = field(default_factory=list)
+    """(count, need) of each refusal, in order."""
+    first_licensed: int = 0
+    """Which machine was the first to be licensed, from 1."""
+    licensed: int = 0
+    count: int = 0
+    """*Current count* of the product's application, as the host says."""
+
+
+@click.command(cls=MusterCommand)
+@click.option(
+    "--clients",
+    type=click.IntRange(1, 500),
+    default=25,
+    show_default=True,
+    help="How many desktops ask; below the need of the product none is licensed.",
+)
+@click.option("--keep", is_flag=True, help="Leave it running until Ctrl-C, and say what to type.")
+@click.option("--small-dns", is_flag=True, help="Do not use BIND 9 even where it is installed.")
+def demo(clients: int, keep: bool, small_dns: bool) -> None:
+    """Play volume activation on this machine, from an empty folder to licensed machines.
+
+    A publisher, a DNS server, a host, desktops, servers and office suites, all on loopback; takes
+    well under a minute and leaves nothing behind.
+    """
+    from muster.testing.site import Site
+
+    begun = compose.clock().monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="muster-demo-"))
+    with _interruptible(), _removed(folder), Site(folder, small_dns=small_dns) as site:
+        story = _Story(site)
+        story.play(clients)
+        report = story.report(compose.clock().monotonic() - begun)
+        emit(report, story.table(report))
+        if keep and not wants_json():
+            for line in story.what_to_type():
+                click.echo(line)
+            threading.Event().wait()
+    if report["problems"]:
+        click.get_current_context().exit(1)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end the demo as Ctrl-C does, so that nothing is left running."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("Stopped; nothing is left.")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _removed(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Progress:
+    """Says what happens: a bar on a terminal, lines on a pipe, nothing with `--json`."""
+
+    def __init__(self) -> None:
+        from muster.cli.output import interactive
+
+        self._quiet = wants_json()
+        self._bar = None
+        if interactive() and not self._quiet:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            self._bar = Progress(
+                TextColumn("  {task.description:<44}"), BarColumn(24), MofNCompleteColumn()
+            )
+
+    def say(self, text: str = "") -> None:
+        """One line."""
+        if not self._quiet:
+            click.echo(text)
+
+    def each(self, title: str, items: Sequence[Any]) -> Iterator[Any]:
+        """Go through items, showing how far it is."""
+        if self._bar is None:
+            yield from items
+            return
+        with self._bar as bar:
+            task = bar.add_task(title, total=len(items))
+            for item in items:
+                yield item
+                bar.advance(task)
+            bar.remove_task(task)
+
+
+class _Story:
+    """The acts, in order, and what was seen."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.progress = _Progress()
+        self.desktops = Fleet("Desktops", DESKTOP)
+        self.servers = Fleet("Servers", SERVER)
+        self.offices = Fleet("Office suites", OFFICE)
+        self.publisher: dict[str, Any] = {}
+        self.verified: dict[str, Any] = {}
+        self.host_text: list[str] = []
+        self.client_text: list[str] = []
+
+    @property
+    def fleets(self) -> tuple[Fleet, Fleet, Fleet]:
+        """Desktops, servers, office suites."""
+        return self.desktops, self.servers, self.offices
+
+    def play(self, clients: int) -> None:
+        """All acts."""
+        self._publisher_and_host()
+        say = self.progress.say
+        say(f"\n3. {clients} desktops ask, each with its own hardware, store and CMID.")
+        self._fill(self.desktops, clients)
+        self._first_round(self.desktops)
+        self._again(self.desktops)
+        say("\n4. Servers ask; they count together with the desktops.")
+        self._fill(self.servers, max(MORE, self.servers.need))
+        self._first_round(self.servers)
+        self._again(self.servers)
+        say("\n5. A second host key, for office, beside the first.")
+        self.site.install_host_key(self.site.host_key(OFFICE_GROUP))
+        self._fill(self.offices, max(MORE, self.offices.need))
+        self._first_round(self.offices)
+        self._again(self.offices)
+        self._look_around()
+
+    def _publisher_and_host(self) -> None:
+        say = self.progress.say
+        say("1. The publisher makes its roots, keys and catalogue, and serves activation.")
+        self.publisher = self.site.start_publisher()
+        say(
+            f"   Publisher {self.publisher['name']}, id {self.publisher['publisher']}, "
+            f"at {self.site.publisher_url}"
+        )
+        for fleet in self.fleets:
+            shown = self.site.muster(
+                "publisher", "product", "show", "--store", str(self.site.publisher_store),
+                fleet.product,
+            )  # fmt: skip
+            fleet.need = int(shown["product"]["need"])
+            fleet.application = str(shown["product"]["application"])
+        say("\n2. The customer's host is activated once, and publishes itself in DNS.")
+        say(f"   DNS: {self.site.start_dns()} at {self.site.nameserver}")
+        self.site.start_host(self.site.host_key(HOST_GROUP))
+        say(f"   Host: listens at {self.site.host_address}")
+        from muster.testing.site import ZONE
+
+        label = self.publisher["label"]
+        for name in (f"_muster._tcp.{ZONE}", f"_{label}._sub._muster._tcp.{ZONE}"):
+            for record in self.site.wait_for_records(name):
+                say(f"   {name}. SRV {record}")
+
+    def _fill(self, fleet: Fleet, number: int) -> None:
+        for index in range(1, number + 1):
+            fleet.machines.append(self.site.machine(f"{fleet.product}-{index:03}"))
+
+    def _ask(self, fleet: Fleet, machine: Machine) -> Activation:
+        client = machine.client(self.site.nameserver)
+        client.add_product(self.site.descriptor(fleet.product).read_bytes())
+        return client.activate()[0]
+
+    def _first_round(self, fleet: Fleet) -> None:
+        """Each machine asks once."""
+        for index, machine in enumerate(
+            self.progress.each(f"{fleet.title} ask", fleet.machines), start=1
+        ):
+            result = self._ask(fleet, machine)
+            if result.status.verdict.licensed:
+                fleet.first_licensed = fleet.first_licensed or index
+                continue
+            fault = result.fault
+            if fault is None or fault.code != "host/insufficient-count":
+                raise fault or RuntimeError(f"{machine.name} was refused without a reason")
+            fleet.refused += 1
+            fleet.told.append((int(fault.params["count"]), int(fault.params["need"])))
+        if fleet.told:
+            (low, need), (high, _) = fleet.told[0], fleet.told[-1]
+            self.progress.say(
+                f"   {fleet.refused} refused: count {low} to {high}, need {need}. "
+                "Each was counted and asks again by itself."
+            )
+        if fleet.first_licensed:
+            self.progress.say(f"   Number {fleet.first_licensed} is licensed.")
+        else:
+            self.progress.say("   The need is not reached, so nobody is licensed.")
+
+    def _again(self, fleet: Fleet) -> None:
+        """Who was refused asks again, as its agent would after the retry interval."""
+        waiting = [machine for machine in fleet.machines if not self._licence(fleet, machine)]
+        if waiting and fleet.first_licensed:
+            for machine in self.progress.each(f"{fleet.title} ask again", waiting):
+                self._ask(fleet, machine)
+        fleet.licensed = sum(self._licence(fleet, machine) for machine in fleet.machines)
+        self.progress.say(f"   {fleet.licensed} of {len(fleet.machines)} are licensed now.")
+
+    def _licence(self, fleet: Fleet, machine: Machine) -> bool:
+        """Whether an application on the machine finds the product licensed."""
+        from muster.client import licence
+
+        found = licence(
+            self.site.descriptor(fleet.product), store=machine.store, facts=machine.facts
+        )
+        return found.licensed
+
+    def _look_around(self) -> None:
+        """Status of the host and of a client, and a licence verified offline."""
+        say = self.progress.say
+        status = self.site.host_status()
+        for fleet in self.fleets:
+            for row in status["applications"]:
+                if row["application"] == fleet.application:
+                    fleet.count = int(row["count"])
+        machine = self.desktops.machines[-1]
+        say("\n6. What administrators see: 'muster host status' and 'muster client status'.")
+        for line in self.site.text("host", "status", "--store", str(self.site.host_store)):
+            say(f"   | {line}")
+        for line in self.site.text(
+            "client", "status", "--store", str(machine.store), "--facts", str(machine.facts)
+        ):
+            say(f"   | {line}")
+        if not self.desktops.licensed:
+            return
+        say("\n7. One licence, verified offline from the roots that the program pins:")
+        bundle = self.site.folder / "one.licence.json"
+        self.site.muster(
+            "client", "licence", "--store", str(machine.store), "--facts", str(machine.facts),
+            "--out", str(bundle),
+        )  # fmt: skip
+        words = ["verify", str(bundle), "--descriptor", str(self.site.descriptor(DESKTOP))]
+        self.verified = self.site.muster(*words)
+        for line in self.site.text(*words):
+            say(f"   | {line}")
+
+    # The end.
+
+    def report(self, seconds: float) -> dict[str, Any]:
+        """What happened, in numbers, with what does not agree."""
+        problems: list[str] = []
+        for fleet in self.fleets:
+            number = len(fleet.machines)
+            together = {one.count for one in self.fleets[:2]} if fleet is not self.offices else None
+            reached = fleet.first_licensed > 0
+            if reached and fleet.licensed != number:
+                problems.append(f"{fleet.title}: {fleet.licensed} of {number} are licensed")
+            if reached and fleet.refused != fleet.first_licensed - 1:
+                problems.append(f"{fleet.title}: refused {fleet.refused}")
+            if not reached and fleet.licensed:
+                problems.append(f"{fleet.title}: licensed below the need")
+            if any(need != fleet.need for _, need in fleet.told):
+                problems.append(f"{fleet.title}: the host named another need than the catalogue")
+            if together is not None and len(together) != 1:
+                problems.append("desktops and servers do not share one count")
+        machines = len(self.desktops.machines) + len(self.servers.machines)
+        if self.servers.count != machines:
+            problems.append(f"the host counts {self.servers.count} of {machines} machines")
+        if self.offices.count != len(self.offices.machines):
+            problems.append(f"the host counts {self.offices.count} office suites")
+        if len(self.desktops.machines) >= self.desktops.need != self.desktops.first_licensed:
+            problems.append("the first licensed desktop is not the one that reached the need")
+        if self.desktops.licensed and not self.verified.get("good"):
+            problems.append("the licence does not verify offline")
+        return {
+            "publisher": self.publisher["publisher"],
+            "seconds": int(seconds),
+            "fleets": [
+                {
+                    "product": fleet.product,
+                    "machines": len(fleet.machines),
+                    "need": fleet.need,
+                    "refused": fleet.refused,
+                    "first_licensed": fleet.first_licensed,
+                    "licensed": fleet.licensed,
+                    "count": fleet.count,
+                }
+                for fleet in self.fleets
+            ],
+            "verified_offline": bool(self.verified.get("good")),
+            "problems": problems,
+        }
+
+    def table(self, report: dict[str, Any]) -> list[str]:
+        """The summary for people."""
+        lines = [
+            "",
+            f"{'':14} {'asked':>6} {'need':>6} {'refused':>8} {'first':>9} {'licensed':>9} "
+            f"{'Current':>8}",
+            f"{'':14} {'':>6} {'':>6} {'at first':>8} {'licensed':>9} {'now':>9} {'count':>8}",
+        ]
+        for fleet in self.fleets:
+            first = f"number {fleet.first_licensed}" if fleet.first_licensed else "nobody"
+            lines.append(
+                f"{fleet.title:14} {len(fleet.machines):>6} {fleet.need:>6} {fleet.refused:>8} "
+                f"{first:>9} {fleet.licensed:>9} {fleet.count:>8}"
+            )
+        lines.append("")
+        lines += [f"PROBLEM: {one}" for one in report["problems"]]
+        if not report["problems"]:
+            lines.append(f"All numbers agree. {report['seconds']} seconds.")
+        return lines
+
+    def what_to_type(self) -> list[str]:
+        """Addresses and next commands, for `--keep`."""
+        machine = self.desktops.machines[0]
+        store, facts = f"--store {machine.store}", f"--facts {machine.facts}"
+        return [
+            "",
+            f"It keeps running in {self.site.folder} until Ctrl-C.",
+            f"  Publisher  {self.site.publisher_url}/.well-known/jwks.json",
+            f"  Host       http://{self.site.host_address}/v1/publishers",
+            f"  DNS        {self.site.nameserver}",
+            "Type next, in another window:",
+            f"  muster host status --store {self.site.host_store}",
+            f"  muster host clients --store {self.site.host_store}",
+            f"  muster client status {store} {facts}",
+            f"  MUSTER_CLIENT_NAMESERVER={self.site.nameserver} muster client discover {store} {facts}",
+            f"  muster slmgr /dlv {store} {facts}",
+        ]
