@@ -726,29 +726,28 @@ def test_every_pair_of_phase_and_event_has_a_row(phase: Phase, event: type[m.Eve
     play.effects = []
 
 
+MEMBERS = (
+    "v",
+    "lease",
+    "grant",
+    "signer",
+    "count",
+    "need",
+    "trust",
+    "catalogue",
+    "notice",
+    "code",
+    "title",
+    "detail",
+    "fix",
+    "retry",
+    "params",
+    "field_code",
+)
 ANSWERS = st.one_of(
     st.binary(max_size=200),
     st.dictionaries(
-        st.sampled_from(
-            [
-                "v",
-                "lease",
-                "grant",
-                "signer",
-                "count",
-                "need",
-                "trust",
-                "catalogue",
-                "code",
-                "title",
-                "detail",
-                "fix",
-                "retry",
-                "params",
-                "notice",
-                "field_code",
-            ]
-        ),
+        st.sampled_from(MEMBERS),
         st.recursive(
             st.none() | st.booleans() | st.integers(-1, 2**60) | st.text(max_size=20),
             lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
