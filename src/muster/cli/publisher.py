@@ -505,6 +505,12 @@ def _key_data(one: IssuedKey) -> dict[str, Any]:
     help="Grants end after this many times 30 days; 0 = they do not end.",
 )
 @click.option("--customer", default="", help="For your own lists; it goes nowhere else.")
+@click.option(
+    "--out",
+    "file",
+    type=_FILE,
+    help="New file for the keys, one a line, for you alone to read; they are not shown then.",
+)
 @passphrase_options
 def key_issue(
     store: Path | None,
@@ -513,23 +519,42 @@ def key_issue(
     count: int,
     term: int,
     customer: str,
+    file: Path | None,
     phrases: Phrases,
 ) -> None:
     """Issue product keys. They are shown in full this once."""
+    from muster.system.files import write_atomic, write_new
+
     if len(customer) > 200 or not customer.isprintable():
         raise click.UsageError("--customer takes up to 200 printable characters.")
     with _admin(store, phrases) as admin:
-        made = admin.issue_host_keys(group, count, term, customer)
+        if file is not None:
+            write_new(file, b"")  # a file that cannot be made is told before keys are drawn
+        try:
+            made = admin.issue_host_keys(group, count, term, customer)
+        except BaseException:
+            if file is not None:
+                file.unlink()
+            raise
+        if file is not None:
+            write_atomic(file, "".join(f"{one.key.text}\n" for one in made).encode("ascii"))
+    shown = [one.key.text if file is None else one.issued.masked for one in made]
     data = {
         "changed": True,
-        "keys": [{**_key_data(one.issued), "key": one.key.text} for one in made],
+        "file": None if file is None else str(file),
+        "keys": [
+            {**_key_data(one.issued), "key": text if file is None else None}
+            for one, text in zip(made, shown, strict=True)
+        ],
     }
     noun = "key" if count == 1 else "keys"
     lines = [
-        *(f"{one.key.text}   {one.issued.key_id.text}" for one in made),
+        *(f"{text}   {one.issued.key_id.text}" for one, text in zip(made, shown, strict=True)),
         f"Issued {count} {kind} {noun} of the key group {group}"
         + (f", for {term * 30} days each." if term else "."),
-        "Keep them now: they are not shown again.",
+        "Keep them now: they are not shown again."
+        if file is None
+        else f"Written: {file}. Keep it: they are not shown again.",
     ]
     emit(data, lines)
 
