@@ -23,6 +23,8 @@ from muster.wire import routes
 from muster.wire.problem import encode_problem
 from muster.wire.publisher import decode_confirm_request
 
+_SHOWN = ("publisher/", "wire/", "key/", "digits/", "id/")
+"""Areas whose errors a peer may read."""
 _VERSION = re.compile(r"0|[1-9][0-9]{0,14}")
 _log = logging.getLogger("muster.publisher")
 
@@ -115,12 +117,19 @@ class PublisherAPI:
         )
 
     def _telling(self, handler: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-        """Let refusals name the newest versions; faults are the door's to log and answer."""
+        """Let refusals name the newest versions, and keep causes of faults in the log.
+
+        Faults of files, key files and database name paths: the peer learns that there is one.
+        """
 
         def answer(request: Request) -> Answer:
             try:
                 return handler(request)
             except MusterError as fault:
+                if fault.row.http == 503 and not fault.code.startswith(_SHOWN):
+                    raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS) from fault
+                if not fault.code.startswith(_SHOWN):
+                    raise error("wire/internal") from fault
                 if fault.row.http >= 500:
                     raise
                 trust, catalogue = self._service.versions()

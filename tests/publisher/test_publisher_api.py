@@ -1,0 +1,306 @@
+"""The publisher's door over a real server on loopback, and its OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from muster.core.errors import Retry
+from muster.core.keys import ProductKey
+from muster.lease.catalogue import read_catalogue
+from muster.lease.trust import anchor, walk
+from muster.net.http import HTTPClient, Response
+from muster.net.openapi import ANSWERS, PROBLEM_SCHEMA, REQUESTS, document
+from muster.net.serve import ThreadServer
+from muster.publisher.api import PublisherAPI
+from muster.wire import routes
+from muster.wire.problem import Problem, decode_problem
+from muster.wire.publisher import ConfirmRequest, decode_confirm_answer
+
+from .conftest import Shop
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Asker:
+    """Speaks to one publisher over HTTP."""
+
+    def __init__(self, shop: Shop, url: str) -> None:
+        self.shop = shop
+        self.url = url
+        self._client = HTTPClient(timeout=20, limit=8 * 1024 * 1024)
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Response:
+        return self._client.request("GET", self.url + path, None, headers or {})
+
+    def post(self, body: bytes, headers: dict[str, str] | None = None) -> Response:
+        url = self.url + routes.HOSTS_ACTIVATE.path
+        return self._client.request("POST", url, body, JSON if headers is None else headers)
+
+    def problem(self, response: Response) -> Problem:
+        assert response.headers["content-type"] == routes.PROBLEM
+        check(json.loads(response.body), PROBLEM_SCHEMA)
+        return decode_problem(response.status, response.body, "publisher")
+
+    def key(self) -> ProductKey:
+        return self.shop.admin().issue_host_keys("server-c")[0].key
+
+
+@pytest.fixture
+def asker(shop: Shop) -> Iterator[Asker]:
+    with ThreadServer(PublisherAPI(shop.service()).door()) as server:
+        yield Asker(shop, server.url)
+
+
+def check(value: Any, schema: dict[str, Any]) -> None:
+    """The part of JSON Schema that our document uses."""
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    names = {
+        dict: "object",
+        list: "array",
+        str: "string",
+        bool: "boolean",
+        int: "integer",
+        type(None): "null",
+    }
+    assert names[type(value)] in kinds
+    if isinstance(value, dict):
+        assert set(schema.get("required", ())) <= value.keys()
+        for name, item in value.items():
+            if name in schema.get("properties", {}):
+                check(item, schema["properties"][name])
+    elif isinstance(value, list):
+        assert len(value) <= schema.get("maxItems", len(value))
+        for item in value:
+            check(item, schema["items"])
+    elif isinstance(value, str):
+        assert re.search(schema.get("pattern", ""), value)
+        assert value in schema.get("enum", [value])
+    elif type(value) is int:
+        assert schema.get("minimum", value) <= value <= schema.get("maximum", value)
+
+
+def test_a_host_is_activated_and_asks_again(asker: Asker) -> None:
+    host = asker.shop.host(asker.key())
+    body = ConfirmRequest(host.digits()).encode()
+    check(json.loads(body), REQUESTS["hosts-activate"])
+    first = asker.post(body)
+    assert (first.status, first.headers["content-type"]) == (200, routes.JSON)
+    check(json.loads(first.body), ANSWERS["hosts-activate"])
+    answer = decode_confirm_answer(first.body, "publisher")
+    assert read_catalogue(answer.catalogue, asker.shop.admin().trust()).version == 1
+    assert asker.post(body).body == first.body
+
+
+def test_refusals_are_problem_documents_that_name_the_newest_versions(asker: Asker) -> None:
+    asker.shop.admin().rotate(["catalogue"])
+    key = asker.key()
+    unissued = ProductKey(
+        key.version, key.kind, key.prefix, key.group, key.tag, (key.serial + 1) % 24**5
+    )
+    found = asker.problem(asker.post(ConfirmRequest(asker.shop.host(unissued).digits()).encode()))
+    assert (found.status, found.code, found.field_code) == (
+        403,
+        "publisher/unknown-key",
+        "0xC004C001",
+    )
+    assert (found.trust, found.catalogue) == (2, 2)
+    assert found.retry is Retry.AFTER_FIX
+    digits = asker.shop.host(key).digits()
+    wrong = ConfirmRequest(digits[:-1] + str((int(digits[-1]) + 1) % 10)).encode()
+    found = asker.problem(asker.post(wrong))
+    assert (found.status, found.code, found.number("group")) == (400, "digits/group", 15)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "wire/bad-request"),
+        (b"{}", "wire/bad-request"),
+        (b"[]", "wire/bad-request"),
+        (b'{"v":1,"installation_id":1}', "wire/bad-request"),
+        (b'{"v":1,"installation_id":"\\"}{"}', "wire/bad-request"),
+        (b'{"v":1,"v":1,"installation_id":"1"}', "wire/bad-request"),
+        (b'{"v":1,"installation_id":"' + b"1" * 401 + b'"}', "wire/bad-request"),
+        (b'{"v":2,"installation_id":"1"}', "wire/version"),
+        (b'{"v":1,"installation_id":"1"}', "digits/length"),
+        (b'{"v":1.0,"installation_id":"1"}', "wire/bad-request"),
+        (b"\xff" * 100, "wire/bad-request"),
+        (b'{"a":' * 1000, "wire/bad-request"),
+    ],
+    ids=range(12),
+)
+def test_bodies_that_are_no_request(asker: Asker, body: bytes, code: str) -> None:
+    found = asker.problem(asker.post(body))
+    assert (found.status, found.code) == (400, code)
+    assert asker.shop.admin().hosts() == ()
+
+
+def test_oversized_bodies_and_other_media_types(asker: Asker) -> None:
+    big = b'{"v":1,"installation_id":"' + b"1" * (64 * 1024) + b'"}'
+    assert asker.problem(asker.post(big)).code == "wire/too-large"
+    found = asker.problem(asker.post(b"{}", {"Content-Type": "text/plain"}))
+    assert (found.status, found.code) == (415, "wire/media-type")
+    client = HTTPClient(timeout=20, limit=65536)
+    response = client.request("DELETE", asker.url + "/v1/catalogue", None, {})
+    assert asker.problem(response).code == "wire/method"
+    assert asker.problem(asker.get("/v1/nothing")).code == "wire/not-found"
+
+
+def test_catalogue_and_trust_with_etags(asker: Asker) -> None:
+    admin = asker.shop.admin()
+    first = asker.get("/v1/catalogue")
+    assert first.headers["content-type"] == routes.JOSE
+    assert first.body.decode() == admin.catalogue().text
+    tag = first.headers["etag"]
+    assert asker.get("/v1/catalogue", {"If-None-Match": tag}).status == 304
+    admin.rotate(["catalogue"])
+    second = asker.get("/v1/catalogue", {"If-None-Match": tag})
+    assert second.status == 200
+    assert second.body.decode() == admin.catalogue().text
+
+
+def test_the_lowest_trust_version_at_or_above(asker: Asker) -> None:
+    admin = asker.shop.admin()
+    admin.recover(asker.shop.reserve, 5)
+    admin.rotate(["grant"])
+    line = [one.text for one in admin.trusts()]
+
+    def trust(version: str) -> str:
+        return asker.get(f"/v1/trust/{version}").body.decode()
+
+    assert [trust(one) for one in ("0", "1", "2", "4", "5", "6")] == [
+        line[0],
+        line[0],
+        line[1],
+        line[1],
+        line[1],
+        line[2],
+    ]
+    for wrong in ("7", "-1", "01", "x", "1e3", "9" * 40, "%22%7B"):
+        found = asker.problem(asker.get(f"/v1/trust/{wrong}"))
+        assert (found.status, found.code, found.trust) == (404, "wire/not-found", 6)
+    assert walk(anchor(trust("1")), [trust("2"), trust("6")]) == admin.trust()
+
+
+def test_jwks_lists_the_keys_in_use(asker: Asker) -> None:
+    admin = asker.shop.admin()
+    admin.rotate(["grant"], withdraw=True)
+    response = asker.get("/.well-known/jwks.json")
+    assert response.headers["content-type"] == "application/jwk-set+json"
+    keys = json.loads(response.body)["keys"]
+    assert {one["kid"] for one in keys} == {one.key.kid for one in admin.trust().keys}
+    assert all(one["alg"] == "EdDSA" and one["use"] == "sig" and "d" not in one for one in keys)
+
+
+def test_health_readiness_and_metrics(asker: Asker) -> None:
+    for path, status in (("/healthz", "ok"), ("/readyz", "ready")):
+        response = asker.get(path)
+        assert (response.status, json.loads(response.body)) == (200, {"status": status})
+    key = asker.key()
+    digits = asker.shop.host(key).digits()
+    asker.post(ConfirmRequest(digits).encode())
+    asker.post(ConfirmRequest(digits).encode())
+    asker.post(b'{"v":1,"installation_id":"1"}')
+    lines = asker.get("/metrics").body.decode().splitlines()
+    for line in (
+        'muster_publisher_host_activations_total{outcome="granted"} 1',
+        'muster_publisher_host_activations_total{outcome="again"} 1',
+        'muster_publisher_host_activations_total{outcome="digits/length"} 1',
+        "muster_publisher_host_keys 1",
+        "muster_publisher_hosts 1",
+        "muster_publisher_host_grants 1",
+        "muster_publisher_host_grants_revoked 0",
+        "muster_publisher_trust_version 1",
+        "muster_publisher_catalogue_version 1",
+    ):
+        assert line in lines
+    form = re.compile(r'(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.]+)')
+    for line in lines:
+        assert form.fullmatch(line), line
+    asker.shop.clock.days(-10)
+    found = asker.problem(asker.get("/readyz"))
+    assert (found.status, found.code) == (503, "wire/unavailable")
+    assert "clock" not in found.what
+    assert asker.get("/healthz").status == 200
+
+
+def test_a_fault_tells_the_peer_nothing_of_its_cause(asker: Asker) -> None:
+    host = asker.shop.host(asker.key())
+    for path in (asker.shop.folder / "keys").glob("grant-*.key"):
+        path.write_bytes(b"x")
+    found = asker.problem(asker.post(ConfirmRequest(host.digits()).encode()))
+    assert (found.status, found.code, found.params) == (500, "wire/internal", {})
+    assert str(asker.shop.folder) not in found.what + found.why + found.fix
+    assert asker.shop.admin().hosts() == ()
+
+
+def test_sixteen_hosts_at_once_get_no_more_than_six(asker: Asker) -> None:
+    key = asker.key()
+    bodies = [ConfirmRequest(asker.shop.host(key).digits()).encode() for _ in range(16)]
+    statuses: list[int] = []
+
+    def post(body: bytes) -> None:
+        statuses.append(asker.post(body).status)
+
+    threads = [threading.Thread(target=post, args=(one,)) for one in bodies]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert sorted(statuses) == [200] * 6 + [409] * 10
+
+
+# OpenAPI.
+
+
+def test_the_document_describes_every_route_and_status(asker: Asker) -> None:
+    response = asker.get("/openapi.json")
+    found = json.loads(response.body)
+    assert found["openapi"].startswith("3.1")
+    described = {
+        (method.upper(), path): set(operation["responses"])
+        for path, methods in found["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert described == {
+        (one.method, one.path): {str(status) for status in one.statuses}
+        for one in routes.PUBLISHER_ROUTES
+    }
+    names = [
+        operation["operationId"]
+        for methods in found["paths"].values()
+        for operation in methods.values()
+    ]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("table", [routes.HOST_ROUTES, routes.PUBLISHER_ROUTES])
+def test_every_operation_is_whole(table: tuple[routes.Route, ...]) -> None:
+    found = document(table, title="t", description="d", version="1")
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            named = {one["name"] for one in operation.get("parameters", [])}
+            assert named == set(re.findall(r"\{([a-z]+)\}", path))
+            assert ("requestBody" in operation) == (method == "post")
+            for status, response in operation["responses"].items():
+                assert response["description"]
+                media = set(response.get("content", {}))
+                if int(status) >= 400:
+                    assert media == {routes.PROBLEM}
+                elif status == "304":
+                    assert not media
+    for route in table:
+        if route.request_limit:
+            assert route.name in REQUESTS
+        if route.media_type == routes.JSON:
+            assert route.name in ANSWERS
+
+
+def test_the_same_table_gives_the_same_bytes(asker: Asker) -> None:
+    assert asker.get("/openapi.json").body == asker.get("/openapi.json").body
