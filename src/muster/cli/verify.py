@@ -58,12 +58,18 @@ class _Judgement:
     envvar="MUSTER_STORE",
     help="Folder under which this machine's store lies.",
 )
+@click.option(
+    "--facts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="This machine's facts file, for the step that compares hardware.",
+)
 def verify(
     file: Path,
     descriptor: Path | None,
     publisher_file: Path | None,
     when: str | None,
     store: Path | None,
+    facts: Path | None,
 ) -> None:
     """Check a licence file offline, step by step."""
     from muster.lease.descriptor import read_descriptor
@@ -77,15 +83,15 @@ def verify(
         anchor = read_descriptor(read_bounded(descriptor, DESCRIPTOR.bytes))
         judgement = _from_descriptor(anchor, str(descriptor), publisher_file, now)
     else:
-        judgement = _from_store(data, store, publisher_file, now)
+        judgement = _from_store(data, store, facts, publisher_file, now)
     results = explain(data, judgement.expected, judgement.skip)
     failed = next((one.error for one in results if one.error is not None), None)
-    facts = _facts(data, judgement, results)
+    said = _said(data, judgement, results)
     report: dict[str, Any] = {
         "file": str(file),
         "good": failed is None,
         "now": now,
-        **facts,
+        **said,
         "steps": [
             {
                 "number": one.number,
@@ -96,7 +102,7 @@ def verify(
             for one in results
         ],
     }
-    emit(report, _lines(facts, results))
+    emit(report, _lines(said, results))
     if failed is not None:
         click.get_current_context().exit(exit_code(failed))
 
@@ -136,7 +142,11 @@ def _from_descriptor(
 
 
 def _from_store(
-    data: bytes, store: Path | None, publisher_file: Path | None, now: int
+    data: bytes,
+    store: Path | None,
+    facts_file: Path | None,
+    publisher_file: Path | None,
+    now: int,
 ) -> _Judgement:
     """Judge from the descriptor that was added here, with what this machine knows of itself."""
     from muster.client.disk import SystemDisk
@@ -172,7 +182,7 @@ def _from_store(
         return _from_descriptor(anchor, name, publisher_file, now)
     held = authority(anchor, memory, now)
     own = record.licence.encode("utf-8") == _canonical(data)
-    facts = [Fact(*one) for one in read_facts().items()] if own else []
+    facts = [Fact(*one) for one in read_facts(facts_file).items()] if own else []
     expected = Expected(
         descriptor=anchor,
         trust=held.trust,
@@ -225,7 +235,7 @@ def _audience(data: bytes) -> tuple[str, str] | None:
     return publisher, product
 
 
-def _facts(data: bytes, judgement: _Judgement, results: Sequence[StepResult]) -> dict[str, Any]:
+def _said(data: bytes, judgement: _Judgement, results: Sequence[StepResult]) -> dict[str, Any]:
     """What the object says, as far as signatures prove it: nothing when an early step failed."""
     expected = judgement.expected
     trust = expected.trust
