@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"sort"
+	"strings"
 )
 
 const (
@@ -118,6 +119,38 @@ func (r reader) texts(name string, grammar *regexp.Regexp, rising bool) []string
 func contains(sorted []string, text string) bool {
 	i := sort.SearchStrings(sorted, text)
 	return i < len(sorted) && sorted[i] == text
+}
+
+const alphabet = "BCDFGHJKMPQRTVWXY2346789"
+
+// isSetupKey judges a product key in its printed form: its check symbol, version 0, kind 2.
+func isSetupKey(text string) bool {
+	symbols := strings.ReplaceAll(text, "-", "")
+	head, octal, ternary := 0, 0, 0
+	power := 1 // of x in GF(8) modulo x^3 + x + 1, for the place counted from the check symbol
+	for place := range len(symbols) {
+		value := strings.IndexByte(alphabet, symbols[len(symbols)-1-place])
+		for bit := range 3 {
+			if value/3>>bit&1 == 1 {
+				octal ^= timesX(power, bit)
+			}
+		}
+		ternary += value % 3 << (place % 2) // 2^place modulo 3 is 1 or 2
+		power = timesX(power, 1)
+	}
+	for place := range 7 {
+		head = head*24 + strings.IndexByte(alphabet, symbols[place])
+	}
+	return octal == 0 && ternary%3 == 0 && head>>26 == 2
+}
+
+func timesX(value, times int) int {
+	for range times {
+		if value <<= 1; value&8 != 0 {
+			value ^= 0b1011
+		}
+	}
+	return value
 }
 
 func dayOf(instant int64) int64 {

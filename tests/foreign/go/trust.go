@@ -195,7 +195,9 @@ func readProduct(r reader) product {
 	r.text("edition", orEmpty)
 	r.text("application", nameRE)
 	r.text("channel", channelRE)
-	r.text("setup_key", setupKeyRE)
+	if key := r.text("setup_key", setupKeyRE); *r.err == nil && key != "" && !isSetupKey(key) {
+		r.fail("setup_key")
+	}
 	if len(r.texts("identity", modeRE, false)) == 0 {
 		r.fail("identity")
 	}
@@ -310,7 +312,11 @@ func readCatalogue(text string, t *trust) (*catalogue, error) {
 		if r.has("jti") {
 			what = "jti " + r.text("jti", b64of16RE)
 		} else {
-			what = "key " + r.text("key", keyIDRE)
+			key := r.text("key", keyIDRE)
+			if _, bad := packKeyID(key); bad != nil {
+				r.fail("key")
+			}
+			what = "key " + key
 		}
 		if r.has("jti") && r.has("key") {
 			r.fail("exactly one of jti and key")

@@ -207,7 +207,7 @@ func packKeyID(text string) ([]byte, error) {
 		return nil, errors.New("not a key id")
 	}
 	var n [3]uint64
-	for i, widest := range []uint64{1 << 3, 1 << 10, 1 << 24} {
+	for i, widest := range []uint64{5, 1 << 10, 1 << 24} {
 		n[i], _ = strconv.ParseUint(match[i+1], 10, 64)
 		if n[i] >= widest {
 			return nil, errors.New("key id out of range")

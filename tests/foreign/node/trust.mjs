@@ -83,6 +83,13 @@ export function sortedTexts(map, name, grammar) {
   return rising ? values : refuse(`${name} is not sorted`);
 }
 
+// Kind, group and serial of the member `key`, each within its bits.
+export function keyId(map) {
+  const [kind, group, serial] = text(map, 'key', 'keyId').split('-').map(BigInt);
+  const fits = kind < 5n && group < 1024n && serial < 1n << 24n;
+  return fits ? [kind, group, serial] : refuse('key id out of range');
+}
+
 export function version1(map) {
   if (number(map, 'v') !== 1) refuse('a higher v: update this program');
 }
@@ -222,10 +229,27 @@ export async function signedInRole(trust, jws, role) {
 
 // ---- descriptor and catalogue -------------------------------------------------------------
 
+// A product key in its printed form, or none: check symbol, version 0, kind 2.
+function isSetupKey(printed) {
+  if (printed === '') return true;
+  const values = [...printed.replaceAll('-', '')].map((c) => 'BCDFGHJKMPQRTVWXY2346789'.indexOf(c));
+  const logs = { 1: 0, 2: 1, 4: 2, 3: 3, 6: 4, 7: 5, 5: 6 }; // of x in GF(8), x^3 = x + 1
+  const powers = [1, 2, 4, 3, 6, 7, 5];
+  let octal = 0;
+  let ternary = 0;
+  [...values].reverse().forEach((value, place) => {
+    const high = Math.floor(value / 3);
+    if (high > 0) octal ^= powers[(logs[high] + place) % 7];
+    ternary += (value % 3) * (place % 2 ? 2 : 1);
+  });
+  const head = values.slice(0, 7).reduce((sum, value) => sum * 24 + value, 0);
+  return octal === 0 && ternary % 3 === 0 && Math.floor(head / 2 ** 26) === 2;
+}
+
 function readProduct(map) {
   text(map, 'name', 'shown');
   text(map, 'edition', 'orEmpty');
-  text(map, 'setup_key', 'setupKey');
+  if (!isSetupKey(text(map, 'setup_key', 'setupKey'))) refuse('not a setup key');
   text(map, 'channel', 'channel');
   if (texts(map, 'identity', 'mode').length === 0) refuse('no identity mode');
   if (texts(map, 'features', 'name').length > 256) refuse('too many features');
@@ -286,7 +310,7 @@ export async function readCatalogue(compact, trust) {
   const revocations = each('revocations').map((r) => {
     if (r.has('jti') && r.has('key')) refuse('a revocation names one of jti and key');
     const at = number(r, 'at', 0, LAST_DAY);
-    return r.has('jti') ? { jti: text(r, 'jti', 'random16'), at } : { key: text(r, 'key', 'keyId'), at };
+    return r.has('jti') ? { jti: text(r, 'jti', 'random16'), at } : { key: keyId(r).join('-'), at };
   });
   return { version: number(muster, 'version', 1), revocations };
 }

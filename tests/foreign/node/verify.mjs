@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Refused, SMALL, readJSON, refuse } from './strict.mjs';
 import {
-  BUNDLE, DAY, DAY_ZERO, LONGEST, checkSignature, follow, headerRules, number, optionalNumber,
+  BUNDLE, DAY, DAY_ZERO, LONGEST, checkSignature, follow, headerRules, keyId, number, optionalNumber,
   readCatalogue, readCompact, readDescriptor, readKey, record, revokedAt, signedInRole, sortedTexts,
   text, version1, walk,
 } from './trust.mjs';
@@ -36,14 +36,7 @@ async function grantSigned(job, kinds) {
 
 const KINDS = { host: 0n, mak: 1n, evaluation: 3n, retail: 4n };
 
-function splitKeyId(keyId) {
-  const [kind, group, serial] = keyId.split('-').map(BigInt);
-  must(kind < 5n && group < 1024n && serial < 1n << 24n, 'key id out of range');
-  return [kind, group, serial];
-}
-
-function hostBinding(publisher, keyId, host) {
-  const [kind, group, serial] = splitKeyId(keyId);
+function hostBinding(publisher, [kind, group, serial], host) {
   const packed = ((kind << 34n) | (group << 24n) | serial).toString(16).padStart(10, '0');
   return createHash('sha256').update(`muster-host-v1${publisher}`)
     .update(Buffer.from(packed, 'hex')).update(host.raw).digest('hex').slice(0, 25);
@@ -51,7 +44,7 @@ function hostBinding(publisher, keyId, host) {
 
 async function hostSigned(job, main) {
   const muster = record(job.grant.payload.get('muster'));
-  const bound = hostBinding(job.world.trust.issuer, text(muster, 'key', 'keyId'), job.signer);
+  const bound = hostBinding(job.world.trust.issuer, keyId(muster), job.signer);
   must(muster.get('binding') === bound, 'the grant is bound to another host');
   must(main.header.get('kid') === job.signer.kid, 'kid is not the signer');
   must(main.payload.get('iss') === job.signer.kid, 'iss is not the signer');
@@ -64,7 +57,7 @@ function readGrantClaims(job) {
   version1(muster);
   text(payload, 'jti', 'random16');
   const kind = text(muster, 'kind', 'kind');
-  must(splitKeyId(text(muster, 'key', 'keyId'))[0] === KINDS[kind], 'a key of another kind');
+  must(keyId(muster)[0] === KINDS[kind], 'a key of another kind');
   job.g = {
     iss: text(payload, 'iss', 'publisher'),
     aud: text(payload, 'aud', 'audience'),

@@ -15,6 +15,7 @@ from tests.vectors.making.signing import (
     header,
     instant,
     jcs,
+    product_key,
     publisher_id,
     token,
 )
@@ -347,6 +348,7 @@ def _form(c: Lines) -> None:
         "nothing": "",
         "a payload with unused bits": _loose(text),
         "a signature with padding": f"{trust(2)}==",
+        "a signature with a letter that is not ASCII": f"{trust(2)[:-1]}é",
         "a text that is too long": raw_trust(text, pad="p" * 8000) + "A" * 65536,
     }
     for name, value in malformed.items():
@@ -374,6 +376,13 @@ def _loose(text: str) -> str:
     odd = next(part for part in (f"{text}{' ' * n}" for n in range(3)) if len(part.encode()) % 3)
     good = raw_trust(odd)
     return resigned(good, WORKING, payload=loosened(good.split(".")[1]))
+
+
+def _swapped(key: str) -> str:
+    """A product key with two neighbours swapped that differ."""
+    if key[0] == key[1]:
+        raise ValueError("nothing to swap")
+    return key[1] + key[0] + key[2:]
 
 
 def trusts() -> JSON:
@@ -449,6 +458,8 @@ def catalogues() -> JSON:
     )
     add("catalogue of a higher v", "licence/version", catalogue(muster={"v": 2}))
     add("catalogue of another publisher", "catalogue/publisher", catalogue(issuer=FABRIKAM))
+    groups = payload["muster"]["groups"]
+    extra = {**DESKTOP, "id": "x", "covers": ["x"], "number": 99}
     wrong: dict[str, JSON] = {
         "without version": {"version": None},
         "of version 0": {"version": 0},
@@ -466,27 +477,33 @@ def catalogues() -> JSON:
             "revocations": [{"jti": token("a"), "at": 65_536}]
         },
         "with a revocation of a cut jti": {"revocations": [{"jti": token("a")[:20], "at": 3}]},
-        "with a revocation of no key id": {"revocations": [{"key": "0-7", "at": 3}]},
-        "with a group twice": {"groups": [*payload["muster"]["groups"], DESKTOP]},
-        "with a group number twice": {
-            "groups": [*payload["muster"]["groups"], {**DESKTOP, "id": "x", "covers": ["x"]}]
+        "with a revocation of a kind that does not exist": {
+            "revocations": [{"key": "5-7-1", "at": 3}]
         },
+        "with a revocation of group 1024": {"revocations": [{"key": "0-1024-1", "at": 3}]},
+        "with a revocation of serial 2^24": {"revocations": [{"key": "0-7-16777216", "at": 3}]},
+        "with a revocation of a key id with leading zeros": {
+            "revocations": [{"key": "0-07-1", "at": 3}]
+        },
+        "with a revocation of no key id": {"revocations": [{"key": "0-7", "at": 3}]},
+        "with a group twice": {"groups": [*groups, DESKTOP]},
+        "with a group number twice": {"groups": [*groups, {**extra, "number": 7}]},
         "with a group that does not cover itself": {
-            "groups": [{**DESKTOP, "covers": ["x"]}, *payload["muster"]["groups"][1:]]
+            "groups": [{**DESKTOP, "covers": ["x"]}, *groups[1:]]
         },
         "with covers that are not sorted": {
-            "groups": [{**DESKTOP, "covers": ["desktop-7", "a"]}, *payload["muster"]["groups"][1:]]
+            "groups": [{**DESKTOP, "covers": ["desktop-7", "a"]}, *groups[1:]]
         },
         "with a group number of 1024": {
             "groups": [
-                *payload["muster"]["groups"],
-                {**DESKTOP, "id": "x", "covers": ["x"], "number": 1024},
+                *groups,
+                {**extra, "number": 1024},
             ]
         },
         "with unknown terms of a group": {
             "groups": [
-                *payload["muster"]["groups"],
-                {**DESKTOP, "id": "x", "covers": ["x"], "number": 99, "terms": "maybe"},
+                *groups,
+                {**extra, "terms": "maybe"},
             ]
         },
         "with a product twice": {"products": [product(), product()]},
@@ -497,6 +514,25 @@ def catalogues() -> JSON:
         "with no identity mode": {"products": [product(identity=[])]},
         "with a product without a name": {"products": [product(name="")]},
         "with a setup key that is none": {"products": [product(setup_key="ask the publisher")]},
+        "with a host key as setup key": {
+            "products": [product(setup_key=product_key(CONTOSO, 0, 7, 1234, 5))]
+        },
+        "with a setup key of a later version": {
+            "products": [product(setup_key=product_key(CONTOSO, 2 + 8, 7, 1234, 5))]
+        },
+        "with a setup key in small letters": {
+            "products": [product(setup_key=product()["setup_key"].lower())]
+        },
+        "with a mistyped setup key": {
+            "products": [product(setup_key=_swapped(product()["setup_key"]))]
+        },
+        "with a group that covers 17": {
+            "groups": [*groups, {**extra, "covers": sorted(["x", *(f"y{n}" for n in range(16))])}]
+        },
+        "with a product of 257 features": {
+            "products": [product(features=[f"f{n}" for n in range(257)])]
+        },
+        "with a feature twice": {"products": [product(features=["a", "a"])]},
         "with an unknown conversion rule": {
             "conversions": [{"source": "a", "target": "b", "rule": "perhaps", "way": ""}]
         },
