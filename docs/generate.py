@@ -7,10 +7,14 @@ Whoever adds a page adds a row to PAGES.
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import click
+
+from muster.cli.main import muster
 from muster.core.audit import Event
 from muster.core.error_rows import CATALOGUE
 from muster.core.settings import Role, Type, of_role, template, toml
@@ -128,8 +132,79 @@ def audit() -> str:
     )
 
 
+def commands() -> str:
+    """Every command with its arguments and options, out of the tree that runs."""
+    parts = [
+        "# Commands\n\n",
+        "One command, `muster`. Without a terminal it never asks. A second run of a command that"
+        " changes something changes nothing and says so. Every command that does something takes"
+        " `--json`, which prints one object: codes and states in it are stable, texts may be"
+        " reworded. Every command takes `-h` and `--help`.\n\n",
+        table(
+            ("exit code", "meaning"),
+            (
+                ("0", "done"),
+                ("1", "refusal: a role said no ([errors](errors.md))"),
+                ("2", "wrong use"),
+                ("3", "fault: it could not be found out"),
+            ),
+        ),
+    ]
+    for context in _tree(click.Context(muster, info_name="muster")):
+        command, path = context.command, context.command_path
+        usage = " ".join((path, *command.collect_usage_pieces(context)))
+        said = inspect.cleandoc(command.help or "").replace("\b\n", "")
+        heading = "#" * min(path.count(" ") + 2, 4)
+        parts.append(f"\n{heading} `{path}`\n\n{said}\n\n```\n{usage}\n```\n")
+        if command.epilog:
+            below = inspect.cleandoc(command.epilog).replace("\b\n", "")
+            parts.append(f"\n```\n{below}\n```\n")
+        rows = list(_options(context))
+        if rows:
+            parts.append("\n" + table(("option", "value", "what it does"), rows))
+    return "".join(parts)
+
+
+def _tree(context: click.Context) -> Iterator[click.Context]:
+    """The contexts of a command and of all below it."""
+    yield context
+    group = context.command
+    if isinstance(group, click.Group):
+        for name in group.list_commands(context):
+            below = group.get_command(context, name)
+            if below is not None and not below.hidden:
+                yield from _tree(click.Context(below, parent=context, info_name=name))
+
+
+def _options(context: click.Context) -> Iterator[tuple[str, str, str]]:
+    """The rows of a command's own options: spellings, value, help."""
+    for option in context.command.get_params(context):
+        if not isinstance(option, click.Option) or option.hidden:
+            continue
+        if {"--help", "--json"}.intersection(option.opts):
+            continue
+        spellings = ", ".join(f"`{one}`" for one in (*option.opts, *option.secondary_opts))
+        value = "" if option.is_flag or option.count else f"`{option.make_metavar(context)}`"
+        if isinstance(option.type, click.IntRange) and not option.count:
+            least, most = option.type.min, option.type.max
+            value = "`INTEGER`"
+            value += f" from {least}" if least is not None else ""
+            value += f" to {most}" if most is not None else ""
+        said = [option.help or ""]
+        if option.multiple:
+            said.append("May be given several times.")
+        if option.required:
+            said.append("Must be given.")
+        if option.show_default and option.default is not None:
+            said.append(f"Default: `{option.default}`.")
+        if option.envvar:
+            said.append(f"Environment: `{option.envvar}`.")
+        yield spellings, value, " ".join(one for one in said if one)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "audit.md": audit,
+    "cli.md": commands,
     "errors.md": errors,
     "settings.md": settings,
     "states.md": states,

@@ -189,8 +189,7 @@ ROWS: tuple[Row, ...] = (
         Retry.AFTER_FIX,
         "An installation ID of {groups} groups cannot belong to a {kind} key.",
         "Hosts show 15 groups, with their hardware; machines show 12.",
-        "Take the ID from `muster host status` on a host, `muster client installation-id` on a"
-        " machine.",
+        "Take the ID anew from where it was shown; on a host: `muster host activate --telephone`.",
         "0xC004F019",
     ),
     Row(
