@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from muster.core.errors import MusterError
 from muster.core.identity import prefix_of
-from muster.core.keys import Kind, parse_product_key, verify_tag
+from muster.core.keys import SERIALS, Kind, parse_product_key, verify_tag
 from muster.core.products import DAY, Revocation
 from muster.lease.catalogue import read_catalogue
 from muster.lease.descriptor import read_descriptor
 from muster.lease.trust import anchor, follow, walk
+from muster.publisher.admin import open_admin
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.model import Content
 from muster.publisher.store import open_store
+from muster.publisher.vault import Vault
+from muster.system.files import Lock
 from muster.system.keyfile import load_key, read_header
 from muster.wire.exchange import read_publisher_file
 
@@ -502,3 +508,48 @@ def test_no_publisher(tmp_path: Path) -> None:
         with pytest.raises(MusterError, match="publisher/none"):
             open_it()
     assert shop.init().changed
+
+
+# What only another writer, or a very full group, brings about.
+
+
+def test_another_writer_in_the_midst_of_an_act_undoes_the_act(shop: Shop) -> None:
+    key = shop.admin().issue_host_keys("server-b")[0].issued.key_id.text
+    before = shop.admin().audit()
+
+    def passphrase() -> str:
+        # Asked between the first look and the transaction: another program publishes meanwhile.
+        store = open_store(shop.folder, shop.clock.seconds)
+        with store.edit() as edit:
+            newest = edit.newest_catalogue()
+            if newest.version == 1:
+                edit.add_catalogue(replace(newest, version=2))
+        store.close()
+        return PASSPHRASE
+
+    vault = Vault(shop.folder / "keys", passphrase)
+    with open_admin(shop.folder, vault, shop.clock, shop.dice, "slow") as admin:
+        with pytest.raises(MusterError, match="publisher/changed"):
+            admin.revoke_key(key)
+        assert admin.find_key(key).revoked is None
+        assert admin.audit() == before
+
+
+def test_serials_stay_sparse_enough_not_to_be_guessed(shop: Shop) -> None:
+    issuer = shop.admin()._issuer(shop.clock.seconds)
+    group = shop.admin().catalogue().group("server-b")
+    taken = cast("set[int]", range(SERIALS // 2))
+    with pytest.raises(MusterError, match="publisher/serials"):
+        issuer.issue(Kind.HOST, group, taken)
+
+
+def test_acts_wait_for_each_other(shop: Shop) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with Lock(shop.folder / "admin.lock"):
+            waiting = pool.submit(shop.admin().issue_host_keys, "server-b")
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.2)
+            assert shop.admin().keys(Kind.HOST) == ()
+            # Reading does not wait, and the service does not either.
+            shop.service().check_ready()
+        assert len(waiting.result(timeout=60)) == 1

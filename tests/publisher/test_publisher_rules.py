@@ -125,6 +125,13 @@ def test_trust_does_not_overflow() -> None:
     )
 
 
+def test_without_a_key_no_catalogue_is_signed() -> None:
+    gone = trust((TrustKey(KEYS[0], "catalogue", None, until=5), TrustKey(KEYS[1], "grant", 0)))
+    assert rules.catalogue_key(gone, 5).key == KEYS[0]
+    with pytest.raises(MusterError, match="publisher/no-key"):
+        rules.catalogue_key(gone, 6)
+
+
 @given(st.sets(st.integers(0, 255), max_size=20))
 def test_an_index_is_never_used_twice(used: set[int]) -> None:
     if 255 in used:
