@@ -680,9 +680,9 @@ def test_texts_of_hosts_cannot_steer_a_terminal() -> None:
     play >> m.Answered(play.now, play.ask().number, 409, body)
     failure = record_of(play.save().memory).failure
     assert failure is not None
-    assert failure.what == "evil ?31m {what} ?"
+    assert failure.what == "evil \ufffd31m {what} \ufffd"
     assert failure.error().what == failure.what
-    assert failure.why == "{0} ?"
+    assert failure.why == "{0} \ufffd"
 
 
 # Tables and properties.

@@ -368,7 +368,6 @@ def assess(
         except MusterError as fault:
             problem = fault
     verdict = judge(descriptor, memory, fingerprint, now)
-    if problem is not None and verdict.record is not None:
-        # Facts that could not be read say nothing about the hardware: the state stays as it was.
-        verdict = replace(verdict, licence=None, problem=problem)
+    if problem is not None and verdict.record is not None and verdict.licence is None:
+        verdict = replace(verdict, problem=problem)
     return with_warnings(verdict, now, loading)

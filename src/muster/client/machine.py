@@ -595,14 +595,14 @@ class Machine:
         if problem.code == NOT_SERVED:
             one = Aside(self._candidate.address, self._now + schedule.ASIDE)
             self._put(replace(record, aside=(*record.aside, one)))
-            return self._strike(_said(problem))
+            return self._strike(problem.error())
         if problem.code == COUNTED:
             count, need = problem.number("count"), problem.number("need")
             self._put(replace(record, count=count, need=need))
-            fault = _said(problem)
+            fault = problem.error()
             self._tried.append(Tried(self._candidate, fault))
             return self._refused(fault, problem.number("retry_after"))
-        return self._strike(_said(problem))
+        return self._strike(problem.error())
 
     def _conclude_duplicate(self, problem: Problem) -> Effects:
         """A host says that another machine has this CMID: heeded only signed, once, and rarely."""
@@ -616,12 +616,17 @@ class Machine:
         except MusterError as fault:
             return (Tell(fault), *self._strike(_unheeded(fault, peer)))
         identity = self._memory.identity
+        unheeded: MusterError | None = None
         if notice.code != DUPLICATE_CMID or self._noticed:
-            return self._strike(_said(problem))
-        if identity.mode == "explicit":
-            return self._strike(error("client/duplicate-explicit", id=identity.given))
-        if not identities.may_heed_notice(identity, self._now):
-            return self._strike(error("client/notice-too-soon", cmid=identity.cmid))
+            unheeded = problem.error()
+        elif identity.mode == "explicit":
+            unheeded = error("client/duplicate-explicit", id=identity.given)
+        elif not identities.may_heed_notice(identity, self._now):
+            unheeded = error("client/notice-too-soon", cmid=identity.cmid)
+        if unheeded is not None:
+            # A host under the publisher's grant said it: no other host is asked instead.
+            self._tried.append(Tried(self._candidate, unheeded))
+            return self._refused(unheeded, None)
         self._noticed = True
         fresh = identities.after_notice(identity, self._situation.boot, self._now, self._dice)
         told = error("client/new-cmid", old=identity.cmid, new=fresh.cmid, peer=peer)
@@ -669,7 +674,7 @@ class Machine:
         if len(problems) == 1 and problems[0].problem is not None:
             return problems[0].problem
         listed = "; ".join(
-            f"{one.candidate.address.text}: {one.problem.code}"
+            f"{one.candidate.address.text}: {one.problem.code}: {one.problem.what.rstrip('.')}"
             for one in problems
             if one.problem is not None
         )
@@ -776,21 +781,6 @@ def _same_papers(one: Memory, other: Memory) -> bool:
         and one.catalogue_mark == other.catalogue_mark
         and one.clock_mark == other.clock_mark
     )
-
-
-def _said(problem: Problem) -> MusterError:
-    """A host's refusal as an error; its texts are made safe to print."""
-    return replace(
-        problem,
-        what=_printable(problem.what),
-        why=_printable(problem.why),
-        fix=_printable(problem.fix),
-    ).error()
-
-
-def _printable(text: str) -> str:
-    """Text without characters that steer a terminal or turn the direction of writing."""
-    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def _unheeded(fault: MusterError, peer: str) -> MusterError:

@@ -27,6 +27,7 @@ from muster.client.discovery import Address, Record, names
 from muster.client.driver import Reply
 from muster.client.machine import Plan
 from muster.client.service import Client
+from muster.core.clock import Clock
 from muster.core.errors import MusterError, error
 from muster.core.identity import host_binding
 from muster.core.products import DAY, SKEW, day_of
@@ -95,7 +96,7 @@ class TinyHost:
     """
 
     publisher: TinyPublisher
-    clock: ManualClock
+    clock: Clock
     name: str
     group: str = "server"
     mood: Mood = Mood.HONEST
@@ -442,10 +443,15 @@ class World:
         self._machines = 0
 
     def host(
-        self, name: str = "kms1", *, crowd: int = 100, publisher: TinyPublisher | None = None
+        self,
+        name: str = "kms1",
+        *,
+        crowd: int = 100,
+        group: str = "server",
+        publisher: TinyPublisher | None = None,
     ) -> TinyHost:
-        """A host that counted `crowd` other machines of each application."""
-        host = TinyHost(publisher or self.publisher, self.clock, name)
+        """A host with a key of a group, which counted `crowd` other machines already."""
+        host = TinyHost(publisher or self.publisher, self.clock, name, group)
         for application in ("os", "office"):
             host.crowd(crowd, application)
         self.hosts[host.address] = host

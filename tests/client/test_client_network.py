@@ -1,0 +1,194 @@
+"""Real sockets: DNS answers and hosts that keep silent, lie and break off; each has its error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from muster.client.disk import SystemDisk
+from muster.client.machine import Plan
+from muster.client.network import SystemNetwork
+from muster.client.service import Activation, Client
+from muster.system.clock import SystemClock
+from muster.system.entropy import SystemDice
+from muster.testing.loopback import LoopbackHost
+from muster.testing.nanodns import NanoDNS, Trouble
+from muster.testing.world import Mood, machine_facts
+from muster.wire.activation import ClientInfo
+
+pytestmark = pytest.mark.real
+
+ZONE = "corp.test"
+LABEL = f"_contoso._sub._muster._tcp.{ZONE}."
+GENERAL = f"_muster._tcp.{ZONE}."
+
+
+@pytest.fixture
+def served() -> Iterator[LoopbackHost]:
+    with LoopbackHost() as found:
+        yield found
+
+
+@pytest.fixture
+def dns() -> Iterator[NanoDNS]:
+    with NanoDNS(ZONE) as found:
+        found.add(f"kms1.{ZONE}.", "A", "127.0.0.1")
+        yield found
+
+
+def machine(
+    folder: Path, served: LoopbackHost, dns: NanoDNS | None = None, *, timeout: float = 1.0
+) -> Client:
+    plan = Plan(host=served.address) if dns is None else Plan(None, (ZONE,))
+    client = Client(
+        folder / "store",
+        disk=SystemDisk(),
+        network=SystemNetwork(() if dns is None else (dns.server,), timeout),
+        clock=SystemClock(),
+        dice=SystemDice(),
+        facts=lambda: machine_facts("pc-1"),
+        plan=lambda _: plan,
+        info=ClientInfo("0.1.0", "Test", None),
+    )
+    client.add_product(served.publisher.descriptor("desktop-pro"))
+    return client
+
+
+def one(client: Client) -> Activation:
+    return client.activate()[0]
+
+
+def problem(client: Client) -> str:
+    result = one(client)
+    assert result.fault is not None
+    assert not result.status.verdict.licensed
+    return result.fault.code
+
+
+def advertise(dns: NanoDNS, port: int, *, name: str = LABEL, target: str = "kms1") -> None:
+    dns.add(name, "SRV", f"0 0 {port} {target}.{ZONE}.")
+
+
+def test_an_activation_over_real_dns_and_http(
+    tmp_path: Path, served: LoopbackHost, dns: NanoDNS
+) -> None:
+    advertise(dns, served.address.port)
+    result = one(machine(tmp_path, served, dns))
+    assert result.renewed
+    record = result.status.verdict.record
+    assert record is not None
+    assert record.last_good is not None
+    assert record.last_good.text == f"kms1.{ZONE}:{served.address.port}"
+    assert record.last_ip == "127.0.0.1"
+    asked = [(one.name, one.kind) for one in dns.asked]
+    assert (LABEL.rstrip("."), "SRV") in asked
+    assert (GENERAL.rstrip("."), "SRV") in asked
+
+
+def test_a_rotation_is_followed_over_real_http(tmp_path: Path, served: LoopbackHost) -> None:
+    for _ in range(3):
+        served.publisher.rotate()
+    served.host.regrant()
+    result = one(machine(tmp_path, served))
+    assert result.renewed
+    assert result.status.verdict.authority.trust.version == 4
+
+
+def test_a_release_over_real_http(tmp_path: Path, served: LoopbackHost) -> None:
+    client = machine(tmp_path, served)
+    assert one(client).renewed
+    client.release()
+    assert len(served.host.released) == 1
+
+
+@pytest.mark.parametrize(
+    ("mood", "code"),
+    [
+        (Mood.SILENT, "net/timeout"),
+        (Mood.REFUSING, "net/reset"),
+        (Mood.RUBBISH, "net/not-http"),
+        (Mood.EMPTY, "wire/bad-answer"),
+        (Mood.HUGE, "net/too-large"),
+        (Mood.REDIRECT, "client/redirect"),
+        (Mood.UNSIGNED_DUPLICATE, "client/unsigned-notice"),
+    ],
+)
+def test_a_rude_host_on_a_real_socket(
+    mood: Mood, code: str, tmp_path: Path, served: LoopbackHost
+) -> None:
+    client = machine(tmp_path, served)
+    before = client.status().identity
+    served.host.mood = mood
+    begun = time.monotonic()
+    assert problem(client) == code
+    assert time.monotonic() - begun < 10
+    assert client.status().identity == before
+    served.host.mood = Mood.HONEST
+    assert one(client).renewed
+
+
+def test_a_port_where_nobody_listens(tmp_path: Path) -> None:
+    with LoopbackHost() as gone:
+        client = machine(tmp_path, gone)
+    assert problem(client) == "net/refused"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (Trouble.SERVFAIL, "net/dns-failed"),
+        (Trouble.REFUSED, "net/dns-refused"),
+        (Trouble.SILENCE, "net/dns-timeout"),
+    ],
+)
+def test_dns_servers_that_fail(
+    trouble: Trouble, code: str, tmp_path: Path, served: LoopbackHost, dns: NanoDNS
+) -> None:
+    dns.trouble(trouble)
+    assert problem(machine(tmp_path, served, dns)) == code
+
+
+def test_dns_without_records(tmp_path: Path, served: LoopbackHost, dns: NanoDNS) -> None:
+    assert problem(machine(tmp_path, served, dns)) == "client/no-records"
+
+
+def test_records_that_point_nowhere(tmp_path: Path, served: LoopbackHost, dns: NanoDNS) -> None:
+    advertise(dns, 16880, target="nowhere")
+    assert problem(machine(tmp_path, served, dns)) == "net/name"
+
+
+def test_a_hostile_zone_does_not_keep_a_machine_from_its_host(
+    tmp_path: Path, served: LoopbackHost, dns: NanoDNS
+) -> None:
+    port = served.address.port
+    dns.add(f"alias.{ZONE}.", "CNAME", f"kms1.{ZONE}.")
+    for number in range(200):
+        dns.add(GENERAL, "SRV", f"0 0 {port} nowhere{number}.{ZONE}.", ttl=0)
+    dns.add(LABEL, "SRV", f"0 0 1 nowhere.{ZONE}.", ttl=0)
+    dns.add(LABEL, "SRV", f"0 0 {port} alias.{ZONE}.", ttl=0)
+    begun = time.monotonic()
+    assert one(machine(tmp_path, served, dns)).renewed
+    assert time.monotonic() - begun < 15
+
+
+def test_two_processes_at_once_share_one_store(tmp_path: Path, served: LoopbackHost) -> None:
+    import threading
+
+    client = machine(tmp_path, served)
+    results: list[bool] = []
+
+    def run() -> None:
+        other = machine(tmp_path, served)
+        results.append(one(other).renewed)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert results == [True] * 4
+    assert client.status().verdict.licensed
+    assert len({request.cmid for request in served.host.asked}) == 1

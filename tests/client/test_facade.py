@@ -1,0 +1,254 @@
+"""Three lines in an application: on a real disk, with real files, and light to import."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import muster.client
+from muster.client import Licence, activate, licence
+from muster.core.states import LicenceState
+from muster.system.facts import facts_file
+from muster.testing.loopback import LoopbackHost
+from muster.testing.world import Mood, machine_facts
+
+PRODUCT = "desktop-pro"
+
+
+class Place:
+    """A machine on a real disk: its store, facts and descriptor, and the host that it asks."""
+
+    def __init__(self, folder: Path, served: LoopbackHost, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.store = folder / "store"
+        self.served = served
+        self.descriptor = folder / "descriptor.json"
+        self.descriptor.write_bytes(served.publisher.descriptor(PRODUCT))
+        self.descriptor.chmod(0o644)
+        self.facts = folder / "facts.json"
+        self.become("pc-1")
+        monkeypatch.setenv("MUSTER_CLIENT_HOST", served.address.text)
+
+    def become(self, machine: str) -> None:
+        """Be another machine: the facts change, the store stays."""
+        self.facts.write_bytes(facts_file(machine_facts(machine)))
+        self.facts.chmod(0o600)
+
+    def look(self) -> Licence:
+        return licence(self.descriptor, store=self.store, facts=self.facts)
+
+    def activate(self, *, if_due: bool = False) -> Licence:
+        return activate(self.descriptor, store=self.store, facts=self.facts, if_due=if_due)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    with LoopbackHost() as served:
+        yield Place(tmp_path, served, monkeypatch)
+
+
+@pytest.mark.real
+def test_from_nothing_to_a_licence(place: Place) -> None:
+    before = place.look()
+    assert not before
+    assert before.why is not None
+    assert before.why.code == "client/not-added"
+    assert before.state is LicenceState.UNLICENSED
+    assert not place.store.exists(), "looking writes nothing"
+
+    got = place.activate()
+    assert got.licensed
+    assert got.why is None
+    assert got.until is not None
+    assert abs(got.until - datetime.now(UTC) - timedelta(days=180)) < timedelta(minutes=5)
+    assert place.look() == got
+    assert place.look().text == "Licensed"
+
+    # A second activation that is not due asks nobody.
+    asked = len(place.served.host.asked)
+    assert place.activate(if_due=True).licensed
+    assert len(place.served.host.asked) == asked
+
+
+@pytest.mark.real
+def test_a_refusal_is_told_with_count_and_need(place: Place) -> None:
+    place.served.host.seen.clear()
+    got = place.activate()
+    assert not got.licensed
+    assert got.in_grace
+    assert got.state is LicenceState.INITIAL_GRACE
+    assert got.until is not None
+    assert got.why is not None
+    assert got.why.code == "host/insufficient-count"
+    assert "1 of the 25" in got.text
+    later = place.look()
+    assert later.why is not None
+    assert later.why.code == "host/insufficient-count"
+    assert later.why.fix == got.why.fix
+
+
+@pytest.mark.real
+def test_a_failed_renewal_is_a_warning_while_the_licence_runs(place: Place) -> None:
+    assert place.activate().licensed
+    place.served.host.mood = Mood.RUBBISH
+    got = place.activate()
+    assert got.licensed
+    assert got.why is None
+    assert [one.code for one in got.warnings] == ["net/not-http"]
+
+
+@pytest.mark.real
+def test_a_store_of_another_machine_licenses_nobody(place: Place) -> None:
+    assert place.activate().licensed
+    place.become("pc-2")
+    got = place.look()
+    assert not got.licensed
+    assert got.why is not None
+    assert got.why.code == "client/other-machine"
+
+
+@pytest.mark.real
+def test_an_application_with_other_roots_is_not_licensed_by_this_store(place: Place) -> None:
+    """The store is a cache: every look starts at the caller's own descriptor."""
+    from muster.lease.descriptor import make_descriptor
+    from muster.lease.trust import make_trust
+    from muster.testing.tiny_publisher import GROUPS, test_key
+
+    assert place.activate().licensed
+    publisher = place.served.publisher
+    text = make_trust(
+        issuer=publisher.publisher,
+        label=publisher.label,
+        name="Contoso",
+        version=2,
+        iat=publisher.now,
+        roots=(test_key("x", "root").public, test_key("x", "reserve").public),
+        keys=publisher.keys[:1],
+        signer=test_key("x", "root"),
+    )
+    own = make_descriptor(text, publisher.catalogue.product(PRODUCT), [GROUPS[0]])
+    got = licence(own, store=place.store, facts=place.facts)
+    assert not got.licensed
+    assert got.why is not None
+    assert got.why.code == "licence/grant"
+
+
+@pytest.mark.real
+def test_an_ordinary_user_reads_the_licence_of_a_system_store(place: Place, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    assert place.activate().licensed
+    place.facts.chmod(0o644)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    code = (
+        "import json, os, sys\n"
+        "from muster.client import activate, licence\n"
+        "# The interpreter may lie where only root can read: load what is needed before.\n"
+        "assert activate(sys.argv[1], store=sys.argv[2], facts=sys.argv[3]).licensed\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "found = licence(sys.argv[1], store=sys.argv[2], facts=sys.argv[3])\n"
+        "tried = activate(sys.argv[1], store=sys.argv[2], facts=sys.argv[3])\n"
+        "print(json.dumps([found.licensed, tried.licensed, [w.code for w in tried.warnings]]))\n"
+    )
+    words = [str(place.descriptor), str(place.store), str(place.facts)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, check=True, text=True
+    )
+    assert json.loads(done.stdout) == [True, True, ["file/denied"]]
+
+
+def test_what_cannot_be_read_is_told_and_never_raised(tmp_path: Path) -> None:
+    missing = licence(tmp_path / "none.json", store=tmp_path)
+    rubbish = licence(b"\x00", store=tmp_path)
+    open_to_all = tmp_path / "open.json"
+    open_to_all.write_bytes(b"{}")
+    open_to_all.chmod(0o666)
+    others = licence(open_to_all, store=tmp_path)
+    for found, code in (
+        (missing, "file/missing"),
+        (rubbish, "licence/malformed"),
+        (others, "file/anchor"),
+    ):
+        assert not found
+        assert found.why is not None
+        assert found.why.code == code
+        assert found.product == ""
+    tried = activate(b"\x00", store=tmp_path)
+    assert tried.why is not None
+    assert tried.why.code == "licence/malformed"
+
+
+@pytest.mark.real
+def test_a_broken_settings_file_or_facts_file_is_told(place: Place) -> None:
+    assert place.activate().licensed
+    (place.store / "client.toml").write_text("[client\n")
+    got = place.activate()
+    assert got.licensed, "looking needs no settings"
+    assert [one.code for one in got.warnings] == ["file/toml"]
+    place.facts.write_text("{")
+    got = place.look()
+    assert not got.licensed
+    assert got.why is not None
+    assert got.why.code == "facts/malformed"
+    assert got.in_grace
+
+
+HEAVY = (
+    "muster.db",
+    "muster.net",
+    "sqlite3",
+    "psycopg",
+    "uvicorn",
+    "starlette",
+    "httptools",
+    "dns",
+    "http",
+    "ssl",
+    "socket",
+    "asyncio",
+    "rich",
+    "click",
+)
+
+
+def loaded_by(code: str) -> list[str]:
+    """Heavy modules that a fresh interpreter holds after some code."""
+    show = f"{code}\nimport sys\nprint([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", show], capture_output=True, check=True, text=True
+    )
+    found = json.loads(done.stdout.replace("'", '"'))
+    assert isinstance(found, list)
+    return found
+
+
+def test_importing_the_client_is_light() -> None:
+    assert loaded_by("import muster.client") == []
+
+
+def test_looking_at_a_licence_loads_no_network_and_no_database(tmp_path: Path) -> None:
+    code = f"from muster.client import licence\nlicence(b'x', store={str(tmp_path)!r})"
+    assert loaded_by(code) == []
+
+
+def test_the_import_times_name_no_heavy_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-X", "importtime", "-c", "import muster.client"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "muster.client.facade" in imported
+    assert not imported & set(HEAVY)
+    assert not {"cryptography", "email", "json", "platform"} & imported
+
+
+def test_what_is_exported() -> None:
+    assert sorted(muster.client.__all__) == ["Licence", "activate", "licence"]

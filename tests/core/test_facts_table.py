@@ -1,0 +1,87 @@
+"""Facts: one table, one form for each value, and placeholders of makers are no facts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muster.core.facts import FACTS, clean, clean_facts
+from muster.core.identity import PRIMARY_FACTS
+
+NAMES = [source.name for source in FACTS]
+
+
+def test_the_table() -> None:
+    assert len(set(NAMES)) == len(NAMES) <= 16
+    assert set(PRIMARY_FACTS) <= set(NAMES)
+    assert {source.privilege for source in FACTS} == {"root", "user"}
+    assert all(source.source and source.stability for source in FACTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        (
+            "system-uuid",
+            " 4C4C4544-0042-3510-8054-B4C04F4D3232\n",
+            "4c4c4544-0042-3510-8054-b4c04f4d3232",
+        ),
+        ("board-serial", "  /7XK2/  CN70  ", "/7XK2/ CN70"),
+        (
+            "permanent-macs",
+            "B8:CA:3A:00:00:02, b8:ca:3a:00:00:01,b8:ca:3a:00:00:01",
+            "b8:ca:3a:00:00:01,b8:ca:3a:00:00:02",
+        ),
+        ("permanent-macs", "00:00:00:00:00:00,02:11:22:33:44:55", "02:11:22:33:44:55"),
+        ("machine-id", "ABCDEF0123", "abcdef0123"),
+        ("cpu-model", "A  processor", "A processor"),
+    ],
+)
+def test_values_have_one_form(name: str, value: str, expected: str) -> None:
+    assert clean(name, value) == expected
+    assert clean(name, expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("board-serial", ""),
+        ("board-serial", "To Be Filled By O.E.M."),
+        ("board-serial", "Default string"),
+        ("board-serial", "None"),
+        ("board-serial", "0000000000"),
+        ("board-serial", "0123456789"),
+        ("board-serial", "1234567890"),
+        ("product-serial", "System Serial Number"),
+        ("product-serial", "........"),
+        ("product-serial", "x" * 1025),
+        ("product-serial", "ü"),
+        ("system-uuid", "00000000-0000-0000-0000-000000000000"),
+        ("system-uuid", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+        ("system-uuid", "03000200-0400-0500-0006-000700080009"),
+        ("system-uuid", "4c4c4544"),
+        ("permanent-macs", "not an address"),
+        ("permanent-macs", ""),
+        ("shoe-size", "44"),
+    ],
+)
+def test_placeholders_are_no_facts(name: str, value: str) -> None:
+    assert clean(name, value) is None
+
+
+def test_unknown_and_empty_facts_are_passed_over() -> None:
+    facts = clean_facts({"shoe-size": "44", "cpu-model": "A", "machine-id": "ab12", "disk": ""})
+    assert [(fact.name, fact.value) for fact in facts] == [("machine-id", "ab12")]
+
+
+@given(st.sampled_from([*NAMES, "other"]), st.text(max_size=60))
+def test_any_text_gives_a_fact_or_none_and_cleaning_again_changes_nothing(
+    name: str, value: str
+) -> None:
+    found = clean(name, value)
+    if found is not None:
+        assert clean(name, found) == found
+        assert len(clean_facts({name: value})) == 1
+    else:
+        assert clean_facts({name: value}) == ()
