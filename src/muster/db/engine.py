@@ -5,7 +5,7 @@ to know any table. Stores of the wings hold the SQL, which is written for SQLite
 alike: `?` for parameters, `ON CONFLICT`, `RETURNING`, integers, texts and blobs.
 
 SQLite here: write-ahead log, `synchronous=FULL` (a commit has reached the disk before it
-returns, docs/spec/05-activation.md, "Counted means durable"), `BEGIN IMMEDIATE` (a transaction
+returns, docs/spec/09-files.md, section 9.4), `BEGIN IMMEDIATE` (a transaction
 that may write has the write lock before it reads), foreign keys on. A file that is not whole is
 reported and never replaced.
 """

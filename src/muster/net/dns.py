@@ -1,9 +1,9 @@
 """Asks DNS: SRV records, addresses, the zone of a name.
 
 Decides which DNS servers are asked, for how long, and how their failures are called. It refuses
-to know in which order hosts are tried: that is `muster.client.discovery`
-(docs/spec/07-discovery.md). What comes back is unsigned; names are checked for their form, so
-that none of them can become part of an address in another way than as a name.
+to know in which order hosts are tried: that is `muster.client.discovery`. What comes back is
+unsigned; names are checked for their form, so that none of them can become part of an address in
+another way than as a name. Obeys docs/spec/07-discovery.md, section 7.2.
 
 dnspython is imported by the first question, not by this module.
 """

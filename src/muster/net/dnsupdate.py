@@ -3,7 +3,7 @@
 Decides which records of a name are this host's own: those with its target. It adds and deletes
 only these, so that hosts which share a name leave each other alone; a record of its own with an
 old priority, weight or port is replaced in the same message. It refuses to know when to publish
-(docs/spec/07-discovery.md, section 3).
+(docs/spec/07-discovery.md, section 7.6).
 
 Where updates are refused, `zone_lines` and `nsupdate_script` print what an administrator pastes.
 dnspython is imported on use.

@@ -1,4 +1,4 @@
-"""The clock of this machine: the only module that reads it (docs/spec/01-words.md).
+"""The clock of this machine: the only module that reads it.
 
 It decides nothing. No setting and no environment variable shifts it: a program whose clock
 should differ is started under a clock that differs (libfaketime in the tests of whole processes).

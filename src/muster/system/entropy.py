@@ -1,4 +1,4 @@
-"""Dice: the only module that has randomness (docs/spec/01-words.md).
+"""Dice: the only module that has randomness.
 
 `SystemDice` is for everything that runs; `SeededDice` repeats itself and is for tests and for
 simulations. Secrets come from `SystemDice.token`, never from a seed.

@@ -1,7 +1,7 @@
 """Files: written whole or not at all, read within bounds, locked, and trusted or not.
 
 Decides how bytes reach the disk so that a crash at any point leaves the old file or the new one,
-and whether a file may be an anchor of trust (docs/spec/02-names.md, "Product descriptor"). It
+and whether a file may be an anchor of trust (docs/spec/09-files.md). It
 refuses to know what the bytes mean.
 
 Tried on Linux. On Windows locks go through `msvcrt`, folders are not synced and the ownership
