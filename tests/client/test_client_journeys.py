@@ -311,6 +311,13 @@ def test_a_revoked_host_winds_down_while_the_machine_looks_for_another(world: Wo
     assert "client/revoked-host" in [each.code for each in verdict.warnings]
     assert verdict.until is not None
     assert verdict.until <= world.clock.now() + 30 * DAY
+    days = (verdict.until - world.clock.now()) // DAY + 1
+    later = World.machine(world, "pc-1", disk=machine.disk.copy())
+    world.clock.pass_time(days * DAY)
+    ended = later.client.status(DESKTOP).verdict
+    assert ended.state is LicenceState.TOLERANCE_GRACE
+    assert ended.since == verdict.until
+    world.clock.jump(-days * DAY)
     # It does not wait a week for the next try, and takes the other host as soon as DNS names it.
     world.advertise([second], priority=9)
     world.clock.pass_time(schedule.SHORTEST)
@@ -410,6 +417,43 @@ def test_uninstalling_the_key_ends_the_licence_and_installing_it_again_starts_an
     assert machine.client.install_key(setup).changed
     assert state(machine) is LicenceState.INITIAL_GRACE
     assert one(machine).renewed
+
+
+def test_nothing_that_is_done_twice_wins_a_day_of_grace(world: World) -> None:
+    machine = added(world)
+    setup = world.publisher.catalogue.product(DESKTOP).setup_key
+    end = machine.client.status(DESKTOP).verdict.until
+    world.clock.pass_time(10 * DAY)
+    machine.client.uninstall_key()
+    machine.client.install_key(setup)
+    assert machine.client.status(DESKTOP).verdict.until == end
+    machine.client.add_product(world.publisher.descriptor(DESKTOP))
+    assert machine.client.status(DESKTOP).verdict.until == end
+    machine.client.remove_product(DESKTOP)
+    machine.client.add_product(world.publisher.descriptor(OFFICE))
+    machine.client.add_product(world.publisher.descriptor(DESKTOP))
+    assert machine.client.status(DESKTOP).verdict.until == end
+    assert machine.client.status(OFFICE).verdict.until == end + 10 * DAY if end else False
+    world.clock.pass_time(20 * DAY)
+    assert state(machine) is LicenceState.NOTIFICATION
+
+
+def test_a_grace_is_judged_at_the_clock_mark(world: World) -> None:
+    machine = added(world)
+    assert one(machine).renewed
+    world.clock.pass_time(200 * DAY)
+    host = next(iter(world.hosts.values()))
+    host.seen.clear()
+    world.publisher.now = world.clock.now()
+    world.publisher.publish()
+    assert problem(one(machine)) == "host/insufficient-count"
+    assert state(machine) is LicenceState.TOLERANCE_GRACE
+    end = machine.client.status(DESKTOP).verdict.until
+    # The catalogue showed what time it is: a clock that goes back now wins nothing.
+    world.clock.jump(-100 * DAY)
+    verdict = machine.client.status(DESKTOP).verdict
+    assert not verdict.licensed
+    assert verdict.until == end
 
 
 def test_a_product_may_be_added_without_its_key(world: World) -> None:

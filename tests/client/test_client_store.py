@@ -402,6 +402,7 @@ def everything() -> Memory:
         catalogue="g.h.i",
         catalogue_mark=CatalogueMark(4, "A" * 43),
         clock_mark=11,
+        first_added={PRODUCT: 1, "gone": 2},
         history=(Note(1, Event.CLIENT_PRODUCT_ADD, PRODUCT, "detail"),),
     )
 

@@ -15,26 +15,40 @@ from muster.client.identity import present
 from muster.client.model import Memory, ProductRecord
 from muster.core.errors import MusterError, error
 from muster.core.identity import Fact, commitments, matches, needed
-from muster.core.products import DAY, SKEW, Product
+from muster.core.products import DAY, SKEW, Product, day_start
 from muster.core.states import LicenceEvent, LicenceState, step
+from muster.lease import strict
+from muster.lease.bundle import read_bundle
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.descriptor import Descriptor
+from muster.lease.grant import read_claims
+from muster.lease.jws import parse
 from muster.lease.trust import CATALOGUE_ROLE, Trust, walk_store
-from muster.lease.verify import Expected, VerifiedLicence, advance_mark, verify_lease
+from muster.lease.verify import (
+    WIND_DOWN,
+    Expected,
+    VerifiedLicence,
+    advance_mark,
+    effective_now,
+    verify_lease,
+)
 
 STALE_CATALOGUE = 400 * DAY
 """A catalogue older than this is worth a warning, never a stop."""
 
 _EVENTS = {
     "licence/expired": LicenceEvent.LEASE_LAPSED,
-    "licence/revoked": LicenceEvent.GRANT_REVOKED,
+    "licence/revoked": LicenceEvent.LEASE_LAPSED,
     "licence/fingerprint": LicenceEvent.HARDWARE_CHANGED,
     "licence/machine": LicenceEvent.HARDWARE_CHANGED,
     "client/other-machine": LicenceEvent.HARDWARE_CHANGED,
     "client/clock-behind": LicenceEvent.CLOCK_BEHIND,
     "licence/clock": LicenceEvent.CLOCK_BEHIND,
 }
-"""What the failure of a stored licence means for its state; anything else: VALIDATION_FAILED."""
+"""What the failure of a stored licence means for its state; anything else: VALIDATION_FAILED.
+
+That the host of a lease is revoked shortens the lease, whose end is LEASE_LAPSED.
+"""
 _HOLDS_LICENCE = (LicenceState.LICENSED, LicenceState.EXTENDED_GRACE)
 
 
@@ -148,7 +162,7 @@ def judge(
         missing = error("client/not-added", product=descriptor.product.id)
         return _verdict(descriptor, held, LicenceState.UNLICENSED, now, None, missing, None)
     licence, problem = _examine(descriptor, memory, record, held, fingerprint, now)
-    state, since = _state(descriptor.product, record, licence, problem, now)
+    state, since = _state(descriptor.product, record, licence, problem, held, now)
     if licence is None and (problem is None or not record.licence):
         problem = _reason(record, problem)
     record = replace(record, state=state, since=since)
@@ -209,9 +223,15 @@ def _state(
     record: ProductRecord,
     licence: VerifiedLicence | None,
     problem: MusterError | None,
+    held: Authority,
     now: int,
 ) -> tuple[LicenceState, int]:
-    """The state now and since when, from the state as last judged."""
+    """The state now and since when, from the state as last judged.
+
+    Deadlines are judged at the later of clock and clock mark.
+    Source: docs/spec/06-licence-states.md, sections 6.2 to 6.4.
+    """
+    now = effective_now(now, held.clock_mark)
     state, since = record.state, min(record.since, now)
     if licence is not None:
         state = step(state, LicenceEvent.LEASE_ACCEPTED)
@@ -220,7 +240,7 @@ def _state(
         event = _EVENTS.get(problem.code, LicenceEvent.VALIDATION_FAILED)
         after = step(state, event)
         if after != state:
-            began = _lapsed(record) if event is LicenceEvent.LEASE_LAPSED else now
+            began = _ended(record, held) if event is LicenceEvent.LEASE_LAPSED else now
             state, since = after, min(began, now)
     elif state in _HOLDS_LICENCE:
         # The store says licensed and holds no licence: it says nothing.
@@ -231,18 +251,19 @@ def _state(
     return state, since
 
 
-def _lapsed(record: ProductRecord) -> int:
-    """When the stored lease ended by its own word."""
-    from muster.lease import strict
-    from muster.lease.bundle import read_bundle
-    from muster.lease.jws import parse
-
+def _ended(record: ProductRecord, held: Authority) -> int:
+    """When the stored lease ended: by its own word, or earlier because its host was revoked."""
     try:
-        lease = parse(read_bundle(record.licence.encode("utf-8")).lease, strict.SMALL, "lease")
+        bundle = read_bundle(record.licence.encode("utf-8"))
+        lease = parse(bundle.lease, strict.SMALL, "lease").payload
+        grant = read_claims(parse(bundle.grant, strict.SMALL, "grant"))
     except MusterError:
         return record.since
-    end = lease.payload.get("exp")
-    return end if isinstance(end, int) else record.since
+    end = lease.get("exp")
+    if not isinstance(end, int):
+        return record.since
+    day = None if held.catalogue is None else held.catalogue.revoked(grant.jti, grant.key)
+    return end if day is None else min(end, day_start(day) + WIND_DOWN)
 
 
 def grace_end(product: Product, state: LicenceState, since: int) -> int | None:

@@ -146,7 +146,8 @@ class Memory:
 
     `trust` holds trust objects above the descriptor's, in the order in which they were followed;
     `trust_mark` is the highest version among them; `clock_mark` as docs/spec/05-verification.md,
-    section 5.5; `history` the last changes, oldest first.
+    section 5.5; `history` the last changes, oldest first; `first_added` when each product was set
+    up for the first time, so that setting it up again wins no grace.
     """
 
     publisher: str
@@ -158,6 +159,7 @@ class Memory:
     catalogue_mark: CatalogueMark | None = None
     clock_mark: int = 0
     history: tuple[Note, ...] = ()
+    first_added: Mapping[str, int] = field(default_factory=dict)
 
     def noted(self, at: int, event: Event, product: str = "", detail: str = "") -> Memory:
         """The same with one more line of history; the oldest lines fall out."""

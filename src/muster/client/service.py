@@ -239,7 +239,8 @@ class Client:
             anchor = self._anchor_bytes(place, product.id)
             if changed or anchor != data or loaded is None:
                 place.add_anchor(product.id, data)
-                memory = memory.with_product(record)
+                first = {product.id: record.added, **memory.first_added}
+                memory = replace(memory.with_product(record), first_added=first)
                 place.save(self._noted(memory, Audit.CLIENT_PRODUCT_ADD, product.id))
                 changed = True
         return Added(
@@ -261,9 +262,9 @@ class Client:
         record = memory.product(product.id)
         changed = record is None
         if record is None:
-            now = self._clock.now()
+            at = memory.first_added.get(product.id, self._clock.now())
             state = step(LicenceState.UNLICENSED, LicenceEvent.PRODUCT_ADDED)
-            record = ProductRecord(product=product.id, added=now, state=state, since=now)
+            record = ProductRecord(product=product.id, added=at, state=state, since=at)
         if with_key and product.setup_key and not record.key:
             key = parse_product_key(product.setup_key)
             record = replace(record, key=key.key_id.text, masked=key.masked)
@@ -348,7 +349,9 @@ class Client:
             changed = record.key != key.key_id.text
             if changed:
                 state = step(record.state, LicenceEvent.KEY_INSTALLED)
-                since = record.since if state == record.state else self._clock.now()
+                since = record.since
+                if state != record.state:  # back in the initial grace, which began once
+                    since = record.added
                 record = replace(
                     record,
                     key=key.key_id.text,

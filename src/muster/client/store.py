@@ -250,6 +250,10 @@ class Store:
             if mark is None
             else CatalogueMark(mark.integer("version", 1), mark.text("kid", claims.THUMBPRINT)),
             clock_mark=value.integer("clock_mark"),
+            first_added={
+                one.text("product", claims.NAME): one.integer("at")
+                for one in value.objects("first_added", _MAX_PRODUCTS)
+            },
             history=tuple(_note(one) for one in value.objects("history", MAX_NOTES)),
         )
 
@@ -391,6 +395,9 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
         "products": [_record_to_dict(memory.products[name]) for name in sorted(memory.products)],
         "trust_mark": memory.trust_mark,
         "clock_mark": memory.clock_mark,
+        "first_added": [
+            {"product": name, "at": at} for name, at in sorted(memory.first_added.items())
+        ],
         "history": [
             {
                 "at": one.at,
