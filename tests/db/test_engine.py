@@ -123,6 +123,37 @@ for n in range(5):
         assert waits == [not off] * 5
 
 
+def test_a_disk_that_does_not_sync_is_no_commit(db: Database, path: Path) -> None:
+    """The kernel answers EIO to the sync of a commit: nobody is told that it was done."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed: 'apt-get install strace' brings it")
+    put(db, "before")
+    program = """
+import os, sys
+from muster.core import error_rows
+from muster.core.errors import MusterError
+from muster.db.engine import open_database
+db = open_database(sys.argv[1])
+try:
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO thing (name) VALUES ('lost')")
+except MusterError as fault:
+    assert fault.code == "db/io", fault
+    assert [row[0] for row in db.query("SELECT name FROM thing")] == ["before"]
+    with db.transaction() as tx:
+        tx.execute("INSERT INTO thing (name) VALUES ('after')")
+    os._exit(7)
+"""
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=fdatasync,fsync",
+         "-e", "inject=fdatasync,fsync:error=EIO:when=1",
+         sys.executable, "-c", program, str(path)],
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 7
+    assert names(db) == ["before", "after"]
+
+
 def test_commit_and_rollback(db: Database) -> None:
     put(db, "a", "b")
 

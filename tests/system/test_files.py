@@ -525,3 +525,45 @@ def test_the_file_is_synced_before_its_name_and_the_folder_after(tmp_path: Path)
         "renameat2",
         "fsync",
     ]
+
+
+@pytest.mark.parametrize(
+    ("call", "fault", "code"),
+    [
+        ("fsync", "EIO", "file/io"),
+        ("fsync", "ENOSPC", "file/full"),
+        ("write", "ENOSPC", "file/full"),
+        ("write", "EDQUOT", "file/full"),
+        ("fchmod", "EPERM", "file/denied"),
+        ("link,linkat", "EPERM", "file/denied"),
+        ("rename,renameat,renameat2", "EROFS", "file/read-only"),
+    ],
+)
+def test_a_system_call_that_fails_leaves_the_old_file(
+    tmp_path: Path, call: str, fault: str, code: str
+) -> None:
+    """The kernel is made to refuse the first call of a kind, as a bad or full disk does."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed: 'apt-get install strace' brings it")
+    path = tmp_path / "state"
+    files.write_atomic(path, b"old")
+    codes = ["", "file/io", "file/full", "file/denied", "file/read-only"]
+    program = f"""
+import os
+from muster.core import error_rows
+from muster.core.errors import MusterError
+from muster.system import files
+try:
+    files.write_atomic({str(path)!r}, b"new", keep_previous=True)
+except MusterError as fault:
+    os._exit({codes!r}.index(fault.code))
+"""
+    done = subprocess.run(
+        ["strace", "-qq", "-o", os.devnull, "-e", f"trace={call}",
+         "-e", f"inject={call}:error={fault}:when=1", sys.executable, "-c", program],
+        check=False,
+    )  # fmt: skip
+    assert codes[done.returncode] == code
+    assert path.read_bytes() == b"old"
+    # The old file may have been linked to its .bak already; nothing else is left.
+    assert set(names(tmp_path)) <= {"state", "state.bak"}

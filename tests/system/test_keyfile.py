@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +247,30 @@ def test_a_key_that_others_can_read_refuses(path: Path, mode: int) -> None:
 def test_a_key_of_another_user_refuses(path: Path) -> None:
     os.chown(path, 65534, 65534)
     assert fault_of(path).code == "keyfile/rights"
+
+
+def test_too_little_memory_is_said(tmp_path: Path) -> None:
+    """A machine with less memory than the key asks for, within what is allowed."""
+    path = tmp_path / "big.key"
+    keyfile.save_key(path, RAW, "pass", "root", QUICK)
+    members = members_of(path)
+    members["kdf"] |= {"memory_kib": 900_000}
+    rewrite(path, members)
+    program = f"""
+import resource
+from muster.core import error_rows
+from muster.core.errors import MusterError
+from muster.system import keyfile
+resource.setrlimit(resource.RLIMIT_AS, (500_000_000, 500_000_000))
+try:
+    keyfile.load_key({str(path)!r}, "pass")
+except MusterError as fault:
+    print(fault.code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "keyfile/memory\n"
 
 
 def test_public_and_private_must_fit(path: Path) -> None:
