@@ -3,7 +3,7 @@
 One word a call, in any case, with `/` or `-` before it: `muster slmgr /dlv`. It prints the field
 names that they look for; with `--json` the same as data. What has no meaning here is refused with
 a hint. On a host's store (`--host`) /ipk, /ato, /dli and /dlv speak of the host.
-Source: docs/slmgr.md.
+Source: docs/client.md, "By the words of slmgr".
 """
 
 from __future__ import annotations
