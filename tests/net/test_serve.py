@@ -217,6 +217,88 @@ def test_connections_that_say_nothing_are_closed(server: ThreadServer) -> None:
         one.close()
 
 
+def test_idle_connections_make_room_for_new_ones() -> None:
+    """Whoever opens connections and says nothing cuts off himself, not the machines."""
+    with ThreadServer(door(), connections=20) as server:
+        waiting = server_connections(server)
+        links = [connect(server) for _ in range(100)]
+        for _ in range(50):
+            answer = HTTPClient(timeout=20).request("GET", server.url + "/v1/things")
+            assert answer.body == b"got"
+        # Clients that keep their connection between requests are idle too, the newest stay.
+        kept = connect(server)
+        for _ in range(3):
+            kept.sendall(b"GET /v1/things HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert read_answer(kept).endswith(b"got")
+        assert waiting() <= 20
+        for one in (*links, kept):
+            one.close()
+
+
+FEW_FILES = """
+import resource, sys
+from muster.db.engine import open_database
+from muster.net.door import Answer, BoundRoute, Door
+from muster.net.serve import Listener, bind, serve_forever, url_of
+from muster.wire.routes import Route
+resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
+def look(request):
+    with open_database(sys.argv[1], create=True) as db:
+        return Answer(200, str(db.one("SELECT 7")[0]).encode())
+sock = bind("127.0.0.1", 0)
+listener = Listener(Door([BoundRoute(Route("look", "GET", "/", ""), look)]), sock)
+serve_forever([listener], ready=lambda: print(url_of(sock), flush=True))
+"""
+
+
+@pytest.mark.real
+def test_idle_connections_do_not_use_up_the_files(tmp_path: Path) -> None:
+    """A process that may open 160 files, and 400 connections that say nothing."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", FEW_FILES, str(tmp_path / "x.db")], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    url = child.stdout.readline().strip()
+    address = ("127.0.0.1", int(url.rpartition(":")[2]))
+    links = [socket.create_connection(address, timeout=20) for _ in range(400)]
+    for _ in range(10):
+        assert HTTPClient(timeout=20).request("GET", url).body == b"7"
+    for one in links:
+        one.close()
+    child.terminate()
+    assert child.wait(30) == 0
+    child.stdout.close()
+
+
+def test_all_connections_at_work() -> None:
+    entered, release = threading.Semaphore(0), threading.Event()
+
+    def slow(request: Request) -> Answer:
+        entered.release()
+        assert release.wait(30)
+        return Answer(200, b"done")
+
+    post = (
+        b"POST /v1/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 0\r\n\r\n"
+    )
+    with ThreadServer(door(slow), connections=4) as server:
+        links = [connect(server) for _ in range(4)]
+        for one in links:
+            one.sendall(post)
+            assert entered.acquire(timeout=20)
+        answer = HTTPClient(timeout=20).request("GET", server.url + "/v1/things")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        assert b"wire/unavailable" in answer.body
+        release.set()
+        for one in links:
+            assert read_answer(one).endswith(b"done")
+        # All four wait for another request now, so that there is room again.
+        assert HTTPClient(timeout=20).request("GET", server.url + "/v1/things").body == b"got"
+        for one in links:
+            one.close()
+
+
 @pytest.mark.usefixtures("quick")
 def test_heads_that_drip_are_refused(server: ThreadServer) -> None:
     with connect(server) as link:

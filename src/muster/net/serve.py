@@ -13,6 +13,7 @@ import errno
 import ipaddress
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from muster.core.errors import error
+from muster.net.door import RETRY_AFTER_SECONDS
 from muster.net.http import HTTPClient, peer_text
+from muster.wire.problem import encode_problem
+from muster.wire.routes import PROBLEM
 
 if TYPE_CHECKING:
     import uvicorn
@@ -34,7 +38,11 @@ HEAD_SECONDS = 10.0
 """Time for a head to arrive, from the connection or from its first byte."""
 KEEP_ALIVE_SECONDS = 15
 CONNECTIONS = 4000
-"""Connections of one listener at once; more are answered by 503."""
+"""Connections of one listener at once. One more takes the place of the one that has been idle for
+longest [whoever opens connections and says nothing must not lock others out]; where all are at
+work it is answered by 503."""
+_SPARE_FILES = 128
+"""Descriptors that connections leave to the database, to files and to questions of our own."""
 WRITE_SECONDS = 30.0
 """Time for a peer to read what waits for it."""
 GRACE_SECONDS = 20
@@ -119,7 +127,11 @@ class Servers:
             stop: set by a signal handler or by whoever ends the service.
             ready: called once when all listeners accept.
         """
-        self._servers = [_make_server(one, self._grace_seconds) for one in self._listeners]
+        most = _room() // max(1, len(self._listeners))
+        self._servers = [
+            _make_server(one, min(one.connections, most), self._grace_seconds)
+            for one in self._listeners
+        ]
         tasks = [
             asyncio.create_task(server.serve(sockets=[one.sock]))
             for server, one in zip(self._servers, self._listeners, strict=True)
@@ -146,6 +158,22 @@ class Servers:
     async def _started(self) -> None:
         while not all(server.started for server in self._servers):
             await asyncio.sleep(0.005)
+
+
+def _room() -> int:
+    """How many connections this process may have, after raising its limit of open files."""
+    if sys.platform == "win32":
+        return CONNECTIONS
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * CONNECTIONS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if soft == resource.RLIM_INFINITY else max(8, soft - _SPARE_FILES)
 
 
 def serve_forever(
@@ -199,8 +227,9 @@ class ThreadServer:
         port: int = 0,
         tls: TLS | None = None,
         grace_seconds: int = GRACE_SECONDS,
+        connections: int = CONNECTIONS,
     ) -> None:
-        self._listener = Listener(app, bind(address, port), tls)
+        self._listener = Listener(app, bind(address, port), tls, connections)
         self._tls = tls
         self._grace_seconds = grace_seconds
         self._stop: asyncio.Event | None = None
@@ -259,13 +288,17 @@ class ThreadServer:
 class _State:
     """What the connections of one server share with it."""
 
-    stopping = False
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.stopping = False
+        self.idle: dict[HttpToolsProtocol, None] = {}
+        """Connections without a request under way, the one idle for longest first."""
 
 
-def _make_server(listener: Listener, grace_seconds: int) -> uvicorn.Server:
+def _make_server(listener: Listener, most: int, grace_seconds: int) -> uvicorn.Server:
     import uvicorn
 
-    state = _State()
+    state = _State(most)
 
     class Server(uvicorn.Server):
         """A uvicorn server that leaves signals to us."""
@@ -291,7 +324,6 @@ def _make_server(listener: Listener, grace_seconds: int) -> uvicorn.Server:
         proxy_headers=False,
         server_header=False,
         backlog=BACKLOG,
-        limit_concurrency=listener.connections,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=grace_seconds,
         ssl_certfile=listener.tls.certificate if listener.tls else None,
@@ -301,8 +333,8 @@ def _make_server(listener: Listener, grace_seconds: int) -> uvicorn.Server:
 
 
 def _protocol(state: _State) -> type[HttpToolsProtocol]:
-    """uvicorn's protocol with bounds that it lacks: size and time of a head, time of a peer that
-    does not read, and a stop that waits for a request which is on its way."""
+    """uvicorn's protocol with bounds that it lacks: number of connections, size and time of a head,
+    time of a peer that does not read, and a stop that waits for a request which is on its way."""
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Base
 
     class Bounded(Base):
@@ -316,10 +348,15 @@ def _protocol(state: _State) -> type[HttpToolsProtocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            if len(self.connections) > state.most and not self._make_room():
+                self._refuse(_busy())
+                return
+            state.idle[self] = None
             # A connection that the kernel accepted just before a stop is answered too.
             self._start_head_timer(FRESH_SECONDS if state.stopping else HEAD_SECONDS)
 
         def connection_lost(self, exc: Exception | None) -> None:
+            state.idle.pop(self, None)
             self._stop_head_timer()
             self._stop_write_timer()
             super().connection_lost(exc)
@@ -337,7 +374,7 @@ def _protocol(state: _State) -> type[HttpToolsProtocol]:
             if self.transport.is_closing() or len(data) <= room:
                 return
             if self._heads == heads:
-                self._refuse_head(431, b"Request Header Fields Too Large")
+                self._refuse(_empty(431, b"Request Header Fields Too Large"))
                 return
             # A head ended within the piece; what follows is body or the next head.
             self._head_bytes = 0
@@ -348,6 +385,7 @@ def _protocol(state: _State) -> type[HttpToolsProtocol]:
             self._head_bytes = 0
             self._heads += 1
             self._stop_head_timer()
+            state.idle.pop(self, None)
             super().on_headers_complete()
             if state.stopping:
                 self.cycle.keep_alive = False
@@ -355,6 +393,19 @@ def _protocol(state: _State) -> type[HttpToolsProtocol]:
         def on_message_complete(self) -> None:
             self._in_head = True
             super().on_message_complete()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self.cycle.response_complete and not self.transport.is_closing():
+                state.idle[self] = None
+
+        def _make_room(self) -> bool:
+            """Cut the connection that has been idle for longest; whether there was one."""
+            for oldest in state.idle:
+                del state.idle[oldest]
+                oldest.transport.abort()
+                return True
+            return False
 
         def shutdown(self) -> None:
             if self._heads and not self._head_bytes:
@@ -402,15 +453,27 @@ def _protocol(state: _State) -> type[HttpToolsProtocol]:
             if self.transport.is_closing():
                 return
             if self._head_bytes:
-                self._refuse_head(408, b"Request Timeout")
+                self._refuse(_empty(408, b"Request Timeout"))
             elif self.cycle is None or self.cycle.response_complete:
                 self.transport.close()
 
-        def _refuse_head(self, status: int, reason: bytes) -> None:
-            self.transport.write(
-                b"HTTP/1.1 %d %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-                % (status, reason)
-            )
+        def _refuse(self, answer: bytes) -> None:
+            self.transport.write(answer)
             self.transport.close()
 
     return Bounded
+
+
+def _empty(status: int, reason: bytes) -> bytes:
+    """An answer to what is not a request yet."""
+    return b"HTTP/1.1 %d %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % (status, reason)
+
+
+def _busy() -> bytes:
+    """The answer 503 where all connections are at work."""
+    status, body = encode_problem(error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS))
+    return (
+        b"HTTP/1.1 %d Service Unavailable\r\nconnection: close\r\nretry-after: %d\r\n"
+        b"content-type: %s\r\ncontent-length: %d\r\n\r\n%s"
+        % (status, RETRY_AFTER_SECONDS, PROBLEM.encode(), len(body), body)
+    )
