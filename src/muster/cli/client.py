@@ -474,8 +474,8 @@ def _discovery_lines(found: Discovery, *, probed: bool) -> list[str]:
     elif found.last_good is not None and found.plan.caching:
         lines.append(f"  First the last good one: {found.last_good.text}")
     for asked, answer in zip(found.asked, found.found, strict=True):
-        lines.append(f"  {asked.label}  {len(answer.label)} records")
-        lines.append(f"  {asked.general}  {len(answer.general)} records")
+        for name, records in ((asked.label, answer.label), (asked.general, answer.general)):
+            lines.append(f"  {name}  {len(records)} record{'' if len(records) == 1 else 's'}")
     for number, one in enumerate(found.probes, 1):
         candidate = one.candidate
         lines.append(

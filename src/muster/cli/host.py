@@ -493,9 +493,10 @@ def serve(
 def _paste(result: ZoneResult, text: str) -> None:
     """Say what an administrator can paste where an update was refused."""
     assert result.error is not None
+    act = "take these records out of" if result.withdrawn else "write these records into"
     click.echo(
         f"{result.error.code}: {result.error.what} {result.error.fix}\n"
-        f"Until then, write these records into the zone {result.zone} by hand:\n{text}",
+        f"Until then, {act} the zone {result.zone} by hand:\n{text}",
         err=True,
     )
 
@@ -577,7 +578,9 @@ def publish_dns(
     for one in results:
         if one.error is not None:
             if one.records and not wants_json():
-                click.echo(dns.by_hand(plan, one.records, one.zone), nl=False)
+                click.echo(
+                    dns.by_hand(plan, one.records, one.zone, withdraw=one.withdrawn), nl=False
+                )
             raise one.error
     word = "withdrawn" if withdraw else "published"
     data = {
@@ -934,7 +937,7 @@ def _set(database: Database, name: str, text: str | None, above: Mapping[str, Va
             tables.touch(tx)
     warning = table.warning(setting, value)
     hidden = setting.name in above
-    shown = f"{setting.name} = {_text(value)}"
+    shown = _setting_line(setting.name, value, text is not None)
     lines = [shown if changed else f"{shown}; nothing was changed."]
     if warning is not None:
         lines.append(f"Warning: {warning}")

@@ -75,13 +75,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class ZoneResult:
-    """How publishing in one zone went: records wanted, RDATA added and removed, or the error."""
+    """How publishing in one zone went: RDATA added and removed, or the error.
+
+    `records` are those wanted; with `withdrawn` none is wanted and they are those to remove.
+    """
 
     zone: str
     records: tuple[SRVRecord, ...]
     added: int = 0
     removed: int = 0
     error: MusterError | None = None
+    withdrawn: bool = False
 
 
 def plan_of(values: Mapping[str, Value], *, port: int, name: str, tsig: TSIGKey | None) -> Plan:
@@ -152,9 +156,9 @@ def _by_zone(
         zone = plan.zone or domain
         try:
             added, removed = _send(plan, domain, here, away)
-            results.append(ZoneResult(zone, here or away, added, removed))
+            results.append(ZoneResult(zone, here or away, added, removed, withdrawn=not here))
         except MusterError as fault:
-            results.append(ZoneResult(zone, here or away, error=fault))
+            results.append(ZoneResult(zone, here or away, error=fault, withdrawn=not here))
     return results
 
 
@@ -186,14 +190,17 @@ def _send(
     return added, removed
 
 
-def by_hand(plan: Plan, records: Sequence[SRVRecord], zone: str) -> str:
-    """What an administrator pastes where updates are refused: zone lines and an nsupdate script."""
+def by_hand(plan: Plan, records: Sequence[SRVRecord], zone: str, *, withdraw: bool = False) -> str:
+    """What an administrator does where updates are refused: zone lines and an nsupdate script.
+
+    With `withdraw` the lines to remove, and the script that removes them.
+    """
     server = plan.server or None
     return (
-        "; lines for the zone file\n"
+        ("; lines to take out of the zone file\n" if withdraw else "; lines for the zone file\n")
         + zone_lines(records)
         + "\n; or for 'nsupdate -k KEYFILE'\n"
-        + nsupdate_script(records, zone, server)
+        + nsupdate_script(records, zone, server, withdraw=withdraw)
     )
 
 
@@ -289,7 +296,9 @@ class Keeper:
             self._due = min(self._due, monotonic + AGAIN)
             _log.warning("records in %s were not published: %s", one.zone, one.error)
             # The text to paste is said once, not with every try.
-            text = by_hand(plan, one.records, one.zone) if one.records else ""
+            text = (
+                by_hand(plan, one.records, one.zone, withdraw=one.withdrawn) if one.records else ""
+            )
             if text and self._told.get(one.zone) != text:
                 self._told[one.zone] = text
                 self._refused(one, text)

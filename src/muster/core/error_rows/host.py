@@ -12,7 +12,7 @@ ROWS: tuple[Row, ...] = (
         what="{count} of the {need} machines that this product needs have asked this host so far.",
         why="A host answers with licences from {need} machines within 30 days on. This machine was"
         " counted.",
-        fix="Nothing on this machine: it asks again in {retry_after} seconds. If the count stays"
+        fix="Nothing on this machine: it asks again when its next try is due. If the count stays"
         " low, let more machines ask, and look for cloned machine ids with 'muster host clients'.",
         field_code="0xC004F038",
     ),
