@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -47,7 +49,7 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     with LoopbackHost() as served:
         yield Place(tmp_path, served, monkeypatch)
 
@@ -138,14 +140,22 @@ def test_an_application_with_other_roots_is_not_licensed_by_this_store(place: Pl
     assert got.why.code == "licence/grant"
 
 
+@pytest.fixture
+def public_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """The same below folders that every user may enter; pytest's own are for its user alone."""
+    with tempfile.TemporaryDirectory() as name, LoopbackHost() as served:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield Place(folder, served, monkeypatch)
+
+
 @pytest.mark.real
-def test_an_ordinary_user_reads_the_licence_of_a_system_store(place: Place, tmp_path: Path) -> None:
+def test_an_ordinary_user_reads_the_licence_of_a_system_store(public_place: Place) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
+    place = public_place
     assert place.activate().licensed
     place.facts.chmod(0o644)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     code = (
         "import json, os, sys\n"
         "from muster.client import activate, licence\n"
