@@ -519,6 +519,12 @@ def test_a_service_stops_by_signal_and_answers_first(number: signal.Signals) -> 
 # Sockets.
 
 
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    # asyncio sets TCP_NODELAY on accepted connections only where the socket is named as TCP.
+    with bind("127.0.0.1", 0) as sock:
+        assert sock.proto == socket.IPPROTO_TCP
+
+
 def test_bind_says_what_is_wrong() -> None:
     with bind("127.0.0.1", 0) as sock:
         port = sock.getsockname()[1]

@@ -82,7 +82,9 @@ def bind(address: str, port: int) -> socket.socket:
     except ValueError:
         raise error("net/address", address=ascii(address)[1:-1][:80]) from None
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        # Named as TCP, because asyncio sets TCP_NODELAY only then: an answer of two writes would
+        # otherwise wait for the peer's delayed acknowledgement on a kept connection.
+        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except OSError:
         raise error("net/address", address=address) from None
     try:

@@ -1,0 +1,149 @@
+"""What Muster costs on this machine, as ratios in one run: `make bench`.
+
+Machines are noisy, so nothing here is a number of seconds to compare with another machine: each
+figure stands beside what it is measured against, measured in the same run. Nothing is asserted.
+The load generator shares the machine with the host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.host.conftest import Machine  # noqa: E402
+from tests.host.processes import (  # noqa: E402
+    HostProcess,
+    crowd,
+    exchange,
+    http_request,
+    prepare,
+)
+
+from muster.cli import compose  # noqa: E402
+from muster.lease.jws import MemorySigningKey  # noqa: E402
+from muster.testing.tiny_publisher import TinyPublisher  # noqa: E402
+
+SECONDS = 3.0
+MESSAGE = b"x" * 700
+"""About the size of a lease's signing input."""
+
+
+def rate(work: Callable[[], object], seconds: float = 1.0) -> float:
+    """How often a second `work` runs, by CPU time of this thread."""
+    work()
+    times = 0
+    begun = time.thread_time()
+    while time.thread_time() - begun < seconds:
+        work()
+        times += 1
+    return times / (time.thread_time() - begun)
+
+
+def throughput(
+    publisher: TinyPublisher, host: HostProcess, seed: str, at_once: int, *, keep: bool
+) -> tuple[float, list[float]]:
+    """Answers a second and the latency of each, for new machines that ask once each."""
+    number = int(SECONDS * (900 if keep else 300) / at_once) + 1
+    requests = [
+        http_request(publisher, Machine(place, seed=seed)) for place in range(at_once * number)
+    ]
+    took: list[float] = []
+
+    def answered(_number: int, status: int, body: bytes) -> None:
+        if status not in (200, 409):
+            raise RuntimeError(body.decode())
+
+    async def fresh(place: int) -> None:
+        for turn in range(number):
+            begun = time.perf_counter()
+            reader, writer = await asyncio.open_connection("127.0.0.1", host.port)
+            status, body = await exchange(reader, writer, requests[place + at_once * turn])
+            writer.close()
+            took.append(time.perf_counter() - begun)
+            answered(place, status, body)
+
+    async def all_fresh() -> None:
+        await asyncio.gather(*(fresh(place) for place in range(at_once)))
+
+    begun = time.perf_counter()
+    if keep:
+        asyncio.run(crowd(host.port, at_once, requests.__getitem__, answered, number))
+    else:
+        asyncio.run(all_fresh())
+    return len(requests) / (time.perf_counter() - begun), took
+
+
+def start_time(words: list[str]) -> float:
+    """Median CPU seconds of a command, of seven runs."""
+    taken = []
+    for _ in range(7):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *words], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(taken)
+
+
+def main() -> None:
+    """Measure and print."""
+    key = MemorySigningKey(bytes(range(32)))
+    signature = key.sign(MESSAGE)
+    sign = rate(lambda: key.sign(MESSAGE))
+    verify = rate(lambda: key.public.verify(signature, MESSAGE))
+    print(f"Ed25519: one core signs {sign:,.0f} a second; a check costs {sign / verify:.1f} of it")
+
+    bare = start_time(["-c", "pass"])
+    for title, words in (
+        ("import muster.client", ["-c", "import muster.client"]),
+        ("import muster.lease.verify", ["-c", "import muster.lease.verify"]),
+        ("muster --help", ["-m", "muster", "--help"]),
+    ):
+        print(f"Start: {title} costs {start_time(words) / bare:.1f} starts of a bare interpreter")
+
+    print("Host: durable activations a second as a share of one core's signatures")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        publisher = prepare(root)
+        first = 0.0
+        with HostProcess(root) as host:
+            throughput(publisher, host, "warm", 32, keep=True)
+            for at_once in (1, 32, 128):
+                got, _ = throughput(publisher, host, f"keep {at_once}", at_once, keep=True)
+                first = got if at_once == 128 else first
+                print(f"  {at_once:4} kept connections         {got / sign:6.1%}")
+            for at_once in (1, 32):
+                got, took = throughput(publisher, host, f"new {at_once}", at_once, keep=False)
+                took.sort()
+                print(
+                    f"  {at_once:4} at once, a connection each {got / sign:6.1%}"
+                    f"   p99 is {took[int(len(took) * 0.99)] / statistics.median(took):.1f} x p50"
+                )
+            fill(root, publisher, 100_000)
+            got, _ = throughput(publisher, host, "full", 128, keep=True)
+            print(f"  with 100,000 machines counted: {got / first:.0%} of the rate before")
+
+
+def fill(root: Path, publisher: TinyPublisher, number: int) -> None:
+    """Put machines into the host's count, as if they had asked."""
+    now = compose.clock().now()
+    with compose.host_database(root) as database, database.transaction() as tx:
+        for place in range(number):
+            tx.execute(
+                "INSERT INTO sighting (publisher, application, cmid, last_seen, released)"
+                " VALUES (?, ?, ?, ?, 0)",
+                (publisher.publisher, "os", Machine(place, seed="filler").cmid, now),
+            )
+
+
+if __name__ == "__main__":
+    main()
