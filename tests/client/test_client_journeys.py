@@ -786,3 +786,55 @@ def test_records_of_the_store_keep_what_status_shows(world: World) -> None:
     assert (record.count, record.need) == (101, 25)
     assert record.last_ip == "192.0.2.1"
     assert replace(record, failure=None) == record
+
+
+# What administrators should look at while all is well.
+
+
+def warned(machine: WorldMachine) -> list[str]:
+    return [each.code for each in machine.client.status(DESKTOP).verdict.warnings]
+
+
+def test_a_licence_on_few_facts_is_shown_as_weak(world: World) -> None:
+    machine = world.machine(facts={"machine-id": "ab12", "cpu-model": "A processor"})
+    machine.client.add_product(world.publisher.descriptor(DESKTOP))
+    assert one(machine).renewed
+    assert warned(machine) == ["client/weak-fingerprint"]
+
+
+def test_an_old_catalogue_is_a_warning_and_never_a_stop(world: World) -> None:
+    host = next(iter(world.hosts.values()))
+    machine = added(world)
+    for _ in range(6):
+        host.crowd(30)
+        assert one(machine).renewed
+        world.clock.pass_time(70 * DAY)
+    assert machine.client.status(DESKTOP).verdict.licensed
+    assert "client/stale-catalogue" in warned(machine)
+
+
+def test_a_renewal_that_is_late_is_told_with_its_reason(world: World) -> None:
+    machine = added(world)
+    assert one(machine).renewed
+    next(iter(world.hosts.values())).mood = Mood.REFUSING
+    world.clock.pass_time(8 * DAY)
+    machine.client.activate(typed=False)
+    assert warned(machine) == ["client/renewal-late"]
+    late = machine.client.status(DESKTOP).verdict.warnings[0]
+    assert late.params["code"] == "net/refused"
+
+
+def test_hosts_that_all_refuse_are_one_error_that_names_each() -> None:
+    world = World()
+    world.advertise([world.host("one", group="office"), world.host("two", group="office")])
+    result = one(added(world))
+    assert problem(result) == "client/no-licence"
+    assert result.fault is not None
+    assert result.fault.why.count("host/not-served") == 2
+
+
+def test_several_products_without_keys_are_not_silently_done(world: World) -> None:
+    machine = world.machine()
+    for product in (DESKTOP, OFFICE):
+        machine.client.add_product(world.publisher.descriptor(product), with_key=False)
+    assert code_of(machine.client.activate) == "client/no-key"

@@ -439,6 +439,9 @@ class Client:
                 if product is None and len(found) > 1 and record is not None and not record.key:
                     continue
                 results.append(self._try(place, descriptor, loaded, typed))
+        if not results:
+            listed = ", ".join(descriptor.product.id for _, descriptor in found)
+            raise error("client/no-key", product=listed)
         return results
 
     def _try(self, place: Store, descriptor: Descriptor, loaded: Loaded, typed: bool) -> Activation:
