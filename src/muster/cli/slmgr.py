@@ -25,7 +25,7 @@ from muster.cli.client import (
     status_data,
 )
 from muster.cli.output import MusterCommand, emit
-from muster.core.errors import error
+from muster.core.errors import MusterError, error
 
 if TYPE_CHECKING:
     from muster.client.service import Status
@@ -241,11 +241,10 @@ def _cpky(call: _Call) -> None:
 def _skms(call: _Call) -> None:
     text = call.value("a host name with or without a port")
     if text.startswith(":"):
-        raise error(
-            "client/slmgr-word",
-            word="/skms :PORT",
-            why="A port without a host cannot be set; SRV records carry the port of each host.",
-            fix="Give the host too: 'muster slmgr /skms HOST:PORT'.",
+        raise _refused(
+            "/skms :PORT",
+            "A port without a host cannot be set; SRV records carry the port of each host.",
+            "Give the host too: 'muster slmgr /skms HOST:PORT'.",
         )
     changed = change_setting(call.machine, "", "host", text)
     emit(
@@ -371,6 +370,10 @@ _REFUSED: Mapping[str, tuple[str, str]] = {
 """Words that have no meaning here: why, and what to do instead."""
 
 
+def _refused(word: str, why: str, fix: str) -> MusterError:
+    return error("client/slmgr-word", word=word, why=why.rstrip("."), fix=fix.rstrip("."))
+
+
 def _help() -> str:
     rows = [(f"{word} {value}".strip(), text) for word, (value, text, _) in _CLIENT.items()]
     wide = max(len(left) for left, _ in rows) + 2
@@ -403,7 +406,7 @@ def slmgr(
         return
     if word in _REFUSED:
         why, fix = _REFUSED[word]
-        raise error("client/slmgr-word", word=words[0], why=why, fix=fix)
+        raise _refused(words[0], why, fix)
     if word not in _CLIENT:
         shown = ascii(words[0])[1:-1][:40]
         raise error("client/slmgr-usage", detail=f"{shown} is not one of its words")
@@ -449,15 +452,14 @@ def _on_host(word: str, values: tuple[str, ...], machine: compose.Machine) -> No
         case "/cdns":
             _set_on_host(store, "publish_dns", "false")
         case _ if word in _CLIENT:
-            raise error(
-                "client/slmgr-word",
-                word=f"{word} --host",
-                why="The word speaks of a client.",
-                fix=f"Leave --host out: 'muster slmgr {word}'.",
+            raise _refused(
+                f"{word} --host",
+                "The word speaks of a client.",
+                f"Leave --host out: 'muster slmgr {word}'.",
             )
         case _ if word in _REFUSED:
             why, fix = _REFUSED[word]
-            raise error("client/slmgr-word", word=word, why=why, fix=fix)
+            raise _refused(word, why, fix)
         case _:
             shown = ascii(word)[1:-1][:40]
             raise error("client/slmgr-usage", detail=f"{shown} is not one of its words")

@@ -338,7 +338,9 @@ def with_warnings(verdict: Verdict, now: int, extra: tuple[MusterError, ...] = (
     if licence is not None and verdict.record is not None:
         failure = verdict.record.failure
         if failure is not None and licence.renew_at is not None and now > licence.renew_at:
-            found.append(error("client/renewal-late", code=failure.code, what=failure.what))
+            found.append(
+                error("client/renewal-late", code=failure.code, what=failure.what.rstrip("."))
+            )
         if _revoked(verdict):
             found.append(error("client/revoked-host", until=date_text(licence.expires or now)))
     return replace(verdict, warnings=tuple(found))

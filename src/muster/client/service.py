@@ -498,8 +498,8 @@ class Client:
             left = end - self._clock.monotonic()
             if left <= 0:
                 problem = status.verdict.problem
-                why = "No host was asked." if problem is None else problem.what
-                fix = "Run 'muster client status'." if problem is None else problem.fix
+                why = "No host was asked" if problem is None else problem.what.rstrip(".")
+                fix = "Run 'muster client status'" if problem is None else problem.fix.rstrip(".")
                 name = descriptor.product.id
                 raise error("client/wait-over", product=name, seconds=seconds, why=why, fix=fix)
             sleep(min(poll, left))

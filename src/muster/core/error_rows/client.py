@@ -344,7 +344,7 @@ ROWS: tuple[Row, ...] = (
         http=409,
         retry=Retry.LATER,
         what="The licence should have been renewed already; the last try ended with {code}.",
-        why="{what}",
+        why="That try said: {what}.",
         fix="See that a host can be reached before the licence ends.",
     ),
     Row(
@@ -431,8 +431,8 @@ ROWS: tuple[Row, ...] = (
         http=504,
         retry=Retry.LATER,
         what="{product} is not licensed after waiting {seconds} seconds.",
-        why="{why}",
-        fix="{fix}",
+        why="{why}.",
+        fix="{fix}.",
     ),
     # slmgr.
     Row(
@@ -441,8 +441,8 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="{word} has no meaning in Muster.",
-        why="{why}",
-        fix="{fix}",
+        why="{why}.",
+        fix="{fix}.",
     ),
     Row(
         code="client/slmgr-usage",
