@@ -246,6 +246,21 @@ def test_a_host_is_set_up_and_shown_by_the_old_words(host: tuple[Desk, TinyPubli
     assert desk.data("--host", "/sai", "x", code=2)["error"]["code"] == "client/slmgr-usage"
 
 
+def test_each_host_key_shows_the_count_of_what_it_licenses(
+    host: tuple[Desk, TinyPublisher],
+) -> None:
+    desk, publisher = host
+    for group in ("server", "office"):
+        desk.slmgr("--host", "/ipk", publisher.host_key(group).text)
+        desk.slmgr(
+            "--host",
+            "/atp",
+            publisher.confirm(str(desk.data("--host", "/dti")["installation_id"])).confirmation_id,
+        )
+    assert desk.slmgr("--host", "/dlv").count("Current count: 0\n") == 2
+    assert [one["Current count"] for one in desk.data("--host", "/dlv")["fields"]] == ["0", "0"]
+
+
 def test_words_of_a_client_are_refused_on_a_host(host: tuple[Desk, TinyPublisher]) -> None:
     desk, _ = host
     for word in ("/skms", "/xpr", "/skhc", "/rearm"):

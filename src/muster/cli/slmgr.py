@@ -540,7 +540,13 @@ def _host_fields(
     settings, listening = data["settings"], data["listening"]
     port = settings["port"]["value"] if listening is None else listening["port"]
     publishing = "enabled" if settings["publish_dns"]["value"] else "disabled"
-    counted = [one for one in data["applications"] if one["publisher"] == publisher["publisher"]]
+    # Of the applications, those with products that this key licenses: each key has its block.
+    counted = [
+        one
+        for one in data["applications"]
+        if one["publisher"] == publisher["publisher"]
+        and any(product["group"] in grant["covers"] for product in one["products"])
+    ]
     several = len(counted) > 1
     fields += [("", ""), ("", "Key Management Service is enabled on this machine")]
     fields += [

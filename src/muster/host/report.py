@@ -130,7 +130,12 @@ def applications(reader: Reader, view: HostView, now: int) -> list[dict[str, Any
                     "count": number,
                     "addresses": 0 if row is None else row.addresses,
                     "products": [
-                        {"product": item.id, "need": item.need, "met": number >= item.need}
+                        {
+                            "product": item.id,
+                            "group": item.group,
+                            "need": item.need,
+                            "met": number >= item.need,
+                        }
                         for item in served
                     ],
                 }
