@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from muster.core.audit import Event
 from muster.core.errors import MusterError, Usage
 from muster.core.settings import (
     SETTINGS,
@@ -24,6 +27,8 @@ from muster.core.settings import (
     toml,
     warning,
 )
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "muster"
 
 
 def test_names_are_unique() -> None:
@@ -48,7 +53,6 @@ def test_every_row_is_whole(setting: Setting) -> None:
 
 def test_the_ports_of_the_design() -> None:
     assert lookup("host", "port").default == 16880
-    assert lookup("host", "admin_port").default == 16881
     assert lookup("publisher", "port").default == 16882
     assert lookup("client", "port").default == lookup("host", "port").default
 
@@ -66,7 +70,7 @@ def test_intervals_as_in_the_field() -> None:
 
 
 def test_lookup() -> None:
-    assert lookup("host", "admin-port") is lookup("host", "admin_port")
+    assert lookup("host", "retry-interval") is lookup("host", "retry_interval")
     assert lookup("common", "store").env == "MUSTER_STORE"
     assert lookup("host", "port").env == "MUSTER_HOST_PORT"
     assert defaults("publisher")["bind"] == "127.0.0.1"
@@ -233,3 +237,14 @@ def test_the_template_holds_every_setting_at_its_default() -> None:
     for setting in SETTINGS:
         section = found if setting.role is Role.COMMON else found[setting.role.value]
         assert check(setting, section[setting.name]) == setting.default
+
+
+def test_every_setting_is_read_and_every_audit_event_is_written() -> None:
+    """A row that nobody uses would be documentation of what is not there."""
+    source = "".join(
+        path.read_text() for path in SOURCE.rglob("*.py") if path.parent.name != "core"
+    )
+    unread = [one.name for one in SETTINGS if f'"{one.name}"' not in source]
+    assert unread == []
+    unwritten = [one.name for one in Event if not re.search(rf"\b{one.name}\b", source)]
+    assert unwritten == []

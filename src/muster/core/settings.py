@@ -78,7 +78,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """The flag of commands, such as `--admin-port`."""
+        """The flag of commands, such as `--retry-interval`."""
         return "--" + self.name.replace("_", "-")
 
     @property
@@ -99,8 +99,6 @@ class Setting:
 
 PORT = 16880
 """The TCP port of hosts for machines; not 1688, so that a KMS host can live on the same machine."""
-ADMIN_PORT = 16881
-"""The TCP port of a host's console and admin API."""
 PUBLISHER_PORT = 16882
 """The TCP port of an activation server."""
 
@@ -144,22 +142,6 @@ SETTINGS: tuple[Setting, ...] = (
         Type.ADDRESS,
         "0.0.0.0",  # noqa: S104  # machines of the whole network ask; allowed_networks narrows it
         "Address on which machines are answered; `::` serves IPv6 and IPv4.",
-    ),
-    Setting(
-        "admin_port",
-        Role.HOST,
-        Type.INTEGER,
-        ADMIN_PORT,
-        "Port of the console and the admin API. 0 takes any free port.",
-        minimum=0,
-        maximum=65535,
-    ),
-    Setting(
-        "admin_bind",
-        Role.HOST,
-        Type.ADDRESS,
-        "127.0.0.1",
-        "Address of the console and the admin API.",
     ),
     Setting(
         "retry_interval",

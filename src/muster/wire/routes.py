@@ -13,7 +13,6 @@ JOSE = "application/jose"
 TEXT = "text/plain; charset=utf-8"
 
 HOST_PORT = 16880
-HOST_ADMIN_PORT = 16881
 PUBLISHER_PORT = 16882
 
 KIB = 1024
