@@ -15,6 +15,14 @@ need strace strace
 need go golang-go
 need node nodejs
 need npm npm
+# The Go verifier's JOSE library needs a newer Go than some Debian releases bring.
+if command -v go >/dev/null 2>&1; then
+    minor=$(go env GOVERSION | sed -n 's/^go1\.\([0-9]*\).*/\1/p')
+    if [ "${minor:-0}" -lt 25 ]; then
+        echo "go is $(go env GOVERSION); the Go verifier needs 1.25 or newer" >&2
+        [ "${CI:-}" != true ] || exit 1
+    fi
+fi
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing:$missing"

@@ -164,7 +164,8 @@ class Site:
         small = NanoDNS(ZONE, keys=[self.tsig])
         small.add(f"{HOST_NAME}.", "A", "127.0.0.1")
         self._dns = small.start()
-        return "a small DNS server (BIND 9 is not installed)"
+        asked = "as asked" if self._small_dns else "BIND 9 is not installed"
+        return f"a small DNS server of Muster's own ({asked})"
 
     @property
     def nameserver(self) -> str:
