@@ -37,9 +37,13 @@ _SEPARATORS = frozenset(" -\t\r\n")
 _LONGEST = 1000
 """Longer texts are refused unread, in characters."""
 _KEY_ID = re.compile(r"(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})")
+# With dashes, whatever stands before and behind, so that no escape (`\tBCDFG-…`, `%20BCDFG-…`)
+# hides a key; else by its alphabet, with any white space and dashes between the groups.
 _KEY_IN_TEXT = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?:[A-Za-z0-9]{5}-){4}"
-    rf"|(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}[- ]?){{4}})([A-Za-z0-9]{{5}})(?![A-Za-z0-9])"
+    r"(?:[A-Za-z0-9]{5}-){4}(?P<dashed>[A-Za-z0-9]{1,5})"
+    r"|(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
+    rf"(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}[\s-]{{0,3}}){{4}}"
+    r"(?P<plain>[A-Za-z0-9]{5})(?![A-Za-z0-9])"
 )
 
 
@@ -350,4 +354,6 @@ def mask_keys(text: str) -> str:
     Whatever has the shape of a key is masked, whether it is one or not: a mistyped key is still
     almost a key.
     """
-    return _KEY_IN_TEXT.sub(r"XXXXX-XXXXX-XXXXX-XXXXX-\1", text)
+    return _KEY_IN_TEXT.sub(
+        lambda found: f"XXXXX-XXXXX-XXXXX-XXXXX-{found['dashed'] or found['plain']}", text
+    )

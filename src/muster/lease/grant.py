@@ -177,11 +177,17 @@ def issue_grant(
     group: KeyGroup,
     key: SigningKey,
 ) -> str:
-    """Sign a grant; returns the compact JWS. Arguments and errors as `grant_payload`."""
+    """Sign a grant; returns the compact JWS.
+
+    Arguments and errors as `grant_payload`, and `licence/malformed` or `licence/claims` where the
+    key group record is not one: nothing is signed that no reader would take.
+    """
     signed = grant_signing_input(
         key_id.kind, publisher, key_id, binding, hw, term, day, group, key.public.kid
     )
-    return join(signed, key.sign(signed))
+    text = join(signed, key.sign(signed))
+    read_claims(parse(text, strict.SMALL, _WHAT))
+    return text
 
 
 def confirmation_of(text: str, index: int) -> ConfirmationId:

@@ -147,7 +147,7 @@ def parse(text: str, limits: Limits, where: str = "signed object") -> Compact:
         raise error(
             "licence/malformed", where=where, detail=f"longer than {2 * limits.bytes} characters"
         )
-    parts = text.split(".")
+    parts = text.split(".", 3)  # at most four: a text of dots alone must not become a long list
     if len(parts) != 3:
         raise error("licence/malformed", where=where, detail="not three parts joined by dots")
     most = min(limits.bytes, SMALL.bytes)

@@ -475,10 +475,10 @@ def _lease_end(case: Case) -> int:
 
 
 def _date(instant: int) -> str:
-    """An instant for people, in UTC; far ones as the number they are."""
+    """An instant for people, in UTC; what no calendar has as the number that it is."""
     import datetime
 
-    if instant >= 253_402_300_800:  # the year 10000
+    if not 0 <= instant < 253_402_300_800:  # before 1970, or from the year 10000 on
         return f"second {instant}"
     return f"{datetime.datetime.fromtimestamp(instant, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
 

@@ -17,7 +17,15 @@ from muster.wire import codec
 
 LIMITS = strict.Limits(bytes=16 * 1024, levels=6, members=128, items=256)
 _CODE = re.compile(r"[a-z-]{1,32}/[a-z0-9-]{1,64}")
-_TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,1024}")
+_LONGEST = 1024
+_TEXT = re.compile(rf".{{0,{_LONGEST}}}", re.DOTALL)
+_STEERING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What a terminal obeys, what turns the direction of writing, and what nobody sees."""
+_PARAM = re.compile(r"[a-z0-9_]{1,32}")
+_PARAM_CHARACTERS, _PARAM_TEXTS = 256, 64
 _RETRY = re.compile("|".join(one.value for one in Retry))
 _FIELD = re.compile(r"[0-9A-Fa-fx]{0,16}")
 
@@ -26,6 +34,8 @@ _FIELD = re.compile(r"[0-9A-Fa-fx]{0,16}")
 class Problem:
     """A problem document as read: the row's texts filled in, and the error's parameters.
 
+    Texts, those among the parameters included, hold no character that steers a terminal or turns
+    the direction of writing; parameters are integers, booleans, short texts and lists of them.
     `trust` and `catalogue` are the versions that the answering server holds, 0 where unknown;
     `notice` is the undecoded signed notice, or None.
     """
@@ -80,21 +90,21 @@ def encode_problem(
     """Status and body of the problem document of an error.
 
     The parameters travel only below status 500 and only as integers, booleans, short texts and
-    lists of short texts.
+    lists of short texts. Whatever an error's texts were filled with, our own reader takes them.
     """
     row = fault.row
     document: dict[str, Any] = {
         "type": f"urn:muster:error:{row.code}",
-        "title": fault.what,
+        "title": _fit(fault.what),
         "status": row.http,
-        "detail": fault.why,
+        "detail": _fit(fault.why),
         "code": row.code,
         "field_code": row.field_code,
-        "fix": fault.fix,
+        "fix": _fit(fault.fix),
         "retry": row.retry.value,
     }
     if row.http < 500:
-        document["params"] = {name: value for name, value in fault.params.items() if _plain(value)}
+        document["params"] = _params(fault.params)
     if trust:
         document["trust"] = trust
     if catalogue:
@@ -104,14 +114,42 @@ def encode_problem(
     return row.http, codec.encode(document)
 
 
-def _plain(value: object) -> bool:
+def _clean(text: str) -> str:
+    """The text with U+FFFD for each character that steers what it is shown on."""
+    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _fit(text: str) -> str:
+    """The text as a problem document may hold it: clean, and cut where it is too long."""
+    text = _clean(text)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _params(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that may travel, their texts clean; the others are left out."""
+    return {
+        name: _plain(value)
+        for name, value in values.items()
+        if _PARAM.fullmatch(name) and _is_plain(value)
+    }
+
+
+def _is_plain(value: object) -> bool:
     if isinstance(value, list | tuple):
-        return len(value) <= 64 and all(isinstance(one, str) for one in value)
+        return len(value) <= _PARAM_TEXTS and all(
+            isinstance(one, str) and len(one) <= _PARAM_CHARACTERS for one in value
+        )
     if isinstance(value, bool):
         return True
     if isinstance(value, int):
         return 0 <= value < 2**53
-    return isinstance(value, str) and len(value) <= 256
+    return isinstance(value, str) and len(value) <= _PARAM_CHARACTERS
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_clean(one) for one in value]
+    return _clean(value) if isinstance(value, str) else value
 
 
 def decode_problem(status: int, body: bytes, peer: str) -> Problem:
@@ -125,12 +163,12 @@ def decode_problem(status: int, body: bytes, peer: str) -> Problem:
         return Problem(
             status=status,
             code=reader.text("code", _CODE),
-            what=reader.text("title", _TEXT),
-            why=reader.text("detail", _TEXT),
-            fix=reader.text("fix", _TEXT),
+            what=_clean(reader.text("title", _TEXT)),
+            why=_clean(reader.text("detail", _TEXT)),
+            fix=_clean(reader.text("fix", _TEXT)),
             retry=Retry(reader.text("retry", _RETRY)),
             field_code=reader.optional_text("field_code", _FIELD) or "",
-            params=reader.raw("params") if reader.has("params") else {},
+            params=_params(reader.raw("params")) if reader.has("params") else {},
             trust=reader.integer("trust") if reader.has("trust") else 0,
             catalogue=reader.integer("catalogue") if reader.has("catalogue") else 0,
             notice=reader.raw("notice") if reader.has("notice") else None,

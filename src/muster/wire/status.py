@@ -87,7 +87,7 @@ def decode_grants(body: bytes, peer: str) -> tuple[HostGrant, ...]:
         return tuple(
             HostGrant(
                 grant=one.text("grant", codec.COMPACT),
-                signer=PublicKey.from_jwk(one.raw("signer")),
+                signer=PublicKey.from_jwk(one.raw("signer"), "signer", "wire/bad-request"),
             )
             for one in reader.objects("grants", limit=256)
         )
