@@ -71,6 +71,17 @@ def test_another_anchor_for_a_pinned_publisher_is_refused(world: World) -> None:
     assert code_of(world.admin.add_publisher, fresh) == "host/anchor"
 
 
+def test_only_the_first_trust_version_is_pinned(world: World) -> None:
+    # A higher version is signed by roots of its own and could claim any publisher id.
+    stranger = TinyPublisher("fabrikam", now=START)
+    stranger.rotate()
+    stranger.publish()
+    file = stranger.file()
+    later = replace(file, anchor=file.trust[-1], trust=())
+    assert code_of(world.admin.add_publisher, later) == "host/anchor"
+    assert world.admin.add_publisher(file).added
+
+
 def test_what_stands_in_the_store_is_verified_again(host: World) -> None:
     leased_before = host.service.view().publishers[host.id].grants
     assert leased_before

@@ -103,7 +103,9 @@ class HostAdmin:
             if known is not None:
                 return self._update(tx, known, (file.anchor, *file.trust), file.catalogue, file.url)
             pinned = anchor(file.anchor)
-            if pinned.issuer != file.publisher:
+            # Only version 1 proves its publisher id [a higher anchor could claim anybody's id, and
+            # the host would keep the true publisher out].
+            if pinned.issuer != file.publisher or pinned.version != 1:
                 raise error("host/anchor", publisher=file.publisher)
             trust, line = pinned, []
             for text in file.trust:

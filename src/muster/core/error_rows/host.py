@@ -212,8 +212,8 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.NEVER,
         what="The file is of the publisher {publisher}, but stands on another anchor.",
-        why="This host has pinned that publisher already; what the file brings does not follow from"
-        " what was pinned.",
+        why="Its anchor is not the first trust version of that publisher, or what it brings does not"
+        " follow from what this host has pinned already.",
         fix="Ask the publisher for its file again, by a way that you trust.",
     ),
     Row(
