@@ -1,0 +1,171 @@
+"""Runs the command `muster` as an administrator does, on this machine or on a node of a laboratory.
+
+Every command is a child process with an environment of its own: no setting of the caller leaks in,
+and the folder is its home. What serves is stopped by its process id when the `with` block ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from muster.system.facts import facts_file
+from muster.testing.netns import Node
+
+_READY_SECONDS = 60.0
+_RUN_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command left: its exit code, the object that it printed, and its standard error."""
+
+    code: int
+    data: dict[str, Any]
+    trouble: str
+
+    @property
+    def error(self) -> str:
+        """The code of the error that it printed, "" where there is none."""
+        found = self.data.get("error")
+        return str(found["code"]) if isinstance(found, dict) else ""
+
+
+class Programs:
+    """Children of this process below one folder.
+
+    Args:
+        folder: an empty folder; logs, facts files and homes lie in it.
+        environment: more variables for every command.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
+        kept.pop("XDG_CONFIG_HOME", None)
+        self._environment = {
+            **kept,
+            "HOME": str(folder),
+            "MUSTER_PASSPHRASE": sha256(os.urandom(32)).hexdigest(),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **(environment or {}),
+        }
+        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+
+    def _command(self, words: tuple[str, ...], node: Node | None) -> list[str]:
+        command = [sys.executable, "-m", "muster", *words, "--json"]
+        return command if node is None else node.wrap(command)
+
+    def run(self, *words: str, node: Node | None = None, facts: Path | None = None) -> Done:
+        """Run one command with `--json` to its end, whatever its exit code is."""
+        done = subprocess.run(
+            self._command(words, node),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            env=self._with(facts),
+            timeout=_RUN_SECONDS,
+        )
+        text = done.stdout.decode(errors="replace")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = {"printed": text}
+        data = value if isinstance(value, dict) else {"printed": value}
+        return Done(done.returncode, data, done.stderr.decode(errors="replace"))
+
+    def muster(
+        self, *words: str, node: Node | None = None, facts: Path | None = None
+    ) -> dict[str, Any]:
+        """Run one command that must succeed; gives what it prints. Raises: RuntimeError."""
+        done = self.run(*words, node=node, facts=facts)
+        if done.code != 0:
+            said = f"{json.dumps(done.data)} {done.trouble}".strip()
+            raise RuntimeError(f"muster {' '.join(words[:2])} ended with {done.code}: {said}")
+        return done.data
+
+    def start(
+        self, name: str, *words: str, node: Node | None = None, facts: Path | None = None
+    ) -> dict[str, Any]:
+        """Start a serving command; gives the object that it prints when it is ready.
+
+        Raises: RuntimeError with what it said when it does not start.
+        """
+        output, trouble = self.folder / f"{name}.log", self.folder / f"{name}.err"
+        with output.open("wb") as out, trouble.open("wb") as err:
+            child = subprocess.Popen(
+                self._command(words, node),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=self._with(facts),
+            )
+        self._children.append((name, child))
+        limit = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < limit:
+            value = _whole(output.read_text(errors="replace"))
+            if value is not None:
+                return value
+            if child.poll() is not None:
+                break
+            time.sleep(0.02)
+        said = output.read_text(errors="replace") + trouble.read_text(errors="replace")
+        raise RuntimeError(f"{name} did not start: {said.strip()}")
+
+    def facts(self, name: str, facts: Mapping[str, str]) -> Path:
+        """Write the facts file of a machine."""
+        path = self.folder / "facts" / f"{name}.json"
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.write_bytes(facts_file(dict(facts)))
+        path.chmod(0o600)
+        return path
+
+    def log(self, name: str) -> str:
+        """What a serving command wrote to its standard error so far."""
+        return (self.folder / f"{name}.err").read_text(errors="replace")
+
+    def stop(self) -> None:
+        """Stop what serves, the last one first, by process id. Idempotent."""
+        children, self._children = self._children, []
+        for _, child in reversed(children):
+            if child.poll() is None:
+                child.terminate()
+            try:
+                child.wait(15)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait(15)
+
+    def _with(self, facts: Path | None) -> dict[str, str]:
+        if facts is None:
+            return self._environment
+        return {**self._environment, "MUSTER_FACTS": str(facts)}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _whole(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text begins with, or None while it is not whole."""
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text.lstrip())
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
