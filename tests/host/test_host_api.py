@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.host.conftest import Machine, World
 
-from muster.core.errors import error
 from muster.host import store
 from muster.host.server import HostServer
 from muster.net.http import HTTPClient, Response
@@ -196,26 +194,6 @@ def test_a_host_that_serves_nobody_is_not_ready(world: World) -> None:
         assert asking.get(f"/v1/publishers/{world.id}/grants").status == 200
         found = problem(asking.activate(1))
         assert (found.code, found.field_code) == ("host/not-activated", "0xC004F041")
-
-
-def test_a_full_disk_is_unavailable_for_a_while(
-    asking: Asking, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    real = asking.server.service.handle
-
-    def full(batch: Any) -> Any:
-        raise error("db/full", path="/var/lib/muster/host/host.db")
-
-    asking.server.writer._work = full
-    with caplog.at_level(logging.ERROR, "muster.host"):
-        answer = asking.activate(1)
-    assert answer.status == 503
-    assert answer.headers["retry-after"] == "60"
-    assert problem(answer).code == "wire/unavailable"
-    assert b"host.db" not in answer.body
-    assert "host.db" in caplog.text
-    asking.server.writer._work = real
-    assert problem(asking.activate(1)).number("count") == 1
 
 
 NASTY = ('"', "{", "}", "{0}", "%s", "\\", "\u2028", "'; DROP TABLE sighting; --", "\x00", "é" * 70)

@@ -19,6 +19,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from muster.core.errors import error
 from muster.core.identity import prefix_of, publisher_id
 from muster.core.ids import check_proof, parse_installation_id, proof_key
 from muster.core.keys import KeyId, Kind, ProductKey, make_product_key
@@ -30,8 +31,10 @@ from muster.lease.jws import MemorySigningKey
 from muster.lease.terms import make_terms
 from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, Trust, TrustKey, follow, make_trust
 from muster.lease.trust import anchor as read_anchor
+from muster.net.door import Answer, BoundRoute, Door, Request
+from muster.wire import routes
 from muster.wire.exchange import PublisherFile, ReplyFile, RequestFile
-from muster.wire.publisher import ConfirmAnswer
+from muster.wire.publisher import ConfirmAnswer, decode_confirm_request
 
 GROUPS = (
     KeyGroup(1, "desktop", ("desktop",), 180 * DAY),
@@ -245,6 +248,33 @@ class TinyPublisher:
             agreement="A-1",
             key=self.grant_key,
         )
+
+    def door(self) -> Door:
+        """Its service over HTTP, for `muster.net.serve.ThreadServer`; a key that it never issued
+        is refused as `key/tag`."""
+        return Door(
+            [
+                BoundRoute(routes.HOSTS_ACTIVATE, self._activate),
+                BoundRoute(routes.CATALOGUE, self._catalogue),
+                BoundRoute(routes.TRUST, self._trust),
+                BoundRoute(routes.HEALTHZ, lambda _: Answer(200, b"{}")),
+            ]
+        )
+
+    def _activate(self, request: Request) -> Answer:
+        asked = decode_confirm_request(request.body).installation_id
+        if parse_installation_id(asked).key_id not in self._issued:
+            raise error("key/tag", masked="that host key")
+        return Answer(200, self.confirm(asked).encode())
+
+    def _catalogue(self, request: Request) -> Answer:
+        return Answer(200, self.catalogue.text.encode("ascii"), routes.JOSE)
+
+    def _trust(self, request: Request) -> Answer:
+        for one in self.line:
+            if one.version >= int(request.params["version"]):
+                return Answer(200, one.text.encode("ascii"), routes.JOSE)
+        raise error("wire/not-found")
 
     # Files.
 

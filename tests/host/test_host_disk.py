@@ -1,0 +1,93 @@
+"""A host whose disk is really full: machines are told to come back, nothing is lost, and the host
+goes on by itself when there is room again."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.host.conftest import HOST_FACTS, START, Machine
+
+from muster.core.products import DAY
+from muster.host import ledger
+from muster.host.enrol import HostAdmin
+from muster.host.keyring import KeyRing
+from muster.host.server import HostServer
+from muster.host.store import open_store
+from muster.net.http import HTTPClient, Response
+from muster.net.serve import ThreadServer
+from muster.system.entropy import SeededDice
+from muster.testing.clock import ManualClock
+from muster.testing.tiny_publisher import TinyPublisher
+from muster.wire.problem import decode_problem
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip("this system does not let us mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.real
+def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clock, dice = ManualClock(START), SeededDice("full")
+    publisher = TinyPublisher("contoso", now=START - DAY)
+    ballast = small / "ballast"
+    with open_store(small, clock.now(), create=True) as database:
+        keyring = KeyRing(small / "keys")
+        admin = HostAdmin(database, keyring, clock, dice)
+        admin.add_publisher(publisher.file())
+        key = admin.install_key(publisher.host_key("server").text, HOST_FACTS).key
+        admin.accept(publisher.publisher, publisher.confirm(admin.installation_id(key)))
+        ballast.write_bytes(b"x" * 300_000)
+        server = HostServer(database, keyring, clock, dice)
+        answered: list[int] = []
+        with server, ThreadServer(server.door) as listening:
+            http = HTTPClient(timeout=30)
+
+            def ask(number: int) -> Response:
+                request = Machine(number).request(publisher.publisher, "desktop-pro", START)
+                return http.request(
+                    "POST",
+                    listening.url + "/v1/activate",
+                    request.encode(),
+                    {"Content-Type": "application/json"},
+                )
+
+            answer = ask(0)
+            while answer.status != 503:
+                assert answer.status in (200, 409)
+                answered.append(len(answered))
+                assert len(answered) < 5000
+                answer = ask(len(answered))
+            assert answer.headers["retry-after"] == "60"
+            found = decode_problem(answer.status, answer.body, "the host")
+            assert found.code == "wire/unavailable"
+            assert b"host.db" not in answer.body
+            assert "db/full" in caplog.text
+            # What only reads goes on.
+            assert http.request("GET", listening.url + "/readyz").status == 200
+            assert http.request("GET", listening.url + "/v1/publishers").status == 200
+            ballast.unlink()
+            for number in range(len(answered), len(answered) + 3):
+                assert ask(number).status in (200, 409)
+                answered.append(number)
+        with database.snapshot() as reader:
+            number = ledger.count(reader, publisher.publisher, "os", clock.now())
+        assert number == len(answered)
+        assert caplog.records[-1].levelno <= logging.ERROR

@@ -1,0 +1,180 @@
+"""DNS publishing against a real, small DNS server that takes signed updates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.host.conftest import START, World
+
+from muster.core.errors import MusterError
+from muster.core.products import Revocation
+from muster.host import store
+from muster.host.publish import AGAIN, DAILY, Keeper, Plan, ZoneResult, plan_of, publish, withdraw
+from muster.net.dnsupdate import TSIGKey
+from muster.testing.nanodns import NanoDNS, Trouble
+from muster.testing.tiny_publisher import TinyPublisher
+
+KEY = TSIGKey("host-key", "hmac-sha256", b"k" * 32)
+GENERAL = "_muster._tcp.example.test"
+CONTOSO = "_contoso._sub._muster._tcp.example.test"
+FABRIKAM = "_fabrikam._sub._muster._tcp.example.test"
+
+
+@pytest.fixture
+def zone() -> Iterator[NanoDNS]:
+    with NanoDNS("example.test", keys=[KEY]) as dns:
+        yield dns
+
+
+def plan(dns: NanoDNS, **changes: object) -> Plan:
+    values = {"dns_server": dns.server, "dns_zone": "example.test", **changes}
+    return plan_of(values, port=16880, name="host.example.test", tsig=KEY)  # type: ignore[arg-type]  # values of settings
+
+
+def srv(dns: NanoDNS, name: str) -> list[str]:
+    return dns.records(name, "SRV")
+
+
+def test_the_general_name_and_that_of_each_publisher_served(host: World, zone: NanoDNS) -> None:
+    other = TinyPublisher("fabrikam", now=START - 3600)
+    host.admin.add_publisher(other.file())
+    (done,) = publish(plan(zone), host.service.view(), host.clock.now())
+    assert done.error is None
+    assert (done.added, done.removed) == (2, 0)
+    assert srv(zone, GENERAL) == srv(zone, CONTOSO) == ["0 0 16880 host.example.test."]
+    assert srv(zone, FABRIKAM) == []
+    host.enrol("server", publisher=other)
+    (done,) = publish(plan(zone), host.service.view(), host.clock.now())
+    assert (done.added, done.removed) == (1, 0)
+    assert srv(zone, FABRIKAM) == ["0 0 16880 host.example.test."]
+    (done,) = publish(plan(zone), host.service.view(), host.clock.now())
+    assert (done.added, done.removed) == (0, 0)
+
+
+def test_other_hosts_are_left_alone_and_own_old_records_replaced(
+    host: World, zone: NanoDNS
+) -> None:
+    zone.add(GENERAL, "SRV", "0 0 16880 other.example.test.")
+    publish(plan(zone), host.service.view(), host.clock.now())
+    changed = plan(zone, dns_priority=5, dns_weight=7)
+    (done,) = publish(changed, host.service.view(), host.clock.now())
+    assert (done.added, done.removed) == (2, 2)
+    assert sorted(srv(zone, GENERAL)) == [
+        "0 0 16880 other.example.test.",
+        "5 7 16880 host.example.test.",
+    ]
+    (done,) = withdraw(changed, host.service.view())
+    assert done.removed == 2
+    assert srv(zone, GENERAL) == ["0 0 16880 other.example.test."]
+    assert srv(zone, CONTOSO) == []
+
+
+def test_what_is_no_longer_served_is_withdrawn(host: World, zone: NanoDNS) -> None:
+    publish(plan(zone), host.service.view(), host.clock.now())
+    grant = host.service.view().publishers[host.id].grants[0].grant
+    revoked = Revocation(jti=grant.jti, key=None, at=0)
+    host.admin.update(host.id, catalogue=host.publisher.publish(revocations=[revoked]).text)
+    publish(plan(zone), host.service.view(), host.clock.now())
+    assert srv(zone, GENERAL) == srv(zone, CONTOSO) == []
+
+
+def test_a_host_that_was_never_activated_publishes_nothing(world: World, zone: NanoDNS) -> None:
+    (done,) = publish(plan(zone), world.service.view(), world.clock.now())
+    assert done.error is None
+    assert srv(zone, GENERAL) == []
+
+
+def test_several_domains_fail_apart(host: World, zone: NanoDNS) -> None:
+    wanted = plan(zone, dns_zone="", dns_domains=("example.test", "elsewhere.test"))
+    good, bad = publish(wanted, host.service.view(), host.clock.now())
+    assert good.error is None
+    assert bad.error is not None
+    assert bad.error.code.startswith("dns/")
+    assert srv(zone, GENERAL) == ["0 0 16880 host.example.test."]
+
+
+def test_a_plan_needs_a_domain_and_a_full_name() -> None:
+    for values, name in (({}, "host"), ({"dns_zone": "example.test"}, "host")):
+        with pytest.raises(MusterError) as caught:
+            plan_of(values, port=1, name=name, tsig=None)
+        assert caught.value.code == "host/dns-zone"
+    own = plan_of({}, port=1, name="host.example.test", tsig=None)
+    assert (own.domains, own.target) == (("example.test",), "host.example.test")
+
+
+class Kept:
+    """A keeper whose steps a test takes."""
+
+    def __init__(self, world: World, dns: NanoDNS) -> None:
+        self.world = world
+        self.plan: Plan | None = plan(dns)
+        self.said: list[tuple[str, str]] = []
+        self.keeper = Keeper(
+            lambda: self.plan, world.service.view, world.database, world.clock, self._refused
+        )
+
+    def _refused(self, result: ZoneResult, text: str) -> None:
+        assert result.error is not None
+        self.said.append((result.error.code, text))
+
+
+@pytest.fixture
+def kept(host: World, zone: NanoDNS) -> Kept:
+    return Kept(host, zone)
+
+
+def test_at_the_start_daily_and_when_something_changed(kept: Kept, zone: NanoDNS) -> None:
+    assert len(kept.keeper.step()) == 1
+    assert kept.keeper.step() == []
+    zone.remove(GENERAL)
+    kept.world.clock.pass_time(DAILY - 1)
+    assert kept.keeper.step() == []
+    kept.world.clock.pass_time(1)
+    assert kept.keeper.step()[0].added == 1
+    other = TinyPublisher("fabrikam", now=START - 3600)
+    kept.world.admin.add_publisher(other.file())
+    kept.world.enrol("server", publisher=other)
+    assert kept.keeper.step()[0].added == 1
+    kept.plan = None
+    assert kept.keeper.step() == []
+    assert srv(zone, FABRIKAM)
+    with kept.world.database.snapshot() as reader:
+        (result,) = store.dns_results(reader)
+        events = [row.event for row in store.audit_log(reader, 50)]
+    assert (result.zone, result.code) == ("example.test", "")
+    assert events.count("host:dns:publish") == 3
+
+
+def test_a_refused_update_is_said_once_and_tried_again(kept: Kept, zone: NanoDNS) -> None:
+    zone.trouble(Trouble.REFUSED)
+    assert kept.keeper.step()[0].error is not None
+    kept.world.clock.pass_time(AGAIN)
+    assert len(kept.keeper.step()) == 1
+    ((code, text),) = kept.said
+    assert code == "dns/refused"
+    assert f"{GENERAL}. 3600 IN SRV 0 0 16880 host.example.test." in text
+    assert f"update add {CONTOSO}. 3600 IN SRV 0 0 16880 host.example.test." in text
+    with kept.world.database.snapshot() as reader:
+        assert store.dns_results(reader)[0].code == "dns/refused"
+    zone.trouble(None)
+    kept.world.clock.pass_time(AGAIN)
+    assert kept.keeper.step()[0].error is None
+    assert srv(zone, GENERAL)
+
+
+def test_another_target_takes_the_old_records_along(kept: Kept, zone: NanoDNS) -> None:
+    kept.keeper.step()
+    kept.plan = plan(zone, dns_target="new.example.test")
+    kept.keeper.step()
+    assert srv(zone, GENERAL) == ["0 0 16880 new.example.test."]
+
+
+def test_the_thread_publishes_and_withdraws_when_told(kept: Kept, zone: NanoDNS) -> None:
+    kept.keeper.start()
+    kept.keeper.stop(withdraw_records=False)
+    assert srv(zone, GENERAL)
+    again = Kept(kept.world, zone)
+    again.keeper.start()
+    again.keeper.stop(withdraw_records=True)
+    assert srv(zone, GENERAL) == srv(zone, CONTOSO) == []
