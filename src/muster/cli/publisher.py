@@ -554,7 +554,7 @@ def key_issue(
         + (f", for {term * 30} days each." if term else "."),
         "Keep them now: they are not shown again."
         if file is None
-        else f"Written: {file}. Keep it: they are not shown again.",
+        else f"Written: {file}. Keep it: what it holds is not shown again.",
     ]
     emit(data, lines)
 
