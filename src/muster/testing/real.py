@@ -1,0 +1,151 @@
+"""A real host and real machines in one process, with clocks that a test moves.
+
+The host is the one of production on SQLite behind a socket of this machine; a machine is the
+client of production with its store on disk. Only the clock, the dice and the hardware are a
+test's. `muster.testing.site` and `muster.testing.programs` start the same as programs.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from muster.client.discovery import Address
+from muster.client.disk import SystemDisk
+from muster.client.machine import Plan
+from muster.client.network import SystemNetwork
+from muster.client.service import Activation, Client
+from muster.core.clock import Clock
+from muster.core.identity import Fact
+from muster.host.enrol import Activated, HostAdmin
+from muster.host.keyring import KeyRing
+from muster.host.server import HostServer
+from muster.host.store import open_store
+from muster.net.serve import ThreadServer
+from muster.system.entropy import SeededDice
+from muster.testing.tiny_publisher import TinyPublisher
+from muster.testing.world import machine_facts
+from muster.wire.activation import ClientInfo
+
+
+class RealHost:
+    """A host in a folder of its own; listens inside the `with` block.
+
+    `admin` does what an administrator does, also while it serves.
+    """
+
+    def __init__(self, folder: Path, clock: Clock, *publishers: TinyPublisher) -> None:
+        folder.mkdir(parents=True)
+        self.facts = tuple(Fact(*one) for one in machine_facts(folder.name).items())
+        self._clock = clock
+        dice = SeededDice(f"host {folder.name}")
+        self.database = open_store(folder, clock.now(), create=True)
+        self._keyring = KeyRing(folder / "keys")
+        self.admin = HostAdmin(self.database, self._keyring, clock, dice)
+        for publisher in publishers:
+            self.admin.add_publisher(publisher.file())
+        self._stack = ExitStack()
+        self._port = 0
+
+    def enrol(self, publisher: TinyPublisher, group: str) -> Activated:
+        """Install a new host key of a group and activate it."""
+        installed = self.admin.install_key(publisher.host_key(group).text, self.facts)
+        answer = publisher.confirm(self.admin.installation_id(installed.key))
+        return self.admin.accept(publisher.publisher, answer)
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return Address("127.0.0.1", self._port)
+
+    def count(self, publisher: TinyPublisher, application: str = "os") -> int:
+        """The machines that it counts now, read from its database."""
+        from muster.host.report import applications
+
+        with self.database.snapshot() as reader:
+            rows = applications(reader, self.admin.view(), self._clock.now())
+        wanted = (publisher.publisher, application)
+        (found,) = [row for row in rows if (row["publisher"], row["application"]) == wanted]
+        return int(found["count"])
+
+    def housekeep(self) -> int:
+        """What it does each minute by itself; gives how many rows of a jumped clock it mended."""
+        return self._server.service.housekeep().mended
+
+    def __enter__(self) -> Self:
+        """Begin to answer."""
+        dice = SeededDice("server")
+        self._stack.callback(self.database.close)
+        self._server = HostServer(self.database, self._keyring, self._clock, dice)
+        self._stack.enter_context(self._server)
+        self._port = self._stack.enter_context(ThreadServer(self._server.door)).port
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop to answer and close the database."""
+        self._stack.close()
+
+
+class RealMachine:
+    """A machine whose store lies in a folder; `plan` and `facts` may be changed at any time.
+
+    Args:
+        folder: its store, made where it is missing; its name is the machine's name.
+        clock: the machine's clock.
+        plan: how it finds hosts.
+        nameservers: `ip:port` of its DNS servers.
+    """
+
+    def __init__(
+        self, folder: Path, clock: Clock, plan: Plan, nameservers: tuple[str, ...] = ()
+    ) -> None:
+        self.store = folder
+        self.plan = plan
+        self.facts = machine_facts(folder.name)
+        self.nameservers = nameservers
+        self._clock = clock
+        self._made = 0
+
+    @property
+    def client(self) -> Client:
+        """The client, as a command makes it anew each time."""
+        self._made += 1
+        return Client(
+            self.store,
+            disk=SystemDisk(1.0),
+            network=SystemNetwork(self.nameservers, 1.0),
+            clock=self._clock,
+            dice=SeededDice(f"machine {self.store.name} {self._made}"),
+            facts=lambda: self.facts,
+            plan=lambda _: self.plan,
+            info=ClientInfo("0.1.0", "Test", None),
+        )
+
+    def add(self, publisher: TinyPublisher, product: str) -> None:
+        """Set a product up."""
+        self.client.add_product(publisher.descriptor(product))
+
+    def ask(self, product: str | None = None) -> Activation:
+        """Ask a host now, as somebody who types."""
+        return self.client.activate(product)[0]
+
+    def licensed(self, product: str | None = None) -> bool:
+        """Whether the product is licensed here."""
+        return self.client.status(product).verdict.licensed
+
+    def why(self, product: str | None = None) -> str:
+        """The code of the reason why the product is not licensed, "" while it is."""
+        problem = self.client.status(product).verdict.problem
+        return "" if problem is None else problem.code
+
+    def licence(self, product: str | None = None) -> str:
+        """The licence as it lies in the store, "" where there is none."""
+        record = self.client.status(product).verdict.record
+        return "" if record is None else record.licence
