@@ -24,7 +24,7 @@ ROWS: tuple[Row, ...] = (
         what="This host does not serve the product {product}.",
         why="Either it has no host key whose key group covers the product, or its catalogue is"
         " older than the product.",
-        fix="Ask another host. On this host: 'muster host catalogue fetch', or install and activate"
+        fix="Ask another host. On the host itself: 'muster host catalogue fetch', or install and activate"
         " a host key that covers the product.",
         field_code="0xC004F042",
     ),
