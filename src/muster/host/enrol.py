@@ -194,17 +194,27 @@ class HostAdmin:
         )
 
     def _follow(self, tx: Transaction, known: PublisherView, texts: Iterable[str]) -> Trust:
-        """The newest trust that the texts lead to; what is held already is passed over."""
-        trust, steps = known.trust, []
+        """The newest trust that the texts lead to; what is held already is passed over.
+
+        A version that is held with another text was signed by a thief of the working root, here or
+        there: only a version that follows all the same, by the reserve root, tells which.
+        """
+        trust, steps, fork = known.trust, [], False
         held = {one.version: one.text for one in known.line}
         for text in texts:
             offered = parse_trust(text)
+            if offered.issuer != known.publisher:
+                raise error("host/anchor", publisher=known.publisher)
             if offered.version <= trust.version:
-                if offered.issuer != known.publisher or held.get(offered.version, text) != text:
+                # A line that comes back to what is held is no fork any more.
+                fork = held.get(offered.version, text) != text
+                if fork and offered.version == known.line[0].version:
                     raise error("host/anchor", publisher=known.publisher)
                 continue
             trust = follow(trust, text)
             steps.append((trust.version, text))
+        if fork and not steps:
+            raise error("host/anchor", publisher=known.publisher)
         if steps:
             now = self._clock.now()
             store.add_trust(tx, known.publisher, steps)
