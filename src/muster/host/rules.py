@@ -94,23 +94,22 @@ def standing(view: HostView, publisher: str, product: str, now: int) -> Standing
         The grant that covers the product's key group and lives longest; or `host/not-served`,
         `host/not-activated`, `host/grant-expired`, `host/grant-revoked`, `host/grant-not-yet`,
         `host/terms-required`.
-    Source: docs/spec/06-counting.md, section 6.2.
+    Source: docs/spec/06-counting.md, section 6.3.
     """
-    refusal = error("host/not-served", product=product, labels=labels(view, now))
     known = view.publishers.get(publisher)
     if known is None:
-        return refusal
+        return _not_served(view, product, now)
     if known.signer is None or not known.grants:
         return error("host/not-activated", label=known.label)
     if known.catalogue is None:
-        return refusal
+        return _not_served(view, product, now)
     try:
         found = known.catalogue.product(product)
     except MusterError:
-        return refusal
+        return _not_served(view, product, now)
     covering = [held for held in known.grants if found.group in held.grant.covers]
     if not covering:
-        return refusal
+        return _not_served(view, product, now)
     longest = sorted(covering, key=_length, reverse=True)
     faults = [live(known, held, now) for held in longest]
     for held, fault in zip(longest, faults, strict=True):
@@ -120,13 +119,17 @@ def standing(view: HostView, publisher: str, product: str, now: int) -> Standing
     return faults[0]
 
 
+def _not_served(view: HostView, product: str, now: int) -> MusterError:
+    return error("host/not-served", product=product, labels=labels(view, now))
+
+
 def screen(request: ActivationRequest, product: Product, now: int) -> MusterError | None:
     """What is refused without being counted, by the request alone.
 
     Returns:
         None, or `wire/bad-request` (a nonce that no lease can carry), `host/identity-mode`,
         `host/no-facts`, `host/clock-skew`.
-    Source: docs/spec/06-counting.md, section 6.3.
+    Source: docs/spec/06-counting.md, section 6.2.
     """
     if not claims.TOKEN.fullmatch(request.nonce):
         return error("wire/bad-request", detail="nonce in message is not canonical base64url")

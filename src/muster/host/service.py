@@ -415,7 +415,7 @@ class _Round:
             ),
         )
 
-    # Release (docs/spec/06-counting.md, 6.4).
+    # Release (docs/spec/06-counting.md, 6.9).
 
     def _release(self, request: ReleaseRequest) -> Reply:
         try:
