@@ -1,12 +1,13 @@
 # Muster. Everything that a newcomer types; each verb sets up what it needs.
 #   make demo   the main job on this machine (needs Python >= 3.11 and pip, nothing else)
 #   make test   lint, types, architecture and all tests with real parts
+#   make docs   write the generated pages; make guide   write the outputs of docs/guide.md anew
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test lint bench torture fmt docs docs-check vectors parts clean lock
+.PHONY: demo test lint bench torture fmt docs docs-check vectors guide parts clean lock
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Muster needs Python 3.11 or newer; say 'make PYTHON=python3.12 …'"; exit 1; }
@@ -43,6 +44,10 @@ bench: $(VENV)/.run
 
 docs: $(VENV)/.run
 	$(BIN)/python docs/generate.py
+
+# Runs every command of the guide in a network namespace (as root) and writes what it printed.
+guide: $(VENV)/.dev parts
+	$(BIN)/python tests/docs/console.py --write
 
 docs-check: $(VENV)/.run
 	$(BIN)/python docs/generate.py --check

@@ -370,6 +370,7 @@ class _Story:
             f"  muster host status --store {self.site.host_store}",
             f"  muster host clients --store {self.site.host_store}",
             f"  muster client status {store} {facts}",
-            f"  MUSTER_CLIENT_NAMESERVER={self.site.nameserver} muster client discover {store} {facts}",
+            f"  export MUSTER_CLIENT_NAMESERVER={self.site.nameserver}",
+            f"  muster client discover {store} {facts}",
             f"  muster slmgr /dlv {store} {facts}",
         ]

@@ -39,7 +39,7 @@ def main() -> None:
         muster()
     except SystemExit:
         raise
-    except BaseException as defect:
+    except BaseException as defect:  # noqa: BLE001  # whatever it is, it must not look like a refusal
         import traceback
 
         traceback.print_exception(defect)
