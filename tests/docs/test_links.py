@@ -94,13 +94,61 @@ def test_named_paths_exist(path: Path) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize("path", pages(), ids=name)
+def test_named_tests_exist(path: Path) -> None:
+    """`tests/…/test_x.py::test_y` names a test that is there."""
+    for file, function in re.findall(
+        r"(tests/[a-z0-9_/]+\.py)::(test_[a-z0-9_]+)", path.read_text(encoding="utf-8")
+    ):
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert re.search(rf"^ *(?:async )?def {function}\(", text, re.MULTILINE), function
+
+
+CITED = re.compile(r"docs/(?:adr|spec)?/?[a-z0-9-]+\.md")
+SECTION = re.compile(
+    r"(docs/spec/[a-z0-9-]+\.md),\s+(?:#\s+)?sections?\s+([0-9]+\.[0-9.]*[0-9])", re.MULTILINE
+)
+
+
+def sources() -> list[Path]:
+    """All modules and tests."""
+    return sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
+
+
+def test_code_cites_documents_that_exist() -> None:
+    """Modules, tests, errors and help texts name pages and sections of the specification."""
+    wrong = set()
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        wrong |= {
+            f"{name(path)}: {cited}"
+            for cited in CITED.findall(text)
+            if not (ROOT / cited).is_file()
+        }
+        for page, section in SECTION.findall(text):
+            headings = HEADING.findall(prose(ROOT / page)) if (ROOT / page).is_file() else []
+            if not any(heading.startswith(f"{section} ") for heading in headings):
+                wrong.add(f"{name(path)}: {page}, section {section}")
+    assert not sorted(wrong)
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = DOCS / "index.md"
+    linked = {
+        (DOCS / target).resolve() for target in LINK.findall(prose(index)) if ":" not in target
+    }
+    wanted = {*DOCS.glob("*.md"), *(DOCS / "spec").glob("*.md"), *ROOT.glob("*.md")}
+    missing = {name(path) for path in wanted - linked - {index}}
+    assert not sorted(missing)
+
+
 def test_every_decision_is_in_the_index() -> None:
     index = (DOCS / "adr" / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[(\d{4})\]\((\d{4}-[a-z0-9-]+\.md)\) \|", index, re.MULTILINE)
     assert all(file.startswith(number) for number, file in listed)
     files = sorted(path.name for path in (DOCS / "adr").glob("[0-9]*.md"))
     assert [file for _, file in listed] == files
-    assert len({file[:4] for file in files}) == len(files)
+    assert [int(file[:4]) for file in files] == list(range(len(files)))
 
 
 CHAPTERS = ("Context", "Drivers", "Options", "Outcome", "Consequences", "What would change")
