@@ -19,10 +19,13 @@ from muster.client.network import SystemNetwork
 from muster.client.service import Activation, Client
 from muster.core.clock import Clock
 from muster.core.identity import Fact
+from muster.host import publish as records
 from muster.host.enrol import Activated, HostAdmin
 from muster.host.keyring import KeyRing
+from muster.host.model import HostView
 from muster.host.server import HostServer
 from muster.host.store import open_store
+from muster.net.dnsupdate import TSIGKey
 from muster.net.serve import ThreadServer
 from muster.system.entropy import SeededDice
 from muster.testing.tiny_publisher import TinyPublisher
@@ -73,6 +76,27 @@ class RealHost:
     def housekeep(self) -> int:
         """What it does each minute by itself; gives how many rows of a jumped clock it mended."""
         return self._server.service.housekeep().mended
+
+    def publish(self, server: str, zone: str, tsig: TSIGKey, name: str) -> None:
+        """Publish its SRV records in a zone, pointing to a name. Raises: what the server said."""
+        self._told(records.publish(self._plan(server, zone, tsig, name), *self._now()))
+
+    def withdraw(self, server: str, zone: str, tsig: TSIGKey, name: str) -> None:
+        """Take its SRV records out of the zone."""
+        self._told(records.withdraw(self._plan(server, zone, tsig, name), self.admin.view()))
+
+    def _plan(self, server: str, zone: str, tsig: TSIGKey, name: str) -> records.Plan:
+        values = {"dns_server": server, "dns_zone": zone}
+        return records.plan_of(values, port=self._port, name=name, tsig=tsig)
+
+    def _now(self) -> tuple[HostView, int]:
+        return self.admin.view(), self._clock.now()
+
+    @staticmethod
+    def _told(results: list[records.ZoneResult]) -> None:
+        for one in results:
+            if one.error is not None:
+                raise one.error
 
     def __enter__(self) -> Self:
         """Begin to answer."""
