@@ -111,7 +111,7 @@ def states() -> str:
     ]
     return (
         "# Licence states\n\n"
-        "The rules behind this page are [chapter 6](spec/06-licence-states.md).\n\n"
+        "The rules behind this page are [chapter 10](spec/10-licence-states.md).\n\n"
         + table(("number", "state", "`slmgr` says", "WMI says", "meaning"), words)
         + "\n## Events\n\n"
         + table(("event", "what happened"), events)

@@ -1,4 +1,4 @@
-"""The table of licence states (docs/spec/06-licence-states.md)."""
+"""The table of licence states (docs/spec/10-licence-states.md)."""
 
 from __future__ import annotations
 

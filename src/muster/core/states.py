@@ -3,7 +3,7 @@
 Decides the next state from the state and an event, and nothing else. Refuses to know times (the
 client's schedule raises GRACE_ENDED and LEASE_LAPSED when they are due), licences (they were
 verified before their event is raised) and what a product does with a state.
-Obeys docs/spec/06-licence-states.md; docs/states.md with its diagram is generated from here.
+Obeys docs/spec/10-licence-states.md; docs/states.md with its diagram is generated from here.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ TRANSITIONS: Mapping[tuple[LicenceState, LicenceEvent], LicenceState] = MappingP
 def step(state: LicenceState, event: LicenceEvent) -> LicenceState:
     """The state after an event. Raises nothing: every pair has a row.
 
-    Source: docs/spec/06-licence-states.md, section 6.3.
+    Source: docs/spec/10-licence-states.md, section 10.3.
     """
     return TRANSITIONS[state, event]
 
