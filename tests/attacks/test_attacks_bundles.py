@@ -219,7 +219,25 @@ def test_a_host_that_signs_what_it_likes(
         assert found == code
 
 
-@pytest.mark.parametrize("name", ["renew_after", "retry_after", "catalogue", "trust", "count"])
+@pytest.mark.parametrize("name", ["renew_after", "retry_after"])
+def test_absurd_spans_of_a_host_are_refused(scene: Scene, name: str) -> None:
+    """Neither a machine that asks without a pause nor an instant that no calendar has."""
+    for value, code in ((0, "licence/claims"), (1, ""), (2**31 - 1, ""), (2**31, "licence/claims")):
+        data = scene.bundle(changed(scene.lease_payload(), (M, name), value))
+        assert refusal(lambda: verify_lease(data, scene.expected(fresh=True))) == code  # noqa: B023
+
+
+def test_host_and_machine_cannot_agree_on_a_mode_of_their_own(scene: Scene) -> None:
+    """The customer owns both; a lease without hardware would license whoever holds it."""
+    assert "explicit" not in scene.product().identity
+    claims = changed(scene.lease_payload(), (M, "identity"), "explicit")
+    data = scene.bundle(changed(claims, (M, "fingerprint"), []))
+    for fresh in (True, False):
+        expected = scene.expected(identity="explicit", fingerprint=(), fresh=fresh)
+        assert refusal(lambda: verify_lease(data, expected)) == "licence/machine"  # noqa: B023
+
+
+@pytest.mark.parametrize("name", ["catalogue", "trust", "count"])
 def test_absurd_numbers_of_a_host_change_nothing_else(scene: Scene, name: str) -> None:
     """They are the host's to say; what a client makes of them is bounded by its schedule."""
     for value in (0, MOST) if name != "count" else (MOST,):
@@ -280,7 +298,9 @@ def test_kinds_of_grants_are_told_apart(scene: Scene) -> None:
         key_id = KeyId(kind, 2, HOST_KEY.serial)
         own = host_binding(scene.id, key_id, scene.host.public.raw)
         for bound in (binding, own):
-            grant = scene.activation_grant(key_id=key_id, binding=bound, group=GROUPS[1])
+            grant = scene.activation_grant(
+                key_id=key_id, binding=bound, group=GROUPS[1], term=int(kind is Kind.EVALUATION)
+            )
             data = scene.bundle(grant=grant)
             assert refusal(lambda: verify_lease(data, scene.expected())) == "licence/grant"  # noqa: B023
     assert refusal(

@@ -143,6 +143,7 @@ def values(maker: Maker, **change: Any) -> dict[str, Any]:
         {"kind": Kind.HOST},
         {"kind": Kind.RETAIL},
         {"kind": Kind.SETUP, "key_id": KeyId(Kind.SETUP, 3, 1)},
+        {"kind": Kind.EVALUATION, "key_id": KeyId(Kind.EVALUATION, 3, 1)},
         {"hw": "0123456789ab"},
         {"key_id": KeyId(Kind.MAK, 4, 815)},
         {"kind": Kind.HOST, "key_id": KeyId(Kind.HOST, 3, 1)},
@@ -169,6 +170,17 @@ def test_grammar(maker: Maker, change: dict[str, Any]) -> None:
     with pytest.raises(MusterError) as caught:
         grant_payload(**values(maker, **change))
     assert caught.value.code == "id/grammar"
+
+
+def test_an_evaluation_ends(maker: Maker) -> None:
+    key_id = KeyId(Kind.EVALUATION, 3, 1)
+    assert code_of(lambda: maker.mak_grant(key_id=key_id, term=0)) == "grant/range"
+    grant = read_grant(maker.mak_grant(key_id=key_id, term=1), maker.trust, maker.publisher)
+    assert grant.exp == grant.iat + 30 * DAY
+    payload = parse(grant.text, strict.SMALL, "grant").payload
+    endless = {name: value for name, value in payload.items() if name != "exp"}
+    text = sign(endless, GRANT_TYP, maker.grant_key)
+    assert code_of(read_grant, text, maker.trust, maker.publisher) == "licence/claims"
 
 
 # Digits (4.3, 4.4).
@@ -221,6 +233,7 @@ def test_any_grant_is_rebuilt_byte_for_byte(
     key = MemorySigningKey(seed)
     trust = anchor(maker.sign_trust(keys=[TrustKey(key.public, "grant", index)]))
     key_id = KeyId(kind, 3, serial)
+    term = max(term, 1) if kind is Kind.EVALUATION else term
     bound = f"{binding:025x}"
     hw = "abcdefabcdef" if kind is Kind.HOST else None
     text = issue_grant(

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,6 +175,29 @@ def test_only_explicit_may_lack_facts(maker: Maker) -> None:
     data = maker.bundle(identity="explicit")
     expected = maker.expected(identity="explicit", fingerprint=())
     assert code_of(verify_lease, data, expected) == "licence/fingerprint"
+
+
+def test_only_modes_that_the_product_allows(maker: Maker) -> None:
+    modes = ("machine", "device", "node")
+    product = replace(maker.product, identity=modes)
+    descriptor = replace(maker.descriptor, product=product)
+    for mode in modes:
+        expected = maker.expected(descriptor=descriptor, identity=mode)
+        assert verify_lease(maker.bundle(identity=mode), expected)
+    data = maker.bundle(fingerprint=(), identity="explicit")
+    expected = maker.expected(descriptor=descriptor, identity="explicit", fingerprint=())
+    with pytest.raises(MusterError) as caught:
+        verify_lease(data, expected)
+    assert caught.value.code == "licence/machine"
+    assert "does not allow the identity mode explicit" in caught.value.what
+
+
+@pytest.mark.parametrize("name", ["renew_after", "retry_after"])
+def test_spans_at_their_edges(maker: Maker, name: str) -> None:
+    for span in (1, 2**31 - 1):
+        assert verify_lease(maker.bundle(**{name: span}), maker.expected())
+    for span in (0, 2**31):
+        assert code_of(lambda: maker.bundle(**{name: span})) == "licence/claims"  # noqa: B023
 
 
 def test_dates_at_their_edges(maker: Maker) -> None:

@@ -98,7 +98,7 @@ def grant_payload(
         key_id: of the product key; its group number is `group.number`.
         binding: 25 hex digits (of a host: `host_binding`).
         hw: 12 hex digits for a host, else None.
-        term: 0 to 63 times 30 days; 0 = for ever.
+        term: 0 to 63 times 30 days; 0 = for ever, which an evaluation cannot be.
         day: 0 to 65535, day 0 = 2026-01-01.
         group: the record of the key's group, out of the catalogue or a descriptor.
     Raises:
@@ -117,6 +117,9 @@ def grant_payload(
         raise error("grant/range", field="day", value=day, allowed=f"0 to {MAX_DAY}")
     if not 0 <= term <= MAX_TERM:
         raise error("grant/range", field="term", value=term, allowed=f"0 to {MAX_TERM}")
+    if kind is Kind.EVALUATION and not term:
+        allowed = f"1 to {MAX_TERM}: an evaluation ends"
+        raise error("grant/range", field="term", value=term, allowed=allowed)
     if host != (hw is not None):
         raise error("grant/range", field="hw", value=hw, allowed="a hardware id for hosts alone")
     iat = day_start(day)
@@ -235,6 +238,8 @@ def rebuild_grant(
         raise error(
             "confirmation/key", index=confirmation.key_index, detail=fault.what.rstrip(".")
         ) from None
+    if key_id.kind is Kind.EVALUATION and not confirmation.term:
+        raise error("confirmation/signature")  # G makes no such grant: it is another key's
     signed = grant_signing_input(
         key_id.kind,
         publisher,
@@ -311,6 +316,9 @@ def read_claims(compact: Compact) -> Grant:
     else:
         muster.absent("hw", "max_lease")
         hw = max_lease = None
+    exp = payload.optional_integer("exp")
+    if exp is None and kind == Kind.EVALUATION.text:
+        payload.refuse("exp", "missing: an evaluation ends")
     covers = muster.texts("covers", claims.NAME, MAX_COVERS, ordered=True)
     if not covers:
         muster.refuse("covers", "empty")
@@ -318,7 +326,7 @@ def read_claims(compact: Compact) -> Grant:
         issuer=issuer,
         group=group,
         iat=payload.integer("iat"),
-        exp=payload.optional_integer("exp"),
+        exp=exp,
         jti=payload.text("jti", claims.TOKEN),
         kind=kind,
         key=key_id.text,

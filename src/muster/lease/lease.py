@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from muster.core.identity import IDENTITY_MODES, MAX_COMMITMENTS
 from muster.lease import claims
+from muster.lease.catalogue import MAX_SPAN
 from muster.lease.claims import Claims
 from muster.lease.jws import LEASE_TYP, SigningKey, sign
 
@@ -19,7 +20,7 @@ _WHAT = "lease"
 
 @dataclass(frozen=True, slots=True)
 class LeaseClaims:
-    """What a lease says. Times in Unix seconds, spans in seconds.
+    """What a lease says. Times in Unix seconds; spans in seconds, 1 to 2^31 - 1.
 
     `cmid` the machine; `publisher` and `product` the audience; `group` the product's key group;
     `identity` the identity mode; `nonce` the machine's; `count` and `need` machines; `fingerprint`
@@ -99,8 +100,8 @@ def read_claims(payload: Claims) -> LeaseClaims:
         group=muster.text("group", claims.NAME),
         identity=muster.choice("identity", IDENTITY_MODES),
         nonce=muster.text("nonce", claims.TOKEN),
-        renew_after=muster.integer("renew_after"),
-        retry_after=muster.integer("retry_after"),
+        renew_after=muster.integer("renew_after", 1, MAX_SPAN),
+        retry_after=muster.integer("retry_after", 1, MAX_SPAN),
         count=muster.integer("count"),
         need=muster.integer("need"),
         fingerprint=muster.texts("fingerprint", claims.COMMITMENT, MAX_COMMITMENTS, ordered=True),

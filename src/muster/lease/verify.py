@@ -341,6 +341,8 @@ def _lease_machine(case: Case) -> None:
     payload = case.of_signed("lease")
     _machine(case, payload)
     identity = payload.object("muster").text("identity", claims.NAME)
+    if identity not in case.expected.descriptor.product.identity:
+        _refuse("licence/machine", f"the product does not allow the identity mode {identity}")
     if identity != case.expected.identity:
         _refuse("licence/machine", f"its identity mode is {identity}")
 

@@ -177,6 +177,7 @@ func (t *trust) signer(c *compact, role string) error {
 type product struct {
 	id, group string
 	need      int64
+	modes     []string
 }
 
 type descriptor struct {
@@ -198,7 +199,8 @@ func readProduct(r reader) product {
 	if key := r.text("setup_key", setupKeyRE); *r.err == nil && key != "" && !isSetupKey(key) {
 		r.fail("setup_key")
 	}
-	if len(r.texts("identity", modeRE, false)) == 0 {
+	modes := r.texts("identity", modeRE, false)
+	if len(modes) == 0 {
 		r.fail("identity")
 	}
 	if len(r.texts("features", nameRE, false)) > 256 {
@@ -210,7 +212,7 @@ func readProduct(r reader) product {
 	} {
 		spans.between(name, least, longest)
 	}
-	return product{r.text("id", nameRE), r.text("group", nameRE), r.between("need", 1, longest)}
+	return product{r.text("id", nameRE), r.text("group", nameRE), r.between("need", 1, longest), modes}
 }
 
 func readGroup(r reader) string {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -73,6 +74,9 @@ var leaseSteps = []step{
 		return e.audience(e.l.aud)
 	}},
 	{7, func(e *evidence) error {
+		if !slices.Contains(e.descriptor.product.modes, e.l.identity) {
+			return errors.New("an identity mode that the product does not allow")
+		}
 		if e.l.identity != e.Identity {
 			return errors.New("another identity mode")
 		}
@@ -273,6 +277,9 @@ func (e *evidence) readGrant() error {
 	} else if m.has("hw") || m.has("max_lease") {
 		m.fail("hw and max_lease belong to hosts")
 	}
+	if e.g.kind == "evaluation" && e.g.exp == nil {
+		r.fail("exp of an evaluation")
+	}
 	packed, bad := packKeyID(e.g.key)
 	if err == nil && (bad != nil || int(packed[0]>>2) != kindNumbers[e.g.kind]) {
 		m.fail("a key of the grant's kind")
@@ -294,7 +301,10 @@ func (e *evidence) readLease() error {
 		count: m.number("count"), fingerprint: m.texts("fingerprint", commitRE, true),
 	}
 	r.text("jti", b64of16RE)
-	for _, name := range []string{"renew_after", "retry_after", "need", "catalogue", "trust"} {
+	for _, name := range []string{"renew_after", "retry_after"} {
+		m.between(name, 1, longest)
+	}
+	for _, name := range []string{"need", "catalogue", "trust"} {
 		m.number(name)
 	}
 	return err

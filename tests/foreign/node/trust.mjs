@@ -251,7 +251,8 @@ function readProduct(map) {
   text(map, 'edition', 'orEmpty');
   if (!isSetupKey(text(map, 'setup_key', 'setupKey'))) refuse('not a setup key');
   text(map, 'channel', 'channel');
-  if (texts(map, 'identity', 'mode').length === 0) refuse('no identity mode');
+  const modes = texts(map, 'identity', 'mode');
+  if (modes.length === 0) refuse('no identity mode');
   if (texts(map, 'features', 'name').length > 256) refuse('too many features');
   const spans = record(map.get('spans'));
   for (const name of ['lease', 'renew_after', 'retry_after']) number(spans, name, 1, LONGEST);
@@ -261,6 +262,7 @@ function readProduct(map) {
     application: text(map, 'application', 'name'),
     group: text(map, 'group', 'name'),
     need: number(map, 'need', 1, LONGEST),
+    modes,
   };
 }
 

@@ -66,6 +66,7 @@ function readGrantClaims(job) {
     binding: text(muster, 'binding', 'binding'),
     covers: sortedTexts(muster, 'covers', 'name'),
   };
+  must(kind !== 'evaluation' || job.g.exp !== undefined, 'an evaluation without an end');
   must(job.g.covers.length > 0, 'covers nothing');
   must(job.g.aud.startsWith(`${job.g.iss}/`), 'aud of another publisher');
   if (kind === 'host') {
@@ -94,7 +95,8 @@ function readMainClaims(job, main) {
 
 function readLeaseClaims(job) {
   const muster = readMainClaims(job, job.lease);
-  for (const name of ['renew_after', 'retry_after', 'need', 'catalogue', 'trust']) number(muster, name);
+  for (const name of ['renew_after', 'retry_after']) number(muster, name, 1, LONGEST);
+  for (const name of ['need', 'catalogue', 'trust']) number(muster, name);
   Object.assign(job.m, {
     nbf: number(job.lease.payload, 'nbf'),
     exp: number(job.lease.payload, 'exp'),
@@ -139,7 +141,11 @@ const LEASE = {
     must(job.m.group === job.world.descriptor.product.group, 'not the group of the product');
     covered(job);
   },
-  7: (job) => [machine(job), must(job.m.identity === job.want.identity, 'another identity mode')],
+  7: (job) => {
+    machine(job);
+    must(job.world.descriptor.product.modes.includes(job.m.identity), 'a mode that the product does not allow');
+    must(job.m.identity === job.want.identity, 'another identity mode');
+  },
   8: ({ m, g }) => {
     must(m.nbf === m.iat, 'nbf is not iat');
     must(g.iat - DAY <= m.iat, 'older than its grant');

@@ -232,6 +232,10 @@ def _good_leases(c: Cases) -> None:
     c.lease("good lease in its last second", expected={"now": LEASED + 180 * DAY - 1})
     c.lease("good lease at exactly the need", None, {"count": 25})
     c.lease("good lease whatever need the host claims", None, {"need": 9999})
+    for span in (1, 2**31 - 1):
+        c.lease(
+            f"good lease with spans of {span}", None, {"renew_after": span, "retry_after": span}
+        )
     c.lease("good lease with no memory of the clock", expected={"clock_mark": 0})
     for held, total in (
         (1, 1),
@@ -752,6 +756,9 @@ def _step_5(c: Cases) -> None:
     }
     for name, (claims, muster) in wrong.items():
         c.lease(f"lease, {name}", claims, muster, step=5)
+    for member in ("renew_after", "retry_after"):
+        for span in (0, 2**31):
+            c.lease(f"lease, {member} of {span}", None, {member: span}, step=5, alone=True)
     for name, value in {
         "quotes": '"}{"v":1,"x":"',
         "braces": "{{7*7}}",
@@ -856,6 +863,14 @@ def _step_7(c: Cases, kind: str) -> None:
             None,
             {"identity": "explicit", "fingerprint": []},
             step=7,
+        )
+        c.lease(
+            "lease of mode explicit without facts, which the product does not allow",
+            None,
+            {"identity": "explicit", "fingerprint": []},
+            expected={"identity": "explicit", "fingerprint": []},
+            step=7,
+            alone=True,
         )
 
 
@@ -1032,8 +1047,12 @@ def _steps_10_to_12(c: Cases) -> None:
 
 def _activations(c: Cases) -> None:
     forever = {"clock_mark": YEAR_9999}
-    for kind, key_id in (("mak", MAK_KEY), ("evaluation", EVALUATION_KEY), ("retail", RETAIL_KEY)):
-        c.activation(f"good {kind} grant", mak(key_id, kind=kind))
+    for kind, key_id, term in (
+        ("mak", MAK_KEY, 0),
+        ("evaluation", EVALUATION_KEY, 6),
+        ("retail", RETAIL_KEY, 0),
+    ):
+        c.activation(f"good {kind} grant", mak(key_id, kind=kind, term=term))
     c.activation("good activation grant, alg Ed25519 throughout", mak(head={"alg": "Ed25519"}))
     c.activation("good activation grant of a higher group", mak("1-9-3", ENTERPRISE))
     c.activation(
@@ -1173,6 +1192,12 @@ def _activations(c: Cases) -> None:
         alone=True,
     )
     _grant_claims(c, "activation", 4)
+    c.activation(
+        "evaluation grant without an end",
+        mak(EVALUATION_KEY, kind="evaluation"),
+        step=4,
+        alone=True,
+    )
     # A5
     c.activation(
         "activation grant of a group that the descriptor does not list",
