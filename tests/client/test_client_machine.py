@@ -407,7 +407,7 @@ def test_three_trust_versions_are_followed_through_the_host_alone() -> None:
         (Document.CATALOGUE, 0),
     ]
     save = play.save()
-    assert save.memory.trust_mark == 4
+    assert max(save.memory.trust_marks.values()) == 4
     assert len(save.memory.trust) == 3
     assert record_of(save.memory).state is LicenceState.LICENSED
 
@@ -420,11 +420,11 @@ def test_at_most_64_trust_versions_are_followed_in_one_try() -> None:
     host.regrant()
     play = Playbook(world)
     finish = play.begin().to_finish(host)
-    assert play.memory.trust_mark == 65
+    assert max(play.memory.trust_marks.values()) == 65
     assert not finish.renewed
     again = Playbook(world, memory=play.memory)
     assert again.begin().to_finish(host).renewed
-    assert again.memory.trust_mark == 71
+    assert max(again.memory.trust_marks.values()) == 71
 
 
 def test_documents_that_do_not_come_do_not_stop_a_lease_that_verifies() -> None:

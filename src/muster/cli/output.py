@@ -25,7 +25,8 @@ _JSON = "muster.json"
 def emit(data: Mapping[str, Any], lines: Iterable[str]) -> None:
     """Print the outcome of a command: `data` with `--json`, else the lines."""
     if wants_json():
-        click.echo(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False))
+        # Escaped: what turns the direction of writing must not act on a terminal.
+        click.echo(json.dumps(data, indent=2, sort_keys=True))
     else:
         for line in lines:
             click.echo(line)

@@ -3,7 +3,7 @@
 Decides the licence state from what the store remembers, the machine's facts and the time. There
 is one way to be licensed: the stored bundle passes every step of `muster.lease.verify`, under
 trust that was walked from the caller's own descriptor, each time that somebody asks. Refuses to
-know disk and network. Obeys docs/spec/05-verification.md and 06-licence-states.md.
+know disk and network. Obeys docs/spec/05-verification.md and 10-licence-states.md.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from muster.client import line
 from muster.client.identity import present
-from muster.client.model import Memory, ProductRecord
+from muster.client.model import CatalogueMark, Memory, ProductRecord
 from muster.core.errors import MusterError, error
 from muster.core.identity import Fact, commitments, matches, needed
-from muster.core.products import DAY, SKEW, Product, day_start
+from muster.core.products import DAY, SKEW, Product, day_of, day_start
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.lease import strict
 from muster.lease.bundle import read_bundle
@@ -23,7 +24,7 @@ from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.descriptor import Descriptor
 from muster.lease.grant import read_claims
 from muster.lease.jws import parse
-from muster.lease.trust import CATALOGUE_ROLE, Trust, walk_store
+from muster.lease.trust import CATALOGUE_ROLE, MAX_DAY, Trust
 from muster.lease.verify import (
     WIND_DOWN,
     Expected,
@@ -57,29 +58,38 @@ class Authority:
     """What speaks for a publisher, as reached from one descriptor.
 
     `problem` tells that something older than remembered was put back; then nothing is licensed.
+    `walked` is the way to `trust`.
     """
 
     trust: Trust
     catalogue: Catalogue | None
     clock_mark: int
     problem: MusterError | None
+    walked: line.Walked
 
 
-def authority(descriptor: Descriptor, memory: Memory | None, now: int) -> Authority:
+def authority(
+    descriptor: Descriptor, memory: Memory | None, now: int, walked: line.Walked | None = None
+) -> Authority:
     """Walk from a descriptor over what the store holds.
 
     What does not verify from the descriptor is ignored, its marks included.
+    Args:
+        walked: the walk from this descriptor over this store, where the caller has it.
     Source: docs/spec/03-trust-and-catalogue.md, section 3.4.
     """
     anchor = descriptor.trust
     if memory is None or memory.publisher != descriptor.publisher:
-        return Authority(anchor, None, advance_mark(0, anchor.iat, now), None)
-    trust = walk_store(anchor, memory.trust)
+        mark = advance_mark(0, anchor.iat, now)
+        return Authority(anchor, None, mark, None, line.Walked(anchor, anchor))
+    if walked is None:
+        walked = line.walk(anchor, memory.trust)
+    trust = walked.trust
     catalogue = _catalogue(memory, trust)
     mark = advance_mark(memory.clock_mark, trust.iat, now)
     if catalogue is not None:
         mark = advance_mark(mark, catalogue.iat, now)
-    return Authority(trust, catalogue, mark, _put_back(memory, trust, catalogue))
+    return Authority(trust, catalogue, mark, _put_back(memory, walked, catalogue), walked)
 
 
 def _catalogue(memory: Memory, trust: Trust) -> Catalogue | None:
@@ -91,23 +101,41 @@ def _catalogue(memory: Memory, trust: Trust) -> Catalogue | None:
         return None
 
 
-def _put_back(memory: Memory, trust: Trust, catalogue: Catalogue | None) -> MusterError | None:
-    if trust.version < memory.trust_mark:
-        return error("client/trust-older", held=trust.version, seen=memory.trust_mark)
+def _put_back(
+    memory: Memory, walked: line.Walked, catalogue: Catalogue | None
+) -> MusterError | None:
+    """Whether the store once held more that verifies from here than it does now.
+
+    A trust mark counts for walks that start at its anchor or come by it [a store serves several
+    descriptors of a publisher, and perhaps one of somebody else who took the publisher's id]; a
+    catalogue mark counts while trust stands behind it.
+    """
+    trust = walked.trust
+    marks = memory.trust_marks
+    seen = max((marks[name] for name in walked.passes(marks)), default=0)
+    if trust.version < seen:
+        return error("client/trust-older", held=trust.version, seen=seen)
     mark = memory.catalogue_mark
     held = 0 if catalogue is None else catalogue.version
-    if mark is not None and held < mark.version and _stands_behind(trust, mark.kid):
+    if mark is not None and held < mark.version and stands_behind(trust, mark):
         return error("client/catalogue-older", held=held, seen=mark.version)
     return None
 
 
-def _stands_behind(trust: Trust, kid: str) -> bool:
-    """Whether a catalogue key is in trust, in use or retired.
+def stands_behind(trust: Trust, mark: CatalogueMark) -> bool:
+    """Whether the key of a catalogue mark may have signed that catalogue on that day.
 
-    When it was withdrawn, catalogue and mark are forgotten [else a thief's catalogue of the
-    highest version would bar every later one].
+    When it was withdrawn, or retired from a day before, catalogue and mark are forgotten [else a
+    thief's catalogue of the highest version would bar every later one]. Of a mark without a date
+    the key must be in use.
+    Source: docs/spec/03-trust-and-catalogue.md, section 3.7.
     """
-    return any(entry.key.kid == kid and entry.role == CATALOGUE_ROLE for entry in trust.keys)
+    day = MAX_DAY + 1 if mark.iat is None else day_of(mark.iat)
+    try:
+        trust.find(mark.kid, CATALOGUE_ROLE, day)
+    except MusterError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +257,7 @@ def _state(
     """The state now and since when, from the state as last judged.
 
     Deadlines are judged at the later of clock and clock mark.
-    Source: docs/spec/06-licence-states.md, sections 6.2 to 6.4.
+    Source: docs/spec/10-licence-states.md, sections 10.2 to 10.4.
     """
     now = effective_now(now, held.clock_mark)
     state, since = record.state, min(record.since, now)
@@ -314,10 +342,10 @@ def _verdict(
 
 
 def date_text(instant: int) -> str:
-    """An instant as people read it, in UTC; far ones as the number they are."""
+    """An instant as people read it, in UTC; outside of years 1 to 9999 as the number it is."""
     import datetime
 
-    if instant >= 253_402_300_800:  # the year 10000
+    if not -62_135_596_800 <= instant < 253_402_300_800:
         return f"second {instant}"
     return f"{datetime.datetime.fromtimestamp(instant, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
 

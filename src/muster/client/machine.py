@@ -26,10 +26,18 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from muster.client import identity as identities
-from muster.client import schedule
+from muster.client import line, schedule
 from muster.client.discovery import Address, Candidate, Found, Names, Source, names, order
-from muster.client.judge import Authority, Verdict, authority, copied, judge, must_hurry
-from muster.client.model import Aside, CatalogueMark, Failure, Memory, ProductRecord
+from muster.client.judge import (
+    Authority,
+    Verdict,
+    authority,
+    copied,
+    judge,
+    must_hurry,
+    stands_behind,
+)
+from muster.client.model import MAX_ASIDES, Aside, CatalogueMark, Failure, Memory, ProductRecord
 from muster.core.audit import Event as Audit
 from muster.core.clock import Dice
 from muster.core.errors import Kind, MusterError, error
@@ -38,7 +46,7 @@ from muster.core.states import LicenceEvent, step
 from muster.lease.catalogue import accept_catalogue
 from muster.lease.descriptor import Descriptor
 from muster.lease.notice import DUPLICATE_CMID
-from muster.lease.trust import CATALOGUE_ROLE, WALK_LIMIT, follow
+from muster.lease.trust import WALK_LIMIT
 from muster.lease.verify import Expected, VerifiedLicence, advance_mark, verify_lease, verify_notice
 from muster.wire.activation import (
     ActivationAnswer,
@@ -248,6 +256,7 @@ class Machine:
         self._memory = situation.memory
         self._durable = situation.memory
         self._authority: tuple[Memory, int, Authority] | None = None
+        self._walked: tuple[tuple[str, ...], line.Walked] | None = None
         self._dice = dice
         self._now = 0
         self._typed = False
@@ -295,6 +304,7 @@ class Machine:
         self._memory = replace(self._memory, identity=now_identity)
         if not self._fingerprint() and identity.mode != "explicit":
             raise error("client/no-facts")
+        self._adopt_line(line.ordered(self._memory.trust), self._held().walked)
         elsewhere = copied(self._memory, self._fingerprint())
         verdict = self._verdict()
         if not event.typed and not self._due(verdict) and not elsewhere:
@@ -504,33 +514,41 @@ class Machine:
 
     def _take_trust(self, text: str) -> None:
         held = self._held()
-        found = follow(held.trust, text)
+        walked = held.walked.step(text)
         self._steps += 1
+        # The store may hold what follows now: another descriptor of the publisher is ahead.
+        walked = walked.over(line.above(self._memory.trust, walked.trust.version))
         mark = self._memory.catalogue_mark
-        catalogue = self._memory.catalogue
-        standing = {one.key.kid for one in found.keys if one.role == CATALOGUE_ROLE}
-        if mark is not None and mark.kid not in standing:
-            mark, catalogue = None, ""
-        self._memory = replace(
-            self._memory,
-            trust=(*self._memory.trust, text),
-            trust_mark=max(self._memory.trust_mark, found.version),
-            catalogue=catalogue,
-            catalogue_mark=mark,
-            clock_mark=advance_mark(self._memory.clock_mark, found.iat, self._now),
-        )
+        stood = mark is not None and stands_behind(held.trust, mark)
+        if mark is not None and stood and not stands_behind(walked.trust, mark):
+            self._memory = replace(self._memory, catalogue="", catalogue_mark=None)
+        clock_mark = advance_mark(self._memory.clock_mark, walked.trust.iat, self._now)
+        self._memory = replace(self._memory, clock_mark=clock_mark)
+        self._adopt_line(line.added(self._memory.trust, text), walked)
+
+    def _adopt_line(self, texts: tuple[str, ...], walked: line.Walked) -> None:
+        """Keep ordered trust objects without those that no walk needs, and how far ours came."""
+        needless = walked.needless
+        if needless:
+            texts = tuple(text for text in texts if text not in needless)
+        if texts != self._memory.trust:
+            self._memory = replace(self._memory, trust=texts)
+        if walked.trust.version > walked.anchor.version:
+            name = line.anchor_name(walked.anchor)
+            self._memory = self._memory.reached(name, walked.trust.version)
+        self._walked = (self._memory.trust, walked)
 
     def _take_catalogue(self, text: str) -> None:
         self._unwanted.add(Document.CATALOGUE)
         held = self._held()
         found = accept_catalogue(held.catalogue, text, held.trust)
         mark = self._memory.catalogue_mark
-        if mark is not None and found.version < mark.version:
+        if mark is not None and found.version < mark.version and stands_behind(held.trust, mark):
             raise error("catalogue/older", offered=found.version, held=mark.version)
         self._memory = replace(
             self._memory,
             catalogue=found.text,
-            catalogue_mark=CatalogueMark(found.version, found.kid),
+            catalogue_mark=CatalogueMark(found.version, found.kid, found.iat),
             clock_mark=advance_mark(self._memory.clock_mark, found.iat, self._now),
         )
 
@@ -594,7 +612,7 @@ class Machine:
             return self._conclude_duplicate(problem)
         if problem.code == NOT_SERVED:
             one = Aside(self._candidate.address, self._now + schedule.ASIDE)
-            self._put(replace(record, aside=(*record.aside, one)))
+            self._put(replace(record, aside=(*record.aside, one)[-MAX_ASIDES:]))
             return self._strike(problem.error())
         if problem.code == COUNTED:
             count, need = problem.number("count"), problem.number("need")
@@ -748,11 +766,14 @@ class Machine:
         )
 
     def _held(self) -> Authority:
-        """Trust and catalogue as reached from the descriptor; walked anew when either changed."""
+        """Trust and catalogue as reached from the descriptor; a walk is never done twice."""
         known = self._authority
         if known is not None and known[1] == self._now and _same_papers(known[0], self._memory):
             return known[2]
-        found = authority(self._descriptor, self._memory, self._now)
+        walk = self._walked
+        walked = walk[1] if walk is not None and walk[0] is self._memory.trust else None
+        found = authority(self._descriptor, self._memory, self._now, walked)
+        self._walked = (self._memory.trust, found.walked)
         self._authority = (self._memory, self._now, found)
         return found
 
@@ -777,7 +798,7 @@ def _same_papers(one: Memory, other: Memory) -> bool:
     return (
         one.trust is other.trust
         and one.catalogue is other.catalogue
-        and one.trust_mark == other.trust_mark
+        and one.trust_marks == other.trust_marks
         and one.catalogue_mark == other.catalogue_mark
         and one.clock_mark == other.clock_mark
     )

@@ -18,6 +18,10 @@ from muster.core.states import LicenceState
 
 MAX_NOTES = 100
 """Lines of history that a store keeps for one publisher."""
+MAX_ASIDES = 256
+"""Hosts that a store keeps as set aside for one product, the newest ones."""
+MAX_MARKS = 256
+"""Anchors for which a store remembers how far their walk came, the newest ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +138,23 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueMark:
-    """The highest catalogue version seen, and the key that signed it."""
+    """The highest catalogue version seen, the key that signed it, and its `iat`.
+
+    `iat` is None in stores of programs that did not keep it.
+    """
 
     version: int
     kid: str
+    iat: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Everything that is remembered for one publisher.
 
-    `trust` holds trust objects above the descriptor's, in the order in which they were followed;
-    `trust_mark` is the highest version among them; `clock_mark` as docs/spec/05-verification.md,
+    `trust` holds trust objects above the descriptors', by version; `trust_marks` tells for each
+    anchor (`muster.client.line.anchor_name`) the highest version that the walk from there came
+    to, the last one raised last; `clock_mark` as docs/spec/05-verification.md,
     section 5.5; `history` the last changes, oldest first; `first_added` when each product was set
     up for the first time, so that setting it up again wins no grace.
     """
@@ -154,7 +163,7 @@ class Memory:
     identity: Identity
     products: Mapping[str, ProductRecord] = field(default_factory=dict)
     trust: tuple[str, ...] = ()
-    trust_mark: int = 0
+    trust_marks: Mapping[str, int] = field(default_factory=dict)
     catalogue: str = ""
     catalogue_mark: CatalogueMark | None = None
     clock_mark: int = 0
@@ -165,6 +174,13 @@ class Memory:
         """The same with one more line of history; the oldest lines fall out."""
         notes = (*self.history, Note(at, event, product, detail))
         return replace(self, history=notes[-MAX_NOTES:])
+
+    def reached(self, anchor: str, version: int) -> Memory:
+        """The same, knowing that the walk from an anchor came to a version."""
+        if self.trust_marks.get(anchor, 0) >= version:
+            return self
+        others = [one for one in self.trust_marks.items() if one[0] != anchor]
+        return replace(self, trust_marks=dict([*others, (anchor, version)][-MAX_MARKS:]))
 
     def product(self, product: str) -> ProductRecord | None:
         """The record of a product, or None where it was not added."""

@@ -25,6 +25,7 @@ from muster.client.discovery import (
 )
 from muster.client.driver import Driver, Network, discover
 from muster.client.judge import Verdict, assess, date_text
+from muster.client.line import anchor_name, walk
 from muster.client.machine import Finish, Machine, Plan, Save, Situation, Tried
 from muster.client.model import Identity, Memory, Note, ProductRecord
 from muster.client.store import Disk, Loaded, Store
@@ -37,7 +38,7 @@ from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.lease.bundle import read_bundle
 from muster.lease.descriptor import Descriptor, read_descriptor
-from muster.lease.trust import Trust, walk_store
+from muster.lease.trust import Trust
 from muster.wire.activation import ClientInfo
 from muster.wire.problem import decode_problem
 from muster.wire.release import ReleaseRequest
@@ -241,6 +242,9 @@ class Client:
                 place.add_anchor(product.id, data)
                 first = {product.id: record.added, **memory.first_added}
                 memory = replace(memory.with_product(record), first_added=first)
+                came = walk(descriptor.trust, memory.trust).trust.version
+                if came > descriptor.trust.version:
+                    memory = memory.reached(anchor_name(descriptor.trust), came)
                 place.save(self._noted(memory, Audit.CLIENT_PRODUCT_ADD, product.id))
                 changed = True
         return Added(
@@ -849,7 +853,7 @@ def _leads_to(low: Trust, high: Trust, line: tuple[str, ...]) -> bool:
     """Whether a higher trust stands on one line with a lower one, as far as can be seen here."""
     if low.version == high.version:
         return low.text == high.text
-    reached = walk_store(low, (*line, high.text))
+    reached = walk(low, (*line, high.text)).trust
     return reached.version >= high.version or low.roots == high.roots
 
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ from typing import Any, Protocol
 
 from muster.client.discovery import Address
 from muster.client.model import (
+    MAX_ASIDES,
+    MAX_MARKS,
     MAX_NOTES,
     Aside,
     CatalogueMark,
@@ -57,7 +60,7 @@ ANCHOR_LIMIT = strict.DESCRIPTOR.bytes
 
 _MIB = 1024 * 1024
 _LIMITS = {
-    STATE: strict.Limits(2 * _MIB, 6, 65_536, 4_096),
+    STATE: strict.Limits(16 * _MIB, 6, 1_048_576, 4_096),
     TRUST: strict.Limits(64 * _MIB, 3, 64, 65_536),
     CATALOGUE: strict.Limits(10 * _MIB, 2, 64, 16),
     SECRETS: strict.Limits(_MIB, 3, 8_192, 16),
@@ -67,6 +70,7 @@ _HEAD_LIMITS = strict.Limits(_HEAD, 1, 8, 1)
 _MODES = {STATE: 0o644, TRUST: 0o644, CATALOGUE: 0o644, SECRETS: 0o600}
 _DAMAGED = "client/store-damaged"
 _MAX_PRODUCTS = 1024
+_ANCHOR = re.compile(r"[0-9a-f]{64}")
 
 
 class Disk(Protocol):
@@ -244,11 +248,15 @@ class Store:
             identity=_identity(value.object("identity")),
             products={record.product: record for record in map(_record, records)},
             trust=() if trust is None else tuple(_line(trust)),
-            trust_mark=value.integer("trust_mark"),
+            trust_marks=_trust_marks(value),
             catalogue="" if catalogue is None else _text(catalogue, "catalogue"),
             catalogue_mark=None
             if mark is None
-            else CatalogueMark(mark.integer("version", 1), mark.text("kid", claims.THUMBPRINT)),
+            else CatalogueMark(
+                mark.integer("version", 1),
+                mark.text("kid", claims.THUMBPRINT),
+                mark.optional_integer("iat"),
+            ),
             clock_mark=value.integer("clock_mark"),
             first_added={
                 one.text("product", claims.NAME): one.integer("at")
@@ -393,10 +401,13 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
     value: dict[str, Any] = {
         "identity": _identity_to_dict(memory.identity),
         "products": [_record_to_dict(memory.products[name]) for name in sorted(memory.products)],
-        "trust_mark": memory.trust_mark,
+        "trust_marks": [
+            {"anchor": name, "version": version}
+            for name, version in list(memory.trust_marks.items())[-MAX_MARKS:]
+        ],
         "clock_mark": memory.clock_mark,
         "first_added": [
-            {"product": name, "at": at} for name, at in sorted(memory.first_added.items())
+            {"product": name, "at": at} for name, at in sorted(_first_added(memory).items())
         ],
         "history": [
             {
@@ -413,7 +424,15 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
             "version": memory.catalogue_mark.version,
             "kid": memory.catalogue_mark.kid,
         }
+        if memory.catalogue_mark.iat is not None:
+            value["catalogue_mark"]["iat"] = memory.catalogue_mark.iat
     return value
+
+
+def _first_added(memory: Memory) -> dict[str, int]:
+    """As many as are read again: those of present products, then the latest."""
+    rest = sorted(memory.first_added.items(), key=lambda one: (one[0] in memory.products, one[1]))
+    return dict(rest[-_MAX_PRODUCTS:])
 
 
 def _identity_to_dict(identity: Identity) -> dict[str, Any]:
@@ -459,7 +478,7 @@ def _record_to_dict(record: ProductRecord) -> dict[str, Any]:
         "failures": record.failures,
         "aside": [
             {"host": one.address.host, "port": one.address.port, "until": one.until}
-            for one in record.aside
+            for one in record.aside[-MAX_ASIDES:]
         ],
     }
     if record.last_good is not None:
@@ -491,11 +510,21 @@ def _record(value: Claims) -> ProductRecord:
         failures=value.integer("failures"),
         failure=_failure(value.object("failure")) if _has(value, "failure") else None,
         aside=tuple(
-            Aside(_address(one), one.integer("until")) for one in value.objects("aside", 256)
+            Aside(_address(one), one.integer("until")) for one in value.objects("aside", MAX_ASIDES)
         ),
         count=value.optional_integer("count"),
         need=value.optional_integer("need"),
     )
+
+
+def _trust_marks(value: Claims) -> dict[str, int]:
+    """The marks by anchor; none in older stores, whose one mark was tied to no anchor."""
+    if not _has(value, "trust_marks"):
+        return {}
+    return {
+        one.text("anchor", _ANCHOR): one.integer("version", 1)
+        for one in value.objects("trust_marks", MAX_MARKS)
+    }
 
 
 def _note(value: Claims) -> Note:
