@@ -189,7 +189,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="This machine shows no hardware fact at all.",
         why="A licence is tied to hardware facts; without any it would be good everywhere, so that no host gives one.",
-        fix="Run as root, let root write the facts file with 'muster client facts --write', or name one with --facts.",
+        fix="Run as root, let root write the facts file with 'muster client facts --write', or name one with --facts; where a facts file is named already, it holds no usable fact.",
     ),
     Row(
         code="client/new-identity",
