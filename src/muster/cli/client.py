@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from muster.cli import compose
+from muster.cli import compose, options
+from muster.cli.options import Command
 from muster.cli.output import (
     LazyGroup,
     MusterCommand,
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from muster.client.machine import Tried
     from muster.client.service import Activation, Discovery, Probe, Status
 
-Command = Callable[..., Any]
 """A command before click gives it its options; each comes by name."""
 
 MODES = ("machine", "device", "node", "explicit")
@@ -39,14 +40,7 @@ MODES = ("machine", "device", "node", "explicit")
 # Options that many commands share.
 
 
-def store_option(command: Command) -> Command:
-    """`--store`, as all commands of all roles have it."""
-    return click.option(
-        "--store",
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar="MUSTER_STORE",
-        help="Folder under which the stores lie; by default the system's, or this user's.",
-    )(command)
+store_option = partial(options.store_option, lies="the stores lie")
 
 
 def machine_options(command: Command) -> Command:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from muster.cli import compose
+from muster.cli.options import Command, store_option
 from muster.cli.output import LazyGroup, emit, wants_json
 from muster.core.errors import error
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from muster.host.publish import Plan, ZoneResult
     from muster.net.dnsupdate import TSIGKey
 
-Command = Callable[..., Any]
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FILE_LIMIT = 16 * 1024 * 1024
 _NEVER = "does not end"
@@ -40,16 +40,6 @@ def host() -> None:
 
     Begin with 'muster host init --publisher FILE'; docs/host.md walks through the rest.
     """
-
-
-def store_option(command: Command) -> Command:
-    """`--store`, as all commands of all roles have it."""
-    return click.option(
-        "--store",
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar="MUSTER_STORE",
-        help="Folder under which the store lies; by default the system's, or this user's.",
-    )(command)
 
 
 def publisher_option(command: Command) -> Command:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from muster.cli import compose
+from muster.cli.options import Command, store_option
 from muster.cli.output import LazyGroup, MusterCommand, emit, interactive
 from muster.core.errors import error
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from muster.publisher.model import Change, Draft, IssuedKey
     from muster.system.keyfile import KDF
 
-Command = Callable[..., Any]
 """A command before click gives it its options; each comes by name."""
 
 PASSPHRASE = "MUSTER_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -46,16 +46,6 @@ def publisher() -> None:
 
 
 # Options that many commands share.
-
-
-def store_option(command: Command) -> Command:
-    """`--store`, as all commands of all roles have it."""
-    return click.option(
-        "--store",
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar="MUSTER_STORE",
-        help="Folder under which the store lies; by default the system's, or this user's.",
-    )(command)
 
 
 def passphrase_options(command: Command) -> Command:

@@ -93,6 +93,24 @@ class Programs:
             raise RuntimeError(f"muster {' '.join(words[:2])} ended with {done.code}: {said}")
         return done.data
 
+    def text(self, *words: str) -> list[str]:
+        """Run one command as a person would; gives the lines that it prints.
+
+        Raises: RuntimeError when it ends with another exit code than 0.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "muster", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            env=self._environment,
+            timeout=_RUN_SECONDS,
+        )
+        if done.returncode != 0:
+            said = done.stderr.decode(errors="replace")
+            raise RuntimeError(f"muster {' '.join(words[:2])}: {said}")
+        return done.stdout.decode(errors="replace").rstrip().splitlines()
+
     def start(
         self, name: str, *words: str, node: Node | None = None, facts: Path | None = None
     ) -> dict[str, Any]:

@@ -11,19 +11,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from muster.net.dnsupdate import TSIGKey
 from muster.testing.named import Named, PartMissingError, find_named, key_text
 from muster.testing.nanodns import NanoDNS
+from muster.testing.programs import Programs
 
 if TYPE_CHECKING:
     from muster.client.service import Client
@@ -33,10 +30,6 @@ ZONE = "demo.test"
 HOST_NAME = f"host1.{ZONE}"
 _READY_SECONDS = 30.0
 _URL = re.compile(r"http://[0-9.:\[\]]+")
-
-
-class SiteError(RuntimeError):
-    """A program of the site failed; the text holds what it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,7 @@ class Machine:
         return system_client(store=self.store, facts=self.facts, nameservers=(nameserver,))
 
 
-class Site:
+class Site(Programs):
     """Publisher, DNS and host below one folder.
 
     Args:
@@ -63,7 +56,7 @@ class Site:
     """
 
     def __init__(self, folder: Path, *, small_dns: bool = False) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.publisher_store = folder / "publisher"
         self.host_store = folder / "host"
         self.publisher_url = ""
@@ -71,67 +64,6 @@ class Site:
         self.tsig = TSIGKey("host-key", "hmac-sha256", sha256(os.urandom(32)).digest())
         self._small_dns = small_dns
         self._dns: Named | NanoDNS | None = None
-        self._children: list[tuple[str, subprocess.Popen[bytes], Path]] = []
-        self._environment = {
-            **os.environ,
-            "MUSTER_PASSPHRASE": sha256(os.urandom(32)).hexdigest(),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-
-    # Programs.
-
-    def muster(self, *words: str, facts: Path | None = None) -> dict[str, Any]:
-        """Run one command with `--json` and give what it prints.
-
-        Raises: SiteError when it ends with another exit code than 0.
-        """
-        command = [sys.executable, "-m", "muster", *words, "--json"]
-        environment = dict(self._environment)
-        if facts is not None:
-            environment["MUSTER_FACTS"] = str(facts)
-        done = subprocess.run(command, capture_output=True, check=False, env=environment)
-        text = done.stdout.decode(errors="replace")
-        if done.returncode != 0:
-            said = (text + done.stderr.decode(errors="replace")).strip()
-            raise SiteError(f"muster {' '.join(words[:2])} ended with {done.returncode}: {said}")
-        value = json.loads(text)
-        if not isinstance(value, dict):
-            raise SiteError(f"muster {' '.join(words[:2])} printed no object")
-        return value
-
-    def text(self, *words: str) -> list[str]:
-        """Run one command as a person would and give the lines that it prints."""
-        command = [sys.executable, "-m", "muster", *words]
-        done = subprocess.run(command, capture_output=True, check=False, env=self._environment)
-        if done.returncode != 0:
-            raise SiteError(f"muster {' '.join(words[:2])}: {done.stderr.decode(errors='replace')}")
-        return done.stdout.decode(errors="replace").rstrip().splitlines()
-
-    def start(self, name: str, words: Sequence[str], facts: Path | None = None) -> dict[str, Any]:
-        """Start a serving command and wait for the object that it prints when it is ready."""
-        log = self.folder / f"{name}.log"
-        environment = dict(self._environment)
-        if facts is not None:
-            environment["MUSTER_FACTS"] = str(facts)
-        with log.open("wb") as output, (self.folder / f"{name}.err").open("wb") as trouble:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "muster", *words, "--json"],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=trouble,
-                env=environment,
-            )
-        self._children.append((name, child, log))
-        limit = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < limit:
-            value = _first_object(log.read_text(errors="replace"))
-            if value is not None:
-                return value
-            if child.poll() is not None:
-                break
-            time.sleep(0.02)
-        said = log.read_text(errors="replace") + log.with_suffix(".err").read_text(errors="replace")
-        raise SiteError(f"{name} did not start: {said.strip()}")
 
     # The parts.
 
@@ -143,11 +75,16 @@ class Site:
         )  # fmt: skip
         ready = self.start(
             "publisher-serve",
-            ["publisher", "serve", "--store", str(self.publisher_store), "--port", "0"],
+            "publisher",
+            "serve",
+            "--store",
+            str(self.publisher_store),
+            "--port",
+            "0",
         )
         found = _URL.search(json.dumps(ready))
         if found is None:
-            raise SiteError(f"publisher serve did not say where it listens: {ready}")
+            raise RuntimeError(f"publisher serve did not say where it listens: {ready}")
         self.publisher_url = found.group()
         return made
 
@@ -171,7 +108,7 @@ class Site:
     def nameserver(self) -> str:
         """Where the DNS server listens, `ip:port`."""
         if self._dns is None:
-            raise SiteError("the DNS server is not started")
+            raise RuntimeError("the DNS server is not started")
         return self._dns.server
 
     def host_key(self, group: str) -> str:
@@ -184,7 +121,7 @@ class Site:
 
     def install_host_key(self, key: str) -> None:
         """Install a host key on the host and activate it online."""
-        facts = self.facts("host")
+        facts = self.hardware("host")
         self.muster(
             "host", "install-key", "--store", str(self.host_store), "--facts", str(facts), key
         )
@@ -204,12 +141,10 @@ class Site:
         tsig.chmod(0o600)
         ready = self.start(
             "host-serve",
-            [
                 "host", "serve", "--store", str(self.host_store),
                 "--port", "0", "--bind", "127.0.0.1", "--advertise", HOST_NAME,
                 "--dns-server", self.nameserver, "--dns-zone", ZONE, "--tsig-key", str(tsig),
-            ],
-            facts=self.facts("host"),
+            facts=self.hardware("host"),
         )  # fmt: skip
         self.host_address = f"{ready['address']}:{ready['port']}"
         return ready
@@ -225,7 +160,7 @@ class Site:
             if found:
                 return [f"{one.priority} {one.weight} {one.port} {one.target}" for one in found]
             time.sleep(0.05)
-        raise SiteError(f"the host did not publish {name} within {_READY_SECONDS:.0f} seconds")
+        raise RuntimeError(f"the host did not publish {name} within {_READY_SECONDS:.0f} seconds")
 
     def host_status(self) -> dict[str, Any]:
         """What `muster host status` says."""
@@ -243,54 +178,25 @@ class Site:
 
     # Machines.
 
-    def facts(self, name: str) -> Path:
+    def hardware(self, name: str) -> Path:
         """The facts file of a machine, made from its name: another name, another hardware."""
-        path = self.folder / "facts" / f"{name}.json"
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            path.write_text(json.dumps({"v": 1, "facts": simulated_facts(name)}))
-            path.chmod(0o600)
-        return path
+        return self.facts(name, simulated_facts(name))
 
     def machine(self, name: str) -> Machine:
         """A machine that finds hosts through the zone of the site."""
         store = self.folder / "machines" / name
         store.mkdir(parents=True, exist_ok=True)
         (store / "client.toml").write_text(f'[client]\nsuffixes = ["{ZONE}"]\n')
-        return Machine(name, store, self.facts(name))
+        return Machine(name, store, self.hardware(name))
 
     # The end.
 
-    def children(self) -> Mapping[str, int]:
-        """Process ids of what runs, by name."""
-        return {name: child.pid for name, child, _ in self._children if child.poll() is None}
-
     def stop(self) -> None:
-        """Stop everything that runs; the folder stays."""
-        for _, child, _ in reversed(self._children):
-            if child.poll() is None:
-                child.terminate()
-        for _, child, _ in self._children:
-            try:
-                child.wait(15)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-        self._children.clear()
+        """Stop everything that runs, the name server last; the folder stays."""
+        super().stop()
         if self._dns is not None:
             self._dns.stop()
             self._dns = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def simulated_facts(name: str) -> dict[str, str]:
@@ -306,15 +212,3 @@ def simulated_facts(name: str) -> dict[str, str]:
         "machine-id": digits[32:64],
         "disk-serial": f"DISK{digits[44:56].upper()}",
     }
-
-
-def _first_object(text: str) -> dict[str, Any] | None:
-    """The JSON object that a text begins with, or None while it is not whole."""
-    stripped = text.lstrip()
-    if not stripped.startswith("{"):
-        return None
-    try:
-        value, _ = json.JSONDecoder().raw_decode(stripped)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None

@@ -1,0 +1,21 @@
+"""Options that commands of several roles share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+
+def store_option(command: Command, lies: str = "the store lies") -> Command:
+    """`--store`, as all commands of all roles have it; `lies` says what lies there."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="MUSTER_STORE",
+        help=f"Folder under which {lies}; by default the system's, or this user's.",
+    )(command)
