@@ -167,8 +167,8 @@ def test_a_decision_has_the_chapters_of_the_template(path: Path) -> None:
 
 
 def normal(package: str) -> str:
-    """A package's name as indexes compare it."""
-    return re.sub(r"[-_.]+", "-", package).lower()
+    """A package's name as indexes compare it, without extras."""
+    return re.sub(r"[-_.]+", "-", package.partition("[")[0]).lower()
 
 
 def asked() -> dict[str, str]:
