@@ -17,6 +17,7 @@ from muster.wire.publisher import ConfirmAnswer, ConfirmRequest, read_confirm_an
 
 REQUEST = "muster-request"
 REPLY = "muster-reply"
+CONFIRMATION = "muster-confirmation"
 PUBLISHER = "muster-publisher"
 URL = re.compile(r"https?://[!-~]{1,200}")
 FILE_LIMITS = strict.Limits(bytes=16 * 1024 * 1024, levels=4, members=64, items=4096)
@@ -58,6 +59,32 @@ class ReplyFile:
         body = self.answer.encode()
         head = codec.encode({"file": REPLY, "publisher": self.publisher})
         return head[:-1] + b"," + body[1:] + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationFile:
+    """The short form of a reply, which a QR code or a text message holds: the digits alone.
+
+    Who holds the publisher's trust already rebuilds the same grant from them
+    (docs/spec/04-grant-function.md, section 4.4).
+    """
+
+    publisher: str
+    confirmation_id: str
+
+    def encode(self) -> bytes:
+        """The bytes of the file, one line of JSON."""
+        return (
+            codec.encode(
+                {
+                    "v": codec.VERSION,
+                    "file": CONFIRMATION,
+                    "publisher": self.publisher,
+                    "confirmation_id": self.confirmation_id,
+                }
+            )
+            + b"\n"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +154,29 @@ def read_reply_file(data: bytes) -> ReplyFile:
         )
     except MusterError as fault:
         raise _as_file(fault, REPLY) from None
+
+
+def read_confirmation_file(data: bytes) -> ConfirmationFile:
+    """Read the short form of a reply. Raises: `wire/not-exchange`, `wire/version`."""
+    reader = _open(data, CONFIRMATION)
+    try:
+        reader.version()
+        return ConfirmationFile(
+            publisher=reader.text("publisher", codec.PUBLISHER_ID),
+            confirmation_id=reader.text("confirmation_id", codec.DIGITS),
+        )
+    except MusterError as fault:
+        raise _as_file(fault, CONFIRMATION) from None
+
+
+def read_reply(data: bytes) -> ReplyFile | ConfirmationFile:
+    """Read either form of a reply. Raises: `wire/not-exchange`, `wire/version`."""
+    try:
+        return read_confirmation_file(data)
+    except MusterError as fault:
+        if fault.code != "wire/not-exchange":
+            raise
+    return read_reply_file(data)
 
 
 def read_publisher_file(data: bytes) -> PublisherFile:

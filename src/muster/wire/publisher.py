@@ -5,9 +5,12 @@ All doors (online, file, QR, telephone) take only the installation ID and end in
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from muster.core.errors import MusterError
+from muster.core.errors import MusterError, error
 from muster.lease import strict
 from muster.wire import codec
 
@@ -86,3 +89,139 @@ def decode_confirm_answer(body: bytes, peer: str) -> ConfirmAnswer:
         return read_confirm_answer(codec.decode(body, ANSWER_LIMITS))
     except MusterError as fault:
         raise codec.as_answer(fault, peer) from None
+
+
+# Batches (docs/spec/08-http.md, section 8.9).
+
+BATCH_ROWS = 10_000
+"""Installation IDs in one batch, all of one product key."""
+BATCH_LIMITS = strict.Limits(bytes=2 * 1024 * 1024, levels=2, members=8, items=BATCH_ROWS)
+"""Bounds of a batch request."""
+BATCH_ANSWER_LIMITS = strict.Limits(
+    bytes=32 * 1024 * 1024, levels=3, members=8 + 8 * BATCH_ROWS, items=BATCH_ROWS
+)
+"""Bounds of the answer to a batch."""
+_CODE = re.compile(r"[a-z-]{1,32}/[a-z0-9-]{1,64}")
+_RETRY = re.compile(r"[a-z-]{1,16}")
+_PROSE = re.compile(r"[^\x00-\x1f\x7f]{0,1024}")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """Installation IDs of machines, as digits; all of one product key."""
+
+    installation_ids: tuple[str, ...]
+
+    def encode(self) -> bytes:
+        """The body of `POST /v1/activations/batch`."""
+        return codec.encode({"v": codec.VERSION, "installation_ids": list(self.installation_ids)})
+
+
+def decode_batch_request(body: bytes) -> BatchRequest:
+    """Read the request; the digits are checked by the service, row by row.
+
+    Raises: `wire/bad-request`, also for no row and for more than `BATCH_ROWS`.
+    """
+    reader = codec.decode(body, BATCH_LIMITS)
+    reader.version()
+    found = reader.texts("installation_ids", codec.DIGITS, limit=BATCH_ROWS)
+    if not found:
+        raise error("wire/bad-request", detail="installation_ids in message is empty")
+    return BatchRequest(found)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """The answer to one row: grant and confirmation ID, or an error.
+
+    `grant` and `confirmation_id` are "" where the row failed; then `code`, `what`, `why`, `fix`
+    and `retry` say why, as a problem document does.
+    """
+
+    grant: str = ""
+    confirmation_id: str = ""
+    code: str = ""
+    what: str = ""
+    why: str = ""
+    fix: str = ""
+    retry: str = ""
+
+    @classmethod
+    def of(cls, fault: MusterError) -> BatchRow:
+        """The row of an error."""
+        return cls(
+            code=fault.code,
+            what=fault.what,
+            why=fault.why,
+            fix=fault.fix,
+            retry=fault.row.retry.value,
+        )
+
+    @property
+    def good(self) -> bool:
+        """Whether the row has a grant."""
+        return bool(self.grant)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as JSON has it: only the members that apply."""
+        if self.good:
+            return {"grant": self.grant, "confirmation_id": self.confirmation_id}
+        return {
+            "code": self.code,
+            "what": self.what,
+            "why": self.why,
+            "fix": self.fix,
+            "retry": self.retry,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """One row for each installation ID, in their order, and what machines need to follow."""
+
+    rows: Sequence[BatchRow]
+    trust: tuple[str, ...]
+    catalogue: str
+
+    def encode(self) -> bytes:
+        """The body of the answer."""
+        return codec.encode(
+            {
+                "v": codec.VERSION,
+                "answers": [one.to_dict() for one in self.rows],
+                "trust": list(self.trust),
+                "catalogue": self.catalogue,
+            }
+        )
+
+
+def decode_batch_answer(body: bytes, peer: str) -> BatchAnswer:
+    """Read the answer to a batch; nothing in it is believed before it is verified.
+
+    Raises: `wire/bad-answer` naming the peer, or `wire/version`.
+    """
+    try:
+        reader = codec.decode(body, BATCH_ANSWER_LIMITS)
+        reader.version()
+        return BatchAnswer(
+            rows=tuple(_batch_row(one) for one in reader.objects("answers", BATCH_ROWS)),
+            trust=reader.texts("trust", codec.COMPACT, limit=TRUST_STEPS),
+            catalogue=reader.text("catalogue", codec.COMPACT),
+        )
+    except MusterError as fault:
+        raise codec.as_answer(fault, peer) from None
+
+
+def _batch_row(reader: codec.Reader) -> BatchRow:
+    if reader.has("grant"):
+        return BatchRow(
+            grant=reader.text("grant", codec.COMPACT),
+            confirmation_id=reader.text("confirmation_id", codec.DIGITS),
+        )
+    return BatchRow(
+        code=reader.text("code", _CODE),
+        what=reader.text("what", _PROSE),
+        why=reader.text("why", _PROSE),
+        fix=reader.text("fix", _PROSE),
+        retry=reader.text("retry", _RETRY),
+    )

@@ -108,6 +108,15 @@ ACTIVATIONS = Route(
     answer_limit=8 * KIB * KIB,
     statuses=(200, 400, 403, 404, 408, 409, 413, 415, 421, 429, 500, 503),
 )
+ACTIVATIONS_BATCH = Route(
+    "activations-batch",
+    "POST",
+    "/v1/activations/batch",
+    "Activate up to 10,000 machines by their installation IDs, all of one product key",
+    request_limit=2 * KIB * KIB,
+    answer_limit=32 * KIB * KIB,
+    statuses=(200, 400, 403, 404, 408, 409, 413, 415, 421, 429, 500, 503),
+)
 CATALOGUE = Route(
     "catalogue",
     "GET",
