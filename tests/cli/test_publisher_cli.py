@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from muster.cli.main import muster
-from muster.cli.publisher import HostCommand
+from muster.cli.publisher import TokenCommand
 from muster.core.identity import Fact, hardware_id, host_binding
 from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import parse_product_key
@@ -389,7 +389,7 @@ def test_a_licence_id_that_begins_with_a_dash_is_an_argument(desk: Desk) -> None
     assert len("--root-passphrase-file") == 22
     words = ("host", "revoke", "x", "--root-passphrase-file", "/nowhere")
     assert desk.refused(*words, code=2) == "publisher/unknown-host"
-    assert issubclass(HostCommand, object)
+    assert issubclass(TokenCommand, object)
 
 
 # Catalogues.

@@ -68,6 +68,23 @@ class Host:
 
 
 @dataclass
+class Machine:
+    """What the installation ID of a machine is made of. `binding` is 25 hex digits; what it is
+    made of is the client's business."""
+
+    key: ProductKey
+    publisher: str
+    binding: str
+    proof: bytes
+    trust: int = 1
+
+    def digits(self) -> str:
+        return make_installation_id(
+            self.trust, self.key.key_id, self.binding, None, self.proof
+        ).text
+
+
+@dataclass
 class Shop:
     """One publisher and the ways to open it."""
 
@@ -104,6 +121,15 @@ class Shop:
         service = open_service(self.folder, vault or self.vault(), self.clock)
         self.opened.append(service)
         return service
+
+    def machines(self, key: ProductKey, count: int, first: int = 1) -> list[Machine]:
+        """Machines that hold a key, told apart by number."""
+        publisher = self.admin().publisher.id
+        proof = proof_key(publisher, key.key_id, key.tag_bytes)
+        return [
+            Machine(key, publisher, f"{number:025x}", proof)
+            for number in range(first, first + count)
+        ]
 
     def host(self, key: ProductKey, machine: str | None = None, signing: int | None = None) -> Host:
         number = next(self.numbers)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from muster.core.products import KeyGroup, Product
     from muster.lease.trust import Trust, TrustKey
     from muster.publisher.admin import Admin, HostRow, Revoked, Rotated
-    from muster.publisher.model import Change, Draft, IssuedKey
+    from muster.publisher.model import Change, Draft, IssuedKey, MachineGrant
     from muster.system.keyfile import KDF
 
 """A command before click gives it its options; each comes by name."""
@@ -479,20 +479,53 @@ def _key_data(one: IssuedKey) -> dict[str, Any]:
         "hosts": one.hosts,
         "host_limit": one.host_limit,
         "activation_limit": one.activation_limit,
+        "pool": _pool_data(one),
+    }
+
+
+def _pool_data(one: IssuedKey) -> dict[str, Any] | None:
+    """The pool of a key that activates machines; None for other keys."""
+    if not one.pool:
+        return None
+    return {
+        "size": one.pool,
+        "drawn": one.drawn,
+        "left": one.left,
+        "corrected": one.corrected,
+        "correction_limit": one.correction_limit,
+        "alerts": list(one.alerts),
     }
 
 
 @key.command("issue")
 @store_option
-@click.option("--kind", type=click.Choice(["host"]), required=True, help="Kind of key.")
-@click.option("--group", required=True, help="Key group: what hosts with this key may license.")
+@click.option(
+    "--kind",
+    type=click.Choice(["host", "mak", "evaluation", "retail"]),
+    required=True,
+    help="host enrols hosts; mak, evaluation and retail activate machines from a pool.",
+)
+@click.option("--group", required=True, help="Key group: what the key may license.")
+@click.option(
+    "--pool",
+    type=click.IntRange(1, 10_000_000),
+    help="Machines that each key activates; for mak and evaluation. A retail key activates one.",
+)
+@click.option(
+    "--alert-at",
+    "alerts",
+    type=click.IntRange(1, 100),
+    multiple=True,
+    metavar="PERCENT",
+    help="Tell when this share of the pool is drawn; may be repeated. Default: 80, 95, 100.",
+)
 @click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True)
 @click.option(
     "--term",
     type=click.IntRange(0, 63),
     default=0,
     metavar="MONTHS",
-    help="Grants end after this many times 30 days; 0 = they do not end.",
+    help="Licences end after this many times 30 days; 0 = they do not end. Evaluation: 3 or 6.",
 )
 @click.option("--customer", default="", help="For your own lists; it goes nowhere else.")
 @click.option(
@@ -506,6 +539,8 @@ def key_issue(
     store: Path | None,
     kind: str,
     group: str,
+    pool: int | None,
+    alerts: tuple[int, ...],
     count: int,
     term: int,
     customer: str,
@@ -513,7 +548,12 @@ def key_issue(
     phrases: Phrases,
 ) -> None:
     """Issue product keys. They are shown in full this once."""
+    from muster.core.keys import Kind
+    from muster.publisher.rules import ALERTS
     from muster.system.files import write_atomic, write_new
+
+    if kind == "host" and (pool or alerts):
+        raise click.UsageError("--pool and --alert-at are for keys that activate machines.")
 
     if len(customer) > 200 or not customer.isprintable():
         raise click.UsageError("--customer takes up to 200 printable characters.")
@@ -521,7 +561,18 @@ def key_issue(
         if file is not None:
             write_new(file, b"")  # a file that cannot be made is told before keys are drawn
         try:
-            made = admin.issue_host_keys(group, count, term, customer)
+            if kind == "host":
+                made = admin.issue_host_keys(group, count, term, customer)
+            else:
+                made = admin.issue_pool_keys(
+                    Kind.of(kind),
+                    group,
+                    pool,
+                    count=count,
+                    term=term,
+                    customer=customer,
+                    alerts=alerts or ALERTS,
+                )
         except BaseException:
             if file is not None:
                 file.unlink()
@@ -541,6 +592,7 @@ def key_issue(
     lines = [
         *(f"{text}   {one.issued.key_id.text}" for one, text in zip(made, shown, strict=True)),
         f"Issued {count} {kind} {noun} of the key group {group}"
+        + (f", {made[0].issued.pool} machines each" if made[0].issued.pool else "")
         + (f", for {term * 30} days each." if term else "."),
         "Keep them now: they are not shown again."
         if file is None
@@ -551,7 +603,11 @@ def key_issue(
 
 @key.command("list")
 @store_option
-@click.option("--kind", type=click.Choice(["host", "setup"]), help="Only this kind.")
+@click.option(
+    "--kind",
+    type=click.Choice(["host", "mak", "setup", "evaluation", "retail"]),
+    help="Only this kind.",
+)
 def key_list(store: Path | None, kind: str | None) -> None:
     """List issued product keys, masked."""
     from muster.core.keys import Kind
@@ -559,14 +615,14 @@ def key_list(store: Path | None, kind: str | None) -> None:
     with _admin(store) as admin:
         found = admin.keys(Kind.of(kind) if kind else None)
     lines = _table(
-        ("KEY ID", "KIND", "KEY", "FOR", "HOSTS", "TERM", "STATE", "CUSTOMER"),
+        ("KEY ID", "KIND", "KEY", "FOR", "USED", "TERM", "STATE", "CUSTOMER"),
         [
             (
                 one.key_id.text,
                 one.key_id.kind.text,
                 one.masked,
                 one.product or one.group,
-                f"{one.hosts}/{one.host_limit}" if one.product is None else "-",
+                _used(one),
                 f"{one.term * 30} d" if one.term else "-",
                 f"revoked {_day(one.revoked)}" if one.revoked is not None else "good",
                 one.customer or "-",
@@ -577,14 +633,24 @@ def key_list(store: Path | None, kind: str | None) -> None:
     emit({"keys": [_key_data(one) for one in found]}, lines)
 
 
+def _used(one: IssuedKey) -> str:
+    """Hosts or machines that a key has activated, of how many."""
+    if one.pool:
+        return f"{one.drawn}/{one.pool + one.corrected}"
+    return f"{one.hosts}/{one.host_limit}" if one.product is None else "-"
+
+
 @key.command("show")
 @store_option
 @click.argument("key_text", metavar="KEY")
 def key_show(store: Path | None, key_text: str) -> None:
     """Show what is known of a product key, by its key id or by the key as typed."""
+    from muster.core.keys import Kind
+
     with _admin(store) as admin:
         found = admin.find_key(key_text)
-        hosts = admin.hosts(found.key_id.text) if found.product is None else ()
+        hosts = admin.hosts(found.key_id.text) if found.key_id.kind is Kind.HOST else ()
+        machines = admin.machines(found.key_id.text) if found.pool else ()
     lines = [
         f"{found.masked} ({found.key_id.text})",
         f"  Kind:     {found.key_id.kind.text}, "
@@ -595,11 +661,68 @@ def key_show(store: Path | None, key_text: str) -> None:
         "  State:    "
         + (f"revoked on {_day(found.revoked)}" if found.revoked is not None else "good"),
     ]
-    if found.product is None:
+    if found.key_id.kind is Kind.HOST:
         lines.append(f"  Hosts:    {found.hosts} of {found.host_limit}")
         lines += [f"    {line}" for line in _host_lines(hosts)]
-    data = {**_key_data(found), "grants": [_host_data(one) for one in hosts]}
+    if found.pool:
+        lines += _pool_lines(found)
+        lines += [
+            f"    {one.jti}  since {_day(one.day)}"
+            + (f"  revoked {_day(one.revoked)}" if one.revoked is not None else "")
+            for one in machines
+        ]
+    data = {
+        **_key_data(found),
+        "grants": [_host_data(one) for one in hosts],
+        "activations": [_machine_data(one) for one in machines],
+    }
     emit({"key": data}, lines)
+
+
+def _pool_lines(one: IssuedKey) -> list[str]:
+    given = f", {one.corrected} of them given back by staff" if one.corrected else ""
+    return [
+        f"  Pool:     {one.drawn} of {one.pool + one.corrected} drawn{given}; {one.left} left",
+        f"            staff may give back {one.correction_limit - one.corrected} more",
+    ]
+
+
+def _machine_data(one: MachineGrant) -> dict[str, Any]:
+    return {
+        "jti": one.jti,
+        "binding": one.binding,
+        "first_day": one.day,
+        "term_days": one.term * 30,
+        "first_at": one.first_at,
+        "last_at": one.last_at,
+        "revoked_day": one.revoked,
+    }
+
+
+@key.command("correct")
+@store_option
+@click.argument("key_text", metavar="KEY")
+@click.option("--add", "count", type=click.IntRange(1), required=True, help="Activations.")
+@click.option("--reason", required=True, help="For the audit log.")
+def key_correct(store: Path | None, key_text: str, count: int, reason: str) -> None:
+    """Give activations back to a pool after a mistake; limited, and audited."""
+    with _admin(store) as admin:
+        found = admin.correct_pool(key_text, count, reason)
+    lines = [f"{count} given back to the pool of {found.key_id.text}.", *_pool_lines(found)]
+    emit({"changed": True, "key": _key_data(found)}, lines)
+
+
+@key.command("extend")
+@store_option
+@click.argument("key_text", metavar="KEY")
+@click.option("--pool", type=click.IntRange(1, 10_000_000), required=True, help="The new size.")
+def key_extend(store: Path | None, key_text: str, pool: int) -> None:
+    """Give a pool another size, as a changed agreement says."""
+    with _admin(store) as admin:
+        found, changed = admin.extend_pool(key_text, pool)
+    said = "is now" if changed else "was already"
+    lines = [f"The pool of {found.key_id.text} {said} {pool}.", *_pool_lines(found)]
+    emit({"changed": changed, "key": _key_data(found)}, lines)
 
 
 @key.command("revoke")
@@ -607,10 +730,38 @@ def key_show(store: Path | None, key_text: str) -> None:
 @click.argument("key_text", metavar="KEY-ID")
 @passphrase_options
 def key_revoke(store: Path | None, key_text: str, phrases: Phrases) -> None:
-    """Revoke a host key and all its grants, in a new catalogue."""
+    """Revoke a product key and all its grants, in a new catalogue."""
     with _admin(store, phrases) as admin:
         found = admin.revoke_key(key_text)
     _emit_revoked(found, f"Key {found.key} is revoked")
+
+
+class TokenCommand(MusterCommand):
+    """A command whose argument may be a licence id, which may begin with a dash."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take licence ids for arguments, never for options."""
+        known = {name for one in self.params for name in (*one.opts, *one.secondary_opts)}
+        ids = [one for one in args if one not in known and _LEADING_DASH.fullmatch(one)]
+        if ids and "--" not in args:
+            args = [*(one for one in args if one not in ids), "--", *ids]
+        return super().parse_args(ctx, args)
+
+
+@publisher.group(cls=LazyGroup)
+def activation() -> None:
+    """Activations of single machines."""
+
+
+@activation.command("revoke", cls=TokenCommand)
+@store_option
+@click.argument("jti", metavar="LICENCE-ID")
+@passphrase_options
+def activation_revoke(store: Path | None, jti: str, phrases: Phrases) -> None:
+    """Revoke the activation of one machine, in a new catalogue; it stays drawn."""
+    with _admin(store, phrases) as admin:
+        found = admin.revoke_activation(jti)
+    _emit_revoked(found, f"Activation {jti} is revoked")
 
 
 def _emit_revoked(found: Revoked, done: str) -> None:
@@ -633,18 +784,6 @@ def _emit_revoked(found: Revoked, done: str) -> None:
 
 
 # Hosts.
-
-
-class HostCommand(MusterCommand):
-    """A command whose argument may be a licence id, which may begin with a dash."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take licence ids for arguments, never for options."""
-        known = {name for one in self.params for name in (*one.opts, *one.secondary_opts)}
-        ids = [one for one in args if one not in known and _LEADING_DASH.fullmatch(one)]
-        if ids and "--" not in args:
-            args = [*(one for one in args if one not in ids), "--", *ids]
-        return super().parse_args(ctx, args)
 
 
 @publisher.group(cls=LazyGroup)
@@ -707,7 +846,7 @@ def host_list(store: Path | None, key_id: str | None) -> None:
     emit({"hosts": [_host_data(one) for one in found]}, _host_lines(found))
 
 
-@host.command("revoke", cls=HostCommand)
+@host.command("revoke", cls=TokenCommand)
 @store_option
 @click.argument("host_id", metavar="HOST")
 @passphrase_options
@@ -718,7 +857,7 @@ def host_revoke(store: Path | None, host_id: str, phrases: Phrases) -> None:
     _emit_revoked(found, f"Host {host_id} is revoked")
 
 
-@host.command("release", cls=HostCommand)
+@host.command("release", cls=TokenCommand)
 @store_option
 @click.argument("host_id", metavar="HOST")
 @passphrase_options

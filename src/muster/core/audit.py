@@ -35,6 +35,12 @@ class Event(enum.Enum):
     HOST_RELEASE = "publisher:host:release", "A host's place on its key was freed."
     HOST_REVOKE = "publisher:host:revoke", "A host's grant was revoked."
 
+    MACHINE_ACTIVATE = "publisher:machine:activate", "A machine drew on a pool and got a grant."
+    MACHINE_REVOKE = "publisher:machine:revoke", "The activation of a machine was revoked."
+    POOL_CORRECT = "publisher:pool:correct", "Staff gave activations back to a pool."
+    POOL_EXTEND = "publisher:pool:extend", "A pool got a new size."
+    POOL_ALERT = "publisher:pool:alert", "A pool reached a level at which somebody is told."
+
     HOST_INIT = "host:store:init", "The host learned a publisher from its file."
     HOST_KEY_INSTALL = "host:key:install", "A host key was installed."
     HOST_KEY_REMOVE = "host:key:remove", "A host key was removed."

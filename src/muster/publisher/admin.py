@@ -51,6 +51,7 @@ from muster.publisher.model import (
     HostGrant,
     IssuedKey,
     KeyFileRecord,
+    MachineGrant,
     Publisher,
     Seat,
     SignedText,
@@ -407,6 +408,45 @@ class Admin:
             customer: for the publisher's own lists.
         Raises: `publisher/group`, `publisher/serials`, and the errors of opening the tag key.
         """
+        return self._issue(Kind.HOST, group, count, term, customer)
+
+    def issue_pool_keys(
+        self,
+        kind: Kind,
+        group: str,
+        pool: int | None,
+        *,
+        count: int = 1,
+        term: int = 0,
+        customer: str = "",
+        alerts: Sequence[int] = rules.ALERTS,
+    ) -> tuple[NewKey, ...]:
+        """Issue keys that activate machines, each with a pool of its own.
+
+        Args:
+            kind: mak, evaluation or retail.
+            group: id of the key group.
+            pool: machines that each key activates; None for a retail key, which activates one.
+            count: 1 to `MOST_KEYS`.
+            term: of the licences, times 30 days; 0 = no end, an evaluation has 3 or 6.
+            customer: for the publisher's own lists.
+            alerts: percentages of the pool at which somebody is told.
+        Raises: `publisher/pool`, `publisher/group`, `publisher/serials`, and the errors of opening
+            the tag key.
+        """
+        size, levels = rules.check_pool(kind, pool, term, alerts)
+        return self._issue(kind, group, count, term, customer, size, levels)
+
+    def _issue(
+        self,
+        kind: Kind,
+        group: str,
+        count: int,
+        term: int,
+        customer: str,
+        pool: int = 0,
+        alerts: tuple[int, ...] = (),
+    ) -> tuple[NewKey, ...]:
         with self._alone() as now:
             with self._store.view() as view:
                 catalogue = _newest_catalogue(view)[1]
@@ -414,11 +454,15 @@ class Admin:
                 if found is None:
                     known = ", ".join(one.id for one in catalogue.groups)
                     raise error("publisher/group", group=group, known=known)
-                taken = set(view.serials(Kind.HOST, found.number))
+                taken = set(view.serials(kind, found.number))
             issuer = self._issuer(now)
             made: list[NewKey] = []
             for _ in range(count):
-                new = issuer.issue(Kind.HOST, found, taken, term=term, customer=customer)
+                new = issuer.issue(kind, found, taken, term=term, customer=customer)
+                if pool:
+                    limit = rules.correction_limit(pool)
+                    issued = replace(new.issued, pool=pool, correction_limit=limit, alerts=alerts)
+                    new = NewKey(issued, new.key)
                 taken.add(new.key.serial)
                 made.append(new)
             with self._store.edit() as edit:
@@ -426,7 +470,7 @@ class Admin:
         return tuple(made)
 
     def revoke_key(self, key: str) -> Revoked:
-        """Revoke a host key, and with it every grant that was drawn on it, in a new catalogue.
+        """Revoke a product key, and with it every grant that was drawn on it, in a new catalogue.
 
         Raises: `key/id`, `publisher/unknown-key`, `publisher/kind`.
         """
@@ -444,8 +488,99 @@ class Admin:
 
             version = self._sign_next(now, act)
             with self._store.view() as view:
-                grants = tuple(one.jti for one in view.grants(key=name))
-        return Revoked(True, version, grants, key=name)
+                hosts, machines = view.grants(key=name), view.machines(key=name)
+            grants = [one.jti for one in hosts] + [one.jti for one in machines]
+        return Revoked(True, version, tuple(grants), key=name)
+
+    # Pools.
+
+    def machines(self, key: str | None = None) -> tuple[MachineGrant, ...]:
+        """Every activation of a machine that was drawn, or those of one key."""
+        with self._store.view() as view:
+            return view.machines(key=key)
+
+    def correct_pool(self, key: str, count: int, reason: str) -> IssuedKey:
+        """Give activations back to a pool after a mistake; within the key's limit, audited.
+
+        Args:
+            key: key id or product key.
+            count: activations, from 1.
+            reason: for the audit log; not empty.
+        Returns:
+            The key afterwards.
+        Raises: `publisher/unknown-key`, `publisher/pool` (no pool, no reason, no count),
+            `publisher/correction-limit`.
+        """
+        now, found = self._pool(key)
+        name = found.key_id.text
+        if count < 1 or not reason.strip():
+            raise error("publisher/pool", detail="a correction has a number from 1 and a reason")
+        with self._store.edit() as edit:
+            if not edit.correct_pool(name, count):
+                fresh = edit.key(found.key_id) or found
+                raise error(
+                    "publisher/correction-limit",
+                    key=name,
+                    corrected=fresh.corrected,
+                    limit=fresh.correction_limit,
+                )
+            detail = {"count": count, "reason": reason.strip()[:256]}
+            edit.write_audit(now, self._actor, Event.POOL_CORRECT, name, detail)
+            return edit.key(found.key_id) or found
+
+    def extend_pool(self, key: str, pool: int) -> tuple[IssuedKey, bool]:
+        """Give a pool another size, as a changed agreement says; audited.
+
+        Returns:
+            The key afterwards, and whether anything changed.
+        Raises: `publisher/unknown-key`, `publisher/pool`, `publisher/pool-drawn`.
+        """
+        now, found = self._pool(key)
+        name = found.key_id.text
+        rules.check_pool(found.key_id.kind, pool, found.term, found.alerts)
+        if found.pool == pool:
+            return found, False
+        with self._store.edit() as edit:
+            if not edit.extend_pool(name, pool, rules.correction_limit(pool)):
+                fresh = edit.key(found.key_id) or found
+                raise error("publisher/pool-drawn", key=name, pool=pool, drawn=fresh.drawn)
+            detail = {"from": found.pool, "to": pool}
+            edit.write_audit(now, self._actor, Event.POOL_EXTEND, name, detail)
+            return edit.key(found.key_id) or found, True
+
+    def _pool(self, key: str) -> tuple[int, IssuedKey]:
+        now = self._clock.now()
+        rules.today(now)
+        found = self.find_key(key)
+        if not found.pool:
+            kind = found.key_id.kind.text
+            raise error("publisher/pool", detail=f"a {kind} key has no pool")
+        return now, found
+
+    def revoke_activation(self, jti: str) -> Revoked:
+        """Revoke the activation of one machine in a new catalogue; it stays drawn.
+
+        Args:
+            jti: its licence id.
+        Raises: `publisher/unknown-activation`.
+        """
+        with self._alone() as now:
+            with self._store.view() as view:
+                found = view.machines(jti=jti[:64])
+                if not found:
+                    raise error("publisher/unknown-activation", jti=jti[:64])
+                (one,) = found
+                if one.revoked is not None:
+                    version = view.newest_catalogue().version
+                    return Revoked(False, version, (), key=one.key)
+
+            def act(edit: Edit) -> None:
+                edit.revoke_machine(one.key, one.binding, rules.today(now))
+                detail = {"key": one.key}
+                edit.write_audit(now, self._actor, Event.MACHINE_REVOKE, one.jti, detail)
+
+            version = self._sign_next(now, act)
+        return Revoked(True, version, (one.jti,), key=one.key)
 
     # Hosts.
 
@@ -760,9 +895,10 @@ class Admin:
                     fresh[CATALOGUE_ROLE],
                 )
                 self._add_catalogue(edit, signed, now, fresh[CATALOGUE_ROLE])
+            drawn: list[HostGrant | MachineGrant] = [*edit.grants(), *edit.machines()]
             again = sum(
                 1
-                for one in edit.grants()
+                for one in drawn
                 if one.revoked is None
                 and rules.vouched(newest, one.kid, one.day)
                 and not rules.vouched(trust, one.kid, one.day)
@@ -909,6 +1045,8 @@ def _register(edit: Edit, made: Sequence[NewKey], now: int, actor: str) -> None:
         detail: dict[str, Any] = {"group": new.issued.group, "term": new.issued.term}
         if new.issued.product:
             detail["product"] = new.issued.product
+        if new.issued.pool:
+            detail["pool"] = new.issued.pool
         edit.write_audit(now, actor, Event.KEY_ISSUE, new.issued.key_id.text, detail)
 
 

@@ -18,10 +18,16 @@ from muster.core.errors import MusterError, error
 from muster.lease.strict import canonical
 from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Request
 from muster.net.openapi import encode_document
+from muster.publisher.pools import Activated
 from muster.publisher.service import PublisherService
 from muster.wire import routes
 from muster.wire.problem import encode_problem
-from muster.wire.publisher import decode_confirm_request
+from muster.wire.publisher import (
+    BatchAnswer,
+    BatchRow,
+    decode_batch_request,
+    decode_confirm_request,
+)
 
 _SHOWN = ("publisher/", "wire/", "key/", "digits/", "id/")
 """Areas whose errors a peer may read."""
@@ -35,6 +41,7 @@ class Counters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._outcomes: Counter[str] = Counter()
+        self._machines: Counter[str] = Counter()
         self._answers: Counter[tuple[str, int]] = Counter()
         self._seconds: dict[str, float] = {}
 
@@ -42,6 +49,11 @@ class Counters:
         """One activation of a host: "granted", "again", or the code of the error."""
         with self._lock:
             self._outcomes[name] += 1
+
+    def machine(self, name: str, count: int = 1) -> None:
+        """Activations of machines: "granted", "again", or the code of the error."""
+        with self._lock:
+            self._machines[name] += count
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """One answer; an `Observer` of the door."""
@@ -53,12 +65,18 @@ class Counters:
         """Prometheus text, version 0.0.4, of what was counted."""
         with self._lock:
             outcomes = sorted(self._outcomes.items())
+            machines = sorted(self._machines.items())
             answers = sorted(self._answers.items())
             seconds = sorted(self._seconds.items())
         found = _head("host_activations_total", "counter", "Activations of hosts by outcome.")
         found += [
             f'muster_publisher_host_activations_total{{outcome="{name}"}} {count}'
             for name, count in outcomes
+        ]
+        found += _head("activations_total", "counter", "Activations of machines by outcome.")
+        found += [
+            f'muster_publisher_activations_total{{outcome="{name}"}} {count}'
+            for name, count in machines
         ]
         found += _head("http_answers_total", "counter", "HTTP answers by route and status.")
         found += [
@@ -82,6 +100,10 @@ _GAUGES = {
     "hosts": "Hosts that hold a seat of a host key.",
     "host_grants": "Grants drawn by hosts.",
     "host_grants_revoked": "Grants of hosts that are revoked.",
+    "pools": "Keys that activate machines.",
+    "pool_size": "Machines that all pools together may activate.",
+    "pool_drawn": "Machines that hold a grant of a pool.",
+    "pools_used_up": "Pools of keys not revoked with no activation left.",
 }
 
 
@@ -103,6 +125,8 @@ class PublisherAPI:
         """The ASGI application."""
         bound = {
             routes.HOSTS_ACTIVATE: self._activate,
+            routes.ACTIVATIONS: self._activations,
+            routes.ACTIVATIONS_BATCH: self._batch,
             routes.CATALOGUE: self._catalogue,
             routes.TRUST: self._trust,
             routes.JWKS: self._jwks,
@@ -158,6 +182,44 @@ class PublisherAPI:
             },
         )
         return Answer(200, found.answer.encode())
+
+    def _activations(self, request: Request) -> Answer:
+        try:
+            asked = decode_confirm_request(request.body)
+            found = self._service.activate_batch([asked.installation_id], "http")
+            answer = found.answer()
+        except MusterError as fault:
+            self._counters.machine(fault.code)
+            _log.info("a machine was not activated: %s", fault, extra={"client": request.client})
+            raise
+        self._count(found, request)
+        return Answer(200, answer.encode())
+
+    def _batch(self, request: Request) -> Answer:
+        asked = decode_batch_request(request.body)
+        found = self._service.activate_batch(asked.installation_ids)
+        self._count(found, request)
+        rows = [
+            BatchRow.of(one)
+            if isinstance(one, MusterError)
+            else BatchRow(one.grant.grant, one.grant.confirmation)
+            for one in found.rows
+        ]
+        return Answer(200, BatchAnswer(rows, found.trust, found.catalogue).encode())
+
+    def _count(self, found: Activated, request: Request) -> None:
+        """Count and log the rows of one call."""
+        outcomes: Counter[str] = Counter()
+        for one in found.rows:
+            if isinstance(one, MusterError):
+                outcomes[one.code] += 1
+            else:
+                outcomes["granted" if one.drawn else "again"] += 1
+        for name, count in outcomes.items():
+            self._counters.machine(name, count)
+        _log.info(
+            "machines were activated", extra={"client": request.client, "rows": dict(outcomes)}
+        )
 
     def _catalogue(self, request: Request) -> Answer:
         text = self._service.newest_catalogue().text

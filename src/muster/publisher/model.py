@@ -90,6 +90,10 @@ class IssuedKey:
 
     `product` is the product of a setup key, else None. `term` counts 30 days, 0 = no end.
     `revoked` is the day of revocation, or None. `hosts` counts the hardware ids in use.
+
+    Of a key that activates machines, `pool` is its size as agreed, `drawn` how many machines hold
+    a grant, `corrected` what staff gave back (at most `correction_limit`), `alerts` the
+    percentages of the size at which somebody is told.
     """
 
     key_id: KeyId
@@ -104,6 +108,16 @@ class IssuedKey:
     hosts: int = 0
     host_limit: int = HARDWARE_LIMIT
     activation_limit: int = ACTIVATION_LIMIT
+    pool: int = 0
+    corrected: int = 0
+    correction_limit: int = 0
+    drawn: int = 0
+    alerts: tuple[int, ...] = ()
+
+    @property
+    def left(self) -> int:
+        """How many machines the pool can still activate."""
+        return self.pool + self.corrected - self.drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,26 @@ class HostGrant:
     key: str
     binding: str
     hw: str
+    jti: str
+    day: int
+    term: int
+    kid: str
+    grant: str
+    confirmation: str
+    first_at: int
+    last_at: int
+    revoked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineGrant:
+    """A draw on the pool of a key: unique by (key, binding), never deleted.
+
+    As `HostGrant`, for one machine: `day` and `term` never change.
+    """
+
+    key: str
+    binding: str
     jti: str
     day: int
     term: int

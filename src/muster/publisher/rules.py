@@ -17,7 +17,7 @@ from muster.core.keys import Kind
 from muster.core.products import DAY, Product, day_of, day_start
 from muster.lease.grant import TERM
 from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, MAX_DAY, MAX_INDEX, Trust, TrustKey
-from muster.publisher.model import Change, Content, HostGrant, IssuedKey, Seat
+from muster.publisher.model import Change, Content, HostGrant, IssuedKey, MachineGrant, Seat
 
 SHORTEST_INTERVAL = 15 * 60
 """Seconds; machines do not ask more often."""
@@ -25,6 +25,8 @@ LONGEST_INTERVAL = 30 * DAY
 """Seconds; a machine that asks less often than this falls out of the count."""
 MAX_TRUST_KEYS = 64
 """Working keys that a trust object holds, retired ones included."""
+TOUCH_SECONDS = 3600
+"""Who asks again is remembered at most this often."""
 CLOCK_SLACK = 4 * 3600
 """Seconds that the publisher's clock may stand before its own newest signature."""
 
@@ -370,3 +372,105 @@ def decide_host(
         limit = key.activation_limit
         raise error("publisher/activations-used-up", key=key.key_id.text, limit=limit)
     return Draw(new_host=not held)
+
+
+# Pools.
+
+MACHINE_KINDS = (Kind.MAK, Kind.EVALUATION, Kind.RETAIL)
+"""Kinds of keys that activate machines, each from a pool."""
+EVALUATION_TERMS = (3, 6)
+"""Terms of evaluation keys, times 30 days: 90 and 180 days."""
+MAX_POOL = 10_000_000
+"""Machines of one key."""
+ALERTS = (80, 95, 100)
+"""Percentages of a pool at which somebody is told, where none are given."""
+CORRECTION_SHARE = 10
+"""Staff may give back one in this many activations of a pool, and at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineAgain:
+    """The same machine with the same key: the grant that was drawn, no draw.
+
+    `resign` as in `Again`.
+    """
+
+    grant: MachineGrant
+    resign: bool
+
+
+def check_pool(
+    kind: Kind, pool: int | None, term: int, alerts: Sequence[int]
+) -> tuple[int, tuple[int, ...]]:
+    """Size and alert levels of a new key that activates machines.
+
+    Args:
+        kind: mak, evaluation or retail.
+        pool: machines; None for one (retail), which is the only size of a retail key.
+        term: of its grants, times 30 days, 0 = no end; an evaluation has one of
+            `EVALUATION_TERMS`.
+        alerts: percentages, any order.
+    Raises: `publisher/pool`.
+    """
+    if kind not in MACHINE_KINDS:
+        raise error("publisher/pool", detail=f"a {kind.text} key has no pool")
+    if kind is Kind.RETAIL:
+        if pool not in (None, 1):
+            raise error("publisher/pool", detail="a retail key activates one machine")
+        pool = 1
+    if pool is None:
+        raise error("publisher/pool", detail="the size is missing")
+    if not 1 <= pool <= MAX_POOL:
+        raise error("publisher/pool", detail=f"the size is not within 1 and {MAX_POOL}")
+    if kind is Kind.EVALUATION and term not in EVALUATION_TERMS:
+        raise error("publisher/pool", detail="an evaluation runs for 90 or 180 days")
+    levels = tuple(sorted(set(alerts)))
+    if not all(1 <= one <= 100 for one in levels) or len(levels) > 16:
+        raise error("publisher/pool", detail="an alert level is a percentage from 1 to 100")
+    return pool, levels
+
+
+def correction_limit(pool: int) -> int:
+    """How many activations staff may give back over the life of a pool of this size."""
+    return max(1, pool // CORRECTION_SHARE)
+
+
+def check_machine_request(iid: InstallationId, key: IssuedKey | None) -> IssuedKey:
+    """Whose key an installation ID was made with, before its proof is looked at.
+
+    Raises: `publisher/not-machine-key`, `publisher/unknown-key`.
+    """
+    if iid.key_id.kind not in MACHINE_KINDS:
+        raise error("publisher/not-machine-key", key=iid.key_id.text, kind=iid.key_id.kind.text)
+    if key is None:
+        raise error("publisher/unknown-key", key=iid.key_id.text)
+    return key
+
+
+def decide_machine(
+    key: IssuedKey, grant: MachineGrant | None, newest: Trust, now: int
+) -> MachineAgain | None:
+    """Whether a machine gets a grant: the one that it has, or None for a draw.
+
+    That the pool has room is asked by the draw itself.
+
+    Raises: `publisher/key-revoked`, `publisher/activation-revoked`, `publisher/licence-over`.
+    """
+    if key.revoked is not None:
+        raise error("publisher/key-revoked", key=key.key_id.text)
+    if grant is None:
+        return None
+    if grant.revoked is not None:
+        raise error("publisher/activation-revoked", key=key.key_id.text, jti=grant.jti)
+    if grant.term and now >= day_start(grant.day) + grant.term * TERM:
+        raise error("publisher/licence-over", key=key.key_id.text, days=grant.term * 30)
+    return MachineAgain(grant, resign=not vouched(newest, grant.kid, grant.day))
+
+
+def crossed(key: IssuedKey, before: int, after: int) -> tuple[int, ...]:
+    """The alert levels of a key that a rise from `before` to `after` draws reaches.
+
+    A level is reached when drawn * 100 >= level * (pool + corrected).
+    """
+    size = key.pool + key.corrected
+    return tuple(level for level in key.alerts if before * 100 < level * size <= after * 100)

@@ -8,7 +8,7 @@ docs/spec/08-http.md, section 8.5, and docs/spec/04-grant-function.md.
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,18 +17,18 @@ from muster.core.audit import Event
 from muster.core.clock import Clock
 from muster.core.errors import MusterError, error
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
+from muster.core.keys import Kind
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import confirmation_of, issue_grant, read_grant
 from muster.lease.jws import SigningKey
-from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, parse_trust, walk
+from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, walk
 from muster.publisher import rules
+from muster.publisher.knowledge import Knowledge
 from muster.publisher.model import HostGrant, IssuedKey, Publisher, SignedText
+from muster.publisher.pools import Activated, Pools
 from muster.publisher.store import Edit, Store, View, open_store
 from muster.publisher.vault import Vault
 from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
-
-TOUCH_SECONDS = 3600
-"""A host that asks again is remembered at most this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,14 @@ class PublisherService:
         self._store = store
         self._vault = vault
         self._clock = clock
-        self._lock = threading.Lock()
-        self._trusts: dict[int, Trust] = {}
-        self._catalogue: Catalogue | None = None
+        self._knowledge = Knowledge()
         with store.view() as view:
             found = view.publisher()
             if found is None:
                 raise error("publisher/none", path="this store")
             _check_line(view)
         self.publisher: Publisher = found
+        self.pools = Pools(found.id, store, vault, clock, self._knowledge)
 
     def close(self) -> None:
         """Close the tables."""
@@ -101,7 +100,7 @@ class PublisherService:
         """The working keys that may sign today, as a JWK set: a convenience, never the trust."""
         day = rules.today(self._clock.now())
         with self._store.view() as view:
-            newest, _ = self._known(view)
+            newest, _ = self._knowledge.known(view)
         return {
             "keys": [
                 {**one.key.jwk, "kid": one.key.kid, "use": "sig", "alg": "EdDSA"}
@@ -122,7 +121,7 @@ class PublisherService:
         """
         day = rules.today(self._clock.now())
         with self._store.view() as view:
-            newest, _ = self._known(view)
+            newest, _ = self._knowledge.known(view)
             able = [
                 one for one in newest.keys if one.role == GRANT_ROLE and rules.may_sign(one, day)
             ]
@@ -137,12 +136,26 @@ class PublisherService:
         """Raise what keeps the service from activating a host now."""
         now = self._clock.now()
         with self._store.view() as view:
-            newest, catalogue = self._known(view)
+            newest, catalogue = self._knowledge.known(view)
         rules.stamp(now, max(newest.iat, catalogue.iat))
         if rules.choose_key(newest, newest, GRANT_ROLE, rules.today(now)) is None:
             raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)
 
-    # Activation of hosts.
+    # Activation.
+
+    def activate(self, installation_id: str, door: str) -> ConfirmAnswer:
+        """Answer any installation ID, of a host or of a machine: the one function of all doors.
+
+        Raises: as `activate_host`, or the error of the row of `Pools.activate`.
+        """
+        iid = parse_installation_id(installation_id)
+        if iid.key_id.kind is Kind.HOST:
+            return self.activate_host(installation_id, door).answer
+        return self.pools.activate([installation_id], door).answer()
+
+    def activate_batch(self, installation_ids: Sequence[str], door: str = "batch") -> Activated:
+        """Answer installation IDs of machines, all of one key; see `Pools.activate`."""
+        return self.pools.activate(installation_ids, door)
 
     def activate_host(self, installation_id: str, door: str) -> HostActivation:
         """Answer a host's installation ID with its grant.
@@ -179,8 +192,8 @@ class PublisherService:
     def _judge(self, view: View, iid: InstallationId, now: int) -> _Judged:
         key = rules.check_host_request(iid, view.key(iid.key_id))
         check_proof(iid, key.proof_key)
-        newest, catalogue = self._known(view)
-        held = self._held(view, iid.trust_residue)
+        newest, catalogue = self._knowledge.known(view)
+        held = self._knowledge.held(view, iid.trust_residue)
         hw = iid.hw
         assert hw is not None  # a host key has one: `parse_installation_id`
         outcome = rules.decide_host(
@@ -262,7 +275,7 @@ class PublisherService:
         )
 
     def _give_again(self, judged: _Judged, grant: HostGrant, now: int) -> HostActivation:
-        if now - grant.last_at >= TOUCH_SECONDS:
+        if now - grant.last_at >= rules.TOUCH_SECONDS:
             with self._store.edit() as edit:
                 edit.touch_grant(grant.key, grant.binding, now)
         with self._store.view() as view:
@@ -275,38 +288,6 @@ class PublisherService:
             trust=tuple(one.text for one in view.trust_above(judged.held, TRUST_STEPS)),
             catalogue=judged.catalogue.text,
         )
-
-    # What is known, read once a version.
-
-    def _known(self, view: View) -> tuple[Trust, Catalogue]:
-        signed = view.newest_trust()
-        newest = self._trust(signed)
-        with self._lock:
-            cached = self._catalogue
-        text = view.newest_catalogue()
-        if cached is not None and cached.version == text.version:
-            return newest, cached
-        catalogue = read_catalogue(text.text, newest)
-        with self._lock:
-            self._catalogue = catalogue
-        return newest, catalogue
-
-    def _trust(self, signed: SignedText) -> Trust:
-        with self._lock:
-            cached = self._trusts.get(signed.version)
-        if cached is None:
-            cached = parse_trust(signed.text)
-            with self._lock:
-                self._trusts[signed.version] = cached
-        return cached
-
-    def _held(self, view: View, residue: int) -> Trust:
-        version = rules.version_of_residue(view.trust_versions(), residue)
-        signed = view.trust_from(version) if version is not None else None
-        if signed is None:
-            newest = view.newest_trust().version
-            raise error("publisher/trust-unknown", residue=residue, trust=newest)
-        return self._trust(signed)
 
 
 def _check_line(view: View) -> None:

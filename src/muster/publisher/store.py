@@ -8,7 +8,7 @@ PostgreSQL alike (docs/adr/0006-storage-and-sql.md); the tables stand in `schema
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from muster.publisher.model import (
     HostGrant,
     IssuedKey,
     KeyFileRecord,
+    MachineGrant,
     Publisher,
     Seat,
     SignedText,
@@ -34,8 +35,15 @@ WING = "publisher"
 
 _KEYS = (
     "SELECT id, group_id, product, masked, proof_key, term, customer, issued_at, revoked, hosts,"
-    " host_limit, activation_limit FROM product_key "
+    " host_limit, activation_limit, pool, corrected, correction_limit, drawn, alerts"
+    " FROM product_key "
 )
+_MACHINES = (
+    "SELECT key, binding, jti, day, term, kid, text, confirmation, first_at, last_at, revoked"
+    " FROM machine_grant "
+)
+_ASKED_AT_ONCE = 500
+"""Bindings in one statement."""
 _GRANTS = (
     "SELECT key, binding, hw, jti, day, term, kid, text, confirmation, first_at, last_at, revoked"
     " FROM host_grant "
@@ -174,13 +182,44 @@ class View:
         )
         return tuple(_grant(row) for row in rows)
 
+    def machine(self, key: str, binding: str) -> MachineGrant | None:
+        """What was drawn for a machine."""
+        row = self._reader.one(_MACHINES + "WHERE key = ? AND binding = ?", (key, binding))
+        return _machine(row) if row else None
+
+    def machines_bound(self, key: str, bindings: Sequence[str]) -> dict[str, MachineGrant]:
+        """What was drawn for these machines, by binding."""
+        found: dict[str, MachineGrant] = {}
+        for start in range(0, len(bindings), _ASKED_AT_ONCE):
+            part = bindings[start : start + _ASKED_AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            rows = self._reader.query(
+                f"{_MACHINES}WHERE key = ? AND binding IN ({marks})",
+                (key, *part),
+            )
+            found |= {row["binding"]: _machine(row) for row in rows}
+        return found
+
+    def machines(
+        self, *, key: str | None = None, jti: str | None = None
+    ) -> tuple[MachineGrant, ...]:
+        """Draws of machines in the order of first activation; of one key, or one licence id."""
+        rows = self._reader.query(
+            _MACHINES + "WHERE (key = ? OR ? = '') AND (jti = ? OR ? = '')"
+            " ORDER BY first_at, key, binding",
+            (key or "", key or "", jti or "", jti or ""),
+        )
+        return tuple(_machine(row) for row in rows)
+
     def revocations(self) -> tuple[Revocation, ...]:
         """What the next catalogue lists as revoked: keys first, then grants, each by its name."""
         keys = self._reader.query(
             "SELECT id, revoked FROM product_key WHERE revoked IS NOT NULL ORDER BY id"
         )
         grants = self._reader.query(
-            "SELECT jti, revoked FROM host_grant WHERE revoked IS NOT NULL ORDER BY jti"
+            "SELECT jti, revoked FROM host_grant WHERE revoked IS NOT NULL"
+            " UNION ALL SELECT jti, revoked FROM machine_grant WHERE revoked IS NOT NULL"
+            " ORDER BY jti"
         )
         return (
             *(Revocation(jti=None, key=row[0], at=row[1]) for row in keys),
@@ -204,10 +243,24 @@ class View:
             "SELECT (SELECT count(*) FROM product_key WHERE kind = 0),"
             " (SELECT count(*) FROM host_seat WHERE released_at IS NULL),"
             " (SELECT count(*) FROM host_grant),"
-            " (SELECT count(*) FROM host_grant WHERE revoked IS NOT NULL)"
+            " (SELECT count(*) FROM host_grant WHERE revoked IS NOT NULL),"
+            " (SELECT count(*) FROM product_key WHERE pool > 0),"
+            " (SELECT COALESCE(SUM(pool + corrected), 0) FROM product_key),"
+            " (SELECT COALESCE(SUM(drawn), 0) FROM product_key),"
+            " (SELECT count(*) FROM product_key"
+            "  WHERE pool > 0 AND drawn >= pool + corrected AND revoked IS NULL)"
         )
         assert row is not None
-        names = ("host_keys", "hosts", "host_grants", "host_grants_revoked")
+        names = (
+            "host_keys",
+            "hosts",
+            "host_grants",
+            "host_grants_revoked",
+            "pools",
+            "pool_size",
+            "pool_drawn",
+            "pools_used_up",
+        )
         return dict(zip(names, row, strict=True))
 
 
@@ -250,8 +303,9 @@ class Edit(View):
         """Register a product key that is about to be handed out."""
         self._tx.execute(
             "INSERT INTO product_key (id, kind, group_number, serial, group_id, product, masked,"
-            " proof_key, term, customer, issued_at, host_limit, activation_limit)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " proof_key, term, customer, issued_at, host_limit, activation_limit, pool,"
+            " correction_limit, alerts)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 key.key_id.text,
                 int(key.key_id.kind),
@@ -266,6 +320,9 @@ class Edit(View):
                 key.issued_at,
                 key.host_limit,
                 key.activation_limit,
+                key.pool,
+                key.correction_limit,
+                ",".join(str(one) for one in key.alerts),
             ),
         )
 
@@ -354,6 +411,85 @@ class Edit(View):
             (day, key, binding),
         )
 
+    # Pools.
+
+    def draw(self, key: str, count: int) -> bool:
+        """Take `count` activations from the pool of a key; False when it has fewer.
+
+        The condition stands in the statement, so that no reader before it decides.
+        """
+        taken = self._tx.execute(
+            "UPDATE product_key SET drawn = drawn + ?"
+            " WHERE id = ? AND revoked IS NULL AND drawn + ? <= pool + corrected",
+            (count, key, count),
+        )
+        return taken == 1
+
+    def correct_pool(self, key: str, count: int) -> bool:
+        """Give activations back to a pool; False when that is above what staff may."""
+        done = self._tx.execute(
+            "UPDATE product_key SET corrected = corrected + ?"
+            " WHERE id = ? AND corrected + ? <= correction_limit",
+            (count, key, count),
+        )
+        return done == 1
+
+    def extend_pool(self, key: str, pool: int, correction_limit: int) -> bool:
+        """Give a pool a new size; False when more than that was drawn."""
+        done = self._tx.execute(
+            "UPDATE product_key SET pool = ?,"
+            " correction_limit = CASE WHEN corrected > ? THEN corrected ELSE ? END"
+            " WHERE id = ? AND drawn <= ? + corrected",
+            (pool, correction_limit, correction_limit, key, pool),
+        )
+        return done == 1
+
+    def add_machines(self, grants: Sequence[MachineGrant]) -> None:
+        """Keep what was drawn."""
+        self._tx.execute_many(
+            "INSERT INTO machine_grant (key, binding, jti, day, term, kid, text, confirmation,"
+            " first_at, last_at, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    one.key,
+                    one.binding,
+                    one.jti,
+                    one.day,
+                    one.term,
+                    one.kid,
+                    one.grant,
+                    one.confirmation,
+                    one.first_at,
+                    one.last_at,
+                    one.revoked,
+                )
+                for one in grants
+            ],
+        )
+
+    def resign_machine(self, grant: MachineGrant) -> None:
+        """Keep the same licence under another signature."""
+        self._tx.execute(
+            "UPDATE machine_grant SET kid = ?, text = ?, confirmation = ?"
+            " WHERE key = ? AND binding = ?",
+            (grant.kid, grant.grant, grant.confirmation, grant.key, grant.binding),
+        )
+
+    def touch_machines(self, key: str, bindings: Sequence[str], now: int) -> None:
+        """Remember when machines asked last."""
+        self._tx.execute_many(
+            "UPDATE machine_grant SET last_at = ? WHERE key = ? AND binding = ? AND last_at < ?",
+            [(now, key, one, now) for one in bindings],
+        )
+
+    def revoke_machine(self, key: str, binding: str, day: int) -> None:
+        """Mark an activation as revoked since a day; the day of an earlier revocation stays."""
+        self._tx.execute(
+            "UPDATE machine_grant SET revoked = ?"
+            " WHERE key = ? AND binding = ? AND revoked IS NULL",
+            (day, key, binding),
+        )
+
     def write_audit(
         self, now: int, actor: str, event: Event, subject: str, detail: Mapping[str, Any]
     ) -> None:
@@ -427,6 +563,27 @@ def _key(row: Row) -> IssuedKey:
         hosts=row["hosts"],
         host_limit=row["host_limit"],
         activation_limit=row["activation_limit"],
+        pool=row["pool"],
+        corrected=row["corrected"],
+        correction_limit=row["correction_limit"],
+        drawn=row["drawn"],
+        alerts=tuple(int(one) for one in row["alerts"].split(",") if one),
+    )
+
+
+def _machine(row: Row) -> MachineGrant:
+    return MachineGrant(
+        key=row["key"],
+        binding=row["binding"],
+        jti=row["jti"],
+        day=row["day"],
+        term=row["term"],
+        kid=row["kid"],
+        grant=row["text"],
+        confirmation=row["confirmation"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        revoked=row["revoked"],
     )
 
 

@@ -172,5 +172,16 @@ HOST_ROUTES = (
     OPENAPI,
 )
 """What a host answers machines on its one anonymous port."""
-PUBLISHER_ROUTES = (HOSTS_ACTIVATE, CATALOGUE, TRUST, JWKS, HEALTHZ, READYZ, METRICS, OPENAPI)
-"""What the publisher's service answers in its first form."""
+PUBLISHER_ROUTES = (
+    HOSTS_ACTIVATE,
+    ACTIVATIONS,
+    ACTIVATIONS_BATCH,
+    CATALOGUE,
+    TRUST,
+    JWKS,
+    HEALTHZ,
+    READYZ,
+    METRICS,
+    OPENAPI,
+)
+"""What the publisher's service answers."""

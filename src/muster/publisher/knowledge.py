@@ -1,0 +1,58 @@
+"""What a publisher's service knows of its own trust and catalogue, read once a version.
+
+Decides nothing; keeps parsed objects beside the texts that the tables hold. Safe for any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from muster.core.errors import error
+from muster.lease.catalogue import Catalogue, read_catalogue
+from muster.lease.trust import Trust, parse_trust
+from muster.publisher import rules
+from muster.publisher.model import SignedText
+from muster.publisher.store import View
+
+
+class Knowledge:
+    """Parsed versions of trust and the newest catalogue."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._trusts: dict[int, Trust] = {}
+        self._catalogue: Catalogue | None = None
+
+    def known(self, view: View) -> tuple[Trust, Catalogue]:
+        """The newest trust and the newest catalogue of one state of the tables."""
+        newest = self._trust(view.newest_trust())
+        with self._lock:
+            cached = self._catalogue
+        text = view.newest_catalogue()
+        if cached is not None and cached.version == text.version:
+            return newest, cached
+        catalogue = read_catalogue(text.text, newest)
+        with self._lock:
+            self._catalogue = catalogue
+        return newest, catalogue
+
+    def held(self, view: View, residue: int) -> Trust:
+        """The newest trust version of a residue modulo 256: what an asker holds.
+
+        Raises: `publisher/trust-unknown`.
+        """
+        version = rules.version_of_residue(view.trust_versions(), residue)
+        signed = view.trust_from(version) if version is not None else None
+        if signed is None:
+            newest = view.newest_trust().version
+            raise error("publisher/trust-unknown", residue=residue, trust=newest)
+        return self._trust(signed)
+
+    def _trust(self, signed: SignedText) -> Trust:
+        with self._lock:
+            cached = self._trusts.get(signed.version)
+        if cached is None:
+            cached = parse_trust(signed.text)
+            with self._lock:
+                self._trusts[signed.version] = cached
+        return cached

@@ -1,0 +1,396 @@
+"""Activation of machines: draws on the pools of multiple activation, evaluation and retail keys.
+
+One function serves every door: one installation ID or ten thousand. Decides each row by
+`muster.publisher.rules`, signs outside of transactions where it can, and writes draws, counts,
+alerts and audit rows of up to `PIECE` rows in one transaction that is durable before its answer
+leaves. Refuses to know HTTP and files. Obeys docs/spec/11-pools.md.
+
+A row is signed before its transaction begins, which changes nothing: the grant is a function of
+values that do not change (docs/spec/04-grant-function.md). The transaction looks again; a row that
+was drawn meanwhile gets the grant that was drawn, and after a rotation the piece is begun anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from muster.core.audit import Event
+from muster.core.clock import Clock
+from muster.core.errors import MusterError, error
+from muster.core.identity import grant_jti
+from muster.core.ids import InstallationId, check_proof, parse_installation_id
+from muster.lease.catalogue import Catalogue
+from muster.lease.grant import confirmation_of, issue_grant
+from muster.lease.jws import SigningKey
+from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
+from muster.publisher import rules
+from muster.publisher.knowledge import Knowledge
+from muster.publisher.model import IssuedKey, MachineGrant
+from muster.publisher.store import Edit, Store
+from muster.publisher.vault import Vault
+from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
+
+PIECE = 500
+"""Rows drawn in one transaction."""
+_ROUNDS = 8
+"""How often a piece is begun anew after rotations or other servers' draws."""
+_log = logging.getLogger("muster.publisher")
+
+
+@dataclass(frozen=True, slots=True)
+class MachineActivation:
+    """The grant of one machine, and whether it was drawn now."""
+
+    grant: MachineGrant
+    drawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """What became of the rows of one call, in their order, and what machines need to follow."""
+
+    rows: tuple[MachineActivation | MusterError, ...]
+    trust: tuple[str, ...]
+    catalogue: str
+
+    def answer(self) -> ConfirmAnswer:
+        """The answer to a call with one row. Raises: the row's error."""
+        (row,) = self.rows
+        if isinstance(row, MusterError):
+            raise row
+        return ConfirmAnswer(
+            grant=row.grant.grant,
+            confirmation_id=row.grant.confirmation,
+            trust=self.trust,
+            catalogue=self.catalogue,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One installation ID that was read and whose proof holds; `place` in the call."""
+
+    place: int
+    iid: InstallationId
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What one state of the tables says to all rows of a key."""
+
+    key: IssuedKey
+    newest: Trust
+    catalogue: Catalogue
+    held: dict[int, Trust]
+    signers: dict[int, TrustKey | None]
+    keys: dict[str, SigningKey]
+
+    def signer(self, iid: InstallationId) -> TrustKey:
+        """The key that signs for the trust that an asker holds.
+
+        Raises: `publisher/update-trust-first`.
+        """
+        found = self.signers[iid.trust_residue]
+        if found is None:
+            held = self.held[iid.trust_residue].version
+            raise error("publisher/update-trust-first", held=held, trust=self.newest.version)
+        return found
+
+
+class Pools:
+    """Draws on pools. May be used from any thread, and by several processes.
+
+    Args:
+        publisher: the publisher's id.
+        store: its tables.
+        vault: its key files; asked for grant keys only.
+        clock: the publisher's clock.
+        knowledge: shared with the service.
+    """
+
+    def __init__(
+        self, publisher: str, store: Store, vault: Vault, clock: Clock, knowledge: Knowledge
+    ) -> None:
+        self._publisher = publisher
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._knowledge = knowledge
+
+    def activate(self, installation_ids: Sequence[str], door: str) -> Activated:
+        """Answer the installation IDs of machines, all of one key.
+
+        The same machine with the same key gets the same grant, byte for byte, and draws nothing
+        again, whichever door it comes through.
+
+        Args:
+            installation_ids: 12 groups of digits each, as typed, read or sent.
+            door: through which they came, for the audit: "http", "batch", "file", "desk", "qr".
+        Returns:
+            A grant or an error for each row: `digits/…`, `id/…`, `publisher/not-machine-key`,
+            `publisher/unknown-key`, `publisher/batch-key`, `publisher/trust-unknown`,
+            `publisher/update-trust-first`, `publisher/pool-used-up`, and those of
+            `rules.decide_machine`.
+        Raises: `publisher/clock`, `publisher/busy-keys`, and the errors of database and key files.
+            Rows of pieces that were written before stay drawn, and are answered when they ask
+            again.
+        """
+        now = self._clock.now()
+        rules.today(now)
+        results: list[MachineActivation | MusterError | None] = [None] * len(installation_ids)
+        rows = self._read(installation_ids, results)
+        for start in range(0, len(rows), PIECE):
+            self._piece(rows[start : start + PIECE], now, door, results)
+        with self._store.view() as view:
+            lowest = [
+                self._knowledge.held(view, row.iid.trust_residue).version
+                for row in rows
+                if isinstance(results[row.place], MachineActivation)
+            ]
+            trust = view.trust_above(min(lowest), TRUST_STEPS) if lowest else ()
+            catalogue = view.newest_catalogue()
+        finished = tuple(one for one in results if one is not None)
+        assert len(finished) == len(installation_ids)
+        return Activated(finished, tuple(one.text for one in trust), catalogue.text)
+
+    def _read(
+        self,
+        installation_ids: Sequence[str],
+        results: list[MachineActivation | MusterError | None],
+    ) -> list[_Row]:
+        """The rows that may draw; the others get their error."""
+        rows: list[_Row] = []
+        key: IssuedKey | None = None
+        with self._store.view() as view:
+            for place, text in enumerate(installation_ids):
+                try:
+                    iid = parse_installation_id(text)
+                    if key is None or key.key_id != iid.key_id:
+                        found = rules.check_machine_request(iid, view.key(iid.key_id))
+                        if key is not None:
+                            raise error("publisher/batch-key", key=found.key_id.text)
+                        check_proof(iid, found.proof_key)
+                        key = found
+                    else:
+                        check_proof(iid, key.proof_key)
+                    self._knowledge.held(view, iid.trust_residue)
+                    rows.append(_Row(place, iid))
+                except MusterError as fault:
+                    results[place] = fault
+        return rows
+
+    def _piece(
+        self,
+        rows: Sequence[_Row],
+        now: int,
+        door: str,
+        results: list[MachineActivation | MusterError | None],
+    ) -> None:
+        for _ in range(_ROUNDS):
+            known, before = self._look(rows, now)
+            signed = self._presign(rows, before, known, now)
+            if self._give_again(rows, before, known, signed, now, results):
+                return
+            with self._store.edit() as edit:
+                if edit.newest_trust().version != known.newest.version:
+                    continue  # keys were rotated between the two looks
+                if self._write(edit, rows, known, signed, now, door, results):
+                    return
+        raise error("publisher/busy-keys", retry_after=1)
+
+    def _look(self, rows: Sequence[_Row], now: int) -> tuple[_Known, dict[str, MachineGrant]]:
+        """What is known now, with the grant keys opened: a second that no transaction waits for."""
+        key_id = rows[0].iid.key_id
+        with self._store.view() as view:
+            key = rules.check_machine_request(rows[0].iid, view.key(key_id))
+            newest, catalogue = self._knowledge.known(view)
+            residues = sorted({row.iid.trust_residue for row in rows})
+            held = {one: self._knowledge.held(view, one) for one in residues}
+            day = rules.today(now)
+            signers = {
+                one: rules.choose_key(newest, held[one], GRANT_ROLE, day) for one in residues
+            }
+            files = {
+                one.key.kid: (view.key_file(one.key.kid), one.key)
+                for one in signers.values()
+                if one is not None
+            }
+            before = view.machines_bound(key_id.text, [row.iid.binding for row in rows])
+        keys = {
+            kid: self._vault.signing_key(record, public) for kid, (record, public) in files.items()
+        }
+        return _Known(key, newest, catalogue, held, signers, keys), before
+
+    def _presign(
+        self, rows: Sequence[_Row], before: dict[str, MachineGrant], known: _Known, now: int
+    ) -> dict[str, MachineGrant]:
+        """The grants of the rows that look new, by binding, as many as the pool can have."""
+        found: dict[str, MachineGrant] = {}
+        for row in rows:
+            binding = row.iid.binding
+            if binding in before or binding in found or len(found) >= known.key.left:
+                continue
+            if known.signers[row.iid.trust_residue] is not None and known.key.revoked is None:
+                found[binding] = self._sign(known, row.iid, rules.today(now), known.key.term, now)
+        return found
+
+    def _sign(
+        self, known: _Known, iid: InstallationId, day: int, term: int, now: int
+    ) -> MachineGrant:
+        signer = known.signer(iid)
+        assert signer.index is not None
+        key_id, binding = iid.key_id, iid.binding
+        text = issue_grant(
+            publisher=self._publisher,
+            key_id=key_id,
+            binding=binding,
+            hw=None,
+            term=term,
+            day=day,
+            group=known.catalogue.group_numbered(iid.key_id.group),
+            key=known.keys[signer.key.kid],
+        )
+        return MachineGrant(
+            key=key_id.text,
+            binding=binding,
+            jti=grant_jti(self._publisher, key_id, binding),
+            day=day,
+            term=term,
+            kid=signer.key.kid,
+            grant=text,
+            confirmation=confirmation_of(text, signer.index).text,
+            first_at=now,
+            last_at=now,
+        )
+
+    def _judge(
+        self, row: _Row, known: _Known, grant: MachineGrant | None, now: int
+    ) -> rules.MachineAgain | None:
+        """The grant that a row has, or None for a draw. Raises: its refusal."""
+        found = rules.decide_machine(known.key, grant, known.newest, now)
+        if found is None or found.resign:
+            known.signer(row.iid)
+        else:
+            # Digits alone must be enough: the asker's trust must know the key that signed.
+            held = known.held[row.iid.trust_residue]
+            if not rules.vouched(held, found.grant.kid, found.grant.day):
+                raise error(
+                    "publisher/update-trust-first", held=held.version, trust=known.newest.version
+                )
+        return found
+
+    def _give_again(
+        self,
+        rows: Sequence[_Row],
+        before: dict[str, MachineGrant],
+        known: _Known,
+        signed: dict[str, MachineGrant],
+        now: int,
+        results: list[MachineActivation | MusterError | None],
+    ) -> bool:
+        """Answer without a transaction where nothing is to be written; whether that was so."""
+        if signed:
+            return False
+        found: dict[int, MachineActivation | MusterError] = {}
+        stale: list[str] = []
+        for row in rows:
+            try:
+                again = self._judge(row, known, before.get(row.iid.binding), now)
+            except MusterError as fault:
+                found[row.place] = fault
+                continue
+            if again is None or again.resign:
+                return False
+            found[row.place] = MachineActivation(again.grant, drawn=False)
+            if now - again.grant.last_at >= rules.TOUCH_SECONDS:
+                stale.append(row.iid.binding)
+        for place, result in found.items():
+            results[place] = result
+        if stale:
+            with self._store.edit() as edit:
+                edit.touch_machines(known.key.key_id.text, stale, now)
+        return True
+
+    def _write(
+        self,
+        edit: Edit,
+        rows: Sequence[_Row],
+        known: _Known,
+        signed: dict[str, MachineGrant],
+        now: int,
+        door: str,
+        results: list[MachineActivation | MusterError | None],
+    ) -> bool:
+        """Draw, sign anew, count and audit one piece; False to begin it anew."""
+        name = known.key.key_id.text
+        key = edit.key(known.key.key_id)
+        assert key is not None
+        known = replace(known, key=key)
+        there = edit.machines_bound(name, [row.iid.binding for row in rows])
+        fresh: dict[str, MachineGrant] = {}
+        found: dict[int, MachineActivation | MusterError] = {}
+        resigned: dict[str, tuple[MachineGrant, str]] = {}
+        for row in rows:
+            binding = row.iid.binding
+            try:
+                if binding in fresh:
+                    found[row.place] = MachineActivation(fresh[binding], drawn=False)
+                    continue
+                again = self._judge(row, known, there.get(binding), now)
+                if again is None:
+                    if len(fresh) >= key.left:
+                        size = key.pool + key.corrected
+                        raise error("publisher/pool-used-up", key=name, pool=size)
+                    if binding not in signed:
+                        return False  # the pool grew, or a draw was undone, since the first look
+                    fresh[binding] = signed[binding]
+                    found[row.place] = MachineActivation(fresh[binding], drawn=True)
+                elif again.resign:
+                    old = again.grant
+                    new = self._sign(known, row.iid, old.day, old.term, now)
+                    new = replace(new, first_at=old.first_at, last_at=max(now, old.last_at))
+                    resigned[binding] = (new, old.kid)
+                    there[binding] = new
+                    found[row.place] = MachineActivation(new, drawn=False)
+                else:
+                    found[row.place] = MachineActivation(again.grant, drawn=False)
+            except MusterError as fault:
+                found[row.place] = fault
+        if fresh:
+            if not edit.draw(name, len(fresh)):
+                return False
+            edit.add_machines(tuple(fresh.values()))
+        for grant, _ in resigned.values():
+            edit.resign_machine(grant)
+        self._audit(edit, key, fresh, resigned, now, door)
+        for place, result in found.items():
+            results[place] = result
+        return True
+
+    def _audit(
+        self,
+        edit: Edit,
+        key: IssuedKey,
+        fresh: dict[str, MachineGrant],
+        resigned: dict[str, tuple[MachineGrant, str]],
+        now: int,
+        door: str,
+    ) -> None:
+        name, actor = key.key_id.text, f"door:{door}"
+        for one in fresh.values():
+            detail = {"key": name, "kid": one.kid}
+            edit.write_audit(now, actor, Event.MACHINE_ACTIVATE, one.jti, detail)
+        for one, withdrawn in resigned.values():
+            detail = {"key": name, "kid": one.kid, "withdrawn": withdrawn}
+            edit.write_audit(now, actor, Event.MACHINE_ACTIVATE, one.jti, detail)
+        drawn = key.drawn + len(fresh)
+        for level in rules.crossed(key, key.drawn, drawn):
+            size = key.pool + key.corrected
+            edit.write_audit(
+                now, actor, Event.POOL_ALERT, name, {"level": level, "drawn": drawn, "size": size}
+            )
+            _log.warning(
+                "the pool of key %s has reached %d %%: %d of %d drawn", name, level, drawn, size
+            )
