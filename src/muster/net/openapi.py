@@ -15,7 +15,7 @@ from muster.core.errors import Retry
 from muster.core.identity import IDENTITY_MODES
 from muster.lease.strict import MAX_INTEGER, canonical
 from muster.wire import codec, routes
-from muster.wire.publisher import TRUST_STEPS
+from muster.wire.publisher import BATCH_ROWS, TRUST_STEPS
 from muster.wire.routes import Route
 
 VERSION = "3.1.1"
@@ -99,6 +99,9 @@ REQUESTS: Mapping[str, Schema] = {
     routes.RELEASE.name: _object({**_V, **_BUNDLE, "secret": _text(codec.SECRET)}),
     routes.HOSTS_ACTIVATE.name: _object({**_V, "installation_id": _text(codec.DIGITS)}),
     routes.ACTIVATIONS.name: _object({**_V, "installation_id": _text(codec.DIGITS)}),
+    routes.ACTIVATIONS_BATCH.name: _object(
+        {**_V, "installation_ids": _list(_text(codec.DIGITS), BATCH_ROWS)}
+    ),
 }
 """Schemas of request bodies by route name."""
 
@@ -150,6 +153,36 @@ ANSWERS: Mapping[str, Schema] = {
     ),
     routes.HOSTS_ACTIVATE.name: _CONFIRM,
     routes.ACTIVATIONS.name: _CONFIRM,
+    routes.ACTIVATIONS_BATCH.name: _object(
+        {
+            **_V,
+            "answers": _list(
+                _object(
+                    {
+                        "grant": _text(codec.COMPACT),
+                        "confirmation_id": _text(codec.DIGITS),
+                        "code": {"type": "string"},
+                        "what": {"type": "string"},
+                        "why": {"type": "string"},
+                        "fix": {"type": "string"},
+                        "retry": {"type": "string"},
+                    },
+                    optional=[
+                        "grant",
+                        "confirmation_id",
+                        "code",
+                        "what",
+                        "why",
+                        "fix",
+                        "retry",
+                    ],
+                ),
+                BATCH_ROWS,
+            ),
+            "trust": _list(_text(codec.COMPACT), TRUST_STEPS),
+            "catalogue": _text(codec.COMPACT),
+        }
+    ),
     routes.JWKS.name: _object({"keys": {"type": "array", "items": {"type": "object"}}}),
     routes.HEALTHZ.name: _STATUS,
     routes.READYZ.name: _STATUS,
