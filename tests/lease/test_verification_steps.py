@@ -440,6 +440,12 @@ case(
 )
 case("A6", MACHINE, "another machine", lambda m: m.activation(binding="1" * 25))
 case("A6", MACHINE, "nothing expected", lambda m: Sample(m.activation(), {"binding": ""}))
+case(
+    "A7",
+    "licence/clock",
+    "ends, and the clock stands before it began",
+    lambda m: Sample(m.activation(term=1), {"now": 0}),
+)
 case("A7", EXPIRED, "just ended", lambda m: Sample(m.activation(term=1), {"now": day_start(357)}))
 case(
     "A7",

@@ -440,6 +440,9 @@ def _grant_expiry(case: Case) -> None:
     if exp is None:
         return
     now = effective_now(case.expected.now, case.expected.clock_mark)
+    issued = case.of_grant().integer("iat")
+    if now < issued - EARLY:
+        _refuse("licence/clock", f"this machine's stands at {_date(now)}, before {_date(issued)}")
     if now >= exp:
         raise error("licence/expired", expires=_date(exp), now=_date(now))
 
@@ -522,7 +525,7 @@ GRANT_STEPS: tuple[Step, ...] = (
     Step("A4", "every claim there and typed", _grant_claims, ("licence/version", "licence/claims")),
     Step("A5", "for this publisher and product", _grant_audience, ("licence/audience",)),
     Step("A6", "for this machine", _grant_machine, ("licence/machine",)),
-    Step("A7", "not ended", _grant_expiry, ("licence/expired",)),
+    Step("A7", "not ended", _grant_expiry, ("licence/clock", "licence/expired")),
 )
 """Steps of an activation grant (docs/spec/05-verification.md, section 5.3)."""
 

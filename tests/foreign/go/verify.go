@@ -122,7 +122,14 @@ var activationSteps = []step{
 		return nil
 	}},
 	{7, func(e *evidence) error {
-		if e.g.exp != nil && max(e.Now, e.ClockMark) >= *e.g.exp {
+		if e.g.exp == nil {
+			return nil
+		}
+		now := max(e.Now, e.ClockMark)
+		if e.g.iat-daySeconds > now {
+			return errors.New("the clock stands before the grant")
+		}
+		if now >= *e.g.exp {
 			return errors.New("expired")
 		}
 		return nil

@@ -182,7 +182,11 @@ const ACTIVATION = {
     covered(job);
   },
   6: ({ g, want }) => must(g.binding === want.binding, 'bound to another machine'),
-  7: (job) => must(job.g.exp === undefined || judged(job) < job.g.exp, 'expired'),
+  7: (job) => {
+    if (job.g.exp === undefined) return;
+    must(job.g.iat - DAY <= judged(job), 'clock');
+    must(judged(job) < job.g.exp, 'expired');
+  },
 };
 
 const NOTICE = {

@@ -1236,6 +1236,29 @@ def _activations(c: Cases) -> None:
         step=7,
         alone=True,
     )
+    c.activation(
+        "activation grant with an end more than a day in the future",
+        mak(term=1),
+        expected={"now": instant(GRANT_DAY - 1) - 1, "clock_mark": 0},
+        step=7,
+        code="licence/clock",
+        alone=True,
+    )
+    c.activation(
+        "good activation grant with an end a day ahead of the clock",
+        mak(term=1),
+        expected={"now": instant(GRANT_DAY - 1), "clock_mark": 0},
+    )
+    c.activation(
+        "good activation grant with an end, the clock behind its mark",
+        mak(term=1),
+        expected={"now": 1_262_304_000, "clock_mark": instant(GRANT_DAY)},
+    )
+    c.activation(
+        "good activation grant without an end at a clock of 2010",
+        mak(),
+        expected={"now": 1_262_304_000, "clock_mark": 0},
+    )
     c.activation("activation grant that ended long ago", mak(day=1, term=1), step=7, alone=True)
     c.activation(
         "activation grant with an end at a clock turned back",
