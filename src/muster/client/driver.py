@@ -59,6 +59,12 @@ class Network(Protocol):
         Raises: `net/…`; nothing else, whatever the peer does.
         """
 
+    def ask(self, url: str, route: Route, path: str, body: bytes | None) -> Reply:
+        """Send one request to the publisher's service at `url` and read the whole answer.
+
+        Raises: `net/…`; nothing else, whatever the peer does.
+        """
+
 
 class Driver:
     """Carries one machine from its beginning to its end.

@@ -15,13 +15,17 @@ from muster.client.schedule import NOTICE_PAUSE
 from muster.core.clock import Dice
 from muster.core.errors import error
 from muster.core.identity import (
+    STORE_RANDOM,
     Fact,
+    binding,
     commitments,
     device_cmid,
     device_salt,
     explicit_cmid,
     machine_cmid,
+    primary_fact,
 )
+from muster.core.keys import KeyId
 
 MODES = ("machine", "device", "explicit")
 """Modes that a client without an agent can have; `node` needs the agent's socket."""
@@ -148,3 +152,25 @@ def _system_uuid(facts: Sequence[Fact]) -> str:
         if fact.name == "system-uuid":
             return fact.value
     raise error("client/no-system-uuid")
+
+
+def machine_binding(
+    identity: Identity, publisher: str, key: str, tag: bytes, facts: Sequence[Fact]
+) -> str:
+    """The binding of this machine for one product key: 25 hexadecimal digits.
+
+    The same hardware and key give the same binding after any reinstall, as long as the machine
+    has a stable fact.
+
+    Args:
+        key: key id as text.
+        tag: the 7 bytes of the product key's tag.
+    Source: docs/spec/01-identities.md, section 1.7.
+    """
+    chosen = primary_fact(facts, identity.store_random)
+    return binding(publisher, KeyId.parse(key), tag, chosen)
+
+
+def survives_reinstall(identity: Identity, facts: Sequence[Fact]) -> bool:
+    """Whether bindings come from the hardware and not from the store's random value."""
+    return primary_fact(facts, identity.store_random).name != STORE_RANDOM

@@ -12,25 +12,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from muster.client import line
-from muster.client.identity import present
+from muster.client.identity import machine_binding, present
 from muster.client.model import CatalogueMark, Memory, ProductRecord
 from muster.core.errors import MusterError, error
 from muster.core.identity import Fact, commitments, matches, needed
+from muster.core.keys import Kind
 from muster.core.products import DAY, SKEW, Product, day_of, day_start
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.lease import strict
-from muster.lease.bundle import read_bundle
+from muster.lease.bundle import read_activation_bundle, read_bundle
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.descriptor import Descriptor
 from muster.lease.grant import read_claims
 from muster.lease.jws import parse
 from muster.lease.trust import CATALOGUE_ROLE, MAX_DAY, Trust
 from muster.lease.verify import (
+    GRANT_STEPS,
     WIND_DOWN,
     Expected,
     VerifiedLicence,
     advance_mark,
     effective_now,
+    steps_for,
+    verify_activation,
     verify_lease,
 )
 
@@ -50,6 +54,13 @@ _EVENTS = {
 
 That the host of a lease is revoked shortens the lease, whose end is LEASE_LAPSED.
 """
+_ACTIVATION_EVENTS = {
+    "licence/expired": LicenceEvent.LEASE_LAPSED,
+    "licence/revoked": LicenceEvent.GRANT_REVOKED,
+    "licence/machine": LicenceEvent.HARDWARE_CHANGED,
+    "licence/clock": LicenceEvent.CLOCK_BEHIND,
+}
+"""The same for an activation; an evaluation that has ended is GRACE_ENDED."""
 _HOLDS_LICENCE = (LicenceState.LICENSED, LicenceState.EXTENDED_GRACE)
 
 
@@ -171,6 +182,7 @@ def judge(
     fingerprint: tuple[str, ...],
     now: int,
     held: Authority | None = None,
+    facts: Sequence[Fact] = (),
 ) -> Verdict:
     """Judge one product.
 
@@ -180,6 +192,7 @@ def judge(
         fingerprint: commitments of the machine's facts under the store's salt.
         now: the local clock.
         held: what `authority` gives for the same memory and time, where the caller has it.
+        facts: of this machine, for the binding of an activation.
     Raises:
         Nothing: every outcome is a verdict.
     """
@@ -189,7 +202,7 @@ def judge(
     if memory is None or record is None:
         missing = error("client/not-added", product=descriptor.product.id)
         return _verdict(descriptor, held, LicenceState.UNLICENSED, now, None, missing, None)
-    licence, problem = _examine(descriptor, memory, record, held, fingerprint, now)
+    licence, problem = _examine(descriptor, memory, record, held, fingerprint, now, facts)
     state, since = _state(descriptor.product, record, licence, problem, held, now)
     if licence is None and (problem is None or not record.licence):
         problem = _reason(record, problem)
@@ -215,8 +228,17 @@ def _examine(
     held: Authority,
     fingerprint: tuple[str, ...],
     now: int,
+    facts: Sequence[Fact],
 ) -> tuple[VerifiedLicence | None, MusterError | None]:
     """The verified licence of a record, or why there is none."""
+    if is_activation(record.licence):
+        # Bound to one fact of the hardware, not to the fingerprint of the store.
+        if held.problem is not None:
+            return None, held.problem
+        try:
+            return verify_stored(descriptor, memory, record.licence, held, facts, now), None
+        except MusterError as fault:
+            return None, fault
     if copied(memory, fingerprint):
         made_on = memory.identity.made_on
         same = len(set(made_on) & set(fingerprint))
@@ -246,6 +268,41 @@ def _examine(
         return None, fault
 
 
+def is_activation(licence: str) -> bool:
+    """Whether a stored licence is an activation of this one machine, and not a lease."""
+    return bool(licence) and steps_for(licence.encode("utf-8")) is GRANT_STEPS
+
+
+def verify_stored(
+    descriptor: Descriptor,
+    memory: Memory,
+    licence: str,
+    held: Authority,
+    facts: Sequence[Fact],
+    now: int,
+) -> VerifiedLicence:
+    """Verify an activation bundle for this machine.
+
+    Raises: of the first step that fails; `client/other-key` where the key was never here.
+    Source: docs/spec/05-verification.md, section 5.3.
+    """
+    data = licence.encode("utf-8")
+    key = read_claims(parse(read_activation_bundle(data).grant, strict.SMALL, "grant")).key
+    tag = memory.tags.get(key)
+    if tag is None:
+        raise error("client/other-key", key=key)
+    bound = machine_binding(memory.identity, memory.publisher, key, bytes.fromhex(tag), facts)
+    expected = Expected(
+        descriptor=descriptor,
+        trust=held.trust,
+        now=now,
+        catalogue=held.catalogue,
+        binding=bound,
+        clock_mark=held.clock_mark,
+    )
+    return verify_activation(data, expected)
+
+
 def _state(
     product: Product,
     record: ProductRecord,
@@ -259,16 +316,24 @@ def _state(
     Deadlines are judged at the later of clock and clock mark.
     Source: docs/spec/10-licence-states.md, sections 10.2 to 10.4.
     """
+    local = now
     now = effective_now(now, held.clock_mark)
     state, since = record.state, min(record.since, now)
     if licence is not None:
-        state = step(state, LicenceEvent.LEASE_ACCEPTED)
-        return state, licence.issued
+        # An evaluation in the store was taken where no better licence ran.
+        event = _ACCEPTED.get(licence.kind, LicenceEvent.LEASE_ACCEPTED)
+        base = LicenceState.UNLICENSED if licence.kind == EVALUATION else state
+        return step(base, event), min(licence.issued, max(now, local))
     if record.licence and problem is not None:
-        event = _EVENTS.get(problem.code, LicenceEvent.VALIDATION_FAILED)
+        event = _lost(record, problem)
+        if state in _HOLDS_LICENCE:
+            # Which of the two is said by the licence that is there.
+            evaluated = _grant_kind(record) == EVALUATION
+            state = LicenceState.EXTENDED_GRACE if evaluated else LicenceState.LICENSED
         after = step(state, event)
         if after != state:
-            began = _ended(record, held) if event is LicenceEvent.LEASE_LAPSED else now
+            dated = event in (LicenceEvent.LEASE_LAPSED, LicenceEvent.GRACE_ENDED)
+            began = _ended(record, held) if dated else now
             state, since = after, min(began, now)
     elif state in _HOLDS_LICENCE:
         # The store says licensed and holds no licence: it says nothing.
@@ -279,9 +344,41 @@ def _state(
     return state, since
 
 
-def _ended(record: ProductRecord, held: Authority) -> int:
-    """When the stored lease ended: by its own word, or earlier because its host was revoked."""
+EVALUATION = Kind.EVALUATION.text
+_ACCEPTED = {
+    Kind.MAK.text: LicenceEvent.ACTIVATION_ACCEPTED,
+    Kind.RETAIL.text: LicenceEvent.ACTIVATION_ACCEPTED,
+    EVALUATION: LicenceEvent.EVALUATION_ACCEPTED,
+}
+
+
+def _lost(record: ProductRecord, problem: MusterError) -> LicenceEvent:
+    """What it means for the state that the stored licence fails."""
+    if not is_activation(record.licence):
+        return _EVENTS.get(problem.code, LicenceEvent.VALIDATION_FAILED)
+    if problem.code == "licence/expired" and _grant_kind(record) == EVALUATION:
+        return LicenceEvent.GRACE_ENDED
+    return _ACTIVATION_EVENTS.get(problem.code, LicenceEvent.VALIDATION_FAILED)
+
+
+def _grant_kind(record: ProductRecord) -> str:
+    """The kind that the stored activation says, "" for a lease and for what cannot be read."""
+    if not is_activation(record.licence):
+        return ""
     try:
+        bundle = read_activation_bundle(record.licence.encode("utf-8"))
+        return read_claims(parse(bundle.grant, strict.SMALL, "grant")).kind
+    except MusterError:
+        return ""
+
+
+def _ended(record: ProductRecord, held: Authority) -> int:
+    """When the stored licence ended: by its own word, or earlier because its host was revoked."""
+    try:
+        if is_activation(record.licence):
+            alone = read_activation_bundle(record.licence.encode("utf-8"))
+            exp = read_claims(parse(alone.grant, strict.SMALL, "grant")).exp
+            return record.since if exp is None else exp
         bundle = read_bundle(record.licence.encode("utf-8"))
         lease = parse(bundle.lease, strict.SMALL, "lease").payload
         grant = read_claims(parse(bundle.grant, strict.SMALL, "grant"))
@@ -377,7 +474,7 @@ def with_warnings(verdict: Verdict, now: int, extra: tuple[MusterError, ...] = (
 def _revoked(verdict: Verdict) -> bool:
     """Whether the host behind a running lease is revoked: another one must be found in time."""
     licence, catalogue = verdict.licence, verdict.authority.catalogue
-    if licence is None or catalogue is None:
+    if licence is None or catalogue is None or licence.kind != "lease":
         return False
     return catalogue.revoked(licence.grant_jti, licence.key) is not None
 
@@ -418,7 +515,8 @@ def assess(
             fingerprint = commitments(identity.salt, facts)
         except MusterError as fault:
             problem = fault
-    verdict = judge(descriptor, memory, fingerprint, now)
+    known = () if isinstance(facts, MusterError) else facts
+    verdict = judge(descriptor, memory, fingerprint, now, facts=known)
     if problem is not None and verdict.record is not None and verdict.licence is None:
         verdict = replace(verdict, problem=problem)
     return with_warnings(verdict, now, loading)

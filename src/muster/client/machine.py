@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from muster.client import identity as identities
-from muster.client import line, schedule
+from muster.client import line, papers, schedule
 from muster.client.discovery import Address, Candidate, Found, Names, Source, names, order
 from muster.client.judge import (
     Authority,
@@ -35,15 +35,13 @@ from muster.client.judge import (
     copied,
     judge,
     must_hurry,
-    stands_behind,
 )
-from muster.client.model import MAX_ASIDES, Aside, CatalogueMark, Failure, Memory, ProductRecord
+from muster.client.model import MAX_ASIDES, Aside, Failure, Memory, ProductRecord
 from muster.core.audit import Event as Audit
 from muster.core.clock import Dice
 from muster.core.errors import Kind, MusterError, error
 from muster.core.identity import Fact, nonce_of
 from muster.core.states import LicenceEvent, step
-from muster.lease.catalogue import accept_catalogue
 from muster.lease.descriptor import Descriptor
 from muster.lease.notice import DUPLICATE_CMID
 from muster.lease.trust import WALK_LIMIT
@@ -66,11 +64,12 @@ NOT_SERVED: Final = "host/not-served"
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What settings say: the host that was set, or None; suffixes to ask; whether the last good
-    host is asked first."""
+    host is asked first; the address of the publisher's service, "" where none is known."""
 
     host: Address | None = None
     suffixes: tuple[str, ...] = ()
     caching: bool = True
+    publisher_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,44 +512,18 @@ class Machine:
         return (Tell(event.fault), *self._fetch_next())
 
     def _take_trust(self, text: str) -> None:
-        held = self._held()
-        walked = held.walked.step(text)
+        self._memory, walked = papers.take_trust(self._memory, self._held(), text, self._now)
         self._steps += 1
-        # The store may hold what follows now: another descriptor of the publisher is ahead.
-        walked = walked.over(line.above(self._memory.trust, walked.trust.version))
-        mark = self._memory.catalogue_mark
-        stood = mark is not None and stands_behind(held.trust, mark)
-        if mark is not None and stood and not stands_behind(walked.trust, mark):
-            self._memory = replace(self._memory, catalogue="", catalogue_mark=None)
-        clock_mark = advance_mark(self._memory.clock_mark, walked.trust.iat, self._now)
-        self._memory = replace(self._memory, clock_mark=clock_mark)
-        self._adopt_line(line.added(self._memory.trust, text), walked)
+        self._walked = (self._memory.trust, walked)
 
     def _adopt_line(self, texts: tuple[str, ...], walked: line.Walked) -> None:
         """Keep ordered trust objects without those that no walk needs, and how far ours came."""
-        needless = walked.needless
-        if needless:
-            texts = tuple(text for text in texts if text not in needless)
-        if texts != self._memory.trust:
-            self._memory = replace(self._memory, trust=texts)
-        if walked.trust.version > walked.anchor.version:
-            name = line.anchor_name(walked.anchor)
-            self._memory = self._memory.reached(name, walked.trust.version)
+        self._memory = papers.keep_line(self._memory, texts, walked)
         self._walked = (self._memory.trust, walked)
 
     def _take_catalogue(self, text: str) -> None:
         self._unwanted.add(Document.CATALOGUE)
-        held = self._held()
-        found = accept_catalogue(held.catalogue, text, held.trust)
-        mark = self._memory.catalogue_mark
-        if mark is not None and found.version < mark.version and stands_behind(held.trust, mark):
-            raise error("catalogue/older", offered=found.version, held=mark.version)
-        self._memory = replace(
-            self._memory,
-            catalogue=found.text,
-            catalogue_mark=CatalogueMark(found.version, found.kid, found.iat),
-            clock_mark=advance_mark(self._memory.clock_mark, found.iat, self._now),
-        )
+        self._memory = papers.take_catalogue(self._memory, self._held(), text, self._now)
 
     # What the answer is worth.
 
@@ -762,7 +735,12 @@ class Machine:
 
     def _verdict(self) -> Verdict:
         return judge(
-            self._descriptor, self._memory, self._fingerprint(), self._now, held=self._held()
+            self._descriptor,
+            self._memory,
+            self._fingerprint(),
+            self._now,
+            held=self._held(),
+            facts=self._situation.facts,
         )
 
     def _held(self) -> Authority:

@@ -70,6 +70,19 @@ class SystemNetwork:
         assert fault is not None
         raise fault
 
+    def ask(self, url: str, route: Route, path: str, body: bytes | None) -> Reply:
+        """Send one request to the publisher's service, by the proxies of the environment."""
+        from muster.net.http import HTTPClient
+
+        response = HTTPClient(timeout=self._timeout, proxies=True).request(
+            route.method,
+            url.rstrip("/") + path,
+            body,
+            _headers(route, body),
+            limit=route.answer_limit,
+        )
+        return Reply(response.status, response.body)
+
     def addresses(self, host: str) -> tuple[str, ...]:
         """The addresses of a host, none where it has none or DNS fails."""
         try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from muster.client import identity as identities
-from muster.client import schedule, store
+from muster.client import onetime, schedule, store
 from muster.client.discovery import (
     Address,
     Candidate,
@@ -23,26 +23,35 @@ from muster.client.discovery import (
     names,
     order,
 )
-from muster.client.driver import Driver, Network, discover
-from muster.client.judge import Verdict, assess, date_text
+from muster.client.driver import Driver, Network, Reply, discover
+from muster.client.judge import Verdict, assess, authority, date_text, is_activation
 from muster.client.line import anchor_name, walk
 from muster.client.machine import Finish, Machine, Plan, Save, Situation, Tried
-from muster.client.model import Identity, Memory, Note, ProductRecord
+from muster.client.model import Failure, Identity, Memory, Note, ProductRecord
+from muster.client.papers import take_all
 from muster.client.store import Disk, Loaded, Store
 from muster.core.audit import Event as Audit
 from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError, error
 from muster.core.facts import clean_facts
 from muster.core.identity import Fact, prefix_of
+from muster.core.ids import ConfirmationId, InstallationId, parse_confirmation_id
 from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.lease.bundle import read_bundle
 from muster.lease.descriptor import Descriptor, read_descriptor
-from muster.lease.trust import Trust
+from muster.lease.trust import WALK_LIMIT, Trust
 from muster.wire.activation import ClientInfo
+from muster.wire.exchange import (
+    ConfirmationFile,
+    RequestFile,
+    read_publisher_file,
+    read_reply,
+)
 from muster.wire.problem import decode_problem
+from muster.wire.publisher import ConfirmAnswer, ConfirmRequest, decode_confirm_answer
 from muster.wire.release import ReleaseRequest
-from muster.wire.routes import PUBLISHERS, RELEASE
+from muster.wire.routes import ACTIVATIONS, CATALOGUE, PUBLISHERS, RELEASE, TRUST
 from muster.wire.status import ServedPublisher, decode_publishers
 
 _LOG = logging.getLogger("muster.client")
@@ -135,6 +144,29 @@ class Released:
 
     product: str
     host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """What a machine shows to be activated without a network; `lasting`: the same after a
+    reinstall on this hardware."""
+
+    product: str
+    publisher: str
+    masked: str
+    installation_id: InstallationId
+    request: RequestFile
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The versions held after a publisher file was taken; 0 is no catalogue."""
+
+    publisher: str
+    trust: int
+    catalogue: int
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,10 +356,15 @@ class Client:
         )
 
     def install_key(self, text: str, product: str | None = None) -> KeyChange:
-        """Install a setup key, which makes this machine a client of hosts.
+        """Install a product key in place of the one that is there.
 
-        Raises: `key/…` for what is no product key; `client/host-key`, `client/key-kind`,
-            `client/key-publisher`, `client/key-unknown`, `client/no-product`.
+        A setup key makes this machine a client of hosts; a multiple activation, evaluation or
+        retail key is activated by the publisher. The licence that runs stays until another one is
+        verified.
+
+        Raises: `key/…` for what is no product key; `client/host-key`, `client/key-group`,
+            `client/which-key-product`, `client/key-publisher`, `client/key-unknown`,
+            `client/no-product`, `client/conversion-…`.
         """
         key = parse_product_key(text)
         found = self._descriptors(product)
@@ -339,12 +376,51 @@ class Client:
         if not of_publisher:
             labels = ", ".join(sorted({one.trust.label for _, one in found}))
             raise error("client/key-publisher", masked=key.masked, publishers=labels)
-        if key.kind is not Kind.SETUP:
-            raise error("client/key-kind", masked=key.masked, kind=key.kind.text)
+        if key.kind in onetime.KINDS:
+            return self._put_key(*self._covered(key, of_publisher), key)
         for place, descriptor in of_publisher:
             if descriptor.product.setup_key == key.text:
                 return self._put_key(place, descriptor, key)
         raise error("client/key-unknown", masked=key.masked)
+
+    def _covered(
+        self, key: ProductKey, found: list[tuple[Store, Descriptor]]
+    ) -> tuple[Store, Descriptor]:
+        """The one product that a key which activates machines once is for."""
+        number = key.key_id.group
+        fits = [one for one in found if any(each.number == number for each in one[1].groups)]
+        if not fits:
+            raise error(
+                "client/key-group",
+                masked=key.masked,
+                product=", ".join(one.product.id for _, one in found),
+                kind=key.kind.text,
+                group=number,
+            )
+        if len(fits) > 1:
+            # The key's own group says it, where only one product is of that group itself.
+            own = [
+                one
+                for one in fits
+                if any(
+                    each.number == number and each.id == one[1].product.group
+                    for each in one[1].groups
+                )
+            ]
+            fits = own if len(own) == 1 else fits
+        if len(fits) > 1:
+            products = ", ".join(one.product.id for _, one in fits)
+            raise error(
+                "client/which-key-product",
+                masked=key.masked,
+                kind=key.kind.text,
+                products=products,
+            )
+        place, descriptor = fits[0]
+        memory = self._loaded(place).memory
+        held = authority(descriptor, memory, self._clock.now())
+        onetime.check_conversion(descriptor.product, key.key_id, descriptor.groups, held.catalogue)
+        return place, descriptor
 
     def _put_key(self, place: Store, descriptor: Descriptor, key: ProductKey) -> KeyChange:
         with place.lock():
@@ -363,7 +439,11 @@ class Client:
                     state=state,
                     since=since,
                     next_attempt=0,
+                    failures=0,
+                    failure=None,
                 )
+                if key.kind in onetime.KINDS:
+                    memory = memory.tagged(key.key_id.text, key.tag_bytes)
                 memory = self._noted(
                     memory.with_product(record), Audit.CLIENT_KEY_INSTALL, record.product
                 )
@@ -423,12 +503,18 @@ class Client:
 
     # Activation.
 
-    def activate(self, product: str | None = None, *, typed: bool = True) -> list[Activation]:
-        """Ask hosts for a lease, for one product or for all.
+    def activate(
+        self, product: str | None = None, *, typed: bool = True, publisher_url: str = ""
+    ) -> list[Activation]:
+        """Ask hosts for a lease, or the publisher for an activation; for one product or for all.
+
+        The installed key decides which: a setup key asks hosts. A machine whose key has activated
+        it already asks nobody.
 
         Args:
             product: a product id, None for every product that has a key.
             typed: somebody asked for it now; False tries only what is due.
+            publisher_url: where the publisher's service listens; the setting by default.
         Raises: `client/no-product`, `client/not-added`, `client/no-key` and what a store that
             cannot be read raises. What hosts say is told in the results.
         """
@@ -442,7 +528,12 @@ class Client:
                 record = loaded.memory.product(descriptor.product.id)
                 if product is None and len(found) > 1 and record is not None and not record.key:
                     continue
-                results.append(self._try(place, descriptor, loaded, typed))
+                if record is not None and onetime.is_one_time(record.key):
+                    results.append(
+                        self._try_once(place, descriptor, loaded, publisher_url, typed=typed)
+                    )
+                else:
+                    results.append(self._try(place, descriptor, loaded, typed))
         if not results:
             listed = ", ".join(descriptor.product.id for _, descriptor in found)
             raise error("client/no-key", product=listed)
@@ -474,6 +565,255 @@ class Client:
         return Activation(
             status, finish.fault, finish.renewed, finish.due, finish.tried, tuple(told)
         )
+
+    # One-time activation.
+
+    def _try_once(
+        self, place: Store, descriptor: Descriptor, loaded: Loaded, url: str, *, typed: bool
+    ) -> Activation:
+        """Activate one product at the publisher, or look there for news when that is due."""
+        told = tuple(loaded.warnings)
+        facts, now, memory = self._facts(), self._clock.now(), loaded.memory
+        verdict = self._judged_now(descriptor, memory, facts)
+        record = self._record(memory, descriptor)
+        plan = self._plan(place.publisher)
+        url = url or plan.publisher_url
+        done = onetime.is_done(verdict)
+        due = schedule.is_due(record.next_attempt, now)
+        if (done and (typed or not url or not due)) or not (typed or due):
+            settled = self._settled(place, memory, facts)
+            if settled != memory:
+                place.save(settled)
+            return Activation(self._status(place, descriptor, plan), None, False, False, (), told)
+        fault: MusterError | None = None
+        try:
+            if not url:
+                raise error("client/no-publisher", product=descriptor.product.id)
+            if done:
+                memory = self._news(descriptor, memory, url)
+                memory = memory.with_product(
+                    replace(record, next_attempt=now + onetime.LOOK_AGAIN, last_contact=now)
+                )
+            else:
+                memory = self._activated(descriptor, memory, facts, url)
+        except MusterError as failed:
+            fault = failed
+            memory = loaded.memory
+            record = onetime.after_failure(self._record(memory, descriptor), now)
+            if not done:
+                record = replace(record, failure=Failure.of(failed, now))
+            memory = memory.with_product(record)
+            _LOG.warning("%s got no activation: %s", descriptor.product.id, failed)
+        place.save(self._settled(place, memory, facts))
+        status = self._status(place, descriptor, plan)
+        return Activation(status, fault, fault is None and not done, True, (), told)
+
+    def _settled(self, place: Store, memory: Memory, facts: tuple[Fact, ...]) -> Memory:
+        """The memory with the states as they are judged now, so that a grace begins once.
+
+        Only of products whose key activates them once; the machine that asks hosts keeps its own.
+        """
+        for name in place.products():
+            record = memory.product(name)
+            if record is None or not is_activation(record.licence):
+                continue
+            found = self._judged_now(read_descriptor(place.anchor(name)), memory, facts).record
+            if found is not None and (found.state, found.since) != (record.state, record.since):
+                memory = memory.with_product(found)
+        return memory
+
+    def _activated(
+        self, descriptor: Descriptor, memory: Memory, facts: tuple[Fact, ...], url: str
+    ) -> Memory:
+        """The memory after the publisher activated this machine online."""
+        now = self._clock.now()
+        digits = onetime.installation_id(descriptor, memory, facts, now).text
+        answer = self._confirmed(url, digits)
+        if answer is None:
+            # The publisher wants newer trust first; with it the ID is another.
+            memory = self._news(descriptor, memory, url)
+            digits = onetime.installation_id(descriptor, memory, facts, now).text
+            answer = self._confirmed(url, digits, last=True)
+        assert answer is not None
+        memory = take_all(descriptor, memory, answer.trust, answer.catalogue, now)
+        memory, _ = onetime.accept(descriptor, memory, facts, answer.grant, now, "the publisher")
+        record = self._record(memory, descriptor)
+        return memory.with_product(replace(record, last_contact=now, last_attempt=now))
+
+    def _confirmed(self, url: str, digits: str, *, last: bool = False) -> ConfirmAnswer | None:
+        """The publisher's answer; None where it asks to follow trust first."""
+        route = ACTIVATIONS
+        reply = self._network.ask(url, route, route.path, ConfirmRequest(digits).encode())
+        if reply.status == 200:
+            return decode_confirm_answer(reply.body, url)
+        problem = decode_problem(reply.status, reply.body, url)
+        if problem.code == "publisher/update-trust-first" and not last:
+            return None
+        raise problem.error()
+
+    def _news(self, descriptor: Descriptor, memory: Memory, url: str) -> Memory:
+        """The memory with the trust and the catalogue that the publisher has now."""
+        now = self._clock.now()
+        for _ in range(WALK_LIMIT):
+            version = authority(descriptor, memory, now).trust.version + 1
+            reply = self._network.ask(url, TRUST, TRUST.fill(version=str(version)), None)
+            if reply.status == 404:
+                break
+            memory = take_all(descriptor, memory, [_document(reply, url)], None, now)
+            if authority(descriptor, memory, now).trust.version < version:
+                raise error("wire/bad-answer", peer=url, detail="its trust leads nowhere")
+        reply = self._network.ask(url, CATALOGUE, CATALOGUE.path, None)
+        return take_all(descriptor, memory, (), _document(reply, url), now)
+
+    def _judged_now(
+        self, descriptor: Descriptor, memory: Memory, facts: tuple[Fact, ...]
+    ) -> Verdict:
+        return assess(descriptor, memory, facts, self._boot, self._clock.now())
+
+    def installation_id(self, product: str | None = None) -> Readout:
+        """What to read out, show or send to activate a product without a network.
+
+        Raises: `client/no-key`, `client/no-one-time-key`, `client/which-product`.
+        """
+        place, descriptor = self._one(product) if product else self._one_waiting()
+        memory, facts = self._loaded(place).memory, self._facts()
+        found = onetime.installation_id(descriptor, memory, facts, self._clock.now())
+        return Readout(
+            product=descriptor.product.id,
+            publisher=place.publisher,
+            masked=self._record(memory, descriptor).masked,
+            installation_id=found,
+            request=RequestFile(place.publisher, ConfirmRequest(found.text)),
+            lasting=identities.survives_reinstall(memory.identity, facts),
+        )
+
+    def _waiting(self, publisher: str = "") -> list[tuple[Store, Descriptor]]:
+        """Products whose installed key activates them once."""
+        found: list[tuple[Store, Descriptor]] = []
+        for place, descriptor in self._descriptors(None):
+            if publisher not in ("", place.publisher):
+                continue
+            loaded = place.load()
+            record = None if loaded is None else loaded.memory.product(descriptor.product.id)
+            if record is not None and onetime.is_one_time(record.key):
+                found.append((place, descriptor))
+        return found
+
+    def _one_waiting(self) -> tuple[Store, Descriptor]:
+        found = self._waiting()
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            return self._one(None)  # its key, or that there is none, is told
+        listed = ", ".join(descriptor.product.id for _, descriptor in found)
+        raise error("client/which-product", products=listed)
+
+    def confirm(self, digits: str, product: str | None = None) -> Activation:
+        """Take the confirmation ID that was read back; with several keys, the one that verifies.
+
+        Raises: `digits/…`, `id/…`, `client/no-waiting-key`, `confirmation/…`, `licence/…`,
+            `client/better-licence`, `client/conversion-…`.
+        """
+        confirmation = parse_confirmation_id(digits)
+        return self._confirm(confirmation, [self._one(product)] if product else self._waiting())
+
+    def _confirm(
+        self, confirmation: ConfirmationId, waiting: list[tuple[Store, Descriptor]]
+    ) -> Activation:
+        if not waiting:
+            raise error("client/no-waiting-key")
+        failed: MusterError | None = None
+        facts = self._facts()
+        for place, descriptor in waiting:
+            with place.lock():
+                loaded = self._loaded(place)
+                now = self._clock.now()
+                try:
+                    grant = onetime.rebuilt(descriptor, loaded.memory, facts, confirmation, now)
+                except MusterError as fault:
+                    failed = failed or fault
+                    continue
+                return self._keep(place, descriptor, loaded, loaded.memory, grant, "digits")
+        assert failed is not None
+        raise failed
+
+    def accept_reply(self, data: bytes, product: str | None = None) -> Activation:
+        """Take a reply file, or the short form of it out of a QR code.
+
+        Nothing of it is kept unless the grant in it verifies for this machine.
+        Raises: `wire/not-exchange`, `client/reply-publisher`, `client/no-waiting-key`, `trust/…`,
+            `licence/…`, `confirmation/…`.
+        """
+        reply = read_reply(data)
+        waiting = [self._one(product)] if product else self._waiting()
+        if not waiting:
+            raise error("client/no-waiting-key")
+        waiting = [one for one in waiting if one[0].publisher == reply.publisher]
+        if not waiting:
+            raise error("client/reply-publisher", publisher=reply.publisher)
+        if isinstance(reply, ConfirmationFile):
+            return self._confirm(parse_confirmation_id(reply.confirmation_id), waiting)
+        failed: MusterError | None = None
+        for place, descriptor in waiting:
+            with place.lock():
+                loaded = self._loaded(place)
+                try:
+                    memory = take_all(
+                        descriptor,
+                        loaded.memory,
+                        reply.answer.trust,
+                        reply.answer.catalogue,
+                        self._clock.now(),
+                    )
+                    return self._keep(
+                        place, descriptor, loaded, memory, reply.answer.grant, "a reply file"
+                    )
+                except MusterError as fault:
+                    failed = failed or fault
+        assert failed is not None
+        raise failed
+
+    def _keep(
+        self,
+        place: Store,
+        descriptor: Descriptor,
+        loaded: Loaded,
+        memory: Memory,
+        grant: str,
+        door: str,
+    ) -> Activation:
+        """Keep a grant of this machine; whether it is new is told in `renewed`."""
+        now = self._clock.now()
+        before = self._record(loaded.memory, descriptor).licence
+        memory, licence = onetime.accept(descriptor, memory, self._facts(), grant, now, door)
+        place.save(memory)
+        new = licence.text != before
+        if new:
+            _LOG.info("%s is activated by %s", descriptor.product.id, door)
+        return Activation(
+            self._status(place, descriptor), None, new, True, (), tuple(loaded.warnings)
+        )
+
+    def import_publisher_file(self, data: bytes) -> Imported:
+        """Take trust and catalogue out of a publisher file: news for machines without a network.
+
+        Raises: `wire/not-exchange`, `client/reply-publisher`, `trust/…`, `catalogue/…`.
+        """
+        found = read_publisher_file(data)
+        mine = [one for one in self._descriptors(None) if one[0].publisher == found.publisher]
+        if not mine:
+            raise error("client/reply-publisher", publisher=found.publisher)
+        place, descriptor = mine[0]
+        with place.lock():
+            before = self._loaded(place).memory
+            memory = take_all(descriptor, before, found.trust, found.catalogue, self._clock.now())
+            memory = self._settled(place, memory, self._facts())
+            changed = memory != before
+            if changed:
+                place.save(memory)
+        held = authority(descriptor, memory, self._clock.now())
+        version = 0 if held.catalogue is None else held.catalogue.version
+        return Imported(place.publisher, held.trust.version, version, changed)
 
     def wait(
         self,
@@ -520,7 +860,7 @@ class Client:
         with place.lock():
             memory = self._loaded(place).memory
             record = self._record(memory, descriptor)
-            if not record.licence:
+            if not record.licence or is_activation(record.licence):
                 raise error("client/nothing-to-release", product=name)
             secret = place.secrets().get(record.nonce)
             if secret is None:
@@ -839,6 +1179,14 @@ def _judged(
     warnings = () if loaded is None else loaded.warnings
     verdict = assess(descriptor, memory, facts, boot, now, warnings)
     return verdict if fault is None else replace(verdict, problem=fault)
+
+
+def _document(reply: Reply, peer: str) -> str:
+    """The text of a signed document. Raises: the peer's refusal."""
+    if reply.status != 200:
+        raise decode_problem(reply.status, reply.body, peer).error()
+    # What is not ASCII is no compact JWS; the reader will say so.
+    return reply.body.decode("ascii", "replace").strip()
 
 
 def _asked(label: str, plan: Plan) -> tuple[Names, ...]:

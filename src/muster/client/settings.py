@@ -22,7 +22,7 @@ from muster.system.files import Lock, make_folder, read_bounded, write_atomic
 from muster.system.paths import places
 
 _LIMIT = 64 * 1024
-_WRITTEN = ("host", "suffixes", "host_caching")
+_WRITTEN = ("host", "suffixes", "host_caching", "publisher_url")
 """Settings that commands write."""
 
 
@@ -60,7 +60,12 @@ def plan_for(root: Path, publisher: str, environ: Mapping[str, str] | None = Non
     host: Address | None = parse_address(named, found.integer("port")) if named else None
     chosen = found.texts("suffixes")
     system: tuple[str, ...] = () if chosen or host is not None else system_suffixes()
-    return Plan(host, suffixes(chosen, system), found.flag("host_caching"))
+    return Plan(
+        host,
+        suffixes(chosen, system),
+        found.flag("host_caching"),
+        found.text("publisher_url"),
+    )
 
 
 def change(root: Path, publisher: str, name: str, value: object | None) -> bool:

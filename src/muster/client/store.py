@@ -37,6 +37,7 @@ from muster.client.model import (
     MAX_ASIDES,
     MAX_MARKS,
     MAX_NOTES,
+    MAX_TAGS,
     Aside,
     CatalogueMark,
     Failure,
@@ -71,6 +72,7 @@ _MODES = {STATE: 0o644, TRUST: 0o644, CATALOGUE: 0o644, SECRETS: 0o600}
 _DAMAGED = "client/store-damaged"
 _MAX_PRODUCTS = 1024
 _ANCHOR = re.compile(r"[0-9a-f]{64}")
+_TAG = re.compile(r"[0-9a-f]{14}")
 
 
 class Disk(Protocol):
@@ -262,6 +264,7 @@ class Store:
                 one.text("product", claims.NAME): one.integer("at")
                 for one in value.objects("first_added", _MAX_PRODUCTS)
             },
+            tags=_tags(value),
             history=tuple(_note(one) for one in value.objects("history", MAX_NOTES)),
         )
 
@@ -419,6 +422,10 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
             for one in memory.history
         ],
     }
+    if memory.tags:
+        value["tags"] = [
+            {"key": key, "tag": tag} for key, tag in list(memory.tags.items())[-MAX_TAGS:]
+        ]
     if memory.catalogue_mark is not None:
         value["catalogue_mark"] = {
             "version": memory.catalogue_mark.version,
@@ -524,6 +531,15 @@ def _trust_marks(value: Claims) -> dict[str, int]:
     return {
         one.text("anchor", _ANCHOR): one.integer("version", 1)
         for one in value.objects("trust_marks", MAX_MARKS)
+    }
+
+
+def _tags(value: Claims) -> dict[str, str]:
+    if not _has(value, "tags"):
+        return {}
+    return {
+        one.text("key", claims.KEY_ID): one.text("tag", _TAG)
+        for one in value.objects("tags", MAX_TAGS)
     }
 
 

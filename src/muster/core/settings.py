@@ -315,6 +315,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Whether the host that answered last is asked first.",
     ),
     Setting(
+        "publisher_url",
+        Role.CLIENT,
+        Type.URL,
+        "",
+        "Address of the publisher's service, for keys that activate this machine once"
+        " (set-publisher). Not set: it must be given, or a file or digits carried.",
+    ),
+    Setting(
         "port",
         Role.PUBLISHER,
         Type.INTEGER,

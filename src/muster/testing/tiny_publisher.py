@@ -19,15 +19,25 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from muster.core.errors import error
+from muster.core.errors import MusterError, error
 from muster.core.identity import prefix_of, publisher_id
-from muster.core.ids import check_proof, parse_installation_id, proof_key
+from muster.core.ids import InstallationId, check_proof, parse_installation_id, proof_key
 from muster.core.keys import KeyId, Kind, ProductKey, make_product_key
-from muster.core.products import DAY, Application, KeyGroup, Product, Revocation, Spans, day_of
+from muster.core.products import (
+    DAY,
+    Application,
+    Conversion,
+    KeyGroup,
+    Product,
+    Revocation,
+    Spans,
+    day_of,
+)
+from muster.lease import strict
 from muster.lease.catalogue import Catalogue, make_catalogue, read_catalogue
 from muster.lease.descriptor import make_descriptor
-from muster.lease.grant import Grant, confirmation_of, issue_grant, read_grant
-from muster.lease.jws import MemorySigningKey
+from muster.lease.grant import Grant, confirmation_of, issue_grant, read_claims, read_grant
+from muster.lease.jws import MemorySigningKey, parse
 from muster.lease.terms import make_terms
 from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, Trust, TrustKey, follow, make_trust
 from muster.lease.trust import anchor as read_anchor
@@ -99,6 +109,7 @@ class TinyPublisher:
         self._issued: dict[KeyId, ProductKey] = {}
         self._grants: dict[tuple[KeyId, str], str] = {}
         self.revocations: list[Revocation] = []
+        self.conversions: list[Conversion] = []
         self.products: list[Product] = [self._product(sort) for sort in SORTS]
         self.keys: list[TrustKey] = [
             TrustKey(self.catalogue_key.public, CATALOGUE_ROLE),
@@ -155,6 +166,7 @@ class TinyPublisher:
             groups=GROUPS,
             applications=APPLICATIONS,
             products=self.products,
+            conversions=self.conversions,
             revocations=self.revocations,
             key=self.catalogue_key,
         )
@@ -162,10 +174,17 @@ class TinyPublisher:
         return self.catalogue
 
     def new_product(
-        self, product: str, *, application: str = "os", group: str = "desktop", need: int = 25
+        self,
+        product: str,
+        *,
+        application: str = "os",
+        group: str = "desktop",
+        need: int = 25,
+        channel: str = "volume",
     ) -> Product:
-        """A product for `publish`."""
-        return self._product(_Sort(product, application, group, need))
+        """A product for `publish`; only one of the volume channel has a setup key."""
+        made = self._product(_Sort(product, application, group, need))
+        return made if channel == "volume" else replace(made, channel=channel, setup_key="")
 
     def _product(self, sort: _Sort) -> Product:
         number = next(one.number for one in GROUPS if one.id == sort.group)
@@ -200,6 +219,13 @@ class TinyPublisher:
         self._terms[made.key_id] = term
         return made
 
+    def machine_key(self, group: str, kind: Kind = Kind.MAK, term: int = 0) -> ProductKey:
+        """A new key that activates machines; `term` times 30 days, 0 for ever. It has no pool."""
+        number = next(one.number for one in GROUPS if one.id == group)
+        made = self.key(kind, number)
+        self._terms[made.key_id] = term
+        return made
+
     # What its service answers.
 
     def confirm(self, installation_id: str, *, limit: int | None = None) -> ConfirmAnswer:
@@ -215,17 +241,13 @@ class TinyPublisher:
         group = next(one for one in GROUPS if one.number == iid.key_id.group)
         name = (iid.key_id, iid.binding)
         if name not in self._grants:
-            self._grants[name] = issue_grant(
-                publisher=self.publisher,
-                key_id=iid.key_id,
-                binding=iid.binding,
-                hw=iid.hw,
-                term=self._terms.get(iid.key_id, 0),
-                day=day_of(self.now),
-                group=group,
-                key=self.grant_key,
-            )
-        grant = read_grant(self._grants[name], self.trust, self.publisher)
+            self._grants[name] = self._issue(iid, group, day_of(self.now))
+        try:
+            grant = read_grant(self._grants[name], self.trust, self.publisher)
+        except MusterError:  # the key that signed it was withdrawn: the same licence anew
+            old = read_claims(parse(self._grants[name], strict.SMALL, "grant"))
+            self._grants[name] = self._issue(iid, group, old.day)
+            grant = read_grant(self._grants[name], self.trust, self.publisher)
         entry = self.trust.find(grant.kid, GRANT_ROLE, grant.day)
         held = max(one.version for one in self.line if one.version % 256 == iid.trust_residue)
         return ConfirmAnswer(
@@ -234,6 +256,18 @@ class TinyPublisher:
             trust=tuple(one.text for one in self.line if one.version > held),
             catalogue=self.catalogue.text,
             terms=None if limit is None else self.terms(grant, limit),
+        )
+
+    def _issue(self, iid: InstallationId, group: KeyGroup, day: int) -> str:
+        return issue_grant(
+            publisher=self.publisher,
+            key_id=iid.key_id,
+            binding=iid.binding,
+            hw=iid.hw,
+            term=self._terms.get(iid.key_id, 0),
+            day=day,
+            group=group,
+            key=self.grant_key,
         )
 
     def terms(self, grant: Grant, limit: int, over: str = "refuse", version: int = 1) -> str:
@@ -255,6 +289,7 @@ class TinyPublisher:
         return Door(
             [
                 BoundRoute(routes.HOSTS_ACTIVATE, self._activate),
+                BoundRoute(routes.ACTIVATIONS, self._activate),
                 BoundRoute(routes.CATALOGUE, self._catalogue),
                 BoundRoute(routes.TRUST, self._trust),
                 BoundRoute(routes.HEALTHZ, lambda _: Answer(200, b"{}")),

@@ -43,14 +43,18 @@ from muster.testing.clock import ManualClock
 from muster.testing.tiny_publisher import GROUPS, TinyPublisher
 from muster.wire.activation import ActivationAnswer, ActivationRequest, ClientInfo, decode_request
 from muster.wire.problem import encode_problem
+from muster.wire.publisher import decode_confirm_request
 from muster.wire.release import decode_release
 from muster.wire.routes import (
     ACTIVATE,
+    ACTIVATIONS,
+    CATALOGUE,
     HOST_CATALOGUE,
     HOST_PORT,
     HOST_TRUST,
     PUBLISHERS,
     RELEASE,
+    TRUST,
     Route,
 )
 from muster.wire.status import ServedPublisher, encode_publishers
@@ -58,6 +62,8 @@ from muster.wire.status import ServedPublisher, encode_publishers
 START = 1_795_500_000
 """When a world begins: 2026-11-24."""
 DOMAIN = "corp.test"
+PUBLISHER_URL = "https://activation.contoso.test"
+"""Where the publisher of a world listens."""
 
 
 class Mood(enum.Enum):
@@ -413,6 +419,32 @@ class WorldNetwork:
         reply = host.moody(route, path, body)
         return Reply(reply.status, reply.body, "192.0.2.1")
 
+    def ask(self, url: str, route: Route, path: str, body: bytes | None) -> Reply:
+        """Send one request to the publisher of the world, which listens at `PUBLISHER_URL`."""
+        self._world.asked.append((url, route.name))
+        if self._world.publisher_fault is not None:
+            raise self._world.publisher_fault
+        if url != PUBLISHER_URL:
+            raise error("net/name", name=url)
+        publisher = self._world.publisher
+        try:
+            if route is ACTIVATIONS:
+                assert body is not None
+                digits = decode_confirm_request(body).installation_id
+                return Reply(200, publisher.confirm(digits).encode())
+            if route is TRUST:
+                wanted = int(path.rpartition("/")[2])
+                found = [one for one in publisher.line if one.version >= wanted]
+                if not found:
+                    raise error("wire/not-found")
+                return Reply(200, found[0].text.encode("ascii"))
+            if route is CATALOGUE:
+                return Reply(200, publisher.catalogue.text.encode("ascii"))
+            raise error("wire/not-found")
+        except MusterError as fault:
+            versions = publisher.trust.version, publisher.catalogue.version
+            return Reply(*encode_problem(fault, trust=versions[0], catalogue=versions[1]))
+
 
 @dataclass
 class WorldMachine:
@@ -439,7 +471,9 @@ class World:
         self.hosts: dict[Address, TinyHost] = {}
         self.questions: list[str] = []
         self.calls: list[tuple[Address, str]] = []
+        self.asked: list[tuple[str, str]] = []
         self.dns_fault: MusterError | None = None
+        self.publisher_fault: MusterError | None = None
         self._machines = 0
 
     def host(

@@ -1,0 +1,215 @@
+"""One-time activation of a machine: installation ID out, grant or digits in. Pure.
+
+Decides what a machine reads out, and what it keeps of an answer: nothing before the grant that came
+or was rebuilt has passed every step of `muster.lease.verify` for this machine and its installed
+key. All doors end here: online, reply file, QR code, telephone. Refuses to know which it was.
+Obeys docs/spec/04-grant-function.md, section 4.4, and 10-licence-states.md, section 10.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from muster.client import schedule
+from muster.client.identity import machine_binding
+from muster.client.judge import (
+    EVALUATION,
+    Authority,
+    Verdict,
+    authority,
+    judge,
+    verify_stored,
+)
+from muster.client.model import Memory, ProductRecord
+from muster.core.audit import Event as Audit
+from muster.core.errors import error
+from muster.core.identity import Fact, commitments
+from muster.core.ids import ConfirmationId, InstallationId, make_installation_id, proof_key
+from muster.core.keys import KeyId, Kind
+from muster.core.products import DAY, KeyGroup, Product
+from muster.core.states import LicenceEvent, LicenceState, step
+from muster.lease.bundle import ActivationBundle
+from muster.lease.catalogue import Catalogue
+from muster.lease.descriptor import Descriptor
+from muster.lease.grant import rebuild_grant
+from muster.lease.verify import VerifiedLicence
+
+KINDS = (Kind.MAK, Kind.EVALUATION, Kind.RETAIL)
+"""Kinds of keys that activate one machine once."""
+LOOK_AGAIN = DAY
+"""Seconds after which an activated machine that knows its publisher asks for news."""
+
+
+def is_one_time(key: str) -> bool:
+    """Whether a key id, as text, is of a key that activates a machine once."""
+    return bool(key) and KeyId.parse(key).kind in KINDS
+
+
+def is_done(verdict: Verdict) -> bool:
+    """Whether the licence that runs is the activation of the key that is installed."""
+    licence, record = verdict.licence, verdict.record
+    return licence is not None and record is not None and licence.key == record.key
+
+
+def installation_id(
+    descriptor: Descriptor, memory: Memory, facts: Sequence[Fact], now: int
+) -> InstallationId:
+    """What this machine reads out for its installed key: 12 groups of digits.
+
+    The same hardware and key give the same ID after a reinstall, but for the trust version that the
+    machine holds, which the first group tells.
+
+    Raises: `client/no-key`, `client/no-one-time-key`.
+    """
+    record = _waiting(descriptor, memory)
+    tag = bytes.fromhex(memory.tags[record.key])
+    key_id = KeyId.parse(record.key)
+    return make_installation_id(
+        authority(descriptor, memory, now).trust.version,
+        key_id,
+        machine_binding(memory.identity, memory.publisher, record.key, tag, facts),
+        None,
+        proof_key(memory.publisher, key_id, tag),
+    )
+
+
+def _waiting(descriptor: Descriptor, memory: Memory) -> ProductRecord:
+    """The record of a product whose installed key activates it once."""
+    name = descriptor.product.id
+    record = memory.product(name)
+    if record is None:
+        raise error("client/not-added", product=name)
+    if not record.key:
+        raise error("client/no-key", product=name)
+    if not is_one_time(record.key) or record.key not in memory.tags:
+        raise error("client/no-one-time-key", product=name, masked=record.masked)
+    return record
+
+
+def rebuilt(
+    descriptor: Descriptor,
+    memory: Memory,
+    facts: Sequence[Fact],
+    confirmation: ConfirmationId,
+    now: int,
+) -> str:
+    """The grant that digits stand for on this machine, as compact JWS.
+
+    Raises: `client/no-key`, `client/no-one-time-key`, `confirmation/key`,
+        `confirmation/signature`, `descriptor/group`.
+    """
+    record = _waiting(descriptor, memory)
+    key_id = KeyId.parse(record.key)
+    tag = bytes.fromhex(memory.tags[record.key])
+    return rebuild_grant(
+        confirmation,
+        memory.publisher,
+        key_id,
+        machine_binding(memory.identity, memory.publisher, record.key, tag, facts),
+        None,
+        descriptor.group_numbered(key_id.group),
+        authority(descriptor, memory, now).trust,
+    )
+
+
+def accept(
+    descriptor: Descriptor,
+    memory: Memory,
+    facts: Sequence[Fact],
+    grant: str,
+    now: int,
+    door: str,
+) -> tuple[Memory, VerifiedLicence]:
+    """Keep the grant of this machine, if it is that.
+
+    Args:
+        grant: compact JWS, from anywhere.
+        door: through which it came, for the history.
+    Raises: of the step that fails; `client/other-key` (of a key that is not the installed one),
+        `client/better-licence`, `client/conversion-…`.
+    """
+    record = _waiting(descriptor, memory)
+    held = authority(descriptor, memory, now)
+    if held.problem is not None:
+        raise held.problem
+    text = ActivationBundle(grant).encode().decode("utf-8")
+    licence = verify_stored(descriptor, memory, text, held, facts, now)
+    if licence.key != record.key:
+        raise error("client/other-key", key=licence.key)
+    if licence.kind == EVALUATION:
+        _refuse_worse(descriptor, memory, facts, held, now)
+    check_conversion(descriptor.product, KeyId.parse(record.key), descriptor.groups, held.catalogue)
+    evaluated = licence.kind == EVALUATION
+    event = LicenceEvent.EVALUATION_ACCEPTED if evaluated else LicenceEvent.ACTIVATION_ACCEPTED
+    state = step(LicenceState.UNLICENSED if evaluated else record.state, event)
+    if record.licence != licence.text:
+        memory = memory.noted(
+            now, Audit.CLIENT_LICENCE_ACCEPT, record.product, f"{licence.kind} by {door}"
+        )
+    record = replace(
+        record,
+        state=state,
+        since=min(licence.issued, now),
+        licence=licence.text,
+        nonce="",
+        next_attempt=now + LOOK_AGAIN,
+        failures=0,
+        failure=None,
+        aside=(),
+    )
+    memory = replace(memory, clock_mark=held.clock_mark)
+    return memory.with_product(record), licence
+
+
+def _refuse_worse(
+    descriptor: Descriptor, memory: Memory, facts: Sequence[Fact], held: Authority, now: int
+) -> None:
+    """An evaluation never takes a better licence away."""
+    fingerprint = commitments(memory.identity.salt, facts)
+    found = judge(descriptor, memory, fingerprint, now, held, facts).licence
+    if found is not None and found.kind != EVALUATION:
+        raise error("client/better-licence", kind=found.kind)
+
+
+def check_conversion(
+    product: Product, key: KeyId, groups: Sequence[KeyGroup], catalogue: Catalogue | None
+) -> None:
+    """Whether a build may become what a key stands for.
+
+    That a build is an evaluation is said by its product's channel, never by the key. A full key
+    on an evaluation build asks the catalogue's conversions from that product to a product of the
+    key's group. Without a catalogue nothing is known, and nothing refused: the publisher looked
+    when it issued a key of a group that covers the build's.
+
+    Raises: `client/conversion-refused`, `client/conversion-unsupported` with the supported way.
+    Source: docs/spec/10-licence-states.md, section 10.5.
+    """
+    if product.channel != "evaluation" or key.kind is Kind.EVALUATION or catalogue is None:
+        return
+    group = next((one.id for one in groups if one.number == key.group), "")
+    targets = {one.id for one in catalogue.products if one.group == group} - {product.id}
+    rules = [
+        one for one in catalogue.conversions if one.source == product.id and one.target in targets
+    ]
+    if any(one.rule == "allowed" for one in rules):
+        return
+    for one in rules:
+        if one.rule == "unsupported":
+            raise error(
+                "client/conversion-unsupported",
+                source=product.id,
+                target=one.target,
+                way=one.way or "install the full edition afresh",
+            )
+    if rules or targets:
+        target = rules[0].target if rules else ", ".join(sorted(targets))
+        way = (rules[0].way if rules else "") or "the publisher does not offer it"
+        raise error("client/conversion-refused", source=product.id, target=target, way=way)
+
+
+def after_failure(record: ProductRecord, now: int) -> ProductRecord:
+    """The record after a try that brought nothing: asked again within 15 minutes to 4 hours."""
+    failures = record.failures + 1
+    wait = min(schedule.SHORTEST << min(failures - 1, 8), schedule.LONGEST_UNSIGNED)
+    return replace(record, failures=failures, next_attempt=now + wait, last_attempt=now)
