@@ -39,7 +39,8 @@ class Licence:
     `fix`; None while licensed. `state` is one of the seven licence states, its numbers as
     `muster client status` shows them. `warnings` should be looked at by an administrator.
     `product` and `publisher` are ids, "" where the descriptor could not be read; `features` are
-    those that the descriptor lists.
+    those that the descriptor lists. `kind` tells what the licence is: "lease" of a host, "mak" or
+    "retail" of this one machine, "evaluation"; "" without a licence.
     """
 
     product: str
@@ -50,6 +51,7 @@ class Licence:
     why: MusterError | None
     warnings: tuple[MusterError, ...]
     features: tuple[str, ...]
+    kind: str = ""
 
     def __bool__(self) -> bool:
         """Whether the product is licensed."""
@@ -101,10 +103,12 @@ def activate(
     trusted: bool = False,
     if_due: bool = False,
 ) -> Licence:
-    """Set the product up where it is not, ask a host for a licence, and look.
+    """Set the product up where it is not, ask for a licence, and look.
 
-    It uses the network and may take a minute; an application calls it from a thread of its own,
-    or leaves it to the machine's scheduled `muster client activate --if-due`.
+    A host is asked, or with a key that activates a machine once the publisher, at the address of
+    the settings or the descriptor. It uses the network and may take a minute; an application calls
+    it from a thread of its own, or leaves it to the machine's scheduled
+    `muster client activate --if-due`.
 
     Args:
         if_due: ask only when the schedule of the machine says so.
@@ -220,6 +224,7 @@ def _told(verdict: Verdict) -> Licence:
         why=verdict.problem if not verdict.licensed else None,
         warnings=verdict.warnings,
         features=verdict.product.features,
+        kind="" if verdict.licence is None else verdict.licence.kind,
     )
 
 

@@ -514,7 +514,8 @@ class Client:
         Args:
             product: a product id, None for every product that has a key.
             typed: somebody asked for it now; False tries only what is due.
-            publisher_url: where the publisher's service listens; the setting by default.
+            publisher_url: where the publisher's service listens; by default the setting, else what
+                the descriptor says.
         Raises: `client/no-product`, `client/not-added`, `client/no-key` and what a store that
             cannot be read raises. What hosts say is told in the results.
         """
@@ -577,7 +578,7 @@ class Client:
         verdict = self._judged_now(descriptor, memory, facts)
         record = self._record(memory, descriptor)
         plan = self._plan(place.publisher)
-        url = url or plan.publisher_url
+        url = url or plan.publisher_url or descriptor.url
         done = onetime.is_done(verdict)
         due = schedule.is_due(record.next_attempt, now)
         if (done and (typed or not url or not due)) or not (typed or due):

@@ -34,6 +34,8 @@ HARDWARE = re.compile(r"[0-9a-f]{12}")
 KEY_ID = re.compile(r"[0-4]-(?:0|[1-9][0-9]{0,3})-(?:0|[1-9][0-9]{0,7})")
 AUDIENCE = re.compile(rf"{PUBLISHER.pattern}/{NAME.pattern}")
 CODE = re.compile(r"[a-z0-9-]{1,32}/[a-z0-9-]{1,32}")
+URL = re.compile(r"https?://[!-~]{1,200}")
+"""Where a service listens."""
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 

@@ -28,11 +28,15 @@ _CODE = "descriptor/claims"
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """The pinned trust, one product, and every key group whose keys may license it."""
+    """The pinned trust, one product, and every key group whose keys may license it.
+
+    `url` is where the publisher's service listens, "" where that is not said; information only.
+    """
 
     trust: Trust
     product: Product
     groups: tuple[KeyGroup, ...]
+    url: str = ""
 
     @property
     def publisher(self) -> str:
@@ -75,27 +79,41 @@ def read_descriptor(data: bytes) -> Descriptor:
         value.refuse("groups", "without the product's own group")
     if not all(product.group in item.covers for item in groups):
         value.refuse("groups", "a group that does not cover the product's")
-    return Descriptor(trust, product, groups)
+    url = value.text("url", claims.URL) if value.has("url") else ""
+    return Descriptor(trust, product, groups, url)
 
 
-def make_descriptor(trust_text: str, product: Product, groups: Sequence[KeyGroup]) -> bytes:
+def make_descriptor(
+    trust_text: str, product: Product, groups: Sequence[KeyGroup], url: str = ""
+) -> bytes:
     """Write a descriptor.
 
     Args:
         trust_text: the trust object to pin; its own roots must have signed it.
         groups: the publisher's key groups; those that do not cover the product's are left out.
+        url: where the publisher's service listens, "" to leave it out.
     Returns:
         Canonical JSON, read back before it is handed out.
     Raises:
         MusterError as `read_descriptor`.
     """
-    data = strict.canonical(
-        {
-            "v": 1,
-            "trust": trust_text,
-            "product": product_to_dict(product),
-            "groups": [group_to_dict(item) for item in groups if product.group in item.covers],
-        }
-    )
+    value = {
+        "v": 1,
+        "trust": trust_text,
+        "product": product_to_dict(product),
+        "groups": [group_to_dict(item) for item in groups if product.group in item.covers],
+    }
+    data = strict.canonical({**value, "url": url} if url else value)
+    read_descriptor(data)
+    return data
+
+
+def with_url(data: bytes, url: str) -> bytes:
+    """The descriptor, saying where the publisher's service listens.
+
+    Raises:
+        MusterError as `read_descriptor`.
+    """
+    data = strict.canonical({**strict.read(data, strict.DESCRIPTOR, _WHAT), "url": url})
     read_descriptor(data)
     return data

@@ -327,8 +327,11 @@ class TinyPublisher:
         """The reply file to a request file."""
         return ReplyFile(self.publisher, self.confirm(request.request.installation_id, limit=limit))
 
-    def descriptor(self, product: str) -> bytes:
-        """The product descriptor that a program of this publisher pins: trust version 1."""
+    def descriptor(self, product: str, url: str = "") -> bytes:
+        """The product descriptor that a program of this publisher pins: trust version 1.
+
+        `url` is where it says that the service listens, "" to say nothing.
+        """
         found = self.catalogue.product(product)
         groups = [one for one in GROUPS if found.group in one.covers]
-        return make_descriptor(self.line[0].text, found, groups)
+        return make_descriptor(self.line[0].text, found, groups, url)
