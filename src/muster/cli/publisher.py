@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muster.cli import compose
-from muster.cli.options import Command, store_option
+from muster.cli.options import Command, store_option, write_qr
 from muster.cli.output import LazyGroup, MusterCommand, emit, interactive
 from muster.core.errors import error
 
@@ -445,16 +445,31 @@ def product_show(store: Path | None, product_id: str) -> None:
 @click.argument("product_id", metavar="PRODUCT")
 @click.option("--out", "file", type=_FILE, required=True, help="File to write.")
 @click.option("--trust-version", type=click.IntRange(1), help="Trust to pin; the newest one.")
-def descriptor(store: Path | None, product_id: str, file: Path, trust_version: int | None) -> None:
+@click.option("--url", help="Where machines with a multiple activation key ask; none by default.")
+def descriptor(
+    store: Path | None, product_id: str, file: Path, trust_version: int | None, url: str | None
+) -> None:
     """Write a product descriptor, to be built into the product's program."""
     with _admin(store) as admin:
         data = admin.descriptor(product_id, trust_version)
         pinned = trust_version or admin.trust().version
+    if url:
+        data = _with_url(data, url)
     changed = _write(file, data)
     emit(
         {"changed": changed, "file": str(file), "product": product_id, "trust": pinned},
         [_written(file, changed), f"Pins trust version {pinned}."],
     )
+
+
+def _with_url(data: bytes, url: str) -> bytes:
+    from muster.core.errors import MusterError
+    from muster.lease.descriptor import with_url
+
+    try:
+        return with_url(data, url)
+    except MusterError:
+        raise error("net/url", url=url, detail="it is not of the form http://name:port") from None
 
 
 # Product keys.
@@ -934,6 +949,75 @@ def _request(path: Path, own: str) -> str:
     return found.request.installation_id
 
 
+# The telephone desk.
+
+
+@publisher.command()
+@store_option
+@click.argument("digits", nargs=-1, metavar="[INSTALLATION-ID]")
+@click.option("--request", type=_FILE, help="Request file, or the content of its QR code.")
+@click.option("--reply", type=_FILE, help="Reply file to write.")
+@click.option("--qr", "qr_file", type=_FILE, help="Write the answer as QR code: .png or .svg.")
+@click.option("--show-qr", is_flag=True, help="Draw the answer as QR code in the terminal.")
+@passphrase_options
+def confirm(
+    store: Path | None,
+    digits: tuple[str, ...],
+    request: Path | None,
+    reply: Path | None,
+    qr_file: Path | None,
+    show_qr: bool,
+    phrases: Phrases,
+) -> None:
+    """Answer an installation ID, of a machine or a host, with its confirmation ID.
+
+    By digits, by --request FILE, or, on a terminal without either, group by group as somebody
+    reads them: a wrong group is told at once. The same ID gets the same answer again and draws
+    nothing, whichever door it comes through.
+    """
+    from muster.cli import desk
+    from muster.wire.exchange import ConfirmationFile, ReplyFile
+
+    if digits and request is not None:
+        raise click.UsageError("Give the digits or --request FILE, not both.")
+    asked = not digits and request is None
+    if asked and not interactive():
+        raise click.UsageError("Give the installation ID, or --request FILE.")
+    service = compose.publisher_service(store, phrases.work)
+    try:
+        own = service.publisher.id
+        if asked:
+            text, door = desk.take(service.check), "desk"
+        elif request is not None:
+            text, door = _request(request, own), "file"
+        else:
+            text, door = " ".join(digits), "desk"
+        answer = service.activate(text, door)
+    finally:
+        service.close()
+    short = ConfirmationFile(own, answer.confirmation_id).encode()
+    data: dict[str, Any] = {"publisher": own, "confirmation_id": answer.confirmation_id}
+    lines: list[str] = []
+    if reply is not None:
+        data["file"] = str(reply)
+        data["written"] = _write(reply, ReplyFile(own, answer).encode())
+        lines.append(_written(reply, data["written"]))
+    if qr_file is not None:
+        write_qr(qr_file, short)
+        data["qr"] = str(qr_file)
+        lines.append(f"QR code written: {qr_file}")
+    if show_qr:
+        from muster.system.qr import terminal
+
+        lines += terminal(short).splitlines()
+    if asked:
+        desk.give(answer.confirmation_id, short)
+        return
+    lines += ["Confirmation ID, as a text:", answer.confirmation_id, "", "To read out:"]
+    lines += desk.lines(answer.confirmation_id)
+    emit(data, lines)
+
+
 # Catalogues.
 
 
@@ -1244,11 +1328,25 @@ def _emit_rotated(found: Rotated) -> None:
 # Audit.
 
 
-@publisher.command()
+class _AuditGroup(LazyGroup):
+    """A group that lists where no sub-command is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h")):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@publisher.group(cls=_AuditGroup)
+def audit() -> None:
+    """Who changed and drew what, as a chain of hashes; lists it where no more is said."""
+
+
+@audit.command("list")
 @store_option
 @click.option("--after", type=click.IntRange(0), default=0, help="Only rows above this number.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
-def audit(store: Path | None, after: int, limit: int) -> None:
+def audit_list(store: Path | None, after: int, limit: int) -> None:
     """List who changed and drew what, oldest first."""
     import json
 
@@ -1275,6 +1373,53 @@ def audit(store: Path | None, after: int, limit: int) -> None:
         ],
     )
     emit(data, lines)
+
+
+@audit.command("verify")
+@store_option
+@click.option(
+    "--head",
+    "head_text",
+    metavar="SEQ:HASH",
+    help="A head that you kept elsewhere; the log must contain it.",
+)
+@click.option("--file", type=_FILE, help="Verify an export instead of the store; needs no store.")
+def audit_verify(store: Path | None, head_text: str | None, file: Path | None) -> None:
+    """Check that no row was changed, left out or put in; print the head.
+
+    Keep the head where those who can write to the store cannot. Only with --head is a log that
+    was cut at its end, or written anew from some row on, told from a whole one.
+    """
+    from muster.publisher.audit_file import check_audit_file
+    from muster.publisher.chain import Head
+
+    wanted = Head.parse(head_text) if head_text is not None else None
+    if file is not None:
+        head = check_audit_file(file, wanted)
+    else:
+        with _admin(store) as admin:
+            head = admin.check_audit(wanted)
+    data = {"rows": head.seq, "head": head.text, "contains": wanted.text if wanted else None}
+    lines = [f"{head.seq} rows hold together.", f"Head: {head.text}"]
+    if wanted is not None:
+        lines.append(f"The log contains the given head, row {wanted.seq}.")
+    emit(data, lines)
+
+
+@audit.command("export")
+@store_option
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+def audit_export(store: Path | None, file: Path) -> None:
+    """Write the whole log as JSON lines to a new FILE, or to standard output with '-'."""
+    from muster.publisher.audit_file import export_audit
+
+    with _admin(store) as admin:
+        if str(file) == "-":
+            admin.export_audit(lambda line: click.echo(line, nl=False))
+            return
+        head = export_audit(admin.export_audit, file)
+    data = {"changed": True, "file": str(file), "rows": head.seq, "head": head.text}
+    emit(data, [f"Written: {file}, {head.seq} rows.", f"Head: {head.text}"])
 
 
 # Words.

@@ -43,7 +43,8 @@ from muster.lease.trust import (
     make_trust,
     parse_trust,
 )
-from muster.publisher import rules
+from muster.publisher import chain, rules
+from muster.publisher.chain import Head
 from muster.publisher.model import (
     AuditRow,
     Change,
@@ -393,6 +394,23 @@ class Admin:
         """Rows of the audit table above a sequence number, oldest first."""
         with self._store.view() as view:
             return view.audit(after, limit)
+
+    def check_audit(self, wanted: Head | None = None) -> Head:
+        """Walk the chain of the audit table; its head. Raises: as `chain.check`."""
+        with self._store.view() as view:
+            return chain.check(view.whole_audit(), wanted)
+
+    def export_audit(self, write: Callable[[bytes], object]) -> Head:
+        """Give every row of the audit table to `write` as a line of JSON; the head.
+
+        The rows are checked on the way: an export that ends well is a chain that holds.
+        """
+        head = Head()
+        with self._store.view() as view:
+            for row in chain.walk(view.whole_audit()):
+                write(chain.write_line(row))
+                head = Head(row.seq, row.hash)
+        return head
 
     # Product keys.
 

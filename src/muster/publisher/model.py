@@ -176,7 +176,7 @@ class MachineGrant:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One line of the audit table; `detail` is canonical JSON."""
+    """One line of the audit table; `detail` is canonical JSON, `hash` that of `publisher.chain`."""
 
     seq: int
     at: int
@@ -184,3 +184,4 @@ class AuditRow:
     event: str
     subject: str
     detail: str
+    hash: str

@@ -379,12 +379,14 @@ class Pools:
         door: str,
     ) -> None:
         name, actor = key.key_id.text, f"door:{door}"
-        for one in fresh.values():
-            detail = {"key": name, "kid": one.kid}
-            edit.write_audit(now, actor, Event.MACHINE_ACTIVATE, one.jti, detail)
-        for one, withdrawn in resigned.values():
-            detail = {"key": name, "kid": one.kid, "withdrawn": withdrawn}
-            edit.write_audit(now, actor, Event.MACHINE_ACTIVATE, one.jti, detail)
+        told = [(one, {"key": name, "kid": one.kid}) for one in fresh.values()]
+        told += [
+            (one, {"key": name, "kid": one.kid, "withdrawn": withdrawn})
+            for one, withdrawn in resigned.values()
+        ]
+        edit.write_audits(
+            now, actor, [(Event.MACHINE_ACTIVATE, one.jti, detail) for one, detail in told]
+        )
         drawn = key.drawn + len(fresh)
         for level in rules.crossed(key, key.drawn, drawn):
             size = key.pool + key.corrected

@@ -8,7 +8,7 @@ PostgreSQL alike (docs/adr/0006-storage-and-sql.md); the tables stand in `schema
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from muster.core.keys import KeyId, Kind
 from muster.core.products import Revocation
 from muster.db.engine import Database, Reader, Row, Transaction, open_database
 from muster.db.migrate import load_migrations, migrate
-from muster.lease import strict
+from muster.publisher import chain
+from muster.publisher.chain import Head
 from muster.publisher.model import (
     AuditRow,
     HostGrant,
@@ -231,11 +232,23 @@ class View:
     def audit(self, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
         """Up to `limit` rows of the audit table above a sequence number, oldest first."""
         rows = self._reader.query(
-            "SELECT seq, at, actor, event, subject, detail FROM audit WHERE seq > ?"
+            "SELECT seq, at, actor, event, subject, detail, hash FROM audit WHERE seq > ?"
             " ORDER BY seq LIMIT ?",
             (after, limit),
         )
-        return tuple(AuditRow(row[0], row[1], row[2], row[3], row[4], row[5]) for row in rows)
+        return tuple(AuditRow(*row) for row in rows)
+
+    def whole_audit(self) -> Iterator[AuditRow]:
+        """All rows of the audit table, lowest number first, a page at a time."""
+        rows = self.audit(-(2**53))
+        while rows:
+            yield from rows
+            rows = self.audit(rows[-1].seq)
+
+    def audit_head(self) -> Head:
+        """Number and hash of the last row of the audit table."""
+        row = self._reader.one("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+        return Head(row[0], row[1]) if row else Head()
 
     def counts(self) -> dict[str, int]:
         """How much there is, for metrics."""
@@ -494,10 +507,24 @@ class Edit(View):
         self, now: int, actor: str, event: Event, subject: str, detail: Mapping[str, Any]
     ) -> None:
         """Say who did what to what, in the transaction that does it."""
-        self._tx.execute(
-            "INSERT INTO audit (seq, at, actor, event, subject, detail)"
-            " SELECT COALESCE(MAX(seq), 0) + 1, ?, ?, ?, ?, ? FROM audit",
-            (now, actor, event.value, subject, strict.canonical(detail).decode("utf-8")),
+        self.write_audits(now, actor, [(event, subject, detail)])
+
+    def write_audits(
+        self, now: int, actor: str, entries: Iterable[tuple[Event, str, Mapping[str, Any]]]
+    ) -> None:
+        """Say many things that one actor did; each of `entries` is event, subject and detail."""
+        rows = chain.append(
+            self.audit_head(),
+            now,
+            ((actor, event.value, subject, detail) for event, subject, detail in entries),
+        )
+        self._tx.execute_many(
+            "INSERT INTO audit (seq, at, actor, event, subject, detail, hash)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (one.seq, one.at, one.actor, one.event, one.subject, one.detail, one.hash)
+                for one in rows
+            ],
         )
 
 

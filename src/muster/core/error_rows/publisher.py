@@ -437,4 +437,25 @@ ROWS: tuple[Row, ...] = (
         why="The file was carried to another publisher than the one that it was made for.",
         fix="Carry it to the publisher that it names.",
     ),
+    # The audit log.
+    Row(
+        code="publisher/audit-broken",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="The audit log does not hold at row {seq}: {detail}.",
+        why="Each row holds the hash of the one before it, so that a row that was changed, left out "
+        "or put in later is the first that does not fit.",
+        fix="Keep the store as it is, find out who could write to it, and compare with an export "
+        "or a backup made earlier.",
+    ),
+    Row(
+        code="publisher/audit-head",
+        kind=Kind.USAGE,
+        http=400,
+        retry=Retry.NEVER,
+        what="{head} is not the head of an audit log.",
+        why="A head is the number of a row, a colon and 64 hexadecimal digits.",
+        fix="Give it as 'muster publisher audit verify' printed it.",
+    ),
 )

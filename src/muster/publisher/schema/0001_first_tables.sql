@@ -88,13 +88,14 @@ CREATE TABLE host_grant (
 
 CREATE INDEX host_grant_hardware ON host_grant (key, hw);
 
--- Every change and every draw, written in the transaction that does it. seq has no gaps; a later
--- step adds the hash chain over these columns.
+-- Every change and every draw, written in the transaction that does it. seq has no gaps;
+-- hash covers the row and the hash of the row before it (docs/spec/12-audit.md).
 CREATE TABLE audit (
     seq INTEGER NOT NULL PRIMARY KEY,
     at INTEGER NOT NULL,
     actor TEXT NOT NULL,
     event TEXT NOT NULL,
     subject TEXT NOT NULL,
-    detail TEXT NOT NULL
+    detail TEXT NOT NULL,
+    hash TEXT NOT NULL
 ) STRICT;
