@@ -387,8 +387,8 @@ def test_other_keys_have_errors_of_their_own(world: World) -> None:
         swapped = setup[:12] + setup[13] + setup[12] + setup[14:]
     cases = {
         publisher.host_key("desktop").text: "client/host-key",
-        publisher.key(Kind.MAK, 1).text: "client/key-kind",
-        publisher.key(Kind.RETAIL, 1).text: "client/key-kind",
+        publisher.key(Kind.MAK, 3).text: "client/key-group",
+        publisher.key(Kind.RETAIL, 3).text: "client/key-group",
         publisher.key(Kind.SETUP, 1).text: "client/key-unknown",
         fabrikam.catalogue.product(DESKTOP).setup_key: "client/key-publisher",
         mistyped: "key/check",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muster.cli import compose, options
-from muster.cli.options import Command
+from muster.cli.options import Command, write_qr
 from muster.cli.output import (
     LazyGroup,
     MusterCommand,
@@ -26,15 +26,17 @@ from muster.cli.output import (
     print_error,
     wants_json,
 )
+from muster.core.digits import format_rows
 from muster.core.errors import MusterError
 
 if TYPE_CHECKING:
     from muster.client.machine import Tried
-    from muster.client.service import Activation, Discovery, Probe, Status
+    from muster.client.service import Activation, Discovery, Probe, Readout, Status
 
 """A command before click gives it its options; each comes by name."""
 
 MODES = ("machine", "device", "node", "explicit")
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 # Options that many commands share.
@@ -174,7 +176,11 @@ def product_remove(product_id: str, machine: compose.Machine) -> None:
 @product_option
 @machine_options
 def install_key(key: str, product: str | None, machine: compose.Machine) -> None:
-    """Install a setup key, which makes this machine a client of hosts."""
+    """Install a product key in place of the one that is there.
+
+    A setup key makes this machine a client of hosts. A multiple activation, evaluation or retail
+    key is activated by the publisher: 'activate', or 'installation-id' and 'confirm'.
+    """
     done = machine.client().install_key(key, product)
     emit(
         {
@@ -216,10 +222,179 @@ def uninstall_key(product: str | None, machine: compose.Machine) -> None:
 @client.command()
 @product_option
 @click.option("--if-due", is_flag=True, help="Ask only where the schedule says so; for timers.")
+@click.option(
+    "--publisher-url",
+    default="",
+    metavar="URL",
+    help="Address of the publisher's service, for keys that activate this machine once.",
+)
+@click.option("--request", "request_file", type=_FILE, help="Write a request file instead.")
+@click.option("--reply", "reply_file", type=_FILE, help="Take a reply file.")
 @machine_options
-def activate(product: str | None, if_due: bool, machine: compose.Machine) -> None:
-    """Ask a host for a licence now, for one product or for all."""
-    report_activations(machine.client().activate(product, typed=not if_due))
+def activate(
+    product: str | None,
+    if_due: bool,
+    publisher_url: str,
+    request_file: Path | None,
+    reply_file: Path | None,
+    machine: compose.Machine,
+) -> None:
+    """Ask for a licence now, for one product or for all: a host, or the publisher.
+
+    The installed key decides whom. Without a network: --request FILE, carry it, --reply FILE; or
+    'installation-id' and 'confirm'.
+    """
+    if sum(map(bool, (publisher_url, request_file, reply_file, if_due))) > 1:
+        raise click.UsageError("Give one of --if-due, --publisher-url, --request, --reply.")
+    client = machine.client()
+    if request_file is not None:
+        _write_request(client.installation_id(product), request_file)
+    elif reply_file is not None:
+        from muster.system.files import read_bounded
+        from muster.wire.exchange import FILE_LIMITS
+
+        data = read_bounded(reply_file, FILE_LIMITS.bytes)
+        report_activations([client.accept_reply(data, product)])
+    else:
+        report_activations(client.activate(product, typed=not if_due, publisher_url=publisher_url))
+
+
+def _write_request(found: Readout, path: Path) -> None:
+    from muster.system.files import write_atomic
+
+    data = found.request.encode()
+    changed = not path.exists() or path.read_bytes() != data
+    if changed:
+        write_atomic(path, data, 0o644)
+    emit(
+        {"file": str(path), "changed": changed, **readout_data(found)},
+        [
+            f"Request for {found.product} {'written' if changed else 'is there already'}: {path}",
+            "Carry it to the publisher. Then: muster client activate --reply FILE",
+            *_lasting(found),
+        ],
+    )
+
+
+def _lasting(found: Readout) -> list[str]:
+    if found.lasting:
+        return []
+    return [
+        "Warning: no stable fact of the hardware can be read; this ID does not survive a reinstall."
+    ]
+
+
+def readout_data(found: Readout) -> dict[str, Any]:
+    """An installation ID for programs."""
+    return {
+        "product": found.product,
+        "publisher": found.publisher,
+        "key": found.masked,
+        "installation_id": found.installation_id.text,
+        "survives_reinstall": found.lasting,
+    }
+
+
+def readout_lines(found: Readout) -> list[str]:
+    """The same for people: rows to read out."""
+    return [
+        f"Installation ID of {found.product} with the key {found.masked}:",
+        "",
+        *(f"  {row}" for row in format_rows(found.installation_id.groups).splitlines()),
+        "",
+        "Read the rows to the publisher, or send them. Then: muster client confirm DIGITS",
+        *_lasting(found),
+    ]
+
+
+@client.command("installation-id")
+@product_option
+@click.option("--qr", "qr_file", type=_FILE, help="Write a QR code: a .png or .svg file.")
+@click.option("--show-qr", is_flag=True, help="Draw the QR code in the terminal.")
+@machine_options
+def installation_id(
+    product: str | None, qr_file: Path | None, show_qr: bool, machine: compose.Machine
+) -> None:
+    """Show what to read out, or show as a QR code, to activate without a network."""
+    found = machine.client().installation_id(product)
+    lines = readout_lines(found)
+    data = readout_data(found)
+    content = found.request.encode()
+    if qr_file is not None:
+        write_qr(qr_file, content)
+        data["qr"] = str(qr_file)
+        lines.append(f"QR code written: {qr_file}")
+    if show_qr:
+        from muster.system.qr import terminal
+
+        lines += ["", *terminal(content).splitlines()]
+    emit(data, lines)
+
+
+@client.command()
+@click.argument("digits", nargs=-1, required=True, metavar="DIGITS...")
+@product_option
+@machine_options
+def confirm(digits: tuple[str, ...], product: str | None, machine: compose.Machine) -> None:
+    """Take the confirmation ID that the publisher gave; several keys: the one that verifies."""
+    report_activations([machine.client().confirm(" ".join(digits), product)])
+
+
+@client.command("set-publisher")
+@click.argument("url", metavar="URL")
+@publisher_option
+@machine_options
+def set_publisher(url: str, publisher: str, machine: compose.Machine) -> None:
+    """Say where the publisher's service listens, for keys that activate this machine once."""
+    changed = change_setting(machine, publisher, "publisher_url", url)
+    said = "is" if changed else "was already"
+    emit(
+        {"publisher_url": url, "publisher": publisher or None, "changed": changed},
+        [f"The publisher's address {said} {url}."],
+    )
+
+
+@client.command("clear-publisher")
+@publisher_option
+@machine_options
+def clear_publisher(publisher: str, machine: compose.Machine) -> None:
+    """Forget the address of the publisher's service."""
+    changed = change_setting(machine, publisher, "publisher_url", None)
+    emit(
+        {"publisher_url": None, "publisher": publisher or None, "changed": changed},
+        [
+            "The publisher's address is forgotten."
+            if changed
+            else "No address was set by a command; nothing was changed."
+        ],
+    )
+
+
+@client.group(cls=LazyGroup)
+def catalogue() -> None:
+    """News of the publisher for machines without a network."""
+
+
+@catalogue.command("import")
+@click.argument("file", type=_FILE)
+@machine_options
+def catalogue_import(file: Path, machine: compose.Machine) -> None:
+    """Take trust and catalogue out of a publisher file."""
+    from muster.system.files import read_bounded
+    from muster.wire.exchange import FILE_LIMITS
+
+    data = read_bounded(file, FILE_LIMITS.bytes)
+    found = machine.client().import_publisher_file(data)
+    said = "now" if found.changed else "already"
+    emit(
+        {
+            "publisher": found.publisher,
+            "trust": found.trust,
+            "catalogue": found.catalogue,
+            "changed": found.changed,
+        },
+        [f"Trust is at version {found.trust}, the catalogue at {found.catalogue}, {said}."],
+    )
 
 
 def report_activations(results: Sequence[Activation]) -> None:
@@ -263,7 +438,14 @@ def _activation_lines(one: Activation) -> list[str]:
     verdict = one.status.verdict
     name = one.status.descriptor.product.id
     lines = [f"{each.what} {each.fix}" for each in one.told]
-    if one.renewed:
+    if one.renewed and not one.tried:
+        until = "for ever" if verdict.until is None else f"until {_when(verdict.until)}"
+        lines.append(f"{name} is activated, {until}. License Status: {verdict.state.text}")
+    elif not one.due and verdict.licensed and verdict.until is None:
+        lines.append(f"{name} is activated for ever; nothing was changed.")
+    elif not one.tried and one.fault is None and verdict.licensed:
+        lines.append(f"{name}: {verdict.state.text}. Nothing was changed.")
+    elif one.renewed:
         host = one.tried[-1].candidate.address.text
         lines.append(f"{name} is licensed until {_when(verdict.until)}, by {host}.")
     elif not one.due:
@@ -328,6 +510,7 @@ def status_data(one: Status) -> dict[str, Any]:
         "set_host": None if one.plan.host is None else one.plan.host.text,
         "suffixes": list(one.plan.suffixes),
         "host_caching": one.plan.caching,
+        "publisher_url": one.plan.publisher_url or None,
         "store": str(one.folder),
     }
 
@@ -364,12 +547,17 @@ def status_lines(one: Status) -> list[str]:
         fields.append(("Machine (CMID)", f"{one.identity.cmid} ({one.identity.mode})"))
     if licence is not None:
         fields.append(("Licensed since", _when(licence.issued)))
-        fields.append(("Count then", f"{licence.count} (the product needs {licence.need})"))
+        if licence.kind == "lease":
+            fields.append(("Count then", f"{licence.count} (the product needs {licence.need})"))
+        else:
+            fields.append(("Activated by", f"{licence.kind} key {licence.key}"))
     if record is not None and record.last_good is not None:
         ip = f" ({record.last_ip})" if record.last_ip else ""
         fields.append(("Host", f"{record.last_good.text}{ip}"))
     if record is not None and record.next_attempt:
         fields.append(("Next try", _when(record.next_attempt)))
+    if one.plan.publisher_url:
+        fields.append(("Publisher at", one.plan.publisher_url))
     fields.append(("Hosts are found", _found_by(one)))
     held = verdict.authority
     catalogue = "none" if held.catalogue is None else f"{held.catalogue.version}"

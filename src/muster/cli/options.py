@@ -19,3 +19,14 @@ def store_option(command: Command, lies: str = "the store lies") -> Command:
         envvar="MUSTER_STORE",
         help=f"Folder under which {lies}; by default the system's, or this user's.",
     )(command)
+
+
+def write_qr(path: Path, data: bytes) -> None:
+    """Write a QR code to a .png or .svg file, by its name. Raises: `file/…`; wrong use."""
+    from muster.system import qr
+    from muster.system.files import write_atomic
+
+    draw = {".png": qr.png, ".svg": qr.svg}.get(path.suffix.lower())
+    if draw is None:
+        raise click.UsageError("The QR code goes to a file whose name ends in .png or .svg.")
+    write_atomic(path, draw(data), 0o644)

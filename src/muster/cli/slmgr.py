@@ -21,11 +21,15 @@ from muster.cli.client import (
     change_setting,
     machine_options,
     product_option,
+    readout_data,
+    readout_lines,
     report_activations,
     status_data,
 )
 from muster.cli.output import MusterCommand, emit
 from muster.core.errors import MusterError, error
+from muster.core.keys import KeyId, Kind
+from muster.core.states import LicenceState
 
 if TYPE_CHECKING:
     from muster.client.service import Status
@@ -80,6 +84,17 @@ def _ato(call: _Call) -> None:
     report_activations(call.machine.client().activate(call.chosen()))
 
 
+def _dti(call: _Call) -> None:
+    found = call.machine.client().installation_id(call.chosen())
+    lines = [f"Installation ID: {found.installation_id.text}", "", *readout_lines(found)]
+    emit(readout_data(found), lines)
+
+
+def _atp(call: _Call) -> None:
+    digits = call.value("a confirmation ID")
+    report_activations([call.machine.client().confirm(digits, call.product)])
+
+
 def _dli(call: _Call) -> None:
     _show(call, _short_fields)
 
@@ -105,12 +120,15 @@ def _printed(fields: Fields) -> list[str]:
     return [f"{name}: {value}" if name else value for name, value in fields]
 
 
+_EXPIRATION = "Volume activation expiration"
+
+
 def _short_fields(one: Status) -> Fields:
     verdict, product = one.verdict, one.descriptor.product
     edition = f", {product.edition} edition" if product.edition else ""
     fields: Fields = [
         ("Name", f"{product.name}{edition}"),
-        ("Description", f"{product.application}, {_channel(one)} channel"),
+        ("Description", f"{product.application}, {_channels(one)[0]} channel"),
     ]
     record = verdict.record
     if record is None or not record.key:
@@ -122,7 +140,9 @@ def _short_fields(one: Status) -> Fields:
         if verdict.until is None:
             fields.append(("", "The machine is permanently activated."))
         else:
-            fields.append(("Volume activation expiration", _span(verdict.until - now)))
+            evaluated = verdict.state is LicenceState.EXTENDED_GRACE
+            name = "Timebased activation expiration" if evaluated else _EXPIRATION
+            fields.append((name, _span(verdict.until - now)))
     elif verdict.until is not None:
         fields.append(("Time remaining", _span(verdict.until - now)))
     problem = verdict.problem
@@ -132,10 +152,20 @@ def _short_fields(one: Status) -> Fields:
     return fields
 
 
-def _channel(one: Status) -> str:
-    return {"volume": "VOLUME_KMSCLIENT"}.get(
-        one.descriptor.product.channel, one.descriptor.product.channel.upper()
-    )
+_CHANNELS = {
+    Kind.MAK: ("VOLUME_MAK", "Volume:MAK (multiple activation key)"),
+    Kind.EVALUATION: ("EVALUATION", "Evaluation (evaluation key)"),
+    Kind.RETAIL: ("RETAIL", "Retail (key for one machine)"),
+}
+
+
+def _channels(one: Status) -> tuple[str, str]:
+    """The channel of a product as its description and its key name it: the key decides."""
+    record = one.verdict.record
+    kind = KeyId.parse(record.key).kind if record is not None and record.key else Kind.SETUP
+    channel = one.descriptor.product.channel
+    volume = {"volume": "VOLUME_KMSCLIENT"}.get(channel, channel.upper())
+    return _CHANNELS.get(kind, (volume, "Volume:GVLK (setup key)"))
 
 
 def _span(seconds: int) -> str:
@@ -153,12 +183,12 @@ def _long_fields(one: Status) -> Fields:
         ("Activation ID", f"{one.descriptor.publisher}/{product.id}"),
         ("Application ID", product.application),
         ("Extended PID", record.key if record is not None and record.key else "none"),
-        ("Product Key Channel", "Volume:GVLK (setup key)"),
+        ("Product Key Channel", _channels(one)[1]),
     ]
     version: Fields = [("Software licensing service version", __version__)]
     fields = version + short[:2] + ids + short[2:]
     fields.append(("Trusted time", _when(max(compose.clock().now(), verdict.authority.clock_mark))))
-    if record is None or not record.key:
+    if record is None or not record.key or KeyId.parse(record.key).kind is not Kind.SETUP:
         return fields
     return fields + _client_block(one)
 
@@ -302,16 +332,15 @@ _CLIENT: Mapping[str, tuple[str, str, Callable[[_Call], None]]] = {
     "/ckms-domain": ("", "Look in the machine's own domains again.", _ckms_domain),
     "/skhc": ("", "Ask the host that answered last first.", _skhc),
     "/ckhc": ("", "Ask DNS each time.", _ckhc),
+    "/dti": ("[PRODUCT]", "Show the installation ID for the telephone.", _dti),
+    "/atp": ("CONFIRMATION-ID", "Activate with the confirmation ID that was read back.", _atp),
 }
 """Words that this machine understands: what follows them, what they do, who does it."""
 
 _NO_TOKENS = "There are no activation tokens here: machines ask hosts, which need no login."
 _NO_FOREST = "There is no directory activation: a host serves machines of every domain and of none."
 _NO_FILES = "A product's licence terms stand in its descriptor; there are no licence files."
-_NO_PHONE = "Activation of single machines by telephone comes with the next release."
 _REFUSED: Mapping[str, tuple[str, str]] = {
-    "/dti": (_NO_PHONE, "On a host, 'muster host activate --telephone' shows the digits."),
-    "/atp": (_NO_PHONE, "On a host, 'muster host activate --telephone' takes the digits."),
     "/rearm": (
         "A new grace is not needed before an image is made, and this release does not offer it.",
         "For an image of many machines see 'Golden images' in docs/client.md.",

@@ -57,6 +57,7 @@ from muster.publisher.model import (
     Seat,
     SignedText,
 )
+from muster.publisher.pools import tell_levels
 from muster.publisher.store import DATABASE_FILE, Edit, Store, View, open_store
 from muster.publisher.vault import RESERVE, ROOT, Vault
 from muster.system.files import Lock, make_folder
@@ -556,15 +557,17 @@ class Admin:
         now, found = self._pool(key)
         name = found.key_id.text
         rules.check_pool(found.key_id.kind, pool, found.term, found.alerts)
-        if found.pool == pool:
-            return found, False
         with self._store.edit() as edit:
+            before = edit.key(found.key_id) or found
+            if before.pool == pool:
+                return before, False
             if not edit.extend_pool(name, pool, rules.correction_limit(pool)):
-                fresh = edit.key(found.key_id) or found
-                raise error("publisher/pool-drawn", key=name, pool=pool, drawn=fresh.drawn)
-            detail = {"from": found.pool, "to": pool}
+                raise error("publisher/pool-drawn", key=name, pool=pool, drawn=before.drawn)
+            after = edit.key(found.key_id) or found
+            detail = {"from": before.pool, "to": pool}
             edit.write_audit(now, self._actor, Event.POOL_EXTEND, name, detail)
-            return edit.key(found.key_id) or found, True
+            tell_levels(edit, before, after, now, self._actor)
+            return after, True
 
     def _pool(self, key: str) -> tuple[int, IssuedKey]:
         now = self._clock.now()

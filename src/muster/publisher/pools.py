@@ -70,10 +70,12 @@ class Activated:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One installation ID that was read and whose proof holds; `place` in the call."""
+    """One installation ID that was read and whose proof holds; `place` in the call, `held` the
+    trust that its machine holds."""
 
     place: int
     iid: InstallationId
+    held: Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +85,28 @@ class _Known:
     key: IssuedKey
     newest: Trust
     catalogue: Catalogue
-    held: dict[int, Trust]
     signers: dict[int, TrustKey | None]
     keys: dict[str, SigningKey]
 
-    def signer(self, iid: InstallationId) -> TrustKey:
+    def signer(self, row: _Row) -> TrustKey:
         """The key that signs for the trust that an asker holds.
 
         Raises: `publisher/update-trust-first`.
         """
-        found = self.signers[iid.trust_residue]
+        found = self.signers[row.iid.trust_residue]
         if found is None:
-            held = self.held[iid.trust_residue].version
-            raise error("publisher/update-trust-first", held=held, trust=self.newest.version)
+            raise self.behind(row)
         return found
+
+    def behind(self, row: _Row) -> MusterError:
+        """What an asker is told whose trust does not know the key that signed, or would sign."""
+        held, newest = row.held.version, self.newest.version
+        return error("publisher/update-trust-first", held=held, trust=newest)
+
+    def used_up(self) -> MusterError:
+        """What an asker is told when the pool has no activation left."""
+        size = self.key.pool + self.key.corrected
+        return error("publisher/pool-used-up", key=self.key.key_id.text, pool=size)
 
 
 class Pools:
@@ -143,12 +153,10 @@ class Pools:
         rows = self._read(installation_ids, results)
         for start in range(0, len(rows), PIECE):
             self._piece(rows[start : start + PIECE], now, door, results)
+        lowest = [
+            row.held.version for row in rows if isinstance(results[row.place], MachineActivation)
+        ]
         with self._store.view() as view:
-            lowest = [
-                self._knowledge.held(view, row.iid.trust_residue).version
-                for row in rows
-                if isinstance(results[row.place], MachineActivation)
-            ]
             trust = view.trust_above(min(lowest), TRUST_STEPS) if lowest else ()
             catalogue = view.newest_catalogue()
         finished = tuple(one for one in results if one is not None)
@@ -163,6 +171,7 @@ class Pools:
         """The rows that may draw; the others get their error."""
         rows: list[_Row] = []
         key: IssuedKey | None = None
+        trusts: dict[int, Trust] = {}
         with self._store.view() as view:
             for place, text in enumerate(installation_ids):
                 try:
@@ -175,8 +184,9 @@ class Pools:
                         key = found
                     else:
                         check_proof(iid, key.proof_key)
-                    self._knowledge.held(view, iid.trust_residue)
-                    rows.append(_Row(place, iid))
+                    if iid.trust_residue not in trusts:
+                        trusts[iid.trust_residue] = self._knowledge.held(view, iid.trust_residue)
+                    rows.append(_Row(place, iid, trusts[iid.trust_residue]))
                 except MusterError as fault:
                     results[place] = fault
         return rows
@@ -206,11 +216,11 @@ class Pools:
         with self._store.view() as view:
             key = rules.check_machine_request(rows[0].iid, view.key(key_id))
             newest, catalogue = self._knowledge.known(view)
-            residues = sorted({row.iid.trust_residue for row in rows})
-            held = {one: self._knowledge.held(view, one) for one in residues}
+            held = {row.iid.trust_residue: row.held for row in rows}
             day = rules.today(now)
             signers = {
-                one: rules.choose_key(newest, held[one], GRANT_ROLE, day) for one in residues
+                residue: rules.choose_key(newest, trust, GRANT_ROLE, day)
+                for residue, trust in held.items()
             }
             files = {
                 one.key.kid: (view.key_file(one.key.kid), one.key)
@@ -221,7 +231,7 @@ class Pools:
         keys = {
             kid: self._vault.signing_key(record, public) for kid, (record, public) in files.items()
         }
-        return _Known(key, newest, catalogue, held, signers, keys), before
+        return _Known(key, newest, catalogue, signers, keys), before
 
     def _presign(
         self, rows: Sequence[_Row], before: dict[str, MachineGrant], known: _Known, now: int
@@ -233,15 +243,13 @@ class Pools:
             if binding in before or binding in found or len(found) >= known.key.left:
                 continue
             if known.signers[row.iid.trust_residue] is not None and known.key.revoked is None:
-                found[binding] = self._sign(known, row.iid, rules.today(now), known.key.term, now)
+                found[binding] = self._sign(known, row, rules.today(now), known.key.term, now)
         return found
 
-    def _sign(
-        self, known: _Known, iid: InstallationId, day: int, term: int, now: int
-    ) -> MachineGrant:
-        signer = known.signer(iid)
+    def _sign(self, known: _Known, row: _Row, day: int, term: int, now: int) -> MachineGrant:
+        signer = known.signer(row)
         assert signer.index is not None
-        key_id, binding = iid.key_id, iid.binding
+        key_id, binding = row.iid.key_id, row.iid.binding
         text = issue_grant(
             publisher=self._publisher,
             key_id=key_id,
@@ -249,7 +257,7 @@ class Pools:
             hw=None,
             term=term,
             day=day,
-            group=known.catalogue.group_numbered(iid.key_id.group),
+            group=known.catalogue.group_numbered(key_id.group),
             key=known.keys[signer.key.kid],
         )
         return MachineGrant(
@@ -271,14 +279,10 @@ class Pools:
         """The grant that a row has, or None for a draw. Raises: its refusal."""
         found = rules.decide_machine(known.key, grant, known.newest, now)
         if found is None or found.resign:
-            known.signer(row.iid)
-        else:
+            known.signer(row)
+        elif not rules.vouched(row.held, found.grant.kid, found.grant.day):
             # Digits alone must be enough: the asker's trust must know the key that signed.
-            held = known.held[row.iid.trust_residue]
-            if not rules.vouched(held, found.grant.kid, found.grant.day):
-                raise error(
-                    "publisher/update-trust-first", held=held.version, trust=known.newest.version
-                )
+            raise known.behind(row)
         return found
 
     def _give_again(
@@ -298,6 +302,8 @@ class Pools:
         for row in rows:
             try:
                 again = self._judge(row, known, before.get(row.iid.binding), now)
+                if again is None and known.key.left <= 0:
+                    raise known.used_up()
             except MusterError as fault:
                 found[row.place] = fault
                 continue
@@ -341,15 +347,14 @@ class Pools:
                 again = self._judge(row, known, there.get(binding), now)
                 if again is None:
                     if len(fresh) >= key.left:
-                        size = key.pool + key.corrected
-                        raise error("publisher/pool-used-up", key=name, pool=size)
+                        raise known.used_up()
                     if binding not in signed:
                         return False  # the pool grew, or a draw was undone, since the first look
                     fresh[binding] = signed[binding]
                     found[row.place] = MachineActivation(fresh[binding], drawn=True)
                 elif again.resign:
                     old = again.grant
-                    new = self._sign(known, row.iid, old.day, old.term, now)
+                    new = self._sign(known, row, old.day, old.term, now)
                     new = replace(new, first_at=old.first_at, last_at=max(now, old.last_at))
                     resigned[binding] = (new, old.kid)
                     there[binding] = new
@@ -387,12 +392,24 @@ class Pools:
         edit.write_audits(
             now, actor, [(Event.MACHINE_ACTIVATE, one.jti, detail) for one, detail in told]
         )
-        drawn = key.drawn + len(fresh)
-        for level in rules.crossed(key, key.drawn, drawn):
-            size = key.pool + key.corrected
-            edit.write_audit(
-                now, actor, Event.POOL_ALERT, name, {"level": level, "drawn": drawn, "size": size}
-            )
-            _log.warning(
-                "the pool of key %s has reached %d %%: %d of %d drawn", name, level, drawn, size
-            )
+        tell_levels(edit, key, replace(key, drawn=key.drawn + len(fresh)), now, actor)
+
+
+def tell_levels(edit: Edit, before: IssuedKey, after: IssuedKey, now: int, actor: str) -> None:
+    """Write an audit row and a warning for each alert level that a pool reaches by a change."""
+    size = after.pool + after.corrected
+    for level in rules.crossed(before, after):
+        edit.write_audit(
+            now,
+            actor,
+            Event.POOL_ALERT,
+            after.key_id.text,
+            {"level": level, "drawn": after.drawn, "size": size},
+        )
+        _log.warning(
+            "the pool of key %s has reached %d %%: %d of %d drawn",
+            after.key_id.text,
+            level,
+            after.drawn,
+            size,
+        )

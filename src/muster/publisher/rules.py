@@ -380,6 +380,8 @@ MACHINE_KINDS = (Kind.MAK, Kind.EVALUATION, Kind.RETAIL)
 """Kinds of keys that activate machines, each from a pool."""
 EVALUATION_TERMS = (3, 6)
 """Terms of evaluation keys, times 30 days: 90 and 180 days."""
+MAX_TERM = 63
+"""Longest term of a licence, times 30 days."""
 MAX_POOL = 10_000_000
 """Machines of one key."""
 ALERTS = (80, 95, 100)
@@ -407,8 +409,8 @@ def check_pool(
     Args:
         kind: mak, evaluation or retail.
         pool: machines; None for one (retail), which is the only size of a retail key.
-        term: of its grants, times 30 days, 0 = no end; an evaluation has one of
-            `EVALUATION_TERMS`.
+        term: of its grants, times 30 days, at most `MAX_TERM`, 0 = no end; an evaluation has one
+            of `EVALUATION_TERMS`.
         alerts: percentages, any order.
     Raises: `publisher/pool`.
     """
@@ -422,6 +424,8 @@ def check_pool(
         raise error("publisher/pool", detail="the size is missing")
     if not 1 <= pool <= MAX_POOL:
         raise error("publisher/pool", detail=f"the size is not within 1 and {MAX_POOL}")
+    if not 0 <= term <= MAX_TERM:
+        raise error("publisher/pool", detail=f"the term is not within 0 and {MAX_TERM}")
     if kind is Kind.EVALUATION and term not in EVALUATION_TERMS:
         raise error("publisher/pool", detail="an evaluation runs for 90 or 180 days")
     levels = tuple(sorted(set(alerts)))
@@ -467,10 +471,15 @@ def decide_machine(
     return MachineAgain(grant, resign=not vouched(newest, grant.kid, grant.day))
 
 
-def crossed(key: IssuedKey, before: int, after: int) -> tuple[int, ...]:
-    """The alert levels of a key that a rise from `before` to `after` draws reaches.
+def reached(key: IssuedKey) -> tuple[int, ...]:
+    """The alert levels that the pool of a key stands at or above.
 
     A level is reached when drawn * 100 >= level * (pool + corrected).
     """
     size = key.pool + key.corrected
-    return tuple(level for level in key.alerts if before * 100 < level * size <= after * 100)
+    return tuple(level for level in key.alerts if key.drawn * 100 >= level * size)
+
+
+def crossed(before: IssuedKey, after: IssuedKey) -> tuple[int, ...]:
+    """The alert levels that a change of a key reaches: draws, or a smaller size."""
+    return tuple(level for level in reached(after) if level not in reached(before))

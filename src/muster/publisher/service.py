@@ -153,6 +153,17 @@ class PublisherService:
             return self.activate_host(installation_id, door).answer
         return self.pools.activate([installation_id], door).answer()
 
+    def check(self, iid: InstallationId) -> None:
+        """See that an installation ID was made with a key of this publisher; draws nothing.
+
+        Raises: `publisher/unknown-key`, `id/proof`.
+        """
+        with self._store.view() as view:
+            key = view.key(iid.key_id)
+        if key is None:
+            raise error("publisher/unknown-key", key=iid.key_id.text)
+        check_proof(iid, key.proof_key)
+
     def activate_batch(self, installation_ids: Sequence[str], door: str = "batch") -> Activated:
         """Answer installation IDs of machines, all of one key; see `Pools.activate`."""
         return self.pools.activate(installation_ids, door)

@@ -1,0 +1,105 @@
+"""The telephone desk at a terminal: asks, repeats, reads back (`muster publisher confirm`).
+
+Decides how `muster.publisher.desk` looks in a terminal. It is used only where somebody sits at one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from muster.core.digits import format_rows
+from muster.core.errors import MusterError
+from muster.core.ids import InstallationId
+from muster.publisher.desk import Entry, Reading
+from muster.system.qr import terminal
+
+HELP = (
+    "Type the groups as they are read, one or several a line. A wrong group is told at once.\n"
+    "  -      drop the last group      ?      show what is there\n"
+    "  Enter  done, when it is whole    Ctrl-C leaves; nothing is drawn before the end"
+)
+
+
+def take(check: Callable[[InstallationId], None]) -> str:
+    """Ask for an installation ID until it is whole and its proof holds; its digits.
+
+    Args:
+        check: raises what is wrong with a whole ID before anything is drawn.
+    """
+    click.echo(HELP)
+    entry = Entry()
+    while True:
+        hint = f"{entry.next_label}{' (Enter: done)' if entry.may_end else ''}"
+        typed = click.prompt(hint, default="", show_default=False, prompt_suffix="> ").strip()
+        if typed == "-":
+            entry = entry.without_last()
+            click.echo(f"Go on at {entry.next_label}.")
+            continue
+        if typed == "?":
+            click.echo(format_rows(entry.groups) or "Nothing yet.")
+            continue
+        entry, fault = entry.typed(typed)
+        if fault is not None:
+            click.echo(f"{fault.what} {fault.fix} Go on at {entry.next_label}.")
+            continue
+        if entry.part:
+            click.echo(f"{entry.next_label} has {len(entry.part)} of 6 digits; go on.")
+            continue
+        if not entry.must_end and (typed or not entry.may_end):
+            if not typed:
+                click.echo(
+                    f"It is not whole: 12 groups of a machine, 15 of a host. "
+                    f"{len(entry.groups)} are there."
+                )
+            continue
+        try:
+            check(entry.installation_id())
+        except MusterError as wrong:
+            click.echo(f"{wrong.what} {wrong.why} {wrong.fix}")
+            if wrong.code.startswith(("digits/", "id/")):
+                click.echo("Compare the rows:")
+                click.echo(format_rows(entry.groups))
+                entry = entry.without_last()
+                continue
+            raise
+        return "-".join(entry.groups)
+
+
+def lines(confirmation: str) -> list[str]:
+    """The digits in lettered rows."""
+    return format_rows(tuple(confirmation.split("-"))).splitlines()
+
+
+def give(confirmation: str, short: bytes) -> None:
+    """Offer the answer as QR code and as a text first, by voice last; until somebody is done."""
+    while True:
+        way = click.prompt(
+            "Give it as [q]R code, [t]ext, or by [v]oice; [d]one",
+            type=click.Choice(["q", "t", "v", "d"]),
+            default="d",
+            show_choices=False,
+        )
+        if way == "d":
+            return
+        if way == "q":
+            click.echo(terminal(short))
+        elif way == "t":
+            click.echo(confirmation)
+        else:
+            _read(Reading.of(confirmation))
+
+
+def _read(reading: Reading) -> None:
+    click.echo("Enter: next row; r: again; b: row before; a letter above r: that row; x: stop.")
+    while not reading.ended:
+        click.echo(reading.spoken())
+        said = click.prompt("", default="", show_default=False, prompt_suffix="").strip().lower()
+        if said == "x":
+            return
+        if said == "b":
+            reading = reading.back()
+        elif said != "r":
+            reading = reading.to(said) if said.isalpha() else reading.on()
+    click.echo("That was the last row.")

@@ -1,0 +1,141 @@
+"""The telephone desk: an installation ID typed group by group, a confirmation ID read back. Pure.
+
+Decides what is told of each group as it is typed, and how digits are cut for a voice. A wrong group
+is said at once and never kept; what was right stays, so that entry goes on where it stopped.
+Refuses to know terminals and pages: the command of the desk uses it, and so can a page.
+Obeys docs/spec/01-identities.md, section 1.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from muster.core.digits import GROUP, ROW, check_group, row_of, rows
+from muster.core.errors import MusterError, error
+from muster.core.ids import HOST_GROUPS, MACHINE_GROUPS, InstallationId, parse_installation_id
+
+_SEPARATORS = " \t\r\n-."
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was typed so far: `groups` that are right, and `part`, the digits of the one begun."""
+
+    groups: tuple[str, ...] = ()
+    part: str = ""
+
+    @property
+    def next_label(self) -> str:
+        """Where the next group stands, such as "B2": row letter and number in the row."""
+        place = len(self.groups)
+        return f"{row_of(place)}{place % ROW + 1}"
+
+    @property
+    def may_end(self) -> bool:
+        """Whether this is a whole installation ID: 12 groups of a machine, or 15 of a host."""
+        return not self.part and len(self.groups) in (MACHINE_GROUPS, HOST_GROUPS)
+
+    @property
+    def must_end(self) -> bool:
+        """Whether no installation ID goes on from here."""
+        return len(self.groups) >= HOST_GROUPS
+
+    @property
+    def rows(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """What is there, in lettered rows, to be compared."""
+        return tuple(rows(self.groups))
+
+    def typed(self, text: str) -> tuple[Entry, MusterError | None]:
+        """Take what was typed next: digits of one group, of several, or of part of one.
+
+        Args:
+            text: digits with spaces, dashes and dots between them.
+        Returns:
+            The entry with every group up to the first wrong one, and the error that names that
+            one; what followed it is dropped, because nobody knows where it stood. A character
+            that is no digit drops the group in which it stands.
+        """
+        entry = self
+        for character in text:
+            if character in _SEPARATORS:
+                continue
+            if not ("0" <= character <= "9"):
+                shown = character if "!" <= character <= "~" else f"U+{ord(character):04X}"
+                place = len(entry.groups) * GROUP + len(entry.part) + 1
+                return replace(entry, part=""), error("digits/symbol", symbol=shown, place=place)
+            if entry.must_end:
+                count = HOST_GROUPS * GROUP
+                told = error("digits/length", count=f"more than {count}", expected=str(count))
+                return entry, told
+            part = entry.part + character
+            if len(part) < GROUP:
+                entry = replace(entry, part=part)
+                continue
+            try:
+                check_group(part, len(entry.groups))
+            except MusterError as fault:
+                return replace(entry, part=""), fault
+            entry = Entry((*entry.groups, part))
+        return entry, None
+
+    def without_last(self) -> Entry:
+        """The entry without the group that was begun, or else without the last whole one."""
+        return replace(self, part="") if self.part else Entry(self.groups[:-1])
+
+    def installation_id(self) -> InstallationId:
+        """The installation ID. Raises: `digits/length`, `id/…`."""
+        return parse_installation_id("".join(self.groups) + self.part)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A confirmation ID read back row by row; `place` is the row that is read next."""
+
+    groups: tuple[str, ...]
+    place: int = 0
+
+    @classmethod
+    def of(cls, confirmation: str) -> Reading:
+        """Begin to read; `confirmation` has groups joined by dashes."""
+        return cls(tuple(confirmation.split("-")))
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return -(-len(self.groups) // ROW)
+
+    @property
+    def ended(self) -> bool:
+        """Whether every row was read."""
+        return self.place >= self.count
+
+    def row(self, place: int | None = None) -> tuple[str, tuple[str, ...]]:
+        """Letter and groups of a row; of the next one by default."""
+        chosen = self.place if place is None else place
+        return row_of(chosen * ROW), self.groups[chosen * ROW : (chosen + 1) * ROW]
+
+    def spoken(self) -> str:
+        """The next row as a voice says it: "A: 12 34 56, 78 90 12, …"."""
+        letter, groups = self.row()
+        return f"{letter}: " + ", ".join(" ".join(_pairs(one)) for one in groups)
+
+    def on(self) -> Reading:
+        """After the row was repeated by the other side."""
+        return replace(self, place=min(self.place + 1, self.count))
+
+    def back(self) -> Reading:
+        """To the row before."""
+        return replace(self, place=max(self.place - 1, 0))
+
+    def to(self, letter: str) -> Reading:
+        """To the row of a letter; where there is none nothing changes."""
+        for place in range(self.count):
+            if row_of(place * ROW) == letter.upper():
+                return replace(self, place=place)
+        return self
+
+
+def _pairs(group: str) -> Iterator[str]:
+    for start in range(0, len(group), 2):
+        yield group[start : start + 2]

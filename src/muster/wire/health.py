@@ -1,0 +1,451 @@
+"""What `muster doctor` finds out and how it judges it; client and host share these words.
+
+Decides how one advertised host is looked at, by the anonymous addresses that any machine may ask,
+and what of it is healthy. Looking goes through a function that the caller gives; judging is pure
+over what was found and a given time. Refuses to know stores, DNS and settings: each side adds its
+own checks. Obeys docs/doctor.md; the documents are those of docs/spec/08-http.md, section 7.
+
+A grant that is shown is public. That a host shows one proves that the publisher granted it to the
+key that the host names; that the host holds that key, a lease proves.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from muster.core.errors import MusterError, error
+from muster.core.identity import host_binding
+from muster.core.products import DAY, SKEW
+from muster.lease.catalogue import Catalogue, read_catalogue
+from muster.lease.grant import HOST, Grant, read_grant
+from muster.lease.trust import Trust, parse_trust, walk_store
+from muster.wire.problem import decode_problem
+from muster.wire.routes import HOST_CATALOGUE, HOST_TRUST, PUBLISHER_GRANTS, PUBLISHERS, Route
+from muster.wire.status import HostGrant, ServedPublisher, decode_grants, decode_publishers
+
+NOTED_SKEW = 300
+"""Seconds between two clocks from which on the difference is told."""
+TRUST_STEPS = 64
+"""Trust versions that are asked of one host at most."""
+
+
+class Mark(enum.Enum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARN = "warn"
+    """It works, and somebody should look at it."""
+    FAIL = "fail"
+    """Something is to be mended."""
+    UNKNOWN = "unknown"
+    """It could not be found out."""
+    SKIPPED = "skipped"
+
+
+class Topic(enum.Enum):
+    """What is checked, in this order: what stands first is mended first."""
+
+    RECORDS = "records"
+    REACHABILITY = "reachability"
+    CLOCK = "clock"
+    GRANT = "grant"
+    CATALOGUE = "catalogue"
+    LICENCE = "licence"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was checked.
+
+    `host` is the address of the host that it is about, or ""; `code` the row of the error
+    catalogue behind it, or ""; `fix` what to do, "" where there is nothing to do.
+    """
+
+    topic: Topic
+    mark: Mark
+    what: str
+    fix: str = ""
+    host: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All checks for one publisher, in the order of the topics; `role` is client or host."""
+
+    role: str
+    publisher: str
+    label: str
+    checks: tuple[Check, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is to be mended and nothing stayed unknown."""
+        return not any(one.mark in (Mark.FAIL, Mark.UNKNOWN) for one in self.checks)
+
+    @property
+    def cure(self) -> Check | None:
+        """The one thing to mend first: the first failure, else the first unknown."""
+        for mark in (Mark.FAIL, Mark.UNKNOWN):
+            for one in self.checks:
+                if one.mark is mark:
+                    return one
+        return None
+
+
+def report(role: str, publisher: str, label: str, checks: Iterable[Check]) -> Report:
+    """Put checks in the order of their topics; within one topic they keep theirs."""
+    order = list(Topic)
+    found = sorted(checks, key=lambda one: order.index(one.topic))
+    return Report(role, publisher, label, tuple(found))
+
+
+def failed(topic: Topic, fault: MusterError, mark: Mark = Mark.FAIL, host: str = "") -> Check:
+    """A check that ended with an error of the catalogue."""
+    return Check(topic, mark, fault.what, fault.fix, host, fault.code)
+
+
+# Looking at one host.
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An answer over HTTP; `date` is the peer's time in Unix seconds, None where it told none."""
+
+    status: int
+    body: bytes
+    date: int | None = None
+
+
+Call = Callable[[Route, str], Heard]
+"""Sends one request to the host that is looked at. Raises: `net/…`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advertised:
+    """A host that a machine would ask, and why; `ours`: a record of the publisher's own label or
+    a setting names it, not only the general record."""
+
+    address: str
+    found: str
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one host said.
+
+    `asked_at` is the caller's time; `served` what the host says it serves of the publisher, None
+    for nothing; `others` labels of other publishers that it serves; `trust` and `catalogue` texts
+    that nobody has verified yet.
+    """
+
+    host: Advertised
+    asked_at: int
+    date: int | None = None
+    problem: MusterError | None = None
+    served: ServedPublisher | None = None
+    others: tuple[str, ...] = ()
+    grants: tuple[HostGrant, ...] = ()
+    trust: tuple[str, ...] = ()
+    catalogue: str = ""
+
+
+def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> Looked:
+    """Ask a host what it serves, what proves it, and for newer documents.
+
+    Args:
+        host: whom.
+        call: asks it.
+        publisher: id.
+        trust: the version that the caller holds; newer ones are asked for.
+        now: Unix seconds.
+    Returns:
+        What it said, whatever happened.
+    """
+    date: int | None = None
+    try:
+        heard = call(PUBLISHERS, PUBLISHERS.path)
+        date = heard.date
+        listed = decode_publishers(_body(heard, host), host.address)
+    except MusterError as fault:
+        return Looked(host, now, date, fault)
+    served = next((one for one in listed if one.publisher == publisher), None)
+    return Looked(
+        host=host,
+        asked_at=now,
+        date=date,
+        served=served,
+        others=tuple(one.label for one in listed if one.publisher != publisher),
+        grants=_grants(host, call, publisher),
+        trust=_line(call, publisher, trust),
+        catalogue=_text(call, HOST_CATALOGUE, HOST_CATALOGUE.fill(publisher=publisher)),
+    )
+
+
+def _body(heard: Heard, host: Advertised) -> bytes:
+    if heard.status != 200:
+        raise decode_problem(heard.status, heard.body, host.address).error()
+    return heard.body
+
+
+def _grants(host: Advertised, call: Call, publisher: str) -> tuple[HostGrant, ...]:
+    """The grants that it shows; a host that does not know the publisher shows none."""
+    try:
+        heard = call(PUBLISHER_GRANTS, PUBLISHER_GRANTS.fill(publisher=publisher))
+        return decode_grants(_body(heard, host), host.address)
+    except MusterError:
+        return ()
+
+
+def _line(call: Call, publisher: str, version: int) -> tuple[str, ...]:
+    found: list[str] = []
+    for _ in range(TRUST_STEPS):
+        path = HOST_TRUST.fill(publisher=publisher, version=str(version + 1))
+        text = _text(call, HOST_TRUST, path)
+        step = _version(text)
+        if step <= version:
+            break
+        found.append(text)
+        version = step
+    return tuple(found)
+
+
+def _text(call: Call, route: Route, path: str) -> str:
+    try:
+        heard = call(route, path)
+    except MusterError:
+        return ""
+    return heard.body.decode("ascii", "replace").strip() if heard.status == 200 else ""
+
+
+def _version(text: str) -> int:
+    try:
+        return parse_trust(text).version
+    except MusterError:
+        return 0
+
+
+# What holds now.
+
+
+def newest_trust(trust: Trust, looked: Iterable[Looked]) -> Trust:
+    """The trust that the caller's own leads to, over all that hosts showed."""
+    texts = {text for one in looked for text in one.trust}
+    return walk_store(trust, sorted(texts, key=_version))
+
+
+def newest_catalogue(
+    held: Catalogue | None, trust: Trust, texts: Iterable[str]
+) -> Catalogue | None:
+    """The newest catalogue that verifies under a trust: the one held, or one that was shown."""
+    best = held
+    for text in texts:
+        try:
+            found = read_catalogue(text, trust) if text else None
+        except MusterError:
+            continue
+        if found is not None and (best is None or found.version > best.version):
+            best = found
+    return best
+
+
+# Judging hosts.
+
+
+def judge_hosts(
+    looked: Sequence[Looked],
+    publisher: str,
+    label: str,
+    trust: Trust,
+    catalogue: Catalogue | None,
+    groups: Collection[str],
+) -> list[Check]:
+    """Judge all hosts that were looked at.
+
+    Args:
+        looked: what they said.
+        publisher, label: whose hosts they should be.
+        trust: the newest that verifies.
+        catalogue: the newest that verifies; revocations stand in it.
+        groups: key groups that somebody must serve; none asks for none.
+    Returns:
+        Checks of reachability, clock, grant and catalogue.
+    """
+    if not looked:
+        topics = (Topic.REACHABILITY, Topic.CLOCK, Topic.GRANT, Topic.CATALOGUE)
+        return [Check(one, Mark.SKIPPED, "There is no host to ask.") for one in topics]
+    checks: list[Check] = []
+    for one in looked:
+        if one.problem is not None:
+            checks.append(failed(Topic.REACHABILITY, one.problem, host=one.host.address))
+        else:
+            said = f"{one.host.address} answers ({one.host.found})."
+            checks.append(Check(Topic.REACHABILITY, Mark.OK, said, host=one.host.address))
+    checks += judge_clocks(looked, trust, catalogue)
+    covered: set[str] = set()
+    unproved = False
+    for one in looked:
+        if one.problem is None:
+            check, covers = judge_grant(one, publisher, label, trust, catalogue)
+            checks.append(check)
+            covered |= covers
+            unproved = unproved or check.mark is Mark.FAIL
+            checks += judge_documents(one, trust, catalogue)
+    missing = sorted(set(groups) - covered)
+    if missing and not unproved and any(one.problem is None for one in looked):
+        what = f"No host that answers has a grant for the key group {', '.join(missing)}."
+        fix = (
+            "Install a host key that covers it on a host ('muster host install-key', then"
+            " 'muster host activate'), or use a one-time key on this machine."
+        )
+        checks.append(Check(Topic.GRANT, Mark.FAIL, what, fix))
+    return checks
+
+
+def judge_clocks(
+    looked: Sequence[Looked], trust: Trust, catalogue: Catalogue | None
+) -> list[Check]:
+    """Compare this machine's clock with those of the hosts, and with the newest signed date.
+
+    Two clocks that differ do not tell which is wrong; a signed date in the future, or several
+    hosts that agree against this machine, do.
+    """
+    signed = max(trust.iat, 0 if catalogue is None else catalogue.iat)
+    heard = [one for one in looked if one.date is not None]
+    if heard and heard[0].asked_at < signed - SKEW:
+        behind = span_text(signed - heard[0].asked_at)
+        what = f"This machine's clock is at least {behind} behind: the publisher signed later."
+        return [Check(Topic.CLOCK, Mark.FAIL, what, _SET_CLOCK)]
+    if not heard:
+        return [Check(Topic.CLOCK, Mark.SKIPPED, "No host told its time.")]
+    ahead = [(one, (one.date or 0) - one.asked_at) for one in heard]
+    far = [difference for _, difference in ahead if abs(difference) > SKEW]
+    alone = len(ahead) > 1 and len(far) == len(ahead) and max(far) - min(far) <= SKEW
+    if alone:
+        what = f"This machine's clock {_off(-far[0])}, against {len(far)} hosts that agree."
+        return [Check(Topic.CLOCK, Mark.FAIL, what, _SET_CLOCK, code="host/clock-skew")]
+    checks = []
+    for one, difference in ahead:
+        address = one.host.address
+        if abs(difference) <= NOTED_SKEW:
+            what = f"The clock of {address} and this machine's agree."
+            checks.append(Check(Topic.CLOCK, Mark.OK, what, host=address))
+            continue
+        what = f"The clock of {address} {_off(difference)}, by this machine's."
+        if abs(difference) > SKEW:
+            mark, what = Mark.FAIL, f"{what} Beyond {SKEW // 3600} hours it refuses machines."
+        else:
+            mark = Mark.WARN
+        fix = f"Set both clocks, this machine's and that of {address}, by one time server (NTP)."
+        code = "host/clock-skew" if mark is Mark.FAIL else ""
+        checks.append(Check(Topic.CLOCK, mark, what, fix, address, code))
+    return checks
+
+
+_SET_CLOCK = "Set this machine's clock by a time server (NTP), or check its time zone and battery."
+
+
+def _off(difference: int) -> str:
+    return f"is {span_text(abs(difference))} {'ahead' if difference > 0 else 'behind'}"
+
+
+def span_text(seconds: int) -> str:
+    """A span for people: its largest unit, rounded down."""
+    for size, name in ((DAY, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            number = seconds // size
+            return f"{number} {name}{'' if number == 1 else 's'}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
+def judge_grant(
+    one: Looked, publisher: str, label: str, trust: Trust, catalogue: Catalogue | None
+) -> tuple[Check, frozenset[str]]:
+    """Whether a host that answers proves a grant of the publisher, and for which key groups."""
+    address = one.host.address
+    faults: list[MusterError] = []
+    covers: set[str] = set()
+    for shown in one.grants:
+        try:
+            grant = prove(shown, publisher, label, trust, catalogue, one.asked_at)
+        except MusterError as fault:
+            faults.append(fault)
+        else:
+            covers.update(grant.covers)
+    if covers and one.served is not None:
+        what = f"{address} proves a grant for {', '.join(sorted(covers))}."
+        return Check(Topic.GRANT, Mark.OK, what, host=address), frozenset(covers)
+    if not one.grants and one.served is None and one.others and not one.host.ours:
+        what = f"{address} serves other publishers: {', '.join(one.others)}."
+        return Check(Topic.GRANT, Mark.OK, what, host=address), frozenset()
+    if faults:
+        why, code = faults[0].what, faults[0].code
+    elif covers:
+        why, code = f"It has a grant and does not serve {label}: it holds no catalogue.", ""
+    elif one.served is not None:
+        why, code = f"It says that it serves {label} and shows no grant.", ""
+    else:
+        why, code = f"It does not serve {label}.", "host/not-served"
+    what = f"{address} is advertised and cannot prove a grant. {why}"
+    fix = (
+        f"On {address} run 'muster host status'; activate it ('muster host install-key', 'muster"
+        f" host activate'), or take its records out of DNS ('muster host publish-dns --withdraw')."
+    )
+    return Check(Topic.GRANT, Mark.FAIL, what, fix, address, code), frozenset()
+
+
+def prove(
+    shown: HostGrant,
+    publisher: str,
+    label: str,
+    trust: Trust,
+    catalogue: Catalogue | None,
+    now: int,
+) -> Grant:
+    """Verify a grant that a host shows: signed, of a host, bound to the key it names, and live.
+
+    Raises: `licence/…`, `host/grant-revoked`, `host/grant-expired`, `host/grant-not-yet`.
+    """
+    grant = read_grant(shown.grant, trust, publisher)
+    if grant.kind != HOST:
+        raise error("licence/grant", detail=f"it is a grant of the kind {grant.kind}")
+    if host_binding(publisher, grant.key_id, shown.signer.raw) != grant.binding:
+        raise error("licence/grant", detail="it is bound to another host's signing key")
+    if catalogue is not None and catalogue.revoked(grant.jti, grant.key) is not None:
+        raise error("host/grant-revoked", label=label)
+    if grant.exp is not None and grant.exp <= now:
+        raise error("host/grant-expired", label=label)
+    if now < grant.iat - DAY:
+        raise error("host/grant-not-yet", label=label)
+    return grant
+
+
+def judge_documents(one: Looked, trust: Trust, catalogue: Catalogue | None) -> list[Check]:
+    """Whether a host that serves the publisher holds the newest trust and catalogue."""
+    if one.served is None:
+        return []
+    address = one.host.address
+    newest = 0 if catalogue is None else catalogue.version
+    old = [
+        f"{name} version {held}, and there is {there}"
+        for name, held, there in (
+            ("trust", one.served.trust, trust.version),
+            ("catalogue", one.served.catalogue, newest),
+        )
+        if held < there
+    ]
+    if old:
+        what = f"{address} holds {'; '.join(old)}."
+        fix = f"On {address} run 'muster host catalogue import FILE' with the publisher's new file."
+        return [Check(Topic.CATALOGUE, Mark.WARN, what, fix, address)]
+    if one.served.catalogue > newest:
+        what = f"{address} names catalogue version {one.served.catalogue}, which does not verify."
+        return [Check(Topic.CATALOGUE, Mark.WARN, what, _DOUBTFUL, address)]
+    what = f"{address} holds the newest catalogue that is known here, version {newest}."
+    return [Check(Topic.CATALOGUE, Mark.OK, what, host=address)]
+
+
+_DOUBTFUL = "Ask the publisher which version is the newest; somebody may have exchanged it."

@@ -1,0 +1,184 @@
+"""`muster client` and `muster slmgr` with keys that activate a machine once; codes read back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zxingcpp
+from click.testing import CliRunner
+from PIL import Image
+
+from muster.cli.main import muster
+from muster.core.keys import Kind
+from muster.net.serve import ThreadServer
+from muster.system.qr import terminal
+from muster.testing.tiny_publisher import TinyPublisher
+from muster.testing.world import machine_facts
+from muster.wire.exchange import ConfirmationFile, read_request_file
+
+PRODUCT = "desktop-pro"
+
+
+@pytest.fixture
+def publisher() -> TinyPublisher:
+    return TinyPublisher(now=int(time.time()) - 86_400)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Runs a command on one machine and gives its JSON; `code` is the exit code expected."""
+    facts = tmp_path / "facts.json"
+    facts.write_text(json.dumps({"v": 1, "facts": machine_facts("pc-1")}))
+    facts.chmod(0o600)
+    monkeypatch.setenv("MUSTER_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("MUSTER_FACTS", str(facts))
+
+    def call(*arguments: str, code: int = 0, text: bool = False) -> dict[str, Any]:
+        group = arguments[0]
+        options = [] if text else ["--json"]
+        result = CliRunner().invoke(muster, [group, *arguments[1:], *options])
+        assert result.exit_code == code, result.output
+        if text:
+            return {"text": result.output}
+        found: dict[str, Any] = json.loads(result.stdout)
+        return found
+
+    return call
+
+
+@pytest.fixture
+def ready(
+    run: Callable[..., dict[str, Any]], publisher: TinyPublisher, tmp_path: Path
+) -> Callable[..., dict[str, Any]]:
+    """The machine with a product and a MAK."""
+    descriptor = tmp_path / "desktop.json"
+    descriptor.write_bytes(publisher.descriptor(PRODUCT))
+    descriptor.chmod(0o600)
+    run("client", "product", "add", str(descriptor))
+    run("client", "install-key", publisher.machine_key("desktop").text)
+    return run
+
+
+def only(data: dict[str, Any]) -> dict[str, Any]:
+    (product,) = data["products"]
+    assert isinstance(product, dict)
+    return product
+
+
+def test_by_digits(ready: Callable[..., dict[str, Any]], publisher: TinyPublisher) -> None:
+    spoken = ready("client", "installation-id")["installation_id"]
+    shown = ready("client", "installation-id", text=True)["text"]
+    assert all(group in shown for group in spoken.split("-"))
+    digits = publisher.confirm(spoken).confirmation_id
+    found = ready("client", "confirm", *digits.split("-"))
+    assert (found["changed"], only(found)["state"]) == (True, 1)
+    assert ready("client", "confirm", digits)["changed"] is False
+    assert "for ever" in ready("client", "activate", text=True)["text"]
+    licence = only(ready("client", "status"))["licence"]
+    assert (licence["kind"], licence["expires"]) == ("mak", None)
+
+
+def test_by_file(
+    ready: Callable[..., dict[str, Any]], publisher: TinyPublisher, tmp_path: Path
+) -> None:
+    request, reply = tmp_path / "request.json", tmp_path / "reply.json"
+    assert ready("client", "activate", "--request", str(request))["changed"] is True
+    assert ready("client", "activate", "--request", str(request))["changed"] is False
+    reply.write_bytes(publisher.reply(read_request_file(request.read_bytes())).encode())
+    assert only(ready("client", "activate", "--reply", str(reply)))["state"] == 1
+    reply.write_bytes(reply.read_bytes()[:-30])
+    found = ready("client", "activate", "--reply", str(reply), code=2)
+    assert found["error"]["code"] == "wire/not-exchange"
+    assert only(ready("client", "status"))["state"] == 1
+
+
+def test_online(ready: Callable[..., dict[str, Any]], publisher: TinyPublisher) -> None:
+    found = ready("client", "activate", code=1)
+    assert only(found)["error"]["code"] == "client/no-publisher"
+    with ThreadServer(publisher.door()) as server:
+        assert ready("client", "set-publisher", server.url)["changed"] is True
+        assert ready("client", "set-publisher", server.url)["changed"] is False
+        assert only(ready("client", "activate"))["renewed"] is True
+    assert ready("client", "clear-publisher")["changed"] is True
+    assert only(ready("client", "activate"))["due"] is False
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_code_holds_the_request_file(
+    ready: Callable[..., dict[str, Any]], publisher: TinyPublisher, tmp_path: Path, kind: str
+) -> None:
+    picture = tmp_path / f"code.{kind}"
+    spoken = ready("client", "installation-id", "--qr", str(picture))["installation_id"]
+    if kind == "svg":
+        assert picture.read_bytes().startswith(b"<?xml")
+        return
+    (code,) = zxingcpp.read_barcodes(Image.open(picture))
+    request = read_request_file(code.bytes)
+    assert request.publisher == publisher.publisher
+    assert request.request.installation_id == spoken
+
+
+def test_the_short_form_of_a_reply_fits_a_code_and_activates(
+    ready: Callable[..., dict[str, Any]], publisher: TinyPublisher, tmp_path: Path
+) -> None:
+    from muster.cli.options import write_qr
+
+    spoken = ready("client", "installation-id")["installation_id"]
+    short = ConfirmationFile(publisher.publisher, publisher.confirm(spoken).confirmation_id)
+    picture, reply = tmp_path / "reply.png", tmp_path / "reply.json"
+    write_qr(picture, short.encode())
+    (code,) = zxingcpp.read_barcodes(Image.open(picture))
+    assert code.bytes == short.encode().rstrip()
+    reply.write_bytes(code.bytes)
+    assert only(ready("client", "activate", "--reply", str(reply)))["state"] == 1
+
+
+def test_the_terminal_draws_the_same_code(
+    ready: Callable[..., dict[str, Any]], publisher: TinyPublisher
+) -> None:
+    """The block characters, made a picture again, are read by the same decoder."""
+    spoken = ready("client", "installation-id")["installation_id"]
+    short = ConfirmationFile(publisher.publisher, publisher.confirm(spoken).confirmation_id)
+    rows: list[list[bool]] = []
+    for line in terminal(short.encode()).splitlines():
+        cells = _cells(line)
+        if cells:
+            rows.append([upper for upper, _ in cells])
+            rows.append([lower for _, lower in cells])
+    size = 4
+    picture = Image.new("L", (max(map(len, rows)) * size, len(rows) * size), 255)
+    for y, row in enumerate(rows):
+        for x, light in enumerate(row):
+            if not light:
+                picture.paste(0, (x * size, y * size, (x + 1) * size, (y + 1) * size))
+    (code,) = zxingcpp.read_barcodes(picture)
+    assert code.bytes == short.encode().rstrip()
+
+
+def _cells(line: str) -> list[tuple[bool, bool]]:
+    """Light or dark of the upper and lower module of each character; dark is the blank one."""
+    import re
+
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", line)
+    light = {" ": (False, False), "\u2580": (True, False), "\u2584": (False, True)}
+    return [light.get(one, (True, True)) for one in plain]
+
+
+def test_slmgr(ready: Callable[..., dict[str, Any]], publisher: TinyPublisher) -> None:
+    spoken = ready("slmgr", "/dti")["installation_id"]
+    shown = ready("slmgr", "/dlv", text=True)["text"]
+    assert "Volume:MAK" in shown
+    assert "License Status: Initial grace period" in shown
+    ready("slmgr", "/atp", publisher.confirm(spoken).confirmation_id)
+    shown = ready("slmgr", "/dlv", text=True)["text"]
+    assert "License Status: Licensed" in shown
+    assert "permanently activated" in shown
+    assert "VOLUME_MAK" in shown
+    ready("slmgr", "/ipk", publisher.machine_key("desktop", Kind.EVALUATION, 3).text)
+    found = ready("slmgr", "/atp", "123456" * 33, code=2)
+    assert found["error"]["code"] == "digits/group"
