@@ -192,7 +192,7 @@ def test_an_evaluation_is_not_had_twice(fair: Fair) -> None:
     again = fair.machine("pc-1", key, store="anew")
     found = online(again)
     assert found.fault is not None
-    assert found.fault.code == "licence/expired"
+    assert found.fault.code == "publisher/licence-over"
     assert not state(again)[1]
     assert fair.drawn(key) == 1
 
