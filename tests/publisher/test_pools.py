@@ -177,6 +177,8 @@ def test_an_evaluation_that_is_over_is_not_begun_anew(shop: Shop) -> None:
         (Kind.EVALUATION, 5, 0),
         (Kind.EVALUATION, 5, 4),
         (Kind.RETAIL, 2, 0),
+        (Kind.MAK, 5, 64),
+        (Kind.MAK, 5, -1),
     ],
 )
 def test_what_is_no_pool_is_refused(kind: Kind, pool: int | None, term: int) -> None:
@@ -240,6 +242,28 @@ def test_each_alert_level_is_told_once_as_it_is_reached(shop: Shop) -> None:
             [json.loads(one.detail)["level"] for one in rows if one.event == "publisher:pool:alert"]
         )
     assert levels == [[], [50], [], [80], [], [100]]
+
+
+def test_a_smaller_size_reaches_levels_too_and_a_bigger_one_leaves_them(shop: Shop) -> None:
+    key = issue(shop, 10)
+    service, admin = shop.service(), shop.admin()
+    ask(service, *shop.machines(key, 4))
+    assert service.counts()["pools_alerting"] == 0
+    admin.extend_pool(key.text, 5)
+    assert service.counts()["pools_alerting"] == 1
+    admin.extend_pool(key.text, 4)
+    admin.extend_pool(key.text, 40)
+    assert service.counts()["pools_alerting"] == 0
+    rows = [one for one in admin.audit(0, 5000) if one.event == "publisher:pool:alert"]
+    assert [json.loads(one.detail)["level"] for one in rows] == [80, 95, 100]
+
+
+def test_the_one_machine_of_a_retail_key_is_no_news(shop: Shop) -> None:
+    key = issue(shop, None, Kind.RETAIL)
+    service = shop.service()
+    ask(service, *shop.machines(key, 1))
+    assert service.counts()["pools_alerting"] == 0
+    assert not [one for one in shop.admin().audit(0, 5000) if one.event == "publisher:pool:alert"]
 
 
 # Revocation and rotation.

@@ -532,7 +532,8 @@ def _pool_data(one: IssuedKey) -> dict[str, Any] | None:
     type=click.IntRange(1, 100),
     multiple=True,
     metavar="PERCENT",
-    help="Tell when this share of the pool is drawn; may be repeated. Default: 80, 95, 100.",
+    help="Tell when this share of the pool is drawn; may be repeated. By default 80, 95 and 100;"
+    " none for retail.",
 )
 @click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True)
 @click.option(
@@ -564,7 +565,6 @@ def key_issue(
 ) -> None:
     """Issue product keys. They are shown in full this once."""
     from muster.core.keys import Kind
-    from muster.publisher.rules import ALERTS
     from muster.system.files import write_atomic, write_new
 
     if kind == "host" and (pool or alerts):
@@ -586,7 +586,7 @@ def key_issue(
                     count=count,
                     term=term,
                     customer=customer,
-                    alerts=alerts or ALERTS,
+                    alerts=alerts or None,
                 )
         except BaseException:
             if file is not None:

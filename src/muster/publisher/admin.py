@@ -438,7 +438,7 @@ class Admin:
         count: int = 1,
         term: int = 0,
         customer: str = "",
-        alerts: Sequence[int] = rules.ALERTS,
+        alerts: Sequence[int] | None = None,
     ) -> tuple[NewKey, ...]:
         """Issue keys that activate machines, each with a pool of its own.
 
@@ -449,7 +449,7 @@ class Admin:
             count: 1 to `MOST_KEYS`.
             term: of the licences, times 30 days; 0 = no end, an evaluation has 3 or 6.
             customer: for the publisher's own lists.
-            alerts: percentages of the pool at which somebody is told.
+            alerts: percentages of the pool at which somebody is told; None for the usual ones.
         Raises: `publisher/pool`, `publisher/group`, `publisher/serials`, and the errors of opening
             the tag key.
         """

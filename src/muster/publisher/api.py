@@ -103,6 +103,7 @@ _GAUGES = {
     "pools": "Keys that activate machines.",
     "pool_size": "Machines that all pools together may activate.",
     "pool_drawn": "Machines that hold a grant of a pool.",
+    "pools_alerting": "Pools of keys not revoked that have reached one of their alert levels.",
     "pools_used_up": "Pools of keys not revoked with no activation left.",
 }
 

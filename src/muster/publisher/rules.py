@@ -402,7 +402,7 @@ class MachineAgain:
 
 
 def check_pool(
-    kind: Kind, pool: int | None, term: int, alerts: Sequence[int]
+    kind: Kind, pool: int | None, term: int, alerts: Sequence[int] | None = None
 ) -> tuple[int, tuple[int, ...]]:
     """Size and alert levels of a new key that activates machines.
 
@@ -411,7 +411,8 @@ def check_pool(
         pool: machines; None for one (retail), which is the only size of a retail key.
         term: of its grants, times 30 days, at most `MAX_TERM`, 0 = no end; an evaluation has one
             of `EVALUATION_TERMS`.
-        alerts: percentages, any order.
+        alerts: percentages, any order; None for `ALERTS`, and for none on a retail key, whose
+            one machine is no news.
     Raises: `publisher/pool`.
     """
     if kind not in MACHINE_KINDS:
@@ -420,6 +421,8 @@ def check_pool(
         if pool not in (None, 1):
             raise error("publisher/pool", detail="a retail key activates one machine")
         pool = 1
+    if alerts is None:
+        alerts = () if kind is Kind.RETAIL else ALERTS
     if pool is None:
         raise error("publisher/pool", detail="the size is missing")
     if not 1 <= pool <= MAX_POOL:

@@ -112,7 +112,8 @@ class PublisherService:
     def counts(self) -> dict[str, int]:
         """How much there is, for metrics."""
         with self._store.view() as view:
-            return view.counts()
+            alerting = sum(1 for one in view.watched_keys() if rules.reached(one))
+            return {**view.counts(), "pools_alerting": alerting}
 
     def open_grant_keys(self) -> int:
         """Open every grant key that may sign today; how many.

@@ -276,6 +276,11 @@ class View:
         )
         return dict(zip(names, row, strict=True))
 
+    def watched_keys(self) -> tuple[IssuedKey, ...]:
+        """Keys with alert levels that are not revoked."""
+        rows = self._reader.query(_KEYS + "WHERE alerts <> '' AND revoked IS NULL ORDER BY id")
+        return tuple(_key(row) for row in rows)
+
 
 class Edit(View):
     """Reads and writes of one transaction."""
