@@ -20,6 +20,7 @@ from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Reque
 from muster.net.openapi import encode_document
 from muster.publisher.pools import Activated
 from muster.publisher.service import PublisherService
+from muster.publisher.throttle import Guesses, Throttle, source_of
 from muster.wire import routes
 from muster.wire.problem import encode_problem
 from muster.wire.publisher import (
@@ -114,6 +115,8 @@ class PublisherAPI:
     def __init__(self, service: PublisherService) -> None:
         self._service = service
         self._counters = Counters()
+        self._throttle = Throttle()
+        self._lock = threading.Lock()
         self._openapi = encode_document(
             routes.PUBLISHER_ROUTES,
             title=f"Muster publisher {service.publisher.label}",
@@ -159,14 +162,22 @@ class PublisherAPI:
                     raise
                 trust, catalogue = self._service.versions()
                 status, body = encode_problem(fault, trust=trust, catalogue=catalogue)
-                return Answer(status, body, routes.PROBLEM)
+                after = fault.params.get("retry_after")
+                headers = {"Retry-After": str(after)} if isinstance(after, int) else {}
+                return Answer(status, body, routes.PROBLEM, headers)
 
         return answer
+
+    def _guesses(self, request: Request) -> Guesses:
+        source = source_of(request.client)
+        return Guesses(self._throttle, source, self._service.monotonic, self._lock)
 
     def _activate(self, request: Request) -> Answer:
         try:
             asked = decode_confirm_request(request.body)
-            found = self._service.activate_host(asked.installation_id, "http")
+            found = self._service.activate_host(
+                asked.installation_id, "http", self._guesses(request)
+            )
         except MusterError as fault:
             self._counters.outcome(fault.code)
             _log.info("a host was not activated: %s", fault, extra={"client": request.client})
@@ -187,7 +198,9 @@ class PublisherAPI:
     def _activations(self, request: Request) -> Answer:
         try:
             asked = decode_confirm_request(request.body)
-            found = self._service.activate_batch([asked.installation_id], "http")
+            found = self._service.activate_batch(
+                [asked.installation_id], "http", self._guesses(request)
+            )
             answer = found.answer()
         except MusterError as fault:
             self._counters.machine(fault.code)
@@ -197,8 +210,10 @@ class PublisherAPI:
         return Answer(200, answer.encode())
 
     def _batch(self, request: Request) -> Answer:
+        guesses = self._guesses(request)
+        guesses.check()
         asked = decode_batch_request(request.body)
-        found = self._service.activate_batch(asked.installation_ids)
+        found = self._service.activate_batch(asked.installation_ids, guesses=guesses)
         self._count(found, request)
         rows = [
             BatchRow.of(one)

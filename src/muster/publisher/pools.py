@@ -29,6 +29,7 @@ from muster.publisher import rules
 from muster.publisher.knowledge import Knowledge
 from muster.publisher.model import IssuedKey, MachineGrant
 from muster.publisher.store import Edit, Store
+from muster.publisher.throttle import Guesses, Unthrottled
 from muster.publisher.vault import Vault
 from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
 
@@ -129,7 +130,9 @@ class Pools:
         self._clock = clock
         self._knowledge = knowledge
 
-    def activate(self, installation_ids: Sequence[str], door: str) -> Activated:
+    def activate(
+        self, installation_ids: Sequence[str], door: str, guesses: Guesses | None = None
+    ) -> Activated:
         """Answer the installation IDs of machines, all of one key.
 
         The same machine with the same key gets the same grant, byte for byte, and draws nothing
@@ -138,6 +141,7 @@ class Pools:
         Args:
             installation_ids: 12 groups of digits each, as typed, read or sent.
             door: through which they came, for the audit: "http", "batch", "file", "desk", "qr".
+            guesses: throttles whoever asks; nobody by default.
         Returns:
             A grant or an error for each row: `digits/…`, `id/…`, `publisher/not-machine-key`,
             `publisher/unknown-key`, `publisher/batch-key`, `publisher/trust-unknown`,
@@ -150,7 +154,7 @@ class Pools:
         now = self._clock.now()
         rules.today(now)
         results: list[MachineActivation | MusterError | None] = [None] * len(installation_ids)
-        rows = self._read(installation_ids, results)
+        rows = self._read(installation_ids, results, guesses or Unthrottled())
         for start in range(0, len(rows), PIECE):
             self._piece(rows[start : start + PIECE], now, door, results)
         lowest = [
@@ -167,6 +171,7 @@ class Pools:
         self,
         installation_ids: Sequence[str],
         results: list[MachineActivation | MusterError | None],
+        guesses: Guesses,
     ) -> list[_Row]:
         """The rows that may draw; the others get their error."""
         rows: list[_Row] = []
@@ -175,15 +180,17 @@ class Pools:
         with self._store.view() as view:
             for place, text in enumerate(installation_ids):
                 try:
-                    iid = parse_installation_id(text)
-                    if key is None or key.key_id != iid.key_id:
-                        found = rules.check_machine_request(iid, view.key(iid.key_id))
-                        if key is not None:
-                            raise error("publisher/batch-key", key=found.key_id.text)
-                        check_proof(iid, found.proof_key)
-                        key = found
-                    else:
-                        check_proof(iid, key.proof_key)
+                    with guesses.guess() as enter:
+                        iid = parse_installation_id(text)
+                        enter((int(iid.key_id.kind), iid.key_id.group))
+                        if key is None or key.key_id != iid.key_id:
+                            found = rules.check_machine_request(iid, view.key(iid.key_id))
+                            if key is not None:
+                                raise error("publisher/batch-key", key=found.key_id.text)
+                            check_proof(iid, found.proof_key)
+                            key = found
+                        else:
+                            check_proof(iid, key.proof_key)
                     if iid.trust_residue not in trusts:
                         trusts[iid.trust_residue] = self._knowledge.held(view, iid.trust_residue)
                     rows.append(_Row(place, iid, trusts[iid.trust_residue]))
@@ -341,16 +348,13 @@ class Pools:
         for row in rows:
             binding = row.iid.binding
             try:
-                if binding in fresh:
-                    found[row.place] = MachineActivation(fresh[binding], drawn=False)
-                    continue
                 again = self._judge(row, known, there.get(binding), now)
                 if again is None:
                     if len(fresh) >= key.left:
                         raise known.used_up()
                     if binding not in signed:
                         return False  # the pool grew, or a draw was undone, since the first look
-                    fresh[binding] = signed[binding]
+                    fresh[binding] = there[binding] = signed[binding]
                     found[row.place] = MachineActivation(fresh[binding], drawn=True)
                 elif again.resign:
                     old = again.grant

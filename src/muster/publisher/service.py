@@ -27,6 +27,7 @@ from muster.publisher.knowledge import Knowledge
 from muster.publisher.model import HostGrant, IssuedKey, Publisher, SignedText
 from muster.publisher.pools import Activated, Pools
 from muster.publisher.store import Edit, Store, View, open_store
+from muster.publisher.throttle import Guesses, Unthrottled
 from muster.publisher.vault import Vault
 from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
 
@@ -74,6 +75,10 @@ class PublisherService:
             _check_line(view)
         self.publisher: Publisher = found
         self.pools = Pools(found.id, store, vault, clock, self._knowledge)
+
+    def monotonic(self) -> float:
+        """Seconds of the publisher's clock that never goes back."""
+        return self._clock.monotonic()
 
     def close(self) -> None:
         """Close the tables."""
@@ -165,11 +170,18 @@ class PublisherService:
             raise error("publisher/unknown-key", key=iid.key_id.text)
         check_proof(iid, key.proof_key)
 
-    def activate_batch(self, installation_ids: Sequence[str], door: str = "batch") -> Activated:
+    def activate_batch(
+        self,
+        installation_ids: Sequence[str],
+        door: str = "batch",
+        guesses: Guesses | None = None,
+    ) -> Activated:
         """Answer installation IDs of machines, all of one key; see `Pools.activate`."""
-        return self.pools.activate(installation_ids, door)
+        return self.pools.activate(installation_ids, door, guesses)
 
-    def activate_host(self, installation_id: str, door: str) -> HostActivation:
+    def activate_host(
+        self, installation_id: str, door: str, guesses: Guesses | None = None
+    ) -> HostActivation:
         """Answer a host's installation ID with its grant.
 
         The same host signing key gets the same grant, byte for byte, and draws nothing again,
@@ -178,12 +190,18 @@ class PublisherService:
         Args:
             installation_id: 15 groups of digits, as typed, read or sent.
             door: through which it came, for the audit: "http", "file" or "desk".
-        Raises: the errors of reading an installation ID (`digits/…`, `id/…`),
+            guesses: throttles whoever asks; nobody by default.
+        Raises: `publisher/too-many`, the errors of reading an installation ID (`digits/…`, `id/…`),
             `publisher/not-host-key`, `publisher/unknown-key` (before any scrypt), `id/proof`, those
             of `rules.decide_host`, `publisher/trust-unknown`, `publisher/update-trust-first`,
             `publisher/clock`.
         """
-        iid = parse_installation_id(installation_id)
+        with (guesses or Unthrottled()).guess() as enter:
+            iid = parse_installation_id(installation_id)
+            enter((int(iid.key_id.kind), iid.key_id.group))
+            return self._activate_host(iid, door)
+
+    def _activate_host(self, iid: InstallationId, door: str) -> HostActivation:
         now = self._clock.now()
         rules.today(now)
         while True:

@@ -437,6 +437,16 @@ ROWS: tuple[Row, ...] = (
         why="The file was carried to another publisher than the one that it was made for.",
         fix="Carry it to the publisher that it names.",
     ),
+    Row(
+        code="publisher/too-many",
+        kind=Kind.REFUSAL,
+        http=429,
+        retry=Retry.LATER,
+        what="Too many installation IDs were wrong; this one was not looked at.",
+        why="Wrong ones from one address, or of one key group from everywhere, came faster than "
+        "people mistype. The publisher slows down those who guess product keys.",
+        fix="Ask again after {retry_after} seconds, with the installation ID read anew.",
+    ),
     # The audit log.
     Row(
         code="publisher/audit-broken",
