@@ -90,11 +90,13 @@ class Pool:
     def left(self) -> int:
         return self.size + self.corrected - len(self.machines)
 
-    def alert(self, before: int) -> None:
-        """The levels that draws of one call reached."""
+    def alert(self, before: int, whole_before: int | None = None) -> None:
+        """The levels that draws of one call, or a smaller size, reached."""
+        if self.kind is Kind.RETAIL:
+            return  # its one machine is no news
         whole, drawn = self.size + self.corrected, len(self.machines)
         for level in rules.ALERTS:
-            if before * 100 < level * whole <= drawn * 100:
+            if before * 100 < level * (whole_before or whole) and level * whole <= drawn * 100:
                 self.alerts.append(level)
 
 
@@ -339,8 +341,10 @@ class Publisher(RuleBasedStateMachine):
         elif size != pool.size and len(pool.machines) > size + pool.corrected:
             expected = "publisher/pool-drawn"
         elif size != pool.size:
+            whole = pool.size + pool.corrected
             pool.size = size
             pool.limit = max(pool.corrected, 1, size // 10)
+            pool.alert(len(pool.machines), whole)
         with refusal(expected):
             self.admin.extend_pool(pool.key.text, size)
 
@@ -509,3 +513,21 @@ def test_the_model_holds_on_sqlite(stocked: Path) -> None:
 @pytest.mark.timeout(3000)
 def test_the_model_holds_on_sqlite_for_long(stocked: Path) -> None:
     play(on_sqlite(stocked), 400)
+
+
+def test_who_asks_twice_in_a_batch_gets_only_what_its_trust_understands(stocked: Path) -> None:
+    """The second row names trust that does not know the key that signed for the first."""
+    with on_sqlite(stocked)() as shop:
+        admin, service = shop.admin(), shop.service()
+        (key,) = admin.keys(Kind.RETAIL)
+        admin.rotate([GRANT_ROLE])
+        shop.clock.days(1)
+        digits = [
+            make_installation_id(trust, key.key_id, f"{1:025x}", None, key.proof_key).text
+            for trust in (2, 1)
+        ]
+        for _ in range(2):
+            new, old = service.activate_batch(digits).rows
+            assert isinstance(new, MachineActivation)
+            assert isinstance(old, MusterError)
+            assert old.code == UPDATE
