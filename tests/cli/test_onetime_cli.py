@@ -182,3 +182,37 @@ def test_slmgr(ready: Callable[..., dict[str, Any]], publisher: TinyPublisher) -
     ready("slmgr", "/ipk", publisher.machine_key("desktop", Kind.EVALUATION, 3).text)
     found = ready("slmgr", "/atp", "123456" * 33, code=2)
     assert found["error"]["code"] == "digits/group"
+
+
+def test_an_activation_is_verified_step_by_step(
+    ready: Callable[..., dict[str, Any]], publisher: TinyPublisher, tmp_path: Path
+) -> None:
+    """Its file names a key group; the product is found by it, and the machine by its binding."""
+    spoken = ready("client", "installation-id")["installation_id"]
+    ready("client", "confirm", publisher.confirm(spoken).confirmation_id)
+    written = tmp_path / "licence.json"
+    ready("client", "licence", "--out", str(written))
+    found = ready("verify", str(written))
+    assert found["good"] is True
+    assert [one["outcome"] for one in found["steps"]] == ["passed"] * 7
+    facts = tmp_path / "facts.json"
+    facts.write_text(json.dumps({"v": 1, "facts": machine_facts("pc-2")}))
+    found = ready("verify", str(written), code=1)
+    assert [one["number"] for one in found["steps"] if one["outcome"] == "failed"] == ["A6"]
+    elsewhere = ready("verify", str(written), "--descriptor", str(tmp_path / "desktop.json"))
+    assert [one["number"] for one in elsewhere["steps"] if one["outcome"] == "skipped"] == ["A6"]
+
+
+def test_status_tells_what_activated_it_and_where_the_publisher_is(
+    ready: Callable[..., dict[str, Any]], publisher: TinyPublisher
+) -> None:
+    text = ready("client", "status", text=True)["text"]
+    assert "Publisher at:" in text
+    assert "not known" in text
+    ready("client", "set-publisher", "http://127.0.0.1:9")
+    spoken = ready("client", "installation-id")["installation_id"]
+    ready("client", "confirm", publisher.confirm(spoken).confirmation_id)
+    text = ready("client", "status", text=True)["text"]
+    for wanted in ("1 Licensed", "for ever", "mak key 1-1-", "http://127.0.0.1:9"):
+        assert wanted in text
+    assert "Hosts are found" not in text

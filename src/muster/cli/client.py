@@ -510,7 +510,7 @@ def status_data(one: Status) -> dict[str, Any]:
         "set_host": None if one.plan.host is None else one.plan.host.text,
         "suffixes": list(one.plan.suffixes),
         "host_caching": one.plan.caching,
-        "publisher_url": one.plan.publisher_url or None,
+        "publisher_url": one.plan.publisher_url or one.descriptor.url or None,
         "store": str(one.folder),
     }
 
@@ -532,6 +532,8 @@ def _short(one: Status) -> dict[str, Any]:
 
 def status_lines(one: Status) -> list[str]:
     """The same for people."""
+    from muster.client.onetime import is_one_time
+
     verdict, record, licence = one.verdict, one.verdict.record, one.verdict.licence
     descriptor = one.descriptor
     fields: list[tuple[str, str]] = [
@@ -539,7 +541,7 @@ def status_lines(one: Status) -> list[str]:
         ("Publisher", f"{descriptor.trust.name} ({descriptor.publisher})"),
         ("License Status", f"{int(verdict.state)} {verdict.state.text}"),
     ]
-    if verdict.until is not None:
+    if verdict.until is not None or licence is not None:
         fields.append(("Until", _when(verdict.until)))
     if record is not None:
         fields.append(("Product key", record.masked or "none"))
@@ -556,9 +558,12 @@ def status_lines(one: Status) -> list[str]:
         fields.append(("Host", f"{record.last_good.text}{ip}"))
     if record is not None and record.next_attempt:
         fields.append(("Next try", _when(record.next_attempt)))
-    if one.plan.publisher_url:
-        fields.append(("Publisher at", one.plan.publisher_url))
-    fields.append(("Hosts are found", _found_by(one)))
+    once = record is not None and is_one_time(record.key)
+    url = one.plan.publisher_url or one.descriptor.url
+    if once:
+        fields.append(("Publisher at", url or "not known"))
+    else:
+        fields.append(("Hosts are found", _found_by(one)))
     held = verdict.authority
     catalogue = "none" if held.catalogue is None else f"{held.catalogue.version}"
     fields.append(("Trust, catalogue", f"version {held.trust.version}, {catalogue}"))

@@ -19,6 +19,9 @@ from muster.cli import compose
 from muster.cli.output import MusterCommand, emit, error_data, exit_code
 
 if TYPE_CHECKING:
+    from muster.client.model import Memory
+    from muster.client.store import Store
+    from muster.core.identity import Fact
     from muster.lease.descriptor import Descriptor
     from muster.lease.verify import Expected, StepResult
 
@@ -154,7 +157,7 @@ def _from_store(
     from muster.client.judge import authority
     from muster.client.store import Store
     from muster.core.errors import MusterError
-    from muster.core.identity import Fact
+    from muster.core.facts import clean_facts
     from muster.lease.descriptor import read_descriptor
     from muster.lease.verify import Expected
     from muster.system.facts import read_facts
@@ -166,7 +169,7 @@ def _from_store(
     publisher, product = named
     found = Store(store_root(store), publisher, SystemDisk())
     try:
-        anchor = read_descriptor(found.anchor(product))
+        anchor = read_descriptor(found.anchor(_product_of(found, product, data)))
     except MusterError as fault:
         if fault.code not in ("file/missing", "client/not-added"):
             raise
@@ -174,6 +177,7 @@ def _from_store(
             f"The product {product} of the publisher {publisher} was not added on this machine:"
             " name --descriptor FILE."
         ) from None
+    product = anchor.product.id
     name = f"product added on this machine ({product})"
     loaded = found.load()
     memory = loaded.memory if loaded else None
@@ -182,7 +186,7 @@ def _from_store(
         return _from_descriptor(anchor, name, publisher_file, now)
     held = authority(anchor, memory, now)
     own = record.licence.encode("utf-8") == _canonical(data)
-    facts = [Fact(*one) for one in read_facts(facts_file).items()] if own else []
+    facts = clean_facts(read_facts(facts_file)) if own else ()
     expected = Expected(
         descriptor=anchor,
         trust=held.trust,
@@ -192,17 +196,54 @@ def _from_store(
         identity=memory.identity.mode,
         nonce=record.nonce,
         fingerprint=fingerprint(memory.identity, facts),
+        binding=_binding(memory, data, facts) if own else "",
         clock_mark=held.clock_mark,
     )
-    return _Judgement(expected, ("A6",) if own else _MACHINE_STEPS, name)
+    return _Judgement(expected, () if own else _MACHINE_STEPS, name)
+
+
+def _product_of(found: Store, named: str, data: bytes) -> str:
+    """The product that a licence is for: a lease names it, an activation names a key group.
+
+    Of the products here whose keys may be of that group, the one that holds this very licence, else
+    the first.
+    """
+    from muster.client.judge import is_activation
+    from muster.lease.descriptor import read_descriptor
+
+    if not is_activation(data.decode("utf-8", "replace")):
+        return named
+    loaded, own = found.load(), _canonical(data).decode("utf-8")
+    fits: list[str] = []
+    for product in found.products():
+        if any(one.id == named for one in read_descriptor(found.anchor(product)).groups):
+            record = None if loaded is None else loaded.memory.product(product)
+            holds = record is not None and record.licence == own
+            fits.insert(0 if holds else len(fits), product)
+    return fits[0] if fits else named
+
+
+def _binding(memory: Memory, data: bytes, facts: Sequence[Fact]) -> str:
+    """The binding of this machine for the key of an activation; "" for a lease."""
+    from muster.client.identity import machine_binding
+
+    claims = _signed(data).get("muster")
+    key = claims.get("key", "") if isinstance(claims, dict) else ""
+    tag = memory.tags.get(key) if isinstance(key, str) else None
+    if tag is None:
+        return ""
+    return machine_binding(memory.identity, memory.publisher, key, bytes.fromhex(tag), facts)
 
 
 def _canonical(data: bytes) -> bytes:
     """The licence bundle in the form in which stores keep it; b"" for what is none."""
+    from muster.client.judge import is_activation
     from muster.core.errors import MusterError
-    from muster.lease.bundle import read_bundle
+    from muster.lease.bundle import read_activation_bundle, read_bundle
 
     try:
+        if is_activation(data.decode("utf-8", "replace")):
+            return read_activation_bundle(data).encode()
         return read_bundle(data).encode()
     except MusterError:
         return b""
@@ -277,11 +318,15 @@ def _said(data: bytes, judgement: _Judgement, results: Sequence[StepResult]) -> 
 
 
 def _revoked(expected: Expected, jti: str, key: str) -> int | None:
-    """Since when the catalogue revokes the grant, in Unix seconds."""
+    """Since when the catalogue revokes the grant or the product, in Unix seconds."""
     from muster.core.products import day_start
 
-    day = expected.catalogue.revoked(jti, key) if expected.catalogue else None
-    return None if day is None else day_start(day)
+    if expected.catalogue is None:
+        return None
+    named = expected.catalogue.revoked(jti, key)
+    product = expected.catalogue.product_revoked(expected.descriptor.product)
+    days = [day for day in (named, product) if day is not None]
+    return day_start(min(days)) if days else None
 
 
 def _lines(facts: dict[str, Any], results: Sequence[StepResult]) -> list[str]:
@@ -320,7 +365,7 @@ def _until(facts: dict[str, Any]) -> str:
         return "read once"
     text = _when(facts["expires"])
     if facts["revoked"] is not None:
-        text += f" (its grant is revoked since {_when(facts['revoked'])})"
+        text += f" (its grant or product is revoked since {_when(facts['revoked'])})"
     return text
 
 
