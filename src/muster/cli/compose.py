@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from muster.publisher.vault import Vault
     from muster.system.config import Settings
     from muster.system.keyfile import KDF
+    from muster.wire.health import Report
 
 
 def clock() -> Clock:
@@ -222,6 +223,36 @@ def host_publisher_client(url: str) -> PublisherClient:
     return PublisherClient(url)
 
 
+def holds_host(store: Path | None) -> bool:
+    """Whether a host was set up below the root of stores."""
+    from muster.host.store import DATABASE
+
+    return (host_folder(store) / DATABASE).exists()
+
+
+def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list[Report]:
+    """What is wrong with the host of a store, one report for each of its publishers."""
+    from muster.host import doctor
+    from muster.host import store as tables
+    from muster.host.view import effective
+    from muster.net.dns import Resolver
+    from muster.net.http import HTTPClient
+
+    settings = host_settings({})
+    below, above = host_layers(settings)
+    with host_database(store) as database:
+        with database.snapshot() as reader:
+            values = effective(tables.settings(reader), below, above)
+            listening = tables.listening(reader)
+        view = host_admin(store, database).view()
+    looker = doctor.Looker(
+        Resolver(nameservers, timeout=4.0), HTTPClient(5.0), HTTPClient(5.0, proxies=True)
+    )
+    return doctor.examine(
+        looker, view, values, listening=listening, name=host_name(), now=clock().now()
+    )
+
+
 def host_name() -> str:
     """This machine's full name, as DNS records should point to it."""
     import socket
@@ -251,8 +282,16 @@ class Machine:
 
         return store_root(self._store)
 
-    def client(self) -> Client:
-        """The client of this machine, with its settings applied."""
+    def client(self, nameservers: tuple[str, ...] | None = None) -> Client:
+        """The client of this machine, with its settings applied; `nameservers` in their place."""
         from muster.client.facade import system_client
 
-        return system_client(store=self.root, facts=self.facts)
+        return system_client(store=self.root, facts=self.facts, nameservers=nameservers)
+
+    @property
+    def holds_products(self) -> bool:
+        """Whether any product was set up below the root of stores."""
+        from muster.client.disk import SystemDisk
+        from muster.client.store import publishers
+
+        return bool(publishers(self.root, SystemDisk()))

@@ -12,6 +12,7 @@ from muster.cli.output import LazyGroup
 COMMANDS = {
     "client": "muster.cli.client:client",
     "demo": "muster.cli.demo:demo",
+    "doctor": "muster.cli.doctor:doctor",
     "host": "muster.cli.host:host",
     "publisher": "muster.cli.publisher:publisher",
     "slmgr": "muster.cli.slmgr:slmgr",

@@ -40,11 +40,15 @@ TRY_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer over HTTP: `ip` is the address under which the host was reached, or ""."""
+    """An answer over HTTP; `ip` is the address under which the host was reached, or "".
+
+    `date` is what the peer's clock says, Unix seconds; None where it does not tell.
+    """
 
     status: int
     body: bytes
     ip: str = ""
+    date: int | None = None
 
 
 class Network(Protocol):

@@ -66,7 +66,7 @@ class SystemNetwork:
                 if failed.code not in ("net/refused", "net/unreachable", "net/timeout"):
                     raise
                 continue
-            return Reply(response.status, response.body, ip)
+            return Reply(response.status, response.body, ip, response.date)
         assert fault is not None
         raise fault
 
@@ -81,7 +81,7 @@ class SystemNetwork:
             _headers(route, body),
             limit=route.answer_limit,
         )
-        return Reply(response.status, response.body)
+        return Reply(response.status, response.body, date=response.date)
 
     def addresses(self, host: str) -> tuple[str, ...]:
         """The addresses of a host, none where it has none or DNS fails."""

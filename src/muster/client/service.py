@@ -48,6 +48,7 @@ from muster.wire.exchange import (
     read_publisher_file,
     read_reply,
 )
+from muster.wire.health import Report
 from muster.wire.problem import decode_problem
 from muster.wire.publisher import ConfirmAnswer, ConfirmRequest, decode_confirm_answer
 from muster.wire.release import ReleaseRequest
@@ -988,6 +989,23 @@ class Client:
             last_good=last_good,
             probes=self._probes(candidates, place.publisher, probe=probe),
         )
+
+    def doctor(self) -> list[Report]:
+        """Look why this machine is or is not licensed: one report for each publisher.
+
+        Asks DNS, all hosts that it names and, where its address is known, the publisher; changes
+        nothing (docs/doctor.md).
+        Raises: `client/no-product`.
+        """
+        from muster.client import doctor
+
+        by_place: dict[str, list[Status]] = {}
+        for one in self.statuses():
+            by_place.setdefault(one.descriptor.publisher, []).append(one)
+        return [
+            doctor.judge(doctor.look(self._network, self._dice, statuses, self._clock.now()))
+            for statuses in by_place.values()
+        ]
 
     def _probes(
         self, candidates: Iterable[Candidate], publisher: str, *, probe: bool

@@ -52,6 +52,16 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def date(self) -> int | None:
+        """What the peer's clock says (`Date`), Unix seconds; None where it does not tell."""
+        from email.utils import parsedate_to_datetime
+
+        try:
+            return int(parsedate_to_datetime(self.headers.get("date", "")).timestamp())
+        except (ValueError, OverflowError, OSError):
+            return None
+
 
 class HTTPClient:
     """Makes single requests.

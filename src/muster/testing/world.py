@@ -52,12 +52,13 @@ from muster.wire.routes import (
     HOST_CATALOGUE,
     HOST_PORT,
     HOST_TRUST,
+    PUBLISHER_GRANTS,
     PUBLISHERS,
     RELEASE,
     TRUST,
     Route,
 )
-from muster.wire.status import ServedPublisher, encode_publishers
+from muster.wire.status import HostGrant, ServedPublisher, encode_grants, encode_publishers
 
 START = 1_795_500_000
 """When a world begins: 2026-11-24."""
@@ -170,6 +171,8 @@ class TinyHost:
                 return self._release(body or b"")
             if route is PUBLISHERS:
                 return Reply(200, encode_publishers((self._served(),)))
+            if route is PUBLISHER_GRANTS and self.publisher.publisher in path:
+                return Reply(200, encode_grants((HostGrant(self.grant, self.key.public),)))
             return self._document(route, path)
         except MusterError as fault:
             return self._problem(fault)
@@ -417,7 +420,7 @@ class WorldNetwork:
         if host is None:
             raise error("net/name", name=address.host)
         reply = host.moody(route, path, body)
-        return Reply(reply.status, reply.body, "192.0.2.1")
+        return Reply(reply.status, reply.body, "192.0.2.1", self._world.clock.now() + host.skew)
 
     def ask(self, url: str, route: Route, path: str, body: bytes | None) -> Reply:
         """Send one request to the publisher of the world, which listens at `PUBLISHER_URL`."""

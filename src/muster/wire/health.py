@@ -22,7 +22,15 @@ from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import HOST, Grant, read_grant
 from muster.lease.trust import Trust, parse_trust, walk_store
 from muster.wire.problem import decode_problem
-from muster.wire.routes import HOST_CATALOGUE, HOST_TRUST, PUBLISHER_GRANTS, PUBLISHERS, Route
+from muster.wire.routes import (
+    CATALOGUE,
+    HOST_CATALOGUE,
+    HOST_TRUST,
+    PUBLISHER_GRANTS,
+    PUBLISHERS,
+    TRUST,
+    Route,
+)
 from muster.wire.status import HostGrant, ServedPublisher, decode_grants, decode_publishers
 
 NOTED_SKEW = 300
@@ -180,7 +188,7 @@ def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> 
         served=served,
         others=tuple(one.label for one in listed if one.publisher != publisher),
         grants=_grants(host, call, publisher),
-        trust=_line(call, publisher, trust),
+        trust=_line(call, HOST_TRUST, trust, publisher=publisher),
         catalogue=_text(call, HOST_CATALOGUE, HOST_CATALOGUE.fill(publisher=publisher)),
     )
 
@@ -200,11 +208,22 @@ def _grants(host: Advertised, call: Call, publisher: str) -> tuple[HostGrant, ..
         return ()
 
 
-def _line(call: Call, publisher: str, version: int) -> tuple[str, ...]:
+def look_at_publisher(host: Advertised, call: Call, trust: int, now: int) -> Looked:
+    """Ask the publisher's own service for its newest documents; arguments as those of `look`."""
+    try:
+        heard = call(CATALOGUE, CATALOGUE.path)
+        body = _body(heard, host)
+    except MusterError as fault:
+        return Looked(host, now, problem=fault)
+    line = _line(call, TRUST, trust)
+    text = body.decode("ascii", "replace").strip()
+    return Looked(host, now, heard.date, trust=line, catalogue=text)
+
+
+def _line(call: Call, route: Route, version: int, **names: str) -> tuple[str, ...]:
     found: list[str] = []
     for _ in range(TRUST_STEPS):
-        path = HOST_TRUST.fill(publisher=publisher, version=str(version + 1))
-        text = _text(call, HOST_TRUST, path)
+        text = _text(call, route, route.fill(**names, version=str(version + 1)))
         step = _version(text)
         if step <= version:
             break
@@ -262,6 +281,7 @@ def judge_hosts(
     trust: Trust,
     catalogue: Catalogue | None,
     groups: Collection[str],
+    clocks: Sequence[Looked] | None = None,
 ) -> list[Check]:
     """Judge all hosts that were looked at.
 
@@ -271,12 +291,14 @@ def judge_hosts(
         trust: the newest that verifies.
         catalogue: the newest that verifies; revocations stand in it.
         groups: key groups that somebody must serve; none asks for none.
+        clocks: whose clocks are compared; those of the hosts by default.
     Returns:
         Checks of reachability, clock, grant and catalogue.
     """
     if not looked:
-        topics = (Topic.REACHABILITY, Topic.CLOCK, Topic.GRANT, Topic.CATALOGUE)
-        return [Check(one, Mark.SKIPPED, "There is no host to ask.") for one in topics]
+        topics = (Topic.REACHABILITY, Topic.GRANT, Topic.CATALOGUE)
+        skipped = [Check(one, Mark.SKIPPED, "There is no host to ask.") for one in topics]
+        return [*skipped, *judge_clocks(clocks or (), trust, catalogue)]
     checks: list[Check] = []
     for one in looked:
         if one.problem is not None:
@@ -284,7 +306,7 @@ def judge_hosts(
         else:
             said = f"{one.host.address} answers ({one.host.found})."
             checks.append(Check(Topic.REACHABILITY, Mark.OK, said, host=one.host.address))
-    checks += judge_clocks(looked, trust, catalogue)
+    checks += judge_clocks(looked if clocks is None else clocks, trust, catalogue)
     covered: set[str] = set()
     unproved = False
     for one in looked:

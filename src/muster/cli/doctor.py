@@ -1,0 +1,112 @@
+"""`muster doctor`: what is wrong with licensing on this machine or host, and the one thing to mend.
+
+Prints what `muster.client.doctor` and `muster.host.doctor` judged; asks nothing, changes nothing.
+Exit code 0: healthy; 1: something is to be mended; 3: something could not be found out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muster.cli import compose
+from muster.cli.options import store_option
+from muster.cli.output import MusterCommand, emit
+
+if TYPE_CHECKING:
+    from muster.wire.health import Check, Report
+
+
+@click.command(cls=MusterCommand)
+@store_option
+@click.option(
+    "--role",
+    type=click.Choice(["client", "host"]),
+    help="Look as a machine or as a host; by default as what the store holds.",
+)
+@click.option(
+    "--facts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="MUSTER_FACTS",
+    help="Read hardware facts from this file.",
+)
+@click.option(
+    "--dns-server",
+    "servers",
+    multiple=True,
+    metavar="IP[:PORT]",
+    help="Ask this DNS server instead of the usual ones; may be given several times.",
+)
+def doctor(
+    store: Path | None, role: str | None, facts: Path | None, servers: tuple[str, ...]
+) -> None:
+    """Find out what is wrong, from a machine or from a host, and name the one thing to mend.
+
+    Checks DNS records, every host that they name, clocks, grants, catalogues and licences; names
+    each advertised host that cannot prove a grant. Changes nothing.
+    """
+    machine = compose.Machine(store, facts)
+    reports: list[Report] = []
+    holds_host = compose.holds_host(store)
+    if role == "client" or (role is None and (machine.holds_products or not holds_host)):
+        reports += machine.client(servers or None).doctor()
+    if role == "host" or (role is None and holds_host):
+        reports += compose.host_doctor(store, servers or None)
+    emit(
+        {"healthy": all(one.healthy for one in reports), "reports": list(map(_data, reports))},
+        [line for one in reports for line in _lines(one)],
+    )
+    code = exit_code(reports)
+    if code:
+        click.get_current_context().exit(code)
+
+
+def exit_code(reports: list[Report]) -> int:
+    """0 healthy, 1 something to mend, 3 could not find out."""
+    from muster.wire.health import Mark
+
+    marks = {check.mark for one in reports for check in one.checks}
+    return 1 if Mark.FAIL in marks else 3 if Mark.UNKNOWN in marks else 0
+
+
+def _data(one: Report) -> dict[str, Any]:
+    return {
+        "role": one.role,
+        "publisher": one.publisher or None,
+        "label": one.label or None,
+        "healthy": one.healthy,
+        "checks": [_check(check) for check in one.checks],
+        "mend": None if one.cure is None else _check(one.cure),
+    }
+
+
+def _check(one: Check) -> dict[str, Any]:
+    return {
+        "topic": one.topic.value,
+        "mark": one.mark.value,
+        "host": one.host or None,
+        "code": one.code or None,
+        "what": one.what,
+        "fix": one.fix or None,
+    }
+
+
+def _lines(one: Report) -> list[str]:
+    from muster.wire.health import Mark
+
+    place = "this machine" if one.role == "client" else "this host"
+    lines = [
+        f"{one.label} ({one.publisher}), seen from {place}:" if one.label else f"Seen from {place}:"
+    ]
+    for check in one.checks:
+        lines.append(f"  {check.mark.value:<8} {check.topic.value:<13} {check.what}")
+        if check.mark in (Mark.FAIL, Mark.UNKNOWN, Mark.WARN) and check.fix:
+            lines.append(f"  {'':<22} Fix: {check.fix}")
+    cure = one.cure
+    if cure is None:
+        lines.append("Nothing is to be mended.")
+    else:
+        lines.append(f"Mend this first: {cure.what} {cure.fix}".rstrip())
+    return lines

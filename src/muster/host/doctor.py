@@ -1,0 +1,278 @@
+"""The host's side of `muster doctor`: do machines find this host, and can it answer them.
+
+`look` asks DNS for the records that the host should have, itself at the address that machines
+would use, every other host that stands beside it, and the publisher where its address is known;
+`judge` is pure over what was found. Refuses to change anything: newer documents are followed for
+the look only. Obeys docs/doctor.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from muster.core.errors import MusterError, error
+from muster.core.settings import Value
+from muster.host import rules
+from muster.host.model import HostView, PublisherView
+from muster.host.publish import Plan, plan_of
+from muster.lease.catalogue import Catalogue
+from muster.net.dns import SRV, Resolver
+from muster.net.http import HTTPClient
+from muster.wire import health
+from muster.wire.health import Advertised, Check, Heard, Looked, Mark, Report, Topic
+from muster.wire.routes import HOST_PORT, PROBLEM, Route
+
+_ANY = ("0.0.0.0", "::")  # noqa: S104  # what a host may listen at; nothing is bound here
+_MOST = 16
+"""Hosts that are looked at."""
+_PUBLISH = "Run 'muster host publish-dns'; where DNS refuses it, the command prints what to write."
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """What asks: DNS, hosts, and publishers (by the proxies of the environment)."""
+
+    resolver: Resolver
+    hosts: HTTPClient
+    publishers: HTTPClient
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found for one publisher.
+
+    `plan` says which records there should be, None where the host publishes none, and `plan_fault`
+    why there is no plan; `records` what stands at each name, or why DNS did not tell; `own` what
+    this host answered at the address that machines would use, None where it has none; `others`
+    what hosts beside it said; `publisher` what the publisher's service said.
+    """
+
+    view: PublisherView
+    now: int
+    plan: Plan | None
+    plan_fault: MusterError | None
+    records: Mapping[str, tuple[SRV, ...] | MusterError]
+    own: Looked | None
+    others: tuple[Looked, ...]
+    publisher: Looked | None
+
+
+def examine(
+    looker: Looker,
+    view: HostView,
+    values: Mapping[str, Value],
+    *,
+    listening: tuple[str, int] | None,
+    name: str,
+    now: int,
+) -> list[Report]:
+    """Look and judge, one report for each publisher that the host knows.
+
+    Args:
+        looker: asks.
+        view: what the host knows.
+        values: settings that are set.
+        listening: where it answered machines last, None where it never did.
+        name: this machine's full name.
+        now: Unix seconds.
+    """
+    if not view.publishers:
+        fix = "Run 'muster host init --publisher FILE' with a publisher's file."
+        check = Check(Topic.GRANT, Mark.FAIL, "This host knows no publisher.", fix)
+        return [health.report("host", "", "", [check])]
+    return [
+        judge(look(looker, one, values, listening=listening, name=name, now=now))
+        for one in view.publishers.values()
+    ]
+
+
+def look(
+    looker: Looker,
+    view: PublisherView,
+    values: Mapping[str, Value],
+    *,
+    listening: tuple[str, int] | None,
+    name: str,
+    now: int,
+) -> Findings:
+    """Ask around for one publisher; arguments as those of `examine`."""
+    plan, plan_fault = None, None
+    if values.get("publish_dns", True) is not False:
+        try:
+            port = HOST_PORT if listening is None else listening[1]
+            plan = plan_of(values, port=port, name=name, tsig=None)
+        except MusterError as fault:
+            plan_fault = fault
+    records: dict[str, tuple[SRV, ...] | MusterError] = {}
+    for wanted in [] if plan is None else plan.names([view.label]):
+        try:
+            records[wanted.name] = looker.resolver.srv(wanted.name)
+        except MusterError as fault:
+            records[wanted.name] = fault
+    own_address = _own_address(plan, listening)
+    own = None
+    if listening is not None and own_address is not None:
+        own = _look(looker, own_address, "this host", view, now, ours=True)
+    others: dict[tuple[str, int], bool] = {}
+    for owner, found in records.items():
+        for one in () if isinstance(found, MusterError) else found:
+            address = (one.target, one.port)
+            if address != own_address:
+                others[address] = others.get(address, False) or "._sub." in owner
+    said = tuple(
+        _look(looker, address, "beside it in DNS", view, now, ours=ours)
+        for address, ours in list(others.items())[:_MOST]
+    )
+    service = None
+    if view.url:
+        peer = Advertised(view.url, "the publisher", ours=True)
+        call = _caller(looker.publishers, view.url.rstrip("/"))
+        service = health.look_at_publisher(peer, call, view.trust.version, now)
+    return Findings(view, now, plan, plan_fault, records, own, said, service)
+
+
+def _own_address(plan: Plan | None, listening: tuple[str, int] | None) -> tuple[str, int] | None:
+    if plan is not None:
+        return plan.target.lower().rstrip("."), plan.port
+    if listening is None:
+        return None
+    address, port = listening
+    return ("127.0.0.1" if address in _ANY else address), port
+
+
+def _look(
+    looker: Looker,
+    address: tuple[str, int],
+    found: str,
+    view: PublisherView,
+    now: int,
+    *,
+    ours: bool,
+) -> Looked:
+    host, port = address
+    text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    advertised = Advertised(text, found, ours)
+    try:
+        ips = looker.resolver.addresses(host)
+        if not ips:
+            raise error("net/name", name=host)
+    except MusterError as fault:
+        return Looked(advertised, now, problem=fault)
+    best = None
+    for ip in ips:
+        call = _caller(looker.hosts, f"http://{text}", (ip, port))
+        best = health.look(advertised, call, view.publisher, view.trust.version, now)
+        if best.problem is None:
+            return best
+    assert best is not None
+    return best
+
+
+def _caller(http: HTTPClient, url: str, connect_to: tuple[str, int] | None = None) -> health.Call:
+    def call(route: Route, path: str) -> Heard:
+        found = http.request(
+            route.method,
+            url + path,
+            headers={"Accept": f"{route.media_type}, {PROBLEM}"},
+            connect_to=connect_to,
+            limit=route.answer_limit,
+        )
+        return Heard(found.status, found.body, found.date)
+
+    return call
+
+
+def judge(found: Findings) -> Report:
+    """Judge what was found for one publisher. Pure."""
+    view = found.view
+    own = () if found.own is None else (found.own,)
+    service = () if found.publisher is None else (found.publisher,)
+    sources = (*own, *found.others, *service)
+    trust = health.newest_trust(view.trust, sources)
+    catalogue = health.newest_catalogue(view.catalogue, trust, (one.catalogue for one in sources))
+    checks = [*_records(found), *_grants(view, catalogue, found.now)]
+    if not own:
+        fix = "Start it: 'muster host serve', or the service that runs it."
+        checks.append(
+            Check(Topic.REACHABILITY, Mark.FAIL, "This host has never answered machines.", fix)
+        )
+    clocks = [one for one in (*found.others, *service) if one.problem is None]
+    # Only a host that answers is judged by what it holds; this one's own store is judged above.
+    checks += health.judge_hosts(
+        (*own, *found.others), view.publisher, view.label, trust, catalogue, (), clocks
+    )
+    checks += _publisher(found)
+    checks += _own_catalogue(view, catalogue)
+    return health.report("host", view.publisher, view.label, checks)
+
+
+def _records(found: Findings) -> list[Check]:
+    if found.plan_fault is not None:
+        return [health.failed(Topic.RECORDS, found.plan_fault)]
+    if found.plan is None:
+        what = "This host publishes no records, as it is set; machines must be told its name."
+        return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
+    own = _own_address(found.plan, None)
+    serves = rules.serves(found.view, found.now)
+    checks = []
+    for name, answer in found.records.items():
+        if isinstance(answer, MusterError):
+            checks.append(health.failed(Topic.RECORDS, answer, Mark.UNKNOWN))
+            continue
+        here = any((one.target, one.port) == own for one in answer)
+        if here == serves:
+            said = "names this host" if here else "does not name this host, which cannot serve now"
+            checks.append(Check(Topic.RECORDS, Mark.OK, f"{name} {said}."))
+        elif serves:
+            what = f"{name} does not name this host ({found.plan.target}:{found.plan.port})."
+            checks.append(Check(Topic.RECORDS, Mark.FAIL, what, _PUBLISH))
+        elif "._sub." in name:
+            what = f"{name} names this host, which cannot serve {found.view.label} now."
+            fix = "Mend its grant, or run 'muster host publish-dns --withdraw'."
+            checks.append(Check(Topic.RECORDS, Mark.FAIL, what, fix))
+    return checks
+
+
+def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Sequence[Check]:
+    """This host's own grants, under the newest catalogue that is known."""
+    checks = [health.failed(Topic.GRANT, one) for one in view.broken]
+    if not view.grants:
+        fault = error("host/not-activated" if view.keys else "host/no-key", label=view.label)
+        return [*checks, health.failed(Topic.GRANT, fault)]
+    judged = replace(view, catalogue=catalogue)
+    for held in view.grants:
+        refused = rules.live(judged, held, now)
+        if refused is not None:
+            found = health.failed(Topic.GRANT, refused)
+            what = f"Host key {held.grant.key}: {found.what}"
+            checks.append(Check(found.topic, found.mark, what, found.fix, code=found.code))
+        else:
+            covers = ", ".join(held.grant.covers)
+            what = f"Host key {held.grant.key} has a grant for {covers}."
+            checks.append(Check(Topic.GRANT, Mark.OK, what))
+    return checks
+
+
+def _publisher(found: Findings) -> list[Check]:
+    one = found.publisher
+    if one is None:
+        return []
+    if one.problem is None:
+        return [Check(Topic.REACHABILITY, Mark.OK, f"The publisher answers at {one.host.address}.")]
+    what = f"{one.problem.what} A host that is activated goes on without its publisher."
+    return [Check(Topic.REACHABILITY, Mark.WARN, what, one.problem.fix, code=one.problem.code)]
+
+
+def _own_catalogue(view: PublisherView, catalogue: Catalogue | None) -> list[Check]:
+    if catalogue is None:
+        what = "This host holds no catalogue, so it serves nobody."
+        fix = "Run 'muster host catalogue import FILE' with the publisher's file."
+        return [Check(Topic.CATALOGUE, Mark.FAIL, what, fix)]
+    if view.catalogue_version < catalogue.version:
+        held = f"version {view.catalogue_version}" if view.catalogue else "none"
+        what = f"This host's store holds catalogue {held}; there is version {catalogue.version}."
+        fix = "Run 'muster host catalogue fetch', or 'muster host catalogue import FILE'."
+        return [Check(Topic.CATALOGUE, Mark.WARN, what, fix)]
+    what = f"This host's store holds catalogue version {catalogue.version}, the newest known."
+    return [Check(Topic.CATALOGUE, Mark.OK, what)]
