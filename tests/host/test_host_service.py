@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.host.conftest import START, Machine, World, leased, refused
 
 from muster.core.errors import MusterError
+from muster.core.keys import parse_product_key
 from muster.core.products import COUNT_WINDOW, DAY, Revocation, day_of
 from muster.host import ledger, store
 from muster.host.model import Arrival, Refused, Released
@@ -337,6 +338,16 @@ def test_a_revoked_host_key_stops_leasing_too(host: World) -> None:
     revoked = Revocation(jti=None, key=grant.key, at=0)
     host.admin.update(host.id, catalogue=host.publisher.publish(revocations=[revoked]).text)
     assert refused(host.ask(1)) == "host/grant-revoked"
+
+
+def test_a_revoked_product_is_refused_and_the_others_go_on(host: World) -> None:
+    host.fill(range(1, 26))
+    leased(host.ask(1))
+    setup = parse_product_key(host.publisher.catalogue.product("desktop-pro").setup_key)
+    revoked = Revocation(jti=None, key=setup.key_id.text, at=0)
+    host.admin.update(host.id, catalogue=host.publisher.publish(revocations=[revoked]).text)
+    assert refused(host.ask(1, "desktop-pro")) == "host/product-revoked"
+    leased(host.ask(1, "desktop-enterprise"))
 
 
 def test_a_withdrawn_grant_key_ends_the_grant_until_it_is_given_anew(host: World) -> None:

@@ -252,6 +252,20 @@ def test_a_revoked_key_stands_in_the_next_catalogue_and_later_ones_repeat_it(sho
     assert admin.catalogue().revocations == (Revocation(None, key, 200),)
 
 
+def test_a_product_is_revoked_by_its_setup_key(shop: Shop) -> None:
+    admin = shop.admin()
+    found = next(one for one in admin.catalogue().products if one.setup_key)
+    done = admin.revoke_product(found.id)
+    assert (done.changed, done.catalogue) == (True, 2)
+    assert admin.catalogue().product_revoked(found) is not None
+    others = [one for one in admin.catalogue().products if one.id != found.id]
+    assert {admin.catalogue().product_revoked(one) for one in others} == {None}
+    again = admin.revoke_product(found.id)
+    assert (again.changed, again.catalogue, again.key) == (False, 2, done.key)
+    with pytest.raises(MusterError, match="publisher/product"):
+        admin.revoke_product("no-such-product")
+
+
 def test_setup_keys_are_not_revoked(shop: Shop) -> None:
     admin = shop.admin()
     setup = admin.keys(Kind.SETUP)[0].key_id.text

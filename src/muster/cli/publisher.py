@@ -440,6 +440,17 @@ def product_show(store: Path | None, product_id: str) -> None:
     emit({"product": _product_data(found)}, lines)
 
 
+@product.command("revoke")
+@store_option
+@click.argument("product_id", metavar="PRODUCT")
+@passphrase_options
+def product_revoke(store: Path | None, product_id: str, phrases: Phrases) -> None:
+    """Revoke a product in a new catalogue: hosts refuse it, licences end within 30 days."""
+    with _admin(store, phrases) as admin:
+        found = admin.revoke_product(product_id)
+    _emit_revoked(found, f"Product {product_id} is revoked")
+
+
 @publisher.command()
 @store_option
 @click.argument("product_id", metavar="PRODUCT")

@@ -333,7 +333,7 @@ def _state(
         after = step(state, event)
         if after != state:
             dated = event in (LicenceEvent.LEASE_LAPSED, LicenceEvent.GRACE_ENDED)
-            began = _ended(record, held) if dated else now
+            began = _ended(record, held, product) if dated else now
             state, since = after, min(began, now)
     elif state in _HOLDS_LICENCE:
         # The store says licensed and holds no licence: it says nothing.
@@ -372,8 +372,8 @@ def _grant_kind(record: ProductRecord) -> str:
         return ""
 
 
-def _ended(record: ProductRecord, held: Authority) -> int:
-    """When the stored licence ended: by its own word, or earlier because its host was revoked."""
+def _ended(record: ProductRecord, held: Authority, product: Product) -> int:
+    """When the stored licence ended: by its own word, or earlier because of a revocation."""
     try:
         if is_activation(record.licence):
             alone = read_activation_bundle(record.licence.encode("utf-8"))
@@ -387,8 +387,11 @@ def _ended(record: ProductRecord, held: Authority) -> int:
     end = lease.get("exp")
     if not isinstance(end, int):
         return record.since
-    day = None if held.catalogue is None else held.catalogue.revoked(grant.jti, grant.key)
-    return end if day is None else min(end, day_start(day) + WIND_DOWN)
+    if held.catalogue is None:
+        return end
+    named = held.catalogue.revoked(grant.jti, grant.key)
+    days = [day for day in (named, held.catalogue.product_revoked(product)) if day is not None]
+    return min([end, *(day_start(day) + WIND_DOWN for day in days)])
 
 
 def grace_end(product: Product, state: LicenceState, since: int) -> int | None:
@@ -466,7 +469,10 @@ def with_warnings(verdict: Verdict, now: int, extra: tuple[MusterError, ...] = (
             found.append(
                 error("client/renewal-late", code=failure.code, what=failure.what.rstrip("."))
             )
-        if _revoked(verdict):
+        if catalogue is not None and catalogue.product_revoked(verdict.product) is not None:
+            until = date_text(licence.expires or now)
+            found.append(error("client/revoked-product", product=verdict.product.id, until=until))
+        elif _revoked(verdict):
             found.append(error("client/revoked-host", until=date_text(licence.expires or now)))
     return replace(verdict, warnings=tuple(found))
 

@@ -93,7 +93,7 @@ def standing(view: HostView, publisher: str, product: str, now: int) -> Standing
     Returns:
         The grant that covers the product's key group and lives longest; or `host/not-served`,
         `host/not-activated`, `host/grant-expired`, `host/grant-revoked`, `host/grant-not-yet`,
-        `host/terms-required`.
+        `host/terms-required`, `host/product-revoked`.
     Source: docs/spec/06-counting.md, section 6.3.
     """
     known = view.publishers.get(publisher)
@@ -107,6 +107,8 @@ def standing(view: HostView, publisher: str, product: str, now: int) -> Standing
         found = known.catalogue.product(product)
     except MusterError:
         return _not_served(view, product, now)
+    if known.catalogue.product_revoked(found) is not None:
+        return error("host/product-revoked", product=found.id, label=known.label)
     covering = [held for held in known.grants if found.group in held.grant.covers]
     if not covering:
         return _not_served(view, product, now)

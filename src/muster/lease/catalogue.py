@@ -95,6 +95,17 @@ class Catalogue:
         ]
         return min(days, default=None)
 
+    def product_revoked(self, product: Product) -> int | None:
+        """The day since which a product is revoked: by the id of its setup key; or None.
+
+        Args:
+            product: of the caller's own descriptor, or of this catalogue where a host judges.
+        Source: docs/spec/03-trust-and-catalogue.md, section 3.7.
+        """
+        if not product.setup_key:
+            return None
+        return self._revoked.get(f"key/{parse_product_key(product.setup_key).key_id.text}")
+
 
 def read_catalogue(text: str, trust: Trust) -> Catalogue:
     """Read and verify a catalogue.

@@ -42,7 +42,7 @@ from muster.lease.trust import Trust
 EARLY = DAY
 """A lease may be older than its grant by this many seconds: a grant is dated by whole days."""
 WIND_DOWN = 30 * DAY
-"""Leases of a revoked host live on for this long after the day of revocation, in seconds."""
+"""Leases of a revoked host or product live on so long after the day of revocation, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,7 +456,7 @@ def _fingerprint(case: Case) -> tuple[str, ...]:
 
 
 def _revoked(case: Case) -> int | None:
-    """The instant since which the grant is revoked, or None.
+    """The instant since which the grant or the caller's product is revoked, or None.
 
     A catalogue that trust no longer stands behind says nothing. Names that are no text are named
     by no revocation: whether they are of their type is judged by another step.
@@ -466,14 +466,16 @@ def _revoked(case: Case) -> int | None:
         return None
     payload = case.of_grant()
     jti, key = payload.value.get("jti"), payload.object("muster").value.get("key")
-    day = catalogue.revoked(
+    named = catalogue.revoked(
         jti if isinstance(jti, str) else "", key if isinstance(key, str) else ""
     )
-    return None if day is None else day_start(day)
+    product = catalogue.product_revoked(case.expected.descriptor.product)
+    days = [day for day in (named, product) if day is not None]
+    return day_start(min(days)) if days else None
 
 
 def _lease_end(case: Case) -> int:
-    """When a lease ends, as shortened by a revocation of its host."""
+    """When a lease ends, as shortened by a revocation of its host or product."""
     exp = case.of_signed("lease").integer("exp")
     at = _revoked(case)
     return exp if at is None else min(exp, at + WIND_DOWN)

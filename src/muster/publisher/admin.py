@@ -513,6 +513,30 @@ class Admin:
 
     # Pools.
 
+    def revoke_product(self, product: str) -> Revoked:
+        """Revoke a product in a new catalogue, by the key id of its setup key.
+
+        Hosts that hold the catalogue refuse it; leases end within 30 days, activations at once.
+
+        Raises: `publisher/product`, `publisher/no-setup-key`.
+        Source: docs/spec/03-trust-and-catalogue.md, section 3.7.
+        """
+        with self._alone() as now:
+            found = self.product(product)
+            if not found.setup_key:
+                raise error("publisher/no-setup-key", product=found.id)
+            setup = parse_product_key(found.setup_key).key_id.text
+            before = self.catalogue()
+            if before.product_revoked(found) is not None:
+                return Revoked(False, before.version, key=setup)
+
+            def act(edit: Edit) -> None:
+                edit.revoke_key(setup, rules.today(now))
+                edit.write_audit(now, self._actor, Event.PRODUCT_REVOKE, found.id, {"key": setup})
+
+            version = self._sign_next(now, act)
+        return Revoked(True, version, key=setup)
+
     def machines(self, key: str | None = None) -> tuple[MachineGrant, ...]:
         """Every activation of a machine that was drawn, or those of one key."""
         with self._store.view() as view:

@@ -144,6 +144,18 @@ func isSetupKey(text string) bool {
 	return octal == 0 && ternary%3 == 0 && head>>26 == 2
 }
 
+// setupKeyID gives the key id of a setup key in its printed form: kind, group and serial.
+func setupKeyID(text string) string {
+	symbols := strings.ReplaceAll(text, "-", "")
+	number := func(from, to int) (n int) {
+		for _, symbol := range []byte(symbols[from:to]) {
+			n = n*24 + strings.IndexByte(alphabet, symbol)
+		}
+		return n
+	}
+	return fmt.Sprintf("2-%d-%d", number(0, 7)&1023, number(19, 24))
+}
+
 func timesX(value, times int) int {
 	for range times {
 		if value <<= 1; value&8 != 0 {

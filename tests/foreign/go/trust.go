@@ -176,6 +176,7 @@ func (t *trust) signer(c *compact, role string) error {
 
 type product struct {
 	id, group string
+	setup     string // the printed setup key, or empty
 	need      int64
 	modes     []string
 }
@@ -196,7 +197,8 @@ func readProduct(r reader) product {
 	r.text("edition", orEmpty)
 	r.text("application", nameRE)
 	r.text("channel", channelRE)
-	if key := r.text("setup_key", setupKeyRE); *r.err == nil && key != "" && !isSetupKey(key) {
+	key := r.text("setup_key", setupKeyRE)
+	if *r.err == nil && key != "" && !isSetupKey(key) {
 		r.fail("setup_key")
 	}
 	modes := r.texts("identity", modeRE, false)
@@ -212,7 +214,7 @@ func readProduct(r reader) product {
 	} {
 		spans.between(name, least, longest)
 	}
-	return product{r.text("id", nameRE), r.text("group", nameRE), r.between("need", 1, longest), modes}
+	return product{r.text("id", nameRE), r.text("group", nameRE), key, r.between("need", 1, longest), modes}
 }
 
 func readGroup(r reader) string {
@@ -331,14 +333,18 @@ func readCatalogue(text string, t *trust) (*catalogue, error) {
 	return cat, err
 }
 
-// revoked gives the first day from which a grant is revoked.
-func (c *catalogue) revoked(grant *compact) (int64, bool) {
+// revoked gives the first day from which a grant or the product that it is for is revoked.
+func (c *catalogue) revoked(grant *compact, p product) (int64, bool) {
 	if c == nil {
 		return 0, false
 	}
 	m, _ := grant.payload["muster"].(object)
 	day, found := int64(0), false
-	for _, what := range []string{fmt.Sprint("jti ", grant.payload["jti"]), fmt.Sprint("key ", m["key"])} {
+	names := []string{fmt.Sprint("jti ", grant.payload["jti"]), fmt.Sprint("key ", m["key"])}
+	if p.setup != "" {
+		names = append(names, "key "+setupKeyID(p.setup))
+	}
+	for _, what := range names {
 		if at, is := c.revocations[what]; is && (!found || at < day) {
 			day, found = at, true
 		}

@@ -101,7 +101,7 @@ var activationSteps = []step{
 		if err := e.grantSigned("mak", "evaluation", "retail"); err != nil {
 			return err
 		}
-		if _, is := e.catalogue.revoked(e.grant); is {
+		if _, is := e.catalogue.revoked(e.grant, e.descriptor.product); is {
 			return errors.New("revoked")
 		}
 		return nil
@@ -394,7 +394,7 @@ func (e *evidence) facts() error {
 
 func (e *evidence) running() error {
 	end := e.l.exp
-	if at, is := e.catalogue.revoked(e.grant); is {
+	if at, is := e.catalogue.revoked(e.grant, e.descriptor.product); is {
 		if e.l.iat > (dayZero+at)*daySeconds {
 			return errors.New("leased after the host's grant was revoked")
 		}

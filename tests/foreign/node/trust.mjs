@@ -246,6 +246,13 @@ function isSetupKey(printed) {
   return octal === 0 && ternary % 3 === 0 && Math.floor(head / 2 ** 26) === 2;
 }
 
+// The key id of a setup key in its printed form: kind, group and serial.
+function setupKeyId(printed) {
+  const values = [...printed.replaceAll('-', '')].map((c) => 'BCDFGHJKMPQRTVWXY2346789'.indexOf(c));
+  const value = (from, to) => values.slice(from, to).reduce((sum, digit) => sum * 24 + digit, 0);
+  return `2-${value(0, 7) % 1024}-${value(19, 24)}`;
+}
+
 function readProduct(map) {
   text(map, 'name', 'shown');
   text(map, 'edition', 'orEmpty');
@@ -263,6 +270,7 @@ function readProduct(map) {
     group: text(map, 'group', 'name'),
     need: number(map, 'need', 1, LONGEST),
     modes,
+    setup: text(map, 'setup_key', 'setupKey'),
   };
 }
 
@@ -317,11 +325,12 @@ export async function readCatalogue(compact, trust) {
   return { version: number(muster, 'version', 1), revocations };
 }
 
-// The first day from which a grant is revoked, or undefined.
-export function revokedAt(catalogue, grant) {
+// The first day from which a grant or the product that it is for is revoked, or undefined.
+export function revokedAt(catalogue, grant, product) {
   const jti = grant.payload.get('jti');
   const key = record(grant.payload.get('muster')).get('key');
+  const setup = product.setup === '' ? undefined : setupKeyId(product.setup);
   const days = (catalogue?.revocations ?? [])
-    .filter((r) => (r.jti !== undefined ? r.jti === jti : r.key === key)).map((r) => r.at);
+    .filter((r) => (r.jti !== undefined ? r.jti === jti : r.key === key || r.key === setup)).map((r) => r.at);
   return days.length ? Math.min(...days) : undefined;
 }

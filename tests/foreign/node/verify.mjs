@@ -161,7 +161,7 @@ const LEASE = {
     must(same >= Math.ceil((6 * m.fingerprint.length) / 10), 'too many facts differ');
   },
   12: (job) => {
-    const day = revokedAt(job.world.catalogue, job.grant);
+    const day = revokedAt(job.world.catalogue, job.grant, job.world.descriptor.product);
     const at = day === undefined ? Infinity : (DAY_ZERO + day) * DAY;
     must(job.m.iat <= at, 'leased after the revocation');
     must(judged(job) < Math.min(job.m.exp, at + 30 * DAY), 'expired');
@@ -173,7 +173,7 @@ const ACTIVATION = {
   2: (job) => headerRules(job.grant),
   3: async (job) => {
     await grantSigned(job, ['mak', 'evaluation', 'retail']);
-    must(revokedAt(job.world.catalogue, job.grant) === undefined, 'revoked');
+    must(revokedAt(job.world.catalogue, job.grant, job.world.descriptor.product) === undefined, 'revoked');
   },
   4: readGrantClaims,
   5: (job) => {

@@ -269,6 +269,16 @@ def _good_leases(c: Cases) -> None:
         world="revoked-host",
     )
     c.lease("good lease though a MAK is revoked", world="revoked-mak")
+    c.lease("good lease of a product revoked later", world="revoked-product")
+    c.lease(
+        "good lease in its last second after a revocation of its product",
+        world="revoked-product",
+        expected={"now": instant(REVOKED_ON + 30) - 1},
+    )
+    c.lease("good lease though another product is revoked", world="revoked-other-product")
+    c.lease(
+        "good lease of a product without setup key", world="revoked-product-without-setup-key"
+    )
 
 
 def _spread(payload: JSON) -> str:
@@ -1014,7 +1024,13 @@ def _steps_10_to_12(c: Cases) -> None:
         world="revoked-host",
         **revoked,
     )
-    for world in ("revoked-host", "revoked-host-key"):
+    for world in (
+        "revoked-product-early",
+        "revoked-product-and-host",
+        "revoked-host-and-product",
+    ):
+        c.lease(f"lease made after the revocation of its product, {world}", world=world, **revoked)
+    for world in ("revoked-host", "revoked-host-key", "revoked-product"):
         c.lease(
             f"lease that a revocation shortened, {world}",
             world=world,
@@ -1073,6 +1089,8 @@ def _activations(c: Cases) -> None:
     c.activation("good activation grant by the new key", mak(signer=GRANT_1), world="withdrawn")
     c.activation("good activation grant without a catalogue", mak(), world="no-catalogue")
     c.activation("good activation grant though the host is revoked", mak(), world="revoked-host")
+    for world in ("revoked-other-product", "revoked-product-without-setup-key"):
+        c.activation(f"good activation grant, {world}", mak(), world=world)
     c.activation(
         "good activation grant of another key than the revoked",
         mak("1-7-8"),
@@ -1174,7 +1192,7 @@ def _activations(c: Cases) -> None:
         mak(publisher=FABRIKAM, signer=FABRIKAM_GRANT),
         step=3,
     )
-    for world in ("revoked-mak", "revoked-mak-key"):
+    for world in ("revoked-mak", "revoked-mak-key", "revoked-product", "revoked-product-early"):
         c.activation(
             f"revoked activation grant, {world}",
             mak(),

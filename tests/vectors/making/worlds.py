@@ -45,6 +45,7 @@ FABRIKAM_GRANT = Key("fabrikam grant key 0")
 FABRIKAM = publisher_id(FABRIKAM_WORKING)
 
 HOST_KEY, MAK_KEY = "0-7-1234567", "1-7-7654321"
+SETUP_KEY = "2-7-31415"
 EVALUATION_KEY, RETAIL_KEY = "3-7-42", "4-7-0"
 BINDING = "0123456789abcdef012345678"
 OTHER_BINDING = "fedcba9876543210fedcba987"
@@ -277,6 +278,20 @@ def _worlds() -> dict[str, World]:
             {"jti": HOST_JTI, "at": 326}, {"key": HOST_KEY, "at": 319}, {"jti": HOST_JTI, "at": 324}
         ),
         "revoked-mak": revoking(*others, {"jti": MAK_JTI, "at": REVOKED_ON}),
+        "revoked-product": revoking({"key": SETUP_KEY, "at": REVOKED_ON}),
+        "revoked-product-early": revoking({"key": SETUP_KEY, "at": 319}),
+        "revoked-product-and-host": revoking(
+            {"jti": HOST_JTI, "at": 326}, {"key": SETUP_KEY, "at": 319}
+        ),
+        "revoked-host-and-product": revoking(
+            {"key": SETUP_KEY, "at": 326}, {"jti": HOST_JTI, "at": 319}
+        ),
+        "revoked-other-product": revoking({"key": "2-7-31416", "at": 319}),
+        "revoked-product-without-setup-key": World(
+            descriptor(TRUST_1, product(setup_key="")),
+            (),
+            catalogue(2, iat=instant(326), revocations=[{"key": SETUP_KEY, "at": 319}]),
+        ),
         "revoked-mak-key": revoking({"key": MAK_KEY, "at": REVOKED_ON}),
     }
 

@@ -445,6 +445,15 @@ ROWS: tuple[Row, ...] = (
         why="The publisher's catalogue lists its grant or key.",
         fix="See that another host of the publisher can be reached before that day.",
     ),
+    Row(
+        code="client/revoked-product",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="The product {product} is revoked; its licence ends on {until}.",
+        why="The publisher's catalogue lists the setup key of the product. No host licenses it.",
+        fix="Ask the publisher which product takes its place, and install that one before that day.",
+    ),
     # Hosts and discovery.
     Row(
         code="client/no-suffix",

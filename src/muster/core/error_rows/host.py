@@ -59,6 +59,17 @@ ROWS: tuple[Row, ...] = (
         field_code="0xC004F041",
     ),
     Row(
+        code="host/product-revoked",
+        kind=Kind.REFUSAL,
+        http=403,
+        retry=Retry.NEVER,
+        what="The publisher {label} has revoked the product {product}.",
+        why="The catalogue that the host holds names the setup key of this product as revoked. No "
+        "host of the publisher licenses it; licences that run end within 30 days of that day.",
+        fix="Ask the publisher which product takes its place, and install that one.",
+        field_code="0xC004F051",
+    ),
+    Row(
         code="host/grant-not-yet",
         kind=Kind.REFUSAL,
         http=403,
@@ -344,5 +355,14 @@ ROWS: tuple[Row, ...] = (
         what="DNS publishing needs to know {missing}.",
         why="It is neither given nor set.",
         fix="Give it as an option of the command, or set it once with 'muster host set'.",
+    ),
+    Row(
+        code="host/no-terms",
+        kind=Kind.USAGE,
+        http=400,
+        retry=Retry.AFTER_FIX,
+        what="{path} is a reply without terms.",
+        why="Only a reply that the publisher made for terms, or for a host that has some, holds them.",
+        fix="Ask the publisher for the file that 'muster publisher host terms' writes.",
     ),
 )

@@ -148,9 +148,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.OTHER_HOST,
-        what="The publisher has revoked the grant behind this licence since {at}.",
-        why="The catalogue lists the grant or its key as revoked.",
-        fix="Use another host or key, or ask the publisher why.",
+        what="The publisher has revoked this licence since {at}.",
+        why="The catalogue lists its grant, the key of the grant, or the whole product as revoked.",
+        fix="Use another host or key; if the product is revoked, ask the publisher which follows it.",
         field_code="0xC004F051",
     ),
     Row(

@@ -416,8 +416,18 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="The key {key} is a {kind} key; this concerns host keys.",
-        why="A setup key is public and licenses nothing by itself: revoking it would change nothing.",
-        fix="Name a host key; 'muster publisher key list' shows them.",
+        why="A setup key is public and licenses nothing by itself. Revoking it revokes its product.",
+        fix="Name a host key; 'muster publisher key list' shows them. To revoke the whole product: "
+        "'muster publisher product revoke'.",
+    ),
+    Row(
+        code="publisher/no-setup-key",
+        kind=Kind.USAGE,
+        http=400,
+        retry=Retry.NEVER,
+        what="The product {product} has no setup key, so it cannot be revoked as a whole.",
+        why="A catalogue names a revoked product by its setup key.",
+        fix="Revoke the keys that license it: 'muster publisher key revoke'.",
     ),
     Row(
         code="publisher/unknown-host",
