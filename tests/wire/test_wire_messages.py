@@ -37,6 +37,10 @@ READERS = (
     lambda body: status.decode_publishers(body, "peer"),
     lambda body: status.decode_grants(body, "peer"),
     lambda body: problem.decode_problem(409, body, "peer"),
+    publisher.decode_batch_request,
+    lambda body: publisher.decode_batch_answer(body, "peer"),
+    exchange.read_confirmation_file,
+    exchange.read_reply,
 )
 
 
@@ -109,7 +113,8 @@ _JSON = st.recursive(
 _MEMBERS = st.sampled_from(
     [*json.loads(REQUEST.encode()), "lease", "grant", "signer", "count", "need", "trust",
      "catalogue", "secret", "installation_id", "confirmation_id", "terms", "file", "url", "anchor",
-     "publishers", "grants", "code", "title", "detail", "fix", "retry", "params", "notice"]
+     "publishers", "grants", "code", "title", "detail", "fix", "retry", "params", "notice",
+     "installation_ids", "answers", "what", "why"]
 )  # fmt: skip
 
 
@@ -158,6 +163,52 @@ def test_files_round_trip_and_are_told_apart() -> None:
     assert exchange.read_publisher_file(known.encode()) == known
     with pytest.raises(MusterError, match="it is a muster-reply file"):
         exchange.read_request_file(reply.encode())
+
+
+def test_the_short_form_of_a_reply_is_told_from_the_whole() -> None:
+    short = exchange.ConfirmationFile("a" * 16, "123456 " * 33)
+    whole = exchange.ReplyFile(
+        "a" * 16, publisher.ConfirmAnswer("a.b.c", "123456 " * 33, ("t.t.t",), "c.c.c")
+    )
+    assert exchange.read_confirmation_file(short.encode()) == short
+    assert exchange.read_reply(short.encode()) == short
+    assert exchange.read_reply(whole.encode()) == whole
+    request = exchange.RequestFile("a" * 16, publisher.ConfirmRequest("123456 " * 12)).encode()
+    with pytest.raises(MusterError, match="it is a muster-request file"):
+        exchange.read_reply(request)
+
+
+def test_batch_round_trip() -> None:
+    asked = publisher.BatchRequest(("123456 " * 12, "1-2"))
+    assert publisher.decode_batch_request(asked.encode()) == asked
+    rows = (
+        publisher.BatchRow("a.b.c", "123456 " * 33),
+        publisher.BatchRow.of(error("publisher/pool-used-up", key="1-7-5", pool=3)),
+        publisher.BatchRow.of(error("digits/length", expected=84, count=2)),
+    )
+    answer = publisher.BatchAnswer(rows, ("t.t.t",), "c.c.c")
+    assert publisher.decode_batch_answer(answer.encode(), "peer") == answer
+    members = [sorted(one) for one in json.loads(answer.encode())["answers"]]
+    bad = ["code", "fix", "retry", "what", "why"]
+    assert members == [["confirmation_id", "grant"], bad, bad]
+
+
+@pytest.mark.parametrize(
+    "ids", [[], "1", [1], [[]], [None], ["x"], ["1" * 401], ["1"] * (publisher.BATCH_ROWS + 1)]
+)
+def test_what_is_no_batch_is_refused(ids: object) -> None:
+    with pytest.raises(MusterError) as caught:
+        publisher.decode_batch_request(json.dumps({"v": 1, "installation_ids": ids}).encode())
+    assert caught.value.code == "wire/bad-request"
+
+
+def test_the_largest_batch_fits_its_limits() -> None:
+    """12 groups of digits with spaces; grants and refusals as long as they become."""
+    ids = ("123456 " * 11 + "123456",) * publisher.BATCH_ROWS
+    assert len(publisher.BatchRequest(ids).encode()) <= routes.ACTIVATIONS_BATCH.request_limit
+    row = publisher.BatchRow("g" * 900 + ".b.c", "123456 " * 33)
+    answer = publisher.BatchAnswer([row] * publisher.BATCH_ROWS, (), "c.c.c").encode()
+    assert len(publisher.decode_batch_answer(answer, "peer").rows) == publisher.BATCH_ROWS
 
 
 def test_files_cut_at_any_byte_are_refused() -> None:

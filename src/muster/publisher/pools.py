@@ -119,16 +119,24 @@ class Pools:
         vault: its key files; asked for grant keys only.
         clock: the publisher's clock.
         knowledge: shared with the service.
+        piece: rows drawn in one transaction.
     """
 
     def __init__(
-        self, publisher: str, store: Store, vault: Vault, clock: Clock, knowledge: Knowledge
+        self,
+        publisher: str,
+        store: Store,
+        vault: Vault,
+        clock: Clock,
+        knowledge: Knowledge,
+        piece: int = PIECE,
     ) -> None:
         self._publisher = publisher
         self._store = store
         self._vault = vault
         self._clock = clock
         self._knowledge = knowledge
+        self._size = piece
 
     def activate(
         self, installation_ids: Sequence[str], door: str, guesses: Guesses | None = None
@@ -155,8 +163,8 @@ class Pools:
         rules.today(now)
         results: list[MachineActivation | MusterError | None] = [None] * len(installation_ids)
         rows = self._read(installation_ids, results, guesses or Unthrottled())
-        for start in range(0, len(rows), PIECE):
-            self._piece(rows[start : start + PIECE], now, door, results)
+        for start in range(0, len(rows), self._size):
+            self._piece(rows[start : start + self._size], now, door, results)
         lowest = [
             row.held.version for row in rows if isinstance(results[row.place], MachineActivation)
         ]
