@@ -8,20 +8,23 @@ docs/spec/11-pools.md.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -31,7 +34,9 @@ from muster.core.identity import Fact, binding
 from muster.core.ids import make_installation_id, parse_confirmation_id, proof_key
 from muster.core.keys import Kind, ProductKey
 from muster.lease.grant import rebuild_grant
+from muster.net.http import HTTPClient
 from muster.publisher.admin import Admin
+from muster.publisher.store import DATABASE_FILE
 
 from .conftest import PASSPHRASE, Shop
 
@@ -275,20 +280,72 @@ def environment_of(folder: Path) -> dict[str, str]:
 @pytest.mark.real
 @pytest.mark.timeout(600)
 def test_one_server_on_sqlite_killed_and_started_again(draws: Draws) -> None:
-    draw_all(draws, pool=1000, count=1200)
-
-
-def draw_all(draws: Draws, pool: int, count: int) -> None:
-    """Kill the only server in the middle, start it again at the same address."""
+    pool, count = 1000, 1200
     key = draws.key(pool)
     machines = draws.machines(key, count)
     server = draws.serve()
     draws.begin(overlapping(machines, 2, seed=1))
     draws.until(key, pool * 2 // 5)
-    assert draws.drawn(key) < pool
     server.kill()
+    assert draws.drawn(key) < pool
     server.start()
     draws.check(key, pool, machines, draws.results())
+
+
+@pytest.mark.real
+@pytest.mark.timeout(600)
+def test_two_servers_on_one_sqlite_one_killed(draws: Draws) -> None:
+    two_servers(draws, pool=300, count=360)
+
+
+def two_servers(draws: Draws, pool: int, count: int) -> None:
+    """One of two servers is killed in the middle and stays away; the clients go to the other."""
+    key = draws.key(pool)
+    machines = draws.machines(key, count)
+    draws.serve()
+    second = draws.serve()
+    draws.begin(overlapping(machines, 2, seed=2))
+    draws.until(key, pool * 2 // 5)
+    second.kill()
+    assert draws.drawn(key) < pool
+    draws.check(key, pool, machines, draws.results())
+
+
+# The database is held by somebody else.
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+def test_a_database_that_is_held_is_told_and_draws_nothing(draws: Draws) -> None:
+    """Another program keeps the tables locked: 503 with Retry-After, repeats are answered; when it
+    lets go, the same server draws."""
+    key = draws.key(10)
+    one, two = draws.machines(key, 2, real=0)
+    port = draws.serve().port
+    assert ask(port, one)[0] == 200
+    holder = sqlite3.connect(draws.shop.folder / DATABASE_FILE, isolation_level=None)
+    with contextlib.closing(holder):
+        holder.execute("BEGIN IMMEDIATE")
+        status, headers, problem = ask(port, two)
+        assert (status, problem["code"]) == (503, "wire/unavailable")
+        assert int(headers["retry-after"]) > 0
+        assert ask(port, one)[0] == 200
+        holder.execute("ROLLBACK")
+    assert draws.drawn(key) == 1
+    assert ask(port, two)[0] == 200
+    assert draws.drawn(key) == len(draws.admin.machines(key.key_id.text)) == 2
+
+
+def ask(port: int, digits: str) -> tuple[int, Mapping[str, str], dict[str, Any]]:
+    """One machine asks: status, headers, body."""
+    body = json.dumps({"v": 1, "installation_id": digits}).encode()
+    answer = HTTPClient(timeout=60).request(
+        "POST",
+        f"http://127.0.0.1:{port}/v1/activations",
+        body,
+        {"Content-Type": "application/json"},
+    )
+    return answer.status, answer.headers, json.loads(answer.body)
 
 
 # Batches that are cut.
