@@ -420,6 +420,78 @@ def catalogue_fetch(store: Path | None, publisher: str | None, publisher_url: st
     emit(data, [_update_line(one) for one in done] or ["No publisher is known."])
 
 
+@host.group(cls=LazyGroup)
+def terms() -> None:
+    """Ceilings that publishers put on this host."""
+
+
+@terms.command("import")
+@store_option
+@click.argument("file", type=_FILE)
+def terms_import(store: Path | None, file: Path) -> None:
+    """Take terms out of a reply file of the publisher."""
+    from muster.wire.exchange import read_reply_file
+
+    read = read_reply_file(_read(file))
+    if read.answer.terms is None:
+        raise error("host/no-terms", path=str(file))
+    with compose.host_database(store) as database:
+        admin = compose.host_admin(store, database)
+        _took_terms(admin, [admin.accept_reply(read)])
+
+
+@terms.command("fetch")
+@store_option
+@publisher_option
+@click.option("--publisher-url", metavar="URL", help="Address of the publisher's service.")
+def terms_fetch(store: Path | None, publisher: str | None, publisher_url: str | None) -> None:
+    """Ask the publishers' services for newer terms; draws nothing."""
+    with compose.host_database(store) as database:
+        admin = compose.host_admin(store, database)
+        view = admin.view()
+        chosen = _publisher_id(view, publisher)
+        done = []
+        for one in view.publishers.values():
+            keys = [key for key in one.keys if key.grant is not None]
+            if chosen not in (None, one.publisher) or not keys:
+                continue
+            address = publisher_url or one.url
+            if address is None:
+                raise error("host/no-url", label=one.label)
+            client = compose.host_publisher_client(address)
+            # Trust first: the key that signed what is held may be withdrawn.
+            admin.update(one.publisher, client.trust_above(one.trust.version), client.catalogue())
+            for key in keys:
+                answer = client.activate(admin.installation_id(key))
+                done.append(admin.accept(one.publisher, answer))
+        _took_terms(admin, done)
+
+
+def _took_terms(admin: HostAdmin, done: Sequence[Activated]) -> None:
+    from muster.lease.terms import read_terms
+
+    view = admin.view()
+    rows: list[dict[str, Any]] = []
+    lines = []
+    for one in done:
+        row: dict[str, Any] = {**_key_data(one.key), "changed": one.changed, "terms": None}
+        line = f"Host key {_masked(one.key)} has no terms."
+        if one.key.terms is not None:
+            found = read_terms(one.key.terms, view.publishers[one.key.publisher].trust, one.grant)
+            row["terms"] = {"version": found.version, "limit": found.limit, "over": found.over}
+            over = "refused" if found.over == "refuse" else "reported"
+            line = (
+                f"Host key {_masked(one.key)} has terms version {found.version}: {found.limit}"
+                f" machines, more are {over}."
+            )
+            if not one.changed:
+                line += " Nothing was changed."
+        rows.append(row)
+        lines.append(line)
+    data = {"changed": any(one.changed for one in done), "keys": rows}
+    emit(data, lines or ["No host key is activated; nothing was changed."])
+
+
 # Serving.
 
 

@@ -883,6 +883,60 @@ def host_revoke(store: Path | None, host_id: str, phrases: Phrases) -> None:
     _emit_revoked(found, f"Host {host_id} is revoked")
 
 
+@host.command("terms", cls=TokenCommand)
+@store_option
+@click.argument("host_id", metavar="HOST")
+@click.option("--limit", type=click.IntRange(0, 10_000_000), required=True, help="Machines.")
+@click.option(
+    "--over",
+    type=click.Choice(["refuse", "report"]),
+    default="refuse",
+    show_default=True,
+    help="What the host does above the limit.",
+)
+@click.option("--agreement", required=True, help="Name or number of the contract.")
+@click.option("--customer", default="", help="Shown on the host.")
+@click.option("--out", "file", type=_FILE, help="Reply file with the terms, for a host offline.")
+@passphrase_options
+def host_terms(
+    store: Path | None,
+    host_id: str,
+    limit: int,
+    over: str,
+    agreement: str,
+    customer: str,
+    file: Path | None,
+    phrases: Phrases,
+) -> None:
+    """Put a ceiling on a host: how many machines it may lease to.
+
+    The host takes the terms with 'muster host terms fetch', or by file with 'muster host terms
+    import'.
+    """
+    with _admin(store, phrases) as admin:
+        made, reply = admin.issue_terms(
+            host_id, limit=limit, over=over, agreement=agreement, customer=customer
+        )
+    data: dict[str, Any] = {
+        "grant": made.jti,
+        "version": made.version,
+        "limit": made.limit,
+        "over": made.over,
+        "agreement": made.agreement,
+        "customer": made.customer,
+    }
+    above = "refused" if made.over == "refuse" else "reported"
+    lines = [
+        f"Terms version {made.version} of the grant {made.jti}: {made.limit} machines,"
+        f" more are {above}."
+    ]
+    if file is not None:
+        data["file"] = str(file)
+        data["written"] = _write(file, reply.encode())
+        lines.append(_written(file, data["written"]))
+    emit(data, lines)
+
+
 @host.command("release", cls=TokenCommand)
 @store_option
 @click.argument("host_id", metavar="HOST")

@@ -35,6 +35,7 @@ class Event(enum.Enum):
     HOST_ACTIVATE = "publisher:host:activate", "A host drew on its key and got a grant."
     HOST_RELEASE = "publisher:host:release", "A host's place on its key was freed."
     HOST_REVOKE = "publisher:host:revoke", "A host's grant was revoked."
+    HOST_TERMS = "publisher:host:terms", "Terms of a host's grant were signed."
 
     MACHINE_ACTIVATE = "publisher:machine:activate", "A machine drew on a pool and got a grant."
     MACHINE_REVOKE = "publisher:machine:revoke", "The activation of a machine was revoked."

@@ -43,13 +43,14 @@ from muster.lease.trust import (
     make_trust,
     parse_trust,
 )
-from muster.publisher import chain, rules
+from muster.publisher import chain, rules, terms
 from muster.publisher.chain import Head
 from muster.publisher.model import (
     AuditRow,
     Change,
     Content,
     HostGrant,
+    HostTerms,
     IssuedKey,
     KeyFileRecord,
     MachineGrant,
@@ -61,7 +62,8 @@ from muster.publisher.pools import tell_levels
 from muster.publisher.store import DATABASE_FILE, Edit, Store, View, open_store
 from muster.publisher.vault import RESERVE, ROOT, Vault
 from muster.system.files import Lock, make_folder
-from muster.wire.exchange import PublisherFile
+from muster.wire.exchange import PublisherFile, ReplyFile
+from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
 
 KEYS_FOLDER = "keys"
 LOCK_FILE = "admin.lock"
@@ -511,8 +513,6 @@ class Admin:
             grants = [one.jti for one in hosts] + [one.jti for one in machines]
         return Revoked(True, version, tuple(grants), key=name)
 
-    # Pools.
-
     def revoke_product(self, product: str) -> Revoked:
         """Revoke a product in a new catalogue, by the key id of its setup key.
 
@@ -536,6 +536,8 @@ class Admin:
 
             version = self._sign_next(now, act)
         return Revoked(True, version, key=setup)
+
+    # Pools.
 
     def machines(self, key: str | None = None) -> tuple[MachineGrant, ...]:
         """Every activation of a machine that was drawn, or those of one key."""
@@ -680,6 +682,66 @@ class Admin:
 
             version = self._sign_next(now, act)
         return Revoked(True, version, tuple(revoked), key=key, hw=hw)
+
+    def issue_terms(
+        self, host: str, *, limit: int, over: str, agreement: str, customer: str
+    ) -> tuple[HostTerms, ReplyFile]:
+        """Put a ceiling on a host's grant; the terms, and the reply file that carries them.
+
+        Terms that say the same as the newest ones are given again; nothing is signed then.
+
+        Args:
+            host: the licence id of its grant, or its hardware id where that names one grant.
+            limit: machines.
+            over: "refuse" or "report", what the host does above the limit.
+            agreement: a contract's name or number, shown to the customer.
+            customer: shown too; may be empty.
+        Raises: `publisher/unknown-host`, `publisher/many-hosts`, `publisher/grant-revoked`,
+            `publisher/terms-later`, `publisher/no-key`, `terms/claims`.
+        """
+        with self._alone() as now:
+            with self._store.view() as view:
+                grant = _one_grant(view, host)
+                held = view.host_terms(grant.jti)
+                trust, catalogue = _newest_catalogue(view)
+                entry = terms.signer_of(trust, now)
+                record = view.key_file(entry.key.kid)
+            same = held is not None and terms.still_vouched(held, trust)
+            wanted = (limit, over, customer, agreement)
+            if (
+                same
+                and held is not None
+                and wanted == (held.limit, held.over, held.customer, held.agreement)
+            ):
+                made = held
+            else:
+                key = self._vault.signing_key(record, entry.key)
+                with self._edit() as edit:
+                    if edit.newest_trust().version != trust.version:
+                        raise error("publisher/changed")
+                    made = terms.issue(
+                        edit,
+                        grant,
+                        trust,
+                        catalogue,
+                        key,
+                        now,
+                        self._actor,
+                        limit=limit,
+                        over=over,
+                        customer=customer,
+                        agreement=agreement,
+                    )
+            with self._store.view() as view:
+                line = view.trust_above(max(0, trust.version - TRUST_STEPS), TRUST_STEPS)
+            answer = ConfirmAnswer(
+                grant=grant.grant,
+                confirmation_id=grant.confirmation,
+                trust=tuple(one.text for one in line),
+                catalogue=catalogue.text,
+                terms=made.text,
+            )
+            return made, ReplyFile(self.publisher.id, answer)
 
     # Catalogues.
 
@@ -1093,6 +1155,18 @@ def _register(edit: Edit, made: Sequence[NewKey], now: int, actor: str) -> None:
         if new.issued.pool:
             detail["pool"] = new.issued.pool
         edit.write_audit(now, actor, Event.KEY_ISSUE, new.issued.key_id.text, detail)
+
+
+def _one_grant(view: View, host: str) -> HostGrant:
+    named = view.grants(host=host)
+    if not named:
+        raise error("publisher/unknown-host", host=host[:64])
+    good = [one for one in named if one.revoked is None]
+    if not good:
+        raise error("publisher/grant-revoked", jti=named[-1].jti)
+    if len(good) > 1:
+        raise error("publisher/many-hosts", host=host[:64], count=len(good))
+    return good[0]
 
 
 def _audit_change(edit: Edit, change: Change, now: int, actor: str) -> None:

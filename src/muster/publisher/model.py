@@ -175,6 +175,24 @@ class MachineGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class HostTerms:
+    """Terms of a host's grant: a ceiling of `limit` machines; `over` "refuse" or "report".
+
+    `jti` is the grant's licence id, `iat` in Unix seconds, `kid` signed `text`, a compact JWS.
+    """
+
+    jti: str
+    version: int
+    iat: int
+    limit: int
+    over: str
+    customer: str
+    agreement: str
+    kid: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRow:
     """One line of the audit table; `detail` is canonical JSON, `hash` that of `publisher.chain`."""
 

@@ -22,7 +22,7 @@ from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import confirmation_of, issue_grant, read_grant
 from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, walk
-from muster.publisher import rules
+from muster.publisher import rules, terms
 from muster.publisher.knowledge import Knowledge
 from muster.publisher.model import HostGrant, IssuedKey, Publisher, SignedText
 from muster.publisher.pools import Activated, Pools
@@ -199,7 +199,39 @@ class PublisherService:
         with (guesses or Unthrottled()).guess() as enter:
             iid = parse_installation_id(installation_id)
             enter((int(iid.key_id.kind), iid.key_id.group))
-            return self._activate_host(iid, door)
+            return self._with_terms(self._activate_host(iid, door), door)
+
+    def _with_terms(self, found: HostActivation, door: str) -> HostActivation:
+        """Let the terms of the grant ride along, signed anew where their key was withdrawn."""
+        jti = found.grant.jti
+        with self._store.view() as view:
+            held = view.host_terms(jti)
+            if held is None:
+                return found
+            newest, catalogue = self._knowledge.known(view)
+            now = self._clock.now()
+            if terms.still_vouched(held, newest):
+                return replace(found, answer=replace(found.answer, terms=held.text))
+            entry = terms.signer_of(newest, now)
+            record = view.key_file(entry.key.kid)
+        key = self._vault.signing_key(record, entry.key)
+        with self._store.edit() as edit:
+            again = edit.host_terms(jti)
+            if again is None or again.version == held.version:
+                again = terms.issue(
+                    edit,
+                    found.grant,
+                    newest,
+                    catalogue,
+                    key,
+                    now,
+                    f"door:{door}",
+                    limit=held.limit,
+                    over=held.over,
+                    customer=held.customer,
+                    agreement=held.agreement,
+                )
+        return replace(found, answer=replace(found.answer, terms=again.text))
 
     def _activate_host(self, iid: InstallationId, door: str) -> HostActivation:
         now = self._clock.now()
@@ -336,10 +368,12 @@ def _check_line(view: View) -> None:
         raise error("publisher/damaged", detail=fault.what.rstrip(".")) from fault
 
 
-def open_service(folder: Path, vault: Vault, clock: Clock) -> PublisherService:
+def open_service(
+    folder: Path, vault: Vault, clock: Clock, url: str = ""
+) -> PublisherService:
     """Open the service of the publisher in a store folder. Raises: as `PublisherService`, and the
     errors of opening its database."""
-    store = open_store(folder, clock.now())
+    store = open_store(folder, clock.now(), url=url)
     try:
         return PublisherService(store, vault, clock)
     except BaseException:

@@ -23,6 +23,7 @@ from muster.publisher.chain import Head
 from muster.publisher.model import (
     AuditRow,
     HostGrant,
+    HostTerms,
     IssuedKey,
     KeyFileRecord,
     MachineGrant,
@@ -182,6 +183,15 @@ class View:
             (key or "", key or "", host or "", host or "", host or ""),
         )
         return tuple(_grant(row) for row in rows)
+
+    def host_terms(self, jti: str) -> HostTerms | None:
+        """The newest terms of a host's grant."""
+        row = self._reader.one(
+            "SELECT jti, version, iat, machines, excess, customer, agreement, kid, text"
+            " FROM host_terms WHERE jti = ? ORDER BY version DESC LIMIT 1",
+            (jti,),
+        )
+        return HostTerms(*row) if row else None
 
     def machine(self, key: str, binding: str) -> MachineGrant | None:
         """What was drawn for a machine."""
@@ -429,6 +439,24 @@ class Edit(View):
             (day, key, binding),
         )
 
+    def add_host_terms(self, terms: HostTerms) -> None:
+        """Keep another version of the terms of a host's grant."""
+        self._tx.execute(
+            "INSERT INTO host_terms (jti, version, iat, machines, excess, customer, agreement,"
+            " kid, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                terms.jti,
+                terms.version,
+                terms.iat,
+                terms.limit,
+                terms.over,
+                terms.customer,
+                terms.agreement,
+                terms.kid,
+                terms.text,
+            ),
+        )
+
     # Pools.
 
     def draw(self, key: str, count: int) -> bool:
@@ -556,19 +584,20 @@ class Store:
         self._database.close()
 
 
-def open_store(folder: Path, now: int, *, create: bool = False) -> Store:
-    """Open the database in a store folder and bring its tables up to date.
+def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -> Store:
+    """Open the database of a store and bring its tables up to date.
 
     Args:
-        folder: the store; must exist.
+        folder: the store; must exist. Its database is the file `DATABASE_FILE`.
         now: Unix seconds, kept beside each step of the schema.
-        create: make the database where it is missing.
+        create: make the file where it is missing.
+        url: another database in place of the file, such as `postgresql://…`; it must exist.
     Raises: `publisher/none` (no database here), and the errors of `db.engine` and `db.migrate`.
     """
     path = folder / DATABASE_FILE
-    if not create and not path.exists():
+    if not url and not create and not path.exists():
         raise error("publisher/none", path=str(folder))
-    database = open_database(path, create=create)
+    database = open_database(url or path, create=create)
     try:
         migrate(database, WING, load_migrations("muster.publisher.schema"), now)
     except BaseException:

@@ -457,6 +457,35 @@ ROWS: tuple[Row, ...] = (
         "people mistype. The publisher slows down those who guess product keys.",
         fix="Ask again after {retry_after} seconds, with the installation ID read anew.",
     ),
+    # Terms.
+    Row(
+        code="publisher/terms-later",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The grant {host} was signed by a key that is withdrawn; terms cannot bind it yet.",
+        why="Hosts refuse such a grant. The host gets the same licence under today's key when it "
+        "activates again, and draws nothing.",
+        fix="Let the host activate again, online or by file, then issue the terms.",
+    ),
+    Row(
+        code="publisher/grant-revoked",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The grant {jti} is revoked; terms would bind nothing.",
+        why="Terms bind one grant, and hosts do not lease by this one.",
+        fix="See 'muster publisher host list' for grants that are good.",
+    ),
+    Row(
+        code="publisher/many-hosts",
+        kind=Kind.USAGE,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The hardware id {host} has {count} grants; terms bind one.",
+        why="A machine that was set up anew, or that has several host keys, has several grants.",
+        fix="Name the grant by its licence id; 'muster publisher host list' shows them.",
+    ),
     # The audit log.
     Row(
         code="publisher/audit-broken",

@@ -88,6 +88,20 @@ CREATE TABLE host_grant (
 
 CREATE INDEX host_grant_hardware ON host_grant (key, hw);
 
+-- Terms of host grants; of each grant the highest version counts.
+CREATE TABLE host_terms (
+    jti TEXT NOT NULL REFERENCES host_grant (jti),
+    version INTEGER NOT NULL CHECK (version >= 1),
+    iat INTEGER NOT NULL,
+    machines INTEGER NOT NULL CHECK (machines >= 0),
+    excess TEXT NOT NULL CHECK (excess IN ('refuse', 'report')),
+    customer TEXT NOT NULL,
+    agreement TEXT NOT NULL,
+    kid TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (jti, version)
+) STRICT;
+
 -- Every change and every draw, written in the transaction that does it. seq has no gaps;
 -- hash covers the row and the hash of the row before it (docs/spec/12-audit.md).
 CREATE TABLE audit (

@@ -1,0 +1,87 @@
+"""Terms that a publisher puts on one host's grant: issued, kept, and signed anew after a rotation.
+
+Decides the number of the next version and which key signs it. Refuses to know what the agreement
+says. Obeys docs/spec/02-signed-objects.md, section 2.7.
+"""
+
+from __future__ import annotations
+
+from muster.core.audit import Event
+from muster.core.errors import error
+from muster.core.products import day_of
+from muster.lease.catalogue import Catalogue
+from muster.lease.grant import read_grant
+from muster.lease.jws import SigningKey
+from muster.lease.terms import make_terms, read_terms
+from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
+from muster.publisher import rules
+from muster.publisher.model import HostGrant, HostTerms
+from muster.publisher.store import Edit
+
+
+def signer_of(trust: Trust, now: int) -> TrustKey:
+    """The grant key that signs terms today. Raises: `publisher/no-key`."""
+    found = rules.choose_key(trust, trust, GRANT_ROLE, rules.today(now))
+    if found is None:
+        raise error("publisher/no-key", role=GRANT_ROLE, trust=trust.version)
+    return found
+
+
+def still_vouched(terms: HostTerms, trust: Trust) -> bool:
+    """Whether hosts that hold this trust take the terms."""
+    return rules.vouched(trust, terms.kid, day_of(terms.iat))
+
+
+def issue(
+    edit: Edit,
+    grant: HostGrant,
+    trust: Trust,
+    catalogue: Catalogue,
+    key: SigningKey,
+    now: int,
+    actor: str,
+    *,
+    limit: int,
+    over: str,
+    customer: str,
+    agreement: str,
+) -> HostTerms:
+    """Sign the next version of the terms of a grant, and keep it with its audit line.
+
+    Args:
+        grant: of the host; its key must still be in trust, else the host activates first.
+        trust, catalogue: the newest.
+        key: that of `signer_of`.
+    Raises: `publisher/terms-later` (the grant must be drawn again first), `publisher/clock`,
+        `terms/claims`.
+    """
+    if not rules.vouched(trust, grant.kid, grant.day):
+        raise error("publisher/terms-later", host=grant.jti)
+    held = edit.host_terms(grant.jti)
+    version = 1 if held is None else held.version + 1
+    read = read_grant(grant.grant, trust, trust.issuer)
+    iat = rules.stamp(now, max(trust.iat, catalogue.iat, held.iat if held else 0))
+    text = make_terms(
+        grant=read,
+        version=version,
+        iat=iat,
+        limit=limit,
+        over=over,
+        customer=customer,
+        agreement=agreement,
+        key=key,
+    )
+    read_terms(text, trust, read)
+    made = HostTerms(
+        grant.jti, version, iat, limit, over, customer, agreement, key.public.kid, text
+    )
+    edit.add_host_terms(made)
+    detail = {
+        "agreement": agreement,
+        "kid": made.kid,
+        "limit": limit,
+        "over": over,
+        "version": version,
+    }
+    edit.write_audit(now, actor, Event.HOST_TERMS, grant.jti, detail)
+    return made
