@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench import batch  # noqa: E402
 from tests.host.conftest import Machine  # noqa: E402
 from tests.host.processes import (  # noqa: E402
     HostProcess,
@@ -131,6 +132,7 @@ def main() -> None:
             fill(root, publisher, 100_000)
             got, _ = throughput(publisher, host, "full", 128, keep=True)
             print(f"  with 100,000 machines counted: {got / first:.0%} of the rate before")
+    batch.report(sign)
 
 
 def fill(root: Path, publisher: TinyPublisher, number: int) -> None:
