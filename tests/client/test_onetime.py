@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -190,14 +189,28 @@ def test_an_evaluation_asks_for_the_clock_to_be_set(world: World) -> None:
     world.clock.set(today)
     machine.client.confirm(taken)
     assert state(machine.client) == EVALUATION
-    # The mark of the clock now keeps a clock that is turned back from giving days.
+    # A clock that is turned back is judged at the clock mark, so that no day is won by it.
     world.clock.set(IN_2010)
-    assert (
-        machine.client.status(PRODUCT).verdict.licence is None
-        or state(machine.client) == EVALUATION
-    )
+    assert state(machine.client) == EVALUATION
     world.clock.set(today + 79 * DAY)
     assert state(machine.client)[1]
+
+
+def test_an_evaluation_asks_for_the_clock_also_later(world: World) -> None:
+    """It began after every date that the machine has seen signed, and the clock fails then."""
+    machine, _ = ready(world, Kind.EVALUATION, 3)
+    world.publisher.now = today = world.clock.now()
+    machine.client.confirm(digits(world, machine.client))
+    assert state(machine.client) == EVALUATION
+    world.clock.set(IN_2010)
+    assert state(machine.client) == (LicenceState.NOTIFICATION, False)
+    problem = machine.client.status(PRODUCT).verdict.problem
+    assert problem is not None
+    assert problem.code == "licence/clock"
+    assert "clock" in problem.fix
+    machine.client.activate(PRODUCT, typed=False)
+    world.clock.set(today + DAY)
+    assert state(machine.client) == EVALUATION, "it mends as the clock does"
 
 
 def test_an_evaluation_runs_and_ends_in_notification(world: World) -> None:
@@ -498,11 +511,12 @@ def test_an_evaluation_build_becomes_full_only_where_the_catalogue_allows(
     assert client.status().verdict.state is LicenceState.LICENSED
 
 
-def test_stores_without_tags_still_load(world: World) -> None:
-    """A store of an earlier program has no tags; one with tags keeps them over all writes."""
+def test_an_activation_outlives_other_writes_to_the_store(world: World) -> None:
+    """Another program of the machine reads the same store, and later writes keep the tag."""
     machine, _ = ready(world)
     online(machine.client)
-    other = replace(machine)
-    assert state(other.client) == LICENSED
-    machine.client.reset_clock_mark()
+    again = world.machine("pc-1", disk=machine.disk)
+    assert state(again.client) == LICENSED
+    again.client.add_product(world.publisher.descriptor("office-suite"))
+    again.client.reset_clock_mark()
     assert state(machine.client) == LICENSED

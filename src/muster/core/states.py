@@ -97,7 +97,7 @@ class LicenceEvent(enum.Enum):
     HARDWARE_CHANGED = "The machine is no longer the one of the licence."
     GRANT_REVOKED = "The publisher revoked the activation."
     VALIDATION_FAILED = "The stored licence no longer verifies: a key behind it was withdrawn."
-    CLOCK_BEHIND = "There is only a lease, and the clock is too far behind the clock mark."
+    CLOCK_BEHIND = "The licence has an end, and the clock is too far behind to judge it."
     LICENCE_RELEASED = "The licence was given back."
     KEY_REMOVED = "The product key was uninstalled."
     REARMED = "The grace was started afresh, with a new CMID."
@@ -117,7 +117,7 @@ _ROWS: Mapping[LicenceEvent, tuple[int, int, int, int, int, int, int]] = {
     LicenceEvent.HARDWARE_CHANGED:    (0, 3, 2, 3, 4, 5, 3),
     LicenceEvent.GRANT_REVOKED:       (0, 3, 2, 3, 4, 5, 3),
     LicenceEvent.VALIDATION_FAILED:   (0, 4, 2, 3, 4, 5, 4),
-    LicenceEvent.CLOCK_BEHIND:        (0, 5, 2, 3, 4, 5, 6),
+    LicenceEvent.CLOCK_BEHIND:        (0, 5, 2, 3, 4, 5, 5),
     LicenceEvent.LICENCE_RELEASED:    (0, 0, 2, 3, 4, 5, 6),
     LicenceEvent.KEY_REMOVED:         (0, 0, 0, 0, 0, 0, 0),
     LicenceEvent.REARMED:             (0, 2, 2, 2, 2, 2, 2),
