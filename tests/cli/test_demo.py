@@ -44,6 +44,9 @@ def test_the_whole_story_ends_with_every_machine_licensed(
     assert (servers["machines"], servers["need"], servers["licensed"]) == (5, 5, 5)
     assert (offices["refused"], offices["first_licensed"], offices["licensed"]) == (4, 5, 5)
     assert (desktops["count"], servers["count"], offices["count"]) == (30, 30, 5)
+    assert (report["licensed_once"], report["drawn"]) == (["file", "telephone"], 2)
+    assert report["named_by_doctor"] == [report["revoked_host"]]
+    assert report["revoked_host"].startswith("host2.")
     assert list(tmp_path.iterdir()) == [], "the demo left something behind"
 
 

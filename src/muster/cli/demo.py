@@ -23,14 +23,17 @@ from muster.cli import compose
 from muster.cli.output import MusterCommand, emit, wants_json
 
 if TYPE_CHECKING:
-    from muster.client.service import Activation
+    from muster.client.service import Activation, Client
     from muster.testing.site import Machine, Site
+    from muster.wire.health import Report
 
 DESKTOP = "contoso-desktop-7-professional"
 SERVER = "contoso-server-2008-standard"
 OFFICE = "contoso-office-2010"
 HOST_GROUP = "server-c"
 OFFICE_GROUP = "office-2010"
+POOL = 10
+"""Machines that the one-time key activates."""
 MORE = 5
 """Servers and office suites, unless the catalogue needs more."""
 
@@ -67,8 +70,9 @@ class Fleet:
 def demo(clients: int, keep: bool, small_dns: bool) -> None:
     """Play volume activation on this machine, from an empty folder to licensed machines.
 
-    A publisher, a DNS server, a host, desktops, servers and office suites, all on loopback; takes
-    well under a minute and leaves nothing behind.
+    A publisher, a DNS server, a host, desktops, servers and office suites, all on loopback; then
+    machines without a network, and a host that is revoked. Takes well under a minute and leaves
+    nothing behind.
     """
     from muster.testing.site import Site
 
@@ -109,6 +113,16 @@ def _removed(folder: Path) -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _proving_nothing(report: Report) -> list[str]:
+    from muster.wire.health import Mark, Topic
+
+    return [
+        one.host
+        for one in report.checks
+        if one.topic is Topic.GRANT and one.mark is Mark.FAIL and one.host
+    ]
 
 
 class _Progress:
@@ -154,9 +168,14 @@ class _Story:
         self.servers = Fleet("Servers", SERVER)
         self.offices = Fleet("Office suites", OFFICE)
         self.publisher: dict[str, Any] = {}
+        self.host_key = ""
         self.verified: dict[str, Any] = {}
-        self.host_text: list[str] = []
-        self.client_text: list[str] = []
+        self.once: dict[str, str] = {}
+        """Licence ids by the door through which a machine was activated once."""
+        self.drawn = 0
+        self.revoked = ""
+        self.named: list[str] = []
+        """Advertised hosts that the doctor says prove no grant."""
 
     @property
     def fleets(self) -> tuple[Fleet, Fleet, Fleet]:
@@ -181,6 +200,8 @@ class _Story:
         self._first_round(self.offices)
         self._again(self.offices)
         self._look_around()
+        self._once()
+        self._doctor()
 
     def _publisher_and_host(self) -> None:
         say = self.progress.say
@@ -199,7 +220,8 @@ class _Story:
             fleet.application = str(shown["product"]["application"])
         say("\n2. The customer's host is activated once, and publishes itself in DNS.")
         say(f"   DNS: {self.site.start_dns()} at {self.site.nameserver}")
-        self.site.start_host(self.site.host_key(HOST_GROUP))
+        self.host_key = self.site.host_key(HOST_GROUP)
+        self.site.start_host(self.host_key)
         say(f"   Host: listens at {self.site.host_address}")
         from muster.testing.site import ZONE
 
@@ -289,6 +311,69 @@ class _Story:
         for line in self.site.text(*words):
             say(f"   | {line}")
 
+    def _once(self) -> None:
+        """Two machines without a network: by digits that somebody reads out, and by a file."""
+        say = self.progress.say
+        say("\n8. Two machines without a network, by a key that activates each of them once.")
+        key = self.site.machine_key(OFFICE_GROUP, POOL)
+
+        spoken = self._offline("by-telephone", key)
+        digits = spoken.installation_id(OFFICE).installation_id.text
+        self._digits("Read out:", digits)
+        answer = str(self.site.confirm(digits)["confirmation_id"])
+        self._digits("Read back:", answer)
+        self._licensed_once("telephone", spoken.confirm(answer, OFFICE))
+
+        carried = self._offline("by-file", key)
+        request, reply = (self.site.folder / f"by-file.{one}" for one in ("request", "reply"))
+        request.write_bytes(carried.installation_id(OFFICE).request.encode())
+        self.site.confirm("--request", str(request), "--reply", str(reply))
+        say(f"   Carried:   {request.name} there, {reply.name} back")
+        self._licensed_once("file", carried.accept_reply(reply.read_bytes(), OFFICE))
+
+        shown = self.site.muster(
+            "publisher", "key", "show", "--store", str(self.site.publisher_store), key
+        )
+        self.drawn = int(shown["key"]["pool"]["drawn"])
+        say(
+            f"   {len(self.once)} licensed for ever; {self.drawn} of {POOL} are drawn from the key."
+        )
+
+    def _digits(self, title: str, digits: str) -> None:
+        from muster.core.digits import format_rows
+
+        for line in format_rows(tuple(digits.split("-"))).splitlines():
+            self.progress.say(f"   {title:<11}{line}")
+            title = ""
+
+    def _offline(self, name: str, key: str) -> Client:
+        client = self.site.machine(name).client(self.site.nameserver)
+        client.add_product(self.site.descriptor(OFFICE).read_bytes())
+        client.install_key(key, OFFICE)
+        return client
+
+    def _licensed_once(self, door: str, done: Activation) -> None:
+        licence = done.status.verdict.licence
+        if licence is not None and licence.expires is None:
+            self.once[door] = licence.grant_jti
+
+    def _doctor(self) -> None:
+        """A second host is revoked, and goes on; a machine finds out which."""
+        from muster.cli.doctor import text
+        from muster.testing.site import ZONE
+
+        say = self.progress.say
+        say("\n9. A second host is stolen and revoked, and keeps its old catalogue.")
+        self.revoked = self.site.start_second_host(self.host_key)
+        label = self.publisher["label"]
+        self.site.wait_for_records(f"_{label}._sub._muster._tcp.{ZONE}", 2)
+        self.site.revoke_second_host()
+        (report,) = self.desktops.machines[0].client(self.site.nameserver).doctor()
+        self.named = _proving_nothing(report)
+        say("   'muster doctor' on a machine:")
+        for line in text(report):
+            say(f"   | {line}")
+
     # The end.
 
     def report(self, seconds: float) -> dict[str, Any]:
@@ -317,6 +402,10 @@ class _Story:
             problems.append("the first licensed desktop is not the one that reached the need")
         if self.desktops.licensed and not self.verified.get("good"):
             problems.append("the licence does not verify offline")
+        if len(set(self.once.values())) != 2 or self.drawn != 2:
+            problems.append(f"licensed once: {', '.join(self.once)}; drawn {self.drawn}")
+        if self.named != [self.revoked]:
+            problems.append(f"the doctor names {self.named} and not {self.revoked}")
         return {
             "publisher": self.publisher["publisher"],
             "seconds": int(seconds),
@@ -333,6 +422,10 @@ class _Story:
                 for fleet in self.fleets
             ],
             "verified_offline": bool(self.verified.get("good")),
+            "licensed_once": sorted(self.once),
+            "drawn": self.drawn,
+            "revoked_host": self.revoked,
+            "named_by_doctor": self.named,
             "problems": problems,
         }
 
@@ -372,5 +465,6 @@ class _Story:
             f"  muster client status {store} {facts}",
             f"  export MUSTER_CLIENT_NAMESERVER={self.site.nameserver}",
             f"  muster client discover {store} {facts}",
+            f"  muster doctor {store} {facts}",
             f"  muster slmgr /dlv {store} {facts}",
         ]

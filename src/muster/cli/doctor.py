@@ -56,7 +56,7 @@ def doctor(
         reports += compose.host_doctor(store, servers or None)
     emit(
         {"healthy": all(one.healthy for one in reports), "reports": list(map(_data, reports))},
-        [line for one in reports for line in _lines(one)],
+        [line for one in reports for line in text(one)],
     )
     code = exit_code(reports)
     if code:
@@ -93,7 +93,8 @@ def _check(one: Check) -> dict[str, Any]:
     }
 
 
-def _lines(one: Report) -> list[str]:
+def text(one: Report) -> list[str]:
+    """A report for people; its last line names the one thing to mend."""
     from muster.wire.health import Mark
 
     place = "this machine" if one.role == "client" else "this host"

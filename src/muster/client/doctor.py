@@ -69,7 +69,8 @@ def look(network: Network, dice: Dice, statuses: Sequence[Status], now: int) -> 
     else:
         asked = tuple(names(first.descriptor.trust.label, one) for one in plan.suffixes)
         found, faults = discover(network, asked)
-        candidates = order(found, dice)
+        # By name: a report should read the same each time.
+        candidates = sorted(order(found, dice), key=lambda one: one.address.text)
     hosts = tuple(
         health.look(
             Advertised(one.address.text, _FOUND[one.source], one.source is not Source.GENERAL),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ZONE = "demo.test"
 """The zone of the site; `.test` is reserved for this (RFC 6761)."""
 HOST_NAME = f"host1.{ZONE}"
+SECOND_NAME = f"host2.{ZONE}"
+_ADDRESSES = ["host1 60 IN A 127.0.0.1", "host2 60 IN A 127.0.0.1"]
 _READY_SECONDS = 30.0
 _URL = re.compile(r"http://[0-9.:\[\]]+")
 
@@ -59,6 +61,7 @@ class Site(Programs):
         super().__init__(folder)
         self.publisher_store = folder / "publisher"
         self.host_store = folder / "host"
+        self.second_store = folder / "host2"
         self.publisher_url = ""
         self.host_address = ""
         self.tsig = TSIGKey("host-key", "hmac-sha256", sha256(os.urandom(32)).digest())
@@ -93,13 +96,14 @@ class Site(Programs):
         if not self._small_dns:
             try:
                 find_named()
-                self._dns = Named(ZONE, keys=[self.tsig], records=["host1 60 IN A 127.0.0.1"])
+                self._dns = Named(ZONE, keys=[self.tsig], records=_ADDRESSES)
                 self._dns.start()
                 return "BIND 9"
             except PartMissingError:
                 pass
         small = NanoDNS(ZONE, keys=[self.tsig])
-        small.add(f"{HOST_NAME}.", "A", "127.0.0.1")
+        for name in (HOST_NAME, SECOND_NAME):
+            small.add(f"{name}.", "A", "127.0.0.1")
         self._dns = small.start()
         asked = "as asked" if self._small_dns else "BIND 9 is not installed"
         return f"a small DNS server of Muster's own ({asked})"
@@ -119,45 +123,75 @@ class Site(Programs):
         )  # fmt: skip
         return str(issued["keys"][0]["key"])
 
-    def install_host_key(self, key: str) -> None:
-        """Install a host key on the host and activate it online."""
-        facts = self.hardware("host")
-        self.muster(
-            "host", "install-key", "--store", str(self.host_store), "--facts", str(facts), key
-        )
-        self.muster("host", "activate", "--store", str(self.host_store), facts=facts)
+    def machine_key(self, group: str, pool: int) -> str:
+        """Issue a key that activates single machines (MAK) of a key group, so many of them."""
+        issued = self.muster(
+            "publisher", "key", "issue", "--store", str(self.publisher_store), "--kind", "mak",
+            "--group", group, "--pool", str(pool), "--customer", "Demo site",
+        )  # fmt: skip
+        return str(issued["keys"][0]["key"])
+
+    def confirm(self, *words: str) -> dict[str, Any]:
+        """Answer an installation ID, as somebody at the publisher's telephone does."""
+        return self.muster("publisher", "confirm", "--store", str(self.publisher_store), *words)
+
+    def install_host_key(self, key: str, store: Path | None = None) -> None:
+        """Install a host key on the host, or the one of another store; activate it online."""
+        at = self.host_store if store is None else store
+        facts = self.hardware(at.name)
+        self.muster("host", "install-key", "--store", str(at), "--facts", str(facts), key)
+        self.muster("host", "activate", "--store", str(at), facts=facts)
 
     def start_host(self, key: str) -> dict[str, Any]:
         """Set the host up with its first host key, activate it, serve, publish its records."""
-        known = self.folder / "contoso.publisher.json"
         self.muster(
-            "publisher", "export", "--store", str(self.publisher_store), str(known),
+            "publisher", "export", "--store", str(self.publisher_store), str(self._known),
             "--url", self.publisher_url,
         )  # fmt: skip
-        self.muster("host", "init", "--store", str(self.host_store), "--publisher", str(known))
-        self.install_host_key(key)
         tsig = self.folder / "host-key.conf"
         tsig.write_text(key_text(self.tsig))
         tsig.chmod(0o600)
-        ready = self.start(
-            "host-serve",
-                "host", "serve", "--store", str(self.host_store),
-                "--port", "0", "--bind", "127.0.0.1", "--advertise", HOST_NAME,
-                "--dns-server", self.nameserver, "--dns-zone", ZONE, "--tsig-key", str(tsig),
-            facts=self.hardware("host"),
-        )  # fmt: skip
+        ready = self._start_host("host-serve", self.host_store, HOST_NAME, key)
         self.host_address = f"{ready['address']}:{ready['port']}"
         return ready
 
-    def wait_for_records(self, name: str) -> list[str]:
-        """Wait until the host's record stands in DNS; gives the records as texts."""
+    def start_second_host(self, key: str) -> str:
+        """The same for a second host beside the first; gives the address in its records."""
+        ready = self._start_host("host2-serve", self.second_store, SECOND_NAME, key)
+        return f"{SECOND_NAME}:{ready['port']}"
+
+    @property
+    def _known(self) -> Path:
+        return self.folder / "contoso.publisher.json"
+
+    def _start_host(self, name: str, store: Path, target: str, key: str) -> dict[str, Any]:
+        self.muster("host", "init", "--store", str(store), "--publisher", str(self._known))
+        self.install_host_key(key, store)
+        return self.start(
+            name,
+                "host", "serve", "--store", str(store),
+                "--port", "0", "--bind", "127.0.0.1", "--advertise", target,
+                "--dns-server", self.nameserver, "--dns-zone", ZONE,
+                "--tsig-key", str(self.folder / "host-key.conf"),
+            facts=self.hardware(store.name),
+        )  # fmt: skip
+
+    def revoke_second_host(self) -> None:
+        """Revoke the second host; the first one fetches the catalogue that says so."""
+        status = self.muster("host", "status", "--store", str(self.second_store))
+        hardware = str(status["publishers"][0]["keys"][0]["hardware"])
+        self.muster("publisher", "host", "revoke", "--store", str(self.publisher_store), hardware)
+        self.muster("host", "catalogue", "fetch", "--store", str(self.host_store))
+
+    def wait_for_records(self, name: str, number: int = 1) -> list[str]:
+        """Wait until so many hosts' records stand in DNS; gives the records as texts."""
         from muster.net.dns import Resolver
 
         resolver = Resolver([self.nameserver], 2.0)
         limit = time.monotonic() + _READY_SECONDS
         while time.monotonic() < limit:
             found = resolver.srv(name)
-            if found:
+            if len(found) >= number:
                 return [f"{one.priority} {one.weight} {one.port} {one.target}" for one in found]
             time.sleep(0.05)
         raise RuntimeError(f"the host did not publish {name} within {_READY_SECONDS:.0f} seconds")

@@ -315,7 +315,8 @@ def judge_hosts(
             checks.append(check)
             covered |= covers
             unproved = unproved or check.mark is Mark.FAIL
-            checks += judge_documents(one, trust, catalogue)
+            if check.mark is Mark.OK:
+                checks += judge_documents(one, trust, catalogue)
     missing = sorted(set(groups) - covered)
     if missing and not unproved and any(one.problem is None for one in looked):
         what = f"No host that answers has a grant for the key group {', '.join(missing)}."
@@ -413,8 +414,9 @@ def judge_grant(
         why, code = f"It does not serve {label}.", "host/not-served"
     what = f"{address} is advertised and cannot prove a grant. {why}"
     fix = (
-        f"On {address} run 'muster host status'; activate it ('muster host install-key', 'muster"
-        f" host activate'), or take its records out of DNS ('muster host publish-dns --withdraw')."
+        "If it should serve, activate it there with a host key ('muster host install-key', 'muster"
+        " host activate'); if not, take its records out of DNS ('muster host publish-dns"
+        " --withdraw')."
     )
     return Check(Topic.GRANT, Mark.FAIL, what, fix, address, code), frozenset()
 
@@ -461,7 +463,7 @@ def judge_documents(one: Looked, trust: Trust, catalogue: Catalogue | None) -> l
     ]
     if old:
         what = f"{address} holds {'; '.join(old)}."
-        fix = f"On {address} run 'muster host catalogue import FILE' with the publisher's new file."
+        fix = f"On {address} run 'muster host catalogue fetch', or import the publisher's file."
         return [Check(Topic.CATALOGUE, Mark.WARN, what, fix, address)]
     if one.served.catalogue > newest:
         what = f"{address} names catalogue version {one.served.catalogue}, which does not verify."
