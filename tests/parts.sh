@@ -12,6 +12,9 @@ need nsupdate bind9-dnsutils
 need dig bind9-dnsutils
 need ip iproute2
 need strace strace
+[ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || need initdb postgresql
+need psql postgresql-client
+need setpriv util-linux
 need go golang-go
 need node nodejs
 need npm npm

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from muster.core.errors import MusterError
-from muster.db.engine import ConstraintError, Database, open_database
+from muster.db.engine import ConstraintError, SQLiteDatabase, open_sqlite
 
 SCHEMA = "CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT"
 
@@ -27,10 +27,10 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def db(path: Path) -> Iterator[Database]:
+def db(path: Path) -> Iterator[SQLiteDatabase]:
     """A database with one table."""
     path.parent.mkdir()
-    with open_database(path, create=True) as found:
+    with open_sqlite(path, create=True) as found:
         with found.transaction() as tx:
             tx.execute(SCHEMA)
         yield found
@@ -42,17 +42,17 @@ def fault_of(call: Any, *args: Any, **kwargs: Any) -> MusterError:
     return caught.value
 
 
-def put(db: Database, *names: str) -> None:
+def put(db: SQLiteDatabase, *names: str) -> None:
     with db.transaction() as tx:
         for name in names:
             tx.execute("INSERT INTO thing (name) VALUES (?)", (name,))
 
 
-def names(db: Database) -> list[str]:
+def names(db: SQLiteDatabase) -> list[str]:
     return [row["name"] for row in db.query("SELECT name FROM thing ORDER BY id")]
 
 
-def test_pragmas(db: Database) -> None:
+def test_pragmas(db: SQLiteDatabase) -> None:
     with db.transaction() as tx:
         found = {
             name: tx.one(f"PRAGMA {name}")
@@ -68,7 +68,7 @@ def test_pragmas(db: Database) -> None:
     assert db.synchronous
 
 
-def test_a_fresh_file_is_private_and_alone(db: Database, path: Path) -> None:
+def test_a_fresh_file_is_private_and_alone(db: SQLiteDatabase, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     put(db, "a")
     for one in path.parent.iterdir():
@@ -79,7 +79,7 @@ def test_a_fresh_file_is_private_and_alone(db: Database, path: Path) -> None:
 def test_the_test_switch_and_nothing_else_turns_sync_off(tmp_path: Path) -> None:
     for value, durable in ((None, True), ("", True), ("0", True), ("yes", True), ("1", False)):
         env = {} if value is None else {"MUSTER_TEST_NO_SYNC": value}
-        with open_database(tmp_path / "x.db", create=True, environ=env) as db:
+        with open_sqlite(tmp_path / "x.db", create=True, environ=env) as db:
             assert db.synchronous is durable
             with db.transaction() as tx:
                 row = tx.one("PRAGMA synchronous")
@@ -93,8 +93,8 @@ def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
         pytest.skip("strace is not installed: 'apt-get install strace' brings it")
     program = """
 import os, sys
-from muster.db.engine import open_database
-db = open_database(sys.argv[1], create=True)
+from muster.db.engine import open_sqlite
+db = open_sqlite(sys.argv[1], create=True)
 with db.transaction() as tx:
     tx.execute("CREATE TABLE t (a INTEGER)")
 for n in range(5):
@@ -123,7 +123,7 @@ for n in range(5):
         assert waits == [not off] * 5
 
 
-def test_a_disk_that_does_not_sync_is_no_commit(db: Database, path: Path) -> None:
+def test_a_disk_that_does_not_sync_is_no_commit(db: SQLiteDatabase, path: Path) -> None:
     """The kernel answers EIO to the sync of a commit: nobody is told that it was done."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed: 'apt-get install strace' brings it")
@@ -132,8 +132,8 @@ def test_a_disk_that_does_not_sync_is_no_commit(db: Database, path: Path) -> Non
 import os, sys
 from muster.core import error_rows
 from muster.core.errors import MusterError
-from muster.db.engine import open_database
-db = open_database(sys.argv[1])
+from muster.db.engine import open_sqlite
+db = open_sqlite(sys.argv[1])
 try:
     with db.transaction() as tx:
         tx.execute("INSERT INTO thing (name) VALUES ('lost')")
@@ -154,7 +154,7 @@ except MusterError as fault:
     assert names(db) == ["before", "after"]
 
 
-def test_commit_and_rollback(db: Database) -> None:
+def test_commit_and_rollback(db: SQLiteDatabase) -> None:
     put(db, "a", "b")
 
     def failing() -> None:
@@ -178,7 +178,7 @@ def test_commit_and_rollback(db: Database) -> None:
     assert len(names(db)) == 14
 
 
-def test_readers_see_a_state_and_do_not_wait(db: Database) -> None:
+def test_readers_see_a_state_and_do_not_wait(db: SQLiteDatabase) -> None:
     put(db, "a")
     with db.snapshot() as reader:
         assert len(reader.query("SELECT * FROM thing")) == 1
@@ -190,7 +190,7 @@ def test_readers_see_a_state_and_do_not_wait(db: Database) -> None:
     assert len(names(db)) == 3
 
 
-def test_readers_cannot_write(db: Database) -> None:
+def test_readers_cannot_write(db: SQLiteDatabase) -> None:
     with db.snapshot() as reader:
         fault = fault_of(reader.query, "INSERT INTO thing (name) VALUES ('a') RETURNING id")
     assert fault.code == "db/denied"
@@ -198,7 +198,7 @@ def test_readers_cannot_write(db: Database) -> None:
     assert names(db) == ["b"]
 
 
-def test_constraints_are_the_stores_matter(db: Database) -> None:
+def test_constraints_are_the_stores_matter(db: SQLiteDatabase) -> None:
     put(db, "a")
     with pytest.raises(ConstraintError, match="UNIQUE"):
         put(db, "b", "a")
@@ -207,7 +207,7 @@ def test_constraints_are_the_stores_matter(db: Database) -> None:
     assert names(db) == ["a"]
 
 
-def test_a_part_can_be_undone_alone(db: Database) -> None:
+def test_a_part_can_be_undone_alone(db: SQLiteDatabase) -> None:
     with db.transaction() as tx:
         tx.execute("INSERT INTO thing (name) VALUES ('a')")
 
@@ -223,7 +223,7 @@ def test_a_part_can_be_undone_alone(db: Database) -> None:
     assert names(db) == ["a", "c"]
 
 
-def test_mistakes_of_the_program_stay_bugs(db: Database) -> None:
+def test_mistakes_of_the_program_stay_bugs(db: SQLiteDatabase) -> None:
     with pytest.raises(sqlite3.OperationalError), db.transaction() as tx:
         tx.execute("SELEKT 1")
     with (
@@ -240,7 +240,7 @@ def test_mistakes_of_the_program_stay_bugs(db: Database) -> None:
         put(db, "x")
 
 
-def test_writers_of_one_process_take_turns(db: Database) -> None:
+def test_writers_of_one_process_take_turns(db: SQLiteDatabase) -> None:
     with db.transaction() as tx:
         tx.execute("CREATE TABLE counter (n INTEGER)")
         tx.execute("INSERT INTO counter VALUES (0)")
@@ -263,14 +263,14 @@ def test_writers_of_one_process_take_turns(db: Database) -> None:
     assert row[0] == 200
 
 
-def test_writers_of_several_processes_take_turns(db: Database, path: Path) -> None:
+def test_writers_of_several_processes_take_turns(db: SQLiteDatabase, path: Path) -> None:
     with db.transaction() as tx:
         tx.execute("CREATE TABLE counter (n INTEGER)")
         tx.execute("INSERT INTO counter VALUES (0)")
     program = """
 import sys
-from muster.db.engine import open_database
-db = open_database(sys.argv[1], busy_seconds=60)
+from muster.db.engine import open_sqlite
+db = open_sqlite(sys.argv[1], busy_seconds=60)
 for _ in range(30):
     with db.transaction() as tx:
         n = tx.one("SELECT n FROM counter")[0]
@@ -283,7 +283,7 @@ for _ in range(30):
     assert row[0] == 120
 
 
-def test_locks_outlive_other_connections_of_the_process(db: Database, path: Path) -> None:
+def test_locks_outlive_other_connections_of_the_process(db: SQLiteDatabase, path: Path) -> None:
     """POSIX drops all locks of a process on a file with any descriptor of it that is closed.
 
     A second process that is the last to use the database throws the log away when it ends. It
@@ -291,7 +291,7 @@ def test_locks_outlive_other_connections_of_the_process(db: Database, path: Path
     """
     put(db, "a")
     for _ in range(3):
-        with open_database(path) as other:
+        with open_sqlite(path) as other:
             names(other)
             other.check()
         with db.snapshot() as reader, db.snapshot() as another:
@@ -301,8 +301,8 @@ def test_locks_outlive_other_connections_of_the_process(db: Database, path: Path
     before = log.stat().st_ino
     program = """
 import sys
-from muster.db.engine import open_database
-with open_database(sys.argv[1]) as db:
+from muster.db.engine import open_sqlite
+with open_sqlite(sys.argv[1]) as db:
     with db.transaction() as tx:
         tx.execute("INSERT INTO thing (name) VALUES ('b')")
 """
@@ -310,18 +310,18 @@ with open_database(sys.argv[1]) as db:
     assert log.stat().st_ino == before
     put(db, "c")
     db.close()
-    with open_database(path) as again:
+    with open_sqlite(path) as again:
         assert names(again) == ["a", "b", "c"]
 
 
-def test_busy(db: Database, path: Path) -> None:
-    with open_database(path, busy_seconds=0.05) as other, db.transaction() as tx:
+def test_busy(db: SQLiteDatabase, path: Path) -> None:
+    with open_sqlite(path, busy_seconds=0.05) as other, db.transaction() as tx:
         tx.execute("INSERT INTO thing (name) VALUES ('a')")
         fault = fault_of(put, other, "b")
         assert fault.code == "db/busy"
         assert fault.params["retry_after"] == 5
         assert names(other) == []
-    with open_database(path) as other:
+    with open_sqlite(path) as other:
         put(other, "b")
     assert names(db) == ["a", "b"]
 
@@ -340,7 +340,7 @@ def damage(path: Path, place: int, size: int) -> bytes:
 def filled(path: Path) -> Path:
     """A closed database of several pages."""
     path.parent.mkdir()
-    with open_database(path, create=True) as db:
+    with open_sqlite(path, create=True) as db:
         with db.transaction() as tx:
             tx.execute(SCHEMA)
         put(db, *(f"n{n:04}" * 20 for n in range(500)))
@@ -351,7 +351,7 @@ def filled(path: Path) -> Path:
 def test_a_damaged_header_is_reported_and_left(filled: Path) -> None:
     before = damage(filled, 0, 100)
     for create in (False, True):
-        fault = fault_of(open_database, filled, create=create)
+        fault = fault_of(open_sqlite, filled, create=create)
         assert fault.code == "db/corrupt"
         assert "backup" in fault.fix
     assert filled.read_bytes() == before
@@ -361,7 +361,7 @@ def test_damaged_pages_are_reported_and_left(filled: Path) -> None:
     before = damage(filled, 4096, 20_000)
 
     def use() -> None:
-        with open_database(filled, create=True) as db:
+        with open_sqlite(filled, create=True) as db:
             names(db)
             put(db, "x")
 
@@ -370,23 +370,23 @@ def test_damaged_pages_are_reported_and_left(filled: Path) -> None:
 
 
 def test_check_finds_damage_that_nobody_met(filled: Path) -> None:
-    with open_database(filled) as db:
+    with open_sqlite(filled) as db:
         db.check()
     damage(filled, filled.stat().st_size - 4096, 4096)
-    with open_database(filled) as db:
+    with open_sqlite(filled) as db:
         assert fault_of(db.check).code == "db/corrupt"
 
 
 def test_another_file_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"PNG" * 1000)
-    assert fault_of(open_database, path, create=True).code == "db/corrupt"
+    assert fault_of(open_sqlite, path, create=True).code == "db/corrupt"
     assert path.read_bytes() == b"PNG" * 1000
 
 
 def test_a_file_cut_to_nothing_is_not_taken_for_a_new_one(filled: Path) -> None:
     os.truncate(filled, 0)
-    assert fault_of(open_database, filled, create=True).code == "db/corrupt"
+    assert fault_of(open_sqlite, filled, create=True).code == "db/corrupt"
     assert filled.read_bytes() == b""
 
 
@@ -396,7 +396,7 @@ def test_a_file_cut_anywhere_is_never_taken_for_whole(filled: Path) -> None:
         filled.write_bytes(whole[:size])
 
         def use() -> None:
-            with open_database(filled, create=True) as db:
+            with open_sqlite(filled, create=True) as db:
                 db.check()
                 names(db)
 
@@ -406,22 +406,22 @@ def test_a_file_cut_anywhere_is_never_taken_for_whole(filled: Path) -> None:
 
 def test_a_database_that_is_gone_but_for_its_log(path: Path) -> None:
     path.parent.mkdir()
-    db = open_database(path, create=True)
+    db = open_sqlite(path, create=True)
     with db.transaction() as tx:
         tx.execute(SCHEMA)
     path.unlink()
-    assert fault_of(open_database, path, create=True).code == "db/corrupt"
+    assert fault_of(open_sqlite, path, create=True).code == "db/corrupt"
     assert not path.exists()
     db.close()
 
 
 def test_a_process_killed_in_a_transaction_leaves_what_was_committed(
-    db: Database, path: Path
+    db: SQLiteDatabase, path: Path
 ) -> None:
     program = """
 import os, sys
-from muster.db.engine import open_database
-db = open_database(sys.argv[1])
+from muster.db.engine import open_sqlite
+db = open_sqlite(sys.argv[1])
 with db.transaction() as tx:
     tx.execute("INSERT INTO thing (name) VALUES ('kept')")
 with db.transaction() as tx:
@@ -437,30 +437,30 @@ with db.transaction() as tx:
 
 
 def test_urls(tmp_path: Path) -> None:
-    with open_database(f"sqlite://{tmp_path}/x.db", create=True) as db:
+    with open_sqlite(f"sqlite://{tmp_path}/x.db", create=True) as db:
         assert db.path == tmp_path / "x.db"
     for url in ("", "a\x00b", "sqlite://relative/x", "sqlite:///", "mysql://u:secret@h/x"):
-        fault = fault_of(open_database, url)
+        fault = fault_of(open_sqlite, url)
         assert fault.code == "db/url"
         assert "secret" not in fault.what
 
 
 def test_missing_and_denied(tmp_path: Path) -> None:
-    assert fault_of(open_database, tmp_path / "no.db").code == "db/missing"
-    assert fault_of(open_database, tmp_path / "no" / "no.db", create=True).code == "db/denied"
+    assert fault_of(open_sqlite, tmp_path / "no.db").code == "db/missing"
+    assert fault_of(open_sqlite, tmp_path / "no" / "no.db", create=True).code == "db/denied"
     (tmp_path / "folder.db").mkdir()
-    assert fault_of(open_database, tmp_path / "folder.db").code == "db/denied"
+    assert fault_of(open_sqlite, tmp_path / "folder.db").code == "db/denied"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["folder.db"]
 
 
 def test_two_programs_make_one_database(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     start = threading.Barrier(6)
-    opened: list[Database] = []
+    opened: list[SQLiteDatabase] = []
 
     def work() -> None:
         start.wait()
-        db = open_database(path, create=True)
+        db = open_sqlite(path, create=True)
         with db.transaction() as tx:
             tx.execute("CREATE TABLE IF NOT EXISTS t (a INTEGER)")
             tx.execute("INSERT INTO t VALUES (1)")
@@ -501,7 +501,7 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
 def test_full_disk_undoes_and_goes_on_later(tiny: Path) -> None:
     ballast = tiny / "ballast"
     ballast.write_bytes(b"x" * 150_000)
-    with open_database(tiny / "x.db", create=True) as db:
+    with open_sqlite(tiny / "x.db", create=True) as db:
         with db.transaction() as tx:
             tx.execute(SCHEMA)
         put(db, "first")
@@ -519,7 +519,7 @@ def test_full_disk_undoes_and_goes_on_later(tiny: Path) -> None:
 
 def test_full_disk_at_every_size(tiny: Path) -> None:
     """One row at a time until nothing fits: what was said to be committed is there."""
-    with open_database(tiny / "x.db", create=True) as db:
+    with open_sqlite(tiny / "x.db", create=True) as db:
         with db.transaction() as tx:
             tx.execute(SCHEMA)
         done: list[str] = []
@@ -535,7 +535,7 @@ def test_full_disk_at_every_size(tiny: Path) -> None:
         assert names(db) == done
         assert fault_of(put, db, "y" * 5000).code == "db/full"
     subprocess.run(["mount", "-o", "remount,size=4m", str(tiny)], check=True)
-    with open_database(tiny / "x.db") as db:
+    with open_sqlite(tiny / "x.db") as db:
         assert names(db) == done
         put(db, "again")
         db.check()
@@ -543,27 +543,27 @@ def test_full_disk_at_every_size(tiny: Path) -> None:
 
 def test_full_disk_when_it_is_made(tiny: Path) -> None:
     (tiny / "ballast").write_bytes(b"x" * 510_000)
-    assert fault_of(open_database, tiny / "x.db", create=True).code == "db/full"
+    assert fault_of(open_sqlite, tiny / "x.db", create=True).code == "db/full"
     assert [one.name for one in tiny.iterdir()] == ["ballast"]
 
 
 def test_read_only_file_system(tiny: Path) -> None:
-    with open_database(tiny / "x.db", create=True) as db, db.transaction() as tx:
+    with open_sqlite(tiny / "x.db", create=True) as db, db.transaction() as tx:
         tx.execute(SCHEMA)
     subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
-    fault = fault_of(open_database, tiny / "x.db")
+    fault = fault_of(open_sqlite, tiny / "x.db")
     assert fault.code == "db/denied"
-    assert fault_of(open_database, tiny / "y.db", create=True).code == "db/denied"
+    assert fault_of(open_sqlite, tiny / "y.db", create=True).code == "db/denied"
 
 
-def test_backup_is_a_whole_database(db: Database, tmp_path: Path) -> None:
+def test_backup_is_a_whole_database(db: SQLiteDatabase, tmp_path: Path) -> None:
     put(db, "a", "b")
     with db.snapshot() as reader:
         reader.query("SELECT 1 FROM thing")
         put(db, "c")
         db.backup(tmp_path / "copy.db")
     assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
-    with open_database(tmp_path / "copy.db") as copy:
+    with open_sqlite(tmp_path / "copy.db") as copy:
         copy.check()
         assert names(copy) == ["a", "b", "c"]
     assert fault_of(db.backup, tmp_path / "copy.db").code == "db/denied"

@@ -79,7 +79,7 @@ def test_programs_that_start_at_once(db: Database) -> None:
     applied: list[tuple[int, ...]] = []
 
     def work() -> None:
-        with open_database(db.path, busy_seconds=60) as own:
+        with open_database(db.name, busy_seconds=60) as own:
             start.wait()
             applied.append(migrate(own, "host", (ONE, TWO), 1))
 

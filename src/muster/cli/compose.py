@@ -72,6 +72,11 @@ def publisher_folder(store: Path | None) -> Path:
     return publisher_store(store_root(store))
 
 
+def publisher_database() -> str:
+    """The database of the publisher by setting, "" for the file in its store."""
+    return publisher_settings({}).text("database")
+
+
 def _publisher_vault(
     folder: Path,
     passphrase: Callable[[], str],
@@ -110,6 +115,7 @@ def publisher_init(
         clock=clock(),
         dice=dice(),
         actor=actor(),
+        url=publisher_database(),
     )
 
 
@@ -124,7 +130,7 @@ def publisher_admin(
 
     folder = publisher_folder(store)
     vault = _publisher_vault(folder, passphrase, root_passphrase, kdf)
-    return open_admin(folder, vault, clock(), dice(), actor())
+    return open_admin(folder, vault, clock(), dice(), actor(), publisher_database())
 
 
 def publisher_service(store: Path | None, passphrase: Callable[[], str]) -> PublisherService:
@@ -132,7 +138,8 @@ def publisher_service(store: Path | None, passphrase: Callable[[], str]) -> Publ
     from muster.publisher.service import open_service
 
     folder = publisher_folder(store)
-    return open_service(folder, _publisher_vault(folder, passphrase, None, None), clock())
+    vault = _publisher_vault(folder, passphrase, None, None)
+    return open_service(folder, vault, clock(), publisher_database())
 
 
 def publisher_door(service: PublisherService) -> Door:

@@ -44,6 +44,7 @@ class Type(enum.Enum):
     HOST = "name, name:port, IPv4:port or [IPv6]:port"
     NAMESERVER = "an IP address, with :port if it is not 53"
     DOMAIN = "a domain name in ASCII"
+    DATABASE = "an address such as postgresql://user@host/name"
     NETWORK = "an IP network such as 10.0.0.0/8"
 
 
@@ -339,6 +340,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Address of the activation server; a proxy with TLS stands before it.",
     ),
     Setting(
+        "database",
+        Role.PUBLISHER,
+        Type.DATABASE,
+        "",
+        "PostgreSQL database of the publisher, for several servers. A password belongs into the"
+        " password file of libpq. Not set: an SQLite file in the store.",
+    ),
+    Setting(
         "url",
         Role.PUBLISHER,
         Type.URL,
@@ -351,6 +360,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _URL = re.compile(r"https?://[!-~]{1,2000}")
+_DATABASE = re.compile(r"postgres(?:ql)?://[!-~]{1,2000}")
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^:\[\]]{1,254}))(?::([0-9]{1,5}))?")
 _TRUE, _FALSE = {"true", "on", "yes", "1"}, {"false", "off", "no", "0"}
@@ -456,6 +466,8 @@ def _text(setting: Setting, value: str) -> str | None:
             return value if value and "\x00" not in value else None
         case Type.URL:
             return value.rstrip("/") if _URL.fullmatch(value) else None
+        case Type.DATABASE:
+            return value if _DATABASE.fullmatch(value) else None
         case Type.DOMAIN:
             return _domain(value)
         case Type.NETWORK:

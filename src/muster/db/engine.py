@@ -18,9 +18,10 @@ import os
 import secrets
 import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 from muster.core.errors import MusterError, error
@@ -66,9 +67,89 @@ class ConstraintError(Exception):
     """
 
 
-class Reader:
+class Reader(ABC):
     """Runs statements that read."""
 
+    @abstractmethod
+    def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a statement."""
+
+    @abstractmethod
+    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a statement, or None."""
+
+
+class Transaction(Reader):
+    """Runs statements inside one transaction; `query` and `one` also take RETURNING.
+
+    A statement that breaks a rule (`ConstraintError`) ends the whole transaction on some
+    databases: whoever goes on afterwards uses `savepoint`.
+    """
+
+    @abstractmethod
+    def execute(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run a statement; the number of rows that it changed."""
+
+    @abstractmethod
+    def execute_many(self, sql: str, rows: Iterable[Parameters]) -> int:
+        """Run a statement once for each row of parameters; the number of rows changed."""
+
+    @abstractmethod
+    def savepoint(self) -> contextlib.AbstractContextManager[Transaction]:
+        """A part that is undone alone when its block raises; the transaction goes on."""
+
+
+class Database(ABC):
+    """A database of either kind. Made by `open_database`; may be used from any thread."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """How people know it: its path, or its address without a password."""
+
+    @abstractmethod
+    def transaction(self) -> contextlib.AbstractContextManager[Transaction]:
+        """One transaction that may write: committed and durable when the block ends, undone when
+        it raises. One at a time per database, over all processes. Not nested.
+
+        Raises: the errors `db/…`; whatever the block raises.
+        """
+
+    @abstractmethod
+    def snapshot(self) -> contextlib.AbstractContextManager[Reader]:
+        """Several reads of one state of the database; a writer elsewhere is neither seen nor
+        hindered."""
+
+    @abstractmethod
+    def has_table(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+
+    @abstractmethod
+    def ddl(self, statement: str) -> str:
+        """A statement of a migration in the words of this database."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close all connections; waits for a transaction that is open."""
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of one statement that reads, outside of any transaction."""
+        with self.snapshot() as reader:
+            return reader.query(sql, parameters)
+
+    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of one statement that reads, or None."""
+        with self.snapshot() as reader:
+            return reader.one(sql, parameters)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _SQLiteReader(Reader):
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._connection = connection
         self._path = path
@@ -89,9 +170,7 @@ class Reader:
                 cursor.close()
 
 
-class Transaction(Reader):
-    """Runs statements inside one transaction; `query` and `one` also take RETURNING."""
-
+class _SQLiteTransaction(_SQLiteReader, Transaction):
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run a statement; the number of rows that it changed."""
         with _translated(self._path):
@@ -123,8 +202,8 @@ class Transaction(Reader):
             self._connection.execute("RELEASE part")
 
 
-class Database:
-    """One SQLite file. Made by `open_database`; may be used from any thread."""
+class SQLiteDatabase(Database):
+    """One SQLite file. Made by `open_sqlite`; may be used from any thread."""
 
     def __init__(self, path: Path, *, busy_seconds: float, durable: bool) -> None:
         self._path = path
@@ -142,6 +221,19 @@ class Database:
     def path(self) -> Path:
         """The file."""
         return self._path
+
+    @property
+    def name(self) -> str:
+        """The path of the file."""
+        return self._name
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+        return self.one("SELECT 1 FROM sqlite_schema WHERE name = ?", (name,)) is not None
+
+    def ddl(self, statement: str) -> str:
+        """Migrations are written in the words of SQLite."""
+        return statement
 
     @property
     def synchronous(self) -> bool:
@@ -164,7 +256,7 @@ class Database:
                 with self._wait_bounded():
                     connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield Transaction(connection, self._name)
+                    yield _SQLiteTransaction(connection, self._name)
                     self._commit(connection)
                 except BaseException:
                     self._undo(connection)
@@ -181,7 +273,7 @@ class Database:
             with self._wait_bounded():
                 connection.execute("BEGIN")
             try:
-                yield Reader(connection, self._name)
+                yield _SQLiteReader(connection, self._name)
             finally:
                 if connection.in_transaction:
                     with _translated(self._name):
@@ -190,16 +282,6 @@ class Database:
             connection.close()
             raise
         self._give_reader(connection)
-
-    def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """All rows of one statement that reads, outside of any transaction."""
-        with self.snapshot() as reader:
-            return reader.query(sql, parameters)
-
-    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        """The first row of one statement that reads, or None."""
-        with self.snapshot() as reader:
-            return reader.one(sql, parameters)
 
     def check(self) -> None:
         """Read the whole file and see that its pages fit together. Raises: `db/corrupt`."""
@@ -232,12 +314,6 @@ class Database:
             readers, self._readers = self._readers, []
         for connection in readers:
             connection.close()
-
-    def __enter__(self) -> Database:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _ready_writer(self) -> sqlite3.Connection:
         if self._closed:
@@ -322,7 +398,30 @@ def open_database(
     busy_seconds: float = BUSY_SECONDS,
     environ: Mapping[str, str] | None = None,
 ) -> Database:
-    """Open a database.
+    """Open a database of either kind.
+
+    Args:
+        url: `postgresql://…` as libpq reads it, `sqlite:///absolute/path`, or a path.
+        create: make the file where it is missing; a PostgreSQL database must exist.
+        busy_seconds: how long to wait for another program's transaction.
+        environ: the environment; the process's own by default.
+    Raises: as `open_sqlite` and `muster.db.postgres.open_postgres`.
+    """
+    if os.fspath(url).startswith(("postgresql://", "postgres://")):
+        from muster.db.postgres import open_postgres
+
+        return open_postgres(os.fspath(url), busy_seconds=busy_seconds)
+    return open_sqlite(url, create=create, busy_seconds=busy_seconds, environ=environ)
+
+
+def open_sqlite(
+    url: str | os.PathLike[str],
+    *,
+    create: bool = False,
+    busy_seconds: float = BUSY_SECONDS,
+    environ: Mapping[str, str] | None = None,
+) -> SQLiteDatabase:
+    """Open an SQLite database.
 
     Args:
         url: `sqlite:///absolute/path`, or a path.
@@ -336,7 +435,9 @@ def open_database(
     path = _path_of(url)
     if create and not path.exists():
         _create(path)
-    database = Database(path, busy_seconds=busy_seconds, durable=env.get(NO_SYNC_VARIABLE) != "1")
+    database = SQLiteDatabase(
+        path, busy_seconds=busy_seconds, durable=env.get(NO_SYNC_VARIABLE) != "1"
+    )
     try:
         database.one("SELECT 1")
     except BaseException:

@@ -104,13 +104,13 @@ def migrate(
     if _is_current(database, wing, migrations):
         return ()
     with database.transaction() as tx:
-        tx.execute(_TABLE)
+        tx.execute(database.ddl(_TABLE))
     for step in migrations:
         with database.transaction() as tx:
             if _check(tx, database, wing, migrations) >= step.number:
                 continue
             for statement in step.statements():
-                tx.execute(statement)
+                tx.execute(database.ddl(statement))
             tx.execute(
                 "INSERT INTO muster_migration (wing, number, name, checksum, applied_at)"
                 " VALUES (?, ?, ?, ?, ?)",
@@ -122,9 +122,9 @@ def migrate(
 
 def _is_current(database: Database, wing: str, migrations: tuple[Migration, ...]) -> bool:
     # Read only, so that a command that merely looks needs no right to write.
+    if not database.has_table("muster_migration"):
+        return False
     with database.snapshot() as reader:
-        if reader.one("SELECT 1 FROM sqlite_schema WHERE name = 'muster_migration'") is None:
-            return False
         rows = reader.query(
             "SELECT number, checksum FROM muster_migration WHERE wing = ? ORDER BY number", (wing,)
         )
@@ -148,9 +148,7 @@ def _compare(
     """The highest step that the database has; each must be the one that we know."""
     for number, checksum in applied:
         if number > len(migrations):
-            raise error(
-                "db/newer", path=str(database.path), found=applied[-1][0], known=len(migrations)
-            )
+            raise error("db/newer", path=database.name, found=applied[-1][0], known=len(migrations))
         if migrations[number - 1].checksum != checksum:
-            raise error("db/altered", path=str(database.path), step=f"{wing} {number}")
+            raise error("db/altered", path=database.name, step=f"{wing} {number}")
     return applied[-1][0] if applied else 0

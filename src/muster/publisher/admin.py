@@ -145,6 +145,7 @@ def init_publisher(
     clock: Clock,
     dice: Dice,
     actor: str,
+    url: str = "",
 ) -> Initialised:
     """Make a publisher: two roots, one key file per role, trust version 1, catalogue version 1.
 
@@ -157,6 +158,7 @@ def init_publisher(
         label, name: the publisher's; the label is for ever.
         content: of catalogue version 1.
         reserve: the new file of the reserve root, outside of the store.
+        url: a database in place of the store's file, as `open_store` takes it.
     Raises: `publisher/other`, `publisher/reserve-inside`, `publisher/catalogue-file`,
         `keyfile/exists`, `id/grammar`, `publisher/clock`, and the errors of files and database.
     """
@@ -168,22 +170,22 @@ def init_publisher(
         raise error("publisher/reserve-inside")
     make_folder(folder)
     with Lock(folder / LOCK_FILE):
-        if (folder / DATABASE_FILE).exists():
-            found = _found(folder, now, label, vault)
+        if url or (folder / DATABASE_FILE).exists():
+            found = _found(folder, now, label, vault, url)
             if found is not None:
                 return found
         if reserve.exists():
             raise error("keyfile/exists", path=str(reserve))
         unfinished = vault.create_folder()
-        publisher, root = _make(folder, vault, label, name, content, reserve, now, dice, actor)
+        publisher, root = _make(folder, vault, label, name, content, reserve, now, dice, actor, url)
     return Initialised(
         publisher, True, 1, 1, vault.folder, vault.folder / root.file, reserve, unfinished
     )
 
 
-def _found(folder: Path, now: int, label: str, vault: Vault) -> Initialised | None:
+def _found(folder: Path, now: int, label: str, vault: Vault, url: str) -> Initialised | None:
     """The publisher that a store holds already; None where an earlier `init` did not end."""
-    with contextlib.closing(open_store(folder, now)) as store, store.view() as view:
+    with contextlib.closing(open_store(folder, now, url=url)) as store, store.view() as view:
         found = view.publisher()
         if found is None:
             return None
@@ -203,6 +205,7 @@ def _make(
     now: int,
     dice: Dice,
     actor: str,
+    url: str,
 ) -> tuple[Publisher, KeyFileRecord]:
     records: list[KeyFileRecord] = []
 
@@ -240,7 +243,7 @@ def _make(
     )
     signed = _sign_catalogue(trust, 1, now, finished, (), catalogue_key)
     with (
-        contextlib.closing(open_store(folder, now, create=True)) as store,
+        contextlib.closing(open_store(folder, now, create=True, url=url)) as store,
         store.edit() as edit,
     ):
         edit.add_publisher(publisher)
@@ -1078,10 +1081,14 @@ class Admin:
         edit.write_audit(now, self._actor, Event.CATALOGUE_SIGN, str(signed.version), detail)
 
 
-def open_admin(folder: Path, vault: Vault, clock: Clock, dice: Dice, actor: str) -> Admin:
-    """Open the acts on the publisher in a store folder. Raises: `publisher/none`, and the errors
-    of opening its database."""
-    store = open_store(folder, clock.now())
+def open_admin(
+    folder: Path, vault: Vault, clock: Clock, dice: Dice, actor: str, url: str = ""
+) -> Admin:
+    """Open the acts on the publisher in a store folder; `url` as `open_store` takes it.
+
+    Raises: `publisher/none`, and the errors of opening its database.
+    """
+    store = open_store(folder, clock.now(), url=url)
     try:
         return Admin(folder, store, vault, clock, dice, actor)
     except BaseException:

@@ -368,9 +368,7 @@ def _check_line(view: View) -> None:
         raise error("publisher/damaged", detail=fault.what.rstrip(".")) from fault
 
 
-def open_service(
-    folder: Path, vault: Vault, clock: Clock, url: str = ""
-) -> PublisherService:
+def open_service(folder: Path, vault: Vault, clock: Clock, url: str = "") -> PublisherService:
     """Open the service of the publisher in a store folder. Raises: as `PublisherService`, and the
     errors of opening its database."""
     store = open_store(folder, clock.now(), url=url)

@@ -504,6 +504,16 @@ ROWS: tuple[Row, ...] = (
         fix="Free some space; the service goes on by itself.",
     ),
     Row(
+        code="db/unavailable",
+        kind=Kind.FAULT,
+        http=503,
+        retry=Retry.LATER,
+        what="The database {path} does not answer: {detail}.",
+        why="Its server is down, starts, or cannot be reached. What was asked for is not half "
+        "done: it is written whole or not at all.",
+        fix="See to the database server; ask again in {retry_after} seconds.",
+    ),
+    Row(
         code="db/busy",
         kind=Kind.FAULT,
         http=503,
