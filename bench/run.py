@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +32,10 @@ from tests.host.processes import (  # noqa: E402
 )
 
 from muster.cli import compose  # noqa: E402
+from muster.core.errors import MusterError, error  # noqa: E402
 from muster.lease.jws import MemorySigningKey  # noqa: E402
+from muster.publisher.throttle import Guesses, Throttle  # noqa: E402
+from muster.testing.clock import ManualClock  # noqa: E402
 from muster.testing.tiny_publisher import TinyPublisher  # noqa: E402
 
 SECONDS = 3.0
@@ -111,6 +115,13 @@ def main() -> None:
     ):
         print(f"Start: {title} costs {start_time(words) / bare:.1f} starts of a bare interpreter")
 
+    for sources in (1, 30):
+        judged, sent = guessing(sources)
+        print(
+            f"Publisher: {sources} sources guess a key a second each for an hour: throttled,"
+            f" {judged:,} of {sent:,} guesses are judged, 1 of {sent / judged:,.0f}"
+        )
+
     print("Host: durable activations a second as a share of one core's signatures")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -133,6 +144,31 @@ def main() -> None:
             got, _ = throughput(publisher, host, "full", 128, keep=True)
             print(f"  with 100,000 machines counted: {got / first:.0%} of the rate before")
     batch.report(sign)
+
+
+def guessing(sources: int) -> tuple[int, int]:
+    """Guesses of an hour that are judged, of those that are sent: each source sends one a second.
+
+    The hour passes on a clock that is moved; the throttle is the publisher's own.
+    """
+    clock = ManualClock(1_800_000_000)
+    throttle, lock = Throttle(), threading.Lock()
+    askers = [
+        Guesses(throttle, f"source {place}", clock.monotonic, lock) for place in range(sources)
+    ]
+    sent = judged = 0
+    for _ in range(3600):
+        for one in askers:
+            sent += 1
+            try:
+                with one.guess() as enter:
+                    enter((2, 7))
+                    judged += 1
+                    raise error("publisher/unknown-key", key="2-7-1")
+            except MusterError:
+                pass
+        clock.pass_time(1)
+    return judged, sent
 
 
 def fill(root: Path, publisher: TinyPublisher, number: int) -> None:
