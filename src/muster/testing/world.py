@@ -30,10 +30,12 @@ from muster.client.service import Client
 from muster.core.clock import Clock
 from muster.core.errors import MusterError, error
 from muster.core.identity import host_binding
-from muster.core.products import DAY, SKEW, day_of
+from muster.core.products import DAY, SKEW, Product, day_of
+from muster.lease import strict
 from muster.lease.bundle import Bundle, NoticeBundle
-from muster.lease.grant import issue_grant, read_grant
-from muster.lease.jws import MemorySigningKey
+from muster.lease.catalogue import Catalogue
+from muster.lease.grant import issue_grant, read_claims, read_grant
+from muster.lease.jws import MemorySigningKey, parse
 from muster.lease.lease import LeaseClaims, make_lease
 from muster.lease.notice import DUPLICATE_CMID, NoticeClaims, make_notice
 from muster.lease.strict import b64url_encode
@@ -98,8 +100,9 @@ class TinyHost:
     """A host in memory.
 
     `skew` seconds its clock is ahead; `trust` and `catalogue` the newest versions that it gives,
-    None for the publisher's; `asked` every request that it read; `seen` CMIDs by application with
-    the time.
+    None for the publisher's; `held` the catalogue that it holds, None for the publisher's
+    newest; `obeys` whether it refuses what that revokes; `asked` every request that it read; `seen`
+    CMIDs by application with the time.
     """
 
     publisher: TinyPublisher
@@ -113,6 +116,8 @@ class TinyHost:
     lease_span: int = 180 * DAY
     trust: int | None = None
     catalogue_text: str | None = None
+    held: Catalogue | None = None
+    obeys: bool = False
     duplicates: set[str] = field(default_factory=set)
     asked: list[ActivationRequest] = field(default_factory=list)
     seen: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -183,7 +188,7 @@ class TinyHost:
         status, body = encode_problem(
             fault,
             trust=self._trust_version(),
-            catalogue=self.publisher.catalogue.version,
+            catalogue=self._catalogue().version,
             notice=None if notice is None else json.loads(notice.encode()),
         )
         return Reply(status, body)
@@ -191,13 +196,30 @@ class TinyHost:
     def _trust_version(self) -> int:
         return self.publisher.trust.version if self.trust is None else self.trust
 
+    def _catalogue(self) -> Catalogue:
+        return self.publisher.catalogue if self.held is None else self.held
+
+    def _obey(self, product: Product) -> None:
+        if not self.obeys:
+            return
+        label = self.publisher.label
+        grant = read_claims(parse(self.grant, strict.SMALL, "grant"))
+        try:
+            read_grant(self.grant, self.publisher.trust, self.publisher.publisher)
+        except MusterError as fault:
+            raise error("host/not-activated", label=label) from fault
+        if self._catalogue().product_revoked(product) is not None:
+            raise error("host/product-revoked", product=product.id, label=label)
+        if self._catalogue().revoked(grant.jti, grant.key) is not None:
+            raise error("host/grant-revoked", label=label)
+
     def _served(self) -> ServedPublisher:
         covers = next(one for one in GROUPS if one.id == self.group).covers
         return ServedPublisher(
             publisher=self.publisher.publisher,
             label=self.publisher.label,
             trust=self._trust_version(),
-            catalogue=self.publisher.catalogue.version,
+            catalogue=self._catalogue().version,
             groups=covers,
         )
 
@@ -206,7 +228,8 @@ class TinyHost:
         now = self._now()
         if request.publisher != self.publisher.publisher:
             raise error("host/not-served", product=request.product, labels=self.publisher.label)
-        product = self.publisher.catalogue.product(request.product)
+        product = self._catalogue().product(request.product)
+        self._obey(product)
         covers = next(one for one in GROUPS if one.id == self.group).covers
         if product.group not in covers:
             raise error("host/not-served", product=request.product, labels=self.publisher.label)
@@ -241,7 +264,7 @@ class TinyHost:
             count=count,
             need=product.need,
             fingerprint=request.fingerprint,
-            catalogue=self.publisher.catalogue.version,
+            catalogue=self._catalogue().version,
             trust=self._trust_version(),
         )
         key = self.key
@@ -252,7 +275,7 @@ class TinyHost:
             count=count,
             need=product.need,
             trust=self._trust_version(),
-            catalogue=self.publisher.catalogue.version,
+            catalogue=self._catalogue().version,
         )
 
     def notice(self, request: ActivationRequest, code: str = DUPLICATE_CMID) -> NoticeBundle:
@@ -285,7 +308,7 @@ class TinyHost:
         if self.mood is Mood.HIDES_DOCUMENTS:
             raise error("wire/not-found")
         if route is HOST_CATALOGUE:
-            text = self.catalogue_text or self.publisher.catalogue.text
+            text = self.catalogue_text or self._catalogue().text
             return Reply(200, text.encode("ascii"))
         if route is HOST_TRUST:
             wanted = int(path.rpartition("/")[2])
