@@ -91,6 +91,7 @@ class Shop:
     folder: Path
     reserve: Path
     label: str = "contoso"
+    url: str = ""
     clock: HandClock = field(default_factory=HandClock)
     dice: SeededDice = field(default_factory=lambda: SeededDice("shop"))
     opened: list[Admin | PublisherService] = field(default_factory=list)
@@ -110,15 +111,16 @@ class Shop:
             clock=self.clock,
             dice=self.dice,
             actor="test",
+            url=self.url,
         )
 
     def admin(self) -> Admin:
-        admin = open_admin(self.folder, self.vault(), self.clock, self.dice, "test")
+        admin = open_admin(self.folder, self.vault(), self.clock, self.dice, "test", self.url)
         self.opened.append(admin)
         return admin
 
     def service(self, vault: Vault | None = None) -> PublisherService:
-        service = open_service(self.folder, vault or self.vault(), self.clock)
+        service = open_service(self.folder, vault or self.vault(), self.clock, self.url)
         self.opened.append(service)
         return service
 
