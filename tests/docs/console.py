@@ -83,6 +83,9 @@ SUBSTITUTIONS: tuple[Substitution, ...] = (
     Substitution("host's public key", rf"(?<=host ){_ID}{{43}}(?!{_ID})", names=True),
     Substitution("hardware id", r"(?<=Host )[0-9a-f]{12}\b", names=True),
     Substitution("root's public key", rf"(?<=root-1-){_ID}{{8}}(?=\.key)", names=True),
+    Substitution("digits", r"\b\d{6}(?:-\d{6}){11,}\b", names=True),
+    Substitution("row of digits", r"(?<=\b[A-I]  )\d{6}(?: \d{6})*", names=True),
+    Substitution("hash of a row", r"(?<=\d:)[0-9a-f]{64}\b", names=True),
     Substitution("virtual machine or not", r"(?<=,<time>,)[01?](?=,\d,\d+,)", names=False),
 )
 

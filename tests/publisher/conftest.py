@@ -126,7 +126,12 @@ class Shop:
 
     def machines(self, key: ProductKey, count: int, first: int = 1) -> list[Machine]:
         """Machines that hold a key, told apart by number."""
-        publisher = self.admin().publisher.id
+        return self.machines_of(key, self.admin().publisher.id, count, first)
+
+    def machines_of(
+        self, key: ProductKey, publisher: str, count: int, first: int = 1
+    ) -> list[Machine]:
+        """The same of any publisher."""
         proof = proof_key(publisher, key.key_id, key.tag_bytes)
         return [
             Machine(key, publisher, f"{number:025x}", proof)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from muster.publisher.admin import Admin, Initialised
     from muster.publisher.model import Content
     from muster.publisher.service import PublisherService
+    from muster.publisher.store import Store
     from muster.publisher.vault import Vault
     from muster.system.config import Settings
     from muster.system.keyfile import KDF
@@ -140,6 +141,17 @@ def publisher_service(store: Path | None, passphrase: Callable[[], str]) -> Publ
     folder = publisher_folder(store)
     vault = _publisher_vault(folder, passphrase, None, None)
     return open_service(folder, vault, clock(), publisher_database())
+
+
+def publisher_tables(store: Path | None, *, create: bool = False) -> Store:
+    """The tables of the publisher of a store, for backups."""
+    from muster.publisher.store import open_store
+    from muster.system.files import make_folder
+
+    folder = publisher_folder(store)
+    if create:
+        make_folder(folder)
+    return open_store(folder, clock().now(), create=create, url=publisher_database())
 
 
 def publisher_door(service: PublisherService) -> Door:

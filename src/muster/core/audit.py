@@ -25,6 +25,8 @@ class Event(enum.Enum):
         return event
 
     PUBLISHER_INIT = "publisher:store:init", "The publisher's keys and store were made."
+    PUBLISHER_RESTORE = "publisher:store:restore", "The tables were filled from a backup."
+    PUBLISHER_RESUME = "publisher:store:resume", "Draws go on after a restore."
     PRODUCT_ADD = "publisher:product:add", "A product, group or application was added."
     PRODUCT_CHANGE = "publisher:product:change", "A product was changed."
     CATALOGUE_SIGN = "publisher:catalogue:sign", "A catalogue version was signed."

@@ -146,6 +146,7 @@ class PostgresDatabase(Database):
             min_size=1,
             max_size=MOST_CONNECTIONS,
             timeout=busy_seconds,
+            reconnect_timeout=busy_seconds,  # else the pool waits longer from try to try
             check=ConnectionPool.check_connection,
             configure=self._prepare,
             kwargs={

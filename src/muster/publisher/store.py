@@ -16,7 +16,14 @@ from muster.core.audit import Event
 from muster.core.errors import error
 from muster.core.keys import KeyId, Kind
 from muster.core.products import Revocation
-from muster.db.engine import Database, Reader, Row, Transaction, open_database
+from muster.db.engine import (
+    RETRY_AFTER_SECONDS,
+    Database,
+    Reader,
+    Row,
+    Transaction,
+    open_database,
+)
 from muster.db.migrate import load_migrations, migrate
 from muster.publisher import chain
 from muster.publisher.chain import Head
@@ -34,6 +41,8 @@ from muster.publisher.model import (
 
 DATABASE_FILE = "publisher.db"
 WING = "publisher"
+SCHEMA = "muster.publisher.schema"
+"""Where the steps of the tables lie."""
 
 _KEYS = (
     "SELECT id, group_id, product, masked, proof_key, term, customer, issued_at, revoked, hosts,"
@@ -260,6 +269,30 @@ class View:
         row = self._reader.one("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
         return Head(row[0], row[1]) if row else Head()
 
+    def waiting_head(self) -> str | None:
+        """The audit head of the backup for which draws wait; None where none do."""
+        row = self._reader.one(
+            "SELECT head FROM restore WHERE resolved_at IS NULL ORDER BY number DESC LIMIT 1"
+        )
+        return row[0] if row else None
+
+    def rows(self, table: str, order: str) -> Iterator[dict[str, Any]]:
+        """Every row of a table with all its columns, a thousand at a time; for backups.
+
+        `table` and `order` are words of ours, never of anybody else.
+        """
+        start = 0
+        while True:
+            found = self._reader.query(
+                f"SELECT * FROM {table} ORDER BY {order} LIMIT 1000 OFFSET ?",  # noqa: S608  # ours
+                (start,),
+            )
+            for row in found:
+                yield dict(zip(row.keys(), row, strict=True))
+            if len(found) < 1000:
+                return
+            start += len(found)
+
     def counts(self) -> dict[str, int]:
         """How much there is, for metrics."""
         row = self._reader.one(
@@ -358,11 +391,51 @@ class Edit(View):
         """Mark a product key as revoked since a day."""
         self._tx.execute("UPDATE product_key SET revoked = ? WHERE id = ?", (day, key))
 
+    def _refuse_while_waiting(self) -> None:
+        """Nothing is drawn between a restore and its end."""
+        if self.waiting_head() is not None:
+            raise error("publisher/restored", retry_after=RETRY_AFTER_SECONDS)
+
+    def fill(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put rows of a backup into a table; all have the columns of the first."""
+        if not rows:
+            return
+        known = set(self._columns(table))
+        names = sorted(rows[0])
+        if not set(names) <= known or any(sorted(one) != names for one in rows):
+            raise error("backup/damaged", path="the backup", line=0, detail=f"columns of {table}")
+        marks = ", ".join("?" * len(names))
+        self._tx.execute_many(
+            f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608  # known
+            [[one[name] for name in names] for one in rows],
+        )
+
+    def _columns(self, table: str) -> list[str]:
+        """The columns of a table, also of an empty one."""
+        row = self._reader.one(
+            f"SELECT {table}.* FROM (SELECT 1) AS one"  # noqa: S608  # a table of ours
+            f" LEFT JOIN {table} ON 1 = 0"
+        )
+        return [] if row is None else row.keys()
+
+    def note_restore(self, now: int, head: str) -> None:
+        """These tables came out of a backup: draws wait from now on."""
+        self._tx.execute(
+            "INSERT INTO restore (number, restored_at, head)"
+            " SELECT COALESCE(MAX(number), 0) + 1, ?, ? FROM restore",
+            (now, head),
+        )
+
+    def resolve_restore(self, now: int) -> None:
+        """Draws go on."""
+        self._tx.execute("UPDATE restore SET resolved_at = ? WHERE resolved_at IS NULL", (now,))
+
     def take_host(self, key: str, hw: str, now: int) -> bool:
         """Take one of the hosts of a key for a hardware id; False when none is left.
 
         The condition stands in the statement, so that no reader before it decides.
         """
+        self._refuse_while_waiting()
         taken = self._tx.execute(
             "UPDATE product_key SET hosts = hosts + 1 WHERE id = ? AND hosts < host_limit", (key,)
         )
@@ -377,6 +450,7 @@ class Edit(View):
 
     def take_activation(self, key: str, hw: str) -> bool:
         """Take one of the activations of a hardware id; False when none is left."""
+        self._refuse_while_waiting()
         taken = self._tx.execute(
             "UPDATE host_seat SET activations = activations + 1"
             " WHERE key = ? AND hw = ? AND released_at IS NULL AND activations <"
@@ -464,6 +538,7 @@ class Edit(View):
 
         The condition stands in the statement, so that no reader before it decides.
         """
+        self._refuse_while_waiting()
         taken = self._tx.execute(
             "UPDATE product_key SET drawn = drawn + ?"
             " WHERE id = ? AND revoked IS NULL AND drawn + ? <= pool + corrected",
@@ -579,6 +654,11 @@ class Store:
         with self._database.transaction() as transaction:
             yield Edit(transaction)
 
+    @property
+    def database(self) -> Database:
+        """What the tables lie in, for backups."""
+        return self._database
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
@@ -599,7 +679,7 @@ def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -
         raise error("publisher/none", path=str(folder))
     database = open_database(url or path, create=create)
     try:
-        migrate(database, WING, load_migrations("muster.publisher.schema"), now)
+        migrate(database, WING, load_migrations(SCHEMA), now)
     except BaseException:
         database.close()
         raise

@@ -1,6 +1,6 @@
 """The rows of the error catalogue, one file per area, joined here."""
 
-from muster.core.error_rows import client, common, host, licence, net, publisher, wire
+from muster.core.error_rows import backup, client, common, host, licence, net, publisher, wire
 from muster.core.errors import Row, table
 
 CATALOGUE: dict[str, Row] = table(
@@ -11,6 +11,7 @@ CATALOGUE: dict[str, Row] = table(
         net.ROWS,
         host.ROWS,
         publisher.ROWS,
+        backup.ROWS,
         client.ROWS,
     )
 )

@@ -1,0 +1,256 @@
+"""Backup and restore over SQLite and PostgreSQL, and a publisher that lives in PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from muster.core.errors import MusterError
+from muster.core.keys import Kind, ProductKey
+from muster.publisher import backup
+from muster.publisher.admin import KEYS_FOLDER, Admin, init_publisher, open_admin
+from muster.publisher.catalogue_file import parse_catalogue_file, sample
+from muster.publisher.chain import Head
+from muster.publisher.pools import MachineActivation
+from muster.publisher.service import PublisherService, open_service
+from muster.publisher.store import Store, open_store
+
+from .conftest import Machine, Shop
+
+
+def code(act: Callable[[], object]) -> str:
+    with pytest.raises(MusterError) as caught:
+        act()
+    assert caught.value.fix
+    return caught.value.code
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Where the restored publisher lies: "" is the file in its store."""
+    if request.param == "sqlite":
+        return ""
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+class Restored:
+    """Another store with the same key files, filled from a backup."""
+
+    def __init__(self, shop: Shop, folder: Path, url: str) -> None:
+        folder.mkdir()
+        shutil.copytree(shop.folder / KEYS_FOLDER, folder / KEYS_FOLDER)
+        self._shop = replace(shop, folder=folder, opened=[])
+        self._url = url
+        self.store = open_store(folder, shop.clock.now(), create=True, url=url)
+        shop.opened.append(_Closing(self.store))  # type: ignore[arg-type]  # it only closes
+
+    def fill(
+        self, path: Path, head: Head | None = None, *, accept_loss: bool = False
+    ) -> backup.Resumed:
+        _, done = backup.restore(
+            self.store, path, self._shop.clock, "test", head=head, accept_loss=accept_loss
+        )
+        return done
+
+    def resume(self, head: Head | None = None, *, accept_loss: bool = False) -> backup.Resumed:
+        return backup.resume(
+            self.store, self._shop.clock, "test", head=head, accept_loss=accept_loss
+        )
+
+    @contextlib.contextmanager
+    def service(self) -> Iterator[PublisherService]:
+        vault = self._shop.vault()
+        service = open_service(self._shop.folder, vault, self._shop.clock, self._url)
+        with contextlib.closing(service):
+            yield service
+
+    def admin(self) -> Admin:
+        shop = self._shop
+        return open_admin(shop.folder, shop.vault(), shop.clock, shop.dice, "test", self._url)
+
+
+class _Closing:
+    def __init__(self, store: Store) -> None:
+        self.close = store.close
+
+
+def draw(service: PublisherService, machine: Machine) -> str:
+    (row,) = service.activate_batch([machine.digits()]).rows
+    if isinstance(row, MusterError):
+        raise row
+    assert isinstance(row, MachineActivation)
+    return row.grant.confirmation
+
+
+def filled(shop: Shop) -> tuple[ProductKey, list[Machine]]:
+    """A publisher with a pool of 5, two of it drawn, a host, and a revocation."""
+    admin = shop.admin()
+    key = admin.issue_pool_keys(Kind.MAK, "client-volume", 5)[0].key
+    machines = shop.machines(key, 6)
+    service = shop.service()
+    for one in machines[:2]:
+        draw(service, one)
+    host = shop.host(admin.issue_host_keys("server-c")[0].key)
+    service.activate_host(host.digits(), "http")
+    admin.revoke_key(admin.issue_host_keys("server-b")[0].issued.key_id.text)
+    return key, machines
+
+
+def save(shop: Shop, path: Path) -> backup.Backup:
+    store = open_store(shop.folder, shop.clock.now())
+    with contextlib.closing(store):
+        return backup.write_backup(store.database, path, shop.clock.now())
+
+
+def test_a_backup_comes_back_whole_on_either_database(shop: Shop, tmp_path: Path, url: str) -> None:
+    key, machines = filled(shop)
+    spoken = draw(shop.service(), machines[0])
+    made = save(shop, tmp_path / "backup")
+    assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o600
+    there = Restored(shop, tmp_path / "again", url)
+    done = there.fill(tmp_path / "backup", made.head)
+    assert (done.waiting, done.lost) == (False, False)
+    with there.admin() as admin:
+        assert admin.trust() == shop.admin().trust()
+        assert admin.catalogue() == shop.admin().catalogue()
+        assert admin.keys() == shop.admin().keys()
+        assert admin.hosts() == shop.admin().hosts()
+        assert admin.machines() == shop.admin().machines()
+        events = [one.event for one in admin.audit(made.head.seq, 100)]
+        assert events == ["publisher:store:restore", "publisher:store:resume"]
+        admin.check_audit()
+    with there.service() as service:
+        assert draw(service, machines[0]) == spoken
+        draw(service, machines[2])
+    with there.admin() as admin:
+        assert admin.find_key(key.text).left == 2
+
+
+def test_draws_wait_until_the_head_is_given_or_the_loss_accepted(
+    shop: Shop, tmp_path: Path, url: str
+) -> None:
+    key, machines = filled(shop)
+    save(shop, tmp_path / "backup")
+    draw(shop.service(), machines[2])  # what the backup does not know
+    later = shop.admin().check_audit()
+    there = Restored(shop, tmp_path / "again", url)
+    assert there.fill(tmp_path / "backup").waiting
+    with there.service() as service:
+        draw(service, machines[0])
+        host_key = shop.admin().issue_host_keys("server-c")[0].key
+        for act in (
+            lambda: draw(service, machines[3]),
+            lambda: draw(service, machines[2]),
+        ):
+            assert code(act) == "publisher/restored"
+        del host_key
+        assert code(lambda: there.resume(later)) == "backup/head"
+        assert code(lambda: draw(service, machines[3])) == "publisher/restored"
+        assert there.resume().waiting
+        done = there.resume(accept_loss=True)
+        assert (done.changed, done.waiting, done.lost) == (True, False, True)
+        assert there.resume().changed is False
+        draw(service, machines[3])
+    with there.admin() as admin:
+        assert admin.find_key(key.text).left == 2
+        rows = [one for one in admin.audit(0, 1000) if one.event == "publisher:store:resume"]
+        assert [one.detail for one in rows] == ['{"lost":true}']
+
+
+def test_hosts_wait_too(shop: Shop, tmp_path: Path, url: str) -> None:
+    host_key = shop.admin().issue_host_keys("server-c")[0].key
+    known, new = shop.host(host_key), shop.host(host_key)
+    grant = shop.service().activate_host(known.digits(), "http").answer.grant
+    made = save(shop, tmp_path / "backup")
+    there = Restored(shop, tmp_path / "again", url)
+    there.fill(tmp_path / "backup")
+    with there.service() as service:
+        assert service.activate_host(known.digits(), "http").answer.grant == grant
+        assert code(lambda: service.activate_host(new.digits(), "http")) == "publisher/restored"
+        there.resume(made.head)
+        service.activate_host(new.digits(), "http")
+
+
+def test_a_restore_fills_only_what_is_empty(shop: Shop, tmp_path: Path, url: str) -> None:
+    filled(shop)
+    made = save(shop, tmp_path / "backup")
+    there = Restored(shop, tmp_path / "again", url)
+    there.fill(tmp_path / "backup", made.head)
+    assert code(lambda: there.fill(tmp_path / "backup", made.head)) == "backup/not-empty"
+    assert code(lambda: save(shop, tmp_path / "backup")) == "backup/exists"
+
+
+def test_a_backup_that_is_not_whole_fills_nothing(shop: Shop, tmp_path: Path) -> None:
+    filled(shop)
+    save(shop, tmp_path / "backup")
+    data = (tmp_path / "backup").read_bytes()
+    lines = data.splitlines(keepends=True)
+    there = Restored(shop, tmp_path / "again", "")
+    spoilt = {
+        "cut": data[: len(data) // 2],
+        "without its end": b"".join(lines[:-1]),
+        "without a row": b"".join([*lines[:4], *lines[5:]]),
+        "two rows swapped": b"".join([*lines[:4], lines[5], lines[4], *lines[6:]]),
+        "a number changed": data.replace(b'"pool":5', b'"pool":9', 1),
+        "something behind": data + lines[1],
+        "nothing": b"",
+        "rubbish": b"\x00\xff" * 100,
+    }
+    assert all(one != data for one in spoilt.values())
+    for how, bad in spoilt.items():
+        path = tmp_path / "bad"
+        path.write_bytes(bad)
+        assert code(lambda path=path: there.fill(path)) == "backup/damaged", how  # type: ignore[misc]
+        with there.store.view() as view:
+            assert view.publisher() is None
+    there.fill(tmp_path / "backup", accept_loss=True)
+
+
+# A publisher whose tables lie in PostgreSQL from its first day.
+
+
+def test_a_publisher_in_postgresql(shop: Shop, tmp_path: Path, postgres_url: str) -> None:
+    folder = tmp_path / "other"
+    vault = replace(shop, folder=folder).vault()
+
+    def init(label: str) -> bool:
+        return init_publisher(
+            folder,
+            vault,
+            label=label,
+            name="Fabrikam",
+            content=parse_catalogue_file(sample()).content,
+            reserve=tmp_path / "fabrikam.key",
+            clock=shop.clock,
+            dice=shop.dice,
+            actor="test",
+            url=postgres_url,
+        ).changed
+
+    assert init("fabrikam") is True
+    assert init("fabrikam") is False
+    assert code(lambda: init("another")) == "publisher/other"
+    assert not (folder / "publisher.db").exists()
+    admin = open_admin(folder, vault, shop.clock, shop.dice, "test", postgres_url)
+    with (
+        admin,
+        contextlib.closing(open_service(folder, vault, shop.clock, postgres_url)) as service,
+    ):
+        key = admin.issue_pool_keys(Kind.MAK, "client-volume", 3)[0].key
+        machines = [
+            replace(one, publisher=admin.publisher.id)
+            for one in replace(shop, folder=folder).machines_of(key, admin.publisher.id, 4)
+        ]
+        for one in machines[:3]:
+            draw(service, one)
+        assert code(lambda: draw(service, machines[3])) == "publisher/pool-used-up"
+        assert admin.rotate(["grant"]).trust.version == 2
+        assert admin.find_key(key.text).left == 0
+        admin.check_audit()
+        assert service.counts()["pool_drawn"] == 3
