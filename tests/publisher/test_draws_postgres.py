@@ -18,6 +18,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from muster.core.errors import MusterError
+from muster.db.engine import Database, open_database
 from muster.system.entropy import SeededDice
 from muster.testing.postgres import PostgresServer
 
@@ -199,3 +201,27 @@ def test_a_database_that_crashes_under_clients_leaves_no_half_draw(
     cluster.server.stop(signal.SIGQUIT)
     cluster.server.start()
     draws.check(key, pool, machines, draws.results())
+
+
+@pytest.mark.timeout(120)
+def test_a_transaction_that_stands_still_is_ended_and_undone(postgres_url: str) -> None:
+    """The server ends it, so that a program that hangs holds nobody up; the program is told."""
+    with open_database(postgres_url) as database:
+        with database.transaction() as tx:
+            tx.execute("CREATE TABLE note (one BIGINT)")
+        with pytest.raises(MusterError) as caught:
+            stand_still(database)
+        assert caught.value.code == "db/unavailable"
+        assert [tuple(one) for one in database.query("SELECT count(*) FROM note")] == [(0,)]
+
+
+def stand_still(database: Database) -> None:
+    """Write, and say nothing until the server has ended the transaction."""
+    idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+    with database.transaction() as tx:
+        tx.execute("INSERT INTO note VALUES (1)")
+        tx.execute("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
+        limit = time.monotonic() + 30
+        while (found := database.one(idle)) is not None and found[0]:
+            assert time.monotonic() < limit
+        tx.query("SELECT 1")

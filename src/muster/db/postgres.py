@@ -295,6 +295,10 @@ def _translated(name: str) -> Iterator[None]:
         raise error("db/full", path=name, retry_after=RETRY_AFTER_SECONDS) from fault
     except psycopg.errors.InsufficientPrivilege as fault:
         raise error("db/denied", path=name, detail=_said(fault)) from fault
-    except (psycopg.OperationalError, psycopg.InterfaceError) as fault:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    ) as fault:
         # The server went away, was shut down, or ended our idle transaction.
         raise _away(name, _said(fault)) from fault
