@@ -224,6 +224,20 @@ def test_files_and_telephone_end_in_the_same_grant(world: World) -> None:
     assert code_of(world.admin.confirm, reply.answer.confirmation_id) == "host/no-key"
 
 
+def test_digits_are_taken_on_a_host_whose_clock_stands_in_2010(world: World) -> None:
+    """A grant without an end needs no clock; leases do, and say so once it is right."""
+    key = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
+    answer = world.publisher.confirm(world.admin.installation_id(key))
+    today = world.clock.now()
+    world.clock.set(1_262_304_000)
+    done = world.admin.confirm(answer.confirmation_id)
+    assert done.changed
+    assert done.grant.text == answer.grant
+    world.clock.set(today)
+    world.fill(range(24))
+    leased(world.ask(24))
+
+
 def test_of_several_waiting_keys_the_one_that_verifies_wins(world: World) -> None:
     keys = [
         world.admin.install_key(world.publisher.host_key(group).text, HOST_FACTS).key

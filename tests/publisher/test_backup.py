@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey
+from muster.lease import strict
 from muster.publisher import backup
 from muster.publisher.admin import KEYS_FOLDER, Admin, init_publisher, open_admin
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
@@ -161,6 +163,43 @@ def test_draws_wait_until_the_head_is_given_or_the_loss_accepted(
         assert admin.find_key(key.text).left == 2
         rows = [one for one in admin.audit(0, 1000) if one.event == "publisher:store:resume"]
         assert [one.detail for one in rows] == ['{"lost":true}']
+
+
+def test_a_backup_made_while_draws_wait_does_not_end_the_wait(
+    shop: Shop, tmp_path: Path, url: str
+) -> None:
+    _, machines = filled(shop)
+    first = save(shop, tmp_path / "first")
+    waiting = Restored(shop, tmp_path / "waiting", "")
+    assert waiting.fill(tmp_path / "first").waiting
+    second = backup.write_backup(waiting.store.database, tmp_path / "second", shop.clock.now())
+    there = Restored(shop, tmp_path / "again", url)
+    assert there.fill(tmp_path / "second", second.head).waiting, "the first is not vouched for"
+    with there.service() as service:
+        assert code(lambda: draw(service, machines[3])) == "publisher/restored"
+        assert code(lambda: there.resume(second.head)) == "backup/head"
+        assert there.resume(first.head).waiting is False
+        draw(service, machines[3])
+
+
+def test_rows_that_break_a_rule_are_told_with_a_right_sum_too(
+    shop: Shop, tmp_path: Path, url: str
+) -> None:
+    filled(shop)
+    save(shop, tmp_path / "backup")
+    lines = (tmp_path / "backup").read_bytes().splitlines(keepends=True)[:-1]
+    there = Restored(shop, tmp_path / "again", url)
+    twice = [*lines, lines[-1]]
+    holed = [one.replace(b'"name":"Contoso"', b'"name":null') for one in lines]
+    headed = [lines[0].replace(b'"publisher":"', b'"publisher":"x'), *lines[1:]]
+    for bad in (twice, holed, headed):
+        assert bad != lines
+        body = b"".join(bad)
+        sums = {"rows": len(bad) - 1, "sha256": hashlib.sha256(body).hexdigest()}
+        (tmp_path / "bad").write_bytes(body + strict.canonical(sums) + b"\n")
+        assert code(lambda: there.fill(tmp_path / "bad")) == "backup/damaged"
+    with there.store.view() as view:
+        assert view.publisher() is None
 
 
 def test_hosts_wait_too(shop: Shop, tmp_path: Path, url: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muster.cli import compose
-from muster.cli.options import Command, store_option
+from muster.cli.options import Command, store_option, write_qr
 from muster.cli.output import LazyGroup, emit, wants_json
 from muster.core.errors import error
 
@@ -227,6 +227,8 @@ def remove_publisher(store: Path | None, publisher: str) -> None:
 @click.option("--reply", "reply_file", type=_FILE, help="Take the publisher's reply file.")
 @click.option("--telephone", is_flag=True, help="Show the installation ID to read out.")
 @click.option("--confirmation-id", metavar="DIGITS", help="The digits that were read back.")
+@click.option("--qr", "qr_file", type=_FILE, help="With --telephone: a QR code, .png or .svg.")
+@click.option("--show-qr", is_flag=True, help="With --telephone: draw the QR code here.")
 def activate(
     store: Path | None,
     publisher: str | None,
@@ -236,6 +238,8 @@ def activate(
     reply_file: Path | None,
     telephone: bool,
     confirmation_id: str | None,
+    qr_file: Path | None,
+    show_qr: bool,
 ) -> None:
     """Activate the installed host keys with their publisher.
 
@@ -247,6 +251,8 @@ def activate(
         raise click.UsageError(
             "Give one of --publisher-url, --request, --reply, --telephone, --confirmation-id."
         )
+    if (qr_file or show_qr) and not telephone:
+        raise click.UsageError("--qr and --show-qr go with --telephone.")
     with compose.host_database(store) as database:
         admin = compose.host_admin(store, database)
         chosen = _publisher_id(admin.view(), publisher)
@@ -257,15 +263,18 @@ def activate(
         elif request_file is not None:
             _write_request(admin, chosen, key, request_file)
         elif telephone:
-            _read_out(admin, chosen, key)
+            _read_out(admin, chosen, key, qr_file, show_qr=show_qr)
         else:
             _online(admin, chosen, key, publisher_url)
 
 
 def _reply(admin: HostAdmin, path: Path) -> Activated:
-    from muster.wire.exchange import read_reply_file
+    from muster.wire.exchange import ConfirmationFile, read_reply
 
-    return admin.accept_reply(read_reply_file(_read(path)))
+    found = read_reply(_read(path))
+    if isinstance(found, ConfirmationFile):
+        return admin.confirm(found.confirmation_id, found.publisher)
+    return admin.accept_reply(found)
 
 
 def _waiting(admin: HostAdmin, publisher: str | None, key: str | None) -> list[HostKey]:
@@ -349,7 +358,14 @@ def _write_request(admin: HostAdmin, publisher: str | None, key: str | None, pat
     )
 
 
-def _read_out(admin: HostAdmin, publisher: str | None, key: str | None) -> None:
+def _read_out(
+    admin: HostAdmin,
+    publisher: str | None,
+    key: str | None,
+    qr_file: Path | None,
+    *,
+    show_qr: bool,
+) -> None:
     from muster.core.digits import format_rows
     from muster.host.enrol import only
 
@@ -362,14 +378,22 @@ def _read_out(admin: HostAdmin, publisher: str | None, key: str | None) -> None:
         return
     chosen = only(waiting or [admin.find_key(key or "")])
     digits = admin.installation_id(chosen)
-    emit(
-        {"changed": False, "installation_id": digits, **_key_data(chosen)},
-        [
-            f"Installation ID of host key {_masked(chosen)}; read it row by row:",
-            format_rows(digits.split("-")),
-            "Then: muster host activate --confirmation-id DIGITS",
-        ],
-    )
+    data = {"changed": False, "installation_id": digits, **_key_data(chosen)}
+    lines = [
+        f"Installation ID of host key {_masked(chosen)}; read it row by row:",
+        format_rows(digits.split("-")),
+        "Then: muster host activate --confirmation-id DIGITS",
+    ]
+    content = admin.request_file(chosen).encode()
+    if qr_file is not None:
+        write_qr(qr_file, content)
+        data["qr"] = str(qr_file)
+        lines.append(f"QR code written: {qr_file}")
+    if show_qr:
+        from muster.system.qr import terminal
+
+        lines += ["", *terminal(content).splitlines()]
+    emit(data, lines)
 
 
 @host.group(cls=LazyGroup)

@@ -497,7 +497,8 @@ def _on_host(word: str, values: tuple[str, ...], machine: compose.Machine) -> No
 def _activation(store: Path) -> dict[str, Any]:
     """The options of `muster host activate`, none given."""
     doors = ("publisher", "key", "publisher_url", "request_file", "reply_file", "confirmation_id")
-    return {"store": store, "telephone": False, **dict.fromkeys(doors)}
+    none = dict.fromkeys((*doors, "qr_file"))
+    return {"store": store, "telephone": False, "show_qr": False, **none}
 
 
 def _set_on_host(store: Path, name: str, value: str) -> None:

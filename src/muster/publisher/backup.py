@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from muster.core.audit import Event
 from muster.core.clock import Clock
 from muster.core.errors import MusterError, error
-from muster.db.engine import Database
+from muster.db.engine import ConstraintError, Database
 from muster.db.migrate import load_migrations
 from muster.lease import strict
 from muster.publisher import chain
@@ -126,14 +126,18 @@ def read_backup(path: Path) -> Backup:
 
     Raises: `backup/damaged` naming the line, `backup/newer`, `file/…`.
     """
+    return _read(path, lambda _table, _row: None)
+
+
+def _read(path: Path, take: Callable[[str, dict[str, Any]], None]) -> Backup:
+    """Give each row of a backup to `take`, and raise at the end where the whole is not right.
+
+    The caller undoes what it did with the rows when this raises.
+    """
     lines = _lines(path)
-    head = next(lines, None)
-    if head is None or head.get("file") != KIND or not isinstance(head.get("schema"), int):
-        raise _damaged(path, 1, "it is no backup of a publisher")
-    if head.get("v") != 1 or head["schema"] > len(load_migrations(SCHEMA)):
-        raise error("backup/newer", path=str(path))
-    digest = hashlib.sha256(strict.canonical(head) + b"\n")
+    found = _head(path, next(lines, None))
     names = {table for table, _ in TABLES}
+    digest = hashlib.sha256(strict.canonical(found) + b"\n")
     count = 0
     for number, value in enumerate(lines, start=2):
         if "rows" in value:
@@ -141,17 +145,38 @@ def read_backup(path: Path) -> Backup:
                 raise _damaged(path, number, "its sum does not hold")
             if next(lines, None) is not None:
                 raise _damaged(path, number + 1, "something follows its end")
-            return Backup(
-                str(head.get("publisher")),
-                int(head.get("made_at", 0)),
-                Head.parse(str(head.get("audit_head"))),
-                count,
-            )
-        if value.get("table") not in names or not isinstance(value.get("row"), dict):
+            head = Head.parse(found["audit_head"])
+            return Backup(found["publisher"], found["made_at"], head, count)
+        table, row = value.get("table"), value.get("row")
+        if table not in names or not isinstance(row, dict) or not _plain(row):
             raise _damaged(path, number, "it is no row of a table")
         digest.update(strict.canonical(value) + b"\n")
         count += 1
+        try:
+            take(str(table), row)
+        except ConstraintError as fault:
+            raise _damaged(path, number, "a row breaks a rule of its table") from fault
     raise _damaged(path, count + 2, "the end is missing")
+
+
+def _plain(row: dict[str, Any]) -> bool:
+    return all(one is None or type(one) in (int, str) for one in row.values())
+
+
+def _head(path: Path, head: dict[str, Any] | None) -> dict[str, Any]:
+    """The first line of a backup, each member of its type."""
+    if head is None or head.get("file") != KIND:
+        raise _damaged(path, 1, "it is no backup of a publisher")
+    kinds = {"v": int, "schema": int, "made_at": int, "publisher": str, "audit_head": str}
+    if any(type(head.get(name)) is not kind for name, kind in kinds.items()):
+        raise _damaged(path, 1, "a member is missing or of another type")
+    if head["v"] != 1 or head["schema"] > len(load_migrations(SCHEMA)):
+        raise error("backup/newer", path=str(path))
+    try:
+        Head.parse(head["audit_head"])
+    except MusterError:
+        raise _damaged(path, 1, "its audit head is none") from None
+    return head
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -189,22 +214,19 @@ def restore(
         accept_loss: what was drawn after the backup is lost; audited.
     Raises: as `read_backup` and `chain.check`; `backup/not-empty`, `backup/head`.
     """
-    found = read_backup(path)
     now = clock.now()
     with store.edit() as edit:
         if edit.publisher() is not None:
             raise error("backup/not-empty")
-        lines = _lines(path)
-        next(lines)
-        pending: list[dict[str, Any]] = []
-        table = ""
-        for value in lines:
-            if value.get("table") != table or len(pending) >= _AT_ONCE:
-                edit.fill(table, pending)
-                pending, table = [], str(value.get("table", ""))
-            if "row" in value:
-                pending.append(value["row"])
-        edit.fill(table, pending)
+        filler = _Filler(edit)
+        found = _read(path, filler.take)
+        try:
+            filler.flush()
+        except ConstraintError as fault:
+            raise _damaged(path, found.rows + 1, "a row breaks a rule of its table") from fault
+        restored = edit.publisher()
+        if restored is None or restored.id != found.publisher:
+            raise _damaged(path, 1, "it names another publisher than its rows")
         chain.check(edit.whole_audit(), found.head)
         edit.note_restore(now, found.head.text)
         edit.write_audit(
@@ -230,15 +252,45 @@ def resume(
 
 
 def _resume(edit: Edit, now: int, actor: str, head: Head | None, *, accept_loss: bool) -> Resumed:
-    waiting = edit.waiting_head()
-    if waiting is None:
+    """Close what the operator vouches for; draws wait while anything is open.
+
+    A backup that was made while draws waited brings its own open restore along: a head closes
+    the one restore that it belongs to, and only an accepted loss closes all.
+    """
+    waiting = {number: Head.parse(text) for number, text in edit.waiting().items()}
+    if not waiting:
         return Resumed(False, False, False, edit.audit_head())
-    held = Head.parse(waiting)
-    if accept_loss or (head is not None and head == held):
-        lost = accept_loss and head != held
-        edit.resolve_restore(now)
-        edit.write_audit(now, actor, Event.PUBLISHER_RESUME, waiting, {"lost": lost})
-        return Resumed(True, False, lost, held)
-    if head is not None:
-        raise error("backup/head", held=held.text, given=head.text)
-    return Resumed(False, True, False, held)
+    newest = waiting[max(waiting)]
+    closed = [number for number, held in waiting.items() if accept_loss or held == head]
+    if not closed:
+        if head is not None:
+            raise error("backup/head", held=newest.text, given=head.text)
+        return Resumed(False, True, False, newest)
+    lost = any(waiting[number] != head for number in closed)
+    for number in closed:
+        edit.resolve_restore(number, now)
+        detail = {"lost": waiting[number] != head}
+        edit.write_audit(now, actor, Event.PUBLISHER_RESUME, waiting[number].text, detail)
+    still = [held for number, held in waiting.items() if number not in closed]
+    return Resumed(True, bool(still), lost, still[-1] if still else newest)
+
+
+class _Filler:
+    """Puts rows into their tables, many at once."""
+
+    def __init__(self, edit: Edit) -> None:
+        self._edit = edit
+        self._table = ""
+        self._rows: list[dict[str, Any]] = []
+
+    def take(self, table: str, row: dict[str, Any]) -> None:
+        """One row more."""
+        if table != self._table or len(self._rows) >= _AT_ONCE:
+            self.flush()
+            self._table = table
+        self._rows.append(row)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        rows, self._rows = self._rows, []
+        self._edit.fill(self._table, rows)

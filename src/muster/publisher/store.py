@@ -269,12 +269,12 @@ class View:
         row = self._reader.one("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
         return Head(row[0], row[1]) if row else Head()
 
-    def waiting_head(self) -> str | None:
-        """The audit head of the backup for which draws wait; None where none do."""
-        row = self._reader.one(
-            "SELECT head FROM restore WHERE resolved_at IS NULL ORDER BY number DESC LIMIT 1"
+    def waiting(self) -> dict[int, str]:
+        """Restores for which draws wait: the audit head of each one's backup, by number."""
+        rows = self._reader.query(
+            "SELECT number, head FROM restore WHERE resolved_at IS NULL ORDER BY number"
         )
-        return row[0] if row else None
+        return {row[0]: row[1] for row in rows}
 
     def rows(self, table: str, order: str) -> Iterator[dict[str, Any]]:
         """Every row of a table with all its columns, a thousand at a time; for backups.
@@ -393,7 +393,7 @@ class Edit(View):
 
     def _refuse_while_waiting(self) -> None:
         """Nothing is drawn between a restore and its end."""
-        if self.waiting_head() is not None:
+        if self.waiting():
             raise error("publisher/restored", retry_after=RETRY_AFTER_SECONDS)
 
     def fill(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -426,9 +426,9 @@ class Edit(View):
             (now, head),
         )
 
-    def resolve_restore(self, now: int) -> None:
-        """Draws go on."""
-        self._tx.execute("UPDATE restore SET resolved_at = ? WHERE resolved_at IS NULL", (now,))
+    def resolve_restore(self, number: int, now: int) -> None:
+        """Draws wait for this restore no longer."""
+        self._tx.execute("UPDATE restore SET resolved_at = ? WHERE number = ?", (now, number))
 
     def take_host(self, key: str, hw: str, now: int) -> bool:
         """Take one of the hosts of a key for a hardware id; False when none is left.

@@ -276,9 +276,7 @@ def _good_leases(c: Cases) -> None:
         expected={"now": instant(REVOKED_ON + 30) - 1},
     )
     c.lease("good lease though another product is revoked", world="revoked-other-product")
-    c.lease(
-        "good lease of a product without setup key", world="revoked-product-without-setup-key"
-    )
+    c.lease("good lease of a product without setup key", world="revoked-product-without-setup-key")
 
 
 def _spread(payload: JSON) -> str:
