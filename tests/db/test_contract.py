@@ -206,6 +206,16 @@ def test_transactions_are_not_nested(db: Database) -> None:
         db.transaction().__enter__()
 
 
+def test_a_commit_reaches_the_disk_whatever_the_server_was_told(
+    postgres_server: PostgresServer,
+) -> None:
+    address = postgres_server.database()
+    name = address.rpartition("/")[2]
+    postgres_server.sql("postgres", f"ALTER DATABASE {name} SET synchronous_commit = off")
+    with open_database(address) as database:
+        assert database.query("SHOW synchronous_commit")[0][0] == "on"
+
+
 def test_passwords_are_not_shown() -> None:
     shown = without_password("postgresql://me:secret@db.test:5432/muster?sslmode=require")
     assert shown == "postgresql://me@db.test:5432/muster"

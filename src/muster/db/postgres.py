@@ -161,6 +161,9 @@ class PostgresDatabase(Database):
 
     def _prepare(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+        (kept,) = connection.execute("SHOW synchronous_commit").fetchone() or ("on",)
+        if kept == "off":  # a commit that was answered has reached the disk
+            connection.execute("SET synchronous_commit = on")
         connection.execute(f"SET lock_timeout = '{int(self._busy_seconds * 1000)}ms'")
 
     @property
