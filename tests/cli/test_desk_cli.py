@@ -18,6 +18,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from muster.core.digits import format_rows
 from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import parse_product_key
 from muster.wire.exchange import (
@@ -160,6 +161,30 @@ def test_wrong_digits_are_refused_and_draw_nothing(desk: Desk) -> None:
     found = desk.run("publisher", "confirm", digits[:-7], code=2)
     assert found["error"]["code"] == "digits/length"
     assert desk.left() == left
+
+
+def test_rows_are_pasted_and_files_are_written_from_the_desk(desk: Desk, tmp_path: Path) -> None:
+    picture, reply = tmp_path / "answer.svg", tmp_path / "reply"
+    options = ("--qr", str(picture), "--reply", str(reply), "--show-qr")
+    terminal = Terminal(desk, "publisher", "confirm", *options)
+    terminal.until("A1> ")
+    terminal.type(format_rows(desk.digits(3).split("-")))
+    terminal.until("(Enter: done)> ")
+    terminal.type("")
+    told = terminal.until("[d]one")
+    assert "QR code written" in told
+    assert "\u2588" in told
+    terminal.type("")
+    assert terminal.close() == 0
+    assert picture.read_text().startswith("<?xml")
+    spoken = desk.run("publisher", "confirm", desk.digits(3))["confirmation_id"]
+    assert read_reply_file(reply.read_bytes()).answer.confirmation_id == spoken
+
+
+def test_json_at_a_terminal_asks_nothing(desk: Desk) -> None:
+    terminal = Terminal(desk, "publisher", "confirm", "--json")
+    terminal.until("--request")
+    assert terminal.close() == 2
 
 
 def test_the_desk_at_a_terminal(desk: Desk) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muster.core.digits import encode_groups
+from muster.core.digits import encode_groups, format_rows
 from muster.core.errors import MusterError
 from muster.publisher.desk import Entry, Reading
 
@@ -103,6 +103,22 @@ def test_the_last_group_can_be_dropped_and_fifteen_are_the_most() -> None:
     assert begun.without_last().groups == groups[:2]
     with pytest.raises(MusterError):
         begun.installation_id()
+
+
+def test_rows_are_taken_as_they_are_printed() -> None:
+    groups = encode_groups(123_456_789_012_345_678_901_234_567, 15)
+    printed = format_rows(groups)
+    assert entered(printed).groups == groups
+    entry = Entry()
+    for line in printed.splitlines():
+        entry, fault = entry.typed(line)
+        assert fault is None
+    assert entry.groups == groups
+    # The letter of another row says that the two sides are at different places.
+    entry, fault = entered("".join(groups[:4])).typed("C " + " ".join(groups[8:12]))
+    assert fault is not None
+    assert fault.code == "digits/symbol"
+    assert entry.groups == groups[:4]
 
 
 def test_read_back_in_rows() -> None:

@@ -109,3 +109,16 @@ def test_the_largest_batch_fits_and_one_row_more_does_not(asker: Asker) -> None:
     assert (problem.status, problem.code) == (400, "wire/bad-request")
     response = asker.post(routes.ACTIVATIONS_BATCH, BatchRequest(()).encode())
     assert response.status == 400
+
+
+def test_mistyped_rows_slow_nobody_down(asker: Asker) -> None:
+    """Digits that do not fit each other guess nothing: a long list has some."""
+    machines = asker.shop.machines(asker.key(60), 60)
+    rows = [one.digits() for one in machines]
+    mistyped = [
+        one[:-1] + str((int(one[-1]) + 1) % 10) if place % 2 else one
+        for place, one in enumerate(rows)
+    ]
+    found = asker.batch(*mistyped)
+    assert [row.code for row in found.rows] == ["", "digits/group"] * 30
+    assert all(row.good for row in asker.batch(*rows).rows)

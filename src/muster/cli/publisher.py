@@ -1176,7 +1176,7 @@ def confirm(
     if digits and request is not None:
         raise click.UsageError("Give the digits or --request FILE, not both.")
     asked = not digits and request is None
-    if asked and not interactive():
+    if asked and (wants_json() or not interactive()):
         raise click.UsageError("Give the installation ID, or --request FILE.")
     service = compose.publisher_service(store, phrases.work)
     try:
@@ -1206,6 +1206,8 @@ def confirm(
 
         lines += terminal(short).splitlines()
     if asked:
+        for line in lines:
+            click.echo(line)
         desk.give(answer.confirmation_id, short)
         return
     lines += ["Confirmation ID, as a text:", answer.confirmation_id, "", "To read out:"]

@@ -113,7 +113,7 @@ def parse_groups(text: str, expected: Collection[int]) -> tuple[str, ...]:
         raise error("digits/length", count=f"more than {_LONGEST}", expected=wanted)
     digits: list[str] = []
     for line in text.split("\n"):
-        for character in _without_letter(line, len(digits)):
+        for character in without_letter(line, len(digits)):
             if character in _SEPARATORS:
                 continue
             if character not in _DIGITS:
@@ -127,8 +127,14 @@ def parse_groups(text: str, expected: Collection[int]) -> tuple[str, ...]:
     return tuple(joined[start : start + GROUP] for start in range(0, len(joined), GROUP))
 
 
-def _without_letter(line: str, digits_before: int) -> str:
-    """The line without its row letter, when it is the letter of the row that begins here."""
+def without_letter(line: str, digits_before: int) -> str:
+    """The line without its row letter, when it is the letter of the row that begins here.
+
+    Args:
+        line: one line of what somebody typed or pasted.
+        digits_before: how many digits were read in the lines before it.
+    Source: docs/spec/01-identities.md, section 1.9.3.
+    """
     stripped = line.lstrip(" \t\r")
     row, inside = divmod(digits_before, ROW * GROUP)
     letter = row_of(row * ROW)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from muster.core.digits import GROUP, ROW, check_group, row_of, rows
+from muster.core.digits import GROUP, ROW, check_group, row_of, rows, without_letter
 from muster.core.errors import MusterError, error
 from muster.core.ids import HOST_GROUPS, MACHINE_GROUPS, InstallationId, parse_installation_id
 
@@ -50,34 +50,40 @@ class Entry:
         """Take what was typed next: digits of one group, of several, or of part of one.
 
         Args:
-            text: digits with spaces, dashes and dots between them.
+            text: digits with spaces, dashes and dots between them; the letter of a row in front
+                of it, as rows are printed, is passed over.
         Returns:
             The entry with every group up to the first wrong one, and the error that names that
             one; what followed it is dropped, because nobody knows where it stood. A character
             that is no digit drops the group in which it stands.
         """
         entry = self
-        for character in text:
-            if character in _SEPARATORS:
-                continue
-            if not ("0" <= character <= "9"):
-                shown = character if "!" <= character <= "~" else f"U+{ord(character):04X}"
-                place = len(entry.groups) * GROUP + len(entry.part) + 1
-                return replace(entry, part=""), error("digits/symbol", symbol=shown, place=place)
-            if entry.must_end:
-                count = HOST_GROUPS * GROUP
-                told = error("digits/length", count=f"more than {count}", expected=str(count))
-                return entry, told
-            part = entry.part + character
-            if len(part) < GROUP:
-                entry = replace(entry, part=part)
-                continue
-            try:
-                check_group(part, len(entry.groups))
-            except MusterError as fault:
-                return replace(entry, part=""), fault
-            entry = Entry((*entry.groups, part))
+        for line in text.split("\n"):
+            before = len(entry.groups) * GROUP + len(entry.part)
+            for character in without_letter(line, before):
+                entry, fault = entry._character(character)
+                if fault is not None:
+                    return entry, fault
         return entry, None
+
+    def _character(self, character: str) -> tuple[Entry, MusterError | None]:
+        if character in _SEPARATORS:
+            return self, None
+        if not ("0" <= character <= "9"):
+            shown = character if "!" <= character <= "~" else f"U+{ord(character):04X}"
+            place = len(self.groups) * GROUP + len(self.part) + 1
+            return replace(self, part=""), error("digits/symbol", symbol=shown, place=place)
+        if self.must_end:
+            count = HOST_GROUPS * GROUP
+            return self, error("digits/length", count=f"more than {count}", expected=str(count))
+        part = self.part + character
+        if len(part) < GROUP:
+            return replace(self, part=part), None
+        try:
+            check_group(part, len(self.groups))
+        except MusterError as fault:
+            return replace(self, part=""), fault
+        return Entry((*self.groups, part)), None
 
     def without_last(self) -> Entry:
         """The entry without the group that was begun, or else without the last whole one."""

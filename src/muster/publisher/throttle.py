@@ -1,9 +1,10 @@
 """Throttling of those who guess product keys at the publisher's HTTP door.
 
 Decides who is judged now and who waits. Only failing guesses count: an unknown serial, a wrong
-proof, digits that do not fit each other. Refuses to know HTTP, clocks and locks: seconds of a
-clock that never goes back are passed in, and the caller lets one thread in at a time. Pure. Obeys
-docs/spec/08-http.md, section 8.9.
+proof. Digits that do not fit each other guess nothing: they are mistyped, and a batch of thousands
+has some. Refuses to know HTTP, clocks and locks: seconds of a clock that never goes back are
+passed in, and the caller lets one thread in at a time. Pure. Obeys docs/spec/08-http.md, section
+8.10.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def source_of(address: str) -> str:
 
 def is_guess(fault: MusterError) -> bool:
     """Whether an error is what a failing guess gets."""
-    return fault.code == "publisher/unknown-key" or fault.code.startswith(("digits/", "id/"))
+    return fault.code in ("publisher/unknown-key", "id/proof")
 
 
 class _Bucket:
