@@ -17,7 +17,7 @@ from muster.system import qr
 from muster.wire.exchange import ConfirmationFile, RequestFile
 from muster.wire.publisher import ConfirmRequest
 
-PUBLISHER = "5f3c9a52-7b1e-8d60-9a44-2d1c0e9b7a31"
+PUBLISHER = "4kw7rbfgnsoiraea"
 
 
 def read(picture: Image.Image) -> bytes:
@@ -33,9 +33,9 @@ def groups(count: int) -> str:
 @pytest.mark.parametrize(
     ("content", "version"),
     [
-        (RequestFile(PUBLISHER, ConfirmRequest(groups(12))).encode(), 10),
+        (RequestFile(PUBLISHER, ConfirmRequest(groups(12))).encode(), 9),
         (RequestFile(PUBLISHER, ConfirmRequest(groups(15))).encode(), 10),
-        (ConfirmationFile(PUBLISHER, groups(33)).encode(), 14),
+        (ConfirmationFile(PUBLISHER, groups(33)).encode(), 13),
     ],
     ids=["machine", "host", "answer"],
 )
@@ -50,7 +50,7 @@ def test_what_people_scan_is_small_and_survives_a_smudge(content: bytes, version
     assert read(picture) == content.rstrip()
 
 
-@given(st.binary(min_size=1, max_size=qr.MOST_BYTES))
+@given(st.binary(min_size=1, max_size=qr.MOST_BYTES).filter(lambda one: one.rstrip(b"\n")))
 @settings(max_examples=25, deadline=None)
 def test_any_bytes_come_back(content: bytes) -> None:
     assert read(Image.open(io.BytesIO(qr.png(content)))) == content.rstrip(b"\n")

@@ -19,7 +19,7 @@ import click
 
 from muster.cli import compose
 from muster.cli.options import Command, store_option, write_qr
-from muster.cli.output import LazyGroup, MusterCommand, emit, interactive
+from muster.cli.output import LazyGroup, MusterCommand, emit, interactive, wants_json
 from muster.core.errors import error
 
 if TYPE_CHECKING:
