@@ -125,7 +125,10 @@ def test_the_last_day_and_the_longest_term_are_a_good_licence(scene: Scene) -> N
     assert rebuild(scene, confirmation_of(text, 0)) == text
     grant = read_grant(text, scene.publisher.trust, scene.id)
     assert grant.exp == grant.iat + 63 * 30 * 86_400
-    assert verify_activation(scene.activation(text), scene.expected()).expires == grant.exp
+    then = scene.expected(now=grant.iat)
+    assert verify_activation(scene.activation(text), then).expires == grant.exp
+    now = scene.expected()
+    assert refusal(lambda: verify_activation(scene.activation(text), now)) == "licence/clock"
     for change in ({"term": 64}, {"day": 65_536}, {"day": -1}, {"term": -1}):
         assert refusal(lambda: scene.activation_grant(**change)) == "grant/range"  # noqa: B023
 
