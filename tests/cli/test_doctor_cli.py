@@ -15,12 +15,10 @@ import pytest
 from muster.testing.nanodns import NanoDNS
 from muster.testing.site import HOST_NAME, ZONE, Machine, Site
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("doctor"), pytest.mark.real, pytest.mark.timeout(240)]
 PRODUCT = "contoso-server-2008-standard"
 GENERAL = f"_muster._tcp.{ZONE}."
 LABEL = f"_contoso._sub._muster._tcp.{ZONE}."
-
-pytestmark = pytest.mark.xdist_group("doctor")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,101 @@
+"""`muster publisher backup`, `restore`, `resume` as an operator types them, on both databases."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from muster.cli.main import muster
+from muster.core.ids import make_installation_id, proof_key
+from muster.core.keys import parse_product_key
+
+
+class Operator:
+    """Types commands; `database` is the setting, "" for the file in the store."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        monkeypatch.setenv("MUSTER_PASSPHRASE", "correct horse")
+
+    def at(self, store: Path, database: str = "") -> None:
+        self._monkeypatch.setenv("MUSTER_STORE", str(store))
+        self._monkeypatch.setenv("MUSTER_PUBLISHER_DATABASE", database)
+        if not database:
+            self._monkeypatch.delenv("MUSTER_PUBLISHER_DATABASE")
+
+    def types(self, *words: str, code: int = 0) -> dict[str, Any]:
+        done = CliRunner().invoke(muster, ["publisher", *words, "--json"])
+        assert done.exit_code == code, done.output
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def reads(self, *words: str) -> str:
+        done = CliRunner().invoke(muster, ["publisher", *words])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Where the publisher is restored to."""
+    if request.param == "sqlite":
+        return ""
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+def test_an_operator_loses_a_database_and_restores_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    operator = Operator(monkeypatch)
+    first, second = tmp_path / "first", tmp_path / "second"
+    saved = str(tmp_path / "contoso.backup")
+    operator.at(first)
+    made = operator.types(
+        *("init", "--sample", "--reserve-root", str(tmp_path / "reserve.key")),
+        *("--kdf", "scrypt", "--kdf-log-n", "10", "--kdf-r", "1"),
+    )
+    issued = operator.types(
+        *("key", "issue", "--kind", "mak", "--group", "client-volume", "--pool", "5")
+    )
+    key = parse_product_key(issued["keys"][0]["key"])
+    proof = proof_key(made["publisher"], key.key_id, key.tag_bytes)
+
+    def digits(number: int) -> str:
+        return make_installation_id(1, key.key_id, f"{number:025x}", None, proof).text
+
+    known = operator.types("confirm", digits(1))["confirmation_id"]
+    written = operator.types("backup", saved)
+    assert written["audit_head"] == operator.types("audit", "verify")["head"]
+    assert operator.types("backup", saved, code=2)["error"]["code"] == "backup/exists"
+    lost = operator.types("confirm", digits(2))["confirmation_id"]
+    later = operator.types("audit", "verify")["head"]
+
+    for folder in first.rglob("keys"):
+        shutil.copytree(folder, second / folder.relative_to(first))
+    operator.at(second, database)
+    done = operator.types("restore", saved)
+    assert (done["waiting"], done["audit_head"]) == (True, written["audit_head"])
+    again = operator.types("restore", saved, code=1)
+    assert again["error"]["code"] == "backup/not-empty"
+    assert operator.types("confirm", digits(1))["confirmation_id"] == known
+    for number in (2, 3):
+        refused = operator.types("confirm", digits(number), code=3)
+        assert refused["error"]["code"] == "publisher/restored"
+    told = operator.types("resume", "--audit-head", later, code=1)
+    assert told["error"]["code"] == "backup/head"
+    assert "accept-loss" in operator.reads("resume")
+    done = operator.types("resume", "--accept-loss")
+    assert (done["changed"], done["lost"], done["waiting"]) == (True, True, False)
+    assert operator.types("resume", "--accept-loss")["changed"] is False
+    assert operator.types("confirm", digits(2))["confirmation_id"] == lost, "the same day and key"
+    found = operator.types("key", "show", key.key_id.text)["key"]["pool"]
+    assert found["drawn"] == 2
+    events = [one["event"] for one in operator.types("audit", "list")["audit"]]
+    assert "publisher:store:resume" in events
+    operator.types("audit", "verify", "--head", operator.types("audit", "verify")["head"])
