@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muster.cli import compose, options
-from muster.cli.options import Command, write_qr
+from muster.cli.options import Command, show_code
 from muster.cli.output import (
     LazyGroup,
     MusterCommand,
@@ -319,15 +319,7 @@ def installation_id(
     found = machine.client().installation_id(product)
     lines = readout_lines(found)
     data = readout_data(found)
-    content = found.request.encode()
-    if qr_file is not None:
-        write_qr(qr_file, content)
-        data["qr"] = str(qr_file)
-        lines.append(f"QR code written: {qr_file}")
-    if show_qr:
-        from muster.system.qr import terminal
-
-        lines += ["", *terminal(content).splitlines()]
+    show_code(found.request.encode(), qr_file, data, lines, show=show_qr)
     emit(data, lines)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muster.cli import compose
-from muster.cli.options import Command, store_option, write_qr
+from muster.cli.options import Command, show_code, store_option
 from muster.cli.output import LazyGroup, emit, wants_json
 from muster.core.errors import error
 
@@ -384,15 +384,7 @@ def _read_out(
         format_rows(digits.split("-")),
         "Then: muster host activate --confirmation-id DIGITS",
     ]
-    content = admin.request_file(chosen).encode()
-    if qr_file is not None:
-        write_qr(qr_file, content)
-        data["qr"] = str(qr_file)
-        lines.append(f"QR code written: {qr_file}")
-    if show_qr:
-        from muster.system.qr import terminal
-
-        lines += ["", *terminal(content).splitlines()]
+    show_code(admin.request_file(chosen).encode(), qr_file, data, lines, show=show_qr)
     emit(data, lines)
 
 

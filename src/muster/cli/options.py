@@ -30,3 +30,17 @@ def write_qr(path: Path, data: bytes) -> None:
     if draw is None:
         raise click.UsageError("The QR code goes to a file whose name ends in .png or .svg.")
     write_atomic(path, draw(data), 0o644)
+
+
+def show_code(
+    content: bytes, qr_file: Path | None, data: dict[str, Any], lines: list[str], *, show: bool
+) -> None:
+    """Write a QR code where a file is named, draw it where that is asked; adds what to print."""
+    if qr_file is not None:
+        write_qr(qr_file, content)
+        data["qr"] = str(qr_file)
+        lines.append(f"QR code written: {qr_file}")
+    if show:
+        from muster.system.qr import terminal
+
+        lines += ["", *terminal(content).splitlines()]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muster.cli import compose
-from muster.cli.options import Command, store_option, write_qr
+from muster.cli.options import Command, show_code, store_option
 from muster.cli.output import LazyGroup, MusterCommand, emit, interactive, wants_json
 from muster.core.errors import error
 
@@ -1197,14 +1197,7 @@ def confirm(
         data["file"] = str(reply)
         data["written"] = _write(reply, ReplyFile(own, answer).encode())
         lines.append(_written(reply, data["written"]))
-    if qr_file is not None:
-        write_qr(qr_file, short)
-        data["qr"] = str(qr_file)
-        lines.append(f"QR code written: {qr_file}")
-    if show_qr:
-        from muster.system.qr import terminal
-
-        lines += terminal(short).splitlines()
+    show_code(short, qr_file, data, lines, show=show_qr)
     if asked:
         for line in lines:
             click.echo(line)
