@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -293,3 +294,32 @@ def test_a_publisher_in_postgresql(shop: Shop, tmp_path: Path, postgres_url: str
         assert admin.find_key(key.text).left == 0
         admin.check_audit()
         assert service.counts()["pool_drawn"] == 3
+
+
+def test_a_backup_into_a_folder_that_is_not_there_says_so(shop: Shop) -> None:
+    store = open_store(shop.folder, shop.clock.now())
+    with contextlib.closing(store):
+        missing = shop.folder / "nowhere" / "backup"
+        assert code(lambda: backup.write_backup(store.database, missing, 1)) == "file/missing"
+        assert not missing.parent.exists()
+
+
+@pytest.mark.real
+def test_a_backup_onto_a_full_disk_says_so_and_leaves_no_file(shop: Shop, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k,mode=0700", "tmpfs", str(small)],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip("this system does not let us mount")
+    try:
+        store = open_store(shop.folder, shop.clock.now())
+        with contextlib.closing(store):
+            target = small / "backup"
+            assert code(lambda: backup.write_backup(store.database, target, 1)) == "file/full"
+            assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from muster.core.settings import Value
     from muster.db.engine import Database
     from muster.host.enrol import Activated, HostAdmin, Update
-    from muster.host.model import HostKey, HostView
+    from muster.host.model import HostKey, HostView, PublisherView
+    from muster.host.online import PublisherClient
     from muster.host.publish import Plan, ZoneResult
     from muster.net.dnsupdate import TSIGKey
 
@@ -292,12 +293,20 @@ def _online(admin: HostAdmin, publisher: str | None, key: str | None, url: str |
     done = []
     for one in _waiting(admin, publisher, key):
         known = view.publishers[one.publisher]
-        address = url or known.url
-        if address is None:
-            raise error("host/no-url", label=known.label)
-        answer = compose.host_publisher_client(address).activate(admin.installation_id(one))
+        answer = _service(known, url).activate(admin.installation_id(one))
         done.append(admin.accept(one.publisher, answer))
     _took(admin, done)
+
+
+def _service(known: PublisherView, url: str | None) -> PublisherClient:
+    """The service of a publisher at the address given, or else at its own.
+
+    Raises: `host/no-url`.
+    """
+    address = url or known.url
+    if address is None:
+        raise error("host/no-url", label=known.label)
+    return compose.host_publisher_client(address)
 
 
 def _took(admin: HostAdmin, done: Sequence[Activated]) -> None:
@@ -423,10 +432,7 @@ def catalogue_fetch(store: Path | None, publisher: str | None, publisher_url: st
         for one in view.publishers.values():
             if chosen not in (None, one.publisher):
                 continue
-            address = publisher_url or one.url
-            if address is None:
-                raise error("host/no-url", label=one.label)
-            client = compose.host_publisher_client(address)
+            client = _service(one, publisher_url)
             trust = client.trust_above(one.trust.version)
             done.append(admin.update(one.publisher, trust, client.catalogue()))
     data = {
@@ -471,10 +477,7 @@ def terms_fetch(store: Path | None, publisher: str | None, publisher_url: str | 
             keys = [key for key in one.keys if key.grant is not None]
             if chosen not in (None, one.publisher) or not keys:
                 continue
-            address = publisher_url or one.url
-            if address is None:
-                raise error("host/no-url", label=one.label)
-            client = compose.host_publisher_client(address)
+            client = _service(one, publisher_url)
             # Trust first: the key that signed what is held may be withdrawn.
             admin.update(one.publisher, client.trust_above(one.trust.version), client.catalogue())
             for key in keys:

@@ -689,12 +689,10 @@ class Client:
             lasting=identities.survives_reinstall(memory.identity, facts),
         )
 
-    def _waiting(self, publisher: str = "") -> list[tuple[Store, Descriptor]]:
+    def _waiting(self) -> list[tuple[Store, Descriptor]]:
         """Products whose installed key activates them once."""
         found: list[tuple[Store, Descriptor]] = []
         for place, descriptor in self._descriptors(None):
-            if publisher not in ("", place.publisher):
-                continue
             loaded = place.load()
             record = None if loaded is None else loaded.memory.product(descriptor.product.id)
             if record is not None and onetime.is_one_time(record.key):

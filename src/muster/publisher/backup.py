@@ -26,6 +26,7 @@ from muster.lease import strict
 from muster.publisher import chain
 from muster.publisher.chain import Head
 from muster.publisher.store import SCHEMA, Edit, Store, View
+from muster.system.files import translate, write_new
 
 KIND = "muster-backup"
 TABLES = (
@@ -71,16 +72,16 @@ class Resumed:
 def write_backup(database: Database, path: Path, now: int) -> Backup:
     """Write one state of the tables into a new file, while others write.
 
-    Raises: `file/exists`, `file/…`, `publisher/none`, and the errors of the database.
+    Raises: `backup/exists`, `file/…`, `publisher/none`, and the errors of the database.
     """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as fault:
-        raise error("backup/exists", path=str(path)) from fault
-    except OSError as fault:
-        raise error("file/denied", path=str(path), detail=fault.strerror or "refused") from fault
+        write_new(path, b"")  # the name is durable before a row is written
+    except MusterError as fault:
+        if fault.code == "file/exists":
+            raise error("backup/exists", path=str(path)) from fault
+        raise
     try:
-        with os.fdopen(handle, "wb") as out, database.snapshot() as reader:
+        with path.open("wb") as out, database.snapshot() as reader:
             view = View(reader)
             found = view.publisher()
             if found is None:
@@ -88,8 +89,10 @@ def write_backup(database: Database, path: Path, now: int) -> Backup:
             done = Backup(found.id, now, view.audit_head(), _write(out, view, found.id, now))
             out.flush()
             os.fsync(out.fileno())
-    except BaseException:
+    except BaseException as fault:
         path.unlink()
+        if isinstance(fault, OSError):
+            raise translate(fault, path) from fault
         raise
     return done
 
@@ -121,18 +124,12 @@ def _write(out: BinaryIO, view: View, publisher: str, now: int) -> int:
     return count
 
 
-def read_backup(path: Path) -> Backup:
-    """Read a backup and see that it is whole; nothing is written.
-
-    Raises: `backup/damaged` naming the line, `backup/newer`, `file/…`.
-    """
-    return _read(path, lambda _table, _row: None)
-
-
 def _read(path: Path, take: Callable[[str, dict[str, Any]], None]) -> Backup:
     """Give each row of a backup to `take`, and raise at the end where the whole is not right.
 
     The caller undoes what it did with the rows when this raises.
+
+    Raises: `backup/damaged` naming the line, `backup/newer`, `file/…`.
     """
     lines = _lines(path)
     found = _head(path, next(lines, None))
@@ -193,10 +190,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 if strict.canonical(value) + b"\n" != data:
                     raise _damaged(path, number, "it was altered")
                 yield value
-    except FileNotFoundError as fault:
-        raise error("file/missing", path=str(path)) from fault
     except OSError as fault:
-        raise error("file/denied", path=str(path), detail=fault.strerror or "refused") from fault
+        raise translate(fault, path) from fault
 
 
 def _damaged(path: Path, line: int, detail: str) -> MusterError:
@@ -212,7 +207,8 @@ def restore(
         store: opened and empty.
         head: the audit head kept elsewhere, or None.
         accept_loss: what was drawn after the backup is lost; audited.
-    Raises: as `read_backup` and `chain.check`; `backup/not-empty`, `backup/head`.
+    Raises: `backup/damaged`, `backup/newer`, `backup/not-empty`, `backup/head`, `file/…`, and as
+        `chain.check`.
     """
     now = clock.now()
     with store.edit() as edit:
