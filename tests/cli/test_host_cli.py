@@ -369,7 +369,7 @@ def ask(desk: Desk, port: int, number: int, product: str = "server-standard", **
         .request(
             "POST",
             f"http://127.0.0.1:{port}/v1/activate",
-            request.encode(),
+            request.body,
             {"Content-Type": "application/json"},
         )
         .status
@@ -381,7 +381,7 @@ def test_serve_status_clients_log(active: Desk) -> None:
     try:
         port = int(json.loads(line)["port"])
         assert [ask(active, port, number) for number in range(1, 6)] == [409] * 4 + [200]
-        assert ask(active, port, 6, cmid=Machine(1).cmid) == 409
+        assert ask(active, port, 6, key=Machine(1).key) == 409
         assert ask(active, port, 7, "unknown") == 404
         status = active.data("status")
         (application,) = status["applications"]

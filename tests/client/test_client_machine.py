@@ -17,6 +17,7 @@ from muster.client import machine as m
 from muster.client.discovery import Address, Candidate, Found, Record, Source
 from muster.client.machine import TABLE, Document, Machine, Phase, Plan, Situation
 from muster.client.model import Aside, Memory, ProductRecord
+from muster.client.requests import Requests, Secrets
 from muster.core.errors import MusterError, error
 from muster.core.facts import clean_facts
 from muster.core.keys import parse_product_key
@@ -41,11 +42,15 @@ EVENTS: dict[type[m.Event], m.Event] = {
 }
 
 
+SEEDS: dict[str, bytes] = {}
+"""Seeds of the machine keys of these tests, by CMID."""
+
+
 def new_memory(world: World, product: str = PRODUCT, facts: str = "pc-1") -> Memory:
     descriptor = read_descriptor(world.publisher.descriptor(product))
     key = parse_product_key(descriptor.product.setup_key)
     dice = SeededDice(7)
-    identity = identities.new_identity(
+    made = identities.new_identity(
         "machine", descriptor.publisher, clean_facts(machine_facts(facts)), dice
     )
     record = ProductRecord(
@@ -56,7 +61,8 @@ def new_memory(world: World, product: str = PRODUCT, facts: str = "pc-1") -> Mem
         state=LicenceState.INITIAL_GRACE,
         since=START,
     )
-    return Memory(descriptor.publisher, identity).with_product(record)
+    SEEDS[made.identity.cmid] = made.seed
+    return Memory(descriptor.publisher, made.identity).with_product(record)
 
 
 class Playbook:
@@ -70,6 +76,7 @@ class Playbook:
         plan: Plan | None = None,
         facts: str = "pc-1",
         seed: int = 1,
+        secrets: Secrets | None = None,
     ) -> None:
         self.world = world
         self.memory = new_memory(world) if memory is None else memory
@@ -80,6 +87,7 @@ class Playbook:
             plan=plan or Plan(host=SET),
             info=ClientInfo("0.1.0", "World", None),
             boot="boot-1",
+            secrets=Secrets(SEEDS) if secrets is None else secrets,
         )
         self.machine = Machine(self.situation, SeededDice(seed))
         self.effects: list[m.Effect] = []
@@ -101,8 +109,17 @@ class Playbook:
         self.last = self.effects.pop(0)
         return self
 
-    def begin(self, *, typed: bool = True) -> Playbook:
-        return self >> m.Begin(self.now, typed)
+    def begin(self, *, typed: bool = True, prepared: bool = True) -> Playbook:
+        """Begin; `prepared`: the store takes what is saved before anybody is asked."""
+        self >> m.Begin(self.now, typed)
+        return self.prepare() if prepared else self
+
+    def prepare(self) -> Playbook:
+        """Save the secret of the try, where one is to be saved and nothing else is told."""
+        if len(self.effects) == 1 and isinstance(self.effects[0], m.Save):
+            self.prepared = self.save()
+            self >> m.Saved(self.now)
+        return self
 
     def ask(self) -> m.Ask:
         self << m.Ask
@@ -157,6 +174,7 @@ class Playbook:
                 self >> self.document(host, effect)
             elif isinstance(effect, m.Save):
                 self.memory = effect.memory
+                SEEDS.update(effect.secrets.seeds)
                 self >> m.Saved(self.now)
             else:
                 assert isinstance(effect, m.Tell), effect
@@ -184,7 +202,9 @@ def test_a_first_activation() -> None:
     play >> play.document(host, fetch)
     save = play.save()
     record = record_of(save.memory)
-    assert list(save.secrets) == [record.nonce] == [request["nonce"]]
+    assert list(save.secrets.spent) == [record.nonce] == [request["nonce"]]
+    assert play.prepared.memory.requests.sent == (record.nonce,)
+    assert save.memory.requests == Requests((record.nonce,), (), START)
     assert record.state is LicenceState.LICENSED
     assert record.last_good == SET
     assert record.last_ip == "192.0.2.1"
@@ -693,7 +713,7 @@ def machine_in(phase: Phase) -> Playbook:
     world = World()
     world.host()
     plan = Plan(None, ("corp.test",)) if phase is Phase.DISCOVERING else None
-    image = phase is Phase.SAVING_IDENTITY
+    image = phase is Phase.PREPARING
     play = Playbook(world, plan=plan, facts="pc-2" if image else "pc-1")
     if phase is Phase.READY:
         return play

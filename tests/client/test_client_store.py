@@ -22,9 +22,11 @@ from muster.client.model import (
     Note,
     ProductRecord,
 )
+from muster.client.requests import KEPT, Requests, Secrets
 from muster.client.store import Disk, Store, publishers
 from muster.core.audit import Event
 from muster.core.errors import MusterError, error
+from muster.core.identity import nonce_of
 from muster.core.products import DAY
 from muster.core.states import LicenceState
 from muster.testing.world import MemoryDisk, World, WorldMachine
@@ -96,7 +98,7 @@ def test_a_file_cut_at_any_byte_is_noticed_and_the_generation_before_is_used(nam
     for place in range(len(whole)):
         machine.disk.files[path] = whole[:place]
         if name == "secrets.json":
-            assert len(store.secrets()) == 1
+            assert len(store.secrets().seeds) == 1
             continue
         loaded = store.load()
         assert loaded is not None
@@ -152,7 +154,7 @@ def test_a_byte_that_changed_is_noticed(name: str, place: int, change: int) -> N
     disk.files.pop(path.with_name(name + ".bak"), None)
     store = Store(ROOT, world.publisher.publisher, disk)
     if name == "secrets.json":
-        assert store.secrets() == {}
+        assert store.secrets() == Secrets()
     elif name == "state.json":
         with pytest.raises(MusterError) as caught:
             store.load()
@@ -347,17 +349,27 @@ def test_a_descriptor_that_others_could_write_is_no_anchor() -> None:
     assert caught.value.code == "file/anchor"
 
 
-def test_secrets_that_no_licence_needs_are_dropped() -> None:
+def test_secrets_that_no_request_will_show_are_dropped() -> None:
     world, machine = activated()
     place = Store(ROOT, world.publisher.publisher, machine.disk)
     first = place.secrets()
-    assert machine.client.activate()[0].renewed
+    assert len(first.spent) == 1
+    for _ in range(2 * KEPT):
+        assert machine.client.activate()[0].renewed
+    loaded = place.load()
+    assert loaded is not None
     second = place.secrets()
-    assert len(first) == len(second) == 1
-    assert first != second
+    assert tuple(sorted(second.spent)) == tuple(sorted(loaded.memory.requests.leased))
+    assert len(second.spent) == KEPT
+    assert not set(first.spent) & set(second.spent)
+    assert first.seeds == second.seeds
 
 
 # On a real disk.
+
+
+NONCE = nonce_of(bytes(32))
+SECRETS = Secrets({"01234567-89ab-8cde-8f01-23456789abcd": bytes(range(32))}, {NONCE: bytes(32)})
 
 
 def everything() -> Memory:
@@ -403,6 +415,7 @@ def everything() -> Memory:
         catalogue_mark=CatalogueMark(4, "A" * 43, 10),
         clock_mark=11,
         first_added={PRODUCT: 1, "gone": 2},
+        requests=Requests((NONCE,), ("A" * 22,), 12),
         history=(Note(1, Event.CLIENT_PRODUCT_ADD, PRODUCT, "detail"),),
     )
 
@@ -417,12 +430,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 def test_what_is_saved_is_loaded(place: Store) -> None:
     assert place.load() is None
     with place.lock():
-        place.save(everything(), {"A" * 22: bytes(range(32))})
+        place.save(everything(), SECRETS)
     loaded = place.load()
     assert loaded is not None
     assert loaded.memory == everything()
     assert loaded.warnings == ()
-    assert place.secrets() == {"A" * 22: bytes(range(32))}
+    assert place.secrets() == SECRETS
 
 
 def test_saving_the_same_again_writes_nothing(place: Store) -> None:
@@ -458,7 +471,7 @@ def test_anchors_are_listed_and_removed(place: Store) -> None:
 def test_rights_of_the_files(tmp_path: Path) -> None:
     store = Store(tmp_path, PUBLISHER, SystemDisk())
     with store.lock():
-        store.save(everything(), {"A" * 22: bytes(32)})
+        store.save(everything(), SECRETS)
         store.add_anchor(PRODUCT, b"{}")
     modes = {
         path.name: path.stat().st_mode & 0o777 for path in store.folder.rglob("*") if path.is_file()

@@ -42,36 +42,38 @@ def test_publisher_ids_and_prefixes_agree(root: bytes) -> None:
     assert identity.prefix_of(publisher) == identity.publisher_prefix(root)
 
 
-@given(st.binary(min_size=16, max_size=16))
-def test_machine_cmids_are_random_uuids(sixteen: bytes) -> None:
-    text = identity.machine_cmid(sixteen)
-    assert text == str(uuid.UUID(bytes=sixteen, version=4))
-    assert identity.check_uuid(text) == text
-
-
-def test_device_cmids_are_stable_and_differ_between_publishers() -> None:
-    other = identity.publisher_id(bytes(32))
-    found = identity.device_cmid(UUID, PUBLISHER)
-    assert found == identity.device_cmid(UUID, PUBLISHER)
-    assert found != identity.device_cmid(UUID, other)
+@given(st.binary(min_size=32, max_size=32), st.sampled_from(identity.IDENTITY_MODES))
+def test_cmids_name_a_key_among_the_machines_of_a_publisher(public: bytes, mode: str) -> None:
+    found = identity.machine_cmid(PUBLISHER, mode, public)
+    digest = hashlib.sha256(f"muster-cmid-v2{PUBLISHER}{mode}".encode() + public).digest()
+    assert identity.check_uuid(found) == found
     assert uuid.UUID(found).version == 8
     assert uuid.UUID(found).variant == uuid.RFC_4122
-    assert identity.device_salt(UUID, PUBLISHER) != identity.device_salt(UUID, other)
-
-
-@given(st.text(min_size=1, max_size=64).filter(lambda text: text.isprintable()))
-def test_explicit_cmids_follow_from_the_given_id(given_id: str) -> None:
-    found = identity.explicit_cmid(PUBLISHER, given_id)
-    digest = hashlib.sha256(f"muster-explicit-v1{PUBLISHER}{given_id}".encode()).digest()
-    assert uuid.UUID(found).version == 8
     assert uuid.UUID(found).int & ~((0xF << 76) | (0x3 << 62)) == int.from_bytes(
         digest[:16], "big"
     ) & ~((0xF << 76) | (0x3 << 62))
+    others = {identity.machine_cmid(PUBLISHER, one, public) for one in identity.IDENTITY_MODES}
+    assert len(others) == len(identity.IDENTITY_MODES)
+    assert identity.machine_cmid(identity.publisher_id(bytes(32)), mode, public) not in others
+
+
+def test_device_keys_are_stable_and_differ_between_publishers() -> None:
+    other = identity.publisher_id(bytes(32))
+    found = identity.device_seed(UUID, PUBLISHER)
+    assert found == identity.device_seed(UUID, PUBLISHER)
+    assert found != identity.device_seed(UUID, other)
+    assert identity.device_salt(UUID, PUBLISHER) != identity.device_salt(UUID, other)
+
+
+def test_explicit_keys_follow_from_the_given_id() -> None:
+    found = identity.explicit_seed(PUBLISHER, "till 17")
+    assert found == identity.scrypt(b"till 17", f"muster-explicit-v2{PUBLISHER}".encode())
+    assert found != identity.explicit_seed(PUBLISHER, "till 18")
 
 
 @pytest.mark.parametrize("given_id", ["", "x" * 257, "ü" * 129, "\ud800"])
 def test_explicit_ids_that_are_refused(given_id: str) -> None:
-    assert code_of(lambda: identity.explicit_cmid(PUBLISHER, given_id)) == "id/explicit"
+    assert code_of(lambda: identity.explicit_seed(PUBLISHER, given_id)) == "id/explicit"
 
 
 GRAMMARS: list[tuple[Callable[[object], object], list[str], list[object]]] = [
@@ -273,7 +275,7 @@ def test_bindings_follow_the_hardware_and_the_key_only() -> None:
     "call",
     [
         lambda: identity.publisher_id(bytes(31)),
-        lambda: identity.machine_cmid(bytes(15)),
+        lambda: identity.machine_cmid(PUBLISHER, "machine", bytes(15)),
         lambda: identity.nonce_of(bytes(31)),
         lambda: identity.host_binding(PUBLISHER, KEY_ID, bytes(33)),
         lambda: identity.binding(PUBLISHER, KEY_ID, bytes(6), Fact("a", "b")),

@@ -11,6 +11,10 @@ import pytest
 
 from muster.core import digits, identity, ids, keys
 from muster.core.errors import MusterError
+from muster.lease import strict
+from muster.lease.jws import MemorySigningKey
+from muster.wire import proof
+from muster.wire.activation import decode_request
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 IDENTITIES: dict[str, Any] = json.loads((VECTORS / "identities.json").read_text("ascii"))
@@ -96,9 +100,32 @@ def test_refused_product_keys(case: dict[str, Any]) -> None:
 
 def test_cmids() -> None:
     case = IDENTITIES["cmids"]
-    assert identity.machine_cmid(bytes.fromhex(case["random16"])) == case["machine"]
-    assert identity.device_cmid(case["system_uuid"], case["publisher"]) == case["device"]
-    assert identity.explicit_cmid(case["publisher"], case["given"]) == case["explicit"]
+    seeds = {one["mode"]: bytes.fromhex(one["seed"]) for one in case["machines"]}
+    assert identity.device_seed(case["system_uuid"], case["publisher"]) == seeds["device"]
+    assert identity.explicit_seed(case["publisher"], case["given"]) == seeds["explicit"]
+    for one in case["machines"]:
+        public = MemorySigningKey(bytes.fromhex(one["seed"])).public.raw
+        assert public.hex() == one["public"]
+        assert identity.machine_cmid(case["publisher"], one["mode"], public) == one["cmid"]
+
+
+def test_proofs() -> None:
+    (machine,) = (one for one in IDENTITIES["cmids"]["machines"] if one["mode"] == "machine")
+    publisher = IDENTITIES["cmids"]["publisher"]
+    assert {case["good"] for case in IDENTITIES["proofs"]} == {True, False}
+    for case in IDENTITIES["proofs"]:
+        body = case["message"].encode()
+        try:
+            if case["kind"] == "request":
+                decode_request(body).check_proof()
+            else:
+                word, limits = proof.RELEASE, strict.BUNDLE
+                proof.check(word, body, limits, publisher, "machine", machine["cmid"])
+        except MusterError as fault:
+            assert fault.code == "host/request-proof", case["what"]
+            assert not case["good"], case["what"]
+        else:
+            assert case["good"], case["what"]
 
 
 def test_fingerprints() -> None:

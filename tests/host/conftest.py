@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -17,35 +18,62 @@ from muster.host.keyring import KeyRing
 from muster.host.model import Arrival, Refused, Reply
 from muster.host.service import HostService
 from muster.host.store import open_store
+from muster.lease.bundle import Bundle
 from muster.lease.descriptor import read_descriptor
+from muster.lease.jws import MemorySigningKey
 from muster.lease.verify import Expected, VerifiedLicence, verify_lease
 from muster.system.entropy import SeededDice
 from muster.testing.clock import ManualClock
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ActivationAnswer, ActivationRequest, ClientInfo
+from muster.wire.release import ReleaseRequest
 
 START = day_start(328) + 9 * 3600
 HOST_FACTS = (Fact("system-uuid", "4c4c4544-0042-3510-8052-b4c04f4d3132"),)
 
 
+PUBLISHER = TinyPublisher("contoso", now=START - 3600).publisher
+"""The publisher of the hosts of these tests."""
+
+
+@functools.cache
+def _key(seed: bytes) -> MemorySigningKey:
+    return MemorySigningKey(seed)
+
+
 @dataclass(frozen=True)
 class Machine:
-    """A machine of a number: its ids and secrets follow from it."""
+    """A machine of a number: its ids and secrets follow from it.
+
+    `turn` counts its requests from 0: each has a secret of its own, and shows the one before.
+    """
 
     number: int
     facts: int = 5
     seed: str = ""
+    turn: int = 0
 
     def _bytes(self, what: str, size: int) -> bytes:
         return hashlib.sha256(f"{what} {self.seed} {self.number}".encode()).digest()[:size]
 
     @property
+    def key(self) -> MemorySigningKey:
+        return _key(self._bytes("key", 32))
+
+    @property
     def cmid(self) -> str:
-        return machine_cmid(self._bytes("cmid", 16))
+        return self.cmid_at("")
+
+    def cmid_at(self, publisher: str, mode: str = "machine") -> str:
+        return machine_cmid(publisher or PUBLISHER, mode, self.key.public.raw)
 
     @property
     def secret(self) -> bytes:
-        return self._bytes("secret", 32)
+        return self._bytes(f"secret {self.turn}" if self.turn else "secret", 32)
+
+    @property
+    def spent(self) -> tuple[bytes, ...]:
+        return () if self.turn == 0 else (replace(self, turn=self.turn - 1).secret,)
 
     @property
     def nonce(self) -> str:
@@ -64,23 +92,34 @@ class Machine:
         product: str,
         sent_at: int,
         *,
-        cmid: str | None = None,
+        key: MemorySigningKey | None = None,
         fingerprint: tuple[str, ...] | None = None,
         identity: str = "machine",
         state: int = 2,
         nonce: str | None = None,
+        spent: tuple[bytes, ...] | None = None,
     ) -> ActivationRequest:
+        key = key or self.key
         return ActivationRequest(
             publisher=publisher,
             product=product,
-            cmid=self.cmid if cmid is None else cmid,
+            cmid=machine_cmid(publisher, identity, key.public.raw),
+            key=key.public.raw,
             nonce=self.nonce if nonce is None else nonce,
+            spent=self.spent if spent is None else spent,
             fingerprint=self.fingerprint if fingerprint is None else fingerprint,
             identity=identity,
             state=state,
             sent_at=sent_at,
             client=ClientInfo("0.1.0", "Linux", False),
-        )
+        ).prove(key)
+
+    def release(
+        self, bundle: Bundle, sent_at: int, spent: tuple[bytes, ...] | None = None
+    ) -> ReleaseRequest:
+        """A release of the last lease."""
+        shown = (self.secret,) if spent is None else spent
+        return ReleaseRequest(bundle, self.key.public.raw, shown, sent_at).prove(self.key)
 
 
 @dataclass
@@ -95,6 +134,7 @@ class World:
     admin: HostAdmin
     service: HostService
     answers: list[Reply] = field(default_factory=list)
+    turns: dict[int, int] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -116,9 +156,15 @@ class World:
         request: ActivationRequest | None = None,
     ) -> Reply:
         """One machine asks; its own transaction."""
-        asked = request or Machine(number).request(self.id, product, self.clock.now())
+        if request is None:
+            self.turns[number] = self.turns.get(number, -1) + 1
+        asked = request or self.machine(number).request(self.id, product, self.clock.now())
         (reply,) = self.service.handle([Arrival(asked, address)])
         return reply
+
+    def machine(self, number: int) -> Machine:
+        """A machine as it made its last request."""
+        return Machine(number, turn=self.turns.get(number, 0))
 
     def fill(self, numbers: range, product: str = "desktop-pro") -> None:
         """Several machines ask, one after the other."""
@@ -131,7 +177,7 @@ class World:
 
     def verify(self, number: int, product: str, answer: ActivationAnswer) -> VerifiedLicence:
         """The answer as its client verifies it, from the pinned roots alone."""
-        machine = Machine(number)
+        machine = self.machine(number)
         descriptor = read_descriptor(self.publisher.descriptor(product))
         expected = Expected(
             descriptor=descriptor,

@@ -92,7 +92,7 @@ class HostProcess:
 
 def http_request(publisher: TinyPublisher, machine: Machine) -> bytes:
     """The bytes of one activation request."""
-    body = machine.request(publisher.publisher, PRODUCT, compose.clock().now()).encode()
+    body = machine.request(publisher.publisher, PRODUCT, compose.clock().now()).body
     head = (
         "POST /v1/activate HTTP/1.1\r\nhost: localhost\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"

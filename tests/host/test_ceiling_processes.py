@@ -25,7 +25,6 @@ from muster.net.http import HTTPClient
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ActivationAnswer, decode_answer
 from muster.wire.problem import decode_problem
-from muster.wire.release import ReleaseRequest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = 8
@@ -45,7 +44,7 @@ class Site:
 
     def body(self, number: int) -> bytes:
         now = compose.clock().now()
-        return Machine(number).request(self.publisher.publisher, PRODUCT, now).encode()
+        return Machine(number).request(self.publisher.publisher, PRODUCT, now).body
 
     def post(self, host: int, path: str, body: bytes) -> tuple[int, bytes]:
         url = f"http://127.0.0.1:{self.hosts[host].port}{path}"
@@ -59,9 +58,18 @@ class Site:
             return decode_answer(body, "host")
         return decode_problem(status, body, "host").code
 
-    def release(self, host: int, answer: ActivationAnswer, secret: bytes) -> str:
+    def release(
+        self,
+        host: int,
+        answer: ActivationAnswer,
+        machine: Machine,
+        secret: bytes | None = None,
+        later: int = 0,
+    ) -> str:
         """ "released", "free already", or the code of the refusal."""
-        body = ReleaseRequest(answer.bundle, secret).encode()
+        now = compose.clock().now() + 1 + later
+        spent = None if secret is None else (secret,)
+        body = machine.release(answer.bundle, now, spent).body
         status, body = self.post(host, "/v1/release", body)
         if status != 200:
             return decode_problem(status, body, "host").code
@@ -159,15 +167,16 @@ def test_a_ceiling_is_exact_under_eight_processes_at_two_hosts(site: Site) -> No
     waiting = [n for n in numbers if n not in holders]
     assert site.ask(0, waiting[0]) == "host/limit-reached"
 
-    # A lease that was captured on the wire is not enough: the secret never travelled with it.
-    for secret in (bytes(32), Machine(waiting[0]).secret):
-        assert site.release(1, renewed, secret) == "host/release-proof"
+    # A lease that was captured on the wire is not enough: key and secret did not travel with it.
+    stranger = Machine(waiting[0])
+    assert site.release(1, renewed, stranger) == "host/request-proof"
+    assert site.release(1, renewed, Machine(holder), stranger.secret) == "host/release-proof"
     assert site.seats() == LIMIT
     assert site.ask(1, waiting[0]) == "host/limit-reached"
 
     # The machine gives its seat back at one process; the other gives it away, once.
-    assert site.release(0, renewed, Machine(holder).secret) == "released"
-    assert site.release(1, renewed, Machine(holder).secret) == "free already"
+    assert site.release(0, renewed, Machine(holder)) == "released"
+    assert site.release(1, renewed, Machine(holder), later=60) == "free already"
     assert site.seats() == LIMIT - 1
     after = site.race(waiting[:40], "second")
     assert sum(code == 200 for code, _ in after.values()) == 1

@@ -19,7 +19,6 @@ from muster.system.entropy import SeededDice
 from muster.wire import routes
 from muster.wire.activation import decode_answer, decode_notice
 from muster.wire.problem import Problem, decode_problem
-from muster.wire.release import ReleaseRequest
 from muster.wire.status import decode_grants, decode_publishers
 
 HEADERS = {"Content-Type": "application/json"}
@@ -43,7 +42,7 @@ class Asking:
     def activate(self, number: int, product: str = "desktop-pro", **changes: Any) -> Response:
         world = self.world
         request = Machine(number).request(world.id, product, world.clock.now(), **changes)
-        return self.post("/v1/activate", request.encode())
+        return self.post("/v1/activate", request.body)
 
 
 def problem(answer: Response) -> Problem:
@@ -77,7 +76,7 @@ def test_from_refusal_to_licence(asking: Asking) -> None:
 
 def test_a_notice_travels_in_the_problem(asking: Asking) -> None:
     asking.activate(1)
-    answer = asking.activate(2, cmid=Machine(1).cmid)
+    answer = asking.activate(2, key=Machine(1).key)
     found = problem(answer)
     assert (answer.status, found.code) == (409, "host/duplicate-cmid")
     assert found.notice is not None
@@ -88,13 +87,13 @@ def test_a_release_over_the_wire(asking: Asking) -> None:
     for number in range(1, 6):
         answer = asking.activate(number, "server-standard")
     bundle = decode_answer(answer.body, "the host").bundle
-    body = ReleaseRequest(bundle, Machine(5).secret).encode()
-    for released in (True, False):
-        reply = asking.post("/v1/release", body)
+    now = asking.world.clock.now()
+    for later, released in ((1, True), (2, False)):
+        reply = asking.post("/v1/release", Machine(5).release(bundle, now + later).body)
         assert reply.status == 200
         assert json.loads(reply.body) == {"v": 1, "released": released}
-    wrong = asking.post("/v1/release", ReleaseRequest(bundle, Machine(4).secret).encode())
-    assert problem(wrong).code == "host/release-proof"
+    wrong = asking.post("/v1/release", Machine(4).release(bundle, now + 3).body)
+    assert problem(wrong).code == "host/request-proof"
     assert asking.post("/v1/release", b"{}").status == 400
 
 
@@ -203,7 +202,7 @@ NASTY = ('"', "{", "}", "{0}", "%s", "\\", "\u2028", "'; DROP TABLE sighting; --
     "member", ["publisher", "product", "cmid", "nonce", "fingerprint", "identity", "client"]
 )
 def test_quotes_and_braces_in_every_member(asking: Asking, member: str) -> None:
-    good = json.loads(Machine(1).request(asking.world.id, "desktop-pro", 0).encode())
+    good = json.loads(Machine(1).request(asking.world.id, "desktop-pro", 0).body)
     for nasty in NASTY:
         value: Any = nasty
         if member == "fingerprint":

@@ -65,7 +65,7 @@ def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
                 return http.request(
                     "POST",
                     listening.url + "/v1/activate",
-                    request.encode(),
+                    request.body,
                     {"Content-Type": "application/json"},
                 )
 

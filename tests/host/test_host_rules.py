@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from tests.host.conftest import START, Machine, World
 
 from muster.core.errors import MusterError
+from muster.core.identity import matches
 from muster.core.products import DAY, SKEW, Product
 from muster.host import rules
+from muster.host.lines import Line, Row
 from muster.host.model import HeldGrant, KnownMachine, PublisherView, Settings
 from muster.lease.grant import Grant
 from muster.testing.tiny_publisher import TinyPublisher
@@ -51,27 +53,32 @@ def test_modes_and_facts() -> None:
     assert ask(PRODUCT, nonce="A" * 21 + "B") == "wire/bad-request"
 
 
+KNOWN = Line(Machine(1).nonce, START)
+
+
 @given(st.integers(1, 16), st.data())
-def test_a_clone_is_told_by_three_fifths_of_the_stored_facts(n: int, data: st.DataObject) -> None:
+def test_a_clone_is_told_by_the_stored_facts(n: int, data: st.DataObject) -> None:
     stored = tuple(sorted(f"{k:016x}" for k in range(n)))
     kept = data.draw(st.integers(0, n))
     now = stored[:kept] + tuple(f"{k:016x}" for k in range(100, 100 + 16 - kept))
-    request = Machine(1).request(PUBLISHER.publisher, "desktop-pro", START, fingerprint=now)
-    clone = rules.is_clone(request, KnownMachine("machine", stored))
-    assert clone == (kept * 10 < 6 * n)
+    request = Machine(1, turn=1).request(PUBLISHER.publisher, "desktop-pro", START, fingerprint=now)
+    row, _ = rules.line(request, KnownMachine("machine", stored, KNOWN), START)
+    assert row is (Row.NEXT if matches(stored, now) else Row.OTHER_HARDWARE)
 
 
 def test_no_clone_detection_for_explicit_ids_and_for_new_machines() -> None:
     other = ("f" * 16,)
-    request = Machine(1).request(PUBLISHER.publisher, "office-drawing", START)
-    explicit = Machine(1).request(
+    request = Machine(1, turn=1).request(PUBLISHER.publisher, "office-drawing", START)
+    explicit = Machine(1, turn=1).request(
         PUBLISHER.publisher, "office-drawing", START, identity="explicit", fingerprint=()
     )
-    assert rules.is_clone(request, KnownMachine("machine", other))
-    assert not rules.is_clone(request, KnownMachine("explicit", other))
-    assert not rules.is_clone(explicit, KnownMachine("machine", other))
-    assert not rules.is_clone(request, None)
-    assert not rules.is_clone(request, KnownMachine("machine", ()))
+    for asked, known, row in (
+        (request, KnownMachine("machine", other, KNOWN), Row.OTHER_HARDWARE),
+        (explicit, KnownMachine("explicit", other, KNOWN), Row.NEXT),
+        (request, None, Row.FIRST),
+        (request, KnownMachine("machine", (), KNOWN), Row.NEXT),
+    ):
+        assert rules.line(asked, known, START)[0] is row
 
 
 @given(st.integers(0, 1000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -19,7 +20,6 @@ from muster.lease.descriptor import read_descriptor
 from muster.lease.verify import Expected, verify_notice
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ActivationAnswer
-from muster.wire.release import ReleaseRequest
 
 
 def count_of(world: World, application: str = "os") -> int:
@@ -77,15 +77,19 @@ def test_any_batching_of_the_same_machines_gives_the_same_count(
 ) -> None:
     with host.database.transaction() as tx:
         tx.execute("DELETE FROM sighting")
+        tx.execute("DELETE FROM machine")
     seen: set[int] = set()
+    turns: Counter[int] = Counter()
     rest = list(order)
     while rest:
         size = data.draw(st.integers(1, len(rest)))
         batch, rest = rest[:size], rest[size:]
-        arrivals = [
-            Arrival(Machine(n).request(host.id, "desktop-pro", host.clock.now()), "192.0.2.1")
-            for n in batch
-        ]
+        arrivals = []
+        for number in batch:
+            turns[number] += 1
+            asked = Machine(number, turn=turns[number])
+            request = asked.request(host.id, "desktop-pro", host.clock.now())
+            arrivals.append(Arrival(request, "192.0.2.1"))
         for number, reply in zip(batch, host.service.handle(arrivals), strict=True):
             seen.add(number)
             if len(seen) < 25:
@@ -262,7 +266,7 @@ def test_new_machines_of_one_source_are_bounded_and_old_ones_are_not(host: World
 def test_a_clone_gets_a_signed_notice_and_the_first_machine_keeps_the_id(host: World) -> None:
     host.fill(range(1, 26))
     clone = Machine(99)
-    request = clone.request(host.id, "desktop-pro", host.clock.now(), cmid=Machine(1).cmid)
+    request = clone.request(host.id, "desktop-pro", host.clock.now(), key=Machine(1).key)
     reply = host.ask(99, request=request)
     assert isinstance(reply, Refused)
     assert reply.error.code == "host/duplicate-cmid"
@@ -296,7 +300,7 @@ def test_a_machine_that_changes_fact_by_fact_stays_itself(host: World) -> None:
     facts = [f"{n:016x}" for n in range(5)]
     for changed in range(5):
         facts[changed] = f"{100 + changed:016x}"
-        request = Machine(1).request(
+        request = Machine(1, turn=changed).request(
             host.id, "desktop-pro", host.clock.now(), fingerprint=tuple(sorted(facts))
         )
         assert refused(host.ask(1, request=request)) == "host/insufficient-count"
@@ -307,7 +311,7 @@ def test_removing_a_machine_lets_another_take_its_id(host: World) -> None:
     assert host.service.remove_machine(Machine(1).cmid) == 1
     assert host.service.remove_machine(Machine(1).cmid) == 0
     assert count_of(host) == 0
-    request = Machine(2).request(host.id, "desktop-pro", host.clock.now(), cmid=Machine(1).cmid)
+    request = Machine(2).request(host.id, "desktop-pro", host.clock.now(), key=Machine(1).key)
     assert refused(host.ask(2, request=request)) == "host/insufficient-count"
     assert count_of(host) == 1
     with pytest.raises(MusterError) as caught:
@@ -442,9 +446,17 @@ def test_a_ceiling_that_reports_refuses_nobody(world: World) -> None:
 # Release.
 
 
-def release(world: World, number: int, answer: ActivationAnswer, **changes: object) -> bool:
-    request = ReleaseRequest(answer.bundle, Machine(number).secret)
-    reply = world.service.handle([Arrival(replace(request, **changes), "192.0.2.1")])[0]  # type: ignore[arg-type]  # fields of the request
+def release(
+    world: World, number: int, answer: ActivationAnswer, **changes: tuple[bytes, ...]
+) -> bool:
+    return shown(world, world.machine(number), answer.bundle, **changes)
+
+
+def shown(world: World, machine: Machine, bundle: Bundle, **changes: tuple[bytes, ...]) -> bool:
+    """A machine shows a bundle to give it back; a second later than it asked."""
+    world.clock.pass_time(1)
+    request = machine.release(bundle, world.clock.now(), **changes)
+    reply = world.service.handle([Arrival(request, "192.0.2.1")])[0]
     if isinstance(reply, Refused):
         raise reply.error
     assert isinstance(reply, Released)
@@ -473,36 +485,51 @@ def test_a_machine_that_holds_another_product_stays_counted(host: World) -> None
     assert count_of(host) == 24
 
 
-def test_the_last_two_leases_can_be_released_and_no_older_one(host: World) -> None:
+def test_only_the_secret_of_the_last_lease_releases(host: World) -> None:
     host.fill(range(1, 5), "server-standard")
     first, second, third = (leased(host.ask(5, "server-standard")) for _ in range(3))
-    with pytest.raises(MusterError) as caught:
-        release(host, 5, first)
-    assert caught.value.code == "host/release-unknown"
-    assert release(host, 5, second)
-    assert not release(host, 5, third)
+    for turn, answer in enumerate((first, second)):
+        with pytest.raises(MusterError) as caught:
+            release(host, 5, answer, spent=(Machine(5, turn=turn).secret,))
+        assert caught.value.code == "host/release-proof"
+    assert release(host, 5, third)
+    assert not release(host, 5, first)
 
 
-def test_a_release_needs_the_secret_the_signer_and_the_grant(host: World) -> None:
+def test_a_release_needs_the_machine_the_signer_and_the_grant(host: World) -> None:
     host.fill(range(1, 5), "server-standard")
     answer = leased(host.ask(5, "server-standard"))
     other = leased(host.ask(4, "server-standard"))
     stranger = TinyPublisher("fabrikam", now=START)
     bundle = answer.bundle
-    for changes, code in (
-        ({"secret": Machine(4).secret}, "host/release-proof"),
-        ({"bundle": replace(bundle, lease=other.bundle.lease)}, "host/release-proof"),
+    for machine, shows, code in (
+        (host.machine(4), bundle, "host/request-proof"),
+        (host.machine(5), other.bundle, "host/request-proof"),
         (
-            {"bundle": replace(bundle, signer=stranger.grant_key.public)},
+            host.machine(5),
+            replace(bundle, signer=stranger.grant_key.public),
             "host/release-proof",
         ),
-        ({"bundle": replace(bundle, lease=bundle.grant)}, "licence/header"),
-        ({"bundle": replace(bundle, grant=bundle.lease)}, "licence/header"),
-        ({"bundle": replace(bundle, lease=_resigned(bundle))}, "licence/signature"),
+        (host.machine(5), replace(bundle, lease=bundle.grant), "licence/header"),
+        (host.machine(5), replace(bundle, grant=bundle.lease), "licence/header"),
+        (host.machine(5), replace(bundle, lease=_resigned(bundle)), "licence/signature"),
     ):
         with pytest.raises(MusterError) as caught:
-            release(host, 5, answer, **changes)
+            shown(host, machine, shows)
         assert caught.value.code == code
+    assert count_of(host) == 5
+
+
+def test_a_recorded_release_releases_nothing_later(host: World) -> None:
+    host.fill(range(1, 5), "server-standard")
+    answer = leased(host.ask(5, "server-standard"))
+    host.clock.pass_time(1)
+    recorded = host.machine(5).release(answer.bundle, host.clock.now())
+    assert host.service.handle([Arrival(recorded, "192.0.2.1")]) == [Released(True)]
+    host.clock.pass_time(1)
+    leased(host.ask(5, "server-standard"))
+    (reply,) = host.service.handle([Arrival(recorded, "192.0.2.1")])
+    assert refused(reply) == "host/request-old"
     assert count_of(host) == 5
 
 

@@ -17,6 +17,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 FILE = Path(__file__).with_name("identities.json")
 ALPHABET = "BCDFGHJKMPQRTVWXY2346789"
 KINDS = ["host", "mak", "setup", "evaluation", "retail"]
@@ -344,9 +346,25 @@ def build() -> dict[str, Any]:
         {"text": groups(shown + "0" * 48, 15), "code": "id/shape"},
     ]
 
-    random16 = seed("random sixteen", 16)
     secret = seed("nonce secret")
     given = "Kasse 17, Straße"
+
+    def named(mode: str, key_seed: bytes) -> dict[str, str]:
+        public = Ed25519PrivateKey.from_private_bytes(key_seed).public_key().public_bytes_raw()
+        digest = sha(b"muster-cmid-v2", name, mode.encode(), public)
+        return {
+            "mode": mode,
+            "seed": key_seed.hex(),
+            "public": public.hex(),
+            "cmid": uuid_of(digest[:16], 8),
+        }
+
+    cmids = [
+        named("machine", seed("machine key")),
+        named("node", seed("machine key")),
+        named("device", scrypt(system_uuid.encode(), b"muster-device-v2", name)),
+        named("explicit", scrypt(given.encode(), b"muster-explicit-v2", name)),
+    ]
     return {
         "origin": "made by tests/vectors/make_identities.py, a second writing of"
         " docs/spec/01-identities.md that shares no code with muster;"
@@ -356,13 +374,11 @@ def build() -> dict[str, Any]:
         "product_keys_refused": refused_keys(keys[1]["text"]),
         "cmids": {
             "publisher": pub["id"],
-            "random16": random16.hex(),
-            "machine": uuid_of(random16, 4),
             "system_uuid": system_uuid,
-            "device": uuid_of(scrypt(system_uuid.encode(), b"muster-cmid-v1", name)[:16], 8),
             "given": given,
-            "explicit": uuid_of(sha(b"muster-explicit-v1", name, given.encode())[:16], 8),
+            "machines": cmids,
         },
+        "proofs": proofs(pub["id"], cmids[0], secret),
         "fingerprints": {
             "publisher": pub["id"],
             "facts": facts,
@@ -379,6 +395,69 @@ def build() -> dict[str, Any]:
         "installation_ids_refused": refused_ids,
         "confirmation_ids": confirmation,
     }
+
+
+def b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def proofs(publisher: str, machine: dict[str, str], secret: bytes) -> list[dict[str, Any]]:
+    """Requests and releases with right and wrong proofs; JCS is `sort_keys` for these members."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(machine["seed"]))
+    request: dict[str, Any] = {
+        "v": 1,
+        "publisher": publisher,
+        "product": "desktop-pro",
+        "cmid": machine["cmid"],
+        "key": b64(bytes.fromhex(machine["public"])),
+        "nonce": token(sha(b"muster-nonce-v1", seed("next secret"))),
+        "spent": [b64(secret)],
+        "fingerprint": [],
+        "identity": "machine",
+        "state": 1,
+        "sent_at": 1_790_000_000,
+        "client": {"version": "0.1.0", "os": "Linux", "virtual": None},
+    }
+    release: dict[str, Any] = {
+        "v": 1,
+        "lease": "a.b.c",
+        "grant": "d.e.f",
+        "signer": {"crv": "Ed25519", "kty": "OKP", "x": b64(bytes.fromhex(machine["public"]))},
+        "key": request["key"],
+        "spent": request["spent"],
+        "sent_at": request["sent_at"],
+    }
+
+    def jcs(value: dict[str, Any]) -> bytes:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def signed(word: str, message: dict[str, Any]) -> dict[str, Any]:
+        data = word.encode() + b"\n" + jcs(message)
+        return {**message, "proof": b64(key.sign(data))}
+
+    good = signed("muster-request-v1", request)
+    gave = signed("muster-release-v1", release)
+    newer = signed("muster-request-v1", {**request, "news": {"b": [1], "a": "ä"}})
+    other = {**request, "cmid": machine["cmid"][:-1] + ("0" if machine["cmid"][-1] != "0" else "1")}
+    cases = [
+        ("request", "as it is", good, True),
+        ("request", "with members that nobody knows", newer, True),
+        ("request", "an unknown member was taken out", {**newer, "news": {}}, False),
+        ("request", "another nonce", {**good, "nonce": "A" * 22}, False),
+        ("request", "another licence state", {**good, "state": 2}, False),
+        ("request", "another time", {**good, "sent_at": 1_790_000_001}, False),
+        ("request", "another mode", {**good, "identity": "explicit"}, False),
+        ("request", "a CMID that is not the key's", signed("muster-request-v1", other), False),
+        ("request", "signed as a release", signed("muster-release-v1", request), False),
+        ("request", "a proof of zeros", {**good, "proof": "A" * 86}, False),
+        ("release", "as it is", gave, True),
+        ("release", "another lease", {**gave, "lease": "a.b.d"}, False),
+        ("release", "signed as a request", signed("muster-request-v1", release), False),
+    ]
+    return [
+        {"kind": kind, "what": what, "message": jcs(message).decode(), "good": good_}
+        for kind, what, message, good_ in cases
+    ]
 
 
 def text() -> str:

@@ -10,21 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.core.errors import MusterError, Retry, error
+from muster.core.identity import machine_cmid
 from muster.lease.jws import MemorySigningKey
 from muster.wire import activation, codec, exchange, problem, publisher, release, routes, status
+from muster.wire.proof import MAX_SPENT
 
 CLIENT = activation.ClientInfo(version="0.1.0", os="Linux", virtual=None)
+KEY = MemorySigningKey(bytes(range(32)))
 REQUEST = activation.ActivationRequest(
     publisher="abcdefghijklmnop",
     product="contoso-desktop-7-professional",
-    cmid="00000000-0000-4000-8000-000000000001",
+    cmid=machine_cmid("abcdefghijklmnop", "machine", KEY.public.raw),
+    key=KEY.public.raw,
     nonce="A" * 22,
+    spent=(bytes(32),),
     fingerprint=("0011223344556677", "8899aabbccddeeff"),
     identity="machine",
     state=2,
     sent_at=1_790_000_000,
     client=CLIENT,
-)
+).prove(KEY)
 READERS = (
     activation.decode_request,
     release.decode_release,
@@ -45,12 +50,12 @@ READERS = (
 
 
 def test_request_round_trip() -> None:
-    assert activation.decode_request(REQUEST.encode()) == REQUEST
-    assert len(REQUEST.encode()) <= routes.ACTIVATE.request_limit
+    assert activation.decode_request(REQUEST.body) == REQUEST
+    assert len(REQUEST.body) <= routes.ACTIVATE.request_limit
 
 
 def test_request_of_a_newer_client_is_read() -> None:
-    body = json.loads(REQUEST.encode())
+    body = json.loads(REQUEST.body)
     body["v"] = 7
     body["news"] = {"a": [1, 2]}
     assert activation.decode_request(json.dumps(body).encode()).v == 7
@@ -61,14 +66,16 @@ def test_largest_request_fits_its_limit() -> None:
         publisher="a" * 16,
         product="p" * 64,
         cmid=REQUEST.cmid,
+        key=KEY.public.raw,
         nonce="A" * 22,
+        spent=tuple(bytes([n]) * 32 for n in range(MAX_SPENT)),
         fingerprint=tuple(f"{n:016x}" for n in range(16)),
         identity="explicit",
         state=6,
         sent_at=2**53 - 1,
         client=activation.ClientInfo("v" * 64, "o" * 64, True),
-    )
-    assert len(largest.encode()) <= routes.ACTIVATE.request_limit
+    ).prove(KEY)
+    assert len(largest.body) <= routes.ACTIVATE.request_limit
 
 
 HOSTILE = ['"', "{", "}", "{0}", "{fix}", "%s", "\\", "'; DROP TABLE machine; --", "<script>", "\n"]
@@ -76,20 +83,33 @@ HOSTILE = ['"', "{", "}", "{0}", "{fix}", "%s", "\\", "'; DROP TABLE machine; --
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize(
-    "member", ["publisher", "product", "cmid", "nonce", "identity", "fingerprint", "state", "v"]
+    "member",
+    [
+        "publisher",
+        "product",
+        "cmid",
+        "key",
+        "nonce",
+        "spent",
+        "identity",
+        "fingerprint",
+        "state",
+        "v",
+        "proof",
+    ],
 )
 def test_hostile_text_in_every_member_is_refused(member: str, hostile: str) -> None:
-    body: dict[str, Any] = json.loads(REQUEST.encode())
-    body[member] = [hostile] if member == "fingerprint" else hostile
+    body: dict[str, Any] = json.loads(REQUEST.body)
+    body[member] = [hostile] if member in ("fingerprint", "spent") else hostile
     with pytest.raises(MusterError) as caught:
         activation.decode_request(json.dumps(body).encode())
     assert caught.value.code == "wire/bad-request"
     assert member in caught.value.what
 
 
-@pytest.mark.parametrize("member", list(json.loads(REQUEST.encode())))
+@pytest.mark.parametrize("member", list(json.loads(REQUEST.body)))
 def test_each_member_is_needed(member: str) -> None:
-    body = json.loads(REQUEST.encode())
+    body = json.loads(REQUEST.body)
     del body[member]
     with pytest.raises(MusterError, match=member):
         activation.decode_request(json.dumps(body).encode())
@@ -111,7 +131,7 @@ _JSON = st.recursive(
     max_leaves=12,
 )
 _MEMBERS = st.sampled_from(
-    [*json.loads(REQUEST.encode()), "lease", "grant", "signer", "count", "need", "trust",
+    [*json.loads(REQUEST.body), "lease", "grant", "signer", "count", "need", "trust",
      "catalogue", "secret", "installation_id", "confirmation_id", "terms", "file", "url", "anchor",
      "publishers", "grants", "code", "title", "detail", "fix", "retry", "params", "notice",
      "installation_ids", "answers", "what", "why"]

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.worlds.conftest import START, TOOL, Scene
@@ -29,6 +30,7 @@ from muster.core.errors import MusterError, error
 from muster.core.identity import machine_cmid, nonce_of
 from muster.core.keys import ALPHABET, Kind
 from muster.core.products import DAY
+from muster.lease.jws import MemorySigningKey
 from muster.net.http import HTTPClient
 from muster.testing.nanodns import NanoDNS
 from muster.testing.real import RealMachine
@@ -270,7 +272,7 @@ def http(status: str, kind: str, body: bytes) -> bytes:
     return f"{head}Connection: close\r\n\r\n".encode() + body
 
 
-_, ORDER = encode_problem(error("host/duplicate-cmid", cmid=machine_cmid(bytes(16))))
+_, ORDER = encode_problem(error("host/duplicate-cmid", cmid=str(UUID(int=0))))
 HOSTS: dict[str, tuple[bytes | None, str]] = {
     "rubbish": (b"\x00\xff no HTTP at all\r\n" * 50, "net/not-http"),
     "nothing": (None, "net/timeout"),
@@ -436,7 +438,7 @@ HOSTILE = (
     "",
 )  # fmt: skip
 UNDERSTOOD = {
-    "host/insufficient-count": ("version", "os", "member name"),
+    "host/request-proof": ("version", "os", "member name"),
     "host/not-served": ("product",),
 }
 """Fields which some of these texts are good for: those for people, members that no reader names,
@@ -444,18 +446,22 @@ and the name of a product that nobody serves."""
 
 
 def good_request(scene: Scene) -> dict[str, Any]:
+    key = MemorySigningKey(bytes(range(32)))
+    publisher = scene.contoso.publisher
     request = ActivationRequest(
-        publisher=scene.contoso.publisher,
+        publisher=publisher,
         product="desktop-pro",
-        cmid=machine_cmid(bytes(range(16))),
+        cmid=machine_cmid(publisher, "machine", key.public.raw),
+        key=key.public.raw,
         nonce=nonce_of(bytes(32)),
+        spent=(),
         fingerprint=("0123456789abcdef", "fedcba9876543210"),
         identity="machine",
         state=2,
         sent_at=START,
         client=ClientInfo("0.1.0", "Linux", False),
-    )
-    value = json.loads(request.encode())
+    ).prove(key)
+    value = json.loads(request.body)
     assert isinstance(value, dict)
     return value
 

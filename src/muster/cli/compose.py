@@ -251,7 +251,8 @@ def holds_host(store: Path | None) -> bool:
 
 def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list[Report]:
     """What is wrong with the host of a store, one report for each of its publishers."""
-    from muster.host import doctor
+    from muster.core.products import COUNT_WINDOW
+    from muster.host import doctor, ledger
     from muster.host import store as tables
     from muster.host.view import effective
     from muster.net.dns import Resolver
@@ -264,11 +265,22 @@ def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list
             values = effective(tables.settings(reader), below, above)
             listening = tables.listening(reader)
         view = host_admin(store, database).view()
+        with database.snapshot() as reader:
+            clones = {
+                one: ledger.with_clones(reader, one, clock().now() - COUNT_WINDOW)
+                for one in view.publishers
+            }
     looker = doctor.Looker(
         Resolver(nameservers, timeout=4.0), HTTPClient(5.0), HTTPClient(5.0, proxies=True)
     )
     return doctor.examine(
-        looker, view, values, listening=listening, name=host_name(), now=clock().now()
+        looker,
+        view,
+        values,
+        listening=listening,
+        name=host_name(),
+        now=clock().now(),
+        clones=clones,
     )
 
 

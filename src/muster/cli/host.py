@@ -759,6 +759,9 @@ def _status_lines(data: Mapping[str, Any]) -> list[str]:
         if not one["keys"]:
             lines.append(_row("Host key", "none installed", 1))
         lines += [_row("Left out, not verified", code, 1) for code in one["broken"]]
+        if one["clones"]:
+            told = f"found of {one['clones']} machines in 30 days; see 'muster host clients'"
+            lines.append(_row("CLONES", told, 1))
     for one in data["applications"]:
         lines += [
             "",
@@ -878,8 +881,8 @@ def _client_line(one: Mapping[str, Any]) -> str:
         f"counted for {', '.join(counted)}" if counted else "not counted",
         "; ".join(live) or "no licence",
     ]
-    if one["duplicates"]:
-        parts.append(f"{one['duplicates']} requests of CLONES refused")
+    if one["cloned_at"]:
+        parts.append(f"CLONES have its store, {one['duplicates']} requests refused")
     return "  ".join(parts)
 
 

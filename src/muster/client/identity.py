@@ -7,8 +7,8 @@ what a notice about a duplicate CMID changes. Obeys docs/spec/01-identities.md, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from muster.client.model import Identity
 from muster.client.schedule import NOTICE_PAUSE
@@ -19,17 +19,26 @@ from muster.core.identity import (
     Fact,
     binding,
     commitments,
-    device_cmid,
     device_salt,
-    explicit_cmid,
+    device_seed,
+    explicit_seed,
     machine_cmid,
     primary_fact,
 )
 from muster.core.keys import KeyId
+from muster.lease.jws import MemorySigningKey
 
 MODES = ("machine", "device", "explicit")
 """Modes that a client without an agent can have; `node` needs the agent's socket."""
 _NO_BOOT = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An identity and the 32 byte seed of its machine key, which only the owner may read."""
+
+    identity: Identity
+    seed: bytes = field(repr=False)
 
 
 def check_mode(mode: str, allowed: Sequence[str], product: str) -> None:
@@ -48,7 +57,7 @@ def check_mode(mode: str, allowed: Sequence[str], product: str) -> None:
 
 def new_identity(
     mode: str, publisher: str, facts: Sequence[Fact], dice: Dice, given: str = ""
-) -> Identity:
+) -> Made:
     """Make the identity of a machine that has none.
 
     Args:
@@ -61,20 +70,48 @@ def new_identity(
     match mode:
         case "device":
             uuid = _system_uuid(facts)
-            cmid = device_cmid(uuid, publisher)
+            seed = device_seed(uuid, publisher)
             salt = device_salt(uuid, publisher)
         case "explicit":
-            cmid = explicit_cmid(publisher, given)
+            seed = explicit_seed(publisher, given)
         case _:
-            cmid = machine_cmid(dice.token(16))
-    return Identity(
+            seed = dice.token(32)
+    made = Identity(
         mode=mode,
-        cmid=cmid,
+        cmid=_cmid(publisher, mode, seed),
         salt=salt,
         store_random=store_random,
         given=given if mode == "explicit" else "",
         made_on=commitments(salt, facts),
     )
+    return Made(made, seed)
+
+
+def _cmid(publisher: str, mode: str, seed: bytes) -> str:
+    return machine_cmid(publisher, mode, MemorySigningKey(seed).public.raw)
+
+
+def machine_key(
+    identity: Identity, publisher: str, facts: Sequence[Fact], seeds: Mapping[str, bytes]
+) -> MemorySigningKey | None:
+    """The machine key behind the identity's CMID, or None where it is lost.
+
+    Modes `device` and `explicit` make theirs anew when the store has lost it.
+
+    Args:
+        seeds: what the store keeps, by CMID.
+    """
+    seed = seeds.get(identity.cmid)
+    if seed is None and identity.mode == "explicit":
+        seed = explicit_seed(publisher, identity.given)
+    elif seed is None and identity.mode == "device":
+        uuid = next((fact.value for fact in facts if fact.name == "system-uuid"), None)
+        seed = None if uuid is None else device_seed(uuid, publisher)
+    if seed is None:
+        return None
+    key = MemorySigningKey(seed)
+    found = machine_cmid(publisher, identity.mode, key.public.raw)
+    return key if found == identity.cmid else None
 
 
 def fingerprint(identity: Identity, facts: Sequence[Fact]) -> tuple[str, ...]:
@@ -101,24 +138,31 @@ def present(identity: Identity, publisher: str, facts: Sequence[Fact], boot: str
     salt = identity.salt if same_device else device_salt(uuid, publisher)
     return replace(
         identity,
-        cmid=device_cmid(uuid, publisher),
+        cmid=_cmid(publisher, "device", device_seed(uuid, publisher)),
         salt=salt,
         boot="",
         made_on=identity.made_on if same_device else commitments(salt, facts),
     )
 
 
-def renewed(identity: Identity, facts: Sequence[Fact], dice: Dice) -> Identity:
+def renewed(identity: Identity, publisher: str, facts: Sequence[Fact], dice: Dice) -> Made:
     """A new identity for a store that was copied here from another machine (mode `machine`)."""
-    salt = dice.token(32)
-    return replace(
-        identity,
-        cmid=machine_cmid(dice.token(16)),
-        salt=salt,
-        store_random=dice.token(32),
-        made_on=commitments(salt, facts),
-        changed=0,
-    )
+    made = new_identity("machine", publisher, facts, dice)
+    return Made(replace(made.identity, boot=identity.boot), made.seed)
+
+
+def rekeyed(identity: Identity, publisher: str, boot: str, dice: Dice) -> Made | None:
+    """The identity with another machine key and so another CMID, on the same machine.
+
+    Mode `device` keeps a random one until the next boot; `explicit` has none but that of the id
+    that the operator gave.
+    """
+    if identity.mode == "explicit":
+        return None
+    seed = dice.token(32)
+    until = (boot or _NO_BOOT) if identity.mode == "device" else ""
+    cmid = _cmid(publisher, identity.mode, seed)
+    return Made(replace(identity, cmid=cmid, boot=until), seed)
 
 
 def may_heed_notice(identity: Identity, now: int) -> bool:
@@ -130,21 +174,15 @@ def may_heed_notice(identity: Identity, now: int) -> bool:
     return identity.changed == 0 or not 0 <= since < NOTICE_PAUSE
 
 
-def after_notice(identity: Identity, boot: str, now: int, dice: Dice) -> Identity:
+def after_notice(
+    identity: Identity, publisher: str, boot: str, now: int, dice: Dice
+) -> Made | None:
     """The identity after a verified notice that another machine uses its CMID.
 
-    Mode `machine` mints a new CMID; `device` takes a random one until the next boot; `explicit`
-    does not change: the operator gave the same id twice.
+    None in mode `explicit`: the operator gave the same id twice.
     """
-    match identity.mode:
-        case "machine":
-            return replace(identity, cmid=machine_cmid(dice.token(16)), changed=now)
-        case "device":
-            return replace(
-                identity, cmid=machine_cmid(dice.token(16)), boot=boot or _NO_BOOT, changed=now
-            )
-        case _:
-            return identity
+    made = rekeyed(identity, publisher, boot, dice)
+    return None if made is None else Made(replace(made.identity, changed=now), made.seed)
 
 
 def _system_uuid(facts: Sequence[Fact]) -> str:

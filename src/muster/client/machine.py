@@ -11,7 +11,8 @@ The rules that look odd:
   minutes to 4 hours.
 - A host that names newer trust or a newer catalogue is asked for them before its lease is
   verified, so that a machine which never meets the publisher follows all the same.
-- A new CMID is saved before any host sees it, so that a crash does not make two machines of one.
+- A new CMID is saved before any host sees it, so that a crash does not make two machines of one;
+  and so is the secret behind the nonce of a try, so that the next one can show it.
 - A licence that was good stays until a better one is verified: a refused renewal takes nothing.
 
 `TABLE` has a row for every pair of phase and event; a pair that cannot happen with an honest
@@ -37,12 +38,14 @@ from muster.client.judge import (
     must_hurry,
 )
 from muster.client.model import MAX_ASIDES, Aside, Failure, Memory, ProductRecord
+from muster.client.requests import Requests, Secrets
 from muster.core.audit import Event as Audit
 from muster.core.clock import Dice
 from muster.core.errors import Kind, MusterError, error
 from muster.core.identity import Fact, nonce_of
 from muster.core.states import LicenceEvent, step
 from muster.lease.descriptor import Descriptor
+from muster.lease.jws import MemorySigningKey
 from muster.lease.notice import DUPLICATE_CMID
 from muster.lease.trust import WALK_LIMIT
 from muster.lease.verify import Expected, VerifiedLicence, advance_mark, verify_lease, verify_notice
@@ -74,7 +77,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything that a try starts from. `boot` names the present boot, "" where unknown."""
+    """Everything that a try starts from. `boot` names the present boot, "" where unknown;
+    `secrets` what only the owner of the store reads."""
 
     descriptor: Descriptor
     memory: Memory
@@ -82,6 +86,7 @@ class Situation:
     plan: Plan
     info: ClientInfo
     boot: str = ""
+    secrets: Secrets = field(default_factory=Secrets)
 
 
 # What comes in.
@@ -192,10 +197,10 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Write the store; answer with `Saved` or `NotSaved`. `secrets` are nonce secrets by nonce."""
+    """Write the store; answer with `Saved` or `NotSaved`. `secrets` are new ones."""
 
     memory: Memory
-    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    secrets: Secrets = field(default_factory=Secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +242,7 @@ class Phase(enum.Enum):
     """Where a try stands."""
 
     READY = "ready"
-    SAVING_IDENTITY = "saving a new identity"
+    PREPARING = "saving the secret of the next request, and a new identity"
     DISCOVERING = "waiting for DNS"
     ASKING = "waiting for a host"
     FETCHING = "waiting for trust or catalogue"
@@ -265,6 +270,7 @@ class Machine:
         self._tried: list[Tried] = []
         self._candidate: Candidate | None = None
         self._secret = b""
+        self._spent: tuple[bytes, ...] = ()
         self._answer: ActivationAnswer | Problem | None = None
         self._raw = b""
         self._ip = ""
@@ -275,7 +281,8 @@ class Machine:
         self._faults: tuple[MusterError, ...] = ()
         self._fault: MusterError | None = None
         self._licence: VerifiedLicence | None = None
-        self._secrets: dict[str, bytes] = {}
+        self._secrets = situation.secrets
+        self._key: MemorySigningKey | None = None
 
     def handle(self, event: Event) -> Effects:
         """Take one event and say what is to be done.
@@ -311,13 +318,21 @@ class Machine:
             return (Finish(verdict, None, renewed=False, due=False, tried=()),)
         aside = () if event.typed else self._standing_asides(record)
         self._put(replace(record, aside=aside, last_attempt=self._now))
+        publisher, facts = self._memory.publisher, self._situation.facts
         if elsewhere and identity.mode == "machine":
-            fresh = identities.renewed(now_identity, self._situation.facts, self._dice)
-            told = error("client/new-identity", old=now_identity.cmid, new=fresh.cmid)
-            return (Tell(told), *self._adopt(replace(self._memory, identity=fresh)))
+            made = identities.renewed(now_identity, publisher, facts, self._dice)
+            told = error("client/new-identity", old=now_identity.cmid, new=made.identity.cmid)
+            return (Tell(told), *self._adopt(made))
+        self._key = identities.machine_key(now_identity, publisher, facts, self._secrets.seeds)
+        if self._key is None:
+            # The store lost its key: nobody can ask in the name of the old CMID any more.
+            lost = identities.rekeyed(now_identity, publisher, self._situation.boot, self._dice)
+            if lost is not None:
+                told = error("client/key-lost", old=now_identity.cmid, new=lost.identity.cmid)
+                return (Tell(told), *self._adopt(lost))
         if now_identity != identity:
-            return self._adopt(self._memory)
-        return self._start()
+            self._renamed()
+        return self._prepare()
 
     def _require_record(self) -> ProductRecord:
         product = self._descriptor.product.id
@@ -340,22 +355,39 @@ class Machine:
         latest = self._now + schedule.ASIDE
         return tuple(one for one in record.aside if self._now < one.until <= latest)
 
-    def _adopt(self, memory: Memory) -> Effects:
-        """Save a changed identity; the try goes on when it is saved."""
-        detail = f"{self._durable.identity.cmid} became {memory.identity.cmid}"
-        memory = memory.noted(self._now, Audit.CLIENT_CMID_RENEW, detail=detail)
-        self._memory = memory.with_all(next_attempt=0)
-        self.phase = Phase.SAVING_IDENTITY
-        return (Save(self._memory),)
+    def _adopt(self, made: identities.Made) -> Effects:
+        """Take another identity; the try goes on when it is saved."""
+        self._memory = replace(self._memory, identity=made.identity)
+        self._renamed()
+        self._key = MemorySigningKey(made.seed)
+        self._secrets = self._secrets.with_seed(made.identity.cmid, made.seed)
+        return self._prepare()
 
-    def _identity_saved(self, event: Event) -> Effects:
+    def _renamed(self) -> None:
+        """Note that the CMID is another one; it has made no request yet."""
+        detail = f"{self._durable.identity.cmid} became {self._memory.identity.cmid}"
+        memory = self._memory.noted(self._now, Audit.CLIENT_CMID_RENEW, detail=detail)
+        self._memory = replace(memory.with_all(next_attempt=0), requests=Requests())
+
+    def _prepare(self) -> Effects:
+        """Draw the secret of this try and save it before any host sees its nonce."""
+        requests = self._memory.requests
+        self._spent = self._secrets.of(requests.nonces)
+        self._secret = self._dice.token(32)
+        self._secrets = self._secrets.with_secret(self._secret)
+        sending = requests.sending(nonce_of(self._secret), self._now)
+        self._memory = replace(self._memory, requests=sending)
+        self.phase = Phase.PREPARING
+        return (Save(self._memory, self._secrets),)
+
+    def _prepared(self, event: Event) -> Effects:
         assert isinstance(event, Saved)
         self._durable = self._memory
         if self._candidate is not None:  # after a notice: the same host once more
             return self._ask(self._candidate)
         return self._start()
 
-    def _identity_not_saved(self, event: Event) -> Effects:
+    def _not_prepared(self, event: Event) -> Effects:
         assert isinstance(event, NotSaved)
         self._memory = self._durable
         self._fault = event.fault
@@ -421,21 +453,23 @@ class Machine:
         self._answer = None
         self._steps = 0
         self._unwanted = set()
-        self._secret = self._dice.token(32)
         identity = self._memory.identity
+        assert self._key is not None
         request = ActivationRequest(
             publisher=self._memory.publisher,
             product=self._descriptor.product.id,
             cmid=identity.cmid,
+            key=self._key.public.raw,
             nonce=nonce_of(self._secret),
+            spent=self._spent,
             fingerprint=self._fingerprint(),
             identity=identity.mode,
             state=int(self._verdict().state),
-            sent_at=self._now,
+            sent_at=self._memory.requests.sent_at,
             client=self._situation.info,
-        )
+        ).prove(self._key)
         self.phase = Phase.ASKING
-        return (Ask(self._number, candidate, request.encode()),)
+        return (Ask(self._number, candidate, request.body),)
 
     def _silent(self, event: Event) -> Effects:
         assert isinstance(event, Failed)
@@ -544,7 +578,6 @@ class Machine:
             return self._strike(fault)
         nonce = nonce_of(self._secret)
         self._licence = licence
-        self._secrets = {nonce: self._secret}
         record = self._record()
         renew_at = self._now if licence.renew_at is None else licence.renew_at
         self._put(
@@ -567,7 +600,10 @@ class Machine:
         )
         identity = replace(self._memory.identity, made_on=self._fingerprint())
         mark = advance_mark(held.clock_mark, licence.issued, self._now)
-        self._memory = replace(self._memory, identity=identity, clock_mark=mark).noted(
+        requests = self._memory.requests.answered(nonce)
+        self._memory = replace(
+            self._memory, identity=identity, clock_mark=mark, requests=requests
+        ).noted(
             self._now,
             Audit.CLIENT_LICENCE_ACCEPT,
             licence.product,
@@ -610,18 +646,21 @@ class Machine:
         unheeded: MusterError | None = None
         if notice.code != DUPLICATE_CMID or self._noticed:
             unheeded = problem.error()
-        elif identity.mode == "explicit":
-            unheeded = error("client/duplicate-explicit", id=identity.given)
         elif not identities.may_heed_notice(identity, self._now):
             unheeded = error("client/notice-too-soon", cmid=identity.cmid)
-        if unheeded is not None:
+        made = identities.after_notice(
+            identity, self._memory.publisher, self._situation.boot, self._now, self._dice
+        )
+        if made is None:
+            unheeded = error("client/duplicate-explicit", id=identity.given)
+        if unheeded is not None or made is None:
             # A host under the publisher's grant said it: no other host is asked instead.
+            assert unheeded is not None
             self._tried.append(Tried(self._candidate, unheeded))
             return self._refused(unheeded, None)
         self._noticed = True
-        fresh = identities.after_notice(identity, self._situation.boot, self._now, self._dice)
-        told = error("client/new-cmid", old=identity.cmid, new=fresh.cmid, peer=peer)
-        return (Tell(told), *self._adopt(replace(self._memory, identity=fresh)))
+        told = error("client/new-cmid", old=identity.cmid, new=made.identity.cmid, peer=peer)
+        return (Tell(told), *self._adopt(made))
 
     # The end.
 
@@ -793,8 +832,8 @@ _Handler = Callable[[Machine, Event], Effects]
 _EVENTS: Sequence[type[Event]] = (Begin, Discovered, Answered, Failed, Fetched, Saved, NotSaved)
 _WAITED_FOR: Mapping[tuple[Phase, type[Event]], _Handler] = {
     (Phase.READY, Begin): Machine._begin,
-    (Phase.SAVING_IDENTITY, Saved): Machine._identity_saved,
-    (Phase.SAVING_IDENTITY, NotSaved): Machine._identity_not_saved,
+    (Phase.PREPARING, Saved): Machine._prepared,
+    (Phase.PREPARING, NotSaved): Machine._not_prepared,
     (Phase.DISCOVERING, Discovered): Machine._discovered_hosts,
     (Phase.ASKING, Answered): Machine._answered,
     (Phase.ASKING, Failed): Machine._silent,

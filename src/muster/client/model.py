@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from muster.client.discovery import Address
+from muster.client.requests import Requests
 from muster.core.audit import Event
 from muster.core.errors import Fault, Kind, MusterError, Refusal, Retry, Row, Usage
 from muster.core.states import LicenceState
@@ -160,7 +161,8 @@ class Memory:
     section 5.5; `history` the last changes, oldest first; `first_added` when each product was set
     up for the first time, so that setting it up again wins no grace; `tags` the 7 bytes of the
     tag, in hex, of each product key that activates this machine once, by key id: what a binding
-    is made with, kept when the key itself is forgotten or another one is installed.
+    is made with, kept when the key itself is forgotten or another one is installed; `requests`
+    what the next request to a host shows of those before it.
     """
 
     publisher: str
@@ -174,6 +176,7 @@ class Memory:
     history: tuple[Note, ...] = ()
     first_added: Mapping[str, int] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    requests: Requests = field(default_factory=Requests)
 
     def noted(self, at: int, event: Event, product: str = "", detail: str = "") -> Memory:
         """The same with one more line of history; the oldest lines fall out."""

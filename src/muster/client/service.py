@@ -29,6 +29,7 @@ from muster.client.line import anchor_name, walk
 from muster.client.machine import Finish, Machine, Plan, Save, Situation, Tried
 from muster.client.model import Failure, Identity, Memory, Note, ProductRecord
 from muster.client.papers import take_all
+from muster.client.requests import Requests, Secrets
 from muster.client.store import Disk, Loaded, Store
 from muster.core.audit import Event as Audit
 from muster.core.clock import Clock, Dice
@@ -254,6 +255,7 @@ class Client:
         mode = identity or "machine"
         if (mode == "explicit") != bool(given) and (identity or given):
             raise error("client/identity-id", mode=mode)
+        fresh = Secrets()
         with place.lock():
             loaded, warnings = self._load_or_anew(place)
             if loaded is None:
@@ -261,7 +263,8 @@ class Client:
                 made = identities.new_identity(
                     mode, descriptor.publisher, self._facts(), self._dice, given
                 )
-                memory = Memory(descriptor.publisher, made)
+                fresh = Secrets().with_seed(made.identity.cmid, made.seed)
+                memory = Memory(descriptor.publisher, made.identity)
             else:
                 memory = loaded
                 mode = memory.identity.mode if identity is None else identity
@@ -278,7 +281,7 @@ class Client:
                 came = walk(descriptor.trust, memory.trust).trust.version
                 if came > descriptor.trust.version:
                     memory = memory.reached(anchor_name(descriptor.trust), came)
-                place.save(self._noted(memory, Audit.CLIENT_PRODUCT_ADD, product.id))
+                place.save(self._noted(memory, Audit.CLIENT_PRODUCT_ADD, product.id), fresh)
                 changed = True
         return Added(
             product=product.id,
@@ -497,10 +500,16 @@ class Client:
             if mode == memory.identity.mode and given == memory.identity.given:
                 return IdentityChange(place.publisher, memory.identity, changed=False)
             made = identities.new_identity(mode, place.publisher, self._facts(), self._dice, given)
-            detail = f"{memory.identity.cmid} became {made.cmid}"
-            memory = replace(memory, identity=made).with_all(next_attempt=0)
-            place.save(self._noted(memory, Audit.CLIENT_CMID_RENEW, detail=detail))
-        return IdentityChange(place.publisher, made, changed=True)
+            identity = made.identity
+            detail = f"{memory.identity.cmid} became {identity.cmid}"
+            memory = replace(memory, identity=identity, requests=Requests())
+            place.save(
+                self._noted(
+                    memory.with_all(next_attempt=0), Audit.CLIENT_CMID_RENEW, detail=detail
+                ),
+                Secrets().with_seed(identity.cmid, made.seed),
+            )
+        return IdentityChange(place.publisher, identity, changed=True)
 
     # Activation.
 
@@ -551,6 +560,7 @@ class Client:
             plan=plan,
             info=self._info,
             boot=self._boot,
+            secrets=place.known_secrets(),
         )
         machine = Machine(situation, self._dice)
 
@@ -862,11 +872,17 @@ class Client:
             record = self._record(memory, descriptor)
             if not record.licence or is_activation(record.licence):
                 raise error("client/nothing-to-release", product=name)
-            secret = place.secrets().get(record.nonce)
-            if secret is None:
+            secrets = place.secrets()
+            key = identities.machine_key(
+                memory.identity, place.publisher, self._facts(), secrets.seeds
+            )
+            if key is None:
                 raise error("client/no-secret", product=name)
+            sent_at = memory.requests.next_sent_at(self._clock.now())
+            memory = replace(memory, requests=replace(memory.requests, sent_at=sent_at))
             bundle = read_bundle(record.licence.encode("utf-8"))
-            body = ReleaseRequest(bundle, secret).encode()
+            spent = secrets.of(memory.requests.nonces)
+            body = ReleaseRequest(bundle, key.public.raw, spent, sent_at).prove(key).body
             host = self._give_back(place.publisher, descriptor, record, body)
             record = replace(
                 record,

@@ -12,7 +12,7 @@ Files of `<root>/<publisher id>/`:
 | `state.json` | identity, products, timers, marks, licences | everybody may read |
 | `trust.json` | trust objects above the descriptor's | everybody may read |
 | `catalogue.json` | the newest catalogue | everybody may read |
-| `secrets.json` | nonce secrets, for releases | owner only |
+| `secrets.json` | seeds of the machine key, secrets of requests | owner only |
 | `anchors/<product>.json` | descriptors that were added | everybody may read |
 | `lock` | held by whoever writes | owner only |
 
@@ -46,6 +46,7 @@ from muster.client.model import (
     Note,
     ProductRecord,
 )
+from muster.client.requests import KEPT, KEPT_SEEDS, Requests, Secrets
 from muster.core.audit import Event
 from muster.core.errors import Kind, MusterError, Retry, error
 from muster.core.identity import check_publisher_id
@@ -168,17 +169,18 @@ class Store:
         memory = self._memory(state.body, trust, catalogue)
         return Loaded(memory, state.generation, tuple(warnings))
 
-    def secrets(self) -> dict[str, bytes]:
-        """The nonce secrets by nonce; none where the file is missing or damaged."""
+    def secrets(self) -> Secrets:
+        """Machine keys and secrets of requests; none where the file is missing or damaged."""
         piece = self._piece(SECRETS)
         if piece.body is None:
-            return {}
+            return Secrets()
         value = self._read(SECRETS, piece.body)
         found = value.object("secrets")
-        return {
-            nonce: strict.b64url_decode(found.text(nonce, claims.THUMBPRINT), 32)
-            for nonce in found.value
-        }
+        seeds = value.objects("seeds", KEPT_SEEDS) if _has(value, "seeds") else ()
+        return Secrets(
+            {one.text("cmid", claims.UUID): _bytes32(one, "seed") for one in seeds},
+            {nonce: _bytes32(found, nonce) for nonce in found.value},
+        )
 
     def _optional(self, name: str, warnings: list[MusterError]) -> Claims | None:
         piece = self._piece(name)
@@ -265,15 +267,16 @@ class Store:
                 for one in value.objects("first_added", _MAX_PRODUCTS)
             },
             tags=_tags(value),
+            requests=_requests(value),
             history=tuple(_note(one) for one in value.objects("history", MAX_NOTES)),
         )
 
     # Writing.
 
-    def save(self, memory: Memory, secrets: Mapping[str, bytes] | None = None) -> None:
+    def save(self, memory: Memory, secrets: Secrets | None = None) -> None:
         """Write what changed; only for a holder of the lock.
 
-        `secrets` are new nonce secrets; of the old ones those stay whose nonce is still in use.
+        `secrets` are new ones; of the old ones those stay that are still of use.
         Raises: `file/full` and the other errors `file/…`; what was there before stands then.
         """
         if memory.publisher != self.publisher:
@@ -281,24 +284,33 @@ class Store:
         self._disk.make_folder(self.folder, 0o755)
         self._put(TRUST, {"trust": list(memory.trust)} if memory.trust else None)
         self._put(CATALOGUE, {"catalogue": memory.catalogue} if memory.catalogue else None)
-        self._put_secrets(memory, secrets or {})
+        self._put_secrets(memory, secrets or Secrets())
         self._put(STATE, _state_to_dict(memory))
 
-    def _put_secrets(self, memory: Memory, fresh: Mapping[str, bytes]) -> None:
-        used = {record.nonce for record in memory.products.values() if record.nonce}
-        held = self._readable_secrets()
-        kept = {nonce: secret for nonce, secret in held.items() if nonce in used} | dict(fresh)
-        if kept == held and not fresh:
+    def _put_secrets(self, memory: Memory, fresh: Secrets) -> None:
+        held = self.known_secrets()
+        merged = Secrets(held.seeds, {**held.spent, **fresh.spent})
+        for cmid, seed in fresh.seeds.items():
+            merged = merged.with_seed(cmid, seed)
+        kept = merged.kept(memory.requests)
+        if kept == held:
             return
-        encoded = {nonce: strict.b64url_encode(secret) for nonce, secret in kept.items()}
-        self._put(SECRETS, {"secrets": encoded})
+        encode = strict.b64url_encode
+        self._put(
+            SECRETS,
+            {
+                "seeds": [{"cmid": cmid, "seed": encode(one)} for cmid, one in kept.seeds.items()],
+                "secrets": {nonce: encode(secret) for nonce, secret in kept.spent.items()},
+            },
+        )
 
-    def _readable_secrets(self) -> dict[str, bytes]:
+    def known_secrets(self) -> Secrets:
+        """As `secrets`; a damaged file is none."""
         try:
             return self.secrets()
         except MusterError as fault:
             if fault.code in (_DAMAGED, "licence/malformed"):
-                return {}
+                return Secrets()
             raise
 
     def _put(self, name: str, value: Mapping[str, Any] | None) -> None:
@@ -422,6 +434,12 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
             for one in memory.history
         ],
     }
+    if memory.requests != Requests():
+        value["requests"] = {
+            "leased": list(memory.requests.leased),
+            "sent": list(memory.requests.sent),
+            "sent_at": memory.requests.sent_at,
+        }
     if memory.tags:
         value["tags"] = [
             {"key": key, "tag": tag} for key, tag in list(memory.tags.items())[-MAX_TAGS:]
@@ -459,8 +477,8 @@ def _identity(value: Claims) -> Identity:
     return Identity(
         mode=value.choice("mode", ("machine", "device", "explicit")),
         cmid=value.text("cmid", claims.UUID),
-        salt=strict.b64url_decode(value.text("salt", claims.THUMBPRINT), 32),
-        store_random=strict.b64url_decode(value.text("store_random", claims.THUMBPRINT), 32),
+        salt=_bytes32(value, "salt"),
+        store_random=_bytes32(value, "store_random"),
         given=_text(value, "given"),
         made_on=value.texts("made_on", claims.COMMITMENT, 16),
         boot=_text(value, "boot"),
@@ -532,6 +550,27 @@ def _trust_marks(value: Claims) -> dict[str, int]:
         one.text("anchor", _ANCHOR): one.integer("version", 1)
         for one in value.objects("trust_marks", MAX_MARKS)
     }
+
+
+def _requests(value: Claims) -> Requests:
+    if not _has(value, "requests"):
+        return Requests()
+    found = value.object("requests")
+    return Requests(_nonces(found, "leased"), _nonces(found, "sent"), found.integer("sent_at"))
+
+
+def _nonces(value: Claims, name: str) -> tuple[str, ...]:
+    """Nonces in the order in which they were used."""
+    found = value.value.get(name)
+    if not isinstance(found, list) or len(found) > KEPT:
+        value.refuse(name, "not a short list")
+    if not all(isinstance(one, str) and claims.TOKEN.fullmatch(one) for one in found):
+        value.refuse(name, "not a list of nonces")
+    return tuple(found)
+
+
+def _bytes32(value: Claims, name: str) -> bytes:
+    return strict.b64url_decode(value.text(name, claims.THUMBPRINT), 32)
 
 
 def _tags(value: Claims) -> dict[str, str]:

@@ -54,6 +54,7 @@ class Event(enum.Enum):
     HOST_TERMS_ACCEPT = "host:terms:accept", "The host took terms."
     HOST_PUBLISHER_REMOVE = "host:publisher:remove", "A publisher was removed from the host."
     HOST_MACHINE_REMOVE = "host:machine:remove", "An administrator removed a machine."
+    HOST_CLONES_FIND = "host:clones:find", "Several machines were found to share one store."
     HOST_LEASE_RELEASE = "host:lease:release", "A machine gave its lease back."
     HOST_DNS_PUBLISH = "host:dns:publish", "The host's DNS records were published."
     HOST_DNS_WITHDRAW = "host:dns:withdraw", "The host's DNS records were withdrawn."

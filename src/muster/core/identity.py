@@ -141,47 +141,50 @@ def scrypt(secret: bytes, salt: bytes) -> bytes:
     return hashlib.scrypt(secret, salt=salt, n=1 << 14, r=8, p=1, maxmem=64 << 20, dklen=32)
 
 
-def _uuid(sixteen: bytes, version: int) -> str:
-    """16 bytes as UUID text with version nibble and variant 10 set."""
-    raw = bytearray(sixteen)
-    raw[6] = (raw[6] & 0x0F) | (version << 4)
+def machine_cmid(publisher: str, mode: str, public: bytes) -> str:
+    """The CMID of a machine: the name of its public key among the hosts of one publisher (UUIDv8).
+
+    Args:
+        publisher: publisher id; another publisher sees another CMID.
+        mode: identity mode; both `id/grammar` otherwise.
+        public: the 32 bytes of the Ed25519 machine key.
+    Source: docs/spec/01-identities.md, section 1.3.
+    """
+    if len(public) != 32:
+        raise ValueError("a machine key has 32 bytes")
+    name = check_publisher_id(publisher).encode("ascii") + check_mode(mode).encode("ascii")
+    raw = bytearray(hashlib.sha256(b"muster-cmid-v2" + name + public).digest()[:16])
+    raw[6] = (raw[6] & 0x0F) | 0x80
     raw[8] = (raw[8] & 0x3F) | 0x80
     text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def machine_cmid(random16: bytes) -> str:
-    """The CMID of mode `machine` (and `node`): a UUIDv4 from 16 random bytes."""
-    if len(random16) != 16:
-        raise ValueError("a CMID takes 16 random bytes")
-    return _uuid(random16, 4)
-
-
-def device_cmid(system_uuid: str, publisher: str) -> str:
-    """The CMID of mode `device`: the same after every boot of a pooled desktop (UUIDv8).
+def device_seed(system_uuid: str, publisher: str) -> bytes:
+    """The seed of the machine key in mode `device`: 32 bytes, the same after every boot.
 
     Args:
         system_uuid: the hardware's UUID, lower case with hyphens (`id/grammar` otherwise).
-        publisher: publisher id; another publisher sees another CMID.
+        publisher: publisher id.
+    Source: docs/spec/01-identities.md, section 1.3.
     """
     secret = check_uuid(system_uuid, "system UUID").encode("ascii")
-    salt = b"muster-cmid-v1" + check_publisher_id(publisher).encode("ascii")
-    return _uuid(scrypt(secret, salt)[:16], 8)
+    return scrypt(secret, b"muster-device-v2" + check_publisher_id(publisher).encode("ascii"))
 
 
-def explicit_cmid(publisher: str, given: str) -> str:
-    """The CMID of mode `explicit`: from an id that the operator gives (UUIDv8).
+def explicit_seed(publisher: str, given: str) -> bytes:
+    """The seed of the machine key in mode `explicit`: 32 bytes, from an id of the operator's.
 
     Args:
         publisher: publisher id.
         given: 1 to 256 bytes of UTF-8; the operator sees to it that it is unique
             (`id/explicit` otherwise).
+    Source: docs/spec/01-identities.md, section 1.3.
     """
     raw = _utf8(given)
     if raw is None or not 1 <= len(raw) <= _EXPLICIT_BYTES:
         raise error("id/explicit", maximum=_EXPLICIT_BYTES)
-    name = check_publisher_id(publisher).encode("ascii")
-    return _uuid(hashlib.sha256(b"muster-explicit-v1" + name + raw).digest()[:16], 8)
+    return scrypt(raw, b"muster-explicit-v2" + check_publisher_id(publisher).encode("ascii"))
 
 
 def _utf8(text: str) -> bytes | None:

@@ -45,7 +45,8 @@ class Findings:
     `plan` says which records there should be, None where the host publishes none, and `plan_fault`
     why there is no plan; `records` what stands at each name, or why DNS did not tell; `own` what
     this host answered at the address that machines would use, None where it has none; `others`
-    what hosts beside it said; `publisher` what the publisher's service said.
+    what hosts beside it said; `publisher` what the publisher's service said; `clones` machines of
+    which clones were found within 30 days.
     """
 
     view: PublisherView
@@ -56,6 +57,7 @@ class Findings:
     own: Looked | None
     others: tuple[Looked, ...]
     publisher: Looked | None
+    clones: int = 0
 
 
 def examine(
@@ -66,6 +68,7 @@ def examine(
     listening: tuple[str, int] | None,
     name: str,
     now: int,
+    clones: Mapping[str, int] | None = None,
 ) -> list[Report]:
     """Look and judge, one report for each publisher that the host knows.
 
@@ -76,13 +79,19 @@ def examine(
         listening: where it answered machines last, None where it never did.
         name: this machine's full name.
         now: Unix seconds.
+        clones: machines of which clones were found within 30 days, by publisher.
     """
     if not view.publishers:
         fix = "Run 'muster host init --publisher FILE' with a publisher's file."
         check = Check(Topic.GRANT, Mark.FAIL, "This host knows no publisher.", fix)
         return [health.report("host", "", "", [check])]
     return [
-        judge(look(looker, one, values, listening=listening, name=name, now=now))
+        judge(
+            replace(
+                look(looker, one, values, listening=listening, name=name, now=now),
+                clones=(clones or {}).get(one.publisher, 0),
+            )
+        )
         for one in view.publishers.values()
     ]
 
@@ -204,6 +213,7 @@ def judge(found: Findings) -> Report:
     )
     checks += _publisher(found)
     checks += _own_catalogue(view, catalogue)
+    checks.append(_clones(found.clones))
     return health.report("host", view.publisher, view.label, checks)
 
 
@@ -252,6 +262,20 @@ def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Seque
             what = f"Host key {held.grant.key} has a grant for {covers}."
             checks.append(Check(Topic.GRANT, Mark.OK, what))
     return checks
+
+
+def _clones(number: int) -> Check:
+    """Machines that share a store are counted as one until they took a CMID of their own."""
+    if not number:
+        return Check(Topic.CLONES, Mark.OK, "No clones of machines were found within 30 days.")
+    what = (
+        f"Clones of {number} machines were found within 30 days; each is told to take its own id."
+    )
+    fix = (
+        "See 'muster host clients'. Remove the client's store before an image is made, or use the"
+        " identity mode 'device'; docs/containers.md has recipes."
+    )
+    return Check(Topic.CLONES, Mark.WARN, what, fix)
 
 
 def _publisher(found: Findings) -> list[Check]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from muster.core.products import COUNT_WINDOW, SKEW
 from muster.db.engine import Reader, Row, Transaction
 from muster.host.count import NEVER, PURGE_AFTER, Seen
+from muster.host.lines import Line, decode_left, encode_left, forget
 from muster.host.model import KnownMachine, LeaseRow, LogRow, Machine
 from muster.wire.activation import ActivationRequest
 
@@ -157,28 +158,36 @@ def purge(tx: Transaction, now: int) -> int:
 
 
 def known_machine(reader: Reader, publisher: str, cmid: str) -> KnownMachine | None:
-    """Identity mode and fingerprint of a machine, or None for a new one."""
+    """Identity mode, fingerprint and line of a machine, or None for a new one."""
     row = reader.one(
-        "SELECT identity, fingerprint FROM machine WHERE publisher = ? AND cmid = ?",
+        "SELECT identity, fingerprint, nonce, asked_at, left_lines, forked_at, restored"
+        " FROM machine WHERE publisher = ? AND cmid = ?",
         (publisher, cmid),
     )
-    return None if row is None else KnownMachine(row[0], tuple(str(row[1]).split()))
+    if row is None:
+        return None
+    line = Line(row[2], row[3], decode_left(row[4]), row[5], row[6])
+    return KnownMachine(row[0], tuple(str(row[1]).split()), line)
 
 
 def put_machine(
     tx: Transaction,
     request: ActivationRequest,
     fingerprint: tuple[str, ...],
+    line: Line,
     address: str,
     now: int,
 ) -> None:
-    """Keep what a machine says of itself; `first_seen` stays."""
+    """Keep what a proved request says of its machine; `first_seen` stays."""
     tx.execute(
         "INSERT INTO machine (publisher, cmid, identity, fingerprint, address, os, version,"
-        " is_virtual, state, first_seen, last_seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " is_virtual, state, first_seen, last_seen, nonce, asked_at, left_lines, forked_at,"
+        " restored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (publisher, cmid) DO UPDATE SET identity = excluded.identity,"
         " fingerprint = excluded.fingerprint, address = excluded.address, os = excluded.os,"
         " version = excluded.version, is_virtual = excluded.is_virtual, state = excluded.state,"
+        " nonce = excluded.nonce, asked_at = excluded.asked_at, left_lines = excluded.left_lines,"
+        " forked_at = excluded.forked_at, restored = excluded.restored,"
         " last_seen = CASE WHEN excluded.last_seen > machine.last_seen THEN excluded.last_seen"
         " ELSE machine.last_seen END",
         (
@@ -193,20 +202,63 @@ def put_machine(
             request.state,
             now,
             now,
+            line.nonce,
+            line.asked_at,
+            encode_left(line.left),
+            line.forked_at,
+            line.restored,
         ),
     )
 
 
-def add_duplicate(tx: Transaction, publisher: str, cmid: str) -> None:
-    """Count one more request of a clone of this machine."""
+def put_line(tx: Transaction, publisher: str, cmid: str, line: Line) -> None:
+    """Keep the line of a known machine, and nothing else of it."""
     tx.execute(
-        "UPDATE machine SET duplicates = duplicates + 1 WHERE publisher = ? AND cmid = ?",
-        (publisher, cmid),
+        "UPDATE machine SET nonce = ?, asked_at = ?, left_lines = ?, forked_at = ?, restored = ?"
+        " WHERE publisher = ? AND cmid = ?",
+        (
+            line.nonce,
+            line.asked_at,
+            encode_left(line.left),
+            line.forked_at,
+            line.restored,
+            publisher,
+            cmid,
+        ),
     )
 
 
-def forget_hardware(tx: Transaction, publisher: str, cmid: str) -> None:
-    """Forget the fingerprint of a machine: the next one that asks under the CMID keeps it."""
+def add_duplicate(tx: Transaction, publisher: str, cmid: str, now: int) -> None:
+    """Count one more request of a clone of this machine."""
+    tx.execute(
+        "UPDATE machine SET duplicates = duplicates + 1, cloned_at = ?"
+        " WHERE publisher = ? AND cmid = ?",
+        (now, publisher, cmid),
+    )
+
+
+def note_clones(tx: Transaction, publisher: str, cmid: str, now: int) -> None:
+    """Remember that another machine has this one's store, before it is told."""
+    tx.execute(
+        "UPDATE machine SET cloned_at = ? WHERE publisher = ? AND cmid = ?", (now, publisher, cmid)
+    )
+
+
+def with_clones(reader: Reader, publisher: str, since: int) -> int:
+    """Machines of a publisher of which clones were found after an instant."""
+    row = reader.one(
+        "SELECT count(*) FROM machine WHERE publisher = ? AND cloned_at > ?", (publisher, since)
+    )
+    assert row is not None
+    return int(row[0])
+
+
+def forget_machine(tx: Transaction, publisher: str, cmid: str) -> None:
+    """Forget fingerprint and line of a machine: the next request under the CMID brings them."""
+    known = known_machine(tx, publisher, cmid)
+    if known is None:
+        return
+    put_line(tx, publisher, cmid, forget(known.line))
     tx.execute(
         "UPDATE machine SET fingerprint = '' WHERE publisher = ? AND cmid = ?", (publisher, cmid)
     )
@@ -216,7 +268,7 @@ def machines(reader: Reader, limit: int, cmid: str | None = None) -> list[Machin
     """Machines, the most recently seen first; of one CMID, or all."""
     rows = reader.query(
         "SELECT publisher, cmid, identity, address, os, version, is_virtual, state, first_seen,"
-        " last_seen, duplicates FROM machine WHERE ? = '' OR cmid = ?"
+        " last_seen, duplicates, cloned_at, restored FROM machine WHERE ? = '' OR cmid = ?"
         " ORDER BY last_seen DESC, publisher, cmid LIMIT ?",
         (cmid or "", cmid or "", limit),
     )
@@ -233,6 +285,8 @@ def machines(reader: Reader, limit: int, cmid: str | None = None) -> list[Machin
             first_seen=row["first_seen"],
             last_seen=row["last_seen"],
             duplicates=row["duplicates"],
+            cloned_at=row["cloned_at"],
+            restored=row["restored"],
         )
         for row in rows
     ]
@@ -251,7 +305,7 @@ def applications_of(reader: Reader, publisher: str, cmid: str) -> Mapping[str, S
 # Leases.
 
 _LEASE = (
-    "publisher, product, cmid, application, grant_jti, jti, previous_jti, issued_at, expires_at,"
+    "publisher, product, cmid, application, grant_jti, jti, nonce, issued_at, expires_at,"
     " released_at"
 )
 
@@ -266,10 +320,10 @@ def leases(reader: Reader, publisher: str, cmid: str) -> dict[str, LeaseRow]:
 
 
 def put_lease(tx: Transaction, lease: LeaseRow) -> None:
-    """Keep the newest lease of a machine and product; the one before stays known by its jti."""
+    """Keep the newest lease of a machine and product."""
     tx.execute(
         f"INSERT INTO lease ({_LEASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT (publisher, cmid, product) DO UPDATE SET previous_jti = lease.jti,"
+        " ON CONFLICT (publisher, cmid, product) DO UPDATE SET nonce = excluded.nonce,"
         " jti = excluded.jti, application = excluded.application, grant_jti = excluded.grant_jti,"
         " issued_at = excluded.issued_at, expires_at = excluded.expires_at,"
         " released_at = excluded.released_at",
@@ -280,7 +334,7 @@ def put_lease(tx: Transaction, lease: LeaseRow) -> None:
             lease.application,
             lease.grant_jti,
             lease.jti,
-            lease.previous_jti,
+            lease.nonce,
             lease.issued_at,
             lease.expires_at,
             lease.released_at,

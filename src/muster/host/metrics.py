@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 
+from muster.core.products import COUNT_WINDOW
 from muster.db.engine import Reader
 from muster.host import ledger
 from muster.host.model import HostView
@@ -98,6 +99,10 @@ def ledger_lines(reader: Reader, view: HostView, now: int) -> list[str]:
     for publisher, application, most in _applications(view):
         number = ledger.count(reader, publisher, application, now, most=most)
         found.append(series("count", number, publisher=publisher, application=application))
+    found += head("machines_with_clones", "gauge", "Machines whose store another one had, 30 days.")
+    for one in view.publishers.values():
+        clones = ledger.with_clones(reader, one.publisher, now - COUNT_WINDOW)
+        found.append(series("machines_with_clones", clones, publisher=one.publisher))
     for name, text in (
         ("trust_version", "Version of trust that is held."),
         ("catalogue_version", "Version of the catalogue that is held."),

@@ -10,6 +10,7 @@ import ipaddress
 from dataclasses import dataclass, field
 
 from muster.core.errors import MusterError
+from muster.host.lines import Line
 from muster.lease.catalogue import Catalogue
 from muster.lease.grant import Grant
 from muster.lease.jws import PublicKey, SigningKey
@@ -147,15 +148,20 @@ Reply = ActivationAnswer | Refused | Released
 
 @dataclass(frozen=True, slots=True)
 class KnownMachine:
-    """What is stored of a machine: its identity mode and fingerprint."""
+    """What is stored of a machine: its identity mode, fingerprint and line of requests."""
 
     identity: str
     fingerprint: tuple[str, ...]
+    line: Line
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine as `muster host clients` lists it. `virtual` is None where it is unknown."""
+    """A machine as `muster host clients` lists it. `virtual` is None where it is unknown.
+
+    `duplicates` requests of its clones that were refused; `cloned_at` when it was last found that
+    another machine has its store, 0 for never; `restored` how often its store was put back.
+    """
 
     publisher: str
     cmid: str
@@ -168,11 +174,16 @@ class Machine:
     first_seen: int
     last_seen: int
     duplicates: int
+    cloned_at: int = 0
+    restored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseRow:
-    """The newest lease of one machine and product; `released_at` 0 while it is not released."""
+    """The newest lease of one machine and product; `released_at` 0 while it is not released.
+
+    `nonce` is that of the request which it answers.
+    """
 
     publisher: str
     product: str
@@ -180,7 +191,7 @@ class LeaseRow:
     application: str
     grant_jti: str
     jti: str
-    previous_jti: str
+    nonce: str
     issued_at: int
     expires_at: int
     released_at: int = 0

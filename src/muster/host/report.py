@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from muster.core import settings as table
-from muster.core.products import DAY
+from muster.core.products import COUNT_WINDOW, DAY
 from muster.core.settings import Role, Value
 from muster.core.states import LicenceState
 from muster.db.engine import Reader
@@ -63,6 +63,7 @@ def _publisher(reader: Reader, one: PublisherView, now: int) -> dict[str, Any]:
         "groups": rules.granted_groups(one, now),
         "keys": [_key(reader, one, key, held.get(key.key_id), now) for key in one.keys],
         "broken": [fault.code for fault in one.broken],
+        "clones": ledger.with_clones(reader, one.publisher, now - COUNT_WINDOW),
     }
 
 
@@ -184,6 +185,8 @@ def _client(reader: Reader, view: HostView, one: Machine, now: int) -> dict[str,
         "first_seen": one.first_seen,
         "last_seen": one.last_seen,
         "duplicates": one.duplicates,
+        "cloned_at": one.cloned_at or None,
+        "restored": one.restored,
         "applications": {name: count.counts(row, now) for name, row in rows.items()},
         "leases": [
             {

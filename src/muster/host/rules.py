@@ -2,8 +2,8 @@
 
 A refusal is a value (an error of the catalogue), not an exception. Refuses to know tables, clocks
 and bytes: what is stored and what time it is are passed in. Obeys docs/spec/06-counting.md,
-sections 6.2 to 6.5, in this order: served, allowed, in time, not a clone, [counted], a seat left,
-enough machines, lease.
+sections 6.2 to 6.5, in this order: served, allowed, in time, proved, new, not a clone, [counted], a
+seat left, enough machines, lease.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from dataclasses import dataclass
 from muster.core import identity
 from muster.core.errors import MusterError, error
 from muster.core.products import DAY, SKEW, Product
+from muster.host import lines
 from muster.host.count import shown
+from muster.host.lines import Asked, Line, Row
 from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
 from muster.lease import claims
 from muster.lease.lease import LeaseClaims
 from muster.lease.terms import Terms
+from muster.wire import proof
 from muster.wire.activation import ActivationRequest
+from muster.wire.release import ReleaseRequest
 
 NO_EXPIRY = 2**53
 """Stands for the end of a grant that does not end."""
@@ -157,18 +161,70 @@ def clock_text(now: int) -> str:
         return f"{now} seconds"
 
 
-def is_clone(request: ActivationRequest, known: KnownMachine | None) -> bool:
-    """Whether another machine uses the request's CMID: fewer than ceil(0.6 n) of the n stored
-    commitments are the request's.
+def unproved(request: ActivationRequest, known: KnownMachine | None) -> MusterError | None:
+    """`host/request-proof` where the request does not come from the machine that it names.
 
-    Mode `explicit` has no clone detection, on either side.
-    Source: docs/spec/06-counting.md, section 6.4.
+    The signature is not looked at where the request can change nothing but times and spends the
+    secret that is due.
+    Source: docs/spec/06-counting.md, sections 6.2, step 7, and 6.4.1.
     """
-    if known is None or not known.fingerprint:
-        return False
-    if request.identity == "explicit" or known.identity == "explicit":
-        return False
-    return not identity.matches(known.fingerprint, request.fingerprint)
+    try:
+        request.check_name()
+        if known is None or not _changes_nothing(request, known):
+            request.check_proof()
+    except MusterError as refusal:
+        return refusal
+    return None
+
+
+def _changes_nothing(request: ActivationRequest, known: KnownMachine) -> bool:
+    return (
+        request.identity == known.identity
+        and _fingerprint(request) == known.fingerprint
+        and lines.may_skip_signature(known.line, proof.opened(request.spent), request.sent_at)
+    )
+
+
+def _fingerprint(request: ActivationRequest) -> tuple[str, ...]:
+    return tuple(sorted(set(request.fingerprint)))
+
+
+def line(request: ActivationRequest, known: KnownMachine | None, now: int) -> tuple[Row, Line]:
+    """What a proved request is among those of its machine, and the line to keep.
+
+    Source: docs/spec/06-counting.md, section 6.4.2.
+    """
+    asked = Asked(
+        nonce=request.nonce,
+        opened=proof.opened(request.spent),
+        sent_at=request.sent_at,
+        explicit=request.identity == "explicit",
+        same_facts=known is None
+        or not known.fingerprint
+        or identity.matches(known.fingerprint, request.fingerprint),
+    )
+    return lines.judge(None if known is None else known.line, asked, now)
+
+
+def release_refused(
+    request: ReleaseRequest, claims: LeaseClaims, known: KnownMachine | None, now: int
+) -> MusterError | None:
+    """Why a release whose proof is right is refused: not now, not the last of its line.
+
+    Returns:
+        None, or `host/clock-skew`, `host/request-old`, `host/release-unknown`,
+        `host/release-proof`.
+    Source: docs/spec/06-counting.md, section 6.9.
+    """
+    if known is None:
+        return error("host/release-unknown")
+    if abs(request.sent_at - now) > SKEW:
+        return error("host/clock-skew", host_time=clock_text(now), host_seconds=now)
+    if request.sent_at <= known.line.asked_at <= now + SKEW:
+        return error("host/request-old")
+    if claims.identity != "explicit" and known.line.nonce not in proof.opened(request.spent):
+        return error("host/release-proof", detail="the machine has had newer licences since")
+    return None
 
 
 def seat_refused(terms: Terms | None, taken: int, holds_one: bool) -> MusterError | None:

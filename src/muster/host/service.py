@@ -10,17 +10,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from muster.core.audit import Event
 from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError, error
-from muster.core.identity import host_binding, nonce_of
+from muster.core.identity import host_binding
 from muster.core.settings import Value
 from muster.db.engine import Database, Transaction
-from muster.host import count, ledger, rules, store
+from muster.host import count, ledger, lines, rules, store
 from muster.host.keyring import KeyRing
 from muster.host.limits import NewMachines
+from muster.host.lines import Line, Row
 from muster.host.model import (
     Arrival,
     HostView,
@@ -192,7 +193,7 @@ def _remove(tx: Transaction, publisher: str, cmid: str, now: int) -> int:
         if row.last_seen > row.released:
             ledger.put_seen(tx, publisher, application, cmid, count.released(row, now))
             changed += 1
-    ledger.forget_hardware(tx, publisher, cmid)
+    ledger.forget_machine(tx, publisher, cmid)
     return changed
 
 
@@ -241,13 +242,22 @@ class _Round:
         if refusal is not None:
             return self._refuse(request, address, refusal, entitled, rest)
         known = ledger.known_machine(tx, publisher, request.cmid)
-        if rules.is_clone(request, known):
+        refusal = rules.unproved(request, known)
+        if refusal is not None:
+            return self._refuse(request, address, refusal, entitled, rest)
+        row, line = rules.line(request, known, now)
+        if row in (Row.REPEAT, Row.OLD):
+            return self._again(request, address, row, entitled, leases)
+        if row in lines.CLONES:
+            ledger.put_line(tx, publisher, request.cmid, line)
+            self._name_clones(request, row)
             return self._refuse_clone(request, address, entitled, rest)
         refusal = self._bounded(request, address, entitled, known, leases)
         if refusal is not None:
             return self._refuse(request, address, refusal, entitled, rest)
 
-        number = self._count(request, address, entitled, known)
+        number = self._count(request, address, entitled, known, line)
+        self._name_clones(request, row)
         shown = count.shown(number, product.need)
         refusal = rules.insufficient(number, product, self._view.settings)
         if refusal is not None:
@@ -257,19 +267,53 @@ class _Round:
         )
         self._keep(claims, entitled, leases)
         self._log(request, address, None, entitled, rest, shown)
-        signer = entitled.publisher.signer
-        assert signer is not None
-        return ActivationAnswer(
-            bundle=Bundle(
-                lease=make_lease(claims, signer),
-                grant=entitled.held.grant.text,
-                signer=signer.public,
-            ),
-            count=shown,
-            need=product.need,
-            trust=entitled.publisher.trust.version,
-            catalogue=entitled.publisher.catalogue_version,
+        return _answer(claims, entitled)
+
+    def _again(
+        self,
+        request: ActivationRequest,
+        address: str,
+        row: Row,
+        entitled: Standing,
+        leases: Mapping[str, LeaseRow],
+    ) -> Reply:
+        """A request that was answered before: alike, or not at all; nothing is kept."""
+        product = entitled.product
+        lease = leases.get(product.id)
+        rest = _minutes(lease, self._now)
+        if row is Row.OLD or lease is None or lease.released_at or lease.nonce != request.nonce:
+            return self._refuse(request, address, error("host/request-old"), entitled, rest)
+        application = product.application
+        number = ledger.count(
+            self._tx, request.publisher, application, self._now, most=2 * product.need
         )
+        shown = count.shown(number, product.need)
+        refusal = rules.insufficient(number, product, self._view.settings)
+        if refusal is not None:
+            return self._refuse(request, address, refusal, entitled, rest, shown)
+        claims = rules.lease_claims(
+            request, entitled, self._view.settings, number, lease.jti, lease.issued_at
+        )
+        self._log(request, address, None, entitled, rest, shown)
+        return _answer(replace(claims, exp=lease.expires_at), entitled)
+
+    def _name_clones(self, request: ActivationRequest, row: Row) -> None:
+        """Tell that several machines share a store, when it is found."""
+        if row in (Row.FIRST_CAME_BACK, Row.LATER_CAME_BACK):
+            ledger.note_clones(self._tx, request.publisher, request.cmid, self._now)
+            store.audit(
+                self._tx,
+                self._now,
+                Event.HOST_CLONES_FIND,
+                request.publisher,
+                request.cmid,
+                "their requests alternate; the first machine keeps the CMID",
+            )
+            _log.warning(
+                "several machines share the store of %s: the first keeps this CMID, the others"
+                " are told to take their own",
+                request.cmid,
+            )
 
     def _bounded(
         self,
@@ -304,6 +348,7 @@ class _Round:
         address: str,
         entitled: Standing,
         known: KnownMachine | None,
+        line: Line,
     ) -> int:
         """Count the machine; the count of this very transaction, at most 2 × need."""
         tx, now, publisher = self._tx, self._now, request.publisher
@@ -313,7 +358,7 @@ class _Round:
         fingerprint = tuple(sorted(set(request.fingerprint)))
         if not fingerprint and known is not None:
             fingerprint = known.fingerprint
-        ledger.put_machine(tx, request, fingerprint, address, now)
+        ledger.put_machine(tx, request, fingerprint, line, address, now)
         return ledger.count(tx, publisher, application, now, most=2 * entitled.product.need)
 
     def _keep(
@@ -332,7 +377,7 @@ class _Round:
                 application=entitled.product.application,
                 grant_jti=grant.jti,
                 jti=claims.jti,
-                previous_jti="",
+                nonce=claims.nonce,
                 issued_at=claims.iat,
                 expires_at=claims.exp,
             ),
@@ -362,7 +407,7 @@ class _Round:
         self, request: ActivationRequest, address: str, entitled: Standing, rest: int
     ) -> Refused:
         """The one refusal that changes a client: signed, for this nonce alone."""
-        ledger.add_duplicate(self._tx, request.publisher, request.cmid)
+        ledger.add_duplicate(self._tx, request.publisher, request.cmid, self._now)
         refused = self._refuse(request, address, error(DUPLICATE_CMID), entitled, rest)
         signer = entitled.publisher.signer
         assert signer is not None
@@ -425,8 +470,14 @@ class _Round:
         tx, now, publisher, cmid = self._tx, self._now, claims.publisher, claims.cmid
         leases = ledger.leases(tx, publisher, cmid)
         row = leases.get(claims.product)
-        if row is None or claims.jti not in (row.jti, row.previous_jti):
+        if row is None:
             return Refused(error("host/release-unknown"))
+        known = ledger.known_machine(tx, publisher, cmid)
+        unfit = rules.release_refused(request, claims, known, now)
+        if unfit is not None:
+            return Refused(unfit)
+        assert known is not None
+        ledger.put_line(tx, publisher, cmid, replace(known.line, asked_at=request.sent_at))
         if row.released_at:
             return Released(False)
         ledger.release_lease(tx, publisher, cmid, row.product, now)
@@ -443,8 +494,9 @@ class _Round:
         return Released(row.expires_at > now)
 
     def _proved(self, request: ReleaseRequest) -> LeaseClaims:
-        """The claims of a lease that a grant of this database covers and whose nonce the secret
-        opens. Raises: `host/release-proof`, `host/not-served`, `licence/…`."""
+        """The claims of a lease that a grant of this database covers, shown by the machine that
+        it names. Raises: `host/release-proof`, `host/request-proof`, `host/not-served`,
+        `licence/…`."""
         bundle = request.bundle
         compact = parse(bundle.lease, strict.SMALL, "lease")
         kid = check_header(compact, LEASE_TYP, "lease")
@@ -462,9 +514,25 @@ class _Round:
         if kid != bundle.signer.kid:
             raise error("host/release-proof", detail="another key signed the licence")
         bundle.signer.verify(compact.signature, compact.signing_input)
-        if nonce_of(request.secret) != claims.nonce:
-            raise error("host/release-proof", detail="the secret is not that of the licence")
+        request.check_proof(claims.publisher, claims.identity, claims.cmid)
         return claims
+
+
+def _answer(claims: LeaseClaims, entitled: Standing) -> ActivationAnswer:
+    """The answer that brings a lease."""
+    signer = entitled.publisher.signer
+    assert signer is not None
+    return ActivationAnswer(
+        bundle=Bundle(
+            lease=make_lease(claims, signer),
+            grant=entitled.held.grant.text,
+            signer=signer.public,
+        ),
+        count=claims.count,
+        need=claims.need,
+        trust=claims.trust,
+        catalogue=claims.catalogue,
+    )
 
 
 def _minutes(lease: LeaseRow | None, now: int) -> int:

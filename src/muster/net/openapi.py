@@ -15,6 +15,7 @@ from muster.core.errors import Retry
 from muster.core.identity import IDENTITY_MODES
 from muster.lease.strict import MAX_INTEGER, canonical
 from muster.wire import codec, routes
+from muster.wire.proof import MAX_SPENT
 from muster.wire.publisher import BATCH_ROWS, TRUST_STEPS
 from muster.wire.routes import Route
 
@@ -81,7 +82,9 @@ REQUESTS: Mapping[str, Schema] = {
             "publisher": _text(codec.PUBLISHER_ID),
             "product": _text(codec.NAME),
             "cmid": _text(codec.UUID),
+            "key": _text(codec.SECRET),
             "nonce": _text(codec.TOKEN),
+            "spent": _list(_text(codec.SECRET), MAX_SPENT),
             "fingerprint": _list(_text(codec.COMMITMENT), 16),
             "identity": {"type": "string", "enum": list(IDENTITY_MODES)},
             "state": _integer(0, 6),
@@ -94,9 +97,19 @@ REQUESTS: Mapping[str, Schema] = {
                 },
                 optional=["virtual"],
             ),
+            "proof": _text(codec.PROOF),
         }
     ),
-    routes.RELEASE.name: _object({**_V, **_BUNDLE, "secret": _text(codec.SECRET)}),
+    routes.RELEASE.name: _object(
+        {
+            **_V,
+            **_BUNDLE,
+            "key": _text(codec.SECRET),
+            "spent": _list(_text(codec.SECRET), MAX_SPENT),
+            "sent_at": _integer(),
+            "proof": _text(codec.PROOF),
+        }
+    ),
     routes.HOSTS_ACTIVATE.name: _object({**_V, "installation_id": _text(codec.DIGITS)}),
     routes.ACTIVATIONS.name: _object({**_V, "installation_id": _text(codec.DIGITS)}),
     routes.ACTIVATIONS_BATCH.name: _object(

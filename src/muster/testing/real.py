@@ -7,6 +7,7 @@ test's. `muster.testing.site` and `muster.testing.programs` start the same as pr
 
 from __future__ import annotations
 
+import itertools
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,9 @@ from muster.system.entropy import SeededDice
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.testing.world import machine_facts
 from muster.wire.activation import ClientInfo
+
+_MADE = itertools.count()
+"""Numbers of clients: no two of them throw the same dice."""
 
 
 class RealHost:
@@ -135,18 +139,16 @@ class RealMachine:
         self.facts = machine_facts(folder.name)
         self.nameservers = nameservers
         self._clock = clock
-        self._made = 0
 
     @property
     def client(self) -> Client:
         """The client, as a command makes it anew each time."""
-        self._made += 1
         return Client(
             self.store,
             disk=SystemDisk(1.0),
             network=SystemNetwork(self.nameservers, 1.0),
             clock=self._clock,
-            dice=SeededDice(f"machine {self.store.name} {self._made}"),
+            dice=SeededDice(f"machine {self.store.name} {next(_MADE)}"),
             facts=lambda: self.facts,
             plan=lambda _: self.plan,
             info=ClientInfo("0.1.0", "Test", None),

@@ -226,6 +226,7 @@ class TinyHost:
     def _activate(self, request: ActivationRequest) -> ActivationAnswer:
         self.asked.append(request)
         now = self._now()
+        request.check_proof()
         if request.publisher != self.publisher.publisher:
             raise error("host/not-served", product=request.product, labels=self.publisher.label)
         product = self._catalogue().product(request.product)
@@ -295,10 +296,8 @@ class TinyHost:
         request = decode_release(body)
         trust = self.publisher.trust
         opened = open_licence(request.bundle.encode(), trust, self.publisher.publisher)
-        from muster.core.identity import nonce_of
-
-        if nonce_of(request.secret) != opened.lease.nonce:
-            raise error("wire/bad-request", detail="the secret does not open the nonce")
+        lease = opened.lease
+        request.check_proof(lease.publisher, lease.identity, lease.cmid)
         self.released.append(opened.lease.cmid)
         for seen in self.seen.values():
             seen.pop(opened.lease.cmid, None)

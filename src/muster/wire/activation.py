@@ -1,20 +1,22 @@
 """Client to host: the activation request and its answer (docs/spec/08-http.md, section 3).
 
 Each member of the request has a named reader: `fingerprint`, `identity`, `cmid`, `nonce`,
-`publisher`, `product` the lease; `sent_at` the skew check; `state` and `client` the host's log
-and counters. What has no reader is not sent.
+`publisher`, `product` the lease; `key`, `spent` and `proof` the proof; `sent_at` the skew check and
+the order of requests; `state` and `client` the host's log and counters. What has no reader is not
+sent.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from muster.core.errors import MusterError
 from muster.lease import strict
 from muster.lease.bundle import Bundle, NoticeBundle, read_bundle, read_notice_bundle
-from muster.wire import codec
+from muster.lease.jws import SigningKey
+from muster.wire import codec, proof
 
 _IDENTITY = re.compile(r"machine|device|node|explicit")
 
@@ -32,57 +34,80 @@ class ClientInfo:
 class ActivationRequest:
     """One request. `v` is the highest version of any answer that this client reads.
 
-    `state` is the licence state 0 to 6 before the request; `sent_at` the client's clock in Unix
-    seconds, used for the skew check only; `fingerprint` up to 16 commitments of 16 hex digits.
+    `key` is the public machine key, 32 bytes, and `cmid` its name; `spent` secrets of requests
+    before, 32 bytes each; `state` the licence state 0 to 6 before the request; `sent_at` the
+    client's clock in Unix seconds; `fingerprint` up to 16 commitments. `body` is the message as it
+    came, b"" before it is proved.
     """
 
     publisher: str
     product: str
     cmid: str
+    key: bytes
     nonce: str
+    spent: tuple[bytes, ...]
     fingerprint: tuple[str, ...]
     identity: str
     state: int
     sent_at: int
     client: ClientInfo
     v: int = codec.VERSION
+    body: bytes = field(default=b"", compare=False, repr=False)
 
-    def encode(self) -> bytes:
-        """The body of `POST /v1/activate`."""
-        return codec.encode(
-            {
-                "v": self.v,
-                "publisher": self.publisher,
-                "product": self.product,
-                "cmid": self.cmid,
-                "nonce": self.nonce,
-                "fingerprint": list(self.fingerprint),
-                "identity": self.identity,
-                "state": self.state,
-                "sent_at": self.sent_at,
-                "client": {
-                    "version": self.client.version,
-                    "os": self.client.os,
-                    "virtual": self.client.virtual,
-                },
-            }
+    def prove(self, key: SigningKey) -> ActivationRequest:
+        """The request with its proof; `body` is the body of `POST /v1/activate`.
+
+        Args:
+            key: the machine key; `self.key` is its public half.
+        """
+        message = {
+            "v": self.v,
+            "publisher": self.publisher,
+            "product": self.product,
+            "cmid": self.cmid,
+            "key": strict.b64url_encode(self.key),
+            "nonce": self.nonce,
+            "spent": [strict.b64url_encode(secret) for secret in self.spent],
+            "fingerprint": list(self.fingerprint),
+            "identity": self.identity,
+            "state": self.state,
+            "sent_at": self.sent_at,
+            "client": {
+                "version": self.client.version,
+                "os": self.client.os,
+                "virtual": self.client.virtual,
+            },
+        }
+        return replace(self, body=proof.prove(proof.REQUEST, message, key))
+
+    def check_name(self) -> None:
+        """Judge that the CMID is the name of key and mode. Raises: `host/request-proof`."""
+        proof.check_name(self.publisher, self.identity, self.key, self.cmid)
+
+    def check_proof(self) -> None:
+        """Judge the signature over the whole message. Raises: `host/request-proof`."""
+        proof.check(
+            proof.REQUEST, self.body, strict.SMALL, self.publisher, self.identity, self.cmid
         )
 
 
 def decode_request(body: bytes) -> ActivationRequest:
-    """Read a request.
+    """Read a request; its proof is not judged here.
 
     A `v` above ours is fine: it says what the client can read, and we answer with ours.
     Raises: `wire/bad-request`, naming the member.
     """
     reader = codec.decode(body)
     client = reader.object("client")
+    reader.text("proof", codec.PROOF)
     return ActivationRequest(
         v=reader.integer("v", low=1),
         publisher=reader.text("publisher", codec.PUBLISHER_ID),
         product=reader.text("product", codec.NAME),
         cmid=reader.text("cmid", codec.UUID),
+        key=strict.b64url_decode(reader.text("key", codec.SECRET), 32),
         nonce=reader.text("nonce", codec.TOKEN),
+        spent=proof.spent_of(reader),
         fingerprint=reader.texts("fingerprint", codec.COMMITMENT, limit=16),
         identity=reader.text("identity", _IDENTITY),
         state=reader.integer("state", high=6),
@@ -92,6 +117,7 @@ def decode_request(body: bytes) -> ActivationRequest:
             os=client.text("os", codec.FREE),
             virtual=client.flag("virtual") if client.has("virtual") else None,
         ),
+        body=body,
     )
 
 

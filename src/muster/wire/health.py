@@ -61,6 +61,7 @@ class Topic(enum.Enum):
     GRANT = "grant"
     CATALOGUE = "catalogue"
     LICENCE = "licence"
+    CLONES = "clones"
 
 
 @dataclass(frozen=True, slots=True)

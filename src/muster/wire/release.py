@@ -1,38 +1,70 @@
-"""Client to host: release of a seat with proof of its nonce (docs/spec/08-http.md, section 4)."""
+"""Client to host: release of a seat, proved by the machine (docs/spec/08-http.md, section 4)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from muster.lease import strict
 from muster.lease.bundle import Bundle, read_bundle
-from muster.wire import codec
+from muster.lease.jws import SigningKey
+from muster.wire import codec, proof
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
-    """The licence bundle and the 32 byte `secret` behind its nonce [the lease alone travels in
-    the clear, so it must not be enough]."""
+    """The licence bundle and what proves the machine [the lease alone travels in the clear, so it
+    must not be enough].
+
+    `key` is the public machine key, 32 bytes; `spent` the secrets of the machine's line, 32 bytes
+    each; `sent_at` the client's clock in Unix seconds. `body` is the message as it came, b""
+    before it is proved.
+    """
 
     bundle: Bundle
-    secret: bytes
+    key: bytes
+    spent: tuple[bytes, ...]
+    sent_at: int
+    body: bytes = field(default=b"", compare=False, repr=False)
 
-    def encode(self) -> bytes:
-        """The body of `POST /v1/release`."""
-        return codec.encode(
-            {
-                "v": codec.VERSION,
-                "lease": self.bundle.lease,
-                "grant": self.bundle.grant,
-                "signer": self.bundle.signer.jwk,
-                "secret": strict.b64url_encode(self.secret),
-            }
-        )
+    def prove(self, key: SigningKey) -> ReleaseRequest:
+        """The release with its proof; `body` is the body of `POST /v1/release`.
+
+        Args:
+            key: the machine key; `self.key` is its public half.
+        """
+        message = {
+            "v": codec.VERSION,
+            "lease": self.bundle.lease,
+            "grant": self.bundle.grant,
+            "signer": self.bundle.signer.jwk,
+            "key": strict.b64url_encode(self.key),
+            "spent": [strict.b64url_encode(secret) for secret in self.spent],
+            "sent_at": self.sent_at,
+        }
+        return replace(self, body=proof.prove(proof.RELEASE, message, key))
+
+    def check_proof(self, publisher: str, mode: str, cmid: str) -> None:
+        """Judge that the holder of the key behind a lease's CMID sent this.
+
+        Args:
+            publisher, mode, cmid: as the lease says.
+        Raises: `host/request-proof`.
+        """
+        proof.check(proof.RELEASE, self.body, strict.BUNDLE, publisher, mode, cmid)
 
 
 def decode_release(body: bytes) -> ReleaseRequest:
-    """Read a release request. Raises: `wire/bad-request`, `wire/version`, `licence/malformed`."""
+    """Read a release; its proof is not judged here.
+
+    Raises: `wire/bad-request`, `wire/version`, `licence/malformed`.
+    """
     reader = codec.decode(body, strict.BUNDLE)
     reader.version()
-    secret = strict.b64url_decode(reader.text("secret", codec.SECRET), 43)
-    return ReleaseRequest(bundle=read_bundle(body), secret=secret)
+    reader.text("proof", codec.PROOF)
+    return ReleaseRequest(
+        bundle=read_bundle(body),
+        key=strict.b64url_decode(reader.text("key", codec.SECRET), 32),
+        spent=proof.spent_of(reader),
+        sent_at=reader.integer("sent_at"),
+        body=body,
+    )

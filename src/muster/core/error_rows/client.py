@@ -221,8 +221,8 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.AFTER_FIX,
-        what="The secret behind the lease of {product} is not in the store.",
-        why="Only the machine that asked for a lease can give it back, by that secret; its file is damaged or was removed.",
+        what="The machine key behind the lease of {product} is not in the store.",
+        why="Only the machine that asked for a lease can give it back, by that key; its file is damaged or was removed.",
         fix="Run 'muster client activate', then release again; or let the lease end by itself.",
     ),
     # Identity.
@@ -288,6 +288,15 @@ ROWS: tuple[Row, ...] = (
         what="This machine took the new CMID {new} in place of {old}.",
         why="Its store was copied from another machine, which keeps the old one.",
         fix="Nothing needs to be done. For images of many machines, see 'Golden images' in docs/client.md.",
+    ),
+    Row(
+        code="client/key-lost",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="This machine took the new CMID {new} in place of {old}.",
+        why="The key of the old one is not in the store any more: its file was removed, damaged, or left out of a copy.",
+        fix="Nothing needs to be done. The host counts this machine twice until the old CMID has been silent for 30 days; its administrator can remove it at once.",
     ),
     Row(
         code="client/new-cmid",

@@ -131,13 +131,36 @@ ROWS: tuple[Row, ...] = (
         field_code="0xC004F06C",
     ),
     Row(
+        code="host/request-proof",
+        kind=Kind.REFUSAL,
+        http=403,
+        retry=Retry.OTHER_HOST,
+        what="The request does not prove that it comes from the machine that it names.",
+        why="A client machine id is the name of a key that only the machine has, and the request is"
+        " not signed by it. Nothing of it was kept, and the machine was not counted.",
+        fix="If this machine's own client was refused, its store was damaged or altered: remove the"
+        " product with 'muster client product remove', and add it again.",
+    ),
+    Row(
+        code="host/request-old",
+        kind=Kind.REFUSAL,
+        http=403,
+        retry=Retry.LATER,
+        what="The machine has asked again since this request was made.",
+        why="The request is a recorded one, or was under way for long, or the machine's clock was"
+        " set back. Nothing of it was kept.",
+        fix="Wait: the machine asks again by itself. If its clock was set back, it is answered when"
+        " the clock has passed the instant of its last request.",
+    ),
+    Row(
         code="host/duplicate-cmid",
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.LATER,
         what="Another machine uses the same client machine id.",
-        why="The id was copied with a disk image; the hardware behind it differs. The machine that"
-        " was seen first keeps it. This one was not counted.",
+        why="The client's store was copied with a disk image: the hardware behind the id differs, or"
+        " the requests of several machines alternate. The machine that was seen first keeps the id."
+        " This one was not counted.",
         fix="The client takes a new id by itself, at most once a day. For images: remove the"
         " client's store before the image is made, or use the identity mode 'device'.",
     ),
@@ -175,9 +198,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=404,
         retry=Retry.OTHER_HOST,
-        what="This host does not know the licence as one of the machine's last two.",
-        why="Another host gave it, or the machine has had newer ones since.",
-        fix="Release at the host that gave the licence, with the newest licence.",
+        what="This host has given the machine no licence for this product.",
+        why="Another host gave it, or an old database was put back.",
+        fix="Release at the host that gave the licence.",
     ),
     Row(
         code="host/busy",

@@ -1,0 +1,167 @@
+"""The line of requests of one machine: what is next, old, put back, or of another machine.
+
+Decides what a *proved* request is, by what the host remembers of the machine, and what it
+remembers afterwards. Refuses to know signatures, tables and answers. Pure. Obeys
+docs/spec/06-counting.md, section 6.4; the rows of its table are `Row`.
+
+All times are Unix seconds of the host's clock, but `asked_at`, which is the machine's.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from muster.core.products import COUNT_WINDOW, SKEW
+
+MAX_LEFT = 8
+"""Left lines that are remembered of a machine: the first and the newest ones."""
+FORKED_FOR = COUNT_WINDOW
+"""A machine that was found to be two is watched this long, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A line that the host left for another one: the nonce of its last request, and when."""
+
+    nonce: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a host remembers of the requests of one machine.
+
+    `nonce` of the last one, "" after an administrator removed the machine; `asked_at` the latest
+    `sent_at` of the machine; `left` the lines that were left, the first one first; `forked_at`
+    when it was last found that several machines share the store, 0 for never; `restored` how
+    often a store that was put back was forgiven.
+    """
+
+    nonce: str
+    asked_at: int
+    left: tuple[Left, ...] = ()
+    forked_at: int = 0
+    restored: int = 0
+
+
+class Row(enum.Enum):
+    """The rows of the table."""
+
+    FIRST = 1
+    REPEAT = 2
+    OLD = 3
+    OTHER_HARDWARE = 4
+    NEXT = 5
+    FIRST_CAME_BACK = 6
+    LATER_CAME_BACK = 7
+    LATER_ONE = 8
+    PUT_BACK = 9
+
+
+CLONES = frozenset({Row.OTHER_HARDWARE, Row.LATER_CAME_BACK, Row.LATER_ONE})
+"""Rows whose machine is told to take another CMID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as the table reads it: its nonce, the nonces that its spent secrets open, its
+    `sent_at`, whether it is in mode `explicit`, and whether its facts are those stored."""
+
+    nonce: str
+    opened: Collection[str]
+    sent_at: int
+    explicit: bool
+    same_facts: bool
+
+
+def judge(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
+    """What a proved request is, and what is remembered when it is answered accordingly.
+
+    Args:
+        known: what the host remembers, None for a machine that it does not know.
+        asked: the request.
+        now: the host's clock.
+    Returns:
+        The row of the table, and the line to keep: for `REPEAT`, `OLD`, `OTHER_HARDWARE` and
+        `LATER_ONE` the one that was known.
+    Source: docs/spec/06-counting.md, section 6.4.2.
+    """
+    if known is None:
+        return Row.FIRST, Line(asked.nonce, asked.sent_at)
+    if asked.nonce == known.nonce:
+        return Row.REPEAT, known
+    moved = replace(
+        known,
+        nonce=asked.nonce,
+        asked_at=_latest(known, asked.sent_at, now),
+        left=_young(known, now),
+    )
+    if asked.explicit:
+        return Row.NEXT, moved
+    if is_old(known, asked.sent_at, now):
+        return Row.OLD, known
+    if not asked.same_facts:
+        return Row.OTHER_HARDWARE, known
+    if not known.nonce or known.nonce in asked.opened:
+        return Row.NEXT, moved
+    left = moved.left
+    if left and left[0].nonce in asked.opened:
+        return Row.FIRST_CAME_BACK, replace(moved, left=(), forked_at=now)
+    if any(one.nonce in asked.opened for one in left):
+        first = replace(known, nonce=left[0].nonce, left=(), forked_at=now)
+        return Row.LATER_CAME_BACK, first
+    if is_forked(known, now):
+        return Row.LATER_ONE, known
+    behind = (*left, Left(known.nonce, now))
+    if len(behind) > MAX_LEFT:
+        behind = (behind[0], *behind[1 - MAX_LEFT :])
+    return Row.PUT_BACK, replace(moved, left=behind, restored=known.restored + 1)
+
+
+def is_old(known: Line, sent_at: int, now: int) -> bool:
+    """Whether a message of the machine is older than one that was kept. What a jumped clock
+    wrote is not believed."""
+    return sent_at < known.asked_at <= now + SKEW
+
+
+def is_forked(known: Line, now: int) -> bool:
+    """Whether the machine was found to be several within the last 30 days."""
+    return bool(known.forked_at) and abs(now - known.forked_at) < FORKED_FOR
+
+
+def may_skip_signature(known: Line | None, opened: Collection[str], sent_at: int) -> bool:
+    """Whether a request whose mode and fingerprint are the stored ones needs no signature: it
+    spends the secret that is due, and is newer than what was asked before.
+
+    Source: docs/spec/06-counting.md, section 6.4.1.
+    """
+    return known is not None and known.nonce in opened and sent_at > known.asked_at
+
+
+def forget(known: Line) -> Line:
+    """What stays when an administrator removes the machine: that recorded requests are old."""
+    return Line("", known.asked_at, restored=known.restored)
+
+
+def _latest(known: Line, sent_at: int, now: int) -> int:
+    return max(sent_at, known.asked_at) if known.asked_at <= now + SKEW else sent_at
+
+
+def _young(known: Line, now: int) -> tuple[Left, ...]:
+    return tuple(one for one in known.left if abs(now - one.at) < COUNT_WINDOW)
+
+
+def encode_left(left: tuple[Left, ...]) -> str:
+    """Left lines as one text for a table: `nonce@time`, by spaces."""
+    return " ".join(f"{one.nonce}@{one.at}" for one in left)
+
+
+def decode_left(text: str) -> tuple[Left, ...]:
+    """The left lines that `encode_left` wrote."""
+    found: list[Left] = []
+    for part in text.split():
+        nonce, _, at = part.partition("@")
+        found.append(Left(nonce, int(at)))
+    return tuple(found)

@@ -1,0 +1,407 @@
+"""The line of a machine's requests: each row of chapter 6.4.2 on the real service."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.host.conftest import Machine, World, leased, refused
+
+from muster.core.identity import nonce_of
+from muster.core.products import DAY, SKEW
+from muster.db.engine import Reader
+from muster.host import ledger, lines
+from muster.host.lines import Asked, Left, Line, Row
+from muster.host.model import Arrival, KnownMachine, Refused, Released, Reply
+from muster.wire.activation import ActivationAnswer, ActivationRequest
+from muster.wire.release import ReleaseRequest
+
+CHAPTER = Path(__file__).parents[2] / "docs/spec/06-counting.md"
+PRODUCT = "tool"
+NUMBER = 5
+
+
+class Store:
+    """The store of one machine: its key, and the secrets of its requests.
+
+    A copy of it is a clone; what it was before can be put back.
+    """
+
+    def __init__(self, world: World, number: int = NUMBER, facts: str = "") -> None:
+        self.world = world
+        self.machine = Machine(number)
+        self.facts = facts
+        self.line = "golden"
+        self.made = 0
+        self.spent: tuple[bytes, ...] = ()
+
+    def copy(self, line: str, facts: str = "") -> Store:
+        """The same store on another machine, which draws its own secrets from here on."""
+        made = Store(self.world, self.machine.number, facts)
+        made.line, made.spent = line, self.spent
+        return made
+
+    def request(self, *, sent_at: int | None = None) -> ActivationRequest:
+        """The next request; its secret is kept, as before it is sent."""
+        self.made += 1
+        secret = Machine(self.machine.number, seed=f"{self.line} {self.made}").secret
+        built = self.machine.request(
+            self.world.id,
+            PRODUCT,
+            self.world.clock.now() if sent_at is None else sent_at,
+            nonce=nonce_of(secret),
+            spent=self.spent,
+            fingerprint=Machine(self.machine.number, seed=self.facts).fingerprint,
+        )
+        self.spent = (*self.spent, secret)[-8:]
+        return built
+
+    def ask(self) -> Reply:
+        """Ask, a second after whatever was before."""
+        self.world.clock.pass_time(1)
+        return self.send(self.request())
+
+    def send(self, request: ActivationRequest | ReleaseRequest) -> Reply:
+        (reply,) = self.world.service.handle([Arrival(request, "192.0.2.1")])
+        return reply
+
+    def release(self, answer: ActivationAnswer) -> ReleaseRequest:
+        self.world.clock.pass_time(1)
+        return self.machine.release(answer.bundle, self.world.clock.now(), self.spent)
+
+
+@pytest.fixture
+def store(host: World) -> Store:
+    """A store at a host that four other machines have asked; one is enough."""
+    host.publisher.publish([host.publisher.new_product(PRODUCT, need=1)])
+    host.admin.add_publisher(host.publisher.file())
+    host.fill(range(1, 5), PRODUCT)
+    return Store(host)
+
+
+def kept(world: World) -> KnownMachine:
+    """What the host keeps of the machine."""
+    with world.database.snapshot() as reader:
+        found = ledger.known_machine(reader, world.id, Machine(NUMBER).cmid)
+    assert found is not None
+    return found
+
+
+def everything(reader: Reader) -> dict[str, list[tuple[object, ...]]]:
+    """All rows that say something of machines, but for the log and its counters."""
+    tables = ("sighting", "machine", "lease", "audit")
+    return {one: [tuple(row) for row in reader.query(f"SELECT * FROM {one}")] for one in tables}
+
+
+def unchanged(world: World, send: Store, request: ActivationRequest | ReleaseRequest) -> Reply:
+    """Send something that must change nothing that is kept."""
+    with world.database.snapshot() as reader:
+        before = everything(reader)
+    reply = send.send(request)
+    with world.database.snapshot() as reader:
+        assert everything(reader) == before
+    return reply
+
+
+def machines(world: World) -> int:
+    with world.database.snapshot() as reader:
+        return ledger.count(reader, world.id, "os", world.clock.now())
+
+
+def test_the_chapter_has_the_rows_of_the_code() -> None:
+    text = CHAPTER.read_text(encoding="utf-8")
+    table = text.partition("### 6.4.2 Lines")[2].partition("### 6.4.3")[0]
+    rows = re.findall(r"^\| (\d) \| (.+?) \| (.+?) \| (.+?) \|$", table, re.MULTILINE)
+    assert [int(row[0]) for row in rows] == [row.value for row in Row]
+    told = {int(row[0]) for row in rows if row[3].startswith("notice")}
+    assert told == {row.value for row in lines.CLONES}
+
+
+def test_row_1_a_first_request_is_kept(store: Store) -> None:
+    leased(store.ask())
+    found = kept(store.world)
+    assert found.fingerprint == Machine(NUMBER).fingerprint
+    assert found.line == Line(nonce_of(store.spent[-1]), store.world.clock.now())
+
+
+def test_row_2_the_same_request_again_gets_the_same_lease(store: Store) -> None:
+    store.world.clock.pass_time(1)
+    request = store.request()
+    first = leased(store.send(request))
+    store.world.clock.pass_time(3600)
+    again = leased(unchanged(store.world, store, request))
+    assert again.bundle == first.bundle
+
+
+def test_row_2_without_a_lease_the_same_request_is_old(store: Store) -> None:
+    alone = Store(store.world, 77)
+    request = alone.machine.request(store.world.id, "desktop-pro", store.world.clock.now())
+    assert refused(alone.send(request)) == "host/insufficient-count"
+    assert refused(unchanged(store.world, alone, request)) == "host/request-old"
+
+
+def test_row_2_a_released_lease_is_not_given_again(store: Store) -> None:
+    store.world.clock.pass_time(1)
+    request = store.request()
+    answer = leased(store.send(request))
+    assert store.send(store.release(answer)) == Released(True)
+    assert refused(unchanged(store.world, store, request)) == "host/request-old"
+
+
+def test_row_3_a_recorded_request_is_old(store: Store) -> None:
+    recorded = []
+    for _ in range(12):
+        store.world.clock.pass_time(1)
+        recorded.append(store.request())
+        leased(store.send(recorded[-1]))
+    for one in recorded[:-1]:
+        assert refused(unchanged(store.world, store, one)) == "host/request-old"
+
+
+def test_row_3_a_late_try_of_two_under_way_changes_nothing(store: Store) -> None:
+    leased(store.ask())
+    store.world.clock.pass_time(1)
+    early = store.request()
+    store.world.clock.pass_time(30)
+    late = store.request()
+    leased(store.send(late))
+    assert refused(unchanged(store.world, store, early)) == "host/request-old"
+    leased(store.ask())
+    assert kept(store.world).line.left == ()
+
+
+def test_row_3_a_jumped_clock_bars_nobody(store: Store) -> None:
+    """A `sent_at` that was kept while the host's clock was ahead is not believed."""
+    world = store.world
+    world.clock.jump(30 * DAY)
+    leased(store.send(store.request()))
+    world.clock.jump(-30 * DAY)
+    leased(store.ask())
+    assert kept(world).line.asked_at == world.clock.now()
+
+
+def test_row_4_a_clone_on_other_hardware_is_told(store: Store) -> None:
+    leased(store.ask())
+    clone = store.copy("clone", facts="other hardware")
+    before = kept(store.world)
+    reply = clone.ask()
+    assert isinstance(reply, Refused)
+    assert (reply.error.code, reply.notice is not None) == ("host/duplicate-cmid", True)
+    assert kept(store.world) == before
+    leased(store.ask())
+
+
+def test_row_5_answers_that_were_lost_are_made_up_for(store: Store) -> None:
+    leased(store.ask())
+    for _ in range(3):  # the host has moved on, the machine has not heard of it
+        leased(store.ask())
+    for _ in range(3):  # requests that never arrived
+        store.world.clock.pass_time(1)
+        store.request()
+    leased(store.ask())
+    found = kept(store.world).line
+    assert (found.left, found.restored) == ((), 0)
+
+
+def test_row_5_after_removal_by_an_administrator(store: Store) -> None:
+    recorded = store.request(sent_at=store.world.clock.now())
+    leased(store.send(recorded))
+    leased(store.ask())
+    assert store.world.service.remove_machine(Machine(NUMBER).cmid) == 2
+    # What was recorded before does not bring it back.
+    assert refused(unchanged(store.world, store, recorded)) == "host/request-old"
+    leased(store.copy("again", facts="a new board").ask())
+    assert machines(store.world) == 5
+
+
+def test_rows_6_and_8_the_first_of_two_machines_keeps_the_cmid(store: Store) -> None:
+    leased(store.ask())
+    clone = store.copy("clone")
+    leased(store.ask())
+    leased(clone.ask())  # row 9: it may be this machine, put back
+    assert kept(store.world).line.forked_at == 0
+    leased(store.ask())  # row 6: it is not
+    assert kept(store.world).line.forked_at == store.world.clock.now()
+    for _ in range(3):
+        assert refused(clone.ask()) == "host/duplicate-cmid"
+        leased(store.ask())
+    with store.world.database.snapshot() as reader:
+        (row,) = ledger.machines(reader, 2, Machine(NUMBER).cmid)
+        assert ledger.with_clones(reader, store.world.id, 0) == 1
+    assert row.duplicates == 3
+    assert row.cloned_at == store.world.clock.now() - 1
+
+
+@pytest.mark.parametrize("order", ["ABCD", "ADCB", "ACBD"])
+def test_row_7_of_many_machines_with_one_store_all_but_the_first_are_told(
+    store: Store, order: str
+) -> None:
+    leased(store.ask())
+    clones = {name: store.copy(name) for name in "ABCD"}
+    for name in "ABCD":
+        leased(clones[name].ask())
+    told = [
+        name
+        for name in order
+        if isinstance(reply := clones[name].ask(), Refused)
+        and reply.error.code == "host/duplicate-cmid"
+    ]
+    assert sorted(told) == ["B", "C", "D"]
+    leased(clones["A"].ask())
+
+
+def test_row_7_the_first_one_may_come_back_last(store: Store) -> None:
+    leased(store.ask())
+    clones = {name: store.copy(name) for name in "ABC"}
+    for name in "ABC":
+        leased(clones[name].ask())
+    assert refused(clones["B"].ask()) == "host/duplicate-cmid"
+    assert refused(clones["C"].ask()) == "host/duplicate-cmid"
+    leased(clones["A"].ask())
+
+
+def test_row_9_a_machine_that_is_put_back_every_night_is_no_clone(store: Store) -> None:
+    leased(store.ask())
+    for night in range(20):
+        restored = store.copy(f"night {night}")
+        for _ in range(3):
+            leased(restored.ask())
+        store.world.clock.pass_time(DAY)
+    found = kept(store.world).line
+    assert (found.forked_at, found.restored, len(found.left)) == (0, 20 - 1, lines.MAX_LEFT)
+    assert machines(store.world) == 5
+
+
+def test_a_left_line_that_comes_back_after_30_days_is_forgotten(store: Store) -> None:
+    leased(store.ask())
+    clone = store.copy("clone")
+    leased(store.ask())
+    leased(clone.ask())
+    store.world.clock.pass_time(31 * DAY)
+    leased(store.ask())  # as row 9
+    assert kept(store.world).line.forked_at == 0
+
+
+def test_mode_explicit_compares_nothing_but_the_proof(host: World) -> None:
+    host.enrol("office")
+    clock = host.clock
+    for container in range(4):
+        made = Machine(7, seed="")
+        request = made.request(
+            host.id,
+            "office-drawing",
+            clock.now() - container,  # clocks of their own
+            identity="explicit",
+            fingerprint=(),
+            nonce=Machine(7, seed=f"container {container}").nonce,
+        )
+        reply = host.ask(7, request=request)
+        assert refused(reply) == "host/insufficient-count"
+        assert isinstance(reply, Refused)
+        assert reply.error.params["count"] == 1
+    stranger = replace(request, key=Machine(8).key.public.raw).prove(Machine(8).key)
+    assert refused(host.ask(7, request=stranger)) == "host/request-proof"
+
+
+# Proof.
+
+
+def test_an_ordinary_renewal_needs_no_signature_and_everything_else_does(store: Store) -> None:
+    leased(store.ask())
+    store.world.clock.pass_time(1)
+    renewal = store.request()
+    unsigned = replace(renewal, body=re.sub(rb'("proof":")[^"]+', rb"\1" + b"A" * 86, renewal.body))
+    known = kept(store.world)
+    for changes in (
+        {"fingerprint": Machine(9).fingerprint},
+        {"spent": (bytes(32),)},
+        {"spent": ()},
+        {"sent_at": known.line.asked_at},
+        {"key": Machine(9).key.public.raw},
+        {"identity": "device"},
+    ):
+        forged = replace(unsigned, **changes)
+        assert refused(unchanged(store.world, store, forged)) == "host/request-proof", changes
+    leased(store.send(unsigned))
+    # The secret is spent now.
+    again = replace(unsigned, nonce=nonce_of(b"n" * 32), sent_at=renewal.sent_at + 1)
+    assert refused(unchanged(store.world, store, again)) == "host/request-proof"
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_bit_of_a_first_request_may_be_another(host: World, data: st.DataObject) -> None:
+    request = Machine(data.draw(st.integers(1000, 2000))).request(
+        host.id, "desktop-pro", host.clock.now()
+    )
+    from muster.core.errors import MusterError
+    from muster.wire.activation import decode_request
+
+    body = bytearray(request.body)
+    place = data.draw(st.integers(0, len(body) - 1))
+    body[place] ^= 1 << data.draw(st.integers(0, 6))
+    try:
+        spoilt = decode_request(bytes(body))
+    except MusterError as fault:
+        assert fault.code == "wire/bad-request"
+        return
+    with host.database.snapshot() as reader:
+        before = everything(reader)
+    assert refused(host.ask(1, request=spoilt)) in (
+        "host/request-proof",
+        "host/not-served",
+        "host/clock-skew",
+        "host/identity-mode",
+    )
+    with host.database.snapshot() as reader:
+        assert everything(reader) == before
+
+
+# The table as a pure function.
+
+
+NAMES = st.sampled_from([f"n{number}" for number in range(12)])
+
+
+@given(
+    st.builds(
+        Line,
+        nonce=NAMES,
+        asked_at=st.integers(0, 100),
+        left=st.lists(st.builds(Left, NAMES, st.integers(0, 100)), max_size=8).map(tuple),
+        forked_at=st.integers(0, 100),
+        restored=st.integers(0, 5),
+    ),
+    st.builds(
+        Asked,
+        nonce=NAMES,
+        opened=st.frozensets(NAMES, max_size=4),
+        sent_at=st.integers(0, 100),
+        explicit=st.booleans(),
+        same_facts=st.booleans(),
+    ),
+)
+def test_every_line_and_request_has_one_row_and_bounded_memory(known: Line, asked: Asked) -> None:
+    row, kept_line = lines.judge(known, asked, 100)
+    assert len(kept_line.left) <= lines.MAX_LEFT
+    assert lines.decode_left(lines.encode_left(kept_line.left)) == kept_line.left
+    if row in (Row.REPEAT, Row.OLD, Row.OTHER_HARDWARE, Row.LATER_ONE):
+        assert kept_line == known
+    else:
+        assert kept_line.asked_at >= known.asked_at
+    if row in lines.CLONES:
+        assert kept_line.nonce != asked.nonce
+        assert not asked.explicit
+    assert lines.judge(None, asked, 100)[0] is Row.FIRST
+    if lines.may_skip_signature(known, asked.opened, asked.sent_at) and asked.same_facts:
+        assert row in (Row.NEXT, Row.REPEAT)
+
+
+def test_the_skew_is_that_of_requests() -> None:
+    known = Line("n", 1000 + SKEW)
+    assert lines.is_old(known, 999 + SKEW, 1000)
+    assert not lines.is_old(known, 999 + SKEW, 999)

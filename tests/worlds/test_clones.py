@@ -1,0 +1,130 @@
+"""Machines that run from one store: real clients and a real host, over sockets and on disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.worlds.conftest import Scene
+
+from muster.client.machine import Plan
+from muster.core.products import DAY
+from muster.testing.real import RealMachine
+
+pytestmark = pytest.mark.real
+
+WEEK = 7 * DAY
+EQUAL = {
+    "system-uuid": "8f4c2100-3b1e-4d27-9a55-6c0f12d3a000",
+    "board-serial": "4711-0815",
+    "permanent-macs": "8c:8c:aa:1b:2c:3d",
+    "disk-serial": "S4EWNX0R112233",
+}
+
+
+def set_up(scene: Scene, name: str, facts: dict[str, str]) -> RealMachine:
+    made = RealMachine(scene.folder / name, scene.clock, Plan(host=scene.host.address))
+    made.facts = facts
+    made.add(scene.contoso, "tool")
+    return made
+
+
+def copy(scene: Scene, image: RealMachine, name: str, facts: dict[str, str]) -> RealMachine:
+    """Another machine with the same store."""
+    folder = scene.folder / name
+    shutil.copytree(image.store, folder)
+    made = RealMachine(folder, scene.clock, Plan(host=scene.host.address))
+    made.facts = facts
+    return made
+
+
+def cmid(machine: RealMachine) -> str:
+    identity = machine.client.status().identity
+    assert identity is not None
+    return identity.cmid
+
+
+def pass_time(scene: Scene, seconds: int) -> None:
+    scene.clock.pass_time(seconds)
+    scene.host_clock.pass_time(seconds)
+
+
+def renew(scene: Scene, *machines: RealMachine) -> list[list[str]]:
+    """Each machine renews, a minute after the other; what it told, by code."""
+    told = []
+    for machine in machines:
+        pass_time(scene, 60)
+        done = machine.ask()
+        assert done.renewed
+        told.append([one.code for one in done.told])
+    return told
+
+
+@pytest.mark.parametrize("activated", [True, False], ids=["activated", "not-activated"])
+def test_four_machines_whose_facts_all_agree(scene: Scene, activated: bool) -> None:
+    image = set_up(scene, "image", EQUAL)
+    if activated:
+        renew(scene, image)
+    original = cmid(image)
+    machines = [copy(scene, image, f"clone-{number}", EQUAL) for number in range(4)]
+    told = renew(scene, *machines)
+    pass_time(scene, WEEK)
+    told += renew(scene, *machines)
+    assert scene.host.count(scene.contoso) == 4
+    assert len({cmid(one) for one in machines}) == 4
+    assert cmid(machines[0]) == original
+    pass_time(scene, WEEK)
+    told += renew(scene, *machines)
+    for number in range(4):
+        codes = [code for each in told[number::4] for code in each]
+        assert codes == ([] if number == 0 else ["client/new-cmid"])
+    assert scene.host.count(scene.contoso) == 4
+
+
+def test_a_machine_set_back_to_its_snapshot_stays_one(scene: Scene, tmp_path: Path) -> None:
+    machine = set_up(scene, "pc", EQUAL)
+    renew(scene, machine)
+    first = cmid(machine)
+    shutil.copytree(machine.store, tmp_path / "snapshot")
+    for _ in range(4):
+        for _ in range(2):
+            pass_time(scene, WEEK)
+            assert renew(scene, machine) == [[]]
+        shutil.rmtree(machine.store)
+        shutil.copytree(tmp_path / "snapshot", machine.store)
+    assert renew(scene, machine) == [[]]
+    assert cmid(machine) == first
+    assert scene.host.count(scene.contoso) == 1
+
+
+def test_lost_answers_and_two_hosts_keep_one_machine(scene: Scene) -> None:
+    other = scene.another_host("other", scene.contoso)
+    machine = set_up(scene, "pc", EQUAL)
+    first = cmid(machine)
+    for turn in range(6):
+        machine.plan = Plan(host=(scene.host if turn % 2 else other).address)
+        pass_time(scene, DAY)
+        assert renew(scene, machine) == [[]]
+    # The store that the machine had before its last answer came: the host has moved on.
+    before = scene.folder / "before"
+    shutil.copytree(machine.store, before)
+    assert renew(scene, machine) == [[]]
+    shutil.rmtree(machine.store)
+    shutil.copytree(before, machine.store)
+    for _ in range(3):
+        assert renew(scene, machine) == [[]]
+    assert cmid(machine) == first
+    assert scene.host.count(scene.contoso) == other.count(scene.contoso) == 1
+
+
+def test_a_store_that_lost_its_key_takes_another_cmid(scene: Scene) -> None:
+    machine = set_up(scene, "pc", EQUAL)
+    renew(scene, machine)
+    first = cmid(machine)
+    (folder,) = [one for one in machine.store.iterdir() if one.is_dir()]
+    for path in folder.glob("secrets.json*"):
+        path.unlink()
+    assert renew(scene, machine) == [["client/key-lost"]]
+    assert cmid(machine) != first
+    assert machine.licensed()

@@ -1,0 +1,289 @@
+"""Who listens on the wire, and who may also send: nothing that a host keeps of machines changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from tests.worlds.conftest import TOOL, Scene
+
+from muster.client.discovery import Address
+from muster.client.machine import Plan
+from muster.core.identity import machine_cmid, nonce_of
+from muster.core.products import DAY
+from muster.lease import strict
+from muster.lease.jws import MemorySigningKey
+from muster.net.http import HTTPClient
+from muster.testing.real import RealHost, RealMachine
+from muster.wire import proof
+from muster.wire.problem import decode_problem
+
+pytestmark = pytest.mark.real
+
+JSON = {"Content-Type": "application/json"}
+STRANGER = MemorySigningKey(bytes(range(32)))
+
+
+class Wire:
+    """A wire that somebody listens to: it passes bytes on and keeps them."""
+
+    def __init__(self, host: Address) -> None:
+        self._host = host
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.address = Address("127.0.0.1", self._socket.getsockname()[1])
+        self.requests: list[bytes] = []
+        self.answers: list[bytes] = []
+
+    def serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._socket.accept()
+                threading.Thread(target=self._carry, args=(near,), daemon=True).start()
+
+    def _carry(self, near: socket.socket) -> None:
+        with near, socket.create_connection((self._host.host, self._host.port)) as far:
+            back = threading.Thread(target=_copy, args=(far, near, self.answers), daemon=True)
+            back.start()
+            _copy(near, far, self.requests)
+            back.join(30)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def bodies(self, kept: list[bytes]) -> list[dict[str, Any]]:
+        """The messages that went over the wire in one direction."""
+        found = []
+        for one in kept:
+            body = one.partition(b"\r\n\r\n")[2]
+            with suppress(ValueError):
+                found.append(json.loads(body))
+        return [one for one in found if isinstance(one, dict)]
+
+
+def _copy(source: socket.socket, target: socket.socket, kept: list[bytes]) -> None:
+    data = b""
+    with suppress(OSError):
+        while block := source.recv(65536):
+            data += block
+            target.sendall(block)
+        target.shutdown(socket.SHUT_WR)
+    kept.append(data)
+
+
+@contextmanager
+def listened(host: RealHost) -> Iterator[Wire]:
+    wire = Wire(host.address)
+    thread = threading.Thread(target=wire.serve, daemon=True)
+    thread.start()
+    try:
+        yield wire
+    finally:
+        wire.close()
+        thread.join(30)
+
+
+def cmid(machine: RealMachine) -> str:
+    identity = machine.client.status().identity
+    assert identity is not None
+    return identity.cmid
+
+
+def kept(host: RealHost) -> dict[str, list[tuple[object, ...]]]:
+    """All rows that say something of machines, but for the log and its counters."""
+    with host.database.snapshot() as reader:
+        return {
+            table: [tuple(row) for row in reader.query(f"SELECT * FROM {table}")]
+            for table in ("sighting", "machine", "lease", "audit")
+        }
+
+
+def post(host: RealHost, path: str, message: dict[str, Any]) -> str:
+    """The code of the refusal, "" for an answer 200."""
+    url = f"http://{host.address.text}{path}"
+    answer = HTTPClient(timeout=30).request("POST", url, json.dumps(message).encode(), JSON)
+    if answer.status == 200:
+        return ""
+    return decode_problem(answer.status, answer.body, "host").code
+
+
+def signed(message: dict[str, Any]) -> dict[str, Any]:
+    """The message as a stranger signs it, with a key of the own."""
+    rest = {**message, "key": strict.b64url_encode(STRANGER.public.raw)}
+    found: dict[str, Any] = json.loads(proof.prove(proof.REQUEST, rest, STRANGER))
+    return found
+
+
+def forgeries(requests: list[dict[str, Any]], now: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What can be made of recorded requests without the key."""
+    last = requests[-1]
+    shown = sorted({secret for one in requests for secret in one["spent"]})[-8:]
+    fresh = nonce_of(os.urandom(32))
+    invented = sorted(last["fingerprint"][:2] + [f"n{n:016x}" for n in range(14)])
+    ways: dict[str, dict[str, Any]] = {
+        "another nonce": {"nonce": fresh},
+        "later": {"sent_at": now + 60},
+        "another nonce, later": {"nonce": fresh, "sent_at": now + 60},
+        "all secrets that were shown": {"nonce": fresh, "sent_at": now + 60, "spent": shown},
+        "no secrets": {"nonce": fresh, "sent_at": now + 60, "spent": []},
+        "invented facts": {"nonce": fresh, "fingerprint": invented},
+        "no facts": {"identity": "explicit", "fingerprint": []},
+    }
+    for name, changes in ways.items():
+        yield name, {**last, **changes}
+        yield f"{name}, signed by a stranger", signed({**last, **changes})
+    for mode in ("machine", "explicit"):
+        yield f"renamed {mode}", signed({**last, "identity": mode, "nonce": fresh})
+
+
+def releases(wire: Wire, now: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What can be made of a lease that crossed the wire."""
+    answer = wire.bodies(wire.answers)[-1]
+    bundle = {name: answer[name] for name in ("v", "lease", "grant", "signer")}
+    requests = wire.bodies(wire.requests)
+    shown = sorted({secret for one in requests for secret in one["spent"]})[-8:]
+    for name, key, spent in (
+        ("own key", strict.b64url_encode(STRANGER.public.raw), shown),
+        ("the machine's key", requests[-1]["key"], shown),
+        ("no secrets", requests[-1]["key"], []),
+    ):
+        message = {**bundle, "key": key, "spent": spent, "sent_at": now + 60}
+        yield name, json.loads(proof.prove(proof.RELEASE, message, STRANGER))
+        yield f"{name}, the request's proof", {**message, "proof": requests[-1]["proof"]}
+    yield "as before proofs", {**bundle, "secret": shown[0]}
+
+
+def recorded(scene: Scene, host: RealHost, wire: Wire) -> RealMachine:
+    """A machine that was licensed and renewed twice over the wire."""
+    machine = scene.machine("victim")
+    machine.plan = Plan(host=wire.address)
+    for _ in range(3):
+        assert machine.ask().renewed
+        for clock in (scene.clock, scene.host_clock):
+            clock.pass_time(60)
+    return machine
+
+
+@pytest.mark.parametrize("ceiling", [False, True], ids=["no-ceiling", "ceiling"])
+def test_a_listener_who_sends_changes_nothing(scene: Scene, ceiling: bool) -> None:
+    host = scene.host
+    if ceiling:
+        limit(scene, 1)
+    with listened(host) as wire:
+        machine = recorded(scene, host, wire)
+        first = cmid(machine)
+        requests = wire.bodies(wire.requests)
+        assert len(requests) >= 3
+        before = kept(host)
+        refused = {}
+        for number, request in enumerate(requests[:-1]):
+            refused[f"recorded {number}"] = post(host, "/v1/activate", request)
+        now = scene.clock.now()
+        for name, message in forgeries(requests, now):
+            refused[name] = post(host, "/v1/activate", message)
+        for name, message in releases(wire, now):
+            refused[f"release: {name}"] = post(host, "/v1/release", message)
+        assert kept(host) == before
+        assert set(refused.values()) <= {
+            "host/request-proof",
+            "host/request-old",
+            "host/identity-mode",
+            "host/release-proof",
+            "wire/bad-request",
+        }, refused
+        # The newest one gets the answer that the listener has read already.
+        assert post(host, "/v1/activate", requests[-1]) == ""
+        assert kept(host) == before
+        done = machine.ask()
+        assert done.renewed
+        assert done.told == ()
+        assert cmid(machine) == first
+        assert host.count(scene.contoso) == 1
+        if ceiling:
+            assert scene.machine("another").ask().fault.code == "host/limit-reached"  # type: ignore[union-attr]  # refused
+            assert machine.client.release().product == TOOL
+            assert scene.machine("third").ask().renewed
+
+
+def limit(scene: Scene, seats: int) -> None:
+    """Let the host's one grant have terms."""
+    from dataclasses import replace
+
+    from muster.host import store
+
+    (view,) = scene.host.admin.view().publishers.values()
+    (held,) = view.grants
+    terms = scene.contoso.terms(held.grant, seats)
+    with scene.host.database.transaction() as tx:
+        store.put_host_key(tx, replace(view.keys[0], terms=terms))
+        store.touch(tx)
+
+
+def test_nobody_takes_a_cmid_at_a_host_that_the_machine_has_yet_to_meet(scene: Scene) -> None:
+    other = scene.another_host("other", scene.contoso)
+    with listened(scene.host) as wire:
+        machine = recorded(scene, scene.host, wire)
+        requests = wire.bodies(wire.requests)
+    first = cmid(machine)
+    for name, message in forgeries(requests, scene.clock.now()):
+        assert post(other, "/v1/activate", message) != "", name
+    assert kept(other)["machine"] == []
+    machine.plan = Plan(host=other.address)
+    assert machine.ask().told == ()
+    assert cmid(machine) == first
+
+
+def test_a_spent_secret_that_was_withheld_gains_one_turn_and_costs_nothing(scene: Scene) -> None:
+    """Who withholds a request and is first with its secret: the machine is seen, and goes on."""
+    machine = scene.licensed_machine("victim")
+    host = scene.host
+    with listened(host) as wire:
+        machine.plan = Plan(host=wire.address)
+        for clock in (scene.clock, scene.host_clock):
+            clock.pass_time(60)
+        assert machine.ask().renewed
+        secrets = wire.bodies(wire.requests)[-1]["spent"]
+    # The next request is withheld; the stranger shows its secrets with a nonce of the own.
+    wire_down = Wire(Address("127.0.0.1", 1))
+    wire_down.close()
+    for clock in (scene.clock, scene.host_clock):
+        clock.pass_time(60)
+    machine.plan = Plan(host=wire_down.address)
+    assert not machine.ask().renewed
+    (folder,) = [one for one in machine.store.iterdir() if one.is_dir()]
+    held = json.loads((folder / "secrets.json").read_text().partition("\n")[2])["secrets"]
+    spent = [secret for secret in held.values() if secret not in secrets]
+    assert len(spent) == 2  # that of the lease, and that of the try that was withheld
+    last = wire.bodies(wire.requests)[-1]
+    now = scene.clock.now() + 1
+    message = {**last, "nonce": nonce_of(os.urandom(32)), "sent_at": now, "spent": spent}
+    assert post(host, "/v1/activate", message) == ""
+    with host.database.snapshot() as reader:
+        (row,) = reader.query("SELECT fingerprint, identity FROM machine")
+    assert (str(row[0]).split(), row[1]) == (last["fingerprint"], "machine")
+    again = {**message, "nonce": nonce_of(os.urandom(32)), "sent_at": now + 1}
+    assert post(host, "/v1/activate", again) == "host/request-proof"
+    machine.plan = Plan(host=host.address)
+    for _ in range(3):
+        for clock in (scene.clock, scene.host_clock):
+            clock.pass_time(60)
+        done = machine.ask()
+        assert done.renewed
+        assert done.told == ()
+    assert host.count(scene.contoso) == 1
+
+
+def test_the_name_of_a_key_is_no_other_key(scene: Scene) -> None:
+    machine = scene.licensed_machine("victim")
+    publisher = scene.contoso.publisher
+    assert machine_cmid(publisher, "machine", STRANGER.public.raw) != cmid(machine)
+    for clock in (scene.clock, scene.host_clock):
+        clock.pass_time(DAY)
+    assert machine.ask().renewed
