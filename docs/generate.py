@@ -1,4 +1,4 @@
-"""Makes the pages of the manual that are tables of the code.
+"""Makes the pages of the manual that are tables of the code or of the tests.
 
 Without arguments it writes them; with --check it says which are out of date (exit code 1).
 Whoever adds a page adds a row to PAGES.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from muster.core.settings import Role, Type, of_role, template, toml
 from muster.core.states import STATES, TRANSITIONS, LicenceEvent, LicenceState, diagram
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS.parent))  # where `tests` lies, whose records become pages
 
 
 def cell(text: str) -> str:
@@ -202,10 +204,37 @@ def _options(context: click.Context) -> Iterator[tuple[str, str, str]]:
         yield spellings, value, " ".join(one for one in said if one)
 
 
+REPORT = re.compile(r"([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)#([0-9]+)")
+
+
+def faults() -> str:
+    """Every fault that was found and mended, out of tests/faults/."""
+    from tests.docs import records
+
+    rows = [
+        (
+            row.id,
+            row.fault,
+            row.kind,
+            ", ".join(f"`{test}`" for test in row.tests),
+            REPORT.sub(r"[\1#\2](https://github.com/\1/issues/\2)", row.source),
+        )
+        for row in records.faults()
+    ]
+    return (
+        "# Faults that were found and mended\n\n"
+        "Each was seen on the running product or in a public report of people who do this job with"
+        " other software. It is mended by its kind, not only where it was seen; the tests failed"
+        " before and pass now. `attack` means that a program of ours found it.\n\n"
+        + table(("fault", "what happened", "kind", "tests", "source"), rows)
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "audit.md": audit,
     "cli.md": commands,
     "errors.md": errors,
+    "faults.md": faults,
     "settings.md": settings,
     "states.md": states,
 }
