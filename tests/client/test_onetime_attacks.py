@@ -267,19 +267,19 @@ def test_an_activation_in_a_store_that_was_carried_away_licenses_nobody(world: W
 
 
 def test_a_store_that_never_held_such_a_key_is_written_as_before(world: World) -> None:
-    """A store of a program that knew only leases has no tags, and is read as it is."""
+    """A store of a program that knew only leases has no salts, and is read as it is."""
     machine = world.machine()
     machine.client.add_product(world.publisher.descriptor(PRODUCT))
     world.advertise([world.host()])
     assert machine.client.activate()[0].renewed
     (path,) = [one for one in machine.disk.files if one.name == STATE]
-    assert b'"tags"' not in machine.disk.files[path]
+    assert b'"salts"' not in machine.disk.files[path]
     again = world.machine(disk=machine.disk)
     assert again.client.status(PRODUCT).verdict.licensed
     again.client.install_key(world.publisher.machine_key("desktop").text)
     (found,) = again.client.activate(publisher_url=PUBLISHER_URL)
     assert found.renewed
-    assert b'"tags"' in machine.disk.files[path]
+    assert b'"salts"' in machine.disk.files[path]
 
 
 def test_a_full_disk_keeps_the_licence_that_was_there(world: World) -> None:

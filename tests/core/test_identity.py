@@ -232,15 +232,13 @@ def test_the_primary_fact_is_the_best_that_there_is() -> None:
 def test_bindings_by_hand() -> None:
     fact = Fact("system-uuid", UUID)
     key_id = bytes([0x04, 0x0C, 0x05, 0x46, 0x4E])  # kind 001, group 0000001100, serial 345678
-    hashed = hashlib.scrypt(
-        b"system-uuid\0" + UUID.encode(),
-        salt=b"muster-facts-v1" + key_id + TAG,
-        n=16384,
-        r=8,
-        p=1,
-        dklen=32,
-        maxmem=1 << 26,
-    )
+
+    def scrypt(secret: bytes, salt: bytes) -> bytes:
+        return hashlib.scrypt(secret, salt=salt, n=16384, r=8, p=1, dklen=32, maxmem=1 << 26)
+
+    salted = scrypt(TAG, b"muster-facts-v1" + PUBLISHER.encode() + key_id)
+    assert identity.facts_salt(PUBLISHER, KEY_ID, TAG) == salted
+    hashed = scrypt(b"system-uuid\0" + UUID.encode(), salted)
 
     def sha(word: bytes, rest: bytes) -> str:
         return hashlib.sha256(word + PUBLISHER.encode() + key_id + rest).hexdigest()
@@ -279,6 +277,7 @@ def test_bindings_follow_the_hardware_and_the_key_only() -> None:
         lambda: identity.nonce_of(bytes(31)),
         lambda: identity.host_binding(PUBLISHER, KEY_ID, bytes(33)),
         lambda: identity.binding(PUBLISHER, KEY_ID, bytes(6), Fact("a", "b")),
+        lambda: identity.salted_binding(PUBLISHER, KEY_ID, bytes(7), Fact("a", "b")),
     ],
 )
 def test_inputs_of_the_wrong_size_are_bugs(call: Callable[[], object]) -> None:

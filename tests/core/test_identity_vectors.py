@@ -144,7 +144,9 @@ def test_bindings(case: dict[str, Any]) -> None:
     publisher, key_id = case["publisher"], keys.KeyId.parse(case["key_id"])
     tag = bytes.fromhex(case["tag_bytes"])
     fact = identity.Fact(case["fact"], case["value"])
-    assert identity.facts_salt(key_id, tag).hex() == case["facts_salt"]
+    salt = identity.facts_salt(publisher, key_id, tag)
+    assert salt.hex() == case["facts_salt"]
+    assert identity.salted_binding(publisher, key_id, salt, fact) == case["binding"]
     assert identity.binding(publisher, key_id, tag, fact) == case["binding"]
     assert identity.hardware_id(publisher, key_id, tag, fact) == case["hardware_id"]
     host = bytes.fromhex(case["host_public"])

@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from muster.core.audit import Event
-from muster.core.identity import Fact, binding
+from muster.core.identity import Fact, facts_salt, salted_binding
 from muster.core.ids import make_installation_id, parse_confirmation_id, proof_key
 from muster.core.keys import Kind, ProductKey
 from muster.lease.grant import rebuild_grant
@@ -119,11 +119,12 @@ class Draws:
         machine as a client does, at 50 ms each; the others hold any binding."""
         publisher = self.admin.publisher.id
         proof = proof_key(publisher, key.key_id, key.tag_bytes)
+        salt = facts_salt(publisher, key.key_id, key.tag_bytes)
         found = []
         for number in range(count):
             fact = Fact("system-uuid", f"4c4c4544-0042-3510-8052-{number:012x}")
             bound = (
-                binding(publisher, key.key_id, key.tag_bytes, fact)
+                salted_binding(publisher, key.key_id, salt, fact)
                 if number < real
                 else f"{number:025x}"
             )

@@ -271,7 +271,8 @@ def build() -> dict[str, Any]:
         key_bits = key_id_bits(kind, group, serial)
         key_id = bit_bytes(key_bits, 5)
         tag = tags[key_id_text]
-        hashed = scrypt(f"{fact}\0{value}".encode(), b"muster-facts-v1", key_id, tag)
+        salted = scrypt(tag, b"muster-facts-v1", name, key_id)
+        hashed = scrypt(f"{fact}\0{value}".encode(), salted)
         machine = bound(b"muster-binding-v1", key_id, hashed, 100)
         hw = bound(b"muster-hw-v1", key_id, hashed, 48)
         host = bound(b"muster-host-v1", key_id, host_public, 100)
@@ -283,7 +284,7 @@ def build() -> dict[str, Any]:
                 "fact": fact,
                 "value": value,
                 "host_public": host_public.hex(),
-                "facts_salt": (b"muster-facts-v1" + key_id + tag).hex(),
+                "facts_salt": salted.hex(),
                 "binding": machine,
                 "hardware_id": hw,
                 "host_binding": host,

@@ -262,8 +262,8 @@ def _cpky(call: _Call) -> None:
     emit(
         {"changed": False, "products": [one.descriptor.product.id for one in statuses]},
         [
-            "There is nothing to clear: the store never holds a product key,"
-            " only its last group to show. Licences do not depend on it."
+            "There is nothing to clear: the store never holds a product key, and what it keeps"
+            " to verify and to show (the last group) does not give the key back."
         ],
     )
 

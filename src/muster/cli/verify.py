@@ -229,10 +229,10 @@ def _binding(memory: Memory, data: bytes, facts: Sequence[Fact]) -> str:
 
     claims = _signed(data).get("muster")
     key = claims.get("key", "") if isinstance(claims, dict) else ""
-    tag = memory.tags.get(key) if isinstance(key, str) else None
-    if tag is None:
+    salt = memory.salts.get(key) if isinstance(key, str) else None
+    if salt is None:
         return ""
-    return machine_binding(memory.identity, memory.publisher, key, bytes.fromhex(tag), facts)
+    return machine_binding(memory.identity, memory.publisher, key, salt, facts)
 
 
 def _canonical(data: bytes) -> bytes:

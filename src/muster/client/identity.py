@@ -17,13 +17,13 @@ from muster.core.errors import error
 from muster.core.identity import (
     STORE_RANDOM,
     Fact,
-    binding,
     commitments,
     device_salt,
     device_seed,
     explicit_seed,
     machine_cmid,
     primary_fact,
+    salted_binding,
 )
 from muster.core.keys import KeyId
 from muster.lease.jws import MemorySigningKey
@@ -193,7 +193,7 @@ def _system_uuid(facts: Sequence[Fact]) -> str:
 
 
 def machine_binding(
-    identity: Identity, publisher: str, key: str, tag: bytes, facts: Sequence[Fact]
+    identity: Identity, publisher: str, key: str, salt: bytes, facts: Sequence[Fact]
 ) -> str:
     """The binding of this machine for one product key: 25 hexadecimal digits.
 
@@ -202,11 +202,11 @@ def machine_binding(
 
     Args:
         key: key id as text.
-        tag: the 7 bytes of the product key's tag.
+        salt: the facts salt of the product key.
     Source: docs/spec/01-identities.md, section 1.7.
     """
     chosen = primary_fact(facts, identity.store_random)
-    return binding(publisher, KeyId.parse(key), tag, chosen)
+    return salted_binding(publisher, KeyId.parse(key), salt, chosen)
 
 
 def survives_reinstall(identity: Identity, facts: Sequence[Fact]) -> bool:

@@ -288,10 +288,10 @@ def verify_stored(
     """
     data = licence.encode("utf-8")
     key = read_claims(parse(read_activation_bundle(data).grant, strict.SMALL, "grant")).key
-    tag = memory.tags.get(key)
-    if tag is None:
+    salt = memory.salts.get(key)
+    if salt is None:
         raise error("client/other-key", key=key)
-    bound = machine_binding(memory.identity, memory.publisher, key, bytes.fromhex(tag), facts)
+    bound = machine_binding(memory.identity, memory.publisher, key, salt, facts)
     expected = Expected(
         descriptor=descriptor,
         trust=held.trust,

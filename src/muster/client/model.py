@@ -21,8 +21,8 @@ MAX_NOTES = 100
 """Lines of history that a store keeps for one publisher."""
 MAX_ASIDES = 256
 """Hosts that a store keeps as set aside for one product, the newest ones."""
-MAX_TAGS = 256
-"""Product keys whose tags a store keeps, the newest ones."""
+MAX_SALTS = 256
+"""Product keys whose facts salts a store keeps, the newest ones."""
 MAX_MARKS = 256
 """Anchors for which a store remembers how far their walk came, the newest ones."""
 
@@ -159,10 +159,11 @@ class Memory:
     anchor (`muster.client.line.anchor_name`) the highest version that the walk from there came
     to, the last one raised last; `clock_mark` as docs/spec/05-verification.md,
     section 5.5; `history` the last changes, oldest first; `first_added` when each product was set
-    up for the first time, so that setting it up again wins no grace; `tags` the 7 bytes of the
-    tag, in hex, of each product key that activates this machine once, by key id: what a binding
-    is made with, kept when the key itself is forgotten or another one is installed; `requests`
-    what the next request to a host shows of those before it.
+    up for the first time, so that setting it up again wins no grace; `salts` the facts salt of
+    each product key that activates this machine once, by key id: what a binding is made with,
+    kept when the key is removed or another one is installed
+    (docs/spec/01-identities.md, section 1.7.5); `requests` what the next request to a host shows
+    of those before it.
     """
 
     publisher: str
@@ -175,7 +176,7 @@ class Memory:
     clock_mark: int = 0
     history: tuple[Note, ...] = ()
     first_added: Mapping[str, int] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    salts: Mapping[str, bytes] = field(default_factory=dict)
     requests: Requests = field(default_factory=Requests)
 
     def noted(self, at: int, event: Event, product: str = "", detail: str = "") -> Memory:
@@ -190,10 +191,10 @@ class Memory:
         others = [one for one in self.trust_marks.items() if one[0] != anchor]
         return replace(self, trust_marks=dict([*others, (anchor, version)][-MAX_MARKS:]))
 
-    def tagged(self, key: str, tag: bytes) -> Memory:
-        """The same, knowing the tag of a product key."""
-        others = [one for one in self.tags.items() if one[0] != key]
-        return replace(self, tags=dict([*others, (key, tag.hex())][-MAX_TAGS:]))
+    def salted(self, key: str, salt: bytes) -> Memory:
+        """The same, knowing the facts salt of a product key."""
+        others = [one for one in self.salts.items() if one[0] != key]
+        return replace(self, salts=dict([*others, (key, salt)][-MAX_SALTS:]))
 
     def product(self, product: str) -> ProductRecord | None:
         """The record of a product, or None where it was not added."""

@@ -8,7 +8,7 @@ Obeys docs/spec/04-grant-function.md, section 4.4, and 10-licence-states.md, sec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from muster.client import schedule
@@ -25,7 +25,7 @@ from muster.client.model import Memory, ProductRecord
 from muster.core.audit import Event as Audit
 from muster.core.errors import error
 from muster.core.identity import Fact, commitments
-from muster.core.ids import ConfirmationId, InstallationId, make_installation_id, proof_key
+from muster.core.ids import ConfirmationId, InstallationId, make_installation_id
 from muster.core.keys import KeyId, Kind
 from muster.core.products import DAY, KeyGroup, Product
 from muster.core.states import LicenceEvent, LicenceState, step
@@ -37,6 +37,8 @@ from muster.lease.verify import VerifiedLicence
 
 KINDS = (Kind.MAK, Kind.EVALUATION, Kind.RETAIL)
 """Kinds of keys that activate one machine once."""
+Proofs = Callable[[], Mapping[str, bytes]]
+"""Reads the proof keys of installed keys, by key id; only the owner of a store may."""
 LOOK_AGAIN = DAY
 """Seconds after which an activated machine that knows its publisher asks for news."""
 
@@ -53,24 +55,30 @@ def is_done(verdict: Verdict) -> bool:
 
 
 def installation_id(
-    descriptor: Descriptor, memory: Memory, facts: Sequence[Fact], now: int
+    descriptor: Descriptor, memory: Memory, facts: Sequence[Fact], now: int, proofs: Proofs
 ) -> InstallationId:
     """What this machine reads out for its installed key: 12 groups of digits.
 
     The same hardware and key give the same ID after a reinstall, but for the trust version that the
     machine holds, which the first group tells.
 
-    Raises: `client/no-key`, `client/no-one-time-key`.
+    Args:
+        proofs: the proof keys that the store keeps; read only where one is needed.
+    Raises: `client/no-key`, `client/no-one-time-key`, `client/no-proof-key`, what reading raises.
     """
     record = _waiting(descriptor, memory)
-    tag = bytes.fromhex(memory.tags[record.key])
+    proof = proofs().get(record.key)
+    if proof is None:
+        raise error("client/no-proof-key", product=record.product, masked=record.masked)
     key_id = KeyId.parse(record.key)
     return make_installation_id(
         authority(descriptor, memory, now).trust.version,
         key_id,
-        machine_binding(memory.identity, memory.publisher, record.key, tag, facts),
+        machine_binding(
+            memory.identity, memory.publisher, record.key, memory.salts[record.key], facts
+        ),
         None,
-        proof_key(memory.publisher, key_id, tag),
+        proof,
     )
 
 
@@ -82,7 +90,7 @@ def _waiting(descriptor: Descriptor, memory: Memory) -> ProductRecord:
         raise error("client/not-added", product=name)
     if not record.key:
         raise error("client/no-key", product=name)
-    if not is_one_time(record.key) or record.key not in memory.tags:
+    if not is_one_time(record.key) or record.key not in memory.salts:
         raise error("client/no-one-time-key", product=name, masked=record.masked)
     return record
 
@@ -101,12 +109,12 @@ def rebuilt(
     """
     record = _waiting(descriptor, memory)
     key_id = KeyId.parse(record.key)
-    tag = bytes.fromhex(memory.tags[record.key])
+    salt = memory.salts[record.key]
     return rebuild_grant(
         confirmation,
         memory.publisher,
         key_id,
-        machine_binding(memory.identity, memory.publisher, record.key, tag, facts),
+        machine_binding(memory.identity, memory.publisher, record.key, salt, facts),
         None,
         descriptor.group_numbered(key_id.group),
         authority(descriptor, memory, now).trust,

@@ -35,8 +35,8 @@ from muster.core.audit import Event as Audit
 from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError, error
 from muster.core.facts import clean_facts
-from muster.core.identity import Fact, prefix_of
-from muster.core.ids import ConfirmationId, InstallationId, parse_confirmation_id
+from muster.core.identity import Fact, facts_salt, prefix_of
+from muster.core.ids import ConfirmationId, InstallationId, parse_confirmation_id, proof_key
 from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.lease.bundle import read_bundle
@@ -369,6 +369,7 @@ class Client:
         Raises: `key/…` for what is no product key; `client/host-key`, `client/key-group`,
             `client/which-key-product`, `client/key-publisher`, `client/key-unknown`,
             `client/no-product`, `client/conversion-…`.
+        What is kept of a key does not give it back (docs/spec/01-identities.md, section 1.7.5).
         """
         key = parse_product_key(text)
         found = self._descriptors(product)
@@ -446,15 +447,26 @@ class Client:
                     failures=0,
                     failure=None,
                 )
-                if key.kind in onetime.KINDS:
-                    memory = memory.tagged(key.key_id.text, key.tag_bytes)
                 memory = self._noted(
                     memory.with_product(record), Audit.CLIENT_KEY_INSTALL, record.product
                 )
+            if key.kind in onetime.KINDS:
+                changed = self._keep_of_key(place, memory, key, changed=changed)
+            elif changed:
                 place.save(memory)
         return KeyChange(
             descriptor.product.id, descriptor.publisher, key.masked, changed, record.state
         )
+
+    def _keep_of_key(self, place: Store, memory: Memory, key: ProductKey, *, changed: bool) -> bool:
+        """Save with what a machine keeps of a key (section 1.7.5); whether anything was new."""
+        name = key.key_id.text
+        if not changed and name in memory.salts and name in place.proofs():
+            return False
+        salt = facts_salt(place.publisher, key.key_id, key.tag_bytes)
+        proof = proof_key(place.publisher, key.key_id, key.tag_bytes)
+        place.save(memory.salted(name, salt), proofs={name: proof})
+        return True
 
     def uninstall_key(self, product: str | None = None) -> KeyChange:
         """Remove the product key and with it the licence: the product is unlicensed then."""
@@ -639,12 +651,13 @@ class Client:
     ) -> Memory:
         """The memory after the publisher activated this machine online."""
         now = self._clock.now()
-        digits = onetime.installation_id(descriptor, memory, facts, now).text
+        proofs = self._store(memory.publisher).proofs
+        digits = onetime.installation_id(descriptor, memory, facts, now, proofs).text
         answer = self._confirmed(url, digits)
         if answer is None:
             # The publisher wants newer trust first; with it the ID is another.
             memory = self._news(descriptor, memory, url)
-            digits = onetime.installation_id(descriptor, memory, facts, now).text
+            digits = onetime.installation_id(descriptor, memory, facts, now, proofs).text
             answer = self._confirmed(url, digits, last=True)
         assert answer is not None
         memory = take_all(descriptor, memory, answer.trust, answer.catalogue, now)
@@ -689,7 +702,8 @@ class Client:
         """
         place, descriptor = self._one(product) if product else self._one_waiting()
         memory, facts = self._loaded(place).memory, self._facts()
-        found = onetime.installation_id(descriptor, memory, facts, self._clock.now())
+        now = self._clock.now()
+        found = onetime.installation_id(descriptor, memory, facts, now, place.proofs)
         return Readout(
             product=descriptor.product.id,
             publisher=place.publisher,

@@ -13,10 +13,12 @@ Files of `<root>/<publisher id>/`:
 | `trust.json` | trust objects above the descriptor's | everybody may read |
 | `catalogue.json` | the newest catalogue | everybody may read |
 | `secrets.json` | seeds of the machine key, secrets of requests | owner only |
+| `proofs.json` | proof keys of installed keys, for installation IDs | owner only |
 | `anchors/<product>.json` | descriptors that were added | everybody may read |
 | `lock` | held by whoever writes | owner only |
 
-Each of the first four keeps its previous generation as `.bak`. A file that cannot be read is
+Each of the first four keeps its previous generation as `.bak`; what was forgotten of a key stays
+forgotten. A file that cannot be read is
 replaced by that one, with a warning; before something new is written the damaged file is kept
 with the ending `.damaged`. Writers write trust and catalogue first and `state.json` last;
 readers read `state.json` first: so a reader never sees marks above what it can find.
@@ -37,7 +39,7 @@ from muster.client.model import (
     MAX_ASIDES,
     MAX_MARKS,
     MAX_NOTES,
-    MAX_TAGS,
+    MAX_SALTS,
     Aside,
     CatalogueMark,
     Failure,
@@ -56,7 +58,7 @@ from muster.lease.claims import Claims
 
 VERSION = 1
 """Version of the files that this program writes and reads."""
-STATE, TRUST, CATALOGUE, SECRETS = "state", "trust", "catalogue", "secrets"
+STATE, TRUST, CATALOGUE, SECRETS, PROOFS = "state", "trust", "catalogue", "secrets", "proofs"
 ANCHOR_LIMIT = strict.DESCRIPTOR.bytes
 """Bytes of a descriptor."""
 
@@ -66,14 +68,14 @@ _LIMITS = {
     TRUST: strict.Limits(64 * _MIB, 3, 64, 65_536),
     CATALOGUE: strict.Limits(10 * _MIB, 2, 64, 16),
     SECRETS: strict.Limits(_MIB, 3, 8_192, 16),
+    PROOFS: strict.Limits(_MIB, 3, 8_192, 16),
 }
 _HEAD = 512
 _HEAD_LIMITS = strict.Limits(_HEAD, 1, 8, 1)
-_MODES = {STATE: 0o644, TRUST: 0o644, CATALOGUE: 0o644, SECRETS: 0o600}
+_MODES = {STATE: 0o644, TRUST: 0o644, CATALOGUE: 0o644, SECRETS: 0o600, PROOFS: 0o600}
 _DAMAGED = "client/store-damaged"
 _MAX_PRODUCTS = 1024
 _ANCHOR = re.compile(r"[0-9a-f]{64}")
-_TAG = re.compile(r"[0-9a-f]{14}")
 
 
 class Disk(Protocol):
@@ -182,6 +184,23 @@ class Store:
             {nonce: _bytes32(found, nonce) for nonce in found.value},
         )
 
+    def proofs(self) -> dict[str, bytes]:
+        """The proof keys by key id; none where the file is missing or damaged.
+
+        Raises: `file/denied` where this user does not own the store; `file/io`.
+        """
+        piece = self._piece(PROOFS)
+        if piece.body is None:
+            return {}
+        found = self._read(PROOFS, piece.body).object("proofs")
+        try:
+            return {
+                key: strict.b64url_decode(found.text(key, claims.THUMBPRINT), 32)
+                for key in found.value
+            }
+        except MusterError:
+            return {}
+
     def _optional(self, name: str, warnings: list[MusterError]) -> Claims | None:
         piece = self._piece(name)
         if piece.damaged and piece.body is None:
@@ -266,17 +285,23 @@ class Store:
                 one.text("product", claims.NAME): one.integer("at")
                 for one in value.objects("first_added", _MAX_PRODUCTS)
             },
-            tags=_tags(value),
+            salts=_salts(value),
             requests=_requests(value),
             history=tuple(_note(one) for one in value.objects("history", MAX_NOTES)),
         )
 
     # Writing.
 
-    def save(self, memory: Memory, secrets: Secrets | None = None) -> None:
+    def save(
+        self,
+        memory: Memory,
+        secrets: Secrets | None = None,
+        proofs: Mapping[str, bytes] | None = None,
+    ) -> None:
         """Write what changed; only for a holder of the lock.
 
-        `secrets` are new ones; of the old ones those stay that are still of use.
+        `secrets` are new ones, `proofs` new proof keys; of the old ones those stay that are still
+        of use.
         Raises: `file/full` and the other errors `file/…`; what was there before stands then.
         """
         if memory.publisher != self.publisher:
@@ -285,6 +310,7 @@ class Store:
         self._put(TRUST, {"trust": list(memory.trust)} if memory.trust else None)
         self._put(CATALOGUE, {"catalogue": memory.catalogue} if memory.catalogue else None)
         self._put_secrets(memory, secrets or Secrets())
+        self._put_proofs(memory, proofs or {})
         self._put(STATE, _state_to_dict(memory))
 
     def _put_secrets(self, memory: Memory, fresh: Secrets) -> None:
@@ -303,6 +329,14 @@ class Store:
                 "secrets": {nonce: encode(secret) for nonce, secret in kept.spent.items()},
             },
         )
+
+    def _put_proofs(self, memory: Memory, fresh: Mapping[str, bytes]) -> None:
+        installed = {record.key for record in memory.products.values() if record.key}
+        held = self.proofs()
+        kept = {key: proof for key, proof in held.items() if key in installed} | dict(fresh)
+        if kept != held:
+            encoded = {key: strict.b64url_encode(proof) for key, proof in kept.items()}
+            self._put(PROOFS, {"proofs": encoded} if encoded else None)
 
     def known_secrets(self) -> Secrets:
         """As `secrets`; a damaged file is none."""
@@ -335,7 +369,8 @@ class Store:
         }
         self._set_aside(name, piece)
         data = strict.canonical(head) + b"\n" + body
-        self._disk.write(path, data, _MODES[name], keep_previous=not piece.damaged)
+        keep = name != PROOFS and not piece.damaged
+        self._disk.write(path, data, _MODES[name], keep_previous=keep)
 
     def _set_aside(self, name: str, piece: _Piece) -> None:
         """Keep a damaged file under another name, so that the good generation stays the .bak."""
@@ -346,7 +381,7 @@ class Store:
 
     def start_anew(self) -> None:
         """Keep whatever stands in the way with the ending .damaged; only for `product add`."""
-        for name in (STATE, TRUST, CATALOGUE, SECRETS):
+        for name in (STATE, TRUST, CATALOGUE, SECRETS, PROOFS):
             piece = self._piece(name)
             if piece.damaged and piece.body is None:
                 self._set_aside(name, piece)
@@ -440,9 +475,10 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
             "sent": list(memory.requests.sent),
             "sent_at": memory.requests.sent_at,
         }
-    if memory.tags:
-        value["tags"] = [
-            {"key": key, "tag": tag} for key, tag in list(memory.tags.items())[-MAX_TAGS:]
+    if memory.salts:
+        value["salts"] = [
+            {"key": key, "salt": strict.b64url_encode(salt)}
+            for key, salt in list(memory.salts.items())[-MAX_SALTS:]
         ]
     if memory.catalogue_mark is not None:
         value["catalogue_mark"] = {
@@ -573,12 +609,14 @@ def _bytes32(value: Claims, name: str) -> bytes:
     return strict.b64url_decode(value.text(name, claims.THUMBPRINT), 32)
 
 
-def _tags(value: Claims) -> dict[str, str]:
-    if not _has(value, "tags"):
+def _salts(value: Claims) -> dict[str, bytes]:
+    if not _has(value, "salts"):
         return {}
     return {
-        one.text("key", claims.KEY_ID): one.text("tag", _TAG)
-        for one in value.objects("tags", MAX_TAGS)
+        one.text("key", claims.KEY_ID): strict.b64url_decode(
+            one.text("salt", claims.THUMBPRINT), 32
+        )
+        for one in value.objects("salts", MAX_SALTS)
     }
 
 

@@ -301,26 +301,41 @@ def _bound(word: bytes, publisher: str, key_id: KeyId, rest: bytes) -> str:
     return hashlib.sha256(word + name + key_id.packed + rest).hexdigest()
 
 
-def _facts_hash(key_id: KeyId, tag_bytes: bytes, primary: Fact) -> bytes:
+def facts_salt(publisher: str, key_id: KeyId, tag_bytes: bytes) -> bytes:
+    """The salt of facts, 32 bytes: what a machine keeps of a key so that it can verify without it.
+
+    It does not give the tag back but to who tries tags, at one scrypt each.
+    Source: docs/spec/01-identities.md, section 1.7.2 and section 1.7.5.
+    """
     if len(tag_bytes) != 7:
         raise ValueError("a tag has 7 bytes")
-    return scrypt(primary.raw, facts_salt(key_id, tag_bytes))
+    name = check_publisher_id(publisher).encode("ascii")
+    return scrypt(tag_bytes, b"muster-facts-v1" + name + key_id.packed)
 
 
-def facts_salt(key_id: KeyId, tag_bytes: bytes) -> bytes:
-    """The salt of facts: what a machine keeps of a key so that it can verify without the key."""
-    return b"muster-facts-v1" + key_id.packed + tag_bytes
+def _facts_hash(salt: bytes, primary: Fact) -> bytes:
+    if len(salt) != 32:
+        raise ValueError("a facts salt has 32 bytes")
+    return scrypt(primary.raw, salt)
 
 
-def binding(publisher: str, key_id: KeyId, tag_bytes: bytes, primary: Fact) -> str:
+def salted_binding(publisher: str, key_id: KeyId, salt: bytes, primary: Fact) -> str:
     """The binding of a machine and a product key: 100 bits, 25 hexadecimal digits.
 
     The same hardware and key give the same binding after any reinstall.
+
+    Args:
+        salt: `facts_salt` of the key.
     Source: docs/spec/01-identities.md, section 1.7.2.
     """
-    return _bound(b"muster-binding-v1", publisher, key_id, _facts_hash(key_id, tag_bytes, primary))[
-        :25
-    ]
+    hashed = _facts_hash(salt, primary)
+    return _bound(b"muster-binding-v1", publisher, key_id, hashed)[:25]
+
+
+def binding(publisher: str, key_id: KeyId, tag_bytes: bytes, primary: Fact) -> str:
+    """The same from the tag, for who has the whole key at hand."""
+    salt = facts_salt(publisher, key_id, tag_bytes)
+    return salted_binding(publisher, key_id, salt, primary)
 
 
 def host_binding(publisher: str, key_id: KeyId, host_public: bytes) -> str:
@@ -338,7 +353,8 @@ def hardware_id(publisher: str, key_id: KeyId, tag_bytes: bytes, primary: Fact) 
 
     Source: docs/spec/01-identities.md, section 1.7.4.
     """
-    return _bound(b"muster-hw-v1", publisher, key_id, _facts_hash(key_id, tag_bytes, primary))[:12]
+    hashed = _facts_hash(facts_salt(publisher, key_id, tag_bytes), primary)
+    return _bound(b"muster-hw-v1", publisher, key_id, hashed)[:12]
 
 
 # Nonces and licence ids (section 1.8).

@@ -110,6 +110,16 @@ ROWS: tuple[Row, ...] = (
         fix="Install such a key with 'muster client install-key', or run 'muster client activate'.",
     ),
     Row(
+        code="client/no-proof-key",
+        kind=Kind.REFUSAL,
+        http=400,
+        retry=Retry.AFTER_FIX,
+        what="The store no longer holds what makes an installation ID of {masked} for {product}.",
+        why="It is kept in a file that only the store's owner may read, and that file is gone or "
+        "damaged. The product key itself is never kept.",
+        fix="Install the key again with 'muster client install-key'; the ID is the same then.",
+    ),
+    Row(
         code="client/no-waiting-key",
         kind=Kind.REFUSAL,
         http=400,
