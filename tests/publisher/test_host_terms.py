@@ -46,10 +46,19 @@ class Site:
             self.grant: HostGrant = found.grant
 
     def issue(
-        self, limit: int, over: str = "refuse", agreement: str = "A-1"
+        self,
+        limit: int,
+        over: str = "refuse",
+        agreement: str = "A-1",
+        max_lease: int | None = None,
     ) -> tuple[int, ReplyFile]:
         made, reply = self.publisher.issue_terms(
-            self.grant.jti, limit=limit, over=over, agreement=agreement, customer="Fabrikam"
+            self.grant.jti,
+            limit=limit,
+            over=over,
+            agreement=agreement,
+            customer="Fabrikam",
+            max_lease=max_lease,
         )
         return made.version, reply
 
@@ -136,6 +145,23 @@ def test_the_same_terms_again_sign_nothing(site: Site) -> None:
     events = [one.event for one in site.publisher.audit(limit=1000)]
     assert events.count("publisher:host:terms") == 3
     site.publisher.check_audit()
+
+
+def test_terms_say_how_long_leases_last_also_after_a_rotation(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "terms"
+    file.write_bytes(site.issue(3, max_lease=86_400 * 30)[1].encode())
+    assert site.run("import", str(file))[1]["changed"]
+    held = site.held()
+    assert held is not None
+    assert held.max_lease == 86_400 * 30
+    assert site.issue(3, max_lease=86_400 * 30)[0] == 1, "the same again signs nothing"
+    assert site.issue(3, max_lease=86_400 * 20)[0] == 2
+    site.publisher.rotate((GRANT_ROLE,), withdraw=True, withdraw_retired=True)
+    with ThreadServer(PublisherAPI(site.service).door()) as server:
+        assert site.run("fetch", "--publisher-url", server.url)[0] == 0
+    held = site.held()
+    assert held is not None
+    assert (held.limit, held.max_lease) == (3, 86_400 * 20)
 
 
 def test_whom_terms_cannot_bind(site: Site) -> None:

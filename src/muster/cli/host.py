@@ -795,6 +795,12 @@ def _key_lines(key: Mapping[str, Any]) -> list[str]:
         over = "refused" if terms["over"] == "refuse" else "reported"
         seats = f"{terms['seats']} of {terms['limit']} seats taken; more are {over}"
         lines.append(_row("Terms", seats, 2))
+        if terms["max_lease"] is not None:
+            days = terms["max_lease"] / 86_400
+            lines.append(_row("Leases under it", f"{days:.3g} days at most", 2))
+        if terms["silent"]:
+            back = f"the first comes back {_moment(terms['silent_until'])}"
+            lines.append(_row("Seats of silent machines", f"{terms['silent']}; {back}", 2))
     return lines
 
 
@@ -829,8 +835,14 @@ def _service_lines(data: Mapping[str, Any]) -> list[str]:
 @click.argument("cmid", required=False)
 @publisher_option
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
+@click.option("--silent", is_flag=True, help="Only machines that have been silent, longest first.")
 def clients(
-    store: Path | None, action: str | None, cmid: str | None, publisher: str | None, limit: int
+    store: Path | None,
+    action: str | None,
+    cmid: str | None,
+    publisher: str | None,
+    limit: int,
+    silent: bool,
 ) -> None:
     """List the machines that asked, or remove one: 'muster host clients remove CMID'.
 
@@ -845,10 +857,12 @@ def clients(
             _remove(store, database, _publisher_id(view, publisher), cmid)
             return
         with database.snapshot() as reader:
-            found = report.clients(reader, view, compose.clock().now(), limit)
+            listed = report.silent_clients if silent else report.clients
+            found = listed(reader, view, compose.clock().now(), limit)
     chosen = _publisher_id(view, publisher)
     found = [one for one in found if chosen in (None, one["publisher"])]
-    emit({"clients": found}, [_client_line(one) for one in found] or ["No machine has asked yet."])
+    nobody = "No machine is silent." if silent else "No machine has asked yet."
+    emit({"clients": found}, [_client_line(one) for one in found] or [nobody])
 
 
 def _remove(
@@ -881,6 +895,10 @@ def _client_line(one: Mapping[str, Any]) -> str:
         f"counted for {', '.join(counted)}" if counted else "not counted",
         "; ".join(live) or "no licence",
     ]
+    if one["silent"]:
+        parts.append(f"SILENT for {one['silent_days']} days")
+    if one["seat_until"] is not None:
+        parts.append(f"seat until {_day(one['seat_until'])}")
     if one["cloned_at"]:
         parts.append(f"CLONES have its store, {one['duplicates']} requests refused")
     return "  ".join(parts)

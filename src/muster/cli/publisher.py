@@ -899,6 +899,14 @@ def host_revoke(store: Path | None, host_id: str, phrases: Phrases) -> None:
 )
 @click.option("--agreement", required=True, help="Name or number of the contract.")
 @click.option("--customer", default="", help="Shown on the host.")
+@click.option(
+    "--max-lease",
+    "max_lease_days",
+    type=click.IntRange(1, 24_855),
+    metavar="DAYS",
+    help="Days that a lease under the ceiling lasts at most: so long a machine that vanished"
+    " keeps its seat. Without it, as long as the product's leases.",
+)
 @click.option("--out", "file", type=_FILE, help="Reply file with the terms, for a host offline.")
 @passphrase_options
 def host_terms(
@@ -908,6 +916,7 @@ def host_terms(
     over: str,
     agreement: str,
     customer: str,
+    max_lease_days: int | None,
     file: Path | None,
     phrases: Phrases,
 ) -> None:
@@ -918,7 +927,12 @@ def host_terms(
     """
     with _admin(store, phrases) as admin:
         made, reply = admin.issue_terms(
-            host_id, limit=limit, over=over, agreement=agreement, customer=customer
+            host_id,
+            limit=limit,
+            over=over,
+            agreement=agreement,
+            customer=customer,
+            max_lease=None if max_lease_days is None else max_lease_days * 86_400,
         )
     data: dict[str, Any] = {
         "grant": made.jti,
@@ -927,12 +941,15 @@ def host_terms(
         "over": made.over,
         "agreement": made.agreement,
         "customer": made.customer,
+        "max_lease": made.max_lease,
     }
     above = "refused" if made.over == "refuse" else "reported"
     lines = [
         f"Terms version {made.version} of the grant {made.jti}: {made.limit} machines,"
         f" more are {above}."
     ]
+    if made.max_lease is not None:
+        lines.append(f"Leases under it last {_span(made.max_lease)} at most.")
     if file is not None:
         data["file"] = str(file)
         data["written"] = _write(file, reply.encode())

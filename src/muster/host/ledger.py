@@ -6,7 +6,7 @@ Holds their SQL and nothing else. What a row means and when it may be deleted is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from muster.core.products import COUNT_WINDOW, SKEW
@@ -267,11 +267,28 @@ def forget_machine(tx: Transaction, publisher: str, cmid: str) -> None:
 def machines(reader: Reader, limit: int, cmid: str | None = None) -> list[Machine]:
     """Machines, the most recently seen first; of one CMID, or all."""
     rows = reader.query(
-        "SELECT publisher, cmid, identity, address, os, version, is_virtual, state, first_seen,"
-        " last_seen, duplicates, cloned_at, restored FROM machine WHERE ? = '' OR cmid = ?"
+        "SELECT * FROM machine WHERE ? = '' OR cmid = ?"
         " ORDER BY last_seen DESC, publisher, cmid LIMIT ?",
         (cmid or "", cmid or "", limit),
     )
+    return _machines(rows)
+
+
+def quiet_machines(reader: Reader, limit: int, now: int, before: int) -> list[Machine]:
+    """Machines last seen before an instant that count or hold a lease, the quietest first."""
+    rows = reader.query(
+        "SELECT m.* FROM machine m WHERE m.last_seen < ? AND (EXISTS"
+        " (SELECT 1 FROM lease l WHERE l.publisher = m.publisher AND l.cmid = m.cmid"
+        " AND l.released_at = 0 AND l.expires_at > ?) OR EXISTS"
+        " (SELECT 1 FROM sighting s WHERE s.publisher = m.publisher AND s.cmid = m.cmid"
+        " AND s.last_seen > ? AND s.last_seen > s.released))"
+        " ORDER BY m.last_seen, m.publisher, m.cmid LIMIT ?",
+        (before, now, now - COUNT_WINDOW, limit),
+    )
+    return _machines(rows)
+
+
+def _machines(rows: Sequence[Row]) -> list[Machine]:
     return [
         Machine(
             publisher=row["publisher"],
@@ -360,6 +377,24 @@ def seats(reader: Reader, publisher: str, grant_jti: str, now: int) -> int:
     )
     assert row is not None
     return int(row[0])
+
+
+def quiet_seats(
+    reader: Reader, publisher: str, grant_jti: str, now: int, before: int
+) -> list[tuple[str, str, int, int]]:
+    """Live leases under a grant whose machines were last seen before an instant.
+
+    Returns:
+        CMID, product, when the machine was last seen, when the lease ends.
+    """
+    rows = reader.query(
+        "SELECT l.cmid, l.product, m.last_seen, l.expires_at FROM lease l"
+        " JOIN machine m ON m.publisher = l.publisher AND m.cmid = l.cmid"
+        " WHERE l.publisher = ? AND l.grant_jti = ? AND l.released_at = 0 AND l.expires_at > ?"
+        " AND m.last_seen < ? ORDER BY l.cmid, l.product",
+        (publisher, grant_jti, now, before),
+    )
+    return [(str(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows]
 
 
 # Log and counters.

@@ -16,7 +16,17 @@ from muster.core.settings import Role, Value
 from muster.core.states import LicenceState
 from muster.db.engine import Reader
 from muster.host import count, ledger, rules, store
-from muster.host.model import HeldGrant, HostKey, HostView, LogRow, Machine, PublisherView
+from muster.host.model import (
+    HeldGrant,
+    HostKey,
+    HostView,
+    LeaseRow,
+    LogRow,
+    Machine,
+    PublisherView,
+    Settings,
+)
+from muster.lease.terms import Terms
 
 OLD_CATALOGUE = 400 * DAY
 """A catalogue older than this is a warning, never a stop."""
@@ -28,7 +38,9 @@ def status(reader: Reader, view: HostView, values: Mapping[str, Value], now: int
     listening = store.listening(reader)
     return {
         "time": now,
-        "publishers": [_publisher(reader, one, now) for one in view.publishers.values()],
+        "publishers": [
+            _publisher(reader, one, view.settings, now) for one in view.publishers.values()
+        ],
         "applications": applications(reader, view, now),
         "requests": _requests(reader),
         "listening": None if listening is None else {"address": listening[0], "port": listening[1]},
@@ -48,7 +60,7 @@ def settings_data(values: Mapping[str, Value]) -> dict[str, Any]:
     }
 
 
-def _publisher(reader: Reader, one: PublisherView, now: int) -> dict[str, Any]:
+def _publisher(reader: Reader, one: PublisherView, settings: Settings, now: int) -> dict[str, Any]:
     held = {each.grant.key: each for each in one.grants}
     old = one.catalogue is not None and now - one.catalogue.iat > OLD_CATALOGUE
     return {
@@ -61,14 +73,19 @@ def _publisher(reader: Reader, one: PublisherView, now: int) -> dict[str, Any]:
         "catalogue_old": old,
         "serving": rules.serves(one, now),
         "groups": rules.granted_groups(one, now),
-        "keys": [_key(reader, one, key, held.get(key.key_id), now) for key in one.keys],
+        "keys": [_key(reader, one, key, held.get(key.key_id), settings, now) for key in one.keys],
         "broken": [fault.code for fault in one.broken],
         "clones": ledger.with_clones(reader, one.publisher, now - COUNT_WINDOW),
     }
 
 
 def _key(
-    reader: Reader, one: PublisherView, key: HostKey, held: HeldGrant | None, now: int
+    reader: Reader,
+    one: PublisherView,
+    key: HostKey,
+    held: HeldGrant | None,
+    settings: Settings,
+    now: int,
 ) -> dict[str, Any]:
     data: dict[str, Any] = {
         "key": key.key_id,
@@ -94,15 +111,36 @@ def _key(
         "code": "" if fault is None else fault.code,
     }
     if held.terms is not None:
+        silent, back = _silent_seats(reader, one, held, settings, now)
         data["terms"] = {
             "version": held.terms.version,
             "limit": held.terms.limit,
             "over": held.terms.over,
             "customer": held.terms.customer,
             "agreement": held.terms.agreement,
+            "max_lease": held.terms.max_lease,
             "seats": ledger.seats(reader, one.publisher, grant.jti, now),
+            "silent": silent,
+            "silent_until": back or None,
         }
     return data
+
+
+def _silent_seats(
+    reader: Reader, one: PublisherView, held: HeldGrant, settings: Settings, now: int
+) -> tuple[int, int]:
+    """Machines that hold a seat under a grant and have been silent, and when the first of these
+    seats comes back (0 where there are none)."""
+    quiet = ledger.quiet_seats(reader, one.publisher, held.grant.jti, now, now - DAY)
+    told: dict[str, int] = {}
+    ends: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    for cmid, product, last_seen, expires_at in quiet:
+        told[cmid] = max(told.get(cmid, DAY), _silent_after(one, product, held.terms, settings))
+        ends[cmid] = max(ends.get(cmid, 0), expires_at)
+        seen[cmid] = last_seen
+    back = [ends[cmid] for cmid, last_seen in seen.items() if now - last_seen > told[cmid]]
+    return len(back), min(back, default=0)
 
 
 def applications(reader: Reader, view: HostView, now: int) -> list[dict[str, Any]]:
@@ -164,14 +202,37 @@ def _requests(reader: Reader) -> dict[str, Any]:
 def clients(
     reader: Reader, view: HostView, now: int, limit: int, cmid: str | None = None
 ) -> list[dict[str, Any]]:
-    """Machines, the most recently seen first, with their counts and leases."""
+    """Machines, the most recently seen first, with their counts and leases.
+
+    `silent` tells of a machine that counts or holds a lease and was last seen longer ago than
+    section 6.5 says, `silent_days` for how many whole days; `seat_until` when the last of its
+    leases under a ceiling ends, None where it holds no seat.
+    """
     return [_client(reader, view, one, now) for one in ledger.machines(reader, limit, cmid)]
+
+
+def silent_clients(reader: Reader, view: HostView, now: int, limit: int) -> list[dict[str, Any]]:
+    """Machines that have been silent, as `clients` tells of them, the longest silent first."""
+    quiet = ledger.quiet_machines(reader, limit, now, now - DAY)
+    found = [_client(reader, view, one, now) for one in quiet]
+    return [one for one in found if one["silent"]]
 
 
 def _client(reader: Reader, view: HostView, one: Machine, now: int) -> dict[str, Any]:
     known = view.publishers.get(one.publisher)
     rows = ledger.applications_of(reader, one.publisher, one.cmid)
     leases = ledger.leases(reader, one.publisher, one.cmid)
+    live = [lease for lease in leases.values() if _live(lease, now)]
+    counted = {name: count.counts(row, now) for name, row in rows.items()}
+    quiet = max(
+        (
+            _silent_after(known, lease.product, _terms(known, lease), view.settings)
+            for lease in live
+        ),
+        default=DAY,
+    )
+    silent = (bool(live) or any(counted.values())) and now - one.last_seen > quiet
+    seats = [lease.expires_at for lease in live if _terms(known, lease) is not None]
     return {
         "publisher": one.publisher,
         "label": "" if known is None else known.label,
@@ -184,20 +245,45 @@ def _client(reader: Reader, view: HostView, one: Machine, now: int) -> dict[str,
         "state": one.state,
         "first_seen": one.first_seen,
         "last_seen": one.last_seen,
+        "silent": silent,
+        "silent_days": (now - one.last_seen) // DAY if silent else 0,
+        "seat_until": max(seats, default=None),
         "duplicates": one.duplicates,
         "cloned_at": one.cloned_at or None,
         "restored": one.restored,
-        "applications": {name: count.counts(row, now) for name, row in rows.items()},
+        "applications": counted,
         "leases": [
             {
                 "product": lease.product,
                 "issued_at": lease.issued_at,
                 "expires_at": lease.expires_at,
-                "live": not lease.released_at and lease.expires_at > now,
+                "live": _live(lease, now),
             }
             for lease in leases.values()
         ],
     }
+
+
+def _live(lease: LeaseRow, now: int) -> bool:
+    return not lease.released_at and lease.expires_at > now
+
+
+def _terms(known: PublisherView | None, lease: LeaseRow) -> Terms | None:
+    """The terms of the grant under which a lease was given."""
+    grants = () if known is None else known.grants
+    return next((held.terms for held in grants if held.grant.jti == lease.grant_jti), None)
+
+
+def _silent_after(
+    known: PublisherView | None, product: str, terms: Terms | None, settings: Settings
+) -> int:
+    """Seconds after which the holder of a lease of a product is silent."""
+    catalogue = None if known is None else known.catalogue
+    products = () if catalogue is None else catalogue.products
+    for one in products:
+        if one.id == product:
+            return rules.silent_after(one, settings, terms)
+    return DAY
 
 
 def request_data(row: LogRow) -> dict[str, Any]:

@@ -258,9 +258,23 @@ def retry_after(product: Product, settings: Settings) -> int:
     return product.spans.retry_after if settings.retry_after is None else settings.retry_after
 
 
-def renew_after(product: Product, settings: Settings) -> int:
-    """Seconds after which a licensed machine renews."""
-    return product.spans.renew_after if settings.renew_after is None else settings.renew_after
+def renew_after(product: Product, settings: Settings, terms: Terms | None = None) -> int:
+    """Seconds after which a licensed machine renews: at most half of what terms let a lease last.
+
+    Source: docs/spec/06-counting.md, section 6.2.
+    """
+    wanted = product.spans.renew_after if settings.renew_after is None else settings.renew_after
+    if terms is None or terms.max_lease is None:
+        return wanted
+    return min(wanted, terms.max_lease // 2)
+
+
+def silent_after(product: Product, settings: Settings, terms: Terms | None) -> int:
+    """Seconds after which a machine that holds a lease and was not seen is shown as silent.
+
+    Source: docs/spec/06-counting.md, section 6.5.
+    """
+    return max(DAY, 2 * renew_after(product, settings, terms))
 
 
 def lease_claims(
@@ -273,13 +287,16 @@ def lease_claims(
 ) -> LeaseClaims:
     """The lease of a machine that may have one.
 
-    It ends at the earliest of the product's span, the group's longest lease and the grant's end.
+    It ends at the earliest of the product's span, the group's longest lease, that of the terms,
+    and the grant's end.
     Source: docs/spec/06-counting.md, section 6.2.
     """
-    product, grant = entitled.product, entitled.held.grant
+    product, grant, terms = entitled.product, entitled.held.grant, entitled.held.terms
+    longest = None if terms is None else terms.max_lease
     end = min(
         now + product.spans.lease,
         now + (grant.max_lease or 0),
+        NO_EXPIRY if longest is None else now + longest,
         NO_EXPIRY if grant.exp is None else grant.exp,
     )
     return LeaseClaims(
@@ -292,7 +309,7 @@ def lease_claims(
         group=product.group,
         identity=request.identity,
         nonce=request.nonce,
-        renew_after=renew_after(product, settings),
+        renew_after=renew_after(product, settings, terms),
         retry_after=retry_after(product, settings),
         count=shown(count, product.need),
         need=product.need,

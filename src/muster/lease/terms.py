@@ -7,15 +7,19 @@ seats are taken. Obeys docs/spec/02-signed-objects.md, section 2.7.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from muster.core.errors import MusterError, error
 from muster.core.products import day_of
 from muster.lease import claims, strict
+from muster.lease.catalogue import MAX_SPAN
 from muster.lease.claims import Claims
 from muster.lease.grant import Grant
 from muster.lease.jws import TERMS_TYP, SigningKey, check_header, parse, sign
 from muster.lease.trust import GRANT_ROLE, Trust
 
+SHORTEST_MAX_LEASE = 86_400
+"""Seconds; terms may make leases no shorter than a day."""
 OVER = ("refuse", "report")
 """What a host does above the limit: refuse, or allow and report."""
 
@@ -26,7 +30,8 @@ _CODE = "terms/claims"
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Verified terms. `grant_jti` names the host grant that they bind; `limit` machines;
-    `over` "refuse" or "report"; `kid` signed it; `text` is the compact JWS; `iat` Unix seconds.
+    `over` "refuse" or "report"; `max_lease` the longest lease in seconds, None where they say
+    nothing of it; `kid` signed it; `text` is the compact JWS; `iat` Unix seconds.
     """
 
     issuer: str
@@ -40,6 +45,7 @@ class Terms:
     agreement: str
     kid: str
     text: str
+    max_lease: int | None = None
 
 
 def make_terms(
@@ -52,13 +58,14 @@ def make_terms(
     customer: str,
     agreement: str,
     key: SigningKey,
+    max_lease: int | None = None,
 ) -> str:
     """Sign terms for a host grant with the publisher's grant key; returns the compact JWS.
 
     Raises:
         MusterError `terms/claims`: a claim is not of its grammar.
     """
-    payload = {
+    payload: dict[str, Any] = {
         "aud": f"{grant.issuer}/{grant.group}",
         "iat": iat,
         "iss": grant.issuer,
@@ -72,6 +79,8 @@ def make_terms(
         },
         "sub": grant.jti,
     }
+    if max_lease is not None:
+        payload["muster"]["max_lease"] = max_lease
     _read(Claims(payload, _WHAT, _CODE), key.public.kid, "")
     return sign(payload, TERMS_TYP, key)
 
@@ -155,4 +164,5 @@ def _read(payload: Claims, kid: str, text: str) -> Terms:
         agreement=muster.text("agreement", claims.SHOWN_OR_EMPTY),
         kid=kid,
         text=text,
+        max_lease=muster.optional_integer("max_lease", SHORTEST_MAX_LEASE, MAX_SPAN),
     )

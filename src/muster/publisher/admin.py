@@ -687,7 +687,14 @@ class Admin:
         return Revoked(True, version, tuple(revoked), key=key, hw=hw)
 
     def issue_terms(
-        self, host: str, *, limit: int, over: str, agreement: str, customer: str
+        self,
+        host: str,
+        *,
+        limit: int,
+        over: str,
+        agreement: str,
+        customer: str,
+        max_lease: int | None = None,
     ) -> tuple[HostTerms, ReplyFile]:
         """Put a ceiling on a host's grant; the terms, and the reply file that carries them.
 
@@ -699,6 +706,8 @@ class Admin:
             over: "refuse" or "report", what the host does above the limit.
             agreement: a contract's name or number, shown to the customer.
             customer: shown too; may be empty.
+            max_lease: seconds that a lease under the ceiling lasts at most; None leaves that to
+                the product and the key group.
         Raises: `publisher/unknown-host`, `publisher/many-hosts`, `publisher/grant-revoked`,
             `publisher/terms-later`, `publisher/no-key`, `terms/claims`.
         """
@@ -710,11 +719,11 @@ class Admin:
                 entry = terms.signer_of(trust, now)
                 record = view.key_file(entry.key.kid)
             same = held is not None and terms.still_vouched(held, trust)
-            wanted = (limit, over, customer, agreement)
+            wanted = (limit, over, customer, agreement, max_lease)
             if (
                 same
                 and held is not None
-                and wanted == (held.limit, held.over, held.customer, held.agreement)
+                and wanted == (held.limit, held.over, held.customer, held.agreement, held.max_lease)
             ):
                 made = held
             else:
@@ -734,6 +743,7 @@ class Admin:
                         over=over,
                         customer=customer,
                         agreement=agreement,
+                        max_lease=max_lease,
                     )
             with self._store.view() as view:
                 line = view.trust_above(max(0, trust.version - TRUST_STEPS), TRUST_STEPS)

@@ -178,7 +178,8 @@ class MachineGrant:
 class HostTerms:
     """Terms of a host's grant: a ceiling of `limit` machines; `over` "refuse" or "report".
 
-    `jti` is the grant's licence id, `iat` in Unix seconds, `kid` signed `text`, a compact JWS.
+    `max_lease` bounds leases under it, in seconds, or is None; `jti` is the grant's licence id,
+    `iat` in Unix seconds, `kid` signed `text`, a compact JWS.
     """
 
     jti: str
@@ -190,6 +191,7 @@ class HostTerms:
     agreement: str
     kid: str
     text: str
+    max_lease: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,7 @@ class PublisherService:
                     over=held.over,
                     customer=held.customer,
                     agreement=held.agreement,
+                    max_lease=held.max_lease,
                 )
         return replace(found, answer=replace(found.answer, terms=again.text))
 

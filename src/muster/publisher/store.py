@@ -196,8 +196,8 @@ class View:
     def host_terms(self, jti: str) -> HostTerms | None:
         """The newest terms of a host's grant."""
         row = self._reader.one(
-            "SELECT jti, version, iat, machines, excess, customer, agreement, kid, text"
-            " FROM host_terms WHERE jti = ? ORDER BY version DESC LIMIT 1",
+            "SELECT jti, version, iat, machines, excess, customer, agreement, kid, text,"
+            " max_lease FROM host_terms WHERE jti = ? ORDER BY version DESC LIMIT 1",
             (jti,),
         )
         return HostTerms(*row) if row else None
@@ -517,7 +517,7 @@ class Edit(View):
         """Keep another version of the terms of a host's grant."""
         self._tx.execute(
             "INSERT INTO host_terms (jti, version, iat, machines, excess, customer, agreement,"
-            " kid, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " kid, text, max_lease) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 terms.jti,
                 terms.version,
@@ -528,6 +528,7 @@ class Edit(View):
                 terms.agreement,
                 terms.kid,
                 terms.text,
+                terms.max_lease,
             ),
         )
 

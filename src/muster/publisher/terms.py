@@ -45,6 +45,7 @@ def issue(
     over: str,
     customer: str,
     agreement: str,
+    max_lease: int | None,
 ) -> HostTerms:
     """Sign the next version of the terms of a grant, and keep it with its audit line.
 
@@ -70,18 +71,21 @@ def issue(
         customer=customer,
         agreement=agreement,
         key=key,
+        max_lease=max_lease,
     )
     read_terms(text, trust, read)
     made = HostTerms(
-        grant.jti, version, iat, limit, over, customer, agreement, key.public.kid, text
+        grant.jti, version, iat, limit, over, customer, agreement, key.public.kid, text, max_lease
     )
     edit.add_host_terms(made)
-    detail = {
+    detail: dict[str, int | str] = {
         "agreement": agreement,
         "kid": made.kid,
         "limit": limit,
         "over": over,
         "version": version,
     }
+    if max_lease is not None:
+        detail["max_lease"] = max_lease
     edit.write_audit(now, actor, Event.HOST_TERMS, grant.jti, detail)
     return made

@@ -270,7 +270,14 @@ class TinyPublisher:
             key=self.grant_key,
         )
 
-    def terms(self, grant: Grant, limit: int, over: str = "refuse", version: int = 1) -> str:
+    def terms(
+        self,
+        grant: Grant,
+        limit: int,
+        over: str = "refuse",
+        version: int = 1,
+        max_lease: int | None = None,
+    ) -> str:
         """Terms for a host grant."""
         return make_terms(
             grant=grant,
@@ -281,6 +288,7 @@ class TinyPublisher:
             customer="A customer",
             agreement="A-1",
             key=self.grant_key,
+            max_lease=max_lease,
         )
 
     def door(self) -> Door:
