@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from muster.cli import compose
 from muster.core.errors import error
 from muster.core.keys import Kind
 from muster.core.products import DAY
+from muster.host.model import Arrival
 from muster.net.dnsupdate import TSIGKey
 from muster.net.http import HTTPClient
 from muster.net.serve import ThreadServer
@@ -486,6 +488,43 @@ def test_a_damaged_database_is_told_and_left_alone(active: Desk) -> None:
     assert active.error("status", code=3) == "db/corrupt"
     assert active.error("serve", "--port", "0", code=3) == "db/corrupt"
     assert path.read_bytes() == damaged
+
+
+def test_names_are_shown_in_quotes_as_the_words_of_strangers(active: Desk) -> None:
+    """A name can say what it likes and is never taken for a column of ours."""
+    forged = 'pc"  192.0.2.1  seen 2030-01-01  counted for everything,0,1'
+    with compose.host_database(None) as database:
+        asked = Machine(1).request(active.publisher.publisher, "desktop-pro", compose.clock().now())
+        asked = replace(asked, client=replace(asked.client, name=forged)).prove(Machine(1).key)
+        compose.host_service(None, database).handle([Arrival(asked, "192.0.2.7")])
+    quoted = json.dumps(forged)
+    shown = active.text("clients")
+    assert f"{asked.cmid}  {quoted}  192.0.2.7  seen " in shown
+    assert active.text("log").rstrip().endswith(f",desktop-pro,{quoted}")
+    assert active.data("clients")["clients"][0]["name"] == forged
+    assert active.data("log")["requests"][0]["name"] == forged
+    assert active.text("clients", "--silent") == "No machine is silent.\n"
+    assert active.data("clients", "--silent")["clients"] == []
+
+
+def test_status_shows_the_hardware_id_that_the_publisher_sees(active: Desk) -> None:
+    key = active.data("status")["publishers"][0]["keys"][0]
+    assert f"Hardware id:             {key['hardware']}, from system-uuid" in active.text("status")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 65, "\x1b[2J", " padded "])
+def test_a_name_that_cannot_be_sent_is_refused_where_it_is_typed(made: Desk, name: str) -> None:
+    made.data("install-key", made.publisher.host_key("server").text)
+    assert made.type("activate", "--name", name, code=2)
+
+
+def test_a_name_is_in_the_request_file_only_where_one_was_given(made: Desk) -> None:
+    made.data("install-key", made.publisher.host_key("server").text)
+    file = made.folder / "request"
+    made.data("activate", "--request", str(file))
+    assert read_request_file(file.read_bytes()).request.name == ""
+    made.data("activate", "--request", str(file), "--name", "Main building")
+    assert read_request_file(file.read_bytes()).request.name == "Main building"
 
 
 def test_help_names_every_command() -> None:

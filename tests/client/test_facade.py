@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -262,3 +263,15 @@ def test_the_import_times_name_no_heavy_module() -> None:
 
 def test_what_is_exported() -> None:
     assert sorted(muster.client.__all__) == ["Licence", "activate", "licence"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("sent", [True, False])
+def test_the_name_of_the_machine_goes_along_unless_a_setting_leaves_it_out(
+    place: Place, monkeypatch: pytest.MonkeyPatch, sent: bool
+) -> None:
+    if not sent:
+        monkeypatch.setenv("MUSTER_CLIENT_SEND_NAME", "false")
+    assert place.activate().licensed
+    (asked,) = place.served.host.asked
+    assert asked.client.name == (platform.node()[:64] if sent else "")

@@ -81,7 +81,14 @@ SUBSTITUTIONS: tuple[Substitution, ...] = (
     Substitution("publisher id", r"\b[a-z2-7]{16}\b", names=True),
     Substitution("grant id", rf"(?<=grant ){_ID}{{22}}(?!{_ID})", names=True),
     Substitution("host's public key", rf"(?<=host ){_ID}{{43}}(?!{_ID})", names=True),
-    Substitution("hardware id", r"(?<=Host )[0-9a-f]{12}\b", names=True),
+    Substitution(
+        "hardware id", r"(?:(?<=Host )|(?<=  Hardware id:             ))[0-9a-f]{12}\b", names=True
+    ),
+    Substitution(
+        "name of this computer",
+        r'(?<=<UUID \d>  )"[^"]+"(?=  127)|(?<=-professional,)"[^"]+"$',
+        names=False,
+    ),
     Substitution("root's public key", rf"(?<=root-1-){_ID}{{8}}(?=\.key)", names=True),
     Substitution("digits", r"\b\d{6}(?:-\d{6}){11,}\b", names=True),
     Substitution("row of digits", r"(?<=\b[A-I]  )\d{6}(?: \d{6})*", names=True),

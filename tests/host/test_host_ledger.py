@@ -90,8 +90,8 @@ def test_the_log_keeps_the_newest(world: World) -> None:
         tx.execute("UPDATE request_log SET id = ?", (ledger.LOG_ROWS + 999,))
         tx.execute(
             "INSERT INTO request_log SELECT 1, at, publisher, product, cmid, address, code,"
-            " field_code, need, shown_count, client_time, is_virtual, state, minutes, os, version"
-            " FROM request_log"
+            " field_code, need, shown_count, client_time, is_virtual, state, minutes, os, version,"
+            " name FROM request_log"
         )
     world.ask(2)
     with world.database.snapshot() as reader:

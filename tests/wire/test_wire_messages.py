@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_largest_request_fits_its_limit() -> None:
         identity="explicit",
         state=6,
         sent_at=2**53 - 1,
-        client=activation.ClientInfo("v" * 64, "o" * 64, True),
+        client=activation.ClientInfo("v" * 64, "o" * 64, True, "\U0001f5a5" * 64),
     ).prove(KEY)
     assert len(largest.body) <= routes.ACTIVATE.request_limit
 
@@ -261,3 +262,49 @@ def test_a_higher_version_of_an_answer_says_update() -> None:
         with pytest.raises(MusterError) as caught:
             read(body)
         assert caught.value.code == "wire/version"
+
+
+# Names: a stranger's words.
+
+NOT_SHOWN = ("\x1b[31m", "a\nb", "\u202eevil", "\x7f", "tab\there", "\u2066x")
+
+
+@pytest.mark.parametrize("name", [*NOT_SHOWN, "", "n" * 65, 5, ["a"], {"a": 1}, True])
+def test_a_name_that_is_none_for_people_refuses_the_request(name: object) -> None:
+    body = json.loads(REQUEST.body)
+    body["client"]["name"] = name
+    with pytest.raises(MusterError) as caught:
+        activation.decode_request(json.dumps(body).encode())
+    assert caught.value.code == "wire/bad-request"
+
+
+@pytest.mark.parametrize("name", ["pc-1", "n" * 64, "受" * 64, "Büro № 7", '"; seen today'])
+def test_a_name_travels_as_it_is(name: str) -> None:
+    client = replace(CLIENT, name=name)
+    asked = activation.decode_request(replace(REQUEST, client=client).prove(KEY).body)
+    assert asked.client.name == name
+    assert publisher.decode_confirm_request(
+        publisher.ConfirmRequest("123456", name).encode()
+    ) == publisher.ConfirmRequest("123456", name)
+
+
+def test_a_request_without_a_name_has_no_such_member() -> None:
+    assert "name" not in json.loads(REQUEST.body)["client"]
+    assert activation.decode_request(REQUEST.body).client.name == ""
+    body = json.loads(REQUEST.body)
+    body["client"]["name"] = None
+    assert activation.decode_request(json.dumps(body).encode()).client.name == ""
+
+
+@given(st.text(max_size=200))
+def test_whatever_a_system_calls_itself_can_be_sent_or_is_left_out(text: str) -> None:
+    """A machine is never refused for what its administrator named it."""
+    name = codec.name_for_people(text)
+    assert len(name) <= 64
+    assert codec.name_for_people(name) == name
+    client = replace(CLIENT, name=name)
+    assert (
+        activation.decode_request(replace(REQUEST, client=client).prove(KEY).body).client.name
+        == name
+    )
+    assert codec.name_for_people("pc\udcff-1\x00") == "pc-1"

@@ -225,6 +225,7 @@ def remove_publisher(store: Path | None, publisher: str) -> None:
 @click.option("--key", metavar="LAST5", help="Only this host key, by its last group.")
 @click.option("--publisher-url", metavar="URL", help="Address of the publisher's service.")
 @click.option("--request", "request_file", type=_FILE, help="Write a request file instead.")
+@click.option("--name", default="", help="A name of this host that the publisher may see.")
 @click.option("--reply", "reply_file", type=_FILE, help="Take the publisher's reply file.")
 @click.option("--telephone", is_flag=True, help="Show the installation ID to read out.")
 @click.option("--confirmation-id", metavar="DIGITS", help="The digits that were read back.")
@@ -236,6 +237,7 @@ def activate(
     key: str | None,
     publisher_url: str | None,
     request_file: Path | None,
+    name: str,
     reply_file: Path | None,
     telephone: bool,
     confirmation_id: str | None,
@@ -254,6 +256,9 @@ def activate(
         )
     if (qr_file or show_qr) and not telephone:
         raise click.UsageError("--qr and --show-qr go with --telephone.")
+    if name and (reply_file or telephone or confirmation_id):
+        raise click.UsageError("--name goes with the online way and with --request.")
+    _check_name(name)
     with compose.host_database(store) as database:
         admin = compose.host_admin(store, database)
         chosen = _publisher_id(admin.view(), publisher)
@@ -262,11 +267,21 @@ def activate(
         elif confirmation_id is not None:
             _took(admin, [admin.confirm(confirmation_id, chosen)])
         elif request_file is not None:
-            _write_request(admin, chosen, key, request_file)
+            _write_request(admin, chosen, key, request_file, name)
         elif telephone:
             _read_out(admin, chosen, key, qr_file, show_qr=show_qr)
         else:
-            _online(admin, chosen, key, publisher_url)
+            _online(admin, chosen, key, publisher_url, name)
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that could not be sent as it was typed."""
+    from muster.wire.codec import NAME_POINTS, name_for_people
+
+    if name != name_for_people(name):
+        raise click.UsageError(
+            f"--name takes at most {NAME_POINTS} characters, none of them a control character."
+        )
 
 
 def _reply(admin: HostAdmin, path: Path) -> Activated:
@@ -288,12 +303,14 @@ def _waiting(admin: HostAdmin, publisher: str | None, key: str | None) -> list[H
     return admin.pending(publisher, key)
 
 
-def _online(admin: HostAdmin, publisher: str | None, key: str | None, url: str | None) -> None:
+def _online(
+    admin: HostAdmin, publisher: str | None, key: str | None, url: str | None, name: str
+) -> None:
     view = admin.view()
     done = []
     for one in _waiting(admin, publisher, key):
         known = view.publishers[one.publisher]
-        answer = _service(known, url).activate(admin.installation_id(one))
+        answer = _service(known, url).activate(admin.installation_id(one), name)
         done.append(admin.accept(one.publisher, answer))
     _took(admin, done)
 
@@ -344,7 +361,9 @@ def _lacks_terms(view: HostView, one: Activated) -> bool:
     return required and one.key.terms is None
 
 
-def _write_request(admin: HostAdmin, publisher: str | None, key: str | None, path: Path) -> None:
+def _write_request(
+    admin: HostAdmin, publisher: str | None, key: str | None, path: Path, name: str
+) -> None:
     from muster.host.enrol import only
     from muster.system.files import write_atomic
 
@@ -353,7 +372,7 @@ def _write_request(admin: HostAdmin, publisher: str | None, key: str | None, pat
         emit({"changed": False, "file": None}, ["All host keys are activated; nothing to ask."])
         return
     chosen = only(waiting or [admin.find_key(key or "")])
-    data = admin.request_file(chosen).encode()
+    data = admin.request_file(chosen, name).encode()
     changed = not path.exists() or _read(path) != data
     if changed:
         write_atomic(path, data, 0o644)
@@ -782,7 +801,10 @@ def _status_lines(data: Mapping[str, Any]) -> list[str]:
 
 
 def _key_lines(key: Mapping[str, Any]) -> list[str]:
-    lines = [_row("Host key", f"XXXXX-XXXXX-XXXXX-XXXXX-{key['partial']} ({key['key']})", 1)]
+    lines = [
+        _row("Host key", f"XXXXX-XXXXX-XXXXX-XXXXX-{key['partial']} ({key['key']})", 1),
+        _row("Hardware id", f"{key['hardware']}, from {key['hardware_fact']}", 2),
+    ]
     grant = key["grant"]
     if grant is None:
         return [*lines, _row("Grant", "none; run 'muster host activate'", 2)]
@@ -881,6 +903,11 @@ def _remove(
     emit({"changed": number > 0, "cmid": cmid.lower(), "given_back": number}, [line])
 
 
+def _quoted(name: str) -> str:
+    """A stranger's word, so that nobody takes it for ours: in quotes, quotes in it escaped."""
+    return json.dumps(name, ensure_ascii=False)
+
+
 def _client_line(one: Mapping[str, Any]) -> str:
     counted = [name for name, counts in one["applications"].items() if counts]
     live = [
@@ -890,6 +917,7 @@ def _client_line(one: Mapping[str, Any]) -> str:
     ]
     parts = [
         one["cmid"],
+        *([_quoted(one["name"])] if one["name"] else []),
         one["address"],
         f"seen {_moment(one['last_seen'])}",
         f"counted for {', '.join(counted)}" if counted else "not counted",
@@ -900,7 +928,13 @@ def _client_line(one: Mapping[str, Any]) -> str:
     if one["seat_until"] is not None:
         parts.append(f"seat until {_day(one['seat_until'])}")
     if one["cloned_at"]:
-        parts.append(f"CLONES have its store, {one['duplicates']} requests refused")
+        last = one["clone_address"]
+        if one["clone_name"]:
+            last = f"{_quoted(one['clone_name'])} at {last}"
+        parts.append(
+            f"CLONES have its store, {one['duplicates']} requests refused"
+            + (f", last of {last}" if last else "")
+        )
     return "  ".join(parts)
 
 
@@ -913,7 +947,7 @@ def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> N
     """Show the newest requests, oldest first, with the fields of event 12290.
 
     Time, then: code, need, address, CMID, client's time, virtual, licence state, minutes that its
-    licence runs, product.
+    licence runs, product, and in quotes the name that the machine gave itself.
     """
     from muster.host import ledger, report
     from muster.host import store as tables
@@ -953,6 +987,7 @@ def _log_line(one: Mapping[str, Any]) -> str:
         one["state"],
         one["minutes"],
         one["product"],
+        _quoted(one["name"]) if one["name"] else "",
     ]
     return f"{_moment(one['at'])}  {','.join(str(field) for field in fields)}"
 

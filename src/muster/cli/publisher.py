@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from muster.publisher.chain import Head
     from muster.publisher.model import Change, Draft, IssuedKey, MachineGrant
     from muster.system.keyfile import KDF
+    from muster.wire.publisher import ConfirmRequest
 
 """A command before click gives it its options; each comes by name."""
 
@@ -827,6 +829,7 @@ def _host_data(one: HostRow) -> dict[str, Any]:
         "key": grant.key,
         "group": one.key.group,
         "customer": one.key.customer,
+        "name": grant.name,
         "hw": grant.hw,
         "binding": grant.binding,
         "day": grant.day,
@@ -841,12 +844,14 @@ def _host_data(one: HostRow) -> dict[str, Any]:
 
 def _host_lines(hosts: Sequence[HostRow]) -> list[str]:
     return _table(
-        ("GRANT", "KEY ID", "HARDWARE", "ACTIVATIONS", "FIRST", "STATE"),
+        ("GRANT", "KEY ID", "HARDWARE", "NAME", "CUSTOMER", "ACTIVATIONS", "FIRST", "STATE"),
         [
             (
                 one.grant.jti,
                 one.grant.key,
                 one.grant.hw,
+                json.dumps(one.grant.name, ensure_ascii=False) if one.grant.name else "-",
+                one.key.customer or "-",
                 f"{one.seat.activations}/{one.key.activation_limit}",
                 _day(one.grant.day),
                 _host_state(one),
@@ -986,6 +991,7 @@ def host_activate(
     The same host gets the same answer again, through whichever door, and draws nothing.
     """
     from muster.wire.exchange import ReplyFile
+    from muster.wire.publisher import ConfirmRequest
 
     if (request is None) == (installation_id is None) or (request is None) != (reply is None):
         raise click.UsageError("Give --request FILE and --reply FILE, or --installation-id DIGITS.")
@@ -993,9 +999,12 @@ def host_activate(
     try:
         own = service.publisher.id
         door = "desk" if request is None else "file"
-        digits = installation_id if request is None else _request(request, own)
-        assert digits is not None
-        found = service.activate_host(digits, door)
+        if request is not None:
+            asked = _request(request, own)
+        else:
+            assert installation_id is not None
+            asked = ConfirmRequest(installation_id)
+        found = service.activate_host(asked.installation_id, door, name=asked.name)
     finally:
         service.close()
     grant = found.grant
@@ -1024,14 +1033,14 @@ def host_activate(
     emit(data, lines)
 
 
-def _request(path: Path, own: str) -> str:
+def _request(path: Path, own: str) -> ConfirmRequest:
     from muster.system.files import read_bounded
     from muster.wire.exchange import read_request_file
 
     found = read_request_file(read_bounded(path, 64 * 1024))
     if found.publisher != own:
         raise error("publisher/other-request", found=found.publisher, own=own)
-    return found.request.installation_id
+    return found.request
 
 
 # Backup and restore.
@@ -1201,7 +1210,7 @@ def confirm(
         if asked:
             text, door = desk.take(service.check), "desk"
         elif request is not None:
-            text, door = _request(request, own), "file"
+            text, door = _request(request, own).installation_id, "file"
         else:
             text, door = " ".join(digits), "desk"
         answer = service.activate(text, door)
@@ -1555,8 +1564,6 @@ def audit() -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
 def audit_list(store: Path | None, after: int, limit: int) -> None:
     """List who changed and drew what, oldest first."""
-    import json
-
     with _admin(store) as admin:
         rows = admin.audit(after, limit)
     data = {

@@ -170,7 +170,7 @@ def system_client(
         dice=SystemDice(),
         facts=lambda: read_facts(facts),
         plan=lambda publisher: plan_for(root, publisher),
-        info=_info(),
+        info=_info(named=chosen.flag("send_name")),
         boot=boot_id(),
     )
 
@@ -256,13 +256,16 @@ def _instant(seconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _info() -> ClientInfo:
+def _info(*, named: bool) -> ClientInfo:
+    """What requests say of this machine; its name only where settings leave it in."""
     import platform
 
     from muster import __version__
     from muster.system.facts import virtual
     from muster.wire.activation import ClientInfo
+    from muster.wire.codec import name_for_people
 
     name = f"{platform.system()} {platform.release()} {platform.machine()}"
     shown = "".join(one if " " <= one <= "~" else "?" for one in name)[:64]
-    return ClientInfo(__version__, shown, virtual())
+    own = name_for_people(platform.node()) if named else ""
+    return ClientInfo(__version__, shown, virtual(), own)

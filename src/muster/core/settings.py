@@ -309,6 +309,13 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=300,
     ),
     Setting(
+        "send_name",
+        Role.CLIENT,
+        Type.BOOLEAN,
+        True,
+        "Whether requests to hosts hold the machine's name, which the host's administrator sees.",
+    ),
+    Setting(
         "host_caching",
         Role.CLIENT,
         Type.BOOLEAN,

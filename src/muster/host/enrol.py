@@ -343,9 +343,9 @@ class HostAdmin:
             known.trust.version, KeyId.parse(key.key_id), key.binding, key.hw, key.proof_key
         ).text
 
-    def request_file(self, key: HostKey) -> RequestFile:
-        """The request file of a host key."""
-        return RequestFile(key.publisher, ConfirmRequest(self.installation_id(key)))
+    def request_file(self, key: HostKey, name: str = "") -> RequestFile:
+        """The request file of a host key; with a name of this host where one was given."""
+        return RequestFile(key.publisher, ConfirmRequest(self.installation_id(key), name))
 
     def accept_reply(self, reply: ReplyFile) -> Activated:
         """Take a reply file. Raises: `host/unknown-publisher`, and as `accept`."""

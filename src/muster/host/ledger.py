@@ -181,11 +181,12 @@ def put_machine(
     """Keep what a proved request says of its machine; `first_seen` stays."""
     tx.execute(
         "INSERT INTO machine (publisher, cmid, identity, fingerprint, address, os, version,"
-        " is_virtual, state, first_seen, last_seen, nonce, asked_at, left_lines, forked_at,"
-        " restored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " is_virtual, state, name, first_seen, last_seen, nonce, asked_at, left_lines, forked_at,"
+        " restored) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (publisher, cmid) DO UPDATE SET identity = excluded.identity,"
         " fingerprint = excluded.fingerprint, address = excluded.address, os = excluded.os,"
         " version = excluded.version, is_virtual = excluded.is_virtual, state = excluded.state,"
+        " name = excluded.name,"
         " nonce = excluded.nonce, asked_at = excluded.asked_at, left_lines = excluded.left_lines,"
         " forked_at = excluded.forked_at, restored = excluded.restored,"
         " last_seen = CASE WHEN excluded.last_seen > machine.last_seen THEN excluded.last_seen"
@@ -200,6 +201,7 @@ def put_machine(
             request.client.version,
             None if request.client.virtual is None else int(request.client.virtual),
             request.state,
+            request.client.name,
             now,
             now,
             line.nonce,
@@ -228,12 +230,14 @@ def put_line(tx: Transaction, publisher: str, cmid: str, line: Line) -> None:
     )
 
 
-def add_duplicate(tx: Transaction, publisher: str, cmid: str, now: int) -> None:
-    """Count one more request of a clone of this machine."""
+def add_duplicate(
+    tx: Transaction, publisher: str, cmid: str, now: int, name: str, address: str
+) -> None:
+    """Count one more request of a clone of this machine, and keep who it says that it is."""
     tx.execute(
-        "UPDATE machine SET duplicates = duplicates + 1, cloned_at = ?"
-        " WHERE publisher = ? AND cmid = ?",
-        (now, publisher, cmid),
+        "UPDATE machine SET duplicates = duplicates + 1, cloned_at = ?, clone_name = ?,"
+        " clone_address = ? WHERE publisher = ? AND cmid = ?",
+        (now, name, address, publisher, cmid),
     )
 
 
@@ -304,6 +308,9 @@ def _machines(rows: Sequence[Row]) -> list[Machine]:
             duplicates=row["duplicates"],
             cloned_at=row["cloned_at"],
             restored=row["restored"],
+            name=row["name"],
+            clone_name=row["clone_name"],
+            clone_address=row["clone_address"],
         )
         for row in rows
     ]
@@ -404,8 +411,8 @@ def log(tx: Transaction, row: LogRow) -> None:
     """Write one request; the oldest ones beyond LOG_ROWS are dropped now and then."""
     found = tx.one(
         "INSERT INTO request_log (at, publisher, product, cmid, address, code, field_code, need,"
-        " shown_count, client_time, is_virtual, state, minutes, os, version)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        " shown_count, client_time, is_virtual, state, minutes, os, version, name)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             row.at,
             row.publisher,
@@ -422,6 +429,7 @@ def log(tx: Transaction, row: LogRow) -> None:
             row.minutes,
             row.os,
             row.version,
+            row.name,
         ),
     )
     assert found is not None
@@ -433,7 +441,7 @@ def requests(reader: Reader, limit: int, cmid: str | None = None) -> list[LogRow
     """The newest requests, newest first; of one CMID, or all."""
     rows = reader.query(
         "SELECT id, at, publisher, product, cmid, address, code, field_code, need, shown_count,"
-        " client_time, is_virtual, state, minutes, os, version"
+        " client_time, is_virtual, state, minutes, os, version, name"
         " FROM request_log WHERE ? = '' OR cmid = ? ORDER BY id DESC LIMIT ?",
         (cmid or "", cmid or "", limit),
     )
@@ -458,6 +466,7 @@ def _log_row(row: Row) -> LogRow:
         os=row["os"],
         version=row["version"],
         id=row["id"],
+        name=row["name"],
     )
 
 

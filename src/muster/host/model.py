@@ -160,7 +160,9 @@ class Machine:
     """A machine as `muster host clients` lists it. `virtual` is None where it is unknown.
 
     `duplicates` requests of its clones that were refused; `cloned_at` when it was last found that
-    another machine has its store, 0 for never; `restored` how often its store was put back.
+    another machine has its store, 0 for never; `restored` how often its store was put back. `name`
+    is what it calls itself, or ""; `clone_name` and `clone_address` are those of the last request
+    that was found to be a clone's.
     """
 
     publisher: str
@@ -176,6 +178,9 @@ class Machine:
     duplicates: int
     cloned_at: int = 0
     restored: int = 0
+    name: str = ""
+    clone_name: str = ""
+    clone_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,3 +225,4 @@ class LogRow:
     os: str
     version: str
     id: int = 0
+    name: str = ""

@@ -36,13 +36,13 @@ class PublisherClient:
         self._url = url.rstrip("/")
         self._http = http or HTTPClient(TIMEOUT, proxies=True)
 
-    def activate(self, installation_id: str) -> ConfirmAnswer:
-        """Show an installation ID and take the answer.
+    def activate(self, installation_id: str, name: str = "") -> ConfirmAnswer:
+        """Show an installation ID, and the host's name where one was given; take the answer.
 
         Raises: the publisher's refusal as it words it; `net/…`, `wire/bad-answer`.
         """
         route = routes.HOSTS_ACTIVATE
-        body = ConfirmRequest(installation_id).encode()
+        body = ConfirmRequest(installation_id, name).encode()
         answer = self._ask(route, self._url + route.path, body)
         return decode_confirm_answer(answer.body, self._url)
 

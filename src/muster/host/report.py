@@ -237,6 +237,7 @@ def _client(reader: Reader, view: HostView, one: Machine, now: int) -> dict[str,
         "publisher": one.publisher,
         "label": "" if known is None else known.label,
         "cmid": one.cmid,
+        "name": one.name,
         "identity": one.identity,
         "address": one.address,
         "os": one.os,
@@ -251,6 +252,8 @@ def _client(reader: Reader, view: HostView, one: Machine, now: int) -> dict[str,
         "duplicates": one.duplicates,
         "cloned_at": one.cloned_at or None,
         "restored": one.restored,
+        "clone_name": one.clone_name,
+        "clone_address": one.clone_address,
         "applications": counted,
         "leases": [
             {
@@ -305,4 +308,5 @@ def request_data(row: LogRow) -> dict[str, Any]:
         "count": row.count,
         "os": row.os,
         "version": row.version,
+        "name": row.name,
     }

@@ -407,7 +407,9 @@ class _Round:
         self, request: ActivationRequest, address: str, entitled: Standing, rest: int
     ) -> Refused:
         """The one refusal that changes a client: signed, for this nonce alone."""
-        ledger.add_duplicate(self._tx, request.publisher, request.cmid, self._now)
+        ledger.add_duplicate(
+            self._tx, request.publisher, request.cmid, self._now, request.client.name, address
+        )
         refused = self._refuse(request, address, error(DUPLICATE_CMID), entitled, rest)
         signer = entitled.publisher.signer
         assert signer is not None
@@ -457,6 +459,7 @@ class _Round:
                 minutes=rest,
                 os=request.client.os,
                 version=request.client.version,
+                name=request.client.name,
             ),
         )
 

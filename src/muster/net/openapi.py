@@ -73,6 +73,7 @@ _SIGNER = _object(
     }
 )
 _BUNDLE = {"lease": _text(codec.COMPACT), "grant": _text(codec.COMPACT), "signer": _SIGNER}
+_NAME = {"type": ["string", "null"], "minLength": 1, "maxLength": codec.NAME_POINTS}
 _STATUS = _object({"status": {"type": "string"}})
 
 REQUESTS: Mapping[str, Schema] = {
@@ -94,8 +95,9 @@ REQUESTS: Mapping[str, Schema] = {
                     "version": _text(codec.FREE),
                     "os": _text(codec.FREE),
                     "virtual": {"type": ["boolean", "null"]},
+                    "name": _NAME,
                 },
-                optional=["virtual"],
+                optional=["virtual", "name"],
             ),
             "proof": _text(codec.PROOF),
         }
@@ -110,7 +112,9 @@ REQUESTS: Mapping[str, Schema] = {
             "proof": _text(codec.PROOF),
         }
     ),
-    routes.HOSTS_ACTIVATE.name: _object({**_V, "installation_id": _text(codec.DIGITS)}),
+    routes.HOSTS_ACTIVATE.name: _object(
+        {**_V, "installation_id": _text(codec.DIGITS), "name": _NAME}, optional=["name"]
+    ),
     routes.ACTIVATIONS.name: _object({**_V, "installation_id": _text(codec.DIGITS)}),
     routes.ACTIVATIONS_BATCH.name: _object(
         {**_V, "installation_ids": _list(_text(codec.DIGITS), BATCH_ROWS)}

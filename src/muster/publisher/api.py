@@ -176,7 +176,7 @@ class PublisherAPI:
         try:
             asked = decode_confirm_request(request.body)
             found = self._service.activate_host(
-                asked.installation_id, "http", self._guesses(request)
+                asked.installation_id, "http", self._guesses(request), asked.name
             )
         except MusterError as fault:
             self._counters.outcome(fault.code)

@@ -137,7 +137,8 @@ class HostGrant:
     """A grant that was drawn: unique by (key, binding), never deleted.
 
     `day` of the first activation and `term` never change; `grant`, `confirmation` and `kid` change
-    only when the key that signed them was withdrawn. `revoked` is the day of revocation.
+    only when the key that signed them was withdrawn. `revoked` is the day of revocation. `name` is
+    what the host called itself at an activation, the first word that it said, or "".
     """
 
     key: str
@@ -152,6 +153,7 @@ class HostGrant:
     first_at: int
     last_at: int
     revoked: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ class PublisherService:
         return self.pools.activate(installation_ids, door, guesses)
 
     def activate_host(
-        self, installation_id: str, door: str, guesses: Guesses | None = None
+        self, installation_id: str, door: str, guesses: Guesses | None = None, name: str = ""
     ) -> HostActivation:
         """Answer a host's installation ID with its grant.
 
@@ -191,6 +191,8 @@ class PublisherService:
             installation_id: 15 groups of digits, as typed, read or sent.
             door: through which it came, for the audit: "http", "file" or "desk".
             guesses: throttles whoever asks; nobody by default.
+            name: what the host calls itself; the first one stays. A stranger's word, for the list
+                of hosts.
         Raises: `publisher/too-many`, the errors of reading an installation ID (`digits/…`, `id/…`),
             `publisher/not-host-key`, `publisher/unknown-key` (before any scrypt), `id/proof`, those
             of `rules.decide_host`, `publisher/trust-unknown`, `publisher/update-trust-first`,
@@ -199,7 +201,11 @@ class PublisherService:
         with (guesses or Unthrottled()).guess() as enter:
             iid = parse_installation_id(installation_id)
             enter((int(iid.key_id.kind), iid.key_id.group))
-            return self._with_terms(self._activate_host(iid, door), door)
+            found = self._activate_host(iid, door)
+            if name and not found.grant.name:
+                with self._store.edit() as edit:
+                    edit.name_grant(found.grant.key, found.grant.binding, name)
+            return self._with_terms(found, door)
 
     def _with_terms(self, found: HostActivation, door: str) -> HostActivation:
         """Let the terms of the grant ride along, signed anew where their key was withdrawn."""

@@ -56,8 +56,8 @@ _MACHINES = (
 _ASKED_AT_ONCE = 500
 """Bindings in one statement."""
 _GRANTS = (
-    "SELECT key, binding, hw, jti, day, term, kid, text, confirmation, first_at, last_at, revoked"
-    " FROM host_grant "
+    "SELECT key, binding, hw, jti, day, term, kid, text, confirmation, first_at, last_at, revoked,"
+    " name FROM host_grant "
 )
 _SEATS = "SELECT key, hw, activations, first_at, released_at FROM host_seat "
 
@@ -474,7 +474,8 @@ class Edit(View):
         """Keep what was drawn."""
         self._tx.execute(
             "INSERT INTO host_grant (key, binding, hw, jti, day, term, kid, text, confirmation,"
-            " first_at, last_at, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " first_at, last_at, revoked, name)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 grant.key,
                 grant.binding,
@@ -488,7 +489,15 @@ class Edit(View):
                 grant.first_at,
                 grant.last_at,
                 grant.revoked,
+                grant.name,
             ),
+        )
+
+    def name_grant(self, key: str, binding: str, name: str) -> None:
+        """Keep what a host calls itself, where it had no name yet."""
+        self._tx.execute(
+            "UPDATE host_grant SET name = ? WHERE key = ? AND binding = ? AND name = ''",
+            (name, key, binding),
         )
 
     def resign_grant(self, grant: HostGrant) -> None:
@@ -743,6 +752,7 @@ def _grant(row: Row) -> HostGrant:
         first_at=row["first_at"],
         last_at=row["last_at"],
         revoked=row["revoked"],
+        name=row["name"],
     )
 
 

@@ -2,8 +2,8 @@
 
 Each member of the request has a named reader: `fingerprint`, `identity`, `cmid`, `nonce`,
 `publisher`, `product` the lease; `key`, `spent` and `proof` the proof; `sent_at` the skew check and
-the order of requests; `state` and `client` the host's log and counters. What has no reader is not
-sent.
+the order of requests; `state` and `client` the host's log and counters; `client.name` its
+administrator. What has no reader is not sent.
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ _IDENTITY = re.compile(r"machine|device|node|explicit")
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """What a client says of itself; for the log only. `virtual` is None where it is unknown."""
+    """What a client says of itself; for the log only. `virtual` is None where it is unknown.
+
+    `name` is what the machine calls itself, a name for people of at most 64 code points, or ""
+    where it does not say: a stranger's word, shown to administrators and used for nothing.
+    """
 
     version: str
     os: str
     virtual: bool | None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class ActivationRequest:
         Args:
             key: the machine key; `self.key` is its public half.
         """
+        name = {"name": self.client.name} if self.client.name else {}
         message = {
             "v": self.v,
             "publisher": self.publisher,
@@ -76,6 +82,7 @@ class ActivationRequest:
                 "version": self.client.version,
                 "os": self.client.os,
                 "virtual": self.client.virtual,
+                **name,
             },
         }
         return replace(self, body=proof.prove(proof.REQUEST, message, key))
@@ -116,6 +123,7 @@ def decode_request(body: bytes) -> ActivationRequest:
             version=client.text("version", codec.FREE),
             os=client.text("os", codec.FREE),
             virtual=client.flag("virtual") if client.has("virtual") else None,
+            name=client.shown("name"),
         ),
         body=body,
     )

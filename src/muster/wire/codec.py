@@ -13,6 +13,7 @@ from typing import Any
 
 from muster.core.errors import MusterError, error
 from muster.lease import strict
+from muster.lease.claims import SHOWN
 
 VERSION = 1
 """Version of every message of this program."""
@@ -29,6 +30,10 @@ COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 DIGITS = re.compile(r"[0-9 -]{1,400}")
 FREE = re.compile(r"[ -~]{0,64}")
 """Free text of a client: printable ASCII, at most 64 characters."""
+
+
+NAME_POINTS = 64
+"""Code points of a name that a machine or a host calls itself by."""
 
 
 class Reader:
@@ -60,6 +65,18 @@ class Reader:
     def optional_text(self, name: str, grammar: re.Pattern[str]) -> str | None:
         """Like `text`; None where the member is absent or null."""
         return None if self._value.get(name) is None else self.text(name, grammar)
+
+    def shown(self, name: str) -> str:
+        """A name for people of at most `NAME_POINTS` code points; "" where it is absent or null.
+
+        Source: docs/spec/02-signed-objects.md, section 2.5.
+        """
+        if self._value.get(name) is None:
+            return ""
+        found = self.text(name, SHOWN)
+        if len(found) > NAME_POINTS:
+            raise self._fail(name, f"has more than {NAME_POINTS} characters")
+        return found
 
     def integer(self, name: str, low: int = 0, high: int = 2**53 - 1) -> int:
         """An integer within low..high."""
@@ -128,6 +145,17 @@ def decode(data: bytes, limits: strict.Limits = strict.SMALL) -> Reader:
         raise error(
             "wire/bad-request", detail=str(fault.params.get("detail", fault.what))
         ) from None
+
+
+def name_for_people(text: str) -> str:
+    """As much of a text as may be sent as a name: what has no place there is left out.
+
+    Returns:
+        At most `NAME_POINTS` code points, without white space around them; "" where nothing
+        is left.
+    """
+    kept = "".join(one for one in text[:1024] if SHOWN.fullmatch(one))
+    return kept.strip()[:NAME_POINTS].strip()
 
 
 def encode(value: Mapping[str, Any]) -> bytes:

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from muster.core.errors import MusterError, error
 from muster.lease import strict
 from muster.wire import codec
-from muster.wire.publisher import ConfirmAnswer, ConfirmRequest, read_confirm_answer
+from muster.wire.publisher import (
+    ConfirmAnswer,
+    ConfirmRequest,
+    read_confirm_answer,
+    read_confirm_request,
+)
 
 REQUEST = "muster-request"
 REPLY = "muster-reply"
@@ -40,7 +45,7 @@ class RequestFile:
                     "v": codec.VERSION,
                     "file": REQUEST,
                     "publisher": self.publisher,
-                    "installation_id": self.request.installation_id,
+                    **self.request.members,
                 }
             )
             + b"\n"
@@ -138,7 +143,7 @@ def read_request_file(data: bytes) -> RequestFile:
         reader.version()
         return RequestFile(
             publisher=reader.text("publisher", codec.PUBLISHER_ID),
-            request=ConfirmRequest(reader.text("installation_id", codec.DIGITS)),
+            request=read_confirm_request(reader),
         )
     except MusterError as fault:
         raise _as_file(fault, REQUEST) from None

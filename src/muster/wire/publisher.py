@@ -20,20 +20,35 @@ TRUST_STEPS = 64
 
 @dataclass(frozen=True, slots=True)
 class ConfirmRequest:
-    """The installation ID as digits: 12 groups of 6, 15 for a host."""
+    """The installation ID as digits: 12 groups of 6, 15 for a host.
+
+    `name` is what a host calls itself where its administrator gave a name, else "".
+    """
 
     installation_id: str
+    name: str = ""
 
     def encode(self) -> bytes:
         """The body of `POST /v1/hosts/activate` and `/v1/activations`."""
-        return codec.encode({"v": codec.VERSION, "installation_id": self.installation_id})
+        return codec.encode({"v": codec.VERSION, **self.members})
+
+    @property
+    def members(self) -> dict[str, str]:
+        """The members of a request, online or in a file."""
+        name = {"name": self.name} if self.name else {}
+        return {"installation_id": self.installation_id, **name}
 
 
 def decode_confirm_request(body: bytes) -> ConfirmRequest:
     """Read the request; the digits are checked by the service. Raises: `wire/bad-request`."""
     reader = codec.decode(body)
     reader.version()
-    return ConfirmRequest(reader.text("installation_id", codec.DIGITS))
+    return read_confirm_request(reader)
+
+
+def read_confirm_request(reader: codec.Reader) -> ConfirmRequest:
+    """Take the members of a request out of a decoded object. Raises: `wire/bad-request`."""
+    return ConfirmRequest(reader.text("installation_id", codec.DIGITS), reader.shown("name"))
 
 
 @dataclass(frozen=True, slots=True)
