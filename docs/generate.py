@@ -230,11 +230,34 @@ def faults() -> str:
     )
 
 
+def promises() -> str:
+    """What our pages promise, and the tests that prove it, out of tests/promises.toml."""
+    from tests.docs import promises as known
+
+    parts = [
+        "# Promises and their proofs\n\n",
+        "Every sentence of [SECURITY.md](../SECURITY.md), and every row of a table of the pages for"
+        " administrators, that promises something, with the tests that prove it. A sentence that"
+        " has neither a test nor a reason why it promises nothing fails the tests of the"
+        " documents.\n",
+    ]
+    pairs = known.judge(known.all_units(), known.entries()).pairs
+    for page in (*known.PROSE, *known.TABLES):
+        rows = [
+            (unit.text, ", ".join(f"`{test}`" for test in entry.tests))
+            for unit, entry in pairs
+            if unit.page == page and entry.tests
+        ]
+        parts.append(f"\n## {page}\n\n" + table(("promise", "proved by"), rows))
+    return "".join(parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "audit.md": audit,
     "cli.md": commands,
     "errors.md": errors,
     "faults.md": faults,
+    "promises.md": promises,
     "settings.md": settings,
     "states.md": states,
 }

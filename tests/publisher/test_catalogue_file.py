@@ -64,6 +64,10 @@ def test_defaults() -> None:
     assert group.terms == "none"
     assert product.identity == ("machine", "device", "node")
     assert (product.channel, product.edition, product.setup_key) == ("volume", "", "")
+    assert group.max_lease == 180 * DAY
+    spans = product.spans
+    assert (spans.lease, spans.renew_after, spans.retry_after) == (180 * DAY, 7 * DAY, 120 * 60)
+    assert (spans.initial_grace, spans.tolerance_grace) == (30 * DAY, 30 * DAY)
     rules.check_content(content)
 
 
