@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from muster.cli.main import muster
 from muster.core.identity import prefix_of
 from muster.core.keys import VERSION, KeyId, ProductKey, parse_product_key
 from muster.testing.tiny_publisher import TinyPublisher
@@ -220,3 +222,45 @@ def test_neither_publisher_nor_host_keep_what_gives_a_host_key_back(
         ("publisher", "audit", "list", *at),
     ):
         assert key.text not in json.dumps(run(*words)), words
+
+
+def wrong_places(key: str) -> list[tuple[str, ...]]:
+    """Command lines in which a key stands where it does not belong, or in pieces."""
+    pieces = key.split("-")
+    return [
+        ("client", "install-key", *pieces),
+        ("client", "install-key", key, "extra", key),
+        ("client", "install-key", key.replace("-", " ") + " Q"),
+        ("client", "activate", key),
+        ("client", key),
+        (key,),
+        ("client", "product", "add", key),
+        ("client", "product", "remove", key),
+        ("client", "confirm", key),
+        ("client", "identity", key),
+        ("slmgr", key),
+        ("slmgr", "/ipk", *pieces),
+        ("host", "install-key", *pieces),
+        ("host", "clients", "remove", key),
+        ("host", "init", "--publisher", key),
+        ("host", "serve", "--port", key),
+        ("publisher", "key", "show", *pieces),
+        ("publisher", "descriptor", key),
+        ("verify", key),
+    ]
+
+
+@pytest.mark.parametrize("place", range(len(wrong_places("A-B-C-D-E"))))
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_no_error_repeats_a_key_that_was_typed_in_the_wrong_place(
+    tmp_path: Path, publisher: TinyPublisher, place: int, more: tuple[str, ...]
+) -> None:
+    key = publisher.machine_key("desktop").text
+    environment = {"MUSTER_STORE": str(tmp_path / "store"), "HOME": str(tmp_path)}
+    words = wrong_places(key)[place]
+    done = CliRunner().invoke(muster, [*words, *more], env=environment)
+    assert done.exit_code, words
+    shown = re.sub(r"[^A-Za-z0-9]", "", done.output)
+    pieces = key.split("-")
+    for first, second in itertools.pairwise(pieces):
+        assert first + second not in shown, done.output

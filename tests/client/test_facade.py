@@ -16,6 +16,7 @@ import pytest
 
 import muster.client
 from muster.client import Licence, activate, licence
+from muster.client.facade import system_client
 from muster.core.states import LicenceState
 from muster.system.facts import facts_file
 from muster.testing.loopback import LoopbackHost
@@ -172,6 +173,40 @@ def test_an_ordinary_user_reads_the_licence_of_a_system_store(public_place: Plac
         [sys.executable, "-c", code, *words], capture_output=True, check=True, text=True
     )
     assert json.loads(done.stdout) == [True, True, ["file/denied"]]
+
+
+@pytest.mark.real
+def test_an_ordinary_user_verifies_the_key_that_root_activated(public_place: Place) -> None:
+    """What is kept of a key is enough for every program here, and for no installation ID."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    place = public_place
+    client = system_client(store=place.store, facts=place.facts)
+    client.add_product(place.descriptor.read_bytes())
+    client.install_key(place.served.publisher.machine_key("desktop").text)
+    answer = place.served.publisher.confirm(client.installation_id().installation_id.text)
+    assert client.confirm(answer.confirmation_id).renewed
+    place.facts.chmod(0o644)
+    code = (
+        "import json, os, sys\n"
+        "from muster.client import licence\n"
+        "from muster.client.facade import system_client\n"
+        "from muster.core.errors import MusterError\n"
+        "assert licence(sys.argv[1], store=sys.argv[2], facts=sys.argv[3]).licensed\n"
+        "client = system_client(store=sys.argv[2], facts=sys.argv[3])\n"
+        "client.installation_id()\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "found = licence(sys.argv[1], store=sys.argv[2], facts=sys.argv[3])\n"
+        "try:\n"
+        "    client.installation_id()\n"
+        "except MusterError as fault:\n"
+        "    print(json.dumps([found.licensed, found.kind, fault.code]))\n"
+    )
+    words = [str(place.descriptor), str(place.store), str(place.facts)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, check=True, text=True
+    )
+    assert json.loads(done.stdout) == [True, "mak", "file/denied"]
 
 
 def test_what_cannot_be_read_is_told_and_never_raised(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 A command returns nothing; it calls `emit(data, lines)` once. With `--json` the data is printed as
 one JSON object, otherwise the lines. An error prints code, what, why and fix on standard error,
-and with `--json` one object `{"error": {...}}` on standard output.
+and with `--json` one object `{"error": {...}}` on standard output. No error repeats a product key,
+wherever it was typed.
 
 Exit codes: 0 done, 1 refusal, 2 wrong use, 3 could not find out (docs/cli.md).
 """
@@ -18,6 +19,7 @@ from typing import Any
 import click
 
 from muster.core.errors import Kind, MusterError
+from muster.core.keys import mask_typed
 
 _JSON = "muster.json"
 
@@ -48,16 +50,23 @@ def error_data(fault: MusterError) -> dict[str, Any]:
     return {
         "code": fault.code,
         "field_code": fault.row.field_code,
-        "what": fault.what,
-        "why": fault.why,
-        "fix": fault.fix,
+        "what": mask_typed(fault.what),
+        "why": mask_typed(fault.why),
+        "fix": mask_typed(fault.fix),
         "retry": fault.row.retry.value,
         "params": {
-            name: value
+            name: _masked(value)
             for name, value in fault.params.items()
             if isinstance(value, str | int | bool | list | tuple)
         },
     }
+
+
+def _masked(value: object) -> object:
+    """A parameter of an error without a product key that was typed in the wrong place."""
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    return mask_typed(value) if isinstance(value, str) else value
 
 
 def print_error(fault: MusterError) -> None:
@@ -67,9 +76,9 @@ def print_error(fault: MusterError) -> None:
         return
     number = f" ({fault.row.field_code})" if fault.row.field_code else ""
     click.echo(f"{fault.code}{number}", err=True)
-    click.echo(f"  What: {fault.what}", err=True)
-    click.echo(f"  Why:  {fault.why}", err=True)
-    click.echo(f"  Fix:  {fault.fix}", err=True)
+    click.echo(f"  What: {mask_typed(fault.what)}", err=True)
+    click.echo(f"  Why:  {mask_typed(fault.why)}", err=True)
+    click.echo(f"  Fix:  {mask_typed(fault.fix)}", err=True)
 
 
 class MusterCommand(click.Command):
@@ -110,6 +119,17 @@ class LazyGroup(click.Group):
     def __init__(self, *args: Any, lazy: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._lazy = dict(lazy or {})
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was typed; whoever mistyped it is not shown a product key back."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as fault:
+            said = fault.format_message()
+            masked = mask_typed(said)
+            if masked == said:
+                raise
+            raise click.UsageError(masked, ctx=fault.ctx) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all sub-commands, sorted."""

@@ -47,6 +47,14 @@ _KEY_IN_TEXT = re.compile(
 )
 
 
+# Some groups of a key that was taken apart, such as words of a command line: the middle ones
+# alone hold the whole tag.
+_GROUPS_IN_TEXT = re.compile(
+    rf"(?<![A-Za-z0-9])(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}[\s'\",-]{{1,4}})+"
+    rf"[{ALPHABET}{ALPHABET.lower()}]{{5}}(?![A-Za-z0-9])"
+)
+
+
 class Kind(enum.IntEnum):
     """What a product key is for; the number stands in its head (3 bits)."""
 
@@ -356,4 +364,14 @@ def mask_keys(text: str) -> str:
     """
     return _KEY_IN_TEXT.sub(
         lambda found: f"XXXXX-XXXXX-XXXXX-XXXXX-{found['dashed'] or found['plain']}", text
+    )
+
+
+def mask_typed(text: str) -> str:
+    """The same for what repeats a command line, in which a key may have been taken apart.
+
+    Two groups of five symbols in a row are masked already, the last group too.
+    """
+    return _GROUPS_IN_TEXT.sub(
+        lambda found: re.sub(r"[A-Za-z0-9]{5}", "XXXXX", found[0]), mask_keys(text)
     )
