@@ -239,3 +239,20 @@ def test_the_numbers_of_publisher_ids() -> None:
     assert 2**16 == 65_536
     assert max(len(part) for part in ("_muster", "_tcp", "_sub", "_" + "a" * 20)) == 21
     says("0004-publisher-ids-and-dns-names.md", "about 2^80", "1 in 65,536", "20 characters are 21")
+
+
+def test_what_a_machine_keeps_of_a_key_costs_years_to_undo() -> None:
+    """One tag in 24 goes with the check symbol of the last group: so many fit and no more."""
+    tags, each = 2**55 // 24, 0.05
+    years = tags * each / (365.25 * 86_400)
+    assert 1.45e15 < tags < 1.55e15
+    assert 2.0e6 < years < 2.5e6
+    says("0009-salts.md", "1.5 · 10¹⁵ tries of 0.05 s", "some two million years of one core")
+
+    # Tags that differ in one symbol of the tag have different check symbols, so none is favoured.
+    head_and_serial = [0] * 7, [3, 1, 4, 1, 5]
+    found = {
+        check_symbol([*head_and_serial[0], *[0] * 11, last, *head_and_serial[1]])
+        for last in range(24)
+    }
+    assert len(found) == 24
