@@ -4,7 +4,7 @@ Decides how a request is sent and when a peer has had its chance. It refuses to 
 answer means, follows no redirect and keeps no connection. Everything is bounded: the whole time
 from the name to the last byte (also against a peer that sends one byte a second), the size of
 head and body. Failures of any lower library, also in the middle of a body, become one of the
-errors `net/…` (docs/spec/08-http.md, section 9).
+errors `net/…` (docs/spec/08-http.md, section 8.11).
 
 Rooms: `client` is the door and knows addresses, proxies and certificates; `exchange` makes one
 connection and sends one request; `framing` reads what comes back; `faults` names what failed.

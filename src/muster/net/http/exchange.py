@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import ipaddress
+import re
 import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import SplitResult
 
 from muster.core.errors import error
 from muster.net.http.faults import Faults
-from muster.net.http.framing import (
-    HEAD_LIMIT,
-    OVERHEAD,
-    BoundedSocket,
-    Deadline,
-    TooLargeError,
-    chunks,
-    plain,
-)
+from muster.net.http.framing import Deadline, NotHTTPError, Wire, read_body, read_head
 
 if TYPE_CHECKING:
     import ssl
 
 T = TypeVar("T")
+
+_DIALLED = 8
+"""Addresses of one name that are dialled; they share the time."""
+_DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_DATE = re.compile(
+    rf"(?:{_DAYS}), ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}})"
+    r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,19 @@ class Response:
 
     @property
     def date(self) -> int | None:
-        """What the peer's clock says (`Date`), Unix seconds; None where it does not tell."""
-        from email.utils import parsedate_to_datetime
-
-        try:
-            return int(parsedate_to_datetime(self.headers.get("date", "")).timestamp())
-        except (ValueError, OverflowError, OSError):
+        """What the peer's clock says (`Date` as RFC 9110 has it), Unix seconds; else None."""
+        found = _DATE.fullmatch(self.headers.get("date", ""))
+        if found is None:
             return None
+        day, month, year, hour, minute, second = found.groups()
+        try:
+            said = datetime(
+                int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), tzinfo=UTC
+            )
+        except ValueError:
+            return None
+        # A leap second is the one after 59.
+        return int(said.timestamp()) + int(second) if int(second) <= 60 else None
 
 
 def peer_text(host: str, port: int) -> str:
@@ -84,22 +92,32 @@ class Exchange:
             self._peer = peer_text(self._host, self._port)
 
     def run(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
-        with (
-            self._faults().translated(),
-            contextlib.closing(_Connection(self._host, self._port)) as link,
-        ):
-            channel = self._connect()
-            # http.client needs the duck, not the class.
-            link.sock = channel
-            try:
-                self._send(link, method, body, headers)
-                response = link.getresponse()
-                if channel.source.ended:
-                    # http.client takes the end of the connection for the end of the head.
-                    raise http.client.IncompleteRead(b"")
-                return self._read(response, channel)
-            finally:
-                channel.sock.close()
+        """Send the request and read the answer. Raises: the errors `net/…`."""
+        with self._faults().translated():
+            wire = self._connect()
+            with contextlib.closing(wire.sock):
+                # The peer may have answered before it read all (413) and closed: its answer
+                # counts. Nothing to read gives a fault of its own.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    wire.send(self._request(method, body, headers))
+                head = read_head(wire)
+                found = read_body(wire, head, self._limit, expected=method != "HEAD")
+                return Response(head.status, head.headers, found)
+
+    def _request(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+        default = 443 if self._parts.scheme == "https" else 80
+        name = f"[{self._host}]" if ":" in self._host else self._host
+        fields = {
+            "Host": name if self._port == default else f"{name}:{self._port}",
+            "Connection": "close",
+            "Accept-Encoding": "identity",
+            **headers,
+        }
+        if body is not None:
+            fields["Content-Length"] = str(len(body))
+        lines = [f"{method} {self._target()} HTTP/1.1"]
+        lines += [f"{field}: {value}" for field, value in fields.items()]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + (body or b"")
 
     def _target(self) -> str:
         path = self._parts.path or "/"
@@ -109,61 +127,7 @@ class Exchange:
             return f"http://{peer_text(self._host, self._port)}{path}"
         return path
 
-    def _send(
-        self,
-        link: http.client.HTTPConnection,
-        method: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-    ) -> None:
-        default = 443 if self._parts.scheme == "https" else 80
-        name = f"[{self._host}]" if ":" in self._host else self._host
-        link.putrequest(method, self._target(), skip_host=True, skip_accept_encoding=True)
-        link.putheader("Host", name if self._port == default else f"{name}:{self._port}")
-        link.putheader("Connection", "close")
-        link.putheader("Accept-Encoding", "identity")
-        for field, value in headers.items():
-            link.putheader(field, value)
-        if body is not None:
-            link.putheader("Content-Length", str(len(body)))
-        # The peer may have answered before it read all (413) and closed: its answer counts.
-        # Nothing to read gives a fault of its own.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            link.endheaders(body)
-
-    def _read(self, response: http.client.HTTPResponse, channel: BoundedSocket) -> Response:
-        fields: dict[str, str] = {}
-        for name, value in response.getheaders():
-            key = name.lower()
-            text = value.strip()
-            fields[key] = f"{fields[key]}, {text}" if key in fields else text
-        self._check_framing(response)
-        channel.source.budget = self._limit * OVERHEAD + HEAD_LIMIT
-        pieces: list[bytes] = []
-        size = 0
-        for piece in chunks(response.fp) if response.chunked else plain(response):
-            size += len(piece)
-            if size > self._limit:
-                raise TooLargeError
-            pieces.append(piece)
-        return Response(response.status, fields, b"".join(pieces))
-
-    def _check_framing(self, response: http.client.HTTPResponse) -> None:
-        lengths = response.headers.get_all("Content-Length", [])
-        codings = response.headers.get_all("Transfer-Encoding", [])
-        bad = (
-            len(lengths) > 1
-            or any(not (one.strip().isascii() and one.strip().isdigit()) for one in lengths)
-            or any(one.strip().lower() != "chunked" for one in codings)
-            or len(codings) > 1
-            or (lengths and codings)
-        )
-        if bad:
-            raise http.client.HTTPException("the length of the body is not clear")
-        if lengths and int(lengths[0]) > self._limit and response.length:
-            raise TooLargeError
-
-    def _connect(self) -> BoundedSocket:
+    def _connect(self) -> Wire:
         if self._proxy is not None:
             host, port = cast("str", self._proxy.hostname), self._proxy.port or 80
         else:
@@ -175,23 +139,21 @@ class Exchange:
                     self._tunnel(sock)
                 sock.settimeout(self._deadline.remaining())
                 sock = self._tls().wrap_socket(sock, server_hostname=self._host)
-            return BoundedSocket(sock, self._deadline, HEAD_LIMIT)
+            return Wire(sock, self._deadline)
         except BaseException:
             sock.close()
             raise
 
     def _tunnel(self, sock: socket.socket) -> None:
         target = peer_text(self._host, self._port)
-        channel = BoundedSocket(sock, self._deadline, HEAD_LIMIT)
-        channel.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode("ascii"))
-        answer = http.client.HTTPResponse(cast("socket.socket", channel), method="CONNECT")
-        try:
-            answer.begin()
-            if answer.status != 200:
-                detail = f"it answered with status {answer.status}"
-                raise error("net/proxy", peer=self._peer, detail=detail)
-        finally:
-            answer.close()
+        wire = Wire(sock, self._deadline)
+        wire.send(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode("ascii"))
+        head = read_head(wire)
+        if head.status != 200:
+            detail = f"it answered with status {head.status}"
+            raise error("net/proxy", peer=self._peer, detail=detail)
+        if wire.held:
+            raise NotHTTPError("bytes follow before anything was asked of the server")
 
     def _dial(self, host: str, port: int) -> socket.socket:
         addresses = self._resolve(host, port)
@@ -224,7 +186,10 @@ class Exchange:
                 lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags),
                 self._deadline.remaining(),
             )
-        return [(family, kind, protocol, address) for family, kind, protocol, _, address in found]
+        return [
+            (family, kind, protocol, address)
+            for family, kind, protocol, _, address in found[:_DIALLED]
+        ]
 
     def _faults(self) -> Faults:
         if self._proxy is not None:
@@ -232,15 +197,6 @@ class Exchange:
         else:
             name = self._connect_to[0] if self._connect_to else self._host
         return Faults(self._peer, name, self._deadline.seconds, self._limit, self._tls is not None)
-
-
-class _Connection(http.client.HTTPConnection):
-    """http.client without a way of connecting by itself."""
-
-    sock: Any
-
-    def connect(self) -> None:
-        raise http.client.NotConnected
 
 
 def _literal(host: str) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import http.client
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from muster.core.errors import MusterError, error
-from muster.net.http.framing import HEAD_LIMIT, TooLargeError
+from muster.net.http.framing import CutOffError, NotHTTPError, TooLargeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class Faults:
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
+        """Let errors of the catalogue through and name each fault of a lower library."""
         try:
             yield
         except MusterError:
@@ -40,27 +40,21 @@ class Faults:
             raise known from fault
 
     def translate(self, fault: Exception) -> MusterError | None:
+        """The error that a fault is, or None where it is a defect."""
         peer = self.peer
         if isinstance(fault, TimeoutError):
             return error("net/timeout", peer=peer, seconds=f"{self.seconds:g}")
-        if isinstance(fault, TooLargeError | http.client.LineTooLong):
-            return error("net/too-large", peer=peer, limit=self.limit)
-        if isinstance(fault, socket.gaierror):
-            return error("net/name", name=self.name)
-        if isinstance(fault, UnicodeError):
+        if isinstance(fault, TooLargeError):
+            return error("net/too-large", peer=peer, limit=fault.limit or self.limit)
+        if isinstance(fault, NotHTTPError):
+            return error("net/not-http", peer=peer, detail=fault.detail)
+        if isinstance(fault, socket.gaierror | UnicodeError):
             # A name whose labels no DNS can hold fails in the codec.
             return error("net/name", name=self.name)
-        if isinstance(fault, http.client.IncompleteRead | ConnectionError):
-            if isinstance(fault, ConnectionRefusedError):
-                return error("net/refused", peer=peer)
+        if isinstance(fault, ConnectionRefusedError):
+            return error("net/refused", peer=peer)
+        if isinstance(fault, CutOffError | ConnectionError):
             return error("net/reset", peer=peer)
-        if isinstance(fault, http.client.HTTPException):
-            if "more than" in str(fault) and "headers" in str(fault):
-                return error("net/too-large", peer=peer, limit=HEAD_LIMIT)
-            detail = "the status line is something else"
-            if not isinstance(fault, http.client.BadStatusLine | http.client.UnknownProtocol):
-                detail = str(fault) or type(fault).__name__
-            return error("net/not-http", peer=peer, detail=detail)
         if isinstance(fault, OSError):
             return self._translate_os(fault)
         return None
