@@ -15,13 +15,17 @@ from pathlib import Path
 from muster.client import identity as identities
 from muster.client import onetime, schedule, store
 from muster.client.discovery import (
+    DNS_SECONDS,
+    TRY_SECONDS,
     Address,
     Candidate,
     Found,
     Names,
     Source,
     names,
+    not_asked,
     order,
+    turn,
 )
 from muster.client.driver import Driver, Network, Reply, discover
 from muster.client.judge import Verdict, assess, authority, date_text, is_activation
@@ -928,13 +932,17 @@ class Client:
         fault: MusterError | None = None
         looked = plan.host is not None
         tried: set[Address] = set()
+        end = self._clock.monotonic() + TRY_SECONDS
         while True:
-            for host in hosts:
-                if host in tried:
+            for place, host in enumerate(hosts):
+                left = end - self._clock.monotonic()
+                if host in tried or left <= 0:
                     continue
                 tried.add(host)
+                waiting = len(hosts) - place - 1 + (not looked)
+                _, seconds = turn(left, waiting)
                 try:
-                    reply = self._network.call(host, RELEASE, RELEASE.path, body)
+                    reply = self._network.call(host, RELEASE, RELEASE.path, body, seconds)
                     if reply.status == 200:
                         return host
                     fault = decode_problem(reply.status, reply.body, host.text).error()
@@ -944,10 +952,15 @@ class Client:
                 break
             looked = True
             label = descriptor.trust.label
-            found, faults = discover(self._network, _asked(label, plan))
+            found, faults = discover(self._network, _asked(label, plan), self._late())
             hosts = [one.address for one in order(found, self._dice, passed=tried)]
             fault = fault or (faults[0] if faults else None)
         raise fault or error("client/no-suffix")
+
+    def _late(self) -> Callable[[], bool]:
+        """Whether DNS has had its time, counted from now."""
+        end = self._clock.monotonic() + DNS_SECONDS
+        return lambda: self._clock.monotonic() >= end
 
     # Looking.
 
@@ -1000,13 +1013,15 @@ class Client:
                 ),
             )
         asked = _asked(label, plan)
-        found, faults = discover(self._network, asked)
+        found, faults = discover(self._network, asked, self._late())
         if not asked:
             faults = (error("client/no-suffix"),)
         candidates = list(order(found, self._dice, limit=_MAX_PROBED))
         if not candidates and asked and not faults:
             listed = ", ".join(f"{one.label}, {one.general}" for one in asked)
             faults = (error("client/no-records", names=listed),)
+        if plan.unasked:
+            faults = (*faults, not_asked(plan.unasked))
         return Discovery(
             publisher=place.publisher,
             label=label,
@@ -1031,7 +1046,9 @@ class Client:
         for one in self.statuses():
             by_place.setdefault(one.descriptor.publisher, []).append(one)
         return [
-            doctor.judge(doctor.look(self._network, self._dice, statuses, self._clock.now()))
+            doctor.judge(
+                doctor.look(self._network, self._dice, statuses, self._clock.now(), self._late())
+            )
             for statuses in by_place.values()
         ]
 

@@ -32,6 +32,8 @@ MAX_RECORDS = 256
 MAX_ADDRESSES = 16
 _ALIASES = 4
 """Questions for one name whose aliases lead out of the answers."""
+_PAUSE = 0.25
+"""Seconds between rounds in which every server's port was closed."""
 _NAME = re.compile(
     r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
 )
@@ -233,12 +235,16 @@ class Resolver:
         return None
 
     def _ask_servers(self, name: str, kind: str, end: float, seconds: float) -> Answer:
-        """Ask server after server, round after round; who failed is asked once."""
+        """Ask server after server, round after round; who answered with an error is asked once.
+
+        A closed port is silence that takes no time [the machine's own resolver may be starting].
+        """
         servers = self._known()
         # A single server gets several tries, a dead one among several does not use up the time.
         each = max(0.5, seconds / (len(servers) + 1))
         fault: Exception | None = None
         while servers:
+            closed = 0
             for server in list(servers):
                 left = end - time.monotonic()
                 if left <= 0:
@@ -247,9 +253,13 @@ class Resolver:
                     return ask(name, kind, server, min(each, left))
                 except TimeoutError:
                     continue
+                except ConnectionRefusedError:
+                    closed += 1
                 except (OSError, GarbageError, RefusedError) as failed:
                     fault = failed
                     servers.remove(server)
+            if closed and closed == len(servers):
+                time.sleep(min(_PAUSE, max(0.0, end - time.monotonic())))
         raise _named(name, seconds, fault or OSError("no server could be asked"))
 
     def _known(self) -> list[tuple[str, int]]:
