@@ -57,7 +57,7 @@ def parse_address(text: str, port: int = HOST_PORT) -> Address:
         port: where none is given.
     Raises: `settings/host`.
     """
-    return Address(*split_host_port(text.strip(), port))
+    return Address(*split_host_port(text.strip(" \t\r\n"), port))
 
 
 @dataclass(frozen=True, slots=True)

@@ -549,7 +549,11 @@ def _refused(setting: Setting, value: object) -> MusterError:
 
 def _shown(value: object) -> str:
     """A value for a message: in ASCII, bounded."""
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except ValueError:
+        # Python does not write numbers of more than 4,300 digits.
+        return "a number of thousands of digits"
     return text if len(text) <= 80 else text[:77] + "..."
 
 

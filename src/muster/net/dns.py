@@ -39,6 +39,9 @@ _NAME = re.compile(
 )
 
 
+_PORT = re.compile(r"[0-9]{1,5}")
+
+
 @dataclass(frozen=True, slots=True)
 class SRV:
     """One SRV record (RFC 2782): `target` in lower case without the last dot, `ttl` seconds."""
@@ -78,7 +81,7 @@ def parse_server(text: str, port: int = 53) -> tuple[str, int]:
         if mark and not resolvconf.SCOPE.fullmatch(scope):
             raise ValueError(scope)
         if given:
-            if not (given.isascii() and given.isdecimal() and 1 <= int(given[:6]) <= 65535):
+            if not _PORT.fullmatch(given) or not 1 <= int(given) <= 65535:
                 raise ValueError(given)
             port = int(given)
     except ValueError:

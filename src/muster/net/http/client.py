@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _FIELD = re.compile(r"[A-Za-z0-9-]{1,64}")
 _VALUE = re.compile(r"[ -~]{0,8192}")
+_PLACE = re.compile(r"(?:[^@]*@)?(?:\[[^\[\]@]+\]|[^:@\[\]]*)(?::[0-9]*)?")
+"""What stands between `//` and the path; the library reads over what follows a bracket."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 
 
@@ -122,6 +124,8 @@ def _split(url: str) -> SplitResult:
         port = parts.port
     except ValueError as fault:
         raise bad("it cannot be taken apart") from fault
+    if not _PLACE.fullmatch(parts.netloc):
+        raise bad("it cannot be taken apart")
     if parts.scheme not in ("http", "https"):
         raise bad("only http and https are offered")
     if parts.username is not None or parts.password is not None:
