@@ -195,14 +195,14 @@ def test_a_url_with_something_behind_its_host(url: str) -> None:
 
 # JSON files.
 
-JSON: st.SearchStrategy[Any] = st.recursive(
+ATOM: st.SearchStrategy[Any] = (
     st.none()
     | st.booleans()
     | st.sampled_from([-1, 0, 1, 2, 2**53 - 1, 2**53, 2**64, 1.5, "", "a", "é", "\x00", "A" * 43])
-    | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=6,
+    | st.text(max_size=5)
 )
+FLAT = ATOM | st.lists(ATOM, max_size=3) | st.dictionaries(st.text(max_size=5), ATOM, max_size=3)
+JSON = FLAT | st.lists(FLAT, max_size=3) | st.dictionaries(st.text(max_size=5), FLAT, max_size=3)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

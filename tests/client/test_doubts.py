@@ -94,6 +94,9 @@ def test_the_good_one_is_asked_first_from_the_second_try_on() -> None:
     machine = machine_of(world, plan=lambda _: Plan(None, (DOMAIN,), caching=False))
     assert len(machine.client.activate()[0].tried) == 8
     begun = world.clock.monotonic()
+    shown = machine.client.discover(probe=False).probes
+    assert [one.doubted for one in shown] == [False] + [True] * 7
+    assert shown[0].candidate.address.host == f"good.{DOMAIN}"
     (again,) = machine.client.activate()
     assert asked(again) == ["good"]
     assert world.clock.monotonic() == begun

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from muster.client import doubts, onetime, schedule, store
 from muster.client import identity as identities
-from muster.client import onetime, schedule, store
 from muster.client.discovery import (
     DNS_SECONDS,
     TRY_SECONDS,
@@ -122,12 +122,13 @@ class Probe:
     """One host that discovery found, and what it said of itself.
 
     `served` is what it serves of the publisher, None where it serves nothing of it or did not
-    answer; `problem` why it did not answer.
+    answer; `problem` why it did not answer; `doubted`: it gave no lease lately and is asked last.
     """
 
     candidate: Candidate
     served: ServedPublisher | None
     problem: MusterError | None
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -1016,7 +1017,8 @@ class Client:
         found, faults = discover(self._network, asked, self._late())
         if not asked:
             faults = (error("client/no-suffix"),)
-        candidates = list(order(found, self._dice, limit=_MAX_PROBED))
+        doubted = self._doubted(place)
+        candidates = list(order(found, self._dice, doubted=doubted, limit=_MAX_PROBED))
         if not candidates and asked and not faults:
             listed = ", ".join(f"{one.label}, {one.general}" for one in asked)
             faults = (error("client/no-records", names=listed),)
@@ -1030,7 +1032,10 @@ class Client:
             found=found,
             faults=faults,
             last_good=last_good,
-            probes=self._probes(candidates, place.publisher, probe=probe),
+            probes=tuple(
+                replace(one, doubted=one.candidate.address in doubted)
+                for one in self._probes(candidates, place.publisher, probe=probe)
+            ),
         )
 
     def doctor(self) -> list[Report]:
@@ -1070,6 +1075,14 @@ class Client:
             return Probe(candidate, None, fault)
         mine = [one for one in served if one.publisher == publisher]
         return Probe(candidate, mine[0] if mine else None, None)
+
+    def _doubted(self, place: Store) -> frozenset[Address]:
+        try:
+            loaded = place.load()
+        except MusterError:
+            return frozenset()
+        held = () if loaded is None else loaded.memory.doubts
+        return doubts.standing(held, self._clock.now())
 
     def _last_good(self, place: Store) -> Address | None:
         try:

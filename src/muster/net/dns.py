@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import re
 import socket
 import time
@@ -266,9 +267,22 @@ class Resolver:
         raise _named(name, seconds, fault or OSError("no server could be asked"))
 
     def _known(self) -> list[tuple[str, int]]:
-        if self._servers is None:
-            return [(one, 53) for one in resolvconf.read(self._resolv_conf).servers]
-        return list(self._servers)
+        if self._servers is not None:
+            return list(self._servers)
+        if os.name == "nt":
+            return _registered()
+        return [(one, 53) for one in resolvconf.read(self._resolv_conf).servers]
+
+
+def _registered() -> list[tuple[str, int]]:
+    """The servers that Windows has registered; not tried on Windows."""
+    import dns.exception
+    import dns.resolver
+
+    try:
+        return [(str(one), 53) for one in dns.resolver.Resolver().nameservers]
+    except (dns.exception.DNSException, OSError, ValueError):
+        return []
 
 
 def _timed_out(name: str, seconds: float) -> MusterError:

@@ -44,7 +44,8 @@ def read(path: Path = PATH) -> ResolvConf:
     data = b""
     with contextlib.suppress(OSError):
         # A pipe without a writer must not hold the program.
-        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+        number = os.open(path, flags)
         with os.fdopen(number, "rb", buffering=0) as file:
             while len(data) <= _LIMIT and (piece := file.read(_LIMIT + 1 - len(data))):
                 data += piece

@@ -43,7 +43,9 @@ class Faults:
         """The error that a fault is, or None where it is a defect."""
         peer = self.peer
         if isinstance(fault, TimeoutError):
-            return error("net/timeout", peer=peer, seconds=f"{self.seconds:g}")
+            # A share of a longer time has many digits that tell nobody anything.
+            seconds = round(self.seconds, 1) if self.seconds >= 1 else self.seconds
+            return error("net/timeout", peer=peer, seconds=f"{seconds:g}")
         if isinstance(fault, TooLargeError):
             return error("net/too-large", peer=peer, limit=fault.limit or self.limit)
         if isinstance(fault, NotHTTPError):
