@@ -22,7 +22,7 @@ settings.register_profile("deep", settings.get_profile("fast"), max_examples=5_0
 settings.register_profile(
     "random",
     settings.get_profile("fast"),
-    max_examples=5_000,
+    max_examples=2_000,
     derandomize=False,
     database=None,
 )

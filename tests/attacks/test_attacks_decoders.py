@@ -174,6 +174,13 @@ def test_an_address(text: str) -> None:
         assert 1 <= port <= 65535
 
 
+@pytest.mark.parametrize("text", ["::1%１", "::1%a\nb", "::1%a b", "fe80::1%", "::1%" + "x" * 99])
+def test_a_scope_is_the_name_of_an_interface(text: str) -> None:
+    with pytest.raises(MusterError) as caught:
+        parse_address(text)
+    assert caught.value.code == "settings/host"
+
+
 @given(st.sampled_from(["http://", "https://", "http:", "//", ""]), PLACES | st.text(max_size=20))
 def test_a_url(scheme: str, rest: str) -> None:
     """No URL is dialled: the time for it is over before it begins."""

@@ -28,6 +28,7 @@ from muster.client.discovery import (
 from muster.client.driver import Driver, Reply, discover
 from muster.client.machine import Machine, Plan, Save, Situation
 from muster.client.model import MAX_DOUBTS, Doubt, Memory, ProductRecord
+from muster.client.requests import Secrets
 from muster.client.service import Activation
 from muster.client.settings import plan_for
 from muster.client.store import Store
@@ -141,12 +142,14 @@ def test_a_host_that_was_not_asked_is_told_as_that() -> None:
     world, good = crowded(5)
     descriptor = read_descriptor(world.publisher.descriptor(PRODUCT))
     facts = clean_facts(machine_facts("pc-1"))
-    identity = identities.new_identity("machine", descriptor.publisher, facts, SeededDice(7))
+    made = identities.new_identity("machine", descriptor.publisher, facts, SeededDice(7))
     key = parse_product_key(descriptor.product.setup_key)
     record = ProductRecord(PRODUCT, START, key=key.key_id.text, masked=key.masked)
-    memory = Memory(descriptor.publisher, identity).with_product(record)
+    memory = Memory(descriptor.publisher, made.identity).with_product(record)
     info, plan = ClientInfo("0.1.0", "World", None), Plan(None, (DOMAIN,))
-    machine = Machine(Situation(descriptor, memory, facts, plan, info), SeededDice(1))
+    secrets = Secrets({made.identity.cmid: made.seed})
+    situation = Situation(descriptor, memory, facts, plan, info, secrets=secrets)
+    machine = Machine(situation, SeededDice(1))
     saved: list[Save] = []
     told: list[MusterError] = []
     result = Driver(Overrun(world), world.clock, saved.append, told.append).run(machine, typed=True)

@@ -370,6 +370,7 @@ _URL = re.compile(r"https?://[!-~]{1,2000}")
 _DATABASE = re.compile(r"postgres(?:ql)?://[!-~]{1,2000}")
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^:\[\]]{1,254}))(?::([0-9]{1,5}))?")
+_SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _TRUE, _FALSE = {"true", "on", "yes", "1"}, {"false", "off", "no", "0"}
 _LONGEST = 4096
 
@@ -504,6 +505,10 @@ def _network(value: str) -> str | None:
 
 
 def _address(value: str) -> str | None:
+    _, mark, scope = value.partition("%")
+    if mark and not _SCOPE.fullmatch(scope):
+        # The library takes any characters behind the %.
+        return None
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
