@@ -38,6 +38,7 @@ test: $(VENV)/.dev parts lint docs-check
 
 torture: $(VENV)/.dev parts
 	$(BIN)/python -m pytest -m torture --timeout 3000
+	HYPOTHESIS_PROFILE=random $(BIN)/python -m pytest -m fuzz --timeout 3000
 
 bench: $(VENV)/.run
 	$(BIN)/python bench/run.py

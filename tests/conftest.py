@@ -19,6 +19,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("deep", settings.get_profile("fast"), max_examples=5_000)
+settings.register_profile(
+    "random",
+    settings.get_profile("fast"),
+    max_examples=2_000,
+    derandomize=False,
+    database=None,
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 IN_CI = os.environ.get("CI") == "true"

@@ -187,9 +187,15 @@ def test_a_rude_host_has_its_own_error_and_the_next_one_licenses(mood: Mood, cod
     assert not machine.client.status(DESKTOP).verdict.licensed
     assert machine.client.status(DESKTOP).identity == before.identity
     world.advertise([good], priority=1)
-    result = one(machine)
+    # Who never met the rude one asks it first, and the next one licenses in the same try.
+    other = added(world, name="pc-other")
+    result = one(other)
     assert result.renewed
     assert [each.candidate.address for each in result.tried] == [rude.address, good.address]
+    # Who met it asks it last.
+    result = one(machine)
+    assert result.renewed
+    assert [each.candidate.address for each in result.tried] == [good.address]
     # The good one is remembered and asked first from now on.
     assert [each.candidate.address for each in one(machine).tried] == [good.address]
 

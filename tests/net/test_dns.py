@@ -264,7 +264,22 @@ def test_servers(text: str, expected: tuple[str, int]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ns.test", "192.0.2.1:0", "192.0.2.1:x", "192.0.2.1:99999", "[::1]53", "[::1", "1.2.3"],
+    [
+        "",
+        "ns.test",
+        "192.0.2.1:0",
+        "192.0.2.1:x",
+        "192.0.2.1:99999",
+        "192.0.2.1:00005399999",
+        "192.0.2.1:000053" + "9" * 5_000,
+        "[::1]53",
+        "[::1",
+        "1.2.3",
+        "fe80::1%",
+        "fe80::1%a\0b",
+        "fe80::1%" + "9" * 5_000,
+        "fe80::1%é",
+    ],
 )
 def test_servers_that_are_none(text: str) -> None:
     with pytest.raises(MusterError) as caught:

@@ -268,6 +268,7 @@ def test_a_resolver_that_hangs_is_left_behind() -> None:
     [
         OK + b"Content-Length: 101\r\n\r\n" + b"x" * 101,
         OK + b"Content-Length: 99999999999999999999\r\n\r\n",
+        OK + b"Content-Length: " + b"9" * 5_000 + b"\r\n\r\n",
         OK + b"\r\n" + b"x" * 101,
         OK + b"Transfer-Encoding: chunked\r\n\r\n65\r\n" + b"x" * 101 + b"\r\n0\r\n\r\n",
         OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 101 + b"0\r\n\r\n",
@@ -349,6 +350,10 @@ def test_an_answer_that_breaks_off(serve: Callable[..., Peer], answer: bytes, ha
         OK + b"Content-Length: 5, 5\r\n\r\nabcde",
         OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
         OK + b"Content-Length: five\r\n\r\nabcdef",
+        OK + b"Content-Length: \x1c2\r\n\r\nab",
+        OK + b"Content-Length: 2\x1d\r\n\r\nab",
+        OK + b"Content-Length: +2\r\n\r\nab",
+        OK + b"Content-Length: 2_0\r\n\r\nab",
         OK + "Content-Length: ٣\r\n\r\nabc".encode(),
         OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         OK + b"Transfer-Encoding: gzip\r\n\r\nabc",

@@ -632,6 +632,7 @@ def _discovery_data(found: Discovery) -> dict[str, Any]:
                 "domain": one.candidate.domain,
                 "priority": one.candidate.priority,
                 "weight": one.candidate.weight,
+                "in_doubt": one.doubted,
                 "error": None if one.problem is None else error_data(one.problem),
                 "serves": None
                 if one.served is None
@@ -660,6 +661,7 @@ def _discovery_lines(found: Discovery, *, probed: bool) -> list[str]:
         lines.append(
             f"  {number}. {candidate.address.text}  {candidate.source.value}"
             f"  priority {candidate.priority} weight {candidate.weight}"
+            f"{'  in doubt: asked last for a while' if one.doubted else ''}"
             f"{'  ' + _probe_text(one) if probed else ''}"
         )
     for fault in found.faults:

@@ -14,14 +14,23 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from muster.core.clock import Dice
+from muster.core.errors import MusterError, error
 from muster.core.settings import split_host_port
 from muster.wire.routes import HOST_PORT
 
 SERVICE = "_muster._tcp"
 MAX_CANDIDATES = 16
 """Hosts that one attempt tries at most."""
-MAX_SUFFIXES = 8
+MAX_SUFFIXES = 32
 """DNS suffixes that one attempt asks at most."""
+DNS_SECONDS = 20.0
+"""Seconds of one attempt that DNS may take."""
+TRY_SECONDS = 60.0
+"""Seconds after which an attempt asks no further host."""
+PATIENCE = 5.0
+"""Seconds for one exchange while other hosts wait for their turn."""
+_SHOWN = 8
+"""Names that an error lists at most."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,7 +57,7 @@ def parse_address(text: str, port: int = HOST_PORT) -> Address:
         port: where none is given.
     Raises: `settings/host`.
     """
-    return Address(*split_host_port(text.strip(), port))
+    return Address(*split_host_port(text.strip(" \t\r\n"), port))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,7 @@ def order(
     dice: Dice,
     *,
     passed: Collection[Address] = (),
+    doubted: Collection[Address] = (),
     limit: int = MAX_CANDIDATES,
 ) -> tuple[Candidate, ...]:
     """All hosts that DNS named, in the order in which they are tried.
@@ -168,6 +178,7 @@ def order(
         found: one entry for each suffix, best suffix first.
         dice: decides within one priority.
         passed: hosts that are left out: tried already, or set aside.
+        doubted: hosts that stand behind all others.
         limit: the most that come out.
     Returns:
         Each host once: first those of the label, suffix by suffix, then those that stand in the
@@ -176,6 +187,7 @@ def order(
     """
     seen = set(passed)
     candidates: list[Candidate] = []
+    behind: list[Candidate] = []
     for source in (Source.LABEL, Source.GENERAL):
         for one in found:
             records = one.label if source is Source.LABEL else one.general
@@ -186,10 +198,9 @@ def order(
                 if address in seen or not address.host or not 0 < address.port < 65536:
                     continue
                 seen.add(address)
-                candidates.append(
-                    Candidate(address, source, one.domain, record.priority, record.weight)
-                )
-    return tuple(candidates)
+                place = behind if address in doubted else candidates
+                place.append(Candidate(address, source, one.domain, record.priority, record.weight))
+    return (*candidates, *behind)[:limit]
 
 
 def suffixes(chosen: Sequence[str], system: Sequence[str]) -> tuple[str, ...]:
@@ -200,5 +211,38 @@ def suffixes(chosen: Sequence[str], system: Sequence[str]) -> tuple[str, ...]:
         system: this machine's own domain and the resolver's search list, best first.
     Source: docs/spec/07-discovery.md, section 7.2.
     """
+    return _listed(chosen, system)[:MAX_SUFFIXES]
+
+
+def left_out(chosen: Sequence[str], system: Sequence[str]) -> tuple[str, ...]:
+    """The suffixes beyond the bound of `suffixes`, which are told and not asked."""
+    return _listed(chosen, system)[MAX_SUFFIXES:]
+
+
+def _listed(chosen: Sequence[str], system: Sequence[str]) -> tuple[str, ...]:
     listed = [domain.lower().strip(".") for domain in (chosen or system)]
-    return tuple(dict.fromkeys(domain for domain in listed if domain))[:MAX_SUFFIXES]
+    return tuple(dict.fromkeys(domain for domain in listed if domain))
+
+
+def not_asked(unasked: Sequence[str]) -> MusterError:
+    """The error that tells which suffixes or names were not asked."""
+    listed = ", ".join(unasked[:_SHOWN]) + (", …" if len(unasked) > _SHOWN else "")
+    return error(
+        "client/names-not-asked",
+        number=len(unasked),
+        names=listed,
+        suffixes=MAX_SUFFIXES,
+        seconds=f"{DNS_SECONDS:g}",
+    )
+
+
+def turn(left: float, waiting: int) -> tuple[float, float]:
+    """Seconds for one host: its turn with everything, and one exchange of it.
+
+    Args:
+        left: seconds that are left of the attempt.
+        waiting: hosts that are asked after this one.
+    Source: docs/spec/07-discovery.md, section 7.4.
+    """
+    share = left / (waiting + 1)
+    return share, min(share, PATIENCE) if waiting else share

@@ -8,10 +8,19 @@ beyond the store is followed for the look only. Obeys docs/doctor.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from muster.client.discovery import Address, Candidate, Found, Names, Source, names, order
+from muster.client.discovery import (
+    Address,
+    Candidate,
+    Found,
+    Names,
+    Source,
+    names,
+    not_asked,
+    order,
+)
 from muster.client.driver import Network, discover
 from muster.client.judge import date_text
 from muster.client.service import Status
@@ -49,7 +58,13 @@ class Findings:
     publisher: Looked | None
 
 
-def look(network: Network, dice: Dice, statuses: Sequence[Status], now: int) -> Findings:
+def look(
+    network: Network,
+    dice: Dice,
+    statuses: Sequence[Status],
+    now: int,
+    late: Callable[[], bool] = lambda: False,
+) -> Findings:
     """Ask around for one publisher.
 
     Args:
@@ -57,6 +72,7 @@ def look(network: Network, dice: Dice, statuses: Sequence[Status], now: int) -> 
         dice: order of hosts of one priority.
         statuses: all products of the publisher on this machine.
         now: Unix seconds.
+        late: whether DNS has had its time.
     """
     first = statuses[0]
     plan, publisher = first.plan, first.descriptor.publisher
@@ -68,7 +84,7 @@ def look(network: Network, dice: Dice, statuses: Sequence[Status], now: int) -> 
         candidates: Sequence[Candidate] = [Candidate(plan.host, Source.SET)]
     else:
         asked = tuple(names(first.descriptor.trust.label, one) for one in plan.suffixes)
-        found, faults = discover(network, asked)
+        found, faults = discover(network, asked, late)
         # By name: a report should read the same each time.
         candidates = sorted(order(found, dice), key=lambda one: one.address.text)
     hosts = tuple(
@@ -149,9 +165,11 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
     if not findings.asked:
         return [health.failed(Topic.RECORDS, error("client/no-suffix"))]
     checks = [health.failed(Topic.RECORDS, one, Mark.UNKNOWN) for one in findings.faults]
-    if not total and not checks:
+    if plan.unasked:
+        checks.append(health.failed(Topic.RECORDS, not_asked(plan.unasked), Mark.WARN))
+    if not total and not findings.faults:
         listed = ", ".join(f"{one.label}, {one.general}" for one in findings.asked)
-        return [health.failed(Topic.RECORDS, error("client/no-records", names=listed))]
+        return [*checks, health.failed(Topic.RECORDS, error("client/no-records", names=listed))]
     for asked, answer in zip(findings.asked, findings.found, strict=True):
         for name, records in ((asked.label, answer.label), (asked.general, answer.general)):
             if records:

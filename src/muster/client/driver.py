@@ -11,7 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from muster.client.discovery import Address, Found, Names, Record
+from muster.client.discovery import (
+    DNS_SECONDS,
+    TRY_SECONDS,
+    Address,
+    Found,
+    Names,
+    Record,
+    not_asked,
+    turn,
+)
 from muster.client.machine import (
     Answered,
     Ask,
@@ -34,9 +43,6 @@ from muster.core.clock import Clock
 from muster.core.errors import MusterError, error
 from muster.wire.routes import ACTIVATE, HOST_CATALOGUE, HOST_TRUST, Route
 
-TRY_SECONDS = 60.0
-"""A try asks no further host after this many seconds."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -57,9 +63,17 @@ class Network(Protocol):
     def records(self, name: str) -> tuple[Record, ...]:
         """The SRV records of a name, empty where there are none. Raises: `net/dns-…`."""
 
-    def call(self, address: Address, route: Route, path: str, body: bytes | None) -> Reply:
+    def call(
+        self,
+        address: Address,
+        route: Route,
+        path: str,
+        body: bytes | None,
+        seconds: float | None = None,
+    ) -> Reply:
         """Send one request to a host and read the whole answer, whatever its status.
 
+        `seconds` for everything from the name to the last byte, where they are fewer than usual.
         Raises: `net/…`; nothing else, whatever the peer does.
         """
 
@@ -92,6 +106,7 @@ class Driver:
         self._save = save
         self._tell = tell
         self._end = 0.0
+        self._turn = 0.0
 
     def run(self, machine: Machine, *, typed: bool) -> Finish:
         """Run a try to its end.
@@ -125,15 +140,22 @@ class Driver:
         return Saved(self._clock.now())
 
     def _do_discover(self, effect: Discover) -> Event:
-        found, faults = discover(self._network, effect.names, self._late)
+        end = min(self._end, self._clock.monotonic() + DNS_SECONDS)
+        found, faults = discover(
+            self._network, effect.names, lambda: self._clock.monotonic() >= end
+        )
         return Discovered(self._clock.now(), found, faults)
 
     def _do_ask(self, effect: Ask) -> Event:
         address = effect.candidate.address
-        if self._late():
-            return Failed(self._clock.now(), effect.number, _over(address))
+        now = self._clock.monotonic()
+        if now >= self._end:
+            fault = error("client/not-asked", peer=address.text, seconds=f"{TRY_SECONDS:g}")
+            return Failed(self._clock.now(), effect.number, fault)
+        share, seconds = turn(self._end - now, effect.waiting)
+        self._turn = now + share
         try:
-            reply = self._network.call(address, ACTIVATE, ACTIVATE.path, effect.body)
+            reply = self._network.call(address, ACTIVATE, ACTIVATE.path, effect.body, seconds)
             if 300 <= reply.status < 400:
                 raise error("client/redirect", peer=address.text, status=reply.status)
         except MusterError as fault:
@@ -142,38 +164,44 @@ class Driver:
 
     def _do_fetch(self, effect: Fetch) -> Event:
         try:
-            if self._late():
-                raise _over(effect.address)
-            text = fetch(self._network, effect)
+            left = self._turn - self._clock.monotonic()
+            if left <= 0:
+                raise error("net/timeout", peer=effect.address.text, seconds=f"{TRY_SECONDS:g}")
+            text = fetch(self._network, effect, left)
         except MusterError as fault:
             return Failed(self._clock.now(), effect.number, fault)
         return Fetched(self._clock.now(), effect.number, text)
-
-    def _late(self) -> bool:
-        return self._clock.monotonic() >= self._end
 
 
 def discover(
     network: Network, asked: tuple[Names, ...], late: Callable[[], bool] = lambda: False
 ) -> tuple[tuple[Found, ...], tuple[MusterError, ...]]:
-    """Ask DNS for both names under each suffix: what was found, and what failed."""
+    """Ask DNS for both names under each suffix: what was found, and what failed.
+
+    What was not asked because it became late is one of the faults.
+    """
     found: list[Found] = []
     faults: list[MusterError] = []
+    unasked: list[str] = []
     for one in asked:
         answers: list[tuple[Record, ...]] = []
         for name in (one.label, one.general):
             records: tuple[Record, ...] = ()
-            if not late():
+            if late():
+                unasked.append(name)
+            else:
                 try:
                     records = network.records(name)
                 except MusterError as fault:
                     faults.append(fault)
             answers.append(records)
         found.append(Found(one.domain, answers[0], answers[1]))
+    if unasked:
+        faults.append(not_asked(unasked))
     return tuple(found), tuple(faults)
 
 
-def fetch(network: Network, effect: Fetch) -> str:
+def fetch(network: Network, effect: Fetch, seconds: float) -> str:
     """Get a document of a publisher from a host. Raises: `net/…`, `client/no-document`."""
     if effect.document is Document.TRUST:
         route = HOST_TRUST
@@ -181,7 +209,7 @@ def fetch(network: Network, effect: Fetch) -> str:
     else:
         route = HOST_CATALOGUE
         path = route.fill(publisher=effect.publisher)
-    reply = network.call(effect.address, route, path, None)
+    reply = network.call(effect.address, route, path, None, seconds)
     if reply.status != 200:
         raise error(
             "client/no-document",
@@ -191,7 +219,3 @@ def fetch(network: Network, effect: Fetch) -> str:
         )
     # What is not ASCII is no compact JWS; the reader will say so.
     return reply.body.decode("ascii", "replace")
-
-
-def _over(address: Address) -> MusterError:
-    return error("net/timeout", peer=address.text, seconds=f"{TRY_SECONDS:g}")

@@ -26,9 +26,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from muster.client import doubts, line, papers, schedule
 from muster.client import identity as identities
-from muster.client import line, papers, schedule
-from muster.client.discovery import Address, Candidate, Found, Names, Source, names, order
+from muster.client.discovery import (
+    Address,
+    Candidate,
+    Found,
+    Names,
+    Source,
+    names,
+    not_asked,
+    order,
+)
 from muster.client.judge import (
     Authority,
     Verdict,
@@ -62,17 +71,21 @@ COUNTED: Final = "host/insufficient-count"
 """The refusal that ends a try: the machine was counted, and other hosts count for themselves."""
 NOT_SERVED: Final = "host/not-served"
 """The refusal that sets a host aside for this product."""
+NOT_ASKED: Final = "client/not-asked"
+"""What is told of a host when the time of the try was over before its turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What settings say: the host that was set, or None; suffixes to ask; whether the last good
-    host is asked first; the address of the publisher's service, "" where none is known."""
+    host is asked first; the address of the publisher's service, "" where none is known; suffixes
+    that are too many to ask."""
 
     host: Address | None = None
     suffixes: tuple[str, ...] = ()
     caching: bool = True
     publisher_url: str = ""
+    unasked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +187,15 @@ class Discover:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Send an activation request; answer with `Answered` or `Failed` of the same number."""
+    """Send an activation request; answer with `Answered` or `Failed` of the same number.
+
+    `waiting` hosts have their turn after this one.
+    """
 
     number: int
     candidate: Candidate
     body: bytes
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +421,7 @@ class Machine:
             plan.caching
             and record.last_good is not None
             and record.last_good not in self._set_aside()
+            and not (plan.suffixes and record.last_good in self._doubted())
         ):
             self._queue = [Candidate(record.last_good, Source.LAST)]
         return self._next()
@@ -420,15 +438,22 @@ class Machine:
             return self._give_up()
         label = self._descriptor.trust.label
         self.phase = Phase.DISCOVERING
-        return (Discover(tuple(names(label, suffix) for suffix in suffixes)),)
+        asked = Discover(tuple(names(label, suffix) for suffix in suffixes))
+        unasked = self._situation.plan.unasked
+        return (Tell(not_asked(unasked)), asked) if unasked else (asked,)
 
     def _discovered_hosts(self, event: Event) -> Effects:
         assert isinstance(event, Discovered)
         self._faults = event.faults
         tried = {one.candidate.address for one in self._tried}
-        found = order(event.found, self._dice, passed=tried | self._set_aside())
+        passed, doubted = tried | self._set_aside(), self._doubted()
+        found = order(event.found, self._dice, passed=passed, doubted=doubted)
         self._queue = list(found)
-        if not found and not event.faults:
+        last = self._record().last_good
+        named = {one.address for one in found}
+        if self._situation.plan.caching and last is not None and last in doubted - passed - named:
+            self._queue.append(Candidate(last, Source.LAST))
+        if not self._queue and not event.faults:
             self._faults = (self._nothing_found(event),)
         return self._next()
 
@@ -444,6 +469,16 @@ class Machine:
 
     def _set_aside(self) -> set[Address]:
         return {one.address for one in self._record().aside}
+
+    def _doubted(self) -> frozenset[Address]:
+        return doubts.standing(self._memory.doubts, self._now)
+
+    def _doubt(self, address: Address) -> None:
+        found = doubts.doubted(self._memory.doubts, address, self._now)
+        self._memory = replace(self._memory, doubts=found)
+
+    def _trust_again(self, address: Address) -> None:
+        self._memory = replace(self._memory, doubts=doubts.trusted(self._memory.doubts, address))
 
     # Ask.
 
@@ -469,7 +504,10 @@ class Machine:
             client=self._situation.info,
         ).prove(self._key)
         self.phase = Phase.ASKING
-        return (Ask(self._number, candidate, request.body),)
+        waiting = len(self._queue)
+        if not self._discovered and self._situation.plan.suffixes:
+            waiting += 1
+        return (Ask(self._number, candidate, request.body, waiting),)
 
     def _silent(self, event: Event) -> Effects:
         assert isinstance(event, Failed)
@@ -495,6 +533,8 @@ class Machine:
     def _strike(self, fault: MusterError) -> Effects:
         """This host gave nothing that can be used: go to the next one."""
         assert self._candidate is not None
+        if fault.code not in (NOT_SERVED, NOT_ASKED):
+            self._doubt(self._candidate.address)
         self._tried.append(Tried(self._candidate, fault))
         self._candidate = None
         return self._next()
@@ -598,6 +638,7 @@ class Machine:
                 need=licence.need,
             )
         )
+        self._trust_again(self._candidate.address)
         identity = replace(self._memory.identity, made_on=self._fingerprint())
         mark = advance_mark(held.clock_mark, licence.issued, self._now)
         requests = self._memory.requests.answered(nonce)
@@ -624,6 +665,7 @@ class Machine:
             self._put(replace(record, aside=(*record.aside, one)[-MAX_ASIDES:]))
             return self._strike(problem.error())
         if problem.code == COUNTED:
+            self._trust_again(self._candidate.address)
             count, need = problem.number("count"), problem.number("need")
             self._put(replace(record, count=count, need=need))
             fault = problem.error()
@@ -712,7 +754,8 @@ class Machine:
             one.problem is not None and one.problem.row.kind is not Kind.FAULT for one in problems
         )
         code = "client/no-licence" if spoke else "client/no-host"
-        return error(code, hosts=listed, tried=len(problems))
+        tried = [one for one in problems if one.problem and one.problem.code != NOT_ASKED]
+        return error(code, hosts=listed, tried=len(tried))
 
     def _leased_retry(self) -> int | None:
         """The retry interval of the lease that runs, or None."""

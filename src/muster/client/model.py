@@ -23,6 +23,8 @@ MAX_ASIDES = 256
 """Hosts that a store keeps as set aside for one product, the newest ones."""
 MAX_SALTS = 256
 """Product keys whose facts salts a store keeps, the newest ones."""
+MAX_DOUBTS = 64
+"""Hosts in doubt that a store keeps for one publisher, the newest ones."""
 MAX_MARKS = 256
 """Anchors for which a store remembers how far their walk came, the newest ones."""
 
@@ -98,6 +100,15 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A host that gave no lease `times` in a row; before `until` it is asked after all others."""
+
+    address: Address
+    until: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProductRecord:
     """One product on this machine.
 
@@ -163,7 +174,8 @@ class Memory:
     each product key that activates this machine once, by key id: what a binding is made with,
     kept when the key is removed or another one is installed
     (docs/spec/01-identities.md, section 1.7.5); `requests` what the next request to a host shows
-    of those before it.
+    of those before it; `doubts` the hosts that gave no lease lately, the newest last
+    (`muster.client.doubts`).
     """
 
     publisher: str
@@ -178,6 +190,7 @@ class Memory:
     first_added: Mapping[str, int] = field(default_factory=dict)
     salts: Mapping[str, bytes] = field(default_factory=dict)
     requests: Requests = field(default_factory=Requests)
+    doubts: tuple[Doubt, ...] = ()
 
     def noted(self, at: int, event: Event, product: str = "", detail: str = "") -> Memory:
         """The same with one more line of history; the oldest lines fall out."""

@@ -7,6 +7,7 @@ host counts as silent. Obeys docs/spec/07-discovery.md and 08-http.md.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -43,13 +44,25 @@ class SystemNetwork:
             Record(one.priority, one.weight, one.port, one.target) for one in self._dns().srv(name)
         )
 
-    def call(self, address: Address, route: Route, path: str, body: bytes | None) -> Reply:
+    def call(
+        self,
+        address: Address,
+        route: Route,
+        path: str,
+        body: bytes | None,
+        seconds: float | None = None,
+    ) -> Reply:
         """Send one request to a host, at each of its addresses until one takes the connection."""
-        ips = self._dns().addresses(address.host)[:_TRIED]
+        whole = self._timeout if seconds is None else min(self._timeout, seconds)
+        end = time.monotonic() + whole
+        ips = self._dns().addresses(address.host, whole)[:_TRIED]
         if not ips:
             raise error("net/name", name=address.host)
         fault: MusterError | None = None
-        for ip in ips:
+        for place, ip in enumerate(ips):
+            left = end - time.monotonic()
+            if left <= 0:
+                break
             try:
                 response = self._client().request(
                     route.method,
@@ -57,7 +70,7 @@ class SystemNetwork:
                     body,
                     _headers(route, body),
                     connect_to=(ip, address.port),
-                    timeout=self._timeout / len(ips),
+                    timeout=left / (len(ips) - place),
                     limit=route.answer_limit,
                 )
             except MusterError as failed:
@@ -67,8 +80,7 @@ class SystemNetwork:
                     raise
                 continue
             return Reply(response.status, response.body, ip, response.date)
-        assert fault is not None
-        raise fault
+        raise fault or error("net/timeout", peer=address.text, seconds=f"{whole:g}")
 
     def ask(self, url: str, route: Route, path: str, body: bytes | None) -> Reply:
         """Send one request to the publisher's service, by the proxies of the environment."""

@@ -12,16 +12,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from muster.client import doubts, onetime, schedule, store
 from muster.client import identity as identities
-from muster.client import onetime, schedule, store
 from muster.client.discovery import (
+    DNS_SECONDS,
+    TRY_SECONDS,
     Address,
     Candidate,
     Found,
     Names,
     Source,
     names,
+    not_asked,
     order,
+    turn,
 )
 from muster.client.driver import Driver, Network, Reply, discover
 from muster.client.judge import Verdict, assess, authority, date_text, is_activation
@@ -118,12 +122,13 @@ class Probe:
     """One host that discovery found, and what it said of itself.
 
     `served` is what it serves of the publisher, None where it serves nothing of it or did not
-    answer; `problem` why it did not answer.
+    answer; `problem` why it did not answer; `doubted`: it gave no lease lately and is asked last.
     """
 
     candidate: Candidate
     served: ServedPublisher | None
     problem: MusterError | None
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -928,13 +933,17 @@ class Client:
         fault: MusterError | None = None
         looked = plan.host is not None
         tried: set[Address] = set()
+        end = self._clock.monotonic() + TRY_SECONDS
         while True:
-            for host in hosts:
-                if host in tried:
+            for place, host in enumerate(hosts):
+                left = end - self._clock.monotonic()
+                if host in tried or left <= 0:
                     continue
                 tried.add(host)
+                waiting = len(hosts) - place - 1 + (not looked)
+                _, seconds = turn(left, waiting)
                 try:
-                    reply = self._network.call(host, RELEASE, RELEASE.path, body)
+                    reply = self._network.call(host, RELEASE, RELEASE.path, body, seconds)
                     if reply.status == 200:
                         return host
                     fault = decode_problem(reply.status, reply.body, host.text).error()
@@ -944,10 +953,15 @@ class Client:
                 break
             looked = True
             label = descriptor.trust.label
-            found, faults = discover(self._network, _asked(label, plan))
+            found, faults = discover(self._network, _asked(label, plan), self._late())
             hosts = [one.address for one in order(found, self._dice, passed=tried)]
             fault = fault or (faults[0] if faults else None)
         raise fault or error("client/no-suffix")
+
+    def _late(self) -> Callable[[], bool]:
+        """Whether DNS has had its time, counted from now."""
+        end = self._clock.monotonic() + DNS_SECONDS
+        return lambda: self._clock.monotonic() >= end
 
     # Looking.
 
@@ -1000,13 +1014,16 @@ class Client:
                 ),
             )
         asked = _asked(label, plan)
-        found, faults = discover(self._network, asked)
+        found, faults = discover(self._network, asked, self._late())
         if not asked:
             faults = (error("client/no-suffix"),)
-        candidates = list(order(found, self._dice, limit=_MAX_PROBED))
+        doubted = self._doubted(place)
+        candidates = list(order(found, self._dice, doubted=doubted, limit=_MAX_PROBED))
         if not candidates and asked and not faults:
             listed = ", ".join(f"{one.label}, {one.general}" for one in asked)
             faults = (error("client/no-records", names=listed),)
+        if plan.unasked:
+            faults = (*faults, not_asked(plan.unasked))
         return Discovery(
             publisher=place.publisher,
             label=label,
@@ -1015,7 +1032,10 @@ class Client:
             found=found,
             faults=faults,
             last_good=last_good,
-            probes=self._probes(candidates, place.publisher, probe=probe),
+            probes=tuple(
+                replace(one, doubted=one.candidate.address in doubted)
+                for one in self._probes(candidates, place.publisher, probe=probe)
+            ),
         )
 
     def doctor(self) -> list[Report]:
@@ -1031,7 +1051,9 @@ class Client:
         for one in self.statuses():
             by_place.setdefault(one.descriptor.publisher, []).append(one)
         return [
-            doctor.judge(doctor.look(self._network, self._dice, statuses, self._clock.now()))
+            doctor.judge(
+                doctor.look(self._network, self._dice, statuses, self._clock.now(), self._late())
+            )
             for statuses in by_place.values()
         ]
 
@@ -1053,6 +1075,14 @@ class Client:
             return Probe(candidate, None, fault)
         mine = [one for one in served if one.publisher == publisher]
         return Probe(candidate, mine[0] if mine else None, None)
+
+    def _doubted(self, place: Store) -> frozenset[Address]:
+        try:
+            loaded = place.load()
+        except MusterError:
+            return frozenset()
+        held = () if loaded is None else loaded.memory.doubts
+        return doubts.standing(held, self._clock.now())
 
     def _last_good(self, place: Store) -> Address | None:
         try:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from muster.client.discovery import Address, parse_address, suffixes
+from muster.client.discovery import Address, left_out, parse_address, suffixes
 from muster.client.machine import Plan
 from muster.core.errors import MusterError, error
 from muster.core.settings import Role, Value, check, lookup, toml
@@ -65,6 +65,7 @@ def plan_for(root: Path, publisher: str, environ: Mapping[str, str] | None = Non
         suffixes(chosen, system),
         found.flag("host_caching"),
         found.text("publisher_url"),
+        left_out(chosen, system),
     )
 
 

@@ -37,11 +37,13 @@ from typing import Any, Protocol
 from muster.client.discovery import Address
 from muster.client.model import (
     MAX_ASIDES,
+    MAX_DOUBTS,
     MAX_MARKS,
     MAX_NOTES,
     MAX_SALTS,
     Aside,
     CatalogueMark,
+    Doubt,
     Failure,
     Identity,
     Memory,
@@ -287,6 +289,7 @@ class Store:
             },
             salts=_salts(value),
             requests=_requests(value),
+            doubts=_doubts(value),
             history=tuple(_note(one) for one in value.objects("history", MAX_NOTES)),
         )
 
@@ -480,6 +483,16 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
             {"key": key, "salt": strict.b64url_encode(salt)}
             for key, salt in list(memory.salts.items())[-MAX_SALTS:]
         ]
+    if memory.doubts:
+        value["doubts"] = [
+            {
+                "host": one.address.host,
+                "port": one.address.port,
+                "until": one.until,
+                "times": one.times,
+            }
+            for one in memory.doubts[-MAX_DOUBTS:]
+        ]
     if memory.catalogue_mark is not None:
         value["catalogue_mark"] = {
             "version": memory.catalogue_mark.version,
@@ -618,6 +631,16 @@ def _salts(value: Claims) -> dict[str, bytes]:
         )
         for one in value.objects("salts", MAX_SALTS)
     }
+
+
+def _doubts(value: Claims) -> tuple[Doubt, ...]:
+    """The hosts in doubt; none in stores of programs that kept none."""
+    if not _has(value, "doubts"):
+        return ()
+    return tuple(
+        Doubt(_address(one), one.integer("until"), one.integer("times", 1))
+        for one in value.objects("doubts", MAX_DOUBTS)
+    )
 
 
 def _note(value: Claims) -> Note:

@@ -370,6 +370,7 @@ _URL = re.compile(r"https?://[!-~]{1,2000}")
 _DATABASE = re.compile(r"postgres(?:ql)?://[!-~]{1,2000}")
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^:\[\]]{1,254}))(?::([0-9]{1,5}))?")
+_SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _TRUE, _FALSE = {"true", "on", "yes", "1"}, {"false", "off", "no", "0"}
 _LONGEST = 4096
 
@@ -504,6 +505,10 @@ def _network(value: str) -> str | None:
 
 
 def _address(value: str) -> str | None:
+    _, mark, scope = value.partition("%")
+    if mark and not _SCOPE.fullmatch(scope):
+        # The library takes any characters behind the %.
+        return None
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
@@ -549,7 +554,11 @@ def _refused(setting: Setting, value: object) -> MusterError:
 
 def _shown(value: object) -> str:
     """A value for a message: in ASCII, bounded."""
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except ValueError:
+        # Python does not write numbers of more than 4,300 digits.
+        return "a number of thousands of digits"
     return text if len(text) <= 80 else text[:77] + "..."
 
 

@@ -1,36 +1,46 @@
 """Asks DNS: SRV records, addresses, the zone of a name.
 
-Decides which DNS servers are asked, for how long, and how their failures are called. It refuses
-to know in which order hosts are tried: that is `muster.client.discovery`. What comes back is
-unsigned; names are checked for their form, so that none of them can become part of an address in
-another way than as a name. Obeys docs/spec/07-discovery.md, section 7.2.
-
-dnspython is imported by the first question, not by this module.
+Decides which DNS servers are asked, for how long, and how their failures are called; how one is
+asked and read is `muster.net.dnswire`. It refuses to know in which order hosts are tried: that is
+`muster.client.discovery`. What comes back is unsigned; names are checked for their form, so that
+none of them can become part of an address in another way than as a name. Obeys
+docs/spec/07-discovery.md, section 7.2.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import os
 import re
 import socket
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from muster.core.errors import MusterError, error
+from muster.net import resolvconf
+from muster.net.dnswire import Answer, GarbageError, RefusedError, ask
 from muster.net.http import bounded, peer_text
 
 if TYPE_CHECKING:
-    import dns.nameserver
-    import dns.resolver
+    import dns.rrset
 
 MAX_RECORDS = 256
 """More SRV records than these at one name are not read: the ones of lowest priority stay."""
 MAX_ADDRESSES = 16
+_ALIASES = 4
+"""Questions for one name whose aliases lead out of the answers."""
+_PAUSE = 0.25
+"""Seconds between rounds in which every server's port was closed."""
 _NAME = re.compile(
     r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
 )
+
+
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +77,12 @@ def parse_server(text: str, port: int = 53) -> tuple[str, int]:
     elif text.count(":") == 1:
         host, _, given = text.partition(":")
     try:
-        ipaddress.ip_address(host.partition("%")[0])
+        address, mark, scope = host.partition("%")
+        ipaddress.ip_address(address)
+        if mark and not resolvconf.SCOPE.fullmatch(scope):
+            raise ValueError(scope)
         if given:
-            if not (given.isascii() and given.isdecimal() and 1 <= int(given[:6]) <= 65535):
+            if not _PORT.fullmatch(given) or not 1 <= int(given) <= 65535:
                 raise ValueError(given)
             port = int(given)
     except ValueError:
@@ -77,26 +90,14 @@ def parse_server(text: str, port: int = 53) -> tuple[str, int]:
     return host, port
 
 
-def system_suffixes(resolv_conf: Path = Path("/etc/resolv.conf")) -> tuple[str, ...]:
+def system_suffixes(resolv_conf: Path = resolvconf.PATH) -> tuple[str, ...]:
     """The DNS suffixes of this machine, best first: its own domain, then the search list.
 
     Reads the machine's name and the resolver's file; asks nobody.
     """
-    found: list[str] = []
     domain = socket.gethostname().partition(".")[2]
-    if domain:
-        found.append(domain)
-    try:
-        lines = resolv_conf.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    listed: list[str] = []
-    for line in lines:
-        words = line.split()
-        # As in resolv.conf(5): the last of several lines counts.
-        if len(words) > 1 and words[0] in ("search", "domain"):
-            listed = words[1:]
-    found.extend(listed)
+    found = [domain] if domain else []
+    found.extend(resolvconf.read(resolv_conf).suffixes)
     names: list[str] = []
     for suffix in found:
         try:
@@ -108,6 +109,20 @@ def system_suffixes(resolv_conf: Path = Path("/etc/resolv.conf")) -> tuple[str, 
     return tuple(names)
 
 
+def srv_records(rrset: dns.rrset.RRset) -> tuple[SRV, ...]:
+    """What can be used of a set of SRV records, in a fixed order."""
+    found: set[SRV] = set()
+    for rdata in rrset:
+        try:
+            target = check_name(rdata.target.to_text())
+        except MusterError:
+            continue
+        if rdata.port:
+            found.add(SRV(rdata.priority, rdata.weight, rdata.port, target, rrset.ttl))
+    kept = sorted(found, key=lambda one: (one.priority, one.target, one.port, one.weight))
+    return tuple(kept[:MAX_RECORDS])
+
+
 class Resolver:
     """Asks DNS servers.
 
@@ -115,12 +130,19 @@ class Resolver:
         nameservers: `ip`, `ip:port` or `[ip]:port`, tried in order; None takes those of the
             system.
         timeout: seconds for one question, over all servers and tries.
+        resolv_conf: the system's file.
     """
 
-    def __init__(self, nameservers: Sequence[str] | None = None, timeout: float = 4.0) -> None:
+    def __init__(
+        self,
+        nameservers: Sequence[str] | None = None,
+        timeout: float = 4.0,
+        *,
+        resolv_conf: Path = resolvconf.PATH,
+    ) -> None:
         self._servers = None if nameservers is None else [parse_server(one) for one in nameservers]
         self._timeout = timeout
-        self._resolver: dns.resolver.Resolver | None = None
+        self._resolv_conf = resolv_conf
 
     def srv(self, name: str) -> tuple[SRV, ...]:
         """The SRV records of a name, at most 256; empty where there are none.
@@ -131,64 +153,63 @@ class Resolver:
         Raises: `net/dns-name`, `net/dns-timeout`, `net/dns-failed`, `net/dns-refused`,
             `net/dns-garbage`.
         """
-        rrset = self._ask(check_name(name), "SRV")
-        if rrset is None:
-            return ()
-        found: set[SRV] = set()
-        for rdata in rrset:
-            try:
-                target = check_name(rdata.target.to_text())
-            except MusterError:
-                continue
-            if rdata.port:
-                found.add(SRV(rdata.priority, rdata.weight, rdata.port, target, rrset.ttl))
-        kept = sorted(found, key=lambda one: (one.priority, one.target, one.port, one.weight))
-        return tuple(kept[:MAX_RECORDS])
+        rrset = self._ask(check_name(name), "SRV", self._timeout)
+        return () if rrset is None else srv_records(rrset)
 
-    def addresses(self, host: str) -> tuple[str, ...]:
+    def addresses(self, host: str, seconds: float | None = None) -> tuple[str, ...]:
         """The addresses of a host, IPv4 before IPv6, at most 16; empty where there are none.
 
         An address is its own answer. With DNS servers given they are asked; otherwise the
         system's resolver, so that /etc/hosts counts as it does for every other program.
+
+        Args:
+            seconds: for both kinds of addresses together, in place of the resolver's time.
         Raises: as `srv`.
         """
         try:
             return (str(ipaddress.ip_address(host)),)
         except ValueError:
             name = check_name(host)
+        seconds = self._timeout if seconds is None else min(seconds, self._timeout)
         if self._servers is None:
-            found = self._system_addresses(name)
+            found = self._system_addresses(name, seconds)
         else:
-            found = [
-                rdata.address for kind in ("A", "AAAA") for rdata in self._ask(name, kind) or ()
-            ]
+            found = self._served_addresses(name, seconds)
         return tuple(dict.fromkeys(found))[:MAX_ADDRESSES]
+
+    def _served_addresses(self, name: str, seconds: float) -> list[str]:
+        end = time.monotonic() + seconds
+        found = [rdata.address for rdata in self._ask(name, "A", seconds) or ()]
+        left = end - time.monotonic()
+        if not found:
+            return [rdata.address for rdata in self._ask(name, "AAAA", max(left, 0.5)) or ()]
+        # Some servers know only one kind; what they know is enough.
+        with contextlib.suppress(MusterError):
+            if left > 0:
+                found += [rdata.address for rdata in self._ask(name, "AAAA", left / 2) or ()]
+        return found
 
     def zone_of(self, name: str) -> tuple[str, str]:
         """The zone that holds a name, and the primary server that its SOA record names.
 
         Raises: as `srv`; `net/dns-failed` when no zone is found.
         """
-
         at = check_name(name)
-        resolver = self._ready()
         while at:
-            answer = self._resolve(resolver, at, "SOA")
-            if answer is not None and answer.rrset is not None:
-                primary = answer.rrset[0].mname.to_text()
-                return str(answer.rrset.name.to_text(omit_final_dot=True)).lower(), check_name(
-                    primary
-                )
+            rrset = self._ask(at, "SOA", self._timeout)
+            if rrset is not None:
+                zone = rrset.name.to_text(omit_final_dot=True)
+                return check_name(zone), check_name(rrset[0].mname.to_text())
             at = at.partition(".")[2]
         raise error("net/dns-failed", name=name, detail="no zone holds it")
 
-    def _system_addresses(self, name: str) -> list[str]:
+    def _system_addresses(self, name: str, seconds: float) -> list[str]:
         try:
             found = bounded(
-                lambda: socket.getaddrinfo(name, None, type=socket.SOCK_STREAM), self._timeout
+                lambda: socket.getaddrinfo(name, None, type=socket.SOCK_STREAM), seconds
             )
         except TimeoutError as fault:
-            raise self._timed_out(name) from fault
+            raise _timed_out(name, seconds) from fault
         except socket.gaierror as fault:
             if fault.errno == socket.EAI_AGAIN:
                 detail = "the system's resolver could not answer"
@@ -200,97 +221,85 @@ class Resolver:
         ordered = sorted(found, key=lambda one: one[0] != socket.AF_INET)
         return [str(one[4][0]) for one in ordered]
 
-    def _ask(self, name: str, kind: str) -> Any:
-        answer = self._resolve(self._ready(), name, kind)
-        return None if answer is None else answer.rrset
-
-    def _ready(self) -> dns.resolver.Resolver:
-        if self._resolver is None:
-            import dns.nameserver
-            import dns.resolver
-
+    def _ask(self, name: str, kind: str, seconds: float) -> dns.rrset.RRset | None:
+        """The records of a name, at the end of its aliases; None where there are none."""
+        end = time.monotonic() + seconds
+        for _ in range(_ALIASES):
+            answer = self._ask_servers(name, kind, end, seconds)
+            if answer.records is not None:
+                return answer.records
             try:
-                resolver = dns.resolver.Resolver(configure=self._servers is None)
-            except dns.resolver.NoResolverConfiguration as fault:
-                detail = "this machine has no DNS server configured"
-                raise error("net/dns-failed", name="this machine", detail=detail) from fault
-            if self._servers is not None:
-                resolver.nameservers = [
-                    dns.nameserver.Do53Nameserver(address, port) for address, port in self._servers
-                ]
-            resolver.use_search_by_default = False
-            resolver.cache = None
-            # As much as fits one packet everywhere; more comes by TCP.
-            resolver.use_edns(0, 0, 1232)
-            self._resolver = resolver
-        return self._resolver
+                alias = check_name(answer.alias)
+            except MusterError:
+                return None
+            if alias == name:
+                return None
+            # The server told where the records are and not which.
+            name = alias
+        return None
 
-    def _resolve(
-        self, resolver: dns.resolver.Resolver, name: str, kind: str
-    ) -> dns.resolver.Answer | None:
-        import dns.exception
-        import dns.resolver
+    def _ask_servers(self, name: str, kind: str, end: float, seconds: float) -> Answer:
+        """Ask server after server, round after round; who answered with an error is asked once.
 
+        A closed port is silence that takes no time [the machine's own resolver may be starting].
+        """
+        servers = self._known()
         # A single server gets several tries, a dead one among several does not use up the time.
-        servers = max(1, len(resolver.nameservers))
-        resolver.timeout = max(0.5, self._timeout / (servers + 1))
-        try:
-            return resolver.resolve(
-                name + ".", kind, raise_on_no_answer=False, lifetime=self._timeout, search=False
-            )
-        except dns.resolver.NXDOMAIN:
-            return None
-        except dns.resolver.LifetimeTimeout as fault:
-            raise self._classify(name, fault, timed_out=True) from fault
-        except dns.resolver.NoNameservers as fault:
-            raise self._classify(name, fault, timed_out=False) from fault
-        except dns.resolver.YXDOMAIN as fault:
-            raise error("net/dns-garbage", name=name, detail="a DNAME makes it too long") from fault
-        except dns.exception.DNSException as fault:
-            detail = type(fault).__name__
-            raise error("net/dns-garbage", name=name, detail=detail) from fault
-        except OSError as fault:
-            detail = fault.strerror or type(fault).__name__
-            raise error("net/dns-failed", name=name, detail=detail) from fault
+        each = max(0.5, seconds / (len(servers) + 1))
+        fault: Exception | None = None
+        while servers:
+            closed = 0
+            for server in list(servers):
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise _named(name, seconds, fault)
+                try:
+                    return ask(name, kind, server, min(each, left))
+                except TimeoutError:
+                    continue
+                except ConnectionRefusedError:
+                    closed += 1
+                except (OSError, GarbageError, RefusedError) as failed:
+                    fault = failed
+                    servers.remove(server)
+            if closed and closed == len(servers):
+                time.sleep(min(_PAUSE, max(0.0, end - time.monotonic())))
+        raise _named(name, seconds, fault or OSError("no server could be asked"))
 
-    def _timed_out(self, name: str) -> MusterError:
-        return error("net/dns-timeout", name=name, seconds=f"{self._timeout:g}")
-
-    def _classify(
-        self,
-        name: str,
-        fault: dns.resolver.LifetimeTimeout | dns.resolver.NoNameservers,
-        *,
-        timed_out: bool,
-    ) -> MusterError:
-        """Name what the servers did, the last that said something first."""
-        import dns.rcode
-
-        errors: Iterable[Any] = fault.kwargs.get("errors") or ()
-        for _, _, _, cause, response in reversed(list(errors)):
-            if response is not None:
-                code = response.rcode()
-                if code == dns.rcode.REFUSED:
-                    return error("net/dns-refused", name=name)
-                if code != dns.rcode.NOERROR:
-                    detail = f"they answer {dns.rcode.to_text(code)}"
-                    return error("net/dns-failed", name=name, detail=detail)
-                return error("net/dns-garbage", name=name, detail="the answer does not fit")
-            if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
-                detail = cause.strerror or type(cause).__name__
-                return error("net/dns-failed", name=name, detail=detail)
-            if not _is_timeout(cause):
-                detail = type(cause).__name__ if isinstance(cause, Exception) else str(cause)
-                return error("net/dns-garbage", name=name, detail=detail)
-        if timed_out:
-            return self._timed_out(name)
-        return error("net/dns-failed", name=name, detail="no server could be asked")
+    def _known(self) -> list[tuple[str, int]]:
+        if self._servers is not None:
+            return list(self._servers)
+        if os.name == "nt":
+            return _registered()
+        return [(one, 53) for one in resolvconf.read(self._resolv_conf).servers]
 
 
-def _is_timeout(cause: object) -> bool:
+def _registered() -> list[tuple[str, int]]:
+    """The servers that Windows has registered; not tried on Windows."""
     import dns.exception
+    import dns.resolver
 
-    return isinstance(cause, TimeoutError | dns.exception.Timeout)
+    try:
+        return [(str(one), 53) for one in dns.resolver.Resolver().nameservers]
+    except (dns.exception.DNSException, OSError, ValueError):
+        return []
+
+
+def _timed_out(name: str, seconds: float) -> MusterError:
+    return error("net/dns-timeout", name=name, seconds=f"{seconds:g}")
+
+
+def _named(name: str, seconds: float, fault: Exception | None) -> MusterError:
+    """Name what the servers did, the last that said something."""
+    if isinstance(fault, RefusedError):
+        if fault.code == "REFUSED":
+            return error("net/dns-refused", name=name)
+        return error("net/dns-failed", name=name, detail=f"they answer {fault.code}")
+    if isinstance(fault, GarbageError):
+        return error("net/dns-garbage", name=name, detail=fault.detail)
+    if isinstance(fault, OSError):
+        return error("net/dns-failed", name=name, detail=fault.strerror or str(fault))
+    return _timed_out(name, seconds)
 
 
 def server_text(address: str, port: int) -> str:

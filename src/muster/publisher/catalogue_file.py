@@ -60,7 +60,8 @@ def parse_catalogue_file(data: bytes) -> Draft:
         value = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError:
         _refuse("the file", "not UTF-8")
-    except (tomllib.TOMLDecodeError, RecursionError) as fault:
+    except (ValueError, RecursionError) as fault:
+        # Not only what is no TOML: a number of thousands of digits is a ValueError of its own.
         _refuse("the file", f"not TOML: {' '.join(str(fault).split())[:200]}")
     top = _Table(value, "")
     top.only("publisher", "applications", "groups", "products", "conversions")

@@ -144,7 +144,8 @@ def _read_file(path: Path) -> Iterator[tuple[Setting, Value]]:
         document: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as fault:
         raise error("file/toml", path=str(path), detail="it is not UTF-8") from fault
-    except (tomllib.TOMLDecodeError, RecursionError) as fault:
+    except (ValueError, RecursionError) as fault:
+        # Not only what is no TOML: a number of thousands of digits is a ValueError of its own.
         detail = " ".join(str(fault).split())[:200]
         raise error("file/toml", path=str(path), detail=detail) from fault
     sections = {role.value for role in Role} - {Role.COMMON.value}

@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -435,12 +436,22 @@ class WorldNetwork:
             raise self._world.dns_fault
         return self._world.zone.get(name, ())
 
-    def call(self, address: Address, route: Route, path: str, body: bytes | None) -> Reply:
+    def call(
+        self,
+        address: Address,
+        route: Route,
+        path: str,
+        body: bytes | None,
+        seconds: float | None = None,
+    ) -> Reply:
         """Send one request to a host of the world."""
         self._world.calls.append((address, route.name))
         host = self._world.hosts.get(address)
         if host is None:
             raise error("net/name", name=address.host)
+        if host.mood is Mood.SILENT:
+            waited = self._world.silence if seconds is None else min(self._world.silence, seconds)
+            self._world.clock.pass_time(math.ceil(waited))
         reply = host.moody(route, path, body)
         return Reply(reply.status, reply.body, "192.0.2.1", self._world.clock.now() + host.skew)
 
@@ -486,6 +497,8 @@ class World:
     Args:
         seed: of all dice in it.
         now: Unix seconds at its beginning.
+
+    `silence` is how many seconds a host that keeps silent costs at most, 0 for no time.
     """
 
     def __init__(self, seed: int = 1, now: int = START) -> None:
@@ -499,6 +512,7 @@ class World:
         self.asked: list[tuple[str, str]] = []
         self.dns_fault: MusterError | None = None
         self.publisher_fault: MusterError | None = None
+        self.silence = 0
         self._machines = 0
 
     def host(

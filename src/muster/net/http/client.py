@@ -1,0 +1,139 @@
+"""The door: single requests, by which address, proxy and certificates they go."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from muster.core.errors import MusterError, error
+from muster.net.http.exchange import Exchange, Response
+
+if TYPE_CHECKING:
+    import ssl
+
+_FIELD = re.compile(r"[A-Za-z0-9-]{1,64}")
+_VALUE = re.compile(r"[ -~]{0,8192}")
+_PLACE = re.compile(r"(?:[^@]*@)?(?:\[[^\[\]@]+\]|[^:@\[\]]*)(?::[0-9]*)?")
+"""What stands between `//` and the path; the library reads over what follows a bracket."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
+
+
+class HTTPClient:
+    """Makes single requests.
+
+    Args:
+        timeout: seconds for one request as a whole.
+        limit: bytes of the body of an answer.
+        ca_file: certificates that are trusted for https in place of the system's.
+        proxies: use the proxies of the environment (HTTPS_PROXY, NO_PROXY, …). Off unless told:
+            a host in the same network is never asked through a proxy.
+        monotonic: seconds that never jump.
+    """
+
+    def __init__(
+        self,
+        timeout: float = 10.0,
+        limit: int = 64 * 1024,
+        *,
+        ca_file: str | None = None,
+        proxies: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._timeout = timeout
+        self._limit = limit
+        self._ca_file = ca_file
+        self._proxies = proxies
+        self._monotonic = monotonic
+        self._tls: ssl.SSLContext | None = None
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        connect_to: tuple[str, int] | None = None,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> Response:
+        """Send one request and read the whole answer, whatever its status.
+
+        Args:
+            method: GET, HEAD, POST, PUT or DELETE.
+            url: `http://…` or `https://…`; an IPv6 address stands in brackets.
+            body: sent with its length; None sends none.
+            headers: added to Host, Connection and Accept-Encoding.
+            connect_to: address and port to connect to in place of what the URL's name resolves
+                to, so that each address of a name can be tried; Host and certificate check keep
+                the URL's name.
+            timeout: in place of the client's.
+            limit: in place of the client's.
+        Raises:
+            `net/url`, `net/name`, `net/refused`, `net/unreachable`, `net/timeout`, `net/reset`,
+            `net/not-http`, `net/too-large`, `net/tls`, `net/proxy`.
+        """
+        parts = _split(url)
+        if method not in _METHODS:
+            raise ValueError(f"{method} is not a method that this client sends")
+        for name, value in (headers or {}).items():
+            if not _FIELD.fullmatch(name) or not _VALUE.fullmatch(value):
+                raise ValueError(f"the header {name!r} cannot be sent")
+        exchange = Exchange(
+            parts,
+            timeout=self._timeout if timeout is None else timeout,
+            limit=self._limit if limit is None else limit,
+            monotonic=self._monotonic,
+            connect_to=connect_to,
+            proxy=self._proxy_for(parts) if self._proxies and connect_to is None else None,
+            tls=self._tls_context if parts.scheme == "https" else None,
+        )
+        return exchange.run(method, body, headers or {})
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            import ssl
+
+            try:
+                self._tls = ssl.create_default_context(cafile=self._ca_file)
+            except (OSError, ssl.SSLError) as fault:
+                detail = f"the certificates in {self._ca_file} cannot be used"
+                raise error("net/tls", peer="the server", detail=detail) from fault
+        return self._tls
+
+    def _proxy_for(self, parts: SplitResult) -> SplitResult | None:
+        from urllib.request import getproxies, proxy_bypass
+
+        proxy = getproxies().get(parts.scheme)
+        if not proxy or proxy_bypass(parts.hostname or ""):
+            return None
+        return _split(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _split(url: str) -> SplitResult:
+    def bad(detail: str) -> MusterError:
+        return error("net/url", url=url[:200], detail=detail)
+
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise bad("it has characters that do not belong there")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as fault:
+        raise bad("it cannot be taken apart") from fault
+    if not _PLACE.fullmatch(parts.netloc):
+        raise bad("it cannot be taken apart")
+    if parts.scheme not in ("http", "https"):
+        raise bad("only http and https are offered")
+    if parts.username is not None or parts.password is not None:
+        raise bad("it holds a user name")
+    if not parts.hostname or len(parts.hostname) > 253:
+        raise bad("it names no server")
+    if port == 0:
+        raise bad("the port is 0")
+    if parts.fragment:
+        raise bad("it has a fragment")
+    return parts
