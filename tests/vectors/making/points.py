@@ -95,7 +95,7 @@ BAD_KEYS = {
 
 
 class RawKey(Key):
-    """A public key of any bytes; it signs as everybody can under small order: R neutral, S 0."""
+    """A public key of any bytes; it signs as everybody can under a key of small order."""
 
     def __init__(self, public: bytes) -> None:
         self.label = public.hex()
@@ -104,9 +104,14 @@ class RawKey(Key):
         self.kid = b64(hashlib.sha256(jcs(self.jwk).encode()).digest())
 
     def sign(self, data: bytes) -> bytes:
-        """R the neutral point, S zero."""
-        del data
-        return encoded(1, 0) + bytes(32)
+        """R a small multiple of the base point, S its number, where k times the key is nothing."""
+        for number in range(1, 1000):
+            r = times(number, BASE)
+            first = encoded(r[1], r[0] & 1)
+            k = int.from_bytes(hashlib.sha512(first + self.public + data).digest(), "little") % L
+            if k % 8 == 0:
+                return first + number.to_bytes(32, "little")
+        raise AssertionError
 
 
 class OddKey(RawKey):
