@@ -35,7 +35,7 @@ from tests.vectors.reading import HERE as VECTORS
 from tests.vectors.reading import data_of, expected, load, refusing_step
 
 HERE = Path(__file__).resolve().parent
-COMMON = ("licences", "trust", "catalogues", "terms", "typed", "keys", "names")
+COMMON = ("licences", "trust", "catalogues", "terms", "typed", "keys", "names", "confirmations")
 FILES = {"go": (*COMMON, "grants"), "node": COMMON}
 SPOILT = 1500
 """Bundles that chance spoils in one run."""
@@ -132,7 +132,7 @@ def test_every_vector(program: tuple[str, Program]) -> None:
                 assert answer["step"] == case.get("step"), answer
                 if case["result"] not in ("ok", "refused"):
                     assert answer["code"] == case["result"], answer
-                if "group" in case:
+                if isinstance(case.get("group"), int):
                     assert answer["group"] == case["group"], answer
 
 

@@ -27,6 +27,7 @@ def makers() -> dict[str, Callable[[], dict[str, Any]]]:
     root = str(HERE.parents[1])
     if root not in sys.path:
         sys.path.insert(0, root)
+    from tests.vectors.making.confirmations import confirmations
     from tests.vectors.making.grants import grants
     from tests.vectors.making.licences import licences
     from tests.vectors.making.names import names
@@ -44,6 +45,7 @@ def makers() -> dict[str, Callable[[], dict[str, Any]]]:
         "names": names,
         "typed": typed,
         "terms": terms,
+        "confirmations": confirmations,
     }
 
 

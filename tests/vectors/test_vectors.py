@@ -118,6 +118,23 @@ def test_terms(case: dict[str, Any]) -> None:
         assert raised.value.what
 
 
+@pytest.mark.parametrize("case", cases("confirmations"))
+def test_confirmation(case: dict[str, Any]) -> None:
+    """Digits become the grant that they stand for, under the trust of a line, or are refused."""
+    trust = walk(anchor(case["anchor"]), case["line"])
+    machine = (trust.issuer, KeyId.parse(case["key_id"]), case["binding"], case["hw"])
+    record = group_from_dict(case["group"])
+    confirmation = parse_confirmation_id(case["text"])
+    if case["result"] == "ok":
+        assert rebuild_grant(confirmation, *machine, record, trust) == case["grant"]
+        assert read_grant(case["grant"], trust, trust.issuer).text == case["grant"]
+    else:
+        with pytest.raises(MusterError) as raised:
+            rebuild_grant(confirmation, *machine, record, trust)
+        assert raised.value.code == case["result"]
+        assert raised.value.what
+
+
 def held_terms(text: str) -> Terms:
     """Terms as a host keeps them: read once, under the trust of that day."""
     first = load("terms")["cases"][0]

@@ -97,6 +97,12 @@ func judge(format string, worlds map[string]world, raw []byte) (answer, error) {
 			return answer{}, err
 		}
 		name, refusal = c.Name, rebuild(c)
+	case "confirmations":
+		var c confirmationCase
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return answer{}, err
+		}
+		name, refusal = c.Name, confirm(c)
 	case "terms":
 		var c termsCase
 		if err := json.Unmarshal(raw, &c); err != nil {

@@ -74,7 +74,7 @@ class Bits {
 
 const hex = (number, digits) => number.toString(16).padStart(digits, '0');
 
-function confirmation({ text }) {
+export function confirmation({ text }) {
   const bits = new Bits(numberOf(groupsOf(text, [33])));
   if (bits.rest >= 2n ** 541n) refuse('too large', 'id/range');
   const s = Buffer.from(hex(bits.take(253), 64), 'hex').reverse().toString('hex');

@@ -14,7 +14,7 @@ import {
   optionalNumber, readCatalogue, readCompact, readDescriptor, readKey, readObject, record, revokedAt,
   signedInRole, sortedTexts, text, version1, walk,
 } from './trust.mjs';
-import { typed } from './typed.mjs';
+import { confirmation, typed } from './typed.mjs';
 
 const SKEW = 4 * 3600;
 const must = (holds, why, code) => holds || refuse(why, code);
@@ -264,6 +264,42 @@ async function acceptTerms(test, trust) {
   return found.version;
 }
 
+// ---- from digits to a grant (4.4) -----------------------------------------------------------
+
+// Members sorted, no spaces: over printable ASCII and integers that is JCS.
+function jcs(value) {
+  if (Array.isArray(value)) return `[${value.map(jcs).join(',')}]`;
+  if (typeof value !== 'object') return JSON.stringify(value);
+  return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${jcs(value[name])}`).join(',')}}`;
+}
+
+const b64 = (data) => Buffer.from(data).toString('base64url');
+
+function grantParts(kind, publisher, test, { day, term }, kid) {
+  const { key_id: key, binding, hw, group } = test;
+  const jti = createHash('sha256').update(`muster-jti-v1/${publisher}/${key}/${binding}`).digest().subarray(0, 16);
+  const iat = (DAY_ZERO + day) * DAY;
+  const host = kind === 'host' ? { hw, max_lease: group.max_lease } : {};
+  const muster = { v: 1, kind, key, binding, covers: group.covers, ...host };
+  const end = term > 0 ? { exp: iat + term * 30 * DAY } : {};
+  const payload = { aud: `${publisher}/${group.id}`, iat, iss: publisher, jti: b64(jti), muster, ...end };
+  return [jcs({ alg: 'EdDSA', kid, typ: 'muster-grant+jwt' }), jcs(payload)].map(b64);
+}
+
+async function confirm(test, trust) {
+  const found = confirmation(test);
+  const key = trust.keys.find((k) => k.role === 'grant' && k.index === found.index);
+  must(key && (key.until === undefined || found.day <= key.until), 'no such grant key', 'confirmation/key');
+  const kind = Object.keys(KINDS).find((name) => KINDS[name] === BigInt(test.key_id[0]));
+  const parts = [
+    ...grantParts(kind, trust.issuer, test, found, key.kid), Buffer.from(found.signature, 'hex').toString('base64url'),
+  ];
+  const wrong = 'confirmation/signature';
+  must(kind !== 'evaluation' || found.term > 0, 'no evaluation is for ever', wrong);
+  await codedLater(wrong, () => checkSignature(readCompact(parts.join('.'), SMALL), key));
+  must(parts.join('.') === test.grant, 'another grant', 'differs');
+}
+
 // ---- the command --------------------------------------------------------------------------
 
 // Gives the error of a refusal, or undefined; anything else is a bug and passes on.
@@ -298,7 +334,8 @@ async function judgeLine(test, format) {
   let version;
   const no = await refusal(async () => {
     const trust = await walk(test.anchor, test.line);
-    if (format === 'terms') version = await acceptTerms(test, trust);
+    if (format === 'confirmations') await confirm(test, trust);
+    else if (format === 'terms') version = await acceptTerms(test, trust);
     else version = (format === 'trust' ? trust : await readCatalogue(test.catalogue, trust)).version;
   });
   return { ...answer(no), version };
@@ -332,7 +369,7 @@ for (const [name, source] of Object.entries(file.worlds ?? {})) {
 }
 const judges = {
   licences: (test) => judgeLicence(test, worlds),
-  ...Object.fromEntries(['trust', 'catalogues', 'terms'].map((f) => [f, (test) => judgeLine(test, f)])),
+  ...Object.fromEntries(['trust', 'catalogues', 'terms', 'confirmations'].map((f) => [f, (test) => judgeLine(test, f)])),
   ...Object.fromEntries(Object.entries(ALONE).map(([f, judge]) => [f, async (test) => answer(await refusal(() => judge(test)))])),
 };
 if (!Object.hasOwn(judges, file.format)) throw new Error(`unknown format ${file.format}`);
