@@ -400,7 +400,7 @@ def test_other_keys_have_errors_of_their_own(world: World) -> None:
         mistyped: "key/check",
         swapped: "key/check",
         setup[:-1]: "key/length",
-        setup.replace("-", "–", 1): "key/symbol",
+        setup.replace("-", "%2D", 1): "key/symbol",
     }
     for text, code in cases.items():
         with pytest.raises(MusterError) as caught:

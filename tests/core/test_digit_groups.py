@@ -178,6 +178,7 @@ def test_the_refused_group_is_named_by_number_and_row(place: int, row: str, colu
     with pytest.raises(MusterError) as caught:
         decode_groups(groups)
     assert caught.value.what == f"Group {place + 1} (row {row}, number {column}) is not right."
+    assert caught.value.fix.startswith(f"Group {row}{column} was read as {groups[place]}:")
 
 
 @pytest.mark.parametrize("group", ["", "00000", "0000000", "00000x", "00000²", "00000٣", "00000３"])
@@ -185,7 +186,7 @@ def test_what_is_not_six_ascii_digits_is_no_group(group: str) -> None:
     assert not passes(group, 0)
 
 
-@pytest.mark.parametrize("symbol", ["²", "３", "٣", "x", "O", "\u00a0", "\u2028", "\x0b", "–", "."])
+@pytest.mark.parametrize("symbol", ["²", "３", "٣", "x", "O", "½", "㊈", "〇", "\x00", "\x1b", "%"])
 @pytest.mark.parametrize("place", [1, 30, 72])
 def test_other_characters_are_named_with_their_place(symbol: str, place: int) -> None:
     plain = "".join(encode_groups(10**59 // 3, 12))
@@ -195,6 +196,9 @@ def test_other_characters_are_named_with_their_place(symbol: str, place: int) ->
     assert caught.value.params["place"] == place
     shown = symbol if "!" <= symbol <= "~" else f"U+{ord(symbol):04X}"
     assert caught.value.params["symbol"] == shown
+    assert caught.value.params["group"] == (place + 5) // 6
+    label = f"{'ABCDEFGHI'[(place - 1) // 24]}{(place - 1) // 6 % 4 + 1}"
+    assert caught.value.what.startswith(f"Group {label} (number {(place + 5) // 6}) holds {shown},")
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 71, 73, 78, 90])

@@ -35,10 +35,8 @@ from tests.vectors.reading import HERE as VECTORS
 from tests.vectors.reading import data_of, expected, load, refusing_step
 
 HERE = Path(__file__).resolve().parent
-FILES = {
-    "go": ("licences", "trust", "catalogues", "grants"),
-    "node": ("licences", "trust", "catalogues"),
-}
+COMMON = ("licences", "trust", "catalogues", "terms", "typed", "keys", "names", "confirmations")
+FILES = {"go": (*COMMON, "grants"), "node": COMMON}
 SPOILT = 1500
 """Bundles that chance spoils in one run."""
 
@@ -116,7 +114,7 @@ def program(request: pytest.FixtureRequest) -> tuple[str, Program]:
 
 
 def test_every_vector(program: tuple[str, Program]) -> None:
-    """All good cases are accepted, all bad ones refused, by the step of the vector."""
+    """All good cases are accepted, all bad ones refused: by step, error code and group."""
     name, judge = program
     for file in FILES[name]:
         answers = judge(VECTORS / f"{file}.json")
@@ -132,6 +130,10 @@ def test_every_vector(program: tuple[str, Program]) -> None:
                 want = "ok" if case["result"] == "ok" else "refused"
                 assert answer["result"] == want, answer
                 assert answer["step"] == case.get("step"), answer
+                if case["result"] not in ("ok", "refused"):
+                    assert answer["code"] == case["result"], answer
+                if isinstance(case.get("group"), int):
+                    assert answer["group"] == case["group"], answer
 
 
 def test_megabytes(program: tuple[str, Program], tmp_path: Path) -> None:
@@ -149,16 +151,17 @@ def test_megabytes(program: tuple[str, Program], tmp_path: Path) -> None:
         _case("members", "notice", "{" + ",".join(f'"{n}":0' for n in range(300_000)) + "}"),
     ]
     _agree(program, cases, tmp_path)
-    assert all(_own(case) == 1 for case in cases)
+    assert all(_own(case) == (1, "licence/malformed") for case in cases)
 
 
 def test_spoilt_by_chance(program: tuple[str, Program], tmp_path: Path) -> None:
-    """Whatever happens to the bytes of a bundle or of what was signed, all agree on the step."""
+    """Whatever happens to the bytes of a bundle or of what was signed, all agree how to refuse."""
     dice = random.Random("muster foreign verifiers")
     cases = [_spoilt(dice, number) for number in range(SPOILT)]
     _agree(program, cases, tmp_path)
     verdicts = [_own(case) for case in cases]
-    assert {None, 1, 2, 3, 4, 5, 6, 7} <= set(verdicts)
+    assert {1, 2, 3, 4, 5, 6, 7} <= {verdict[0] for verdict in verdicts if verdict}
+    assert None in verdicts
 
 
 def test_unknown_files_are_no_verdict(program: tuple[str, Program], tmp_path: Path) -> None:
@@ -200,14 +203,14 @@ def _case(name: str, kind: str, data: str | bytes) -> dict[str, Any]:
     }
 
 
-def _own(case: dict[str, Any]) -> int | None:
-    """The step at which Muster refuses a case, or None."""
+def _own(case: dict[str, Any]) -> tuple[int, str] | None:
+    """The step at which Muster refuses a case and its error, or None."""
     refused = refusing_step(case["kind"], data_of(case), expected(case))
-    return None if refused is None else refused[0]
+    return None if refused is None else (refused[0], refused[1].code)
 
 
 def _agree(program: tuple[str, Program], cases: list[dict[str, Any]], folder: Path) -> None:
-    """A foreign verifier refuses at the same step as Muster, or accepts as it does."""
+    """A foreign verifier refuses at the same step and with the same error, or accepts too."""
     path = folder / "cases.json"
     worlds = {"contoso": load("licences")["worlds"]["contoso"]}
     path.write_text(json.dumps({"format": "licences", "worlds": worlds, "cases": cases}), "utf-8")
@@ -216,8 +219,8 @@ def _agree(program: tuple[str, Program], cases: list[dict[str, Any]], folder: Pa
     for case in cases:
         answer = answers[case["name"]]
         own = _own(case)
-        seen = (answer["result"], answer["step"])
-        want = ("ok", None) if own is None else ("refused", own)
+        seen = (answer["result"], answer["step"], answer.get("code"))
+        want = ("ok", None, None) if own is None else ("refused", *own)
         assert seen == want, (answer, data_of(case)[:20_000])
 
 

@@ -356,7 +356,7 @@ def test_a_catalogue_of_another_publisher_is_never_valid(maker: Maker, keys: Key
 
 def test_a_catalogue_of_a_thousand_products(maker: Maker) -> None:
     products = tuple(
-        replace(maker.product, id=f"product-{number}", name=f"Product {number}")
+        replace(maker.product, id=f"product-{number}", name=f"Product {number}", setup_key="")
         for number in range(1000)
     )
     revocations = tuple(Revocation(None, f"1-3-{number}", 5) for number in range(5000))

@@ -82,7 +82,7 @@ def test_a_swap_of_neighbours_is_told() -> None:
             assert fault is not None
 
 
-@pytest.mark.parametrize("text", ["12345O", "１23456", "12 34 5\u00a06", "abc"])
+@pytest.mark.parametrize("text", ["12345O", "１23456", "12 34 5\u00b26", "abc"])
 def test_what_is_no_digit_is_told(text: str) -> None:
     entry, fault = Entry().typed(text)
     assert fault is not None

@@ -219,7 +219,7 @@ def test_typed_keys_are_judged_by_symbol_check_publisher_serial_and_tag(shop: Sh
         (swapped, "key/check"),
         (wrong, "key/check"),
         (good[:-1], "key/length"),
-        (good.replace("-", "\u2013"), "key/symbol"),
+        (good.replace("-", "\u30fc"), "key/symbol"),
         ("9-9-9", "key/kind"),
         ("0-2-16777216", "key/range"),
         ("0-02-1", "key/id"),

@@ -27,11 +27,26 @@ def makers() -> dict[str, Callable[[], dict[str, Any]]]:
     root = str(HERE.parents[1])
     if root not in sys.path:
         sys.path.insert(0, root)
+    from tests.vectors.making.confirmations import confirmations
     from tests.vectors.making.grants import grants
     from tests.vectors.making.licences import licences
+    from tests.vectors.making.names import names
+    from tests.vectors.making.points import keys
+    from tests.vectors.making.terms import terms
     from tests.vectors.making.trusts import catalogues, trusts
+    from tests.vectors.making.typed import typed
 
-    return {"licences": licences, "trust": trusts, "catalogues": catalogues, "grants": grants}
+    return {
+        "licences": licences,
+        "trust": trusts,
+        "catalogues": catalogues,
+        "grants": grants,
+        "keys": keys,
+        "names": names,
+        "typed": typed,
+        "terms": terms,
+        "confirmations": confirmations,
+    }
 
 
 def text_of(name: str, content: dict[str, Any]) -> str:

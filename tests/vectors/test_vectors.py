@@ -20,6 +20,7 @@ from muster.core.keys import KeyId
 from muster.lease.catalogue import group_from_dict, read_catalogue
 from muster.lease.grant import confirmation_of, grant_signing_input, read_grant, rebuild_grant
 from muster.lease.jws import MemorySigningKey, PublicKey
+from muster.lease.terms import Terms, accept_terms, read_terms
 from muster.lease.trust import Trust, TrustKey, anchor, walk
 from muster.lease.verify import (
     Expected,
@@ -99,6 +100,46 @@ def test_catalogue(case: dict[str, Any]) -> None:
             read_catalogue(case["catalogue"], trust)
         assert raised.value.code == case["result"]
         assert raised.value.what
+
+
+@pytest.mark.parametrize("case", cases("terms"))
+def test_terms(case: dict[str, Any]) -> None:
+    """Terms are read under the trust at the end of a line for a host's grant, or refused."""
+    trust = walk(anchor(case["anchor"]), case["line"])
+    grant = read_grant(case["grant"], trust, trust.issuer)
+    # What is held was taken under an earlier trust.
+    held = None if case["held"] is None else held_terms(case["held"])
+    if isinstance(case["result"], int):
+        assert accept_terms(held, case["terms"], trust, grant).version == case["result"]
+    else:
+        with pytest.raises(MusterError) as raised:
+            accept_terms(held, case["terms"], trust, grant)
+        assert raised.value.code == case["result"]
+        assert raised.value.what
+
+
+@pytest.mark.parametrize("case", cases("confirmations"))
+def test_confirmation(case: dict[str, Any]) -> None:
+    """Digits become the grant that they stand for, under the trust of a line, or are refused."""
+    trust = walk(anchor(case["anchor"]), case["line"])
+    machine = (trust.issuer, KeyId.parse(case["key_id"]), case["binding"], case["hw"])
+    record = group_from_dict(case["group"])
+    confirmation = parse_confirmation_id(case["text"])
+    if case["result"] == "ok":
+        assert rebuild_grant(confirmation, *machine, record, trust) == case["grant"]
+        assert read_grant(case["grant"], trust, trust.issuer).text == case["grant"]
+    else:
+        with pytest.raises(MusterError) as raised:
+            rebuild_grant(confirmation, *machine, record, trust)
+        assert raised.value.code == case["result"]
+        assert raised.value.what
+
+
+def held_terms(text: str) -> Terms:
+    """Terms as a host keeps them: read once, under the trust of that day."""
+    first = load("terms")["cases"][0]
+    trust = anchor(first["anchor"])
+    return read_terms(text, trust, read_grant(first["grant"], trust, trust.issuer))
 
 
 def grant_trust(case: dict[str, Any]) -> Trust:

@@ -205,7 +205,9 @@ def test_batch_round_trip() -> None:
     rows = (
         publisher.BatchRow("a.b.c", "123456 " * 33),
         publisher.BatchRow.of(error("publisher/pool-used-up", key="1-7-5", pool=3)),
-        publisher.BatchRow.of(error("digits/length", expected=84, count=2)),
+        publisher.BatchRow.of(
+            error("digits/length", expected=84, count=2, hint="Group A1 has 2 of 6 digits.")
+        ),
     )
     answer = publisher.BatchAnswer(rows, ("t.t.t",), "c.c.c")
     assert publisher.decode_batch_answer(answer.encode(), "peer") == answer

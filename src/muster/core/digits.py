@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from muster.core.errors import error
+from muster.core.characters import LINE_ENDS, PASSED_OVER, shown
+from muster.core.errors import MusterError, error
 
 GROUP = 6
 """Digits of a group: five of data and one check digit."""
@@ -31,14 +32,31 @@ DAMM = (
 """The totally anti-symmetric quasigroup of order 10 of H. M. Damm's thesis (2004)."""
 
 _DIGITS = {digit: value for value, digit in enumerate("0123456789")}
-_SEPARATORS = frozenset(" -\t\r\n")
+_LETTERS = "ABCDEFGHI"
+"""Letters of rows: no ID has more than nine."""
 _LONGEST = 4000
 """Longer texts are refused unread, in characters."""
 
 
 def row_of(place: int) -> str:
-    """The letter of the row in which a group stands: A for places 0 to 3, B for 4 to 7, …."""
-    return chr(ord("A") + place // ROW)
+    """The letter of the row of a group: A for places 0 to 3, B for 4 to 7, …; Z, then AA."""
+    row, letter = divmod(place // ROW, 26)
+    return ("" if row == 0 else row_of((row - 1) * ROW)) + chr(ord("A") + letter)
+
+
+def label_of(place: int) -> str:
+    """A group as people name it: row letter and number in the row, such as C2 for place 9."""
+    return f"{row_of(place)}{place % ROW + 1}"
+
+
+def place_params(place: int) -> dict[str, str | int]:
+    """How errors name a group: `label` C2, `group` from 1, `row` letter, `column` from 1."""
+    return {
+        "label": label_of(place),
+        "group": place + 1,
+        "row": row_of(place),
+        "column": place % ROW + 1,
+    }
 
 
 def _interim(digits: Sequence[int], place: int) -> int:
@@ -54,6 +72,12 @@ def check_digit(data: str, place: int) -> str:
     return str(_interim([_DIGITS[digit] for digit in data], place))
 
 
+def is_right(group: str, place: int) -> bool:
+    """Whether a text is six ASCII digits that belong at this place (counted from 0)."""
+    values = [_DIGITS.get(digit, -1) for digit in group]
+    return len(values) == GROUP and -1 not in values and _interim(values, place) == 0
+
+
 def check_group(group: str, place: int) -> None:
     """Refuse a group of six ASCII digits that does not belong at this place.
 
@@ -61,12 +85,29 @@ def check_group(group: str, place: int) -> None:
         group: as typed; anything but six ASCII digits is refused too.
         place: counted from 0.
     Raises:
-        MusterError: `digits/group`, with `group` (from 1), `row` (letter) and `column` (from 1).
+        MusterError: `digits/group`, naming the group as `place_params` does, with `read`: what
+            was typed.
     Source: docs/spec/01-identities.md, section 1.9.2.
     """
-    values = [_DIGITS.get(digit, -1) for digit in group]
-    if len(values) != GROUP or -1 in values or _interim(values, place) != 0:
-        raise error("digits/group", group=place + 1, row=row_of(place), column=place % ROW + 1)
+    if not is_right(group, place):
+        raise _wrong_group(group, place)
+
+
+def _wrong_group(group: str, place: int, hint: str = "") -> MusterError:
+    read = "".join(digit if digit in _DIGITS else shown(digit) for digit in group[: 2 * GROUP])
+    return error("digits/group", **place_params(place), read=read or "nothing", hint=hint)
+
+
+def wrong_symbol(symbol: str, digits: str) -> MusterError:
+    """`digits/symbol`: a character that is no digit, after the digits that were read before it."""
+    place, inside = divmod(len(digits), GROUP)
+    return error(
+        "digits/symbol",
+        **place_params(place),
+        symbol=shown(symbol),
+        place=len(digits) + 1,
+        read=digits[len(digits) - inside :] or "nothing",
+    )
 
 
 def encode_groups(value: int, groups: int) -> tuple[str, ...]:
@@ -87,60 +128,116 @@ def decode_groups(groups: Sequence[str]) -> int:
     Raises:
         MusterError: `digits/group`, naming the first group that is wrong.
     """
-    value = 0
     for place, group in enumerate(groups):
-        check_group(group, place)
+        if not is_right(group, place):
+            raise _wrong_group(group, place, _moved(groups, place))
+    value = 0
+    for group in groups:
         value = value * 100_000 + int(group[:5])
     return value
 
 
-def parse_groups(text: str, expected: Collection[int]) -> tuple[str, ...]:
-    """Split a typed or pasted text into groups; the check digits are not looked at yet.
+def _moved(groups: Sequence[str], place: int) -> str:
+    """A hint where this group and the next are right at other places; else nothing."""
+    for further in (1, 2, 3, -1):
+        two = groups[place : place + 2]
+        if len(two) == 2 and all(is_right(one, place + further + i) for i, one in enumerate(two)):
+            return _hint(place, further)
+    return ""
 
-    Forgives spaces, line ends and dashes wherever they stand, and the row letters that
-    `format_rows` prints. Only ASCII digits are digits.
+
+def _hint(place: int, further: int) -> str:
+    if further < 0:
+        return "What follows belongs one place earlier: a group was said twice. "
+    lost = "a group was" if further == 1 else f"{further} groups were"
+    return f"It is right as group {label_of(place + further)}: {lost} left out before it. "
+
+
+def parse_groups(text: str, expected: Collection[int]) -> tuple[str, ...]:
+    """Split a typed or pasted text into groups.
+
+    Passes over what people and programs put between digits, and the row letters that
+    `format_rows` prints. Only ASCII digits are digits. Where the number of digits is right, the
+    check digits are not looked at yet (`decode_groups`).
 
     Args:
         text: what somebody typed.
         expected: the numbers of groups that make sense here, such as {12, 15}.
     Raises:
-        MusterError: `digits/symbol` (which character, after how many digits), `digits/length`
-            (how many digits were read).
+        MusterError: `digits/symbol` (which character, in which group), `digits/length` (how many
+            digits were read, and the first group that is not right or not there), `digits/group`
+            (where the number of digits is wrong because a group was left out or said twice).
     Source: docs/spec/01-identities.md, section 1.9.3.
     """
-    wanted = " or ".join(str(number * GROUP) for number in sorted(expected))
     if len(text) > _LONGEST:
-        raise error("digits/length", count=f"more than {_LONGEST}", expected=wanted)
-    digits: list[str] = []
-    for line in text.split("\n"):
-        for character in without_letter(line, len(digits)):
-            if character in _SEPARATORS:
-                continue
-            if character not in _DIGITS:
-                shown = character if "!" <= character <= "~" else f"U+{ord(character):04X}"
-                raise error("digits/symbol", symbol=shown, place=len(digits) + 1)
-            digits.append(character)
+        raise wrong_length(f"more than {_LONGEST}", expected, "The text is far too long.")
+    digits = ""
+    for symbol in symbols(text):
+        if symbol not in _DIGITS:
+            raise wrong_symbol(symbol, digits)
+        digits += symbol
     count, rest = divmod(len(digits), GROUP)
+    groups = tuple(digits[start : start + GROUP] for start in range(0, count * GROUP, GROUP))
     if rest or count not in expected:
-        raise error("digits/length", count=len(digits), expected=wanted)
-    joined = "".join(digits)
-    return tuple(joined[start : start + GROUP] for start in range(0, len(joined), GROUP))
+        raise _wrong_count(groups, digits, expected)
+    return groups
 
 
-def without_letter(line: str, digits_before: int) -> str:
-    """The line without its row letter, when it is the letter of the row that begins here.
+def wrong_length(count: int | str, expected: Collection[int], hint: str) -> MusterError:
+    """`digits/length`: how many digits were read, how many groups make sense, and where to look."""
+    wanted = " or ".join(str(number * GROUP) for number in sorted(expected))
+    return error("digits/length", count=count, expected=wanted, hint=hint)
+
+
+def _wrong_count(groups: Sequence[str], digits: str, expected: Collection[int]) -> MusterError:
+    """What to say of a number of digits that no expected ID has: the most helpful thing."""
+    last = max(expected)
+    wrong = [place for place, group in enumerate(groups[:last]) if not is_right(group, place)]
+    if wrong:
+        place = wrong[0]
+        for further in (1, 2, 3):
+            if is_right(groups[place], place + further):
+                return _wrong_group(groups[place], place, _hint(place, further))
+        behind = range(place + 1, len(groups))
+        if behind and all(is_right(groups[one], one - 1) for one in behind):
+            return _wrong_group(groups[place], place, _hint(place, -1))
+        hint = (
+            f"The first group that is not right is {label_of(place)} (number {place + 1}):"
+            f" {groups[place]} was read."
+        )
+    elif len(groups) >= last:
+        hint = f"All groups up to {label_of(last - 1)} are right; more follows."
+    elif rest := len(digits) % GROUP:
+        hint = (
+            f"Group {label_of(len(groups))} has {rest} of {GROUP} digits; all before it is right."
+        )
+    else:
+        hint = f"Group {label_of(len(groups))} is the first that is missing."
+    return wrong_length(len(digits), expected, hint)
+
+
+def symbols(text: str, before: int = 0) -> Iterator[str]:
+    """The characters of a text that are neither passed over nor the letter of a row.
 
     Args:
-        line: one line of what somebody typed or pasted.
-        digits_before: how many digits were read in the lines before it.
+        text: what somebody typed or pasted.
+        before: how many digits were read before this text.
+    Returns:
+        ASCII digits, and whatever else is no digit and must not stand there.
     Source: docs/spec/01-identities.md, section 1.9.3.
     """
-    stripped = line.lstrip(" \t\r")
-    row, inside = divmod(digits_before, ROW * GROUP)
-    letter = row_of(row * ROW)
-    if inside == 0 and stripped[:1] in {letter, letter.lower()} and stripped[1:2] in {" ", "\t"}:
-        return stripped[1:]
-    return line
+    count, begins = before, True
+    for at, character in enumerate(text):
+        if character in PASSED_OVER:
+            begins = begins or character in LINE_ENDS
+            continue
+        row, inside = divmod(count, ROW * GROUP)
+        letter = begins and inside == 0 and _LETTERS[row : row + 1] == character.upper()
+        begins = False
+        if letter and character.isascii() and text[at + 1 : at + 2] in PASSED_OVER:
+            continue
+        count += character in _DIGITS
+        yield character
 
 
 def rows(groups: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:

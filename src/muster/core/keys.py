@@ -17,6 +17,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from muster.core.characters import BETWEEN, PASSED_OVER, shown
 from muster.core.errors import error
 
 ALPHABET = "BCDFGHJKMPQRTVWXY2346789"
@@ -33,16 +34,18 @@ _HEAD_BITS, _TAG_BITS = 31, 55
 _VALUES = {symbol: value for value, symbol in enumerate(ALPHABET)} | {
     symbol.lower(): value for value, symbol in enumerate(ALPHABET)
 }
-_SEPARATORS = frozenset(" -\t\r\n")
 _LONGEST = 1000
 """Longer texts are refused unread, in characters."""
 _KEY_ID = re.compile(r"(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})")
 # With dashes, whatever stands before and behind, so that no escape (`\tBCDFG-…`, `%20BCDFG-…`)
-# hides a key; else by its alphabet, with any white space and dashes between the groups.
+# hides a key; else by its alphabet, with what readers pass over between the groups, as it is or
+# escaped (`\u2013`, `\xa0`, `%E2%80%93`).
+_DASH = "[\xad\u2010-\u2015\u2212\ufe58\ufe63\uff0d-]"
+_SEPARATOR = rf"(?:[{BETWEEN}]|\\u[0-9a-f]{{4}}|\\x[0-9a-f]{{2}}|\\[nrt]|%[0-9A-Fa-f]{{2}})"
 _KEY_IN_TEXT = re.compile(
-    r"(?:[A-Za-z0-9]{5}-){4}(?P<dashed>[A-Za-z0-9]{1,5})"
+    rf"(?:[A-Za-z0-9]{{5}}{_DASH}){{4}}(?P<dashed>[A-Za-z0-9]{{1,5}})"
     r"|(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
-    rf"(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}[\s-]{{0,3}}){{4}}"
+    rf"(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}{_SEPARATOR}{{0,3}}){{4}}"
     r"(?P<plain>[A-Za-z0-9]{5})(?![A-Za-z0-9])"
 )
 
@@ -50,7 +53,7 @@ _KEY_IN_TEXT = re.compile(
 # Some groups of a key that was taken apart, such as words of a command line: the middle ones
 # alone hold the whole tag.
 _GROUPS_IN_TEXT = re.compile(
-    rf"(?<![A-Za-z0-9])(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}[\s'\",-]{{1,4}})+"
+    rf"(?<![A-Za-z0-9])(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}{_SEPARATOR}{{1,4}})+"
     rf"[{ALPHABET}{ALPHABET.lower()}]{{5}}(?![A-Za-z0-9])"
 )
 
@@ -266,16 +269,12 @@ def check_symbol(symbols24: Sequence[int]) -> int:
     return 3 * in_eight + (-in_three) % 3
 
 
-def _shown(character: str) -> str:
-    """A character for an error message: itself, or its code point where it is not plain ASCII."""
-    return character if "!" <= character <= "~" else f"U+{ord(character):04X}"
-
-
 def parse_product_key(text: str) -> ProductKey:
     """Read a product key as typed or pasted.
 
-    Forgives case, spaces, line ends and dashes. Other characters, all of non-ASCII included,
-    are refused: a letter that looks right in another script is not the symbol.
+    Forgives case, and passes over white space, dashes and whatever else mail programs and word
+    processors put between symbols. Letters and digits that are no symbols are refused, those of
+    other scripts included: one that looks right is not the symbol.
 
     Raises:
         MusterError: `key/symbol` (a character not of the alphabet; which, at which place),
@@ -288,11 +287,14 @@ def parse_product_key(text: str) -> ProductKey:
         raise error("key/length", count=f"more than {_LONGEST}")
     values: list[int] = []
     for character in text:
-        if character in _SEPARATORS:
+        if character in PASSED_OVER:
             continue
         value = _VALUES.get(character)
         if value is None:
-            raise error("key/symbol", symbol=_shown(character), place=len(values) + 1)
+            place = len(values)
+            raise error(
+                "key/symbol", symbol=shown(character), place=place + 1, group=place // 5 + 1
+            )
         values.append(value)
     if len(values) != SYMBOLS:
         raise error("key/length", count=len(values))

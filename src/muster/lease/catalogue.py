@@ -104,7 +104,7 @@ class Catalogue:
         """
         if not product.setup_key:
             return None
-        return self._revoked.get(f"key/{parse_product_key(product.setup_key).key_id.text}")
+        return self._revoked.get(f"key/{_setup_key_id(product)}")
 
 
 def read_catalogue(text: str, trust: Trust) -> Catalogue:
@@ -331,6 +331,11 @@ def _setup_key(item: Claims) -> str:
     return text
 
 
+def _setup_key_id(product: Product) -> str:
+    """The key id of a product's setup key, which names the product in revocations."""
+    return parse_product_key(product.setup_key).key_id.text
+
+
 def _conversion(item: Claims) -> Conversion:
     return Conversion(
         source=item.text("source", claims.NAME),
@@ -363,6 +368,7 @@ def _read(payload: Claims, muster: Claims, kid: str, text: str) -> Catalogue:
     _distinct(muster, "applications", [item.id for item in applications])
     products = tuple(product_from_claims(item) for item in muster.objects("products", _MANY))
     _distinct(muster, "products", [item.id for item in products])
+    _distinct(muster, "products", [_setup_key_id(item) for item in products if item.setup_key])
     known_groups = {item.id for item in groups}
     known_applications = {item.id for item in applications}
     for place, product in enumerate(products):
@@ -384,7 +390,7 @@ def _read(payload: Claims, muster: Claims, kid: str, text: str) -> Catalogue:
 
 def _distinct(muster: Claims, name: str, values: Sequence[object]) -> None:
     if len(set(values)) != len(values):
-        muster.refuse(name, "an id or number that stands twice")
+        muster.refuse(name, "an id, number or setup key that is there twice")
 
 
 def _sentence(fault: MusterError) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from muster.core.characters import HIDDEN, SPACES
 from muster.core.errors import MusterError, error
 from muster.core.keys import KeyId
 from muster.lease.strict import MAX_INTEGER
@@ -17,11 +18,12 @@ from muster.lease.strict import MAX_INTEGER
 PUBLISHER = re.compile(r"[a-z2-7]{16}")
 LABEL = re.compile(r"[a-z0-9-]{1,20}")
 NAME = re.compile(r"[a-z0-9.-]{1,64}")
-"""Ids of products, key groups, applications; features, channels and roles."""
+"""Ids of products, key groups and applications; features and roles."""
 SHOWN = re.compile(
-    "[^\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,200}"
+    f"[^{HIDDEN}{SPACES}](?:[^{HIDDEN}]{{0,198}}[^{HIDDEN}{SPACES}])?",
 )
-"""Text for people: no control characters and none that turn the direction of writing."""
+"""Text for people: nothing that nobody sees or that turns the direction of writing, and no space at
+either end."""
 SHOWN_OR_EMPTY = re.compile(rf"(?:{SHOWN.pattern})?")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")

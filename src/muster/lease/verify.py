@@ -134,13 +134,16 @@ class OpenLicence:
 class Case:
     """One object under verification: what step 1 took apart, and what is expected.
 
-    `signed` is the lease or notice; for an activation grant it is the grant itself.
+    `signed` is the lease or notice; for an activation grant it is the grant itself. Steps 1 to 5 of
+    leases and notices need `trust` and `publisher` alone, all others `expected`.
     """
 
-    __slots__ = ("data", "expected", "grant", "signed", "signer", "text")
+    __slots__ = ("data", "expected", "grant", "publisher", "signed", "signer", "text", "trust")
 
     data: bytes
     expected: Expected
+    trust: Trust
+    publisher: str
     grant: Compact
     signed: Compact
     signer: PublicKey
@@ -149,6 +152,17 @@ class Case:
     def __init__(self, data: bytes, expected: Expected) -> None:
         self.data = data
         self.expected = expected
+        self.trust = expected.trust
+        self.publisher = expected.publisher
+
+    @classmethod
+    def of_anybody(cls, data: bytes, trust: Trust, publisher: str) -> Case:
+        """A case of whatever machine, product and time: for steps 1 to 5."""
+        case = cls.__new__(cls)
+        case.data = data
+        case.trust = trust
+        case.publisher = publisher
+        return case
 
     def of_grant(self, code: str = "licence/claims") -> Claims:
         """The grant's payload; accessors raise `code`."""
@@ -254,7 +268,7 @@ def _publishers_grant(case: Case, kinds: Collection[str]) -> None:
     if header.value.get("typ") != GRANT_TYP:
         _refuse("licence/grant", f"its typ is not {GRANT_TYP}")
     kid = header.text("kid", claims.THUMBPRINT)
-    grant.check_signature(case.grant, kid, case.expected.trust, case.expected.publisher)
+    grant.check_signature(case.grant, kid, case.trust, case.publisher)
     kind = case.of_grant("licence/grant").object("muster").value.get("kind")
     if not isinstance(kind, str) or kind not in kinds:
         _refuse("licence/grant", f"its kind is not {' or '.join(kinds)}")
@@ -270,7 +284,7 @@ def _notice_signer(case: Case) -> None:
 
 def _signer(case: Case, what: str) -> None:
     muster = case.of_grant("licence/signer").object("muster")
-    bound = host_binding(case.expected.publisher, claims.key_id(muster), case.signer.raw)
+    bound = host_binding(case.publisher, claims.key_id(muster), case.signer.raw)
     if muster.text("binding", claims.BINDING) != bound:
         _refuse("licence/signer", "the signing key is not the one that the grant names")
     header = Claims(case.signed.header, f"{what} header", "licence/signer")
@@ -284,13 +298,21 @@ def _signer(case: Case, what: str) -> None:
 
 
 def _lease_claims(case: Case) -> None:
+    _versions(case, "lease")
     lease.read_claims(case.of_signed("lease"))
     grant.read_claims(case.grant)
 
 
 def _notice_claims(case: Case) -> None:
+    _versions(case, "notice")
     notice.read_claims(case.of_signed("notice"))
     grant.read_claims(case.grant)
+
+
+def _versions(case: Case, what: str) -> None:
+    """The `v` of both come first: whoever reads a later version knows none of its claims."""
+    claims.version(case.of_signed(what).object("muster"), what)
+    claims.version(case.of_grant().object("muster"), "grant")
 
 
 def _grant_claims(case: Case) -> None:
@@ -652,23 +674,11 @@ def open_licence(data: bytes, trust: Trust, publisher: str) -> OpenLicence:
         MusterError of steps 1 to 5.
     Source: docs/spec/05-verification.md, section 5.6.
     """
-    bundle = read_bundle(data)
-    signed = parse(bundle.lease, strict.SMALL, "lease")
-    kid = check_header(signed, LEASE_TYP, "lease")
-    granted = grant.read_grant(bundle.grant, trust, publisher)
-    if granted.kind != grant.HOST:
-        _refuse("licence/grant", f"its kind is not {grant.HOST}")
-    signer = bundle.signer
-    if host_binding(publisher, granted.key_id, signer.raw) != granted.binding:
-        _refuse("licence/signer", "the signing key is not the one that the grant names")
-    payload = Claims(signed.payload, "lease")
-    if kid != signer.kid or payload.value.get("iss") != signer.kid:
-        _refuse("licence/signer", "kid and iss are not the signing key's")
-    try:
-        signer.verify(signed.signature, signed.signing_input)
-    except MusterError:
-        _refuse("licence/signer", "the signature does not hold")
-    return OpenLicence(lease.read_claims(payload), granted, signer)
+    case = Case.of_anybody(data, trust, publisher)
+    for step in LEASE_STEPS[:5]:
+        step.check(case)
+    found = lease.read_claims(case.of_signed("lease"))
+    return OpenLicence(found, grant.read_claims(case.grant), case.signer)
 
 
 def explain(data: bytes, expected: Expected, skip: Collection[str] = ()) -> list[StepResult]:

@@ -11,11 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from muster.core.digits import GROUP, ROW, check_group, row_of, rows, without_letter
-from muster.core.errors import MusterError, error
+from muster.core.digits import (
+    GROUP,
+    ROW,
+    check_group,
+    label_of,
+    row_of,
+    rows,
+    symbols,
+    wrong_length,
+    wrong_symbol,
+)
+from muster.core.errors import MusterError
 from muster.core.ids import HOST_GROUPS, MACHINE_GROUPS, InstallationId, parse_installation_id
-
-_SEPARATORS = " \t\r\n-."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +36,7 @@ class Entry:
     @property
     def next_label(self) -> str:
         """Where the next group stands, such as "B2": row letter and number in the row."""
-        place = len(self.groups)
-        return f"{row_of(place)}{place % ROW + 1}"
+        return label_of(len(self.groups))
 
     @property
     def may_end(self) -> bool:
@@ -50,33 +57,27 @@ class Entry:
         """Take what was typed next: digits of one group, of several, or of part of one.
 
         Args:
-            text: digits with spaces, dashes and dots between them; the letter of a row in front
-                of it, as rows are printed, is passed over.
+            text: digits with whatever is passed over between them; the letter of a row in front
+                of it, as rows are printed, is passed over too.
         Returns:
             The entry with every group up to the first wrong one, and the error that names that
             one; what followed it is dropped, because nobody knows where it stood. A character
             that is no digit drops the group in which it stands.
         """
         entry = self
-        for line in text.split("\n"):
-            before = len(entry.groups) * GROUP + len(entry.part)
-            for character in without_letter(line, before):
-                entry, fault = entry._character(character)
-                if fault is not None:
-                    return entry, fault
+        for symbol in symbols(text, len(self.groups) * GROUP + len(self.part)):
+            entry, fault = entry._symbol(symbol)
+            if fault is not None:
+                return entry, fault
         return entry, None
 
-    def _character(self, character: str) -> tuple[Entry, MusterError | None]:
-        if character in _SEPARATORS:
-            return self, None
-        if not ("0" <= character <= "9"):
-            shown = character if "!" <= character <= "~" else f"U+{ord(character):04X}"
-            place = len(self.groups) * GROUP + len(self.part) + 1
-            return replace(self, part=""), error("digits/symbol", symbol=shown, place=place)
+    def _symbol(self, symbol: str) -> tuple[Entry, MusterError | None]:
+        if not ("0" <= symbol <= "9"):
+            return replace(self, part=""), wrong_symbol(symbol, "".join(self.groups) + self.part)
         if self.must_end:
-            count = HOST_GROUPS * GROUP
-            return self, error("digits/length", count=f"more than {count}", expected=str(count))
-        part = self.part + character
+            hint = f"All groups up to {label_of(HOST_GROUPS - 1)} are right; more follows."
+            return self, wrong_length(f"more than {HOST_GROUPS * GROUP}", {HOST_GROUPS}, hint)
+        part = self.part + symbol
         if len(part) < GROUP:
             return replace(self, part=part), None
         try:

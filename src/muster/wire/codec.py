@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from muster.core.characters import BETWEEN, HIDDEN
 from muster.core.errors import MusterError, error
 from muster.lease import strict
 from muster.lease.claims import SHOWN
@@ -27,7 +28,9 @@ SECRET = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 PROOF = re.compile(r"[A-Za-z0-9_-]{85}[AQgw]")
 COMMITMENT = re.compile(r"[0-9a-f]{16}")
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-DIGITS = re.compile(r"[0-9 -]{1,400}")
+DIGITS = re.compile(f"(?=[^0-9]*[0-9])[0-9A-Ia-i{BETWEEN}]{{1,400}}")
+"""Digits as people paste them, with letters of rows; whoever reads them judges whether they fit."""
+_HIDDEN = re.compile(f"[{HIDDEN}]")
 FREE = re.compile(r"[ -~]{0,64}")
 """Free text of a client: printable ASCII, at most 64 characters."""
 
@@ -154,7 +157,7 @@ def name_for_people(text: str) -> str:
         At most `NAME_POINTS` code points, without white space around them; "" where nothing
         is left.
     """
-    kept = "".join(one for one in text[:1024] if SHOWN.fullmatch(one))
+    kept = _HIDDEN.sub("", text[:1024])
     return kept.strip()[:NAME_POINTS].strip()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from muster.core.characters import HIDDEN
 from muster.core.errors import Kind, MusterError, Retry, Row, error
 from muster.lease import strict
 from muster.wire import codec
@@ -19,10 +20,7 @@ LIMITS = strict.Limits(bytes=16 * 1024, levels=6, members=128, items=256)
 _CODE = re.compile(r"[a-z-]{1,32}/[a-z0-9-]{1,64}")
 _LONGEST = 1024
 _TEXT = re.compile(rf".{{0,{_LONGEST}}}", re.DOTALL)
-_STEERING = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
+_STEERING = re.compile(f"[{HIDDEN}]")
 """What a terminal obeys, what turns the direction of writing, and what nobody sees."""
 _PARAM = re.compile(r"[a-z0-9_]{1,32}")
 _PARAM_CHARACTERS, _PARAM_TEXTS = 256, 64

@@ -13,7 +13,7 @@ from typing import Any
 from muster.core.errors import MusterError, error
 from muster.core.identity import machine_cmid, nonce_of
 from muster.lease import strict
-from muster.lease.jws import PublicKey, SigningKey
+from muster.lease.jws import PublicKey, SigningKey, is_public_key
 from muster.wire import codec
 
 MAX_SPENT = 8
@@ -63,6 +63,8 @@ def check(
         reader = codec.Reader(message)
         key = strict.b64url_decode(reader.text("key", codec.SECRET), 32)
         check_name(publisher, mode, key, cmid)
+        if not is_public_key(key):
+            raise error("host/request-proof")
         proof = strict.b64url_decode(reader.text("proof", codec.PROOF), 64)
         PublicKey(key).verify(proof, signed_bytes(word, message))
     except (MusterError, ValueError):

@@ -15,13 +15,25 @@ const (
 	skew       = 4 * 3600
 )
 
-// shown is one code point of a name for people: no control characters, none that turn writing.
-const shown = `[^\x{0}-\x{1f}\x{7f}-\x{9f}\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}]`
+// hidden is what no name for people holds (2.5.1), and space what it does not begin or end with.
+const (
+	hidden = `\x{0}-\x{1f}\x{7f}-\x{9f}\x{ad}\x{600}-\x{605}\x{61c}\x{6dd}\x{70f}\x{890}-\x{891}\x{8e2}\x{180e}` +
+		`\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}\x{feff}\x{fff0}-\x{fffb}\x{110bd}\x{110cd}` +
+		`\x{13430}-\x{1343f}\x{1bca0}-\x{1bca3}\x{1d173}-\x{1d17a}\x{2028}-\x{2029}\x{e000}-\x{f8ff}\x{fdd0}-\x{fdef}` +
+		`\x{fffe}-\x{ffff}\x{1fffe}-\x{1ffff}\x{2fffe}-\x{2ffff}\x{3fffe}-\x{3ffff}\x{4fffe}-\x{4ffff}` +
+		`\x{5fffe}-\x{5ffff}\x{6fffe}-\x{6ffff}\x{7fffe}-\x{7ffff}\x{8fffe}-\x{8ffff}\x{9fffe}-\x{9ffff}` +
+		`\x{afffe}-\x{affff}\x{bfffe}-\x{bffff}\x{cfffe}-\x{cffff}\x{dfffe}-\x{10ffff}` +
+		`\x{34f}\x{115f}-\x{1160}\x{17b4}-\x{17b5}\x{180b}-\x{180d}\x{180f}\x{2800}\x{3164}\x{fe00}-\x{fe0f}` +
+		`\x{ffa0}\x{1d159}`
+	space = `\x{20}\x{a0}\x{1680}\x{2000}-\x{200a}\x{202f}\x{205f}\x{3000}`
+	name  = `[^` + hidden + space + `](?:[^` + hidden + `]{0,198}[^` + hidden + space + `])?`
+)
 
 var (
 	anyText     = regexp.MustCompile(`(?s)^.+$`)
-	shownRE     = regexp.MustCompile(`^` + shown + `{1,200}$`)
-	orEmpty     = regexp.MustCompile(`^` + shown + `{0,200}$`)
+	shownRE     = regexp.MustCompile(`^` + name + `$`)
+	orEmpty     = regexp.MustCompile(`^(?:` + name + `)?$`)
+	overRE      = regexp.MustCompile(`^(refuse|report)$`)
 	publisherRE = regexp.MustCompile(`^[a-z2-7]{16}$`)
 	labelRE     = regexp.MustCompile(`^[a-z0-9-]{1,20}$`)
 	nameRE      = regexp.MustCompile(`^[a-z0-9.-]{1,64}$`)
@@ -123,10 +135,15 @@ func contains(sorted []string, text string) bool {
 
 const alphabet = "BCDFGHJKMPQRTVWXY2346789"
 
-// isSetupKey judges a product key in its printed form: its check symbol, version 0, kind 2.
+// isSetupKey judges a product key in its printed form.
 func isSetupKey(text string) bool {
-	symbols := strings.ReplaceAll(text, "-", "")
-	head, octal, ternary := 0, 0, 0
+	found, err := typedKey(text)
+	return err == nil && strings.HasPrefix(found.(object)["key_id"].(string), "2-")
+}
+
+// checkHolds judges the check symbol of 25 symbols (1.4.3).
+func checkHolds(symbols string) bool {
+	octal, ternary := 0, 0
 	power := 1 // of x in GF(8) modulo x^3 + x + 1, for the place counted from the check symbol
 	for place := range len(symbols) {
 		value := strings.IndexByte(alphabet, symbols[len(symbols)-1-place])
@@ -138,10 +155,7 @@ func isSetupKey(text string) bool {
 		ternary += value % 3 << (place % 2) // 2^place modulo 3 is 1 or 2
 		power = timesX(power, 1)
 	}
-	for place := range 7 {
-		head = head*24 + strings.IndexByte(alphabet, symbols[place])
-	}
-	return octal == 0 && ternary%3 == 0 && head>>26 == 2
+	return octal == 0 && ternary%3 == 0
 }
 
 // setupKeyID gives the key id of a setup key in its printed form: kind, group and serial.

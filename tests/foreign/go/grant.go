@@ -5,6 +5,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,6 +57,59 @@ func grantInput(c grantCase, kid string) string {
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
 	return part(object{"alg": "EdDSA", "kid": kid, "typ": "muster-grant+jwt"}) + "." + part(payload)
+}
+
+type confirmationCase struct {
+	Name     string   `json:"name"`
+	Anchor   string   `json:"anchor"`
+	Line     []string `json:"line"`
+	KeyID    string   `json:"key_id"`
+	Binding  string   `json:"binding"`
+	Hardware *string  `json:"hw"`
+	Group    group    `json:"group"`
+	Text     string   `json:"text"`
+	Grant    string   `json:"grant"`
+}
+
+// confirm is 4.4: from digits to a grant, under the trust at the end of a line.
+func confirm(c confirmationCase) error {
+	t, err := walk(c.Anchor, c.Line)
+	if err != nil {
+		return err
+	}
+	found, err := typedConfirmation(c.Text)
+	if err != nil {
+		return err
+	}
+	fields := found.(object)
+	index, day, term := fields["index"].(int64), fields["day"].(int64), fields["term"].(int64)
+	var key publicKey
+	for _, k := range t.keys {
+		if k.role == "grant" && k.index == index && (k.until == nil || day <= *k.until) {
+			key = k.key
+		}
+	}
+	if key == nil {
+		return refuse("confirmation/key", "no such grant key on that day")
+	}
+	kinds := map[byte]string{'0': "host", '1': "mak", '3': "evaluation", '4': "retail"}
+	input := grantInput(grantCase{
+		Kind: kinds[c.KeyID[0]], Publisher: t.issuer, KeyID: c.KeyID, Binding: c.Binding, Hardware: c.Hardware,
+		Term: term, Day: day, Group: c.Group,
+	}, key.thumbprint())
+	signature, _ := hex.DecodeString(fields["signature"].(string))
+	text := input + "." + base64.RawURLEncoding.EncodeToString(signature)
+	grant, err := readCompact(text, small)
+	if err != nil {
+		return err
+	}
+	if !grant.signedBy(key) || kinds[c.KeyID[0]] == "evaluation" && term == 0 {
+		return refuse("confirmation/signature", "not signed for this machine and key")
+	}
+	if text != c.Grant {
+		return refuse("differs", "another grant")
+	}
+	return nil
 }
 
 // damm is the published totally anti-symmetric quasigroup of order 10.

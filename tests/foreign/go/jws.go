@@ -17,6 +17,7 @@ import (
 type compact struct {
 	text            string
 	header, payload object
+	signature       []byte
 }
 
 // readCompact reads sizes, shape and strict JSON of a compact JWS; nothing is checked yet.
@@ -53,7 +54,19 @@ func readCompact(text string, lim limits) (*compact, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &compact{text, header, payload}, nil
+	return &compact{text, header, payload, raw[2]}, nil
+}
+
+// readObject reads the shape of a compact JWS and its header.
+func readObject(text string, lim limits, typ string) (*compact, error) {
+	c, err := readCompact(text, lim)
+	if err != nil {
+		return nil, as("licence/malformed", err)
+	}
+	if err = c.headerRules(); err == nil && c.typ() != typ {
+		err = errors.New("typ is not " + typ)
+	}
+	return c, as("licence/header", err)
 }
 
 // headerRules: exactly alg, kid and typ, all text; alg one of the two names of Ed25519.
@@ -79,6 +92,9 @@ func (c *compact) kid() string { kid, _ := c.header["kid"].(string); return kid 
 func (c *compact) typ() string { typ, _ := c.header["typ"].(string); return typ }
 
 func (c *compact) signedBy(key publicKey) bool {
+	if hasSmallOrder(c.signature[:32]) {
+		return false
+	}
 	_, err := jws.Verify([]byte(c.text), jws.WithKey(jwa.EdDSA(), ed25519.PublicKey(key)))
 	return err == nil
 }
@@ -100,8 +116,8 @@ func readJWK(value any) (publicKey, error) {
 		return nil, errors.New("not an Ed25519 JWK of crv, kty, x")
 	}
 	key, err := readB64(x)
-	if err == nil && len(key) != ed25519.PublicKeySize {
-		err = errors.New("an Ed25519 key has 32 bytes")
+	if err == nil && (len(key) != ed25519.PublicKeySize || !isPoint(key)) {
+		err = errors.New("not the 32 bytes of an Ed25519 key")
 	}
 	return key, err
 }

@@ -9,6 +9,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -43,6 +44,8 @@ type answer struct {
 	Name    string `json:"name"`
 	Result  string `json:"result"`
 	Step    *int   `json:"step"`
+	Code    string `json:"code,omitempty"`
+	Group   int    `json:"group,omitempty"`
 	Version *int64 `json:"version,omitempty"`
 	Why     string `json:"why,omitempty"`
 }
@@ -94,13 +97,52 @@ func judge(format string, worlds map[string]world, raw []byte) (answer, error) {
 			return answer{}, err
 		}
 		name, refusal = c.Name, rebuild(c)
+	case "confirmations":
+		var c confirmationCase
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return answer{}, err
+		}
+		name, refusal = c.Name, confirm(c)
+	case "terms":
+		var c termsCase
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return answer{}, err
+		}
+		found, err := readTerms(c)
+		name, version, refusal = c.Name, &found, err
+	case "typed":
+		var c typedCase
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return answer{}, err
+		}
+		name, refusal = c.Name, typed(c)
+	case "names":
+		var c struct{ Name, Text string }
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return answer{}, err
+		}
+		if name = c.Name; !shownRE.MatchString(c.Text) {
+			refusal = errors.New("no name for people")
+		}
+	case "keys":
+		var c struct {
+			Name string
+			JWK  any
+		}
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return answer{}, err
+		}
+		name = c.Name
+		_, refusal = readJWK(c.JWK)
 	default:
 		return answer{}, fmt.Errorf("unknown format %q", format)
 	}
 	if refusal != nil {
-		return answer{name, "refused", step, nil, refusal.Error()}, nil
+		group := groupError{}
+		errors.As(refusal, &group)
+		return answer{name, "refused", step, codeOf(refusal, ""), group.group, nil, refusal.Error()}, nil
 	}
-	return answer{name, "ok", nil, version, ""}, nil
+	return answer{Name: name, Result: "ok", Version: version}, nil
 }
 
 func run(path string) error {

@@ -31,23 +31,15 @@ func publisherID(root publicKey) string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:16]
 }
 
-func readTrust(text string) (*trust, error) {
-	c, err := readCompact(text, trustLimit)
-	if err != nil {
-		return nil, err
-	}
-	if err = c.headerRules(); err != nil {
-		return nil, err
-	}
-	if c.typ() != "muster-trust+jwt" {
-		return nil, errors.New("not a trust object")
-	}
+// readTrust reads claims and laws; who signed is asked elsewhere.
+func readTrust(c *compact) (t *trust, err error) {
+	defer func() { err = as("trust/claims", err) }()
 	top := read(c.payload, "payload", &err)
 	m := top.object("muster")
-	if m.number("v") != 1 {
-		return nil, errors.New("trust of a higher v")
+	if v := m.between("v", 1, firstUnsafe-1); err == nil && v != 1 {
+		return nil, refuse("licence/version", "trust of a higher v")
 	}
-	t := &trust{object: c, keys: map[string]trustKey{}}
+	t = &trust{object: c, keys: map[string]trustKey{}}
 	t.issuer = top.text("iss", publisherRE)
 	top.number("iat")
 	t.version = m.number("version")
@@ -97,51 +89,64 @@ func readTrust(text string) (*trust, error) {
 
 // anchorTrust takes a trust object that a caller already trusts. Version 1 names its publisher.
 func anchorTrust(text string) (*trust, error) {
-	t, err := readTrust(text)
+	c, err := readObject(text, trustLimit, "muster-trust+jwt")
 	if err != nil {
 		return nil, err
 	}
-	for i, root := range t.roots {
-		if t.object.kid() == root.thumbprint() && t.object.signedBy(root) {
-			if t.version == 1 && (i != 0 || t.issuer != publisherID(root)) {
-				break
+	t, err := readTrust(c)
+	if err != nil {
+		return nil, err
+	}
+	roots := t.roots[:]
+	if t.version == 1 {
+		roots = roots[:1]
+	}
+	if _, err := c.signedByRoot(roots); err != nil {
+		return nil, err
+	}
+	if t.version == 1 && t.issuer != publisherID(t.roots[0]) {
+		return nil, refuse("trust/publisher", "iss is not of its first root")
+	}
+	return t, nil
+}
+
+// signedByRoot gives the place of the root that signed.
+func (c *compact) signedByRoot(roots []publicKey) (int, error) {
+	for i, root := range roots {
+		if c.kid() == root.thumbprint() {
+			if !c.signedBy(root) {
+				return 0, refuse("trust/signature", "bad signature")
 			}
-			return t, nil
+			return i, nil
 		}
 	}
-	return nil, errors.New("the anchor is not signed by a root of its own")
+	return 0, refuse("trust/root", "not signed by a root")
 }
 
 // follow takes one step up.
 func (t *trust) follow(text string) (*trust, error) {
-	next, err := readTrust(text)
+	c, err := readObject(text, trustLimit, "muster-trust+jwt")
 	if err != nil {
 		return nil, err
 	}
-	if next.issuer != t.issuer || next.label != t.label {
-		return nil, errors.New("iss and label never change")
+	root, err := c.signedByRoot(t.roots[:])
+	if err != nil {
+		return nil, err
 	}
-	working, reserve := t.roots[0], t.roots[1]
-	switch next.object.kid() {
-	case working.thumbprint():
-		if next.version != t.version+1 {
-			return nil, errors.New("the working root signs the next version only")
-		}
-		if string(next.roots[0]) != string(working) || string(next.roots[1]) != string(reserve) {
-			return nil, errors.New("only the reserve root changes roots")
-		}
-		if !next.object.signedBy(working) {
-			return nil, errors.New("bad signature")
-		}
-	case reserve.thumbprint():
-		if next.version <= t.version {
-			return nil, errors.New("not a higher version")
-		}
-		if !next.object.signedBy(reserve) {
-			return nil, errors.New("bad signature")
-		}
-	default:
-		return nil, errors.New("not signed by a root")
+	next, err := readTrust(c)
+	if err != nil {
+		return nil, err
+	}
+	working := root == 0
+	switch {
+	case next.issuer != t.issuer || next.label != t.label:
+		return nil, refuse("trust/publisher", "iss and label never change")
+	case working && next.version != t.version+1:
+		return nil, refuse("trust/step", "the working root signs the next version only")
+	case next.version <= t.version:
+		return nil, refuse("trust/step", "not a higher version")
+	case working && (string(next.roots[0]) != string(t.roots[0]) || string(next.roots[1]) != string(t.roots[1])):
+		return nil, refuse("trust/roots", "only the reserve root changes roots")
 	}
 	return next, nil
 }
@@ -160,18 +165,21 @@ func walk(anchor string, line []string) (*trust, error) {
 
 // signer finds the key of a role that may have signed at an instant, and checks the signature.
 func (t *trust) signer(c *compact, role string) error {
-	key, known := t.keys[c.kid()]
 	iat, is := c.payload["iat"].(int64)
-	if !known || key.role != role || !is {
-		return fmt.Errorf("kid is no %s key of this trust", role)
+	if !is || !t.maySign(c.kid(), role, iat) {
+		return fmt.Errorf("kid is no %s key of this trust that signs on this day", role)
 	}
-	if key.until != nil && dayOf(iat) > *key.until {
-		return fmt.Errorf("the key was retired before this was signed")
-	}
+	key := t.keys[c.kid()]
 	if !c.signedBy(key.key) {
 		return errors.New("bad signature")
 	}
 	return nil
+}
+
+// maySign says whether a kid has a role and signs on the day of an instant.
+func (t *trust) maySign(kid, role string, iat int64) bool {
+	key, known := t.keys[kid]
+	return known && key.role == role && (key.until == nil || dayOf(iat) <= *key.until)
 }
 
 type product struct {
@@ -254,29 +262,24 @@ type catalogue struct {
 	revocations map[string]int64 // "jti x" or "key x" to the day
 }
 
-func readCatalogue(text string, t *trust) (*catalogue, error) {
-	c, err := readCompact(text, catLimit)
+func readCatalogue(text string, t *trust) (cat *catalogue, err error) {
+	c, err := readObject(text, catLimit, "muster-catalogue+jwt")
 	if err != nil {
 		return nil, err
 	}
-	if err = c.headerRules(); err != nil {
-		return nil, err
-	}
-	if c.typ() != "muster-catalogue+jwt" {
-		return nil, errors.New("not a catalogue")
-	}
 	if err = t.signer(c, "catalogue"); err != nil {
-		return nil, err
+		return nil, as("catalogue/signer", err)
 	}
+	defer func() { err = as("catalogue/claims", err) }()
 	top := read(c.payload, "payload", &err)
 	m := top.object("muster")
-	if m.number("v") != 1 {
-		return nil, errors.New("catalogue of a higher v")
+	if v := m.between("v", 1, firstUnsafe-1); err == nil && v != 1 {
+		return nil, refuse("licence/version", "catalogue of a higher v")
 	}
-	if top.text("iss", publisherRE) != t.issuer {
-		return nil, errors.New("catalogue of another publisher")
+	if issuer := top.text("iss", publisherRE); err == nil && issuer != t.issuer {
+		return nil, refuse("catalogue/publisher", "catalogue of another publisher")
 	}
-	cat := &catalogue{m.between("version", 1, firstUnsafe-1), map[string]int64{}}
+	cat = &catalogue{m.between("version", 1, firstUnsafe-1), map[string]int64{}}
 	seen := map[string]bool{}
 	once := func(what string, value any) {
 		key := fmt.Sprint(what, " ", value)
@@ -299,6 +302,9 @@ func readCatalogue(text string, t *trust) (*catalogue, error) {
 		r := read(item, "product", &err)
 		p := readProduct(r)
 		once("product", p.id)
+		if *r.err == nil && p.setup != "" {
+			once("setup key", setupKeyID(p.setup))
+		}
 		if !seen["group "+p.group] || !seen["application "+r.text("application", nameRE)] {
 			r.fail("group or application")
 		}

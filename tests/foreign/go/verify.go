@@ -38,12 +38,12 @@ type evidence struct {
 	main   *compact // lease or notice; nil for an activation grant
 	grant  *compact
 	signer publicKey
-	l      claims
+	l      leaseClaims
 	g      grantClaims
 }
 
-// claims of a lease (all) or a notice (those that it shares).
-type claims struct {
+// leaseClaims are those of a lease (all) or a notice (those that it shares).
+type leaseClaims struct {
 	iss, sub, aud, group, identity, nonce string
 	iat, nbf, exp, count                  int64
 	fingerprint                           []string
@@ -66,7 +66,7 @@ var leaseSteps = []step{
 	{2, func(e *evidence) error { return e.headers("muster-lease+jwt") }},
 	{3, func(e *evidence) error { return e.grantSigned("host") }},
 	{4, (*evidence).hostSigned},
-	{5, func(e *evidence) error { return errors.Join(e.readGrant(), e.readLease()) }},
+	{5, func(e *evidence) error { return e.claims(e.readLease) }},
 	{6, func(e *evidence) error {
 		if e.l.group != e.descriptor.product.group {
 			return errors.New("not the product's own group")
@@ -102,11 +102,11 @@ var activationSteps = []step{
 			return err
 		}
 		if _, is := e.catalogue.revoked(e.grant, e.descriptor.product); is {
-			return errors.New("revoked")
+			return refuse("licence/revoked", "revoked")
 		}
 		return nil
 	}},
-	{4, (*evidence).readGrant},
+	{4, func(e *evidence) error { return errors.Join(checkVersion(e.grant.payload), e.readGrant()) }},
 	{5, func(e *evidence) error {
 		for _, id := range e.descriptor.groups {
 			if e.g.aud == e.trust.issuer+"/"+id {
@@ -127,7 +127,7 @@ var activationSteps = []step{
 		}
 		now := max(e.Now, e.ClockMark)
 		if e.g.iat-daySeconds > now {
-			return errors.New("the clock stands before the grant")
+			return refuse("licence/clock", "the clock stands before the grant")
 		}
 		if now >= *e.g.exp {
 			return errors.New("expired")
@@ -141,7 +141,7 @@ var noticeSteps = []step{
 	{2, func(e *evidence) error { return e.headers("muster-notice+jwt") }},
 	{3, func(e *evidence) error { return e.grantSigned("host") }},
 	{4, (*evidence).hostSigned},
-	{5, func(e *evidence) error { return errors.Join(e.readGrant(), e.readNotice()) }},
+	{5, func(e *evidence) error { return e.claims(e.readNotice) }},
 	{6, func(e *evidence) error { return e.audience(e.l.aud) }},
 	{7, func(e *evidence) error { return e.machine(e.l) }},
 	{8, func(e *evidence) error { return e.clock(e.l.iat, true) }},
@@ -160,8 +160,8 @@ func (e *evidence) open(name string) error {
 		return err
 	}
 	r := read(value, "bundle", &err)
-	if r.number("v") != 1 {
-		return errors.New("bundle of a higher v")
+	if v := r.between("v", 1, firstUnsafe-1); err == nil && v != 1 {
+		return refuse("licence/version", "bundle of a higher v")
 	}
 	grantText, mainText := r.text("grant", anyText), ""
 	if name != "" {
@@ -256,52 +256,67 @@ func (e *evidence) hostSigned() error {
 	return nil
 }
 
-func checkVersion(payload object) error {
-	m, _ := payload["muster"].(object)
-	if m["v"] != int64(1) {
-		return errors.New("a higher v: update this program")
+func checkVersion(payload object) (err error) {
+	m := read(payload, "payload", &err).object("muster")
+	if v := m.between("v", 1, firstUnsafe-1); err == nil && v != 1 {
+		return refuse("licence/version", "a higher v: update this program")
 	}
-	return nil
+	return err
 }
 
-func (e *evidence) readGrant() error {
-	err := checkVersion(e.grant.payload)
-	r := read(e.grant.payload, "grant", &err)
+// claims judges both versions first, then all claims.
+func (e *evidence) claims(readMain func() error) error {
+	for _, payload := range []object{e.main.payload, e.grant.payload} {
+		if err := checkVersion(payload); err != nil {
+			return err
+		}
+	}
+	return errors.Join(readMain(), e.readGrant())
+}
+
+func (e *evidence) readGrant() (err error) {
+	e.g, err = grantClaimsOf(e.grant)
+	return err
+}
+
+// grantClaimsOf reads all claims of a grant but its v.
+func grantClaimsOf(c *compact) (g grantClaims, err error) {
+	r := read(c.payload, "grant", &err)
 	m := r.object("muster")
-	e.g = grantClaims{
+	g = grantClaims{
 		iss: r.text("iss", publisherRE), aud: r.text("aud", audienceRE), jti: r.text("jti", b64of16RE),
 		iat: r.number("iat"), exp: r.optional("exp"),
 		kind: m.text("kind", kindRE), key: m.text("key", keyIDRE), binding: m.text("binding", bindingRE),
 		covers: m.texts("covers", nameRE, true),
 	}
-	if len(e.g.covers) == 0 {
+	if len(g.covers) == 0 {
 		m.fail("covers")
 	}
-	if e.g.kind == "host" {
+	if g.kind == "host" {
 		m.text("hw", hardwareRE)
 		maxLease := m.between("max_lease", 1, longest)
-		e.g.maxLease = &maxLease
+		g.maxLease = &maxLease
 	} else if m.has("hw") || m.has("max_lease") {
 		m.fail("hw and max_lease belong to hosts")
 	}
-	if e.g.kind == "evaluation" && e.g.exp == nil {
+	if g.kind == "evaluation" && g.exp == nil {
 		r.fail("exp of an evaluation")
 	}
-	packed, bad := packKeyID(e.g.key)
-	if err == nil && (bad != nil || int(packed[0]>>2) != kindNumbers[e.g.kind]) {
+	packed, bad := packKeyID(g.key)
+	if err == nil && (bad != nil || int(packed[0]>>2) != kindNumbers[g.kind]) {
 		m.fail("a key of the grant's kind")
 	}
-	if publisher, _, _ := strings.Cut(e.g.aud, "/"); publisher != e.g.iss {
+	if publisher, _, _ := strings.Cut(g.aud, "/"); publisher != g.iss {
 		r.fail("aud of the same publisher")
 	}
-	return err
+	return g, err
 }
 
 func (e *evidence) readLease() error {
-	err := checkVersion(e.main.payload)
+	var err error
 	r := read(e.main.payload, "lease", &err)
 	m := r.object("muster")
-	e.l = claims{
+	e.l = leaseClaims{
 		iss: r.text("iss", kidRE), sub: r.text("sub", uuidRE), aud: r.text("aud", audienceRE),
 		iat: r.number("iat"), nbf: r.number("nbf"), exp: r.number("exp"),
 		group: m.text("group", nameRE), identity: m.text("identity", modeRE), nonce: m.text("nonce", b64of16RE),
@@ -318,10 +333,10 @@ func (e *evidence) readLease() error {
 }
 
 func (e *evidence) readNotice() error {
-	err := checkVersion(e.main.payload)
+	var err error
 	r := read(e.main.payload, "notice", &err)
 	m := r.object("muster")
-	e.l = claims{
+	e.l = leaseClaims{
 		iss: r.text("iss", kidRE), sub: r.text("sub", uuidRE), aud: r.text("aud", audienceRE),
 		iat: r.number("iat"), nonce: m.text("nonce", b64of16RE),
 	}
@@ -344,7 +359,7 @@ func (e *evidence) audience(aud string) error {
 	return e.covered()
 }
 
-func (e *evidence) machine(c claims) error {
+func (e *evidence) machine(c leaseClaims) error {
 	if c.sub != e.CMID || c.nonce != e.Nonce {
 		return errors.New("of another machine")
 	}
@@ -396,14 +411,24 @@ func (e *evidence) running() error {
 	end := e.l.exp
 	if at, is := e.catalogue.revoked(e.grant, e.descriptor.product); is {
 		if e.l.iat > (dayZero+at)*daySeconds {
-			return errors.New("leased after the host's grant was revoked")
+			return refuse("licence/revoked", "leased after the host's grant was revoked")
 		}
 		end = min(end, (dayZero+at+30)*daySeconds)
 	}
 	if max(e.Now, e.ClockMark) >= end {
+		if end < e.l.exp {
+			return refuse("licence/revoked", "ended by a revocation")
+		}
 		return errors.New("expired")
 	}
 	return nil
+}
+
+// codes are what a step refuses with unless it says otherwise.
+var codes = map[string]string{
+	"lease":      "malformed header grant signer claims audience machine dates clock count fingerprint expired",
+	"activation": "malformed header grant claims audience machine expired",
+	"notice":     "malformed header grant signer claims audience machine clock dates",
 }
 
 // verify gives the number of the step that refuses, or 0.
@@ -412,7 +437,7 @@ func verify(w world, kind string, want expected, data []byte) (int, error) {
 	e := &evidence{world: w, expected: want, data: data}
 	for _, s := range steps {
 		if err := s.check(e); err != nil {
-			return s.number, err
+			return s.number, as("licence/"+strings.Fields(codes[kind])[s.number-1], err)
 		}
 	}
 	return 0, nil

@@ -10,8 +10,28 @@ export const CATALOGUE = { bytes: 4194304, levels: 8, members: 262144, items: 65
 
 export class Refused extends Error {}
 
-export function refuse(why) {
-  throw new Refused(why);
+// `code` is the error as docs/spec names it, `group` the group of digits that it names.
+export function refuse(why, code, group) {
+  throw Object.assign(new Refused(why), { code, group });
+}
+
+// Does something whose refusals have this code, unless they have one of their own.
+export function coded(code, work) {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Refused) error.code ??= code;
+    throw error;
+  }
+}
+
+export async function codedLater(code, work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Refused) error.code ??= code;
+    throw error;
+  }
 }
 
 const PLAIN = /([{}[\],:])|(true|false|null)|(0|[1-9][0-9]*)(?![0-9.eE])/y;

@@ -3,8 +3,10 @@
 import { createHash } from 'node:crypto';
 import { flattenedVerify, importJWK } from 'jose';
 import {
-  BUNDLE, CATALOGUE, DESCRIPTOR, SMALL, TRUST, readB64, readJSON, refuse,
+  BUNDLE, CATALOGUE, DESCRIPTOR, SMALL, TRUST, coded, codedLater, readB64, readJSON, refuse,
 } from './strict.mjs';
+import { hasSmallOrder, isPoint } from './points.mjs';
+import { setupKeyId } from './typed.mjs';
 
 export { BUNDLE };
 export const DAY = 86400;
@@ -15,11 +17,24 @@ const dayOf = (instant) => Math.floor(instant / DAY) - DAY_ZERO;
 
 // ---- claims -------------------------------------------------------------------------------
 
+// Names for people (2.5.1): what they do not hold, and what they do not begin or end with.
+const planes = Array.from({ length: 12 }, (_, n) => (n + 1).toString(16).toUpperCase());
+const HIDDEN = [
+  '0000-001F 007F-009F',
+  '00AD 0600-0605 061C 06DD 070F 0890-0891 08E2 180E 200B-200F 202A-202E 2060-206F FEFF FFF0-FFFB',
+  '110BD 110CD 13430-1343F 1BCA0-1BCA3 1D173-1D17A 2028-2029 D800-DFFF E000-F8FF FDD0-FDEF FFFE-FFFF',
+  ...planes.map((plane) => `${plane}FFFE-${plane}FFFF`),
+  'DFFFE-10FFFF 034F 115F-1160 17B4-17B5 180B-180D 180F 2800 3164 FE00-FE0F FFA0 1D159',
+].join(' ');
+const SPACES = '0020 00A0 1680 2000-200A 202F 205F 3000';
+const inside = (codes) => codes.replace(/[0-9A-F]+/g, '\\u{$&}').replaceAll(' ', '');
+const NAME = `[^${inside(HIDDEN)}${inside(SPACES)}](?:[^${inside(HIDDEN)}]{0,198}[^${inside(HIDDEN)}${inside(SPACES)}])?`;
+
 export const GRAMMAR = {
   any: /^[^]+$/,
-  // Names for people: no control characters, none that turn the direction of writing.
-  shown: /^[^\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,200}$/u,
-  orEmpty: /^[^\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,200}$/u,
+  shown: new RegExp(`^${NAME}$`, 'u'),
+  orEmpty: new RegExp(`^(?:${NAME})?$`, 'u'),
+  over: /^(refuse|report)$/,
   setupKey: /^([B-DF-HJKMP-RTV-Y2-46-9]{5}(-[B-DF-HJKMP-RTV-Y2-46-9]{5}){4})?$/,
   rule: /^(allowed|unsupported|refused)$/,
   publisher: /^[a-z2-7]{16}$/,
@@ -91,7 +106,7 @@ export function keyId(map) {
 }
 
 export function version1(map) {
-  if (number(map, 'v') !== 1) refuse('a higher v: update this program');
+  if (number(map, 'v', 1) !== 1) refuse('a higher v: update this program', 'licence/version');
 }
 
 // ---- compact JWS --------------------------------------------------------------------------
@@ -104,7 +119,14 @@ export function readCompact(compact, limits) {
   const [header, payload, signature] = parts.map(readB64);
   if (signature.length !== 64) refuse('the signature has not 64 bytes');
   if (header[0] !== 0x7b || header.at(-1) !== 0x7d) refuse('white space around the header');
-  return { parts, header: readJSON(header, SMALL), payload: readJSON(payload, limits) };
+  return { parts, signature, header: readJSON(header, SMALL), payload: readJSON(payload, limits) };
+}
+
+// Shape and header of an object that is not part of a bundle.
+export function readObject(compact, limits, typ) {
+  const jws = coded('licence/malformed', () => readCompact(compact, limits));
+  coded('licence/header', () => headerRules(jws, typ));
+  return jws;
 }
 
 export function headerRules(jws, typ) {
@@ -122,7 +144,7 @@ export function readKey(value) {
   const exact = jwk.size === 3 && jwk.get('kty') === 'OKP' && jwk.get('crv') === 'Ed25519';
   if (!exact || typeof x !== 'string') refuse('not an Ed25519 JWK of crv, kty, x');
   const raw = readB64(x);
-  if (raw.length !== 32) refuse('an Ed25519 key has 32 bytes');
+  if (raw.length !== 32 || !isPoint(raw)) refuse('not the 32 bytes of an Ed25519 key');
   const thumbprint = createHash('sha256')
     .update(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).digest('base64url');
   return { x, raw, kid: thumbprint };
@@ -130,6 +152,7 @@ export function readKey(value) {
 
 export async function checkSignature(jws, key) {
   const [header, payload, signature] = jws.parts;
+  if (hasSmallOrder(jws.signature.subarray(0, 32))) refuse('R of small order');
   try {
     const jwk = await importJWK({ kty: 'OKP', crv: 'Ed25519', x: key.x }, 'Ed25519');
     await flattenedVerify({ protected: header, payload, signature }, jwk, {
@@ -156,51 +179,61 @@ function readTrustKey(map) {
   return key;
 }
 
-function readTrust(compact) {
-  const jws = readCompact(compact, TRUST);
-  headerRules(jws, 'muster-trust+jwt');
-  const { payload } = jws;
-  const muster = record(payload.get('muster'));
-  version1(muster);
-  number(payload, 'iat');
-  text(muster, 'name', 'shown');
-  const roots = list(muster, 'roots').map(readKey);
-  const keys = list(muster, 'keys').map((k) => readTrustKey(record(k)));
-  if (roots.length !== 2) refuse('a working and a reserve root');
-  distinct([...roots, ...keys].map((k) => k.kid)); // one key, one role
-  distinct(keys.filter((k) => k.role === 'grant').map((k) => k.index));
-  const version = number(muster, 'version');
-  if (version < 1) refuse('versions start at 1');
-  return {
-    jws, roots, keys, version, issuer: text(payload, 'iss', 'publisher'), label: text(muster, 'label', 'label'),
-  };
+// Claims and laws; who signed is asked elsewhere.
+function readTrust(jws) {
+  return coded('trust/claims', () => {
+    const { payload } = jws;
+    const muster = record(payload.get('muster'));
+    version1(muster);
+    number(payload, 'iat');
+    text(muster, 'name', 'shown');
+    const roots = list(muster, 'roots').map(readKey);
+    const keys = list(muster, 'keys').map((k) => readTrustKey(record(k)));
+    if (roots.length !== 2) refuse('a working and a reserve root');
+    distinct([...roots, ...keys].map((k) => k.kid)); // one key, one role
+    distinct(keys.filter((k) => k.role === 'grant').map((k) => k.index));
+    return {
+      jws,
+      roots,
+      keys,
+      version: number(muster, 'version', 1),
+      issuer: text(payload, 'iss', 'publisher'),
+      label: text(muster, 'label', 'label'),
+    };
+  });
+}
+
+// The root that signed.
+async function signedByRoot(jws, roots) {
+  const kid = jws.header.get('kid');
+  const root = roots.find((r) => r.kid === kid) ?? refuse('not signed by a root', 'trust/root');
+  await codedLater('trust/signature', () => checkSignature(jws, root));
+  return root;
 }
 
 export async function anchor(compact) {
-  const trust = readTrust(compact);
-  const kid = trust.jws.header.get('kid');
-  const own = trust.roots.find((root) => root.kid === kid) ?? refuse('not signed by a root of its own');
-  await checkSignature(trust.jws, own);
-  if (trust.version === 1 && (own !== trust.roots[0] || publisherId(own) !== trust.issuer)) {
-    refuse('version 1 names another publisher');
+  const jws = readObject(compact, TRUST, 'muster-trust+jwt');
+  const trust = readTrust(jws);
+  const first = trust.version === 1;
+  await signedByRoot(jws, first ? trust.roots.slice(0, 1) : trust.roots);
+  if (first && publisherId(trust.roots[0]) !== trust.issuer) {
+    refuse('version 1 names another publisher', 'trust/publisher');
   }
   return trust;
 }
 
 export async function follow(trust, compact) {
-  const next = readTrust(compact);
-  const [working, reserve] = trust.roots;
-  const kid = next.jws.header.get('kid');
-  if (next.issuer !== trust.issuer || next.label !== trust.label) refuse('iss and label never change');
-  if (kid === working.kid) {
-    await checkSignature(next.jws, working);
-    if (next.version !== trust.version + 1) refuse('the working root signs the next version only');
-    if (next.roots.some((root, i) => root.kid !== trust.roots[i].kid)) refuse('roots changed by the working root');
-  } else if (kid === reserve.kid) {
-    await checkSignature(next.jws, reserve);
-    if (next.version <= trust.version) refuse('not a higher version');
-  } else {
-    refuse('not signed by a root');
+  const jws = readObject(compact, TRUST, 'muster-trust+jwt');
+  const working = await signedByRoot(jws, trust.roots) === trust.roots[0];
+  const next = readTrust(jws);
+  if (next.issuer !== trust.issuer || next.label !== trust.label) {
+    refuse('iss and label never change', 'trust/publisher');
+  }
+  if (working ? next.version !== trust.version + 1 : next.version <= trust.version) {
+    refuse('the version does not follow', 'trust/step');
+  }
+  if (working && next.roots.some((root, i) => root.kid !== trust.roots[i].kid)) {
+    refuse('roots changed by the working root', 'trust/roots');
   }
   return next;
 }
@@ -218,45 +251,26 @@ export async function walk(first, line) {
   return trust;
 }
 
-// The object is signed by a key that had this role when it was signed.
-export async function signedInRole(trust, jws, role) {
-  const key = trust.keys.find((k) => k.kid === jws.header.get('kid') && k.role === role);
+// The key that has a role in this trust and signs on the day of an instant.
+export function keyInRole(trust, kid, role, instant) {
+  const key = trust.keys.find((k) => k.kid === kid && k.role === role);
   if (!key) refuse(`kid is no ${role} key of this trust`);
-  const day = dayOf(number(jws.payload, 'iat'));
-  if (key.until !== undefined && day > key.until) refuse('the key was retired before this was signed');
-  await checkSignature(jws, key);
+  if (key.until !== undefined && dayOf(instant) > key.until) refuse('the key was retired before');
+  return key;
+}
+
+export async function signedInRole(trust, jws, role) {
+  const instant = number(jws.payload, 'iat');
+  await checkSignature(jws, keyInRole(trust, jws.header.get('kid'), role, instant));
 }
 
 // ---- descriptor and catalogue -------------------------------------------------------------
 
-// A product key in its printed form, or none: check symbol, version 0, kind 2.
-function isSetupKey(printed) {
-  if (printed === '') return true;
-  const values = [...printed.replaceAll('-', '')].map((c) => 'BCDFGHJKMPQRTVWXY2346789'.indexOf(c));
-  const logs = { 1: 0, 2: 1, 4: 2, 3: 3, 6: 4, 7: 5, 5: 6 }; // of x in GF(8), x^3 = x + 1
-  const powers = [1, 2, 4, 3, 6, 7, 5];
-  let octal = 0;
-  let ternary = 0;
-  [...values].reverse().forEach((value, place) => {
-    const high = Math.floor(value / 3);
-    if (high > 0) octal ^= powers[(logs[high] + place) % 7];
-    ternary += (value % 3) * (place % 2 ? 2 : 1);
-  });
-  const head = values.slice(0, 7).reduce((sum, value) => sum * 24 + value, 0);
-  return octal === 0 && ternary % 3 === 0 && Math.floor(head / 2 ** 26) === 2;
-}
-
-// The key id of a setup key in its printed form: kind, group and serial.
-function setupKeyId(printed) {
-  const values = [...printed.replaceAll('-', '')].map((c) => 'BCDFGHJKMPQRTVWXY2346789'.indexOf(c));
-  const value = (from, to) => values.slice(from, to).reduce((sum, digit) => sum * 24 + digit, 0);
-  return `2-${value(0, 7) % 1024}-${value(19, 24)}`;
-}
-
 function readProduct(map) {
   text(map, 'name', 'shown');
   text(map, 'edition', 'orEmpty');
-  if (!isSetupKey(text(map, 'setup_key', 'setupKey'))) refuse('not a setup key');
+  const setup = text(map, 'setup_key', 'setupKey');
+  if (setup !== '' && !setupKeyId(setup).startsWith('2-')) refuse('not a setup key');
   text(map, 'channel', 'channel');
   const modes = texts(map, 'identity', 'mode');
   if (modes.length === 0) refuse('no identity mode');
@@ -270,7 +284,7 @@ function readProduct(map) {
     group: text(map, 'group', 'name'),
     need: number(map, 'need', 1, LONGEST),
     modes,
-    setup: text(map, 'setup_key', 'setupKey'),
+    setup,
   };
 }
 
@@ -294,13 +308,17 @@ export async function readDescriptor(source) {
 }
 
 export async function readCatalogue(compact, trust) {
-  const jws = readCompact(compact, CATALOGUE);
-  headerRules(jws, 'muster-catalogue+jwt');
-  await signedInRole(trust, jws, 'catalogue');
-  if (text(jws.payload, 'iss', 'publisher') !== trust.issuer) refuse('of another publisher');
-  number(jws.payload, 'iat');
+  const jws = readObject(compact, CATALOGUE, 'muster-catalogue+jwt');
+  await codedLater('catalogue/signer', () => signedInRole(trust, jws, 'catalogue'));
+  return coded('catalogue/claims', () => catalogueClaims(jws, trust));
+}
+
+function catalogueClaims(jws, trust) {
   const muster = record(jws.payload.get('muster'));
   version1(muster);
+  if (text(jws.payload, 'iss', 'publisher') !== trust.issuer) {
+    refuse('of another publisher', 'catalogue/publisher');
+  }
   const each = (name) => list(muster, name).map(record);
   const groups = each('groups').map(readGroup);
   const applications = each('applications').map((a) => [text(a, 'id', 'name'), text(a, 'name', 'shown')][0]);
@@ -314,6 +332,7 @@ export async function readCatalogue(compact, trust) {
   distinct(groups.map((group) => group.number));
   distinct(applications);
   distinct(products.map((product) => product.id));
+  distinct(products.filter((product) => product.setup).map((product) => setupKeyId(product.setup)));
   const listed = products.every((product) => applications.includes(product.application)
     && groups.some((group) => group.id === product.group));
   if (!listed) refuse('a group or application is not listed');

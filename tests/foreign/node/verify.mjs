@@ -8,21 +8,22 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Refused, SMALL, readJSON, refuse } from './strict.mjs';
+import { Refused, SMALL, codedLater, readJSON, refuse } from './strict.mjs';
 import {
-  BUNDLE, DAY, DAY_ZERO, LONGEST, checkSignature, follow, headerRules, keyId, number, optionalNumber,
-  readCatalogue, readCompact, readDescriptor, readKey, record, revokedAt, signedInRole, sortedTexts,
-  text, version1, walk,
+  BUNDLE, DAY, DAY_ZERO, GRAMMAR, LONGEST, checkSignature, follow, headerRules, keyId, keyInRole, number,
+  optionalNumber, readCatalogue, readCompact, readDescriptor, readKey, readObject, record, revokedAt,
+  signedInRole, sortedTexts, text, version1, walk,
 } from './trust.mjs';
+import { confirmation, typed } from './typed.mjs';
 
 const SKEW = 4 * 3600;
-const must = (holds, why) => holds || refuse(why);
+const must = (holds, why, code) => holds || refuse(why, code);
 
 // ---- pieces that several steps share ------------------------------------------------------
 
 function open(job, names) {
   const map = readJSON(job.data, BUNDLE);
-  must(number(map, 'v') === 1, 'a bundle of a higher v');
+  version1(map);
   for (const name of names) job[name] = readCompact(text(map, name, 'any'), SMALL);
   if (names.length > 1) job.signer = readKey(map.get('signer'));
 }
@@ -51,11 +52,15 @@ async function hostSigned(job, main) {
   await checkSignature(main, job.signer);
 }
 
+// Both versions come before all claims.
+function versions(...objects) {
+  for (const { payload } of objects) version1(record(payload.get('muster')));
+}
+
 function readGrantClaims(job) {
   const { payload } = job.grant;
   const muster = record(payload.get('muster'));
-  version1(muster);
-  text(payload, 'jti', 'random16');
+  job.jti = text(payload, 'jti', 'random16');
   const kind = text(muster, 'kind', 'kind');
   must(keyId(muster)[0] === KINDS[kind], 'a key of another kind');
   job.g = {
@@ -81,7 +86,6 @@ function readGrantClaims(job) {
 function readMainClaims(job, main) {
   const { payload } = main;
   const muster = record(payload.get('muster'));
-  version1(muster);
   text(payload, 'iss', 'kid');
   text(payload, 'jti', 'random16');
   job.m = {
@@ -135,7 +139,7 @@ const LEASE = {
   2: (job) => [headerRules(job.lease, 'muster-lease+jwt'), headerRules(job.grant)],
   3: (job) => grantSigned(job, ['host']),
   4: (job) => hostSigned(job, job.lease),
-  5: (job) => [readGrantClaims(job), readLeaseClaims(job)],
+  5: (job) => [versions(job.lease, job.grant), readLeaseClaims(job), readGrantClaims(job)],
   6: (job) => {
     audience(job);
     must(job.m.group === job.world.descriptor.product.group, 'not the group of the product');
@@ -163,8 +167,9 @@ const LEASE = {
   12: (job) => {
     const day = revokedAt(job.world.catalogue, job.grant, job.world.descriptor.product);
     const at = day === undefined ? Infinity : (DAY_ZERO + day) * DAY;
-    must(job.m.iat <= at, 'leased after the revocation');
-    must(judged(job) < Math.min(job.m.exp, at + 30 * DAY), 'expired');
+    must(job.m.iat <= at, 'leased after the revocation', 'licence/revoked');
+    must(judged(job) < job.m.exp || at + 30 * DAY < job.m.exp, 'expired');
+    must(judged(job) < at + 30 * DAY, 'ended by a revocation', 'licence/revoked');
   },
 };
 
@@ -173,9 +178,9 @@ const ACTIVATION = {
   2: (job) => headerRules(job.grant),
   3: async (job) => {
     await grantSigned(job, ['mak', 'evaluation', 'retail']);
-    must(revokedAt(job.world.catalogue, job.grant, job.world.descriptor.product) === undefined, 'revoked');
+    must(revokedAt(job.world.catalogue, job.grant, job.world.descriptor.product) === undefined, 'revoked', 'licence/revoked');
   },
-  4: readGrantClaims,
+  4: (job) => [versions(job.grant), readGrantClaims(job)],
   5: (job) => {
     const groups = job.world.descriptor.groups.map((group) => `${job.world.trust.issuer}/${group}`);
     must(groups.includes(job.g.aud), 'not for a key group of this product');
@@ -184,7 +189,7 @@ const ACTIVATION = {
   6: ({ g, want }) => must(g.binding === want.binding, 'bound to another machine'),
   7: (job) => {
     if (job.g.exp === undefined) return;
-    must(job.g.iat - DAY <= judged(job), 'clock');
+    must(job.g.iat - DAY <= judged(job), 'clock', 'licence/clock');
     must(judged(job) < job.g.exp, 'expired');
   },
 };
@@ -194,12 +199,106 @@ const NOTICE = {
   2: (job) => [headerRules(job.notice, 'muster-notice+jwt'), headerRules(job.grant)],
   3: LEASE[3],
   4: (job) => hostSigned(job, job.notice),
-  5: (job) => [readGrantClaims(job), text(readMainClaims(job, job.notice), 'code', 'code')],
+  5: (job) => [
+    versions(job.notice, job.grant), text(readMainClaims(job, job.notice), 'code', 'code'), readGrantClaims(job),
+  ],
   6: (job) => [audience(job), covered(job)],
   7: machine,
   8: (job) => clock(job, true),
   9: ({ m, g }) => must(g.exp === undefined || m.iat <= g.exp, 'made after the grant ended'),
 };
+
+// What a step refuses with unless it says otherwise.
+const CODES = {
+  lease: 'malformed header grant signer claims audience machine dates clock count fingerprint expired',
+  activation: 'malformed header grant claims audience machine expired',
+  notice: 'malformed header grant signer claims audience machine clock dates',
+};
+
+// ---- terms (2.7) --------------------------------------------------------------------------
+
+function termsClaims(jws) {
+  const muster = record(jws.payload.get('muster'));
+  version1(muster);
+  const found = {
+    iss: text(jws.payload, 'iss', 'publisher'),
+    aud: text(jws.payload, 'aud', 'audience'),
+    sub: text(jws.payload, 'sub', 'random16'),
+    iat: number(jws.payload, 'iat'),
+    version: number(muster, 'version', 1),
+  };
+  number(muster, 'limit');
+  optionalNumber(muster, 'max_lease', DAY, LONGEST);
+  text(muster, 'over', 'over');
+  for (const name of ['customer', 'agreement']) text(muster, name, 'orEmpty');
+  must(found.aud.startsWith(`${found.iss}/`), 'aud of another publisher');
+  return found;
+}
+
+// The version of the terms held that still count for this grant, or 0.
+function heldVersion(held, trust, jti) {
+  if (held === null) return 0;
+  const jws = readCompact(held, SMALL);
+  const found = termsClaims(jws);
+  if (found.sub !== jti) return 0;
+  try {
+    keyInRole(trust, jws.header.get('kid'), 'grant', found.iat);
+  } catch {
+    return 0;
+  }
+  return found.version;
+}
+
+async function acceptTerms(test, trust) {
+  const job = { world: { trust }, grant: readObject(test.grant, SMALL, 'muster-grant+jwt') };
+  await grantSigned(job, ['host']);
+  readGrantClaims(job);
+  const highest = heldVersion(test.held, trust, job.jti);
+  if (highest > 0 && test.held === test.terms) return highest;
+  const jws = readObject(test.terms, SMALL, 'muster-terms+jwt');
+  await codedLater('terms/signer', () => signedInRole(trust, jws, 'grant'));
+  const found = await codedLater('terms/claims', () => termsClaims(jws));
+  const own = found.iss === job.g.iss && found.aud === job.g.aud && found.sub === job.jti;
+  must(own, 'terms of another grant', 'terms/grant');
+  must(found.version > highest, 'not above the version held', 'terms/older');
+  return found.version;
+}
+
+// ---- from digits to a grant (4.4) -----------------------------------------------------------
+
+// Members sorted, no spaces: over printable ASCII and integers that is JCS.
+function jcs(value) {
+  if (Array.isArray(value)) return `[${value.map(jcs).join(',')}]`;
+  if (typeof value !== 'object') return JSON.stringify(value);
+  return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${jcs(value[name])}`).join(',')}}`;
+}
+
+const b64 = (data) => Buffer.from(data).toString('base64url');
+
+function grantParts(kind, publisher, test, { day, term }, kid) {
+  const { key_id: key, binding, hw, group } = test;
+  const jti = createHash('sha256').update(`muster-jti-v1/${publisher}/${key}/${binding}`).digest().subarray(0, 16);
+  const iat = (DAY_ZERO + day) * DAY;
+  const host = kind === 'host' ? { hw, max_lease: group.max_lease } : {};
+  const muster = { v: 1, kind, key, binding, covers: group.covers, ...host };
+  const end = term > 0 ? { exp: iat + term * 30 * DAY } : {};
+  const payload = { aud: `${publisher}/${group.id}`, iat, iss: publisher, jti: b64(jti), muster, ...end };
+  return [jcs({ alg: 'EdDSA', kid, typ: 'muster-grant+jwt' }), jcs(payload)].map(b64);
+}
+
+async function confirm(test, trust) {
+  const found = confirmation(test);
+  const key = trust.keys.find((k) => k.role === 'grant' && k.index === found.index);
+  must(key && (key.until === undefined || found.day <= key.until), 'no such grant key', 'confirmation/key');
+  const kind = Object.keys(KINDS).find((name) => KINDS[name] === BigInt(test.key_id[0]));
+  const parts = [
+    ...grantParts(kind, trust.issuer, test, found, key.kid), Buffer.from(found.signature, 'hex').toString('base64url'),
+  ];
+  const wrong = 'confirmation/signature';
+  must(kind !== 'evaluation' || found.term > 0, 'no evaluation is for ever', wrong);
+  await codedLater(wrong, () => checkSignature(readCompact(parts.join('.'), SMALL), key));
+  must(parts.join('.') === test.grant, 'another grant', 'differs');
+}
 
 // ---- the command --------------------------------------------------------------------------
 
@@ -223,7 +322,10 @@ async function judgeLicence(test, worlds) {
   const steps = { lease: LEASE, activation: ACTIVATION, notice: NOTICE }[test.kind];
   for (const [step, check] of Object.entries(steps)) {
     const no = await refusal(() => check(job));
-    if (no) return { result: 'refused', step: Number(step), why: no.message };
+    if (no) {
+      const code = no.code ?? `licence/${CODES[test.kind].split(' ')[step - 1]}`;
+      return { result: 'refused', step: Number(step), code, why: no.message };
+    }
   }
   return { result: 'ok', step: null };
 }
@@ -232,10 +334,28 @@ async function judgeLine(test, format) {
   let version;
   const no = await refusal(async () => {
     const trust = await walk(test.anchor, test.line);
-    const last = format === 'trust' ? trust : await readCatalogue(test.catalogue, trust);
-    version = last.version;
+    if (format === 'confirmations') await confirm(test, trust);
+    else if (format === 'terms') version = await acceptTerms(test, trust);
+    else version = (format === 'trust' ? trust : await readCatalogue(test.catalogue, trust)).version;
   });
-  return { result: no ? 'refused' : 'ok', step: null, version, why: no?.message };
+  return { ...answer(no), version };
+}
+
+function answer(no) {
+  return { result: no ? 'refused' : 'ok', step: null, code: no?.code, group: no?.group, why: no?.message };
+}
+
+// Files whose cases stand alone.
+const ALONE = {
+  typed,
+  keys: ({ jwk }) => readKey(asMap(jwk)),
+  names: (test) => must(GRAMMAR.shown.test(test.text), 'no name for people'),
+};
+
+// As the strict reader gives it.
+function asMap(value) {
+  const plain = typeof value !== 'object' || value === null || Array.isArray(value);
+  return plain ? value : new Map(Object.entries(value));
 }
 
 const file = JSON.parse(readFileSync(process.argv[2], 'utf8'));
@@ -247,8 +367,12 @@ for (const [name, source] of Object.entries(file.worlds ?? {})) {
   const catalogue = source.catalogue === null ? undefined : await readCatalogue(source.catalogue, trust);
   worlds[name] = { descriptor, trust, catalogue };
 }
-if (!['licences', 'trust', 'catalogues'].includes(file.format)) throw new Error(`unknown format ${file.format}`);
+const judges = {
+  licences: (test) => judgeLicence(test, worlds),
+  ...Object.fromEntries(['trust', 'catalogues', 'terms', 'confirmations'].map((f) => [f, (test) => judgeLine(test, f)])),
+  ...Object.fromEntries(Object.entries(ALONE).map(([f, judge]) => [f, async (test) => answer(await refusal(() => judge(test)))])),
+};
+if (!Object.hasOwn(judges, file.format)) throw new Error(`unknown format ${file.format}`);
 for (const test of file.cases) {
-  const answer = file.format === 'licences' ? await judgeLicence(test, worlds) : await judgeLine(test, file.format);
-  console.log(JSON.stringify({ name: test.name, ...answer }));
+  console.log(JSON.stringify({ name: test.name, ...await judges[file.format](test) }));
 }

@@ -7,6 +7,7 @@ import hmac
 import json
 from typing import Any
 
+from tests.vectors.making import bounds
 from tests.vectors.making.cases import (
     CMID,
     FACTS,
@@ -1412,6 +1413,7 @@ def licences() -> JSON:
     _steps_10_to_12(c)
     _activations(c)
     _notices(c)
+    bounds.licence_cases(c)
     return {
         "worlds": {name: world.to_json() for name, world in WORLDS.items()},
         "cases": c.cases,

@@ -198,17 +198,28 @@ _DAMM = (
 )
 
 
-def confirmation_groups(index: int, day: int, term: int, signature: bytes) -> list[str]:
-    """33 groups of six digits."""
-    value = (((index << 16) | day) << 6) | term
+def check_digit_of(place: int, data: str) -> str:
+    """The check digit of five digits at a place, counted from 0."""
+    interim = place % 10
+    for digit in data:
+        interim = int(_DAMM[interim][int(digit)])
+    return str(interim)
+
+
+def digit_groups(number: int, count: int) -> list[str]:
+    """A number as groups of five digits, each with its check digit."""
+    digits = str(number).zfill(5 * count)
+    if len(digits) != 5 * count:
+        raise ValueError("too large")
+    parts = [digits[5 * place : 5 * place + 5] for place in range(count)]
+    return [data + check_digit_of(place, data) for place, data in enumerate(parts)]
+
+
+def confirmation_groups(
+    index: int, day: int, term: int, signature: bytes, version: int = 0
+) -> list[str]:
+    """33 groups of six digits; a version above 3 is a number that does not fit."""
+    value = (((version << 8 | index) << 16 | day) << 6) | term
     value = (value << 256) | int.from_bytes(signature[:32], "big")
     value = (value << 253) | int.from_bytes(signature[32:], "little")
-    digits = str(value).zfill(165)
-    groups = []
-    for place in range(33):
-        data = digits[5 * place : 5 * place + 5]
-        interim = place % 10
-        for digit in data:
-            interim = int(_DAMM[interim][int(digit)])
-        groups.append(data + str(interim))
-    return groups
+    return digit_groups(value, 33)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from tests.vectors.making import bounds
 from tests.vectors.making.cases import appended, loosened, resigned
 from tests.vectors.making.signing import (
     DAY,
@@ -392,6 +393,7 @@ def trusts() -> JSON:
     _lines(c)
     _laws(c)
     _form(c)
+    bounds.trust_cases(c)
     return {"cases": c.cases}
 
 
@@ -566,4 +568,5 @@ def catalogues() -> JSON:
     for name, head in heads.items():
         add(f"catalogue header {name}", "licence/header", raw(text, **head))
     add("trust in place of a catalogue", "licence/header", TRUST_1)
+    bounds.catalogue_cases(add)
     return {"cases": c.cases}

@@ -9,10 +9,11 @@ ROWS: tuple[Row, ...] = (
         Kind.USAGE,
         400,
         Retry.AFTER_FIX,
-        "The product key holds {symbol} at place {place}, which is not a symbol of product keys.",
+        "The product key holds {symbol} at place {place}, which is not a symbol of product keys:"
+        " it is in group {group}.",
         "Product keys are written in BCDFGHJKMPQRTVWXY2346789 only: no vowels, and no letter or"
-        " digit that looks like another one. A pasted dash may have turned typographic.",
-        "Look at that symbol on the licence paper and type it again; use plain dashes or none.",
+        " digit that looks like another one, nor any of another script.",
+        "Compare that group with your licence documents and type it again.",
         "0xC004F050",
     ),
     Row(
@@ -91,9 +92,11 @@ ROWS: tuple[Row, ...] = (
         Kind.USAGE,
         400,
         Retry.AFTER_FIX,
-        "Digit {place} is {symbol}, which is not a digit from 0 to 9.",
-        "IDs consist of the plain digits 0 to 9; spaces, dashes and line ends may stand between.",
-        "Type that digit again.",
+        "Group {label} (number {group}) holds {symbol}, which is not a digit from 0 to 9;"
+        " {read} was read of the group before it.",
+        "IDs consist of the plain digits 0 to 9. White space, dashes, commas and quote marks may"
+        " stand between, and the letter of a row in front of it.",
+        "Type that group again.",
         "0xC004F019",
     ),
     Row(
@@ -102,7 +105,7 @@ ROWS: tuple[Row, ...] = (
         400,
         Retry.AFTER_FIX,
         "{count} digits were read; {expected} are needed.",
-        "A digit or a group was left out or typed twice.",
+        "{hint} A digit or a group was left out or typed twice.",
         "Compare the groups of six row by row.",
         "0xC004F019",
     ),
@@ -112,8 +115,8 @@ ROWS: tuple[Row, ...] = (
         400,
         Retry.AFTER_FIX,
         "Group {group} (row {row}, number {column}) is not right.",
-        "A digit in it is wrong, two digits are swapped, or another group stands in its place.",
-        "Listen to or read that group again; the groups before it are right.",
+        "{hint}A digit in it is wrong, two digits are swapped, or another group is in its place.",
+        "Group {label} was read as {read}: listen to it or read it again. The groups before it are right.",
         "0xC004F019",
     ),
     Row(
