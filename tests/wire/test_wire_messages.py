@@ -152,11 +152,12 @@ def test_any_object_of_known_members_gives_a_value_or_the_documented_error(
 
 
 def test_problem_round_trip_keeps_texts_and_numbers() -> None:
-    fault = error("wire/bad-request", detail='state "{0}" {fix}')
+    fault = error("host/insufficient-count", count=3, need=25, retry_after=7200)
     code, body = problem.encode_problem(fault, trust=3, catalogue=5)
     read = problem.decode_problem(code, body, "peer")
     assert (read.code, read.what, read.fix) == (fault.code, fault.what, fault.fix)
-    assert (read.trust, read.catalogue, read.retry) == (3, 5, Retry.NEVER)
+    assert (read.trust, read.catalogue, read.retry) == (3, 5, Retry.LATER)
+    assert read.params == fault.params
     again = read.error()
     assert (again.code, again.what, again.why, again.fix) == (
         fault.code,
@@ -212,7 +213,7 @@ def test_batch_round_trip() -> None:
     answer = publisher.BatchAnswer(rows, ("t.t.t",), "c.c.c")
     assert publisher.decode_batch_answer(answer.encode(), "peer") == answer
     members = [sorted(one) for one in json.loads(answer.encode())["answers"]]
-    bad = ["code", "fix", "retry", "what", "why"]
+    bad = ["code", "fix", "params", "retry", "what", "why"]
     assert members == [["confirmation_id", "grant"], bad, bad]
 
 

@@ -20,6 +20,7 @@ import click
 
 from muster.core.errors import Kind, MusterError
 from muster.core.keys import mask_typed
+from muster.wire.peer import quoted
 
 _JSON = "muster.json"
 
@@ -79,6 +80,8 @@ def print_error(fault: MusterError) -> None:
     click.echo(f"  What: {mask_typed(fault.what)}", err=True)
     click.echo(f"  Why:  {mask_typed(fault.why)}", err=True)
     click.echo(f"  Fix:  {mask_typed(fault.fix)}", err=True)
+    for line in quoted(fault):
+        click.echo(f"  {mask_typed(line)}", err=True)
 
 
 class MusterCommand(click.Command):

@@ -65,6 +65,7 @@ from muster.wire.activation import (
     decode_answer,
     decode_notice,
 )
+from muster.wire.peer import Peer
 from muster.wire.problem import Problem, decode_problem
 
 COUNTED: Final = "host/insufficient-count"
@@ -525,7 +526,7 @@ class Machine:
             if event.status == 200:
                 self._answer = decode_answer(event.body, peer)
             else:
-                self._answer = decode_problem(event.status, event.body, peer)
+                self._answer = decode_problem(event.status, event.body, peer, Peer.HOST)
         except MusterError as fault:
             return self._strike(fault)
         return self._fetch_next()

@@ -54,6 +54,7 @@ from muster.wire.exchange import (
     read_reply,
 )
 from muster.wire.health import Report
+from muster.wire.peer import Peer
 from muster.wire.problem import decode_problem
 from muster.wire.publisher import ConfirmAnswer, ConfirmRequest, decode_confirm_answer
 from muster.wire.release import ReleaseRequest
@@ -676,7 +677,7 @@ class Client:
         reply = self._network.ask(url, route, route.path, ConfirmRequest(digits).encode())
         if reply.status == 200:
             return decode_confirm_answer(reply.body, url)
-        problem = decode_problem(reply.status, reply.body, url)
+        problem = decode_problem(reply.status, reply.body, url, Peer.PUBLISHER)
         if problem.code == "publisher/update-trust-first" and not last:
             return None
         raise problem.error()
@@ -946,7 +947,9 @@ class Client:
                     reply = self._network.call(host, RELEASE, RELEASE.path, body, seconds)
                     if reply.status == 200:
                         return host
-                    fault = decode_problem(reply.status, reply.body, host.text).error()
+                    peer = host.text
+                    problem = decode_problem(reply.status, reply.body, peer, Peer.HOST)
+                    fault = problem.error()
                 except MusterError as failed:
                     fault = failed
             if looked:
@@ -1069,7 +1072,7 @@ class Client:
         try:
             reply = self._network.call(candidate.address, PUBLISHERS, PUBLISHERS.path, None)
             if reply.status != 200:
-                raise decode_problem(reply.status, reply.body, peer).error()
+                raise decode_problem(reply.status, reply.body, peer, Peer.HOST).error()
             served = decode_publishers(reply.body, peer)
         except MusterError as fault:
             return Probe(candidate, None, fault)
@@ -1261,7 +1264,7 @@ def _judged(
 def _document(reply: Reply, peer: str) -> str:
     """The text of a signed document. Raises: the peer's refusal."""
     if reply.status != 200:
-        raise decode_problem(reply.status, reply.body, peer).error()
+        raise decode_problem(reply.status, reply.body, peer, Peer.PUBLISHER).error()
     # What is not ASCII is no compact JWS; the reader will say so.
     return reply.body.decode("ascii", "replace").strip()
 

@@ -26,6 +26,7 @@ from muster.net.openapi import encode_document
 from muster.wire import routes
 from muster.wire.activation import decode_request
 from muster.wire.codec import PUBLISHER_ID, VERSION
+from muster.wire.peer import ANSWERS, Peer
 from muster.wire.problem import encode_problem
 from muster.wire.release import decode_release
 from muster.wire.status import HostGrant, ServedPublisher, encode_grants, encode_publishers
@@ -78,7 +79,12 @@ class HostAPI:
 
     async def _release(self, request: Request) -> Answer:
         self._check_network(request)
-        asked = decode_release(request.body)
+        try:
+            asked = decode_release(request.body)
+        except MusterError as fault:
+            if fault.code in ANSWERS[Peer.HOST]:
+                raise
+            raise error("wire/bad-request", detail=_detail(fault)) from fault
         return await self._ask(Arrival(asked, plain_address(request.client)))
 
     def _check_network(self, request: Request) -> None:
@@ -180,9 +186,21 @@ def encode_reply(reply: Reply) -> Answer:
     return Answer(200, reply.encode())
 
 
+def _detail(fault: MusterError) -> str:
+    return str(fault.params.get("detail", fault.what)).rstrip(".")
+
+
+def _answerable(fault: MusterError) -> MusterError:
+    """The refusal in a code that a client takes from a host: what does not verify of a release is
+    its proof (docs/spec/08-http.md, section 8.8)."""
+    if fault.code in ANSWERS[Peer.HOST]:
+        return fault
+    return error("host/release-proof", detail=_detail(fault))
+
+
 def _problem(reply: Refused) -> Answer:
     status, body = encode_problem(
-        reply.error,
+        _answerable(reply.error),
         trust=reply.trust,
         catalogue=reply.catalogue,
         notice=None if reply.notice is None else _notice(reply.notice),

@@ -11,6 +11,7 @@ from muster.lease import strict
 from muster.net.http import HTTPClient, Response
 from muster.wire import routes
 from muster.wire.codec import COMPACT
+from muster.wire.peer import Peer
 from muster.wire.problem import decode_problem
 from muster.wire.publisher import (
     TRUST_STEPS,
@@ -39,7 +40,7 @@ class PublisherClient:
     def activate(self, installation_id: str, name: str = "") -> ConfirmAnswer:
         """Show an installation ID, and the host's name where one was given; take the answer.
 
-        Raises: the publisher's refusal as it words it; `net/…`, `wire/bad-answer`.
+        Raises: the publisher's refusal in our own words; `net/…`, `wire/bad-answer`.
         """
         route = routes.HOSTS_ACTIVATE
         body = ConfirmRequest(installation_id, name).encode()
@@ -77,7 +78,7 @@ class PublisherClient:
             route.method, url, body, headers, limit=max(route.answer_limit, 64 * 1024)
         )
         if answer.status != 200:
-            raise decode_problem(answer.status, answer.body, self._url).error()
+            raise decode_problem(answer.status, answer.body, self._url, Peer.PUBLISHER).error()
         return answer
 
 

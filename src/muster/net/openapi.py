@@ -183,6 +183,7 @@ ANSWERS: Mapping[str, Schema] = {
                         "why": {"type": "string"},
                         "fix": {"type": "string"},
                         "retry": {"type": "string"},
+                        "params": {"type": "object"},
                     },
                     optional=[
                         "grant",
@@ -192,6 +193,7 @@ ANSWERS: Mapping[str, Schema] = {
                         "why",
                         "fix",
                         "retry",
+                        "params",
                     ],
                 ),
                 BATCH_ROWS,

@@ -21,6 +21,7 @@ from muster.core.products import DAY, SKEW
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import HOST, Grant, read_grant
 from muster.lease.trust import Trust, parse_trust, walk_store
+from muster.wire.peer import Peer, quoted
 from muster.wire.problem import decode_problem
 from muster.wire.routes import (
     CATALOGUE,
@@ -112,8 +113,9 @@ def report(role: str, publisher: str, label: str, checks: Iterable[Check]) -> Re
 
 
 def failed(topic: Topic, fault: MusterError, mark: Mark = Mark.FAIL, host: str = "") -> Check:
-    """A check that ended with an error of the catalogue."""
-    return Check(topic, mark, fault.what, fault.fix, host, fault.code)
+    """A check that ended with an error of the catalogue; a peer's own words are marked as such."""
+    what = " ".join((fault.what, *quoted(fault)))
+    return Check(topic, mark, what, fault.fix, host, fault.code)
 
 
 # Looking at one host.
@@ -178,7 +180,7 @@ def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> 
     try:
         heard = call(PUBLISHERS, PUBLISHERS.path)
         date = heard.date
-        listed = decode_publishers(_body(heard, host), host.address)
+        listed = decode_publishers(_body(heard, host, Peer.HOST), host.address)
     except MusterError as fault:
         return Looked(host, now, date, fault)
     served = next((one for one in listed if one.publisher == publisher), None)
@@ -194,9 +196,9 @@ def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> 
     )
 
 
-def _body(heard: Heard, host: Advertised) -> bytes:
+def _body(heard: Heard, host: Advertised, role: Peer) -> bytes:
     if heard.status != 200:
-        raise decode_problem(heard.status, heard.body, host.address).error()
+        raise decode_problem(heard.status, heard.body, host.address, role).error()
     return heard.body
 
 
@@ -204,7 +206,7 @@ def _grants(host: Advertised, call: Call, publisher: str) -> tuple[HostGrant, ..
     """The grants that it shows; a host that does not know the publisher shows none."""
     try:
         heard = call(PUBLISHER_GRANTS, PUBLISHER_GRANTS.fill(publisher=publisher))
-        return decode_grants(_body(heard, host), host.address)
+        return decode_grants(_body(heard, host, Peer.HOST), host.address)
     except MusterError:
         return ()
 
@@ -213,7 +215,7 @@ def look_at_publisher(host: Advertised, call: Call, trust: int, now: int) -> Loo
     """Ask the publisher's own service for its newest documents; arguments as those of `look`."""
     try:
         heard = call(CATALOGUE, CATALOGUE.path)
-        body = _body(heard, host)
+        body = _body(heard, host, Peer.PUBLISHER)
     except MusterError as fault:
         return Looked(host, now, problem=fault)
     line = _line(call, TRUST, trust)

@@ -1,7 +1,8 @@
-"""RFC 9457 problem documents to catalogue rows and back (docs/spec/08-http.md, section 8).
+"""RFC 9457 problem documents to catalogue rows and back (docs/spec/08-http.md, section 8.8).
 
 A problem document is unsigned: whoever reads one may tell it to a person and may choose when and
-whom to ask next within 15 minutes to 4 hours, and changes nothing else.
+whom to ask next within 15 minutes to 4 hours, and changes nothing else. Its texts are for readers
+of other makes: we show those of our own rows (`muster.wire.peer`).
 """
 
 from __future__ import annotations
@@ -11,17 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from muster.core.characters import HIDDEN
-from muster.core.errors import Kind, MusterError, Retry, Row, error
+from muster.core.errors import MusterError, Retry, error
+from muster.core.text import clean, fit
 from muster.lease import strict
 from muster.wire import codec
+from muster.wire.peer import CODE, Peer, Value, hear
 
 LIMITS = strict.Limits(bytes=16 * 1024, levels=6, members=128, items=256)
-_CODE = re.compile(r"[a-z-]{1,32}/[a-z0-9-]{1,64}")
 _LONGEST = 1024
 _TEXT = re.compile(rf".{{0,{_LONGEST}}}", re.DOTALL)
-_STEERING = re.compile(f"[{HIDDEN}]")
-"""What a terminal obeys, what turns the direction of writing, and what nobody sees."""
 _PARAM = re.compile(r"[a-z0-9_]{1,32}")
 _PARAM_CHARACTERS, _PARAM_TEXTS = 256, 64
 _RETRY = re.compile("|".join(one.value for one in Retry))
@@ -30,25 +29,46 @@ _FIELD = re.compile(r"[0-9A-Fa-fx]{0,16}")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem document as read: the row's texts filled in, and the error's parameters.
+    """A problem document as read.
 
-    Texts, those among the parameters included, hold no character that steers a terminal or turns
-    the direction of writing; parameters are integers, booleans, short texts and lists of them.
-    `trust` and `catalogue` are the versions that the answering server holds, 0 where unknown;
-    `notice` is the undecoded signed notice, or None.
+    `code` is the one that the peer named; it is in the catalogue, or new to this program. `said`
+    is the error that it is to us: our own row, or `wire/unknown-code`. `params` were checked by
+    the grammar of their names. `trust` and `catalogue` are the versions that the answering server
+    holds, 0 where unknown; `notice` is the undecoded signed notice, or None.
     """
 
     status: int
     code: str
-    what: str
-    why: str
-    fix: str
-    retry: Retry
-    field_code: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
+    said: MusterError
+    params: Mapping[str, Value] = field(default_factory=dict)
     trust: int = 0
     catalogue: int = 0
     notice: dict[str, Any] | None = None
+
+    @property
+    def what(self) -> str:
+        """What happened, in our own words."""
+        return self.said.what
+
+    @property
+    def why(self) -> str:
+        """Why, in our own words."""
+        return self.said.why
+
+    @property
+    def fix(self) -> str:
+        """What to do, in our own words."""
+        return self.said.fix
+
+    @property
+    def retry(self) -> Retry:
+        """What a program should do, by our own row."""
+        return self.said.row.retry
+
+    @property
+    def field_code(self) -> str:
+        """The number that administrators know, by our own row."""
+        return self.said.row.field_code
 
     def number(self, name: str) -> int | None:
         """An integer parameter, or None where it is absent or something else."""
@@ -56,26 +76,8 @@ class Problem:
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     def error(self) -> MusterError:
-        """The problem as an exception, with the texts that the server gave."""
-        kind = Kind.FAULT if self.status >= 500 else Kind.REFUSAL
-        row = Row(
-            code=self.code,
-            kind=kind,
-            http=self.status,
-            retry=self.retry,
-            what=_literal(self.what),
-            why=_literal(self.why),
-            fix=_literal(self.fix),
-            field_code=self.field_code,
-        )
-        from muster.core.errors import Fault, Refusal
-
-        return (Fault if kind is Kind.FAULT else Refusal)(row, dict(self.params))
-
-
-def _literal(text: str) -> str:
-    """A template that prints exactly this text."""
-    return text.replace("{", "{{").replace("}", "}}")
+        """The problem as an exception."""
+        return self.said
 
 
 def encode_problem(
@@ -93,16 +95,16 @@ def encode_problem(
     row = fault.row
     document: dict[str, Any] = {
         "type": f"urn:muster:error:{row.code}",
-        "title": _fit(fault.what),
+        "title": fit(fault.what, _LONGEST),
         "status": row.http,
-        "detail": _fit(fault.why),
+        "detail": fit(fault.why, _LONGEST),
         "code": row.code,
         "field_code": row.field_code,
-        "fix": _fit(fault.fix),
+        "fix": fit(fault.fix, _LONGEST),
         "retry": row.retry.value,
     }
     if row.http < 500:
-        document["params"] = _params(fault.params)
+        document["params"] = plain_params(fault.params)
     if trust:
         document["trust"] = trust
     if catalogue:
@@ -112,18 +114,7 @@ def encode_problem(
     return row.http, codec.encode(document)
 
 
-def _clean(text: str) -> str:
-    """The text with U+FFFD for each character that steers what it is shown on."""
-    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def _fit(text: str) -> str:
-    """The text as a problem document may hold it: clean, and cut where it is too long."""
-    text = _clean(text)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-
-
-def _params(values: Mapping[str, Any]) -> dict[str, Any]:
+def plain_params(values: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters that may travel, their texts clean; the others are left out."""
     return {
         name: _plain(value)
@@ -146,31 +137,44 @@ def _is_plain(value: object) -> bool:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        return [_clean(one) for one in value]
-    return _clean(value) if isinstance(value, str) else value
+        return [clean(one) for one in value]
+    return clean(value) if isinstance(value, str) else value
 
 
-def decode_problem(status: int, body: bytes, peer: str) -> Problem:
+def decode_problem(status: int, body: bytes, peer: str, role: Peer = Peer.EITHER) -> Problem:
     """Read a problem document.
 
-    Raises: `wire/bad-answer` naming the peer for anything that is not one; an unknown code is
-    fine, the texts that came with it are kept.
+    Args:
+        status: of the answer.
+        body: of the answer.
+        peer: the name of who answered, such as its address.
+        role: who it is; decides which codes it can say.
+    Raises: `wire/bad-answer` naming the peer for anything that is not one;
+        `wire/unexpected-code` for a code that this peer cannot say. A code that this program does
+        not know is fine.
     """
     try:
         reader = codec.decode(body, LIMITS)
-        return Problem(
-            status=status,
-            code=reader.text("code", _CODE),
-            what=_clean(reader.text("title", _TEXT)),
-            why=_clean(reader.text("detail", _TEXT)),
-            fix=_clean(reader.text("fix", _TEXT)),
-            retry=Retry(reader.text("retry", _RETRY)),
-            field_code=reader.optional_text("field_code", _FIELD) or "",
-            params=_params(reader.raw("params")) if reader.has("params") else {},
-            trust=reader.integer("trust") if reader.has("trust") else 0,
-            catalogue=reader.integer("catalogue") if reader.has("catalogue") else 0,
-            notice=reader.raw("notice") if reader.has("notice") else None,
-        )
+        code = reader.text("code", CODE)
+        what, why = reader.text("title", _TEXT), reader.text("detail", _TEXT)
+        reader.text("fix", _TEXT)
+        reader.text("retry", _RETRY)
+        reader.optional_text("field_code", _FIELD)
+        params = reader.raw("params") if reader.has("params") else {}
+        trust = reader.integer("trust") if reader.has("trust") else 0
+        catalogue = reader.integer("catalogue") if reader.has("catalogue") else 0
+        notice = reader.raw("notice") if reader.has("notice") else None
     except MusterError as fault:
         detail = str(fault.params.get("detail", fault.what))
         raise error("wire/bad-answer", peer=peer, detail=detail) from None
+    said = hear(role, peer, code, params, what, why)
+    known = said.code == code
+    return Problem(
+        status=status,
+        code=code,
+        said=said,
+        params=said.params if known else {},
+        trust=trust,
+        catalogue=catalogue,
+        notice=notice,
+    )

@@ -6,13 +6,16 @@ All doors (online, file, QR, telephone) take only the installation ID and end in
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError, Retry, error
+from muster.core.text import fit
 from muster.lease import strict
 from muster.wire import codec
+from muster.wire.peer import CODE, Peer, hear
+from muster.wire.problem import plain_params
 
 TRUST_STEPS = 64
 """A machine follows at most this many trust versions a contact."""
@@ -113,12 +116,12 @@ BATCH_ROWS = 10_000
 BATCH_LIMITS = strict.Limits(bytes=2 * 1024 * 1024, levels=2, members=8, items=BATCH_ROWS)
 """Bounds of a batch request."""
 BATCH_ANSWER_LIMITS = strict.Limits(
-    bytes=32 * 1024 * 1024, levels=3, members=8 + 8 * BATCH_ROWS, items=BATCH_ROWS
+    bytes=32 * 1024 * 1024, levels=4, members=8 + 16 * BATCH_ROWS, items=BATCH_ROWS
 )
 """Bounds of the answer to a batch."""
-_CODE = re.compile(r"[a-z-]{1,32}/[a-z0-9-]{1,64}")
-_RETRY = re.compile(r"[a-z-]{1,16}")
-_PROSE = re.compile(r"[^\x00-\x1f\x7f]{0,1024}")
+_RETRY = re.compile("|".join(one.value for one in Retry))
+_LONGEST = 1024
+_PROSE = re.compile(rf".{{0,{_LONGEST}}}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +152,9 @@ def decode_batch_request(body: bytes) -> BatchRequest:
 class BatchRow:
     """The answer to one row: grant and confirmation ID, or an error.
 
-    `grant` and `confirmation_id` are "" where the row failed; then `code`, `what`, `why`, `fix`
-    and `retry` say why, as a problem document does.
+    `grant` and `confirmation_id` are "" where the row failed; then `code`, `what`, `why`, `fix`,
+    `retry` and `params` say why, as a problem document does. As read, the texts are those of our
+    own row, and `says` holds a stranger's words where the code is unknown.
     """
 
     grant: str = ""
@@ -160,16 +164,19 @@ class BatchRow:
     why: str = ""
     fix: str = ""
     retry: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    says: str = ""
 
     @classmethod
     def of(cls, fault: MusterError) -> BatchRow:
         """The row of an error."""
         return cls(
             code=fault.code,
-            what=fault.what,
-            why=fault.why,
-            fix=fault.fix,
+            what=fit(fault.what, _LONGEST),
+            why=fit(fault.why, _LONGEST),
+            fix=fit(fault.fix, _LONGEST),
             retry=fault.row.retry.value,
+            params=plain_params(fault.params),
         )
 
     @property
@@ -187,6 +194,7 @@ class BatchRow:
             "why": self.why,
             "fix": self.fix,
             "retry": self.retry,
+            "params": dict(self.params),
         }
 
 
@@ -219,7 +227,7 @@ def decode_batch_answer(body: bytes, peer: str) -> BatchAnswer:
         reader = codec.decode(body, BATCH_ANSWER_LIMITS)
         reader.version()
         return BatchAnswer(
-            rows=tuple(_batch_row(one) for one in reader.objects("answers", BATCH_ROWS)),
+            rows=tuple(_batch_row(one, peer) for one in reader.objects("answers", BATCH_ROWS)),
             trust=reader.texts("trust", codec.COMPACT, limit=TRUST_STEPS),
             catalogue=reader.text("catalogue", codec.COMPACT),
         )
@@ -227,16 +235,24 @@ def decode_batch_answer(body: bytes, peer: str) -> BatchAnswer:
         raise codec.as_answer(fault, peer) from None
 
 
-def _batch_row(reader: codec.Reader) -> BatchRow:
+def _batch_row(reader: codec.Reader, peer: str) -> BatchRow:
     if reader.has("grant"):
         return BatchRow(
             grant=reader.text("grant", codec.COMPACT),
             confirmation_id=reader.text("confirmation_id", codec.DIGITS),
         )
-    return BatchRow(
-        code=reader.text("code", _CODE),
-        what=reader.text("what", _PROSE),
-        why=reader.text("why", _PROSE),
-        fix=reader.text("fix", _PROSE),
-        retry=reader.text("retry", _RETRY),
+    what, why = reader.text("what", _PROSE), reader.text("why", _PROSE)
+    reader.text("fix", _PROSE)
+    reader.text("retry", _RETRY)
+    said = hear(
+        Peer.PUBLISHER,
+        peer,
+        reader.text("code", CODE),
+        reader.raw("params") if reader.has("params") else {},
+        what,
+        why,
     )
+    row = BatchRow.of(said)
+    if said.code == "wire/unknown-code":
+        return replace(row, params={}, says=str(said.params["says"]))
+    return row

@@ -2,7 +2,7 @@
 
 from muster.core.errors import Kind, Retry, Row
 
-ROWS: tuple[Row, ...] = (
+ANSWERS: tuple[Row, ...] = (
     # What a host answers machines (docs/spec/06-counting.md, sections 6.2 to 6.6).
     Row(
         code="host/insufficient-count",
@@ -211,6 +211,12 @@ ROWS: tuple[Row, ...] = (
         why="Too many machines ask at the same moment.",
         fix="It is asked again in {retry_after} seconds.",
     ),
+)
+"""What a host answers machines: those codes of this area that a client takes from a peer
+(`muster.wire.peer`)."""
+
+ROWS: tuple[Row, ...] = (
+    *ANSWERS,
     # What an administrator meets (docs/host.md).
     Row(
         code="host/not-initialised",

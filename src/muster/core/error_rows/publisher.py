@@ -5,7 +5,7 @@ from muster.core.errors import Kind, Retry, Row
 _CLOCK = "Set the clock of the publisher's machine and try again."
 _DESK = "Ask the publisher; only its licence desk can change this."
 
-ROWS: tuple[Row, ...] = (
+ANSWERS: tuple[Row, ...] = (
     # What hosts and machines may read.
     Row(
         code="publisher/not-host-key",
@@ -232,6 +232,12 @@ ROWS: tuple[Row, ...] = (
         why="All of them are retired or withdrawn.",
         fix="Make a new one with 'muster publisher trust rotate'.",
     ),
+)
+"""What hosts and machines may read: codes of this area that are taken from a peer, together with
+those that `muster.wire.peer` names."""
+
+ROWS: tuple[Row, ...] = (
+    *ANSWERS,
     # What an engineer of the publisher reads.
     Row(
         code="publisher/none",

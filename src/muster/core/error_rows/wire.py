@@ -23,6 +23,26 @@ ROWS: tuple[Row, ...] = (
         fix="Ask the address with 'muster client discover' and see which program answers there.",
     ),
     Row(
+        code="wire/unexpected-code",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.OTHER_HOST,
+        what="{peer} answered with the code {given}, which is not one that it can say.",
+        why="The code tells what a program found out on its own machine. Answers like this one are"
+        " not signed: another program answers there, or somebody changed the answer on the way.",
+        fix="Nothing was changed, and other hosts are asked. See with 'muster client discover' which"
+        " program answers at the address.",
+    ),
+    Row(
+        code="wire/unknown-code",
+        kind=Kind.REFUSAL,
+        http=502,
+        retry=Retry.OTHER_HOST,
+        what="{peer} refused with the code {given}, which this program does not know.",
+        why="A newer Muster answers there, or another program. Its own words are not signed.",
+        fix="Update this program, or ask the administrator of {peer} what the code means.",
+    ),
+    Row(
         code="wire/version",
         kind=Kind.REFUSAL,
         http=400,
