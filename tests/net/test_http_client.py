@@ -580,7 +580,7 @@ def test_https_through_a_proxy(
     refusing = serve(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
     monkeypatch.setenv("https_proxy", refusing.url)
     fault = fault_of(f"https://localhost:{tls_peer}/", client)
-    assert fault.code == "net/proxy"
+    assert fault.code == "net/proxy-login"
     assert "407" in fault.what
 
 

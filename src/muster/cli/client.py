@@ -28,6 +28,7 @@ from muster.cli.output import (
 )
 from muster.core.digits import format_rows
 from muster.core.errors import MusterError
+from muster.core.text import shown_url
 
 if TYPE_CHECKING:
     from muster.client.machine import Tried
@@ -502,7 +503,7 @@ def status_data(one: Status) -> dict[str, Any]:
         "set_host": None if one.plan.host is None else one.plan.host.text,
         "suffixes": list(one.plan.suffixes),
         "host_caching": one.plan.caching,
-        "publisher_url": one.plan.publisher_url or one.descriptor.url or None,
+        "publisher_url": shown_url(one.plan.publisher_url or one.descriptor.url) or None,
         "store": str(one.folder),
     }
 
@@ -553,7 +554,7 @@ def status_lines(one: Status) -> list[str]:
     once = record is not None and is_one_time(record.key)
     url = one.plan.publisher_url or one.descriptor.url
     if once:
-        fields.append(("Publisher at", url or "not known"))
+        fields.append(("Publisher at", shown_url(url) or "not known"))
     else:
         fields.append(("Hosts are found", _found_by(one)))
     held = verdict.authority

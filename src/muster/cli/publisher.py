@@ -21,7 +21,8 @@ import click
 from muster.cli import compose
 from muster.cli.options import Command, show_code, store_option
 from muster.cli.output import LazyGroup, MusterCommand, emit, interactive, wants_json
-from muster.core.errors import error
+from muster.core.errors import MusterError, error
+from muster.core.text import shown_url
 
 if TYPE_CHECKING:
     from muster.core.products import KeyGroup, Product
@@ -341,19 +342,18 @@ def export(store: Path | None, file: Path, url: str | None) -> None:
 
 def _checked(data: bytes, url: str | None) -> bytes:
     """The publisher file, read back as its reader will: a wrong --url is told here."""
-    from muster.core.errors import MusterError
     from muster.wire.exchange import read_publisher_file
 
+    _check_public(url)
     try:
         read_publisher_file(data)
     except MusterError:
-        raise error("net/url", url=url, detail="it is not of the form http://name:port") from None
+        raise _no_url(url) from None
     return data
 
 
 def _write(path: Path, data: bytes) -> bool:
     """Write a file that everybody may read; False when it holds just that already."""
-    from muster.core.errors import MusterError
     from muster.system.files import read_bounded, write_atomic
 
     try:
@@ -479,13 +479,24 @@ def descriptor(
 
 
 def _with_url(data: bytes, url: str) -> bytes:
-    from muster.core.errors import MusterError
     from muster.lease.descriptor import with_url
 
+    _check_public(url)
     try:
         return with_url(data, url)
     except MusterError:
-        raise error("net/url", url=url, detail="it is not of the form http://name:port") from None
+        raise _no_url(url) from None
+
+
+def _check_public(url: str | None) -> None:
+    """Refuse an address with a login: these files go to everybody."""
+    if "@" in (url or ""):
+        raise error("net/url", url=shown_url(url or ""), detail="it holds a login")
+
+
+def _no_url(url: str | None) -> MusterError:
+    detail = "it is not of the form http://name:port"
+    return error("net/url", url=shown_url(url or ""), detail=detail)
 
 
 # Product keys.

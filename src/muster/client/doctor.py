@@ -27,6 +27,7 @@ from muster.client.service import Status
 from muster.core.clock import Dice
 from muster.core.errors import MusterError, error
 from muster.core.states import GRACES
+from muster.core.text import shown_url
 from muster.lease.catalogue import Catalogue
 from muster.lease.trust import Trust
 from muster.wire import health
@@ -100,7 +101,7 @@ def look(
     url = plan.publisher_url or next((one.descriptor.url for one in statuses), "")
     service = None
     if url:
-        peer = Advertised(url, "the publisher", ours=True)
+        peer = Advertised(shown_url(url), "the publisher", ours=True)
         service = health.look_at_publisher(peer, _asker(network, url), held, now)
     return Findings(statuses, asked, found, faults, hosts, service)
 

@@ -43,6 +43,7 @@ from muster.core.identity import Fact, facts_salt, prefix_of
 from muster.core.ids import ConfirmationId, InstallationId, parse_confirmation_id, proof_key
 from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.states import LicenceEvent, LicenceState, step
+from muster.core.text import shown_url
 from muster.lease.bundle import read_bundle
 from muster.lease.descriptor import Descriptor, read_descriptor
 from muster.lease.trust import WALK_LIMIT, Trust
@@ -675,26 +676,27 @@ class Client:
         """The publisher's answer; None where it asks to follow trust first."""
         route = ACTIVATIONS
         reply = self._network.ask(url, route, route.path, ConfirmRequest(digits).encode())
+        peer = shown_url(url)
         if reply.status == 200:
-            return decode_confirm_answer(reply.body, url)
-        problem = decode_problem(reply.status, reply.body, url, Peer.PUBLISHER)
+            return decode_confirm_answer(reply.body, peer)
+        problem = decode_problem(reply.status, reply.body, peer, Peer.PUBLISHER)
         if problem.code == "publisher/update-trust-first" and not last:
             return None
         raise problem.error()
 
     def _news(self, descriptor: Descriptor, memory: Memory, url: str) -> Memory:
         """The memory with the trust and the catalogue that the publisher has now."""
-        now = self._clock.now()
+        now, peer = self._clock.now(), shown_url(url)
         for _ in range(WALK_LIMIT):
             version = authority(descriptor, memory, now).trust.version + 1
             reply = self._network.ask(url, TRUST, TRUST.fill(version=str(version)), None)
             if reply.status == 404:
                 break
-            memory = take_all(descriptor, memory, [_document(reply, url)], None, now)
+            memory = take_all(descriptor, memory, [_document(reply, peer)], None, now)
             if authority(descriptor, memory, now).trust.version < version:
-                raise error("wire/bad-answer", peer=url, detail="its trust leads nowhere")
+                raise error("wire/bad-answer", peer=peer, detail="its trust leads nowhere")
         reply = self._network.ask(url, CATALOGUE, CATALOGUE.path, None)
-        return take_all(descriptor, memory, (), _document(reply, url), now)
+        return take_all(descriptor, memory, (), _document(reply, peer), now)
 
     def _judged_now(
         self, descriptor: Descriptor, memory: Memory, facts: tuple[Fact, ...]

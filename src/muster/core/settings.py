@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from muster.core.errors import MusterError, error
+from muster.core.text import shown_url
 
 Value = int | bool | str | tuple[str, ...]
 """What a setting can be: integer, boolean, text (all other types), or several texts."""
@@ -366,7 +367,8 @@ SETTINGS: tuple[Setting, ...] = (
 """Every setting, in the order of docs/settings.md."""
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_URL = re.compile(r"https?://[!-~]{1,2000}")
+_URL = re.compile(r"https?://[!-?A-~]{1,2000}")
+"""Without "@": an address with a login would be kept and shown in the clear."""
 _DATABASE = re.compile(r"postgres(?:ql)?://[!-~]{1,2000}")
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^:\[\]]{1,254}))(?::([0-9]{1,5}))?")
@@ -553,7 +555,9 @@ def _refused(setting: Setting, value: object) -> MusterError:
 
 
 def _shown(value: object) -> str:
-    """A value for a message: in ASCII, bounded."""
+    """A value for a message: in ASCII, bounded, an address without its secrets."""
+    if isinstance(value, str) and ("@" in value or "://" in value):
+        value = shown_url(value)
     try:
         text = ascii(value)
     except ValueError:

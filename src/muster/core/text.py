@@ -22,3 +22,21 @@ def fit(text: str, limit: int) -> str:
     """The text clean, and cut to `limit` characters where it is longer."""
     text = clean(text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://")
+
+
+def shown_url(url: str, limit: int = 200) -> str:
+    """An address without its secrets: no user, password, query or fragment.
+
+    Everything before the last "@" goes, wherever it is [a password that holds a slash unescaped
+    would otherwise stay], and so it does where there is no scheme. Not for use as an address.
+    """
+    found = _SCHEME.match(url)
+    scheme = found[0] if found else ""
+    rest = url[len(scheme) :]
+    _, mark, after = rest.rpartition("@")
+    where = re.split(r"[?#]", after, maxsplit=1)
+    more = "?…" if len(where) > 1 else ""
+    return fit(f"{scheme}{'…@' if mark else ''}{where[0]}{more}", limit)

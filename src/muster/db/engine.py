@@ -25,6 +25,7 @@ from typing import Any, Protocol, Self
 from urllib.parse import quote
 
 from muster.core.errors import MusterError, error
+from muster.core.text import shown_url
 
 NO_SYNC_VARIABLE = "MUSTER_TEST_NO_SYNC"
 """Set to 1, a commit does not wait for the disk. It exists for one test: the one that proves that
@@ -451,18 +452,15 @@ def _path_of(url: str | os.PathLike[str]) -> Path:
     scheme, mark, rest = text.partition("://")
     if not mark:
         if not text or "\x00" in text:
-            raise error("db/url", url=text, detail="it is empty or has a zero byte")
+            raise error("db/url", url=shown_url(text), detail="it is empty or has a zero byte")
         return Path(text).absolute()
     if scheme != "sqlite":
-        raise error("db/url", url=_without_secret(text), detail=f"{scheme} is not offered")
+        raise error("db/url", url=shown_url(text), detail=f"{scheme} is not offered")
     if not rest.startswith("/") or rest == "/" or "\x00" in rest:
-        raise error("db/url", url=text, detail="three slashes and an absolute path are needed")
+        raise error(
+            "db/url", url=shown_url(text), detail="three slashes and an absolute path are needed"
+        )
     return Path(rest)
-
-
-def _without_secret(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _check_whole(path: Path) -> None:

@@ -23,6 +23,7 @@ import psycopg.errors
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from muster.core.errors import MusterError, error
+from muster.core.text import shown_url
 from muster.db.engine import (
     BUSY_SECONDS,
     RETRY_AFTER_SECONDS,
@@ -252,11 +253,12 @@ def open_postgres(url: str, *, busy_seconds: float = BUSY_SECONDS) -> PostgresDa
     try:
         psycopg.conninfo.conninfo_to_dict(url)
     except psycopg.Error as fault:
-        raise error("db/url", url=name, detail=_said(fault)) from fault
+        # libpq repeats the address, or the part of it that it did not understand.
+        raise error("db/url", url=name, detail=_unquoted(fault)) from None
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError as fault:
-        said = _said(fault)
+        said = _said(fault) if "@" not in urlsplit(url).path else _unquoted(fault)
         denied = ("password authentication", "role", "does not exist", "no pg_hba", "permission")
         if any(one in said for one in denied):
             raise error("db/denied", path=name, detail=said) from fault
@@ -266,7 +268,12 @@ def open_postgres(url: str, *, busy_seconds: float = BUSY_SECONDS) -> PostgresDa
 
 def without_password(url: str) -> str:
     """An address as it may be shown."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return shown_url(url)
+    if "@" in parts.path + parts.query + parts.fragment:
+        return shown_url(url)
     where = parts.netloc.rpartition("@")[2]
     user = parts.username or ""
     return f"{parts.scheme}://{user + '@' if user else ''}{where}{parts.path}"
@@ -274,6 +281,11 @@ def without_password(url: str) -> str:
 
 def _said(fault: Exception) -> str:
     return " ".join(str(fault).split())[:300]
+
+
+def _unquoted(fault: Exception) -> str:
+    """What libpq says, without the words of the address that it repeats in quotes."""
+    return re.sub(r'"[^"]*"?', "…", _said(fault).partition(" in URI:")[0])
 
 
 def _away(name: str, detail: str) -> MusterError:

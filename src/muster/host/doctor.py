@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from muster.core.errors import MusterError, error
 from muster.core.settings import Value
+from muster.core.text import shown_url
 from muster.host import rules
 from muster.host.model import HostView, PublisherView
 from muster.host.publish import Plan, plan_of
@@ -135,7 +136,7 @@ def look(
     )
     service = None
     if view.url:
-        peer = Advertised(view.url, "the publisher", ours=True)
+        peer = Advertised(shown_url(view.url), "the publisher", ours=True)
         call = _caller(looker.publishers, view.url.rstrip("/"))
         service = health.look_at_publisher(peer, call, view.trust.version, now)
     return Findings(view, now, plan, plan_fault, records, own, said, service)

@@ -7,6 +7,7 @@ verifies. Obeys docs/spec/08-http.md, sections 8.2 and 8.5.
 from __future__ import annotations
 
 from muster.core.errors import MusterError, error
+from muster.core.text import shown_url
 from muster.lease import strict
 from muster.net.http import HTTPClient, Response
 from muster.wire import routes
@@ -35,6 +36,7 @@ class PublisherClient:
 
     def __init__(self, url: str, http: HTTPClient | None = None) -> None:
         self._url = url.rstrip("/")
+        self._shown = shown_url(self._url)
         self._http = http or HTTPClient(TIMEOUT, proxies=True)
 
     def activate(self, installation_id: str, name: str = "") -> ConfirmAnswer:
@@ -45,7 +47,7 @@ class PublisherClient:
         route = routes.HOSTS_ACTIVATE
         body = ConfirmRequest(installation_id, name).encode()
         answer = self._ask(route, self._url + route.path, body)
-        return decode_confirm_answer(answer.body, self._url)
+        return decode_confirm_answer(answer.body, self._shown)
 
     def trust_above(self, version: int) -> list[str]:
         """The trust versions above one, lowest first, at most 64."""
@@ -58,7 +60,7 @@ class PublisherClient:
                     return found
                 raise
             found.append(text)
-            version = max(version + 1, _version_of(text, self._url))
+            version = max(version + 1, _version_of(text, self._shown))
         return found
 
     def catalogue(self) -> str:
@@ -69,7 +71,7 @@ class PublisherClient:
         answer = self._ask(route, self._url + path, None)
         text = answer.body.decode("ascii", errors="replace").strip()
         if not COMPACT.fullmatch(text):
-            raise error("wire/bad-answer", peer=self._url, detail="it is not a signed object")
+            raise error("wire/bad-answer", peer=self._shown, detail="it is not a signed object")
         return text
 
     def _ask(self, route: Route, url: str, body: bytes | None) -> Response:
@@ -78,7 +80,7 @@ class PublisherClient:
             route.method, url, body, headers, limit=max(route.answer_limit, 64 * 1024)
         )
         if answer.status != 200:
-            raise decode_problem(answer.status, answer.body, self._url, Peer.PUBLISHER).error()
+            raise decode_problem(answer.status, answer.body, self._shown, Peer.PUBLISHER).error()
         return answer
 
 

@@ -14,6 +14,7 @@ from muster.core import settings as table
 from muster.core.products import COUNT_WINDOW, DAY
 from muster.core.settings import Role, Value
 from muster.core.states import LicenceState
+from muster.core.text import shown_url
 from muster.db.engine import Reader
 from muster.host import count, ledger, rules, store
 from muster.host.model import (
@@ -67,7 +68,7 @@ def _publisher(reader: Reader, one: PublisherView, settings: Settings, now: int)
         "publisher": one.publisher,
         "label": one.label,
         "name": one.trust.name,
-        "url": one.url,
+        "url": None if one.url is None else shown_url(one.url),
         "trust": one.trust.version,
         "catalogue": one.catalogue_version,
         "catalogue_old": old,

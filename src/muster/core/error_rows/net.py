@@ -86,6 +86,26 @@ ROWS: tuple[Row, ...] = (
         fix="Allow the server at the proxy, or do without the proxy.",
     ),
     Row(
+        code="net/proxy-login",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.AFTER_FIX,
+        what="The proxy {peer} answered with status 407: it {detail}.",
+        why="The proxy lets only those through who log in.",
+        fix="Put the login into the variable of the proxy, http://user:password@proxy:port, or let the "
+        "proxy's administrator allow the server without one. Muster logs in by Basic; for NTLM and "
+        "Negotiate put a local proxy that speaks them (such as cntlm) between.",
+    ),
+    Row(
+        code="net/proxy-address",
+        kind=Kind.USAGE,
+        http=400,
+        retry=Retry.AFTER_FIX,
+        what="The address of the proxy in {variable}, {url}, cannot be used: {detail}.",
+        why="A proxy is named as http://proxy:port or http://user:password@proxy:port.",
+        fix="Correct {variable}; or name the server in no_proxy, to ask it without a proxy.",
+    ),
+    Row(
         code="net/url",
         kind=Kind.USAGE,
         http=400,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, urlsplit
 
 from muster.core.errors import MusterError, error
+from muster.core.text import shown_url
 from muster.net.http.exchange import Exchange, Response
+from muster.net.proxy import Proxy, proxy_for
 
 if TYPE_CHECKING:
     import ssl
@@ -74,7 +76,8 @@ class HTTPClient:
             limit: in place of the client's.
         Raises:
             `net/url`, `net/name`, `net/refused`, `net/unreachable`, `net/timeout`, `net/reset`,
-            `net/not-http`, `net/too-large`, `net/tls`, `net/proxy`.
+            `net/not-http`, `net/too-large`, `net/tls`, `net/proxy`, `net/proxy-login`,
+            `net/proxy-address`.
         """
         parts = _split(url)
         if method not in _METHODS:
@@ -82,13 +85,14 @@ class HTTPClient:
         for name, value in (headers or {}).items():
             if not _FIELD.fullmatch(name) or not _VALUE.fullmatch(value):
                 raise ValueError(f"the header {name!r} cannot be sent")
+        use_proxy = self._proxies and connect_to is None
         exchange = Exchange(
             parts,
             timeout=self._timeout if timeout is None else timeout,
             limit=self._limit if limit is None else limit,
             monotonic=self._monotonic,
             connect_to=connect_to,
-            proxy=self._proxy_for(parts) if self._proxies and connect_to is None else None,
+            proxy=_proxy_of(parts) if use_proxy else None,
             tls=self._tls_context if parts.scheme == "https" else None,
         )
         return exchange.run(method, body, headers or {})
@@ -104,32 +108,30 @@ class HTTPClient:
                 raise error("net/tls", peer="the server", detail=detail) from fault
         return self._tls
 
-    def _proxy_for(self, parts: SplitResult) -> SplitResult | None:
-        from urllib.request import getproxies, proxy_bypass
 
-        proxy = getproxies().get(parts.scheme)
-        if not proxy or proxy_bypass(parts.hostname or ""):
-            return None
-        return _split(proxy if "://" in proxy else f"http://{proxy}")
+def _proxy_of(parts: SplitResult) -> Proxy | None:
+    default = 443 if parts.scheme == "https" else 80
+    return proxy_for(parts.scheme, cast("str", parts.hostname), parts.port or default)
 
 
 def _split(url: str) -> SplitResult:
     def bad(detail: str) -> MusterError:
-        return error("net/url", url=url[:200], detail=detail)
+        return error("net/url", url=shown_url(url), detail=detail)
 
     if not url.isascii() or not url.isprintable() or " " in url:
         raise bad("it has characters that do not belong there")
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as fault:
-        raise bad("it cannot be taken apart") from fault
+    except ValueError:
+        # The library's words hold parts of the address.
+        raise bad("it cannot be taken apart") from None
     if not _PLACE.fullmatch(parts.netloc):
         raise bad("it cannot be taken apart")
     if parts.scheme not in ("http", "https"):
         raise bad("only http and https are offered")
     if parts.username is not None or parts.password is not None:
-        raise bad("it holds a user name")
+        raise bad("it holds a login")
     if not parts.hostname or len(parts.hostname) > 253:
         raise bad("it names no server")
     if port == 0:

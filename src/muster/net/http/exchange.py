@@ -13,15 +13,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import SplitResult
 
-from muster.core.errors import error
+from muster.core.errors import MusterError, error
 from muster.net.http.faults import Faults
-from muster.net.http.framing import Deadline, NotHTTPError, Wire, read_body, read_head
+from muster.net.http.framing import Deadline, Head, NotHTTPError, Wire, read_body, read_head
+from muster.net.proxy import Proxy
 
 if TYPE_CHECKING:
     import ssl
 
 T = TypeVar("T")
 
+_LOGIN_WANTED = 407
+"""The status with which a proxy asks for a login."""
 _DIALLED = 8
 """Addresses of one name that are dialled; they share the time."""
 _DAYS = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
@@ -73,7 +76,7 @@ class Exchange:
         limit: int,
         monotonic: Callable[[], float],
         connect_to: tuple[str, int] | None,
-        proxy: SplitResult | None,
+        proxy: Proxy | None,
         tls: Callable[[], ssl.SSLContext] | None,
     ) -> None:
         self._parts = parts
@@ -85,7 +88,7 @@ class Exchange:
         self._tls = tls
         self._deadline = Deadline(timeout, monotonic)
         if proxy is not None:
-            self._peer = peer_text(cast("str", proxy.hostname), proxy.port or 80)
+            self._peer = peer_text(proxy.host, proxy.port)
         elif connect_to is not None:
             self._peer = peer_text(*connect_to)
         else:
@@ -101,8 +104,19 @@ class Exchange:
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     wire.send(self._request(method, body, headers))
                 head = read_head(wire)
+                if self._forwarded and head.status == _LOGIN_WANTED:
+                    raise self._login_refused(head)
                 found = read_body(wire, head, self._limit, expected=method != "HEAD")
                 return Response(head.status, head.headers, found)
+
+    @property
+    def _forwarded(self) -> bool:
+        """Whether a proxy reads the request itself, and no tunnel leads through it."""
+        return self._proxy is not None and self._parts.scheme == "http"
+
+    def _login_refused(self, head: Head) -> MusterError:
+        assert self._proxy is not None
+        return self._proxy.refused(self._peer, head.headers.get("proxy-authenticate", ""))
 
     def _request(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
         default = 443 if self._parts.scheme == "https" else 80
@@ -113,6 +127,8 @@ class Exchange:
             "Accept-Encoding": "identity",
             **headers,
         }
+        if self._forwarded and self._proxy is not None and self._proxy.authorization:
+            fields["Proxy-Authorization"] = self._proxy.authorization
         if body is not None:
             fields["Content-Length"] = str(len(body))
         lines = [f"{method} {self._target()} HTTP/1.1"]
@@ -123,13 +139,13 @@ class Exchange:
         path = self._parts.path or "/"
         if self._parts.query:
             path += "?" + self._parts.query
-        if self._proxy is not None and self._parts.scheme == "http":
+        if self._forwarded:
             return f"http://{peer_text(self._host, self._port)}{path}"
         return path
 
     def _connect(self) -> Wire:
         if self._proxy is not None:
-            host, port = cast("str", self._proxy.hostname), self._proxy.port or 80
+            host, port = self._proxy.host, self._proxy.port
         else:
             host, port = self._connect_to or (self._host, self._port)
         sock = self._dial(host, port)
@@ -147,8 +163,13 @@ class Exchange:
     def _tunnel(self, sock: socket.socket) -> None:
         target = peer_text(self._host, self._port)
         wire = Wire(sock, self._deadline)
-        wire.send(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode("ascii"))
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+        if self._proxy is not None and self._proxy.authorization:
+            lines.append(f"Proxy-Authorization: {self._proxy.authorization}")
+        wire.send("\r\n".join([*lines, "", ""]).encode("ascii"))
         head = read_head(wire)
+        if head.status == _LOGIN_WANTED:
+            raise self._login_refused(head)
         if head.status != 200:
             detail = f"it answered with status {head.status}"
             raise error("net/proxy", peer=self._peer, detail=detail)
@@ -193,7 +214,7 @@ class Exchange:
 
     def _faults(self) -> Faults:
         if self._proxy is not None:
-            name = cast("str", self._proxy.hostname)
+            name = self._proxy.host
         else:
             name = self._connect_to[0] if self._connect_to else self._host
         return Faults(self._peer, name, self._deadline.seconds, self._limit, self._tls is not None)
