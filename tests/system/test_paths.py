@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from muster.core.clock import Clock, Dice
+from muster.core.errors import MusterError
 from muster.system import paths
 from muster.system.clock import SystemClock
 from muster.system.entropy import SeededDice, SystemDice
@@ -36,6 +37,30 @@ def test_other_platforms() -> None:
     windows = paths.places("win32", {"PROGRAMDATA": "D:/Data"}, HOME)
     assert windows.system_store == Path("D:/Data/Muster/store")
     assert windows.user_store == HOME / "AppData/Local/Muster/store"
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("home", [".", "relative/folder"])
+def test_without_a_home_folder_the_named_paths_are_enough(platform: str, home: str) -> None:
+    env = {"HOME": home, "XDG_STATE_HOME": "x", "XDG_CONFIG_HOME": "y", "LOCALAPPDATA": "z"}
+    found = paths.places(platform, env)
+    assert (found.user_store, found.user_config) == (None, None)
+    assert found.configs == (found.system_config,)
+    env["MUSTER_STORE"] = "/named"
+    assert paths.store_root(None, env, where=found, privileged=False) == Path("/named")
+    assert paths.store_root("/flag", {}, where=found, privileged=False) == Path("/flag")
+    with pytest.raises(MusterError) as caught:
+        paths.store_root(None, {}, where=found, privileged=False)
+    assert caught.value.code == "file/no-home"
+    assert "MUSTER_STORE" in caught.value.fix
+
+
+def test_an_empty_home_is_that_of_the_user_and_xdg_needs_none() -> None:
+    assert paths.places("linux", {"HOME": ""}) == paths.places("linux", {})
+    env = {"HOME": ".", "XDG_STATE_HOME": "/state", "XDG_CONFIG_HOME": "/config"}
+    found = paths.places("linux", env)
+    assert found.user_store == Path("/state/muster")
+    assert found.user_config == Path("/config/muster/muster.toml")
 
 
 def test_which_store(tmp_path: Path) -> None:

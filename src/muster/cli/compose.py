@@ -50,7 +50,7 @@ def actor() -> str:
 
     try:
         return f"user:{getpass.getuser()}"
-    except (KeyError, OSError):
+    except (KeyError, OSError, ImportError):
         return "user:unknown"
 
 
@@ -62,8 +62,7 @@ def publisher_settings(flags: Mapping[str, object]) -> Settings:
     from muster.system.config import load_settings
     from muster.system.paths import places
 
-    where = places()
-    return load_settings("publisher", (where.system_config, where.user_config), flags=flags)
+    return load_settings("publisher", places().configs, flags=flags)
 
 
 def publisher_folder(store: Path | None) -> Path:
@@ -169,8 +168,7 @@ def host_settings(flags: Mapping[str, object]) -> Settings:
     from muster.system.config import load_settings
     from muster.system.paths import places
 
-    where = places()
-    return load_settings("host", (where.system_config, where.user_config), flags=flags)
+    return load_settings("host", places().configs, flags=flags)
 
 
 def host_layers(settings: Settings) -> tuple[dict[str, Value], dict[str, Value]]:

@@ -21,6 +21,7 @@ import click
 
 from muster.cli import compose
 from muster.cli.output import MusterCommand, emit, wants_json
+from muster.core.errors import error
 
 if TYPE_CHECKING:
     from muster.client.service import Activation, Client
@@ -77,7 +78,10 @@ def demo(clients: int, keep: bool, small_dns: bool) -> None:
     from muster.testing.site import Site
 
     begun = compose.clock().monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="muster-demo-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="muster-demo-"))
+    except OSError as fault:
+        raise error("file/no-temporary") from fault
     with _interruptible(), _removed(folder), Site(folder, small_dns=small_dns) as site:
         story = _Story(site)
         story.play(clients)

@@ -7,7 +7,9 @@ import sys
 import click
 
 from muster import __version__
+from muster.cli import streams
 from muster.cli.output import LazyGroup
+from muster.core.errors import MusterError
 
 COMMANDS = {
     "client": "muster.cli.client:client",
@@ -36,10 +38,20 @@ def muster() -> None:
 
 def main() -> None:
     """Run the command; a defect prints its traceback and exits with 3, never with 1."""
+    streams.prepare()
     try:
-        muster()
+        try:
+            muster()
+        finally:
+            sys.stdout.flush()
     except SystemExit:
         raise
+    except MusterError as fault:
+        # Commands tell theirs; what comes here is that nothing could be told.
+        streams.leave()
+        if not streams.is_left(fault):
+            click.echo(f"{fault.code}: {fault.what} {fault.fix}", err=True)
+        sys.exit(3)
     except BaseException as defect:  # noqa: BLE001  # whatever it is, it must not look like a refusal
         import traceback
 

@@ -152,4 +152,4 @@ class LazyGroup(click.Group):
 
 def interactive() -> bool:
     """Whether somebody sits at a terminal; on a pipe no command ever asks."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return all(one is not None and one.isatty() for one in (sys.stdin, sys.stdout))

@@ -89,10 +89,9 @@ def licence(
         The answer, whatever happened.
     """
     try:
-        anchor = _descriptor(descriptor, trusted)
+        return _look(_descriptor(descriptor, trusted), store, facts)
     except MusterError as fault:
         return _untold(fault)
-    return _look(anchor, store, facts)
 
 
 def activate(

@@ -28,8 +28,7 @@ _WRITTEN = ("host", "suffixes", "host_caching", "publisher_url")
 
 def files(root: Path, publisher: str = "", environ: Mapping[str, str] | None = None) -> list[Path]:
     """The settings files of a client, the least important first."""
-    where = places(environ=environ)
-    found = [where.system_config, where.user_config, written(root)]
+    found = [*places(environ=environ).configs, written(root)]
     return [*found, written(root, publisher)] if publisher else found
 
 

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from muster.core.errors import error
+
 STORE_VARIABLE = "MUSTER_STORE"
 """Environment variable that names another root for stores."""
 
@@ -26,14 +28,20 @@ class Places:
     """The folders of one platform and one user.
 
     `system_store` and `user_store` are roots; `system_config` and `user_config` are TOML files;
-    `runtime` holds facts that do not outlive a boot.
+    `runtime` holds facts that do not outlive a boot. Those of the user are None where the user has
+    no home folder, as in a container that runs under a user id that nobody knows.
     """
 
     system_store: Path
-    user_store: Path
+    user_store: Path | None
     system_config: Path
-    user_config: Path
+    user_config: Path | None
     runtime: Path
+
+    @property
+    def configs(self) -> tuple[Path, ...]:
+        """The settings files, the least important first."""
+        return tuple(one for one in (self.system_config, self.user_config) if one is not None)
 
 
 def places(
@@ -49,41 +57,64 @@ def places(
         home: the user's folder; the process's own by default.
     """
     env = os.environ if environ is None else environ
-    user = Path.home() if home is None else home
+    user = _home(env) if home is None else home
     if platform == "win32":
         programs = Path(env.get("PROGRAMDATA") or "C:/ProgramData") / "Muster"
-        local = Path(env.get("LOCALAPPDATA") or user / "AppData" / "Local") / "Muster"
+        local = _below(_absolute(env.get("LOCALAPPDATA"), user, "AppData", "Local"), "Muster")
         return Places(
             system_store=programs / "store",
-            user_store=local / "store",
+            user_store=_below(local, "store"),
             system_config=programs / "muster.toml",
-            user_config=local / "muster.toml",
+            user_config=_below(local, "muster.toml"),
             runtime=programs / "run",
         )
     if platform == "darwin":
         shared = Path("/Library/Application Support/Muster")
-        own = user / "Library" / "Application Support" / "Muster"
+        own = _below(user, "Library", "Application Support", "Muster")
         return Places(
             system_store=shared / "store",
-            user_store=own / "store",
+            user_store=_below(own, "store"),
             system_config=shared / "muster.toml",
-            user_config=own / "muster.toml",
+            user_config=_below(own, "muster.toml"),
             runtime=Path("/var/run/muster"),
         )
     return Places(
         system_store=Path("/var/lib/muster"),
-        user_store=_absolute(env.get("XDG_STATE_HOME"), user / ".local" / "state") / "muster",
+        user_store=_below(_absolute(env.get("XDG_STATE_HOME"), user, ".local", "state"), "muster"),
         system_config=Path("/etc/muster/muster.toml"),
-        user_config=_absolute(env.get("XDG_CONFIG_HOME"), user / ".config")
-        / "muster"
-        / "muster.toml",
+        user_config=_below(
+            _absolute(env.get("XDG_CONFIG_HOME"), user, ".config"), "muster", "muster.toml"
+        ),
         runtime=Path("/run/muster"),
     )
 
 
-def _absolute(value: str | None, default: Path) -> Path:
+def _absolute(value: str | None, home: Path | None, *default: str) -> Path | None:
     # The XDG rules: a relative path in the variable is ignored.
-    return Path(value) if value and Path(value).is_absolute() else default
+    if value and Path(value).is_absolute():
+        return Path(value)
+    return _below(home, *default)
+
+
+def _below(folder: Path | None, *names: str) -> Path | None:
+    return None if folder is None else folder.joinpath(*names)
+
+
+def _home(env: Mapping[str, str]) -> Path | None:
+    """The user's folder: HOME, else what the system says of the user; None where neither is one.
+
+    A relative HOME is none [the store would follow the working directory].
+    """
+    named = env.get("USERPROFILE" if sys.platform == "win32" else "HOME", "")
+    if named:
+        return Path(named) if Path(named).is_absolute() else None
+    try:
+        import pwd
+
+        found = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except (KeyError, ImportError, OSError):
+        return None
+    return found if found.is_absolute() else None
 
 
 def store_root(
@@ -104,6 +135,7 @@ def store_root(
         environ: the environment; the process's own by default.
         where: the folders; this platform's by default.
         privileged: whether this user may make the system's root; asked of the system by default.
+    Raises: `file/no-home` where only a user's root is left and there is no home folder.
     """
     env = os.environ if environ is None else environ
     if chosen:
@@ -114,6 +146,8 @@ def store_root(
     may = _privileged() if privileged is None else privileged
     if may or found.system_store.is_dir():
         return found.system_store
+    if found.user_store is None:
+        raise error("file/no-home", variable=STORE_VARIABLE)
     return found.user_store
 
 

@@ -333,6 +333,35 @@ ROWS: tuple[Row, ...] = (
         fix="Run the command as the owner, or change the rights.",
     ),
     Row(
+        code="file/no-home",
+        kind=Kind.USAGE,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="There is no folder to keep a store in: this user has no home folder.",
+        why="HOME is not set or is not an absolute path, the system knows no home of this user, and "
+        "nobody installed a store for the whole machine.",
+        fix="Name the folder with {variable} or --store; or set HOME.",
+    ),
+    Row(
+        code="file/no-temporary",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="There is no folder for temporary files that this user may write.",
+        why="TMPDIR is not set or cannot be written, and neither can /tmp.",
+        fix="Set TMPDIR to a folder that this user may write.",
+    ),
+    Row(
+        code="file/output",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The outcome cannot be written to the standard output: {detail}.",
+        why="It leads to a file on a full disk, or to a program or terminal that has gone.",
+        fix="See that the output can be written. What the command changed stays changed: ask for it "
+        "again, or for the status.",
+    ),
+    Row(
         code="file/read-only",
         kind=Kind.FAULT,
         http=500,
