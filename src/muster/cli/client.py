@@ -116,9 +116,9 @@ def product_add(
     and nobody else may be able to write it.
     """
     from muster.lease.strict import DESCRIPTOR
-    from muster.system.files import read_anchor
+    from muster.system.textfile import read_text_anchor
 
-    data = read_anchor(file, DESCRIPTOR.bytes, trusted=trust_file)
+    data = read_text_anchor(file, DESCRIPTOR.bytes, trusted=trust_file)
     added = machine.client().add_product(
         data, identity=identity, given=given, with_key=not without_key
     )
@@ -251,10 +251,10 @@ def activate(
     if request_file is not None:
         _write_request(client.installation_id(product), request_file)
     elif reply_file is not None:
-        from muster.system.files import read_bounded
+        from muster.system.textfile import read_text
         from muster.wire.exchange import FILE_LIMITS
 
-        data = read_bounded(reply_file, FILE_LIMITS.bytes)
+        data = read_text(reply_file, FILE_LIMITS.bytes)
         report_activations([client.accept_reply(data, product)])
     else:
         report_activations(client.activate(product, typed=not if_due, publisher_url=publisher_url))
@@ -373,10 +373,10 @@ def catalogue() -> None:
 @machine_options
 def catalogue_import(file: Path, machine: compose.Machine) -> None:
     """Take trust and catalogue out of a publisher file."""
-    from muster.system.files import read_bounded
+    from muster.system.textfile import read_text
     from muster.wire.exchange import FILE_LIMITS
 
-    data = read_bounded(file, FILE_LIMITS.bytes)
+    data = read_text(file, FILE_LIMITS.bytes)
     found = machine.client().import_publisher_file(data)
     said = "now" if found.changed else "already"
     emit(

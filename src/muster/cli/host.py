@@ -90,9 +90,9 @@ def _publisher_id(view: HostView, name: str | None) -> str | None:
 
 
 def _read(path: Path) -> bytes:
-    from muster.system.files import read_bounded
+    from muster.system.textfile import read_text
 
-    return read_bounded(path, _FILE_LIMIT)
+    return read_text(path, _FILE_LIMIT)
 
 
 # Enrolment.
@@ -619,12 +619,12 @@ def _value(values: Mapping[str, Value], name: str) -> Any:
 
 def _tsig(values: Mapping[str, Value]) -> TSIGKey | None:
     from muster.net.dnsupdate import parse_tsig_key
-    from muster.system.files import read_bounded
+    from muster.system.textfile import read_text
 
     path = str(_value(values, "tsig_key_file"))
     if not path:
         return None
-    return parse_tsig_key(read_bounded(path, 64 * 1024).decode("utf-8", errors="replace"))
+    return parse_tsig_key(read_text(path, 64 * 1024).decode("utf-8", errors="replace"))
 
 
 @host.command("publish-dns")

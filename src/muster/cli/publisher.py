@@ -167,9 +167,9 @@ class Phrases:
 
 
 def _read_passphrase(path: Path) -> str:
-    from muster.system.files import read_private
+    from muster.system.textfile import read_text_private
 
-    data = read_private(path, _PASSPHRASE_BYTES)
+    data = read_text_private(path, _PASSPHRASE_BYTES)
     line = data.split(b"\n", 1)[0].rstrip(b"\r")
     try:
         text = line.decode("utf-8")
@@ -280,9 +280,9 @@ def init(
 
 def _draft(path: Path | None) -> Draft:
     from muster.publisher.catalogue_file import FILE_LIMIT, parse_catalogue_file, sample
-    from muster.system.files import read_bounded
+    from muster.system.textfile import read_text
 
-    return parse_catalogue_file(sample() if path is None else read_bounded(path, FILE_LIMIT))
+    return parse_catalogue_file(sample() if path is None else read_text(path, FILE_LIMIT))
 
 
 @publisher.command()
@@ -1045,10 +1045,10 @@ def host_activate(
 
 
 def _request(path: Path, own: str) -> ConfirmRequest:
-    from muster.system.files import read_bounded
+    from muster.system.textfile import read_text
     from muster.wire.exchange import read_request_file
 
-    found = read_request_file(read_bounded(path, 64 * 1024))
+    found = read_request_file(read_text(path, 64 * 1024))
     if found.publisher != own:
         raise error("publisher/other-request", found=found.publisher, own=own)
     return found.request

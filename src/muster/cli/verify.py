@@ -78,12 +78,12 @@ def verify(
     from muster.lease.descriptor import read_descriptor
     from muster.lease.strict import DESCRIPTOR
     from muster.lease.verify import explain
-    from muster.system.files import read_bounded
+    from muster.system.textfile import read_text
 
     now = compose.clock().now() if when is None else _instant(when)
-    data = read_bounded(file, _BUNDLE_LIMIT)
+    data = read_text(file, _BUNDLE_LIMIT)
     if descriptor is not None:
-        anchor = read_descriptor(read_bounded(descriptor, DESCRIPTOR.bytes))
+        anchor = read_descriptor(read_text(descriptor, DESCRIPTOR.bytes))
         judgement = _from_descriptor(anchor, str(descriptor), publisher_file, now)
     else:
         judgement = _from_store(data, store, facts, publisher_file, now)
@@ -134,10 +134,10 @@ def _from_descriptor(
 
     trust, catalogue = anchor.trust, None
     if publisher_file is not None:
-        from muster.system.files import read_bounded
+        from muster.system.textfile import read_text
         from muster.wire.exchange import FILE_LIMITS, read_publisher_file
 
-        found = read_publisher_file(read_bounded(publisher_file, FILE_LIMITS.bytes))
+        found = read_publisher_file(read_text(publisher_file, FILE_LIMITS.bytes))
         trust = walk_store(trust, (found.anchor, *found.trust))
         catalogue = read_catalogue(found.catalogue, trust)
     expected = Expected(descriptor=anchor, trust=trust, now=now, catalogue=catalogue)

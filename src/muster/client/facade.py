@@ -200,11 +200,11 @@ def _look(
 
 def _descriptor_bytes(descriptor: bytes | str | os.PathLike[str], trusted: bool) -> bytes:
     from muster.lease.strict import DESCRIPTOR
-    from muster.system.files import read_anchor
+    from muster.system.textfile import plain, read_text_anchor
 
     if isinstance(descriptor, bytes):
-        return descriptor
-    return read_anchor(descriptor, DESCRIPTOR.bytes, trusted=trusted)
+        return plain(descriptor)
+    return read_text_anchor(descriptor, DESCRIPTOR.bytes, trusted=trusted)
 
 
 def _descriptor(descriptor: bytes | str | os.PathLike[str], trusted: bool) -> Descriptor:

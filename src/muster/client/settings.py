@@ -18,8 +18,9 @@ from muster.client.machine import Plan
 from muster.core.errors import MusterError, error
 from muster.core.settings import Role, Value, check, lookup, toml
 from muster.system.config import Settings, load_settings
-from muster.system.files import Lock, make_folder, read_bounded, write_atomic
+from muster.system.files import Lock, make_folder, write_atomic
 from muster.system.paths import places
+from muster.system.textfile import read_text
 
 _LIMIT = 64 * 1024
 _WRITTEN = ("host", "suffixes", "host_caching", "publisher_url")
@@ -97,10 +98,13 @@ def read_written(path: Path) -> dict[str, Value]:
     import tomllib
 
     try:
-        data = read_bounded(path, _LIMIT)
+        data = read_text(path, _LIMIT)
     except MusterError as fault:
         if fault.code == "file/missing":
             return {}
+        if fault.code == "file/encoding":
+            detail = f"{fault.params['detail']}; save it as UTF-8"
+            raise error("file/toml", path=os.fspath(path), detail=detail) from None
         raise
     try:
         document: dict[str, Any] = tomllib.loads(data.decode("utf-8"))

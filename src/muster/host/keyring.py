@@ -15,7 +15,8 @@ from muster.core.errors import MusterError, error
 from muster.core.identity import check_publisher_id
 from muster.lease.jws import MemorySigningKey
 from muster.lease.strict import b64url_decode, b64url_encode
-from muster.system.files import make_folder, read_private, write_new
+from muster.system.files import make_folder, write_new
+from muster.system.textfile import read_text_private
 
 _HEAD = "muster-host-signing-key-v1"
 _LINE = re.compile(rf"{_HEAD} ([A-Za-z0-9_-]{{43}})\n?")
@@ -39,7 +40,7 @@ class KeyRing:
         """
         path = self.path(publisher)
         try:
-            data = read_private(path, _LIMIT)
+            data = read_text_private(path, _LIMIT).replace(b"\r\n", b"\n")
         except MusterError as fault:
             if fault.code == "file/missing":
                 return None

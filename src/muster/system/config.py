@@ -18,7 +18,7 @@ from typing import Any
 from muster.core import settings as table
 from muster.core.errors import MusterError, error
 from muster.core.settings import Role, Setting, Value
-from muster.system.files import read_bounded
+from muster.system.textfile import read_text
 
 _LIMIT = 256 * 1024
 
@@ -135,10 +135,13 @@ def _read_file(path: Path) -> Iterator[tuple[Setting, Value]]:
     import tomllib
 
     try:
-        data = read_bounded(path, _LIMIT)
+        data = read_text(path, _LIMIT)
     except MusterError as fault:
         if fault.code == "file/missing":
             return
+        if fault.code == "file/encoding":
+            detail = f"{fault.params['detail']}; save it as UTF-8"
+            raise error("file/toml", path=os.fspath(path), detail=detail) from None
         raise
     try:
         document: dict[str, Any] = tomllib.loads(data.decode("utf-8"))

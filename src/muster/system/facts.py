@@ -18,8 +18,9 @@ from pathlib import Path
 from muster.core.errors import MusterError, error
 from muster.core.facts import FACTS, clean
 from muster.lease import strict
-from muster.system.files import make_folder, read_anchor, write_atomic
+from muster.system.files import make_folder, write_atomic
 from muster.system.paths import places
+from muster.system.textfile import read_text_anchor
 
 FACTS_VARIABLE = "MUSTER_FACTS"
 """Environment variable that names the facts file."""
@@ -73,7 +74,7 @@ def read_facts_file(path: str | os.PathLike[str]) -> dict[str, str]:
     """
     named = os.fspath(path)
     try:
-        data = read_anchor(path, _LIMIT)
+        data = read_text_anchor(path, _LIMIT)
     except MusterError as fault:
         if fault.code != "file/anchor":
             raise

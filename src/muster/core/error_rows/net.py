@@ -333,6 +333,16 @@ ROWS: tuple[Row, ...] = (
         fix="Run the command as the owner, or change the rights.",
     ),
     Row(
+        code="file/encoding",
+        kind=Kind.USAGE,
+        http=400,
+        retry=Retry.AFTER_FIX,
+        what="The file {path} is not in UTF-8: {detail}.",
+        why="Files are read in UTF-8, or in UTF-16 where a byte order mark says so.",
+        fix="Take the file as it was made; or save it anew as UTF-8 (in Notepad: Save as, Encoding: "
+        "UTF-8).",
+    ),
+    Row(
         code="file/no-home",
         kind=Kind.USAGE,
         http=500,
