@@ -26,6 +26,7 @@ LOSSES = (
     E.GRANT_REVOKED,
     E.VALIDATION_FAILED,
     E.CLOCK_BEHIND,
+    E.CLOCK_UNSET,
     E.LICENCE_RELEASED,
     E.KEY_REMOVED,
 )
@@ -106,6 +107,9 @@ def test_a_new_key_disturbs_nothing(state: LicenceState) -> None:
         (S.LICENSED, [E.VALIDATION_FAILED, E.GRACE_ENDED], S.NOTIFICATION),
         # A clock that was turned back mends by itself.
         (S.LICENSED, [E.CLOCK_BEHIND, E.LEASE_ACCEPTED], S.LICENSED),
+        # A board without a battery starts in 1970, and its clock is set later.
+        (S.LICENSED, [E.CLOCK_UNSET, E.LEASE_ACCEPTED], S.LICENSED),
+        (S.LICENSED, [E.LEASE_LAPSED, E.GRACE_ENDED, E.CLOCK_UNSET], S.NOTIFICATION),
         # Rearmed for an image.
         (S.LICENSED, [E.REARMED], S.INITIAL_GRACE),
         (S.LICENSED, [E.LICENCE_RELEASED, E.LEASE_ACCEPTED], S.LICENSED),

@@ -155,7 +155,7 @@ def system_client(
     from muster.client.settings import load, plan_for
     from muster.system.clock import SystemClock
     from muster.system.entropy import SystemDice
-    from muster.system.facts import boot_id, read_facts
+    from muster.system.facts import boot_id, read_facts, uptime
     from muster.system.paths import store_root
 
     root = store_root(None if store is None else os.fspath(store))
@@ -171,6 +171,7 @@ def system_client(
         plan=lambda publisher: plan_for(root, publisher),
         info=_info(named=chosen.flag("send_name")),
         boot=boot_id(),
+        uptime=uptime,
     )
 
 

@@ -41,6 +41,7 @@ from muster.lease.verify import (
 STALE_CATALOGUE = 400 * DAY
 """A catalogue older than this is worth a warning, never a stop."""
 
+_UNSET = "client/clock-unset"
 _EVENTS = {
     "licence/expired": LicenceEvent.LEASE_LAPSED,
     "licence/revoked": LicenceEvent.LEASE_LAPSED,
@@ -48,6 +49,7 @@ _EVENTS = {
     "licence/machine": LicenceEvent.HARDWARE_CHANGED,
     "client/other-machine": LicenceEvent.HARDWARE_CHANGED,
     "client/clock-behind": LicenceEvent.CLOCK_BEHIND,
+    _UNSET: LicenceEvent.CLOCK_UNSET,
     "licence/clock": LicenceEvent.CLOCK_BEHIND,
 }
 """What the failure of a stored licence means for its state; anything else: VALIDATION_FAILED.
@@ -203,11 +205,38 @@ def judge(
         missing = error("client/not-added", product=descriptor.product.id)
         return _verdict(descriptor, held, LicenceState.UNLICENSED, now, None, missing, None)
     licence, problem = _examine(descriptor, memory, record, held, fingerprint, now, facts)
+    record = _begun(record, descriptor.trust.iat, now)
     state, since = _state(descriptor.product, record, licence, problem, held, now)
     if licence is None and (problem is None or not record.licence):
         problem = _reason(record, problem)
-    record = replace(record, state=state, since=since)
+    if problem is None or problem.code != _UNSET:
+        # What is judged by a clock that is not set is told, and not remembered.
+        record = replace(record, state=state, since=since)
     return _verdict(descriptor, held, state, since, licence, problem, record)
+
+
+def _is_set(instant: int, born: int) -> bool:
+    """Whether an instant can be one of a clock that is set: not before the descriptor's trust.
+
+    Args:
+        instant: of a clock of this machine.
+        born: when that trust was signed; hours of skew are forgiven.
+    """
+    return instant >= born - SKEW
+
+
+def _begun(record: ProductRecord, born: int, now: int) -> ProductRecord:
+    """The record with a first grace that begins when the clock is set.
+
+    A board without a battery sets its products up in 1970; when the clock is right the grace would
+    have been over for decades.
+    Source: docs/spec/10-licence-states.md, section 10.4.
+    """
+    if not _is_set(now, born) or _is_set(record.added, born):
+        return record
+    if record.state is LicenceState.INITIAL_GRACE and not _is_set(record.since, born):
+        return replace(record, added=now, since=now)
+    return replace(record, added=now)
 
 
 def copied(memory: Memory, fingerprint: tuple[str, ...]) -> bool:
@@ -263,9 +292,20 @@ def _examine(
         return verify_lease(record.licence.encode("utf-8"), expected), None
     except MusterError as fault:
         if fault.code == "licence/clock" and now < held.clock_mark - SKEW:
-            mark = date_text(held.clock_mark)
-            return None, error("client/clock-behind", now=date_text(now), mark=mark)
+            dates = {"now": date_text(now), "mark": date_text(held.clock_mark)}
+            if not _is_set(now, descriptor.trust.iat) and _was_good(record, expected):
+                return None, error(_UNSET, **dates)
+            return None, error("client/clock-behind", **dates)
         return None, fault
+
+
+def _was_good(record: ProductRecord, expected: Expected) -> bool:
+    """Whether a stored lease passes all steps at the clock mark."""
+    try:
+        verify_lease(record.licence.encode("utf-8"), replace(expected, now=expected.clock_mark))
+    except MusterError:
+        return False
+    return True
 
 
 def is_activation(licence: str) -> bool:

@@ -92,7 +92,8 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Situation:
     """Everything that a try starts from. `boot` names the present boot, "" where unknown;
-    `secrets` what only the owner of the store reads."""
+    `uptime` are the seconds since it, None where unknown; `secrets` what only the owner of the
+    store reads."""
 
     descriptor: Descriptor
     memory: Memory
@@ -101,6 +102,7 @@ class Situation:
     info: ClientInfo
     boot: str = ""
     secrets: Secrets = field(default_factory=Secrets)
+    uptime: int | None = None
 
 
 # What comes in.
@@ -363,7 +365,7 @@ class Machine:
 
     def _due(self, verdict: Verdict) -> bool:
         record = self._record()
-        if schedule.is_due(record.next_attempt, self._now):
+        if schedule.is_due(record.next_attempt, self._now, record.scheduled):
             return True
         rested = not 0 <= self._now - record.last_attempt < schedule.SHORTEST
         return must_hurry(verdict) and rested
@@ -632,6 +634,7 @@ class Machine:
                 last_ip=self._ip,
                 last_contact=self._now,
                 next_attempt=schedule.renewal(renew_at, licence.expires, self._now, self._dice),
+                scheduled=self._now,
                 failures=0,
                 failure=None,
                 aside=(),
@@ -716,28 +719,47 @@ class Machine:
         )
         self._fault = fault
         self._put(
-            replace(record, next_attempt=at, failures=0, failure=Failure.of(fault, self._now))
+            replace(
+                record,
+                next_attempt=at,
+                scheduled=self._now,
+                failures=0,
+                failure=Failure.of(fault, self._now),
+            )
         )
         return self._save_outcome()
 
     def _give_up(self) -> Effects:
         fault = self._why_nobody()
         record = self._record()
-        failures = record.failures + 1
-        at = schedule.after_silence(
-            self._now,
-            failures,
-            self._dice,
-            leased=self._leased_retry(),
-            default=self._descriptor.product.spans.retry_after,
-        )
+        failures = record.failures
+        at = self._soon()
+        if at is None:
+            failures += 1
+            at = schedule.after_silence(
+                self._now,
+                failures,
+                self._dice,
+                leased=self._leased_retry(),
+                default=self._descriptor.product.spans.retry_after,
+            )
         self._fault = fault
         self._put(
             replace(
-                record, next_attempt=at, failures=failures, failure=Failure.of(fault, self._now)
+                record,
+                next_attempt=at,
+                scheduled=self._now,
+                failures=failures,
+                failure=Failure.of(fault, self._now),
             )
         )
         return self._save_outcome()
+
+    def _soon(self) -> int | None:
+        """When to ask again because the network may not be up yet, or None."""
+        problems = [one.problem for one in self._tried if one.problem is not None]
+        codes = [one.code for one in (*problems, *self._faults)]
+        return schedule.soon_after_boot(self._now, self._situation.uptime, codes, self._dice)
 
     def _why_nobody(self) -> MusterError:
         """The one error that tells why no host gave a lease."""

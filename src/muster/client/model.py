@@ -116,7 +116,8 @@ class ProductRecord:
     one; `state` since `since` as last judged; `licence` the bundle in canonical JSON and `nonce`
     the one that it answers, both "" without a licence; `last_good` the host that answered last
     and `last_ip` the address under which; `last_contact` when a host last answered, `last_attempt`
-    when one was last asked, `next_attempt` when one is asked next; `failures` in a row; `count`
+    when one was last asked, `next_attempt` when one is asked next and `scheduled` when that was
+    decided [a clock that stands before it is another one]; `failures` in a row; `count`
     and `need` as a host last said, unsigned, to be shown only.
     """
 
@@ -133,6 +134,7 @@ class ProductRecord:
     last_contact: int = 0
     last_attempt: int = 0
     next_attempt: int = 0
+    scheduled: int = 0
     failures: int = 0
     failure: Failure | None = None
     aside: tuple[Aside, ...] = ()
@@ -214,8 +216,14 @@ class Memory:
         return self.products.get(product)
 
     def with_product(self, record: ProductRecord) -> Memory:
-        """The same with one record put in or replaced."""
-        return replace(self, products={**self.products, record.product: record})
+        """The same with one record put in or replaced.
+
+        Where the record was found to begin later than was thought, so does its first grace.
+        """
+        first, products = self.first_added, {**self.products, record.product: record}
+        if first.get(record.product, record.added) < record.added:
+            first = {**first, record.product: record.added}
+        return replace(self, products=products, first_added=first)
 
     def without_product(self, product: str) -> Memory:
         """The same without one record."""

@@ -23,6 +23,7 @@ from muster.client.judge import (
 )
 from muster.client.model import Memory, ProductRecord
 from muster.core.audit import Event as Audit
+from muster.core.clock import Dice
 from muster.core.errors import error
 from muster.core.identity import Fact, commitments
 from muster.core.ids import ConfirmationId, InstallationId, make_installation_id
@@ -162,6 +163,7 @@ def accept(
         licence=licence.text,
         nonce="",
         next_attempt=now + LOOK_AGAIN,
+        scheduled=now,
         failures=0,
         failure=None,
         aside=(),
@@ -216,8 +218,21 @@ def check_conversion(
         raise error("client/conversion-refused", source=product.id, target=target, way=way)
 
 
-def after_failure(record: ProductRecord, now: int) -> ProductRecord:
-    """The record after a try that brought nothing: asked again within 15 minutes to 4 hours."""
+def after_failure(
+    record: ProductRecord, now: int, code: str, uptime: int | None, dice: Dice
+) -> ProductRecord:
+    """The record after a try that brought nothing: asked again within 15 minutes to 4 hours, and
+    sooner while the machine starts and its network is not up yet.
+
+    Args:
+        code: of the error that ended the try.
+        uptime: seconds since the machine started, None where unknown.
+    """
+    soon = schedule.soon_after_boot(now, uptime, (code,), dice)
+    if soon is not None:
+        return replace(record, next_attempt=soon, scheduled=now, last_attempt=now)
     failures = record.failures + 1
     wait = min(schedule.SHORTEST << min(failures - 1, 8), schedule.LONGEST_UNSIGNED)
-    return replace(record, failures=failures, next_attempt=now + wait, last_attempt=now)
+    return replace(
+        record, failures=failures, next_attempt=now + wait, scheduled=now, last_attempt=now
+    )

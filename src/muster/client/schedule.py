@@ -8,6 +8,8 @@ docs/spec/07-discovery.md, section 7.5.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from muster.core.clock import Dice
 
 SHORTEST = 15 * 60
@@ -16,6 +18,23 @@ LONGEST_UNSIGNED = 4 * 3600
 """The longest wait that an unsigned answer or silence can cause, in seconds."""
 LONGEST = 30 * 86_400
 """The longest interval that a lease can set, in seconds."""
+BOOTING = 10 * 60
+"""Seconds after the start of the machine in which a network that is not up yet is asked soon."""
+SOON = 30
+"""The shortest wait of a try that failed in that time, in seconds."""
+UNREACHED = frozenset(
+    {
+        "client/no-suffix",
+        "net/dns-failed",
+        "net/dns-server",
+        "net/dns-timeout",
+        "net/name",
+        "net/refused",
+        "net/timeout",
+        "net/unreachable",
+    }
+)
+"""Errors of a network or a host that is not up yet: nobody has answered anything."""
 ASIDE = 4 * 3600
 """A host that does not serve a product is set aside for it this long, in seconds."""
 NOTICE_PAUSE = 24 * 3600
@@ -72,12 +91,39 @@ def after_silence(now: int, failures: int, dice: Dice, *, leased: int | None, de
     return now + _spread(wait, dice)
 
 
-def is_due(next_attempt: int, now: int) -> bool:
+def soon_after_boot(now: int, uptime: int | None, codes: Iterable[str], dice: Dice) -> int | None:
+    """The instant of the next try where the machine has just started and nobody could be reached.
+
+    Half of the time since the start, at least 30 seconds, and up to half longer by dice: so there
+    are at most twelve such tries after a start, whatever anybody on the path does [machines that
+    power came back to together do not come back together].
+
+    Args:
+        uptime: seconds since the machine started, None where that is unknown.
+        codes: why each host and each DNS server gave nothing.
+    Returns:
+        None where the ordinary wait holds: long after a start, or when anybody answered.
+    """
+    found = set(codes)
+    if uptime is None or not 0 <= uptime < BOOTING or not found or not found <= UNREACHED:
+        return None
+    wait = max(SOON, uptime // 2)
+    return now + wait + _some(wait // 2, dice)
+
+
+def is_due(next_attempt: int, now: int, scheduled: int = 0) -> bool:
     """Whether a scheduled try is due.
 
-    A try that lies further ahead than any interval was scheduled by another clock, and is due.
+    A try was scheduled by another clock, and is due, when that happened later than now, and when
+    it lies further ahead than any interval.
+
+    Args:
+        next_attempt: the instant of the try.
+        now: the local clock.
+        scheduled: the instant at which the try was scheduled, 0 where that is unknown.
     """
-    return now >= next_attempt or next_attempt - now > LONGEST + LONGEST // _JITTER
+    longest = LONGEST + LONGEST // _JITTER
+    return now >= next_attempt or now < scheduled or next_attempt - now > longest
 
 
 def _unsigned(span: int) -> int:

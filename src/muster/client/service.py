@@ -208,6 +208,7 @@ class Client:
         plan: what settings say for a publisher.
         info: what the client says of itself in requests.
         boot: the id of the present boot, "" where unknown.
+        uptime: seconds since the machine started, None where unknown.
     """
 
     def __init__(
@@ -222,6 +223,7 @@ class Client:
         plan: Callable[[str], Plan],
         info: ClientInfo,
         boot: str = "",
+        uptime: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.root = root
         self._disk = disk
@@ -232,6 +234,7 @@ class Client:
         self._plan = plan
         self._info = info
         self._boot = boot
+        self._uptime = uptime
 
     # Products and keys.
 
@@ -580,6 +583,7 @@ class Client:
             info=self._info,
             boot=self._boot,
             secrets=place.known_secrets(),
+            uptime=self._uptime(),
         )
         machine = Machine(situation, self._dice)
 
@@ -610,7 +614,7 @@ class Client:
         plan = self._plan(place.publisher)
         url = url or plan.publisher_url or descriptor.url
         done = onetime.is_done(verdict)
-        due = schedule.is_due(record.next_attempt, now)
+        due = schedule.is_due(record.next_attempt, now, record.scheduled)
         if (done and (typed or not url or not due)) or not (typed or due):
             settled = self._settled(place, memory, facts)
             if settled != memory:
@@ -622,15 +626,18 @@ class Client:
                 raise error("client/no-publisher", product=descriptor.product.id)
             if done:
                 memory = self._news(descriptor, memory, url)
+                again = now + onetime.LOOK_AGAIN
                 memory = memory.with_product(
-                    replace(record, next_attempt=now + onetime.LOOK_AGAIN, last_contact=now)
+                    replace(record, next_attempt=again, scheduled=now, last_contact=now)
                 )
             else:
                 memory = self._activated(descriptor, memory, facts, url)
         except MusterError as failed:
             fault = failed
             memory = loaded.memory
-            record = onetime.after_failure(self._record(memory, descriptor), now)
+            record = onetime.after_failure(
+                self._record(memory, descriptor), now, failed.code, self._uptime(), self._dice
+            )
             if not done:
                 record = replace(record, failure=Failure.of(failed, now))
             memory = memory.with_product(record)
@@ -646,10 +653,12 @@ class Client:
         """
         for name in place.products():
             record = memory.product(name)
-            if record is None or not is_activation(record.licence):
+            if record is None:
                 continue
             found = self._judged_now(read_descriptor(place.anchor(name)), memory, facts).record
-            if found is not None and (found.state, found.since) != (record.state, record.since):
+            if found is None or not (is_activation(record.licence) or found.added != record.added):
+                continue
+            if (found.state, found.since) != (record.state, record.since):
                 memory = memory.with_product(found)
         return memory
 
@@ -913,6 +922,7 @@ class Client:
                 state=step(LicenceState.LICENSED, LicenceEvent.LICENCE_RELEASED),
                 since=self._clock.now(),
                 next_attempt=self._clock.now() + schedule.LONGEST,
+                scheduled=self._clock.now(),
                 failure=None,
                 failures=0,
             )

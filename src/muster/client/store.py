@@ -549,6 +549,7 @@ def _record_to_dict(record: ProductRecord) -> dict[str, Any]:
         "last_contact": record.last_contact,
         "last_attempt": record.last_attempt,
         "next_attempt": record.next_attempt,
+        "scheduled": record.scheduled,
         "failures": record.failures,
         "aside": [
             {"host": one.address.host, "port": one.address.port, "until": one.until}
@@ -581,6 +582,8 @@ def _record(value: Claims) -> ProductRecord:
         last_contact=value.integer("last_contact"),
         last_attempt=value.integer("last_attempt"),
         next_attempt=value.integer("next_attempt"),
+        # Older stores kept only when the try was made.
+        scheduled=value.integer("scheduled" if _has(value, "scheduled") else "last_attempt"),
         failures=value.integer("failures"),
         failure=_failure(value.object("failure")) if _has(value, "failure") else None,
         aside=tuple(

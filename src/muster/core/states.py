@@ -98,6 +98,7 @@ class LicenceEvent(enum.Enum):
     GRANT_REVOKED = "The publisher revoked the activation."
     VALIDATION_FAILED = "The stored licence no longer verifies: a key behind it was withdrawn."
     CLOCK_BEHIND = "The licence has an end, and the clock is too far behind to judge it."
+    CLOCK_UNSET = "The clock is not set, and the lease was good when the time was last known."
     LICENCE_RELEASED = "The licence was given back."
     KEY_REMOVED = "The product key was uninstalled."
     REARMED = "The grace was started afresh, with a new CMID."
@@ -118,6 +119,7 @@ _ROWS: Mapping[LicenceEvent, tuple[int, int, int, int, int, int, int]] = {
     LicenceEvent.GRANT_REVOKED:       (0, 3, 2, 3, 4, 5, 3),
     LicenceEvent.VALIDATION_FAILED:   (0, 4, 2, 3, 4, 5, 4),
     LicenceEvent.CLOCK_BEHIND:        (0, 5, 2, 3, 4, 5, 5),
+    LicenceEvent.CLOCK_UNSET:         (0, 3, 2, 3, 4, 5, 5),
     LicenceEvent.LICENCE_RELEASED:    (0, 0, 2, 3, 4, 5, 6),
     LicenceEvent.KEY_REMOVED:         (0, 0, 0, 0, 0, 0, 0),
     LicenceEvent.REARMED:             (0, 2, 2, 2, 2, 2, 2),

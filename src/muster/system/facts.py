@@ -123,6 +123,12 @@ def boot_id(root: Path = Path("/")) -> str:
     return _text(root / "proc/sys/kernel/random/boot_id")
 
 
+def uptime(root: Path = Path("/")) -> int | None:
+    """Whole seconds since the machine started, None where the system does not tell."""
+    found = re.match(r"([0-9]{1,12})(?:\.[0-9]+)?\s", _text(root / "proc/uptime") + " ")
+    return int(found[1]) if found else None
+
+
 def virtual(root: Path = Path("/")) -> bool | None:
     """Whether the machine is a virtual one, None where that is unknown."""
     info = _text(root / "proc/cpuinfo", 256 * 1024)

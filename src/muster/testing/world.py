@@ -557,6 +557,7 @@ class World:
         facts: dict[str, str] | None = None,
         plan: Callable[[str], Plan] | None = None,
         boot: str = "boot-1",
+        uptime: Callable[[], int | None] = lambda: None,
     ) -> WorldMachine:
         """A machine with its own facts, disk and dice."""
         self._machines += 1
@@ -572,6 +573,7 @@ class World:
             plan=plan or (lambda _: Plan(None, (DOMAIN,), caching=True)),
             info=ClientInfo("0.1.0", "World", None),
             boot=boot,
+            uptime=uptime,
         )
         return WorldMachine(client, place, own)
 

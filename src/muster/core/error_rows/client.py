@@ -429,6 +429,17 @@ ROWS: tuple[Row, ...] = (
         field_code="0xC004F06C",
     ),
     Row(
+        code="client/clock-unset",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The clock of this machine is not set: it stands at {now}.",
+        why="That is before the publisher of this product existed, as with a board that has no battery. The"
+        " licence was good at {mark}, the last time that is proved.",
+        fix="Let a time server (NTP) set the clock; the licence is good again by itself then.",
+        field_code="0xC004F06C",
+    ),
+    Row(
         code="client/weak-fingerprint",
         kind=Kind.REFUSAL,
         http=409,
