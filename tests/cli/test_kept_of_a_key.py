@@ -25,7 +25,7 @@ from click.testing import CliRunner
 
 from muster.cli.main import muster
 from muster.core.identity import prefix_of
-from muster.core.keys import VERSION, KeyId, ProductKey, parse_product_key
+from muster.core.keys import VERSION, KeyId, ProductKey, mask_typed, parse_product_key
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.testing.world import machine_facts
 
@@ -264,3 +264,17 @@ def test_no_error_repeats_a_key_that_was_typed_in_the_wrong_place(
     pieces = key.split("-")
     for first, second in itertools.pairwise(pieces):
         assert first + second not in shown, done.output
+
+
+def test_an_error_still_names_a_key_by_its_last_group(publisher: TinyPublisher) -> None:
+    """So that a customer and a help desk know which key is meant."""
+    key = publisher.machine_key("desktop")
+    assert mask_typed(f"{key.masked} is a host key.") == f"{key.masked} is a host key."
+    assert (
+        mask_typed(f"not '{key.text}', but {key.masked}") == f"not '{key.masked}', but {key.masked}"
+    )
+    first, *rest = key.text.split("-")
+    assert mask_typed(f"unexpected ({' '.join(rest)}) after {first}") == (
+        f"unexpected (XXXXX XXXXX XXXXX XXXXX) after {first}"
+    )
+    assert mask_typed("nothing of a key here, 12345 67890") == "nothing of a key here, 12345 67890"

@@ -53,7 +53,8 @@ _KEY_IN_TEXT = re.compile(
 # Some groups of a key that was taken apart, such as words of a command line: the middle ones
 # alone hold the whole tag.
 _GROUPS_IN_TEXT = re.compile(
-    rf"(?<![A-Za-z0-9])(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}{_SEPARATOR}{{1,4}})+"
+    r"(?P<masked>X{5}(?:-X{5}){3}-[A-Za-z0-9]{1,5}(?![A-Za-z0-9]))"
+    rf"|(?<![A-Za-z0-9])(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}{_SEPARATOR}{{1,4}})+"
     rf"[{ALPHABET}{ALPHABET.lower()}]{{5}}(?![A-Za-z0-9])"
 )
 
@@ -372,8 +373,11 @@ def mask_keys(text: str) -> str:
 def mask_typed(text: str) -> str:
     """The same for what repeats a command line, in which a key may have been taken apart.
 
-    Two groups of five symbols in a row are masked already, the last group too.
+    Two groups of five symbols in a row are masked already, the last group too. A key that is masked
+    keeps its last group.
     """
-    return _GROUPS_IN_TEXT.sub(
-        lambda found: re.sub(r"[A-Za-z0-9]{5}", "XXXXX", found[0]), mask_keys(text)
-    )
+
+    def mask(found: re.Match[str]) -> str:
+        return found["masked"] or re.sub(r"[A-Za-z0-9]{5}", "XXXXX", found[0])
+
+    return _GROUPS_IN_TEXT.sub(mask, mask_keys(text))
