@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from muster.core.errors import error
+from muster.net.accepting import let_in_the_last
 from muster.net.door import RETRY_AFTER_SECONDS
 from muster.net.http import HTTPClient, peer_text
 from muster.wire.problem import encode_problem
@@ -311,6 +312,7 @@ def _make_server(listener: Listener, most: int, grace_seconds: int) -> uvicorn.S
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             state.stopping = True
+            await asyncio.gather(*(let_in_the_last(one) for one in sockets or ()))
             await super().shutdown(sockets)
 
     config = uvicorn.Config(
