@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.host.processes import prepare
+from tests.host.conftest import Machine
+from tests.host.processes import http_request, prepare
 
 _PHRASES = {"MUSTER_PASSPHRASE": "x" * 20, "MUSTER_ROOT_PASSPHRASE": "y" * 20}
 
 
 class ServerProcess:
-    """`muster host serve` or `publisher serve` on loopback and a free port; ready when made."""
+    """`muster host serve` or `publisher serve` on loopback and a free port; ready when made.
 
-    def __init__(self, role: str, store: Path) -> None:
+    `honest` makes a request of an honest machine, for a connection of its own.
+    """
+
+    def __init__(self, role: str, store: Path, honest: Callable[[], bytes]) -> None:
+        self.honest = honest
         words = ["--store", str(store), "--bind", "127.0.0.1", "--port", "0", "--json"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "muster", role, "serve", *words],
@@ -61,16 +68,22 @@ class ServerProcess:
 
 def start(role: str, folder: Path) -> ServerProcess:
     """A host that leases, or a publisher with the sample products."""
+    health = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     if role == "host":
-        prepare(folder / "host")
-    else:
-        words = ["init", "--store", str(folder / role), "--sample"]
-        reserve = ["--reserve-root", str(folder / "reserve.key")]
-        cheap = ["--kdf", "scrypt", "--kdf-log-n", "1", "--kdf-r", "1"]
-        subprocess.run(
-            [sys.executable, "-m", "muster", role, *words, *reserve, *cheap],
-            check=True,
-            capture_output=True,
-            env=os.environ | _PHRASES,
-        )
-    return ServerProcess(role, folder / role)
+        publisher, number = prepare(folder / "host"), itertools.count()
+
+        def activation() -> bytes:
+            asked = http_request(publisher, Machine(next(number), seed="honest"))
+            return asked.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+
+        return ServerProcess(role, folder / role, activation)
+    words = ["init", "--store", str(folder / role), "--sample"]
+    reserve = ["--reserve-root", str(folder / "reserve.key")]
+    cheap = ["--kdf", "scrypt", "--kdf-log-n", "1", "--kdf-r", "1"]
+    subprocess.run(
+        [sys.executable, "-m", "muster", role, *words, *reserve, *cheap],
+        check=True,
+        capture_output=True,
+        env=os.environ | _PHRASES,
+    )
+    return ServerProcess(role, folder / role, lambda: health)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from muster.core.errors import MusterError
-from muster.net import serve
+from muster.net import connection
 from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.net.http import HTTPClient
 from muster.net.serve import TLS, ThreadServer, bind, url_of
@@ -44,10 +44,10 @@ def server() -> Iterator[ThreadServer]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short times, so that a test need not wait long for a peer that is late."""
-    monkeypatch.setattr(serve, "HEAD_SECONDS", 0.3)
-    monkeypatch.setattr(serve, "FRESH_SECONDS", 0.3)
-    monkeypatch.setattr(serve, "WRITE_SECONDS", 0.3)
-    monkeypatch.setattr(serve, "KEEP_ALIVE_SECONDS", 1)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "FRESH_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "WRITE_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "KEEP_ALIVE_SECONDS", 1)
 
 
 def connect(server: ThreadServer) -> socket.socket:
@@ -462,7 +462,7 @@ def test_stop_is_bounded() -> None:
     server = ThreadServer(door(stuck), grace_seconds=1).start()
     with connect(server) as link:
         link.sendall(
-            b"POST /v1/things HTTP/1.1\r\nContent-Type: application/json\r\n"
+            b"POST /v1/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: 0\r\n\r\n"
         )
         assert entered.wait(20)

@@ -587,7 +587,8 @@ def serve(
                 else:
                     click.echo(f"The host answers at {address} port {number}.")
 
-            serve_forever([Listener(server.door, sock)], ready=ready)
+            per_source = int(_value(values, "connections_per_source"))
+            serve_forever([Listener(server.door, sock, per_source=per_source)], ready=ready)
 
 
 def _paste(result: ZoneResult, text: str) -> None:

@@ -313,7 +313,8 @@ def serve(store: Path | None, bind: str | None, port: int | None, phrases: Phras
             data = {"publisher": who.id, "label": who.label, "url": url, "grant_keys": opened}
             emit(data, [f"Publisher {who.name} ({who.label}) listens at {url}."])
 
-        serve_forever([Listener(door, sock)], ready=ready)
+        per_source = settings.integer("connections_per_source")
+        serve_forever([Listener(door, sock, per_source=per_source)], ready=ready)
     finally:
         service.close()
 

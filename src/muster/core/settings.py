@@ -268,6 +268,18 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=1_000_000,
     ),
     Setting(
+        "connections_per_source",
+        Role.HOST,
+        Type.INTEGER,
+        500,
+        "Connections that one source (an IPv4 address or a /64 of IPv6) may have at a time;"
+        " one more takes the place of its own that has kept the server waiting for longest. It does"
+        " not hold for this machine's own addresses, where a proxy may be. 0 sets no limit.",
+        unit="connections for each source",
+        minimum=0,
+        maximum=100_000,
+    ),
+    Setting(
         "host",
         Role.CLIENT,
         Type.HOST,
@@ -346,6 +358,18 @@ SETTINGS: tuple[Setting, ...] = (
         Type.ADDRESS,
         "127.0.0.1",
         "Address of the activation server; a proxy with TLS stands before it.",
+    ),
+    Setting(
+        "connections_per_source",
+        Role.PUBLISHER,
+        Type.INTEGER,
+        500,
+        "Connections that one source (an IPv4 address or a /64 of IPv6) may have at a time;"
+        " one more takes the place of its own that has kept the server waiting for longest. It does"
+        " not hold for this machine's own addresses, where a proxy may be. 0 sets no limit.",
+        unit="connections for each source",
+        minimum=0,
+        maximum=100_000,
     ),
     Setting(
         "database",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import hashlib
 import inspect
 import logging
@@ -31,8 +30,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 RETRY_AFTER_SECONDS = 5
 """Retry-After of an answer 503 that names no time of its own."""
-_LINGER_BYTES = 4 * 1024 * 1024
-_LINGER_SECONDS = 2.0
 _MAX_QUERY = 2048
 _log = logging.getLogger("muster.net.door")
 
@@ -121,6 +118,13 @@ class Door:
         """The routes that this door answers."""
         return self._table.routes
 
+    def body_limit(self, method: str, path: bytes) -> int:
+        """Bytes that the route of a request takes as its body; 0 where there is none."""
+        try:
+            return self._table.find(method, path)[0].route.request_limit
+        except MusterError:
+            return 0
+
     def close(self) -> None:
         """End the threads; those that still work are waited for."""
         pool, self._pool = self._pool, None
@@ -138,7 +142,7 @@ class Door:
         name, outcome = await self._outcome(scope, receive)
         if outcome is None:
             return
-        await _send(scope, receive, send, outcome)
+        await _send(scope, send, outcome)
         if self._observer is not None:
             self._observer(name, outcome.answer.status, self._monotonic() - started)
 
@@ -190,8 +194,7 @@ class Door:
         announced = headers.get("content-length")
         if announced is not None and announced.isdecimal() and int(announced) > limit:
             raise error("wire/too-large", limit=limit)
-        pieces: list[bytes] = []
-        size = 0
+        whole = bytearray()
         try:
             async with asyncio.timeout(self._body_seconds):
                 while True:
@@ -199,12 +202,13 @@ class Door:
                     if message["type"] == "http.disconnect":
                         raise _DisconnectedError
                     piece: bytes = message.get("body", b"")
-                    size += len(piece)
-                    if size > limit:
+                    if len(whole) + len(piece) > limit:
                         raise error("wire/too-large", limit=limit)
-                    pieces.append(piece)
+                    if not whole and not message.get("more_body", False):
+                        return piece
+                    whole += piece
                     if not message.get("more_body", False):
-                        return b"".join(pieces)
+                        return bytes(whole)
         except TimeoutError:
             raise error("wire/slow", seconds=f"{self._body_seconds:g}") from None
 
@@ -391,7 +395,7 @@ def _matches(asked: str, tag: str) -> bool:
     return any(one.strip().removeprefix("W/") == tag for one in asked.split(","))
 
 
-async def _send(scope: Scope, receive: Receive, send: Send, outcome: _Outcome) -> None:
+async def _send(scope: Scope, send: Send, outcome: _Outcome) -> None:
     answer = outcome.answer
     fields = [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
@@ -405,24 +409,7 @@ async def _send(scope: Scope, receive: Receive, send: Send, outcome: _Outcome) -
         fields.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": fields})
     body = b"" if scope["method"] == "HEAD" else answer.body
-    if outcome.close:
-        # Bytes that nobody reads would make the kernel reset the connection, and the reset can
-        # overtake the answer: what is on its way is thrown away first, within bounds.
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-        await _linger(receive)
-        body = b""
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _linger(receive: Receive) -> None:
-    size = 0
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LINGER_SECONDS):
-            while size < _LINGER_BYTES:
-                message = await receive()
-                if message["type"] != "http.request" or not message.get("more_body", False):
-                    return
-                size += len(message.get("body", b""))
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -1,8 +1,9 @@
-"""Runs ASGI applications under uvicorn on sockets that are bound before it starts.
+"""Runs ASGI applications on sockets that are bound before it starts.
 
-Decides how connections are bounded (head size, time for a head, idle time, number) and how a
-server stops: it takes no new connection, answers what it accepted, and ends. It refuses to know
-what the applications do. uvicorn is imported on use; only servers need it.
+Decides how connections are accepted and how a server stops: it takes no new connection, answers
+what the kernel has accepted, and ends within a time. What a connection may send and hold is
+decided by `muster.net.connection` and `muster.net.crowd`. It refuses to know what the
+applications do.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import logging
 import signal
 import socket
 import sys
@@ -18,38 +20,30 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from muster.core.errors import error
 from muster.net.accepting import let_in_the_last
-from muster.net.door import RETRY_AFTER_SECONDS
+from muster.net.connection import HEAD_SECONDS, Connection
+from muster.net.crowd import CONNECTIONS, HELD_BYTES, PER_SOURCE, Crowd, Network, source_of
 from muster.net.http import HTTPClient, peer_text
-from muster.wire.problem import encode_problem
-from muster.wire.routes import PROBLEM
+from muster.net.serving import ASGI, Serving
 
 if TYPE_CHECKING:
-    import uvicorn
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    import ssl
 
-ASGI = Callable[..., Any]
 BACKLOG = 2048
-HEAD_LIMIT = 16 * 1024
-"""Bytes of request line and headers."""
-HEAD_SECONDS = 10.0
-"""Time for a head to arrive, from the connection or from its first byte."""
-KEEP_ALIVE_SECONDS = 15
-CONNECTIONS = 4000
-"""Connections of one listener at once. One more takes the place of the one that has been idle for
-longest [whoever opens connections and says nothing must not lock others out]; where all are at
-work it is answered by 503."""
+GRACE_SECONDS = 20.0
+"""How long a stop waits for answers that are under way."""
 _SPARE_FILES = 128
 """Descriptors that connections leave to the database, to files and to questions of our own."""
-WRITE_SECONDS = 30.0
-"""Time for a peer to read what waits for it."""
-GRACE_SECONDS = 20
-"""How long a stop waits for answers that are under way."""
-FRESH_SECONDS = 1.0
-"""How long a stop waits for the first request of a connection that was accepted just before."""
+_UNWELCOME = 64
+"""Connections beyond the bound that are told so at once; more are closed without a word."""
+_ACCEPT_AT_ONCE = 32
+_PAUSE_SECONDS = 0.05
+_SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_log = logging.getLogger("muster.net.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +56,19 @@ class TLS:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An application and the socket where it is served."""
+    """An application and the socket where it is served.
+
+    `connections` at once, `per_source` of one source (0: no bound), `held` bytes for all of them;
+    `shared`: networks whose addresses many stand behind, so that no bound of one source holds.
+    """
 
     app: ASGI
     sock: socket.socket
     tls: TLS | None = None
     connections: int = CONNECTIONS
+    per_source: int = PER_SOURCE
+    held: int = HELD_BYTES
+    shared: Sequence[Network] = ()
 
 
 def bind(address: str, port: int) -> socket.socket:
@@ -117,11 +118,10 @@ class Servers:
     """Several listeners on one event loop, started and stopped together."""
 
     def __init__(
-        self, listeners: Sequence[Listener], *, grace_seconds: int = GRACE_SECONDS
+        self, listeners: Sequence[Listener], *, grace_seconds: float = GRACE_SECONDS
     ) -> None:
         self._listeners = tuple(listeners)
         self._grace_seconds = grace_seconds
-        self._servers: list[uvicorn.Server] = []
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop` is set, then answer what was accepted and end.
@@ -131,36 +131,132 @@ class Servers:
             ready: called once when all listeners accept.
         """
         most = _room() // max(1, len(self._listeners))
-        self._servers = [
-            _make_server(one, min(one.connections, most), self._grace_seconds)
-            for one in self._listeners
-        ]
-        tasks = [
-            asyncio.create_task(server.serve(sockets=[one.sock]))
-            for server, one in zip(self._servers, self._listeners, strict=True)
-        ]
+        servers = [_Server(one, min(one.connections, most)) for one in self._listeners]
+        accepting = [asyncio.create_task(one.accept()) for one in servers]
         waiting = asyncio.create_task(stop.wait())
         try:
-            started = asyncio.create_task(self._started())
-            await asyncio.wait([started, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            if started.done():
-                ready()
-            else:
-                started.cancel()
-            await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            ready()
+            await asyncio.wait([waiting, *accepting], return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
-            for server in self._servers:
-                server.should_exit = True
-            await asyncio.gather(*tasks)
+            await asyncio.gather(
+                *(
+                    server.stop(task, self._grace_seconds)
+                    for server, task in zip(servers, accepting, strict=True)
+                )
+            )
             for one in self._listeners:
                 close = getattr(one.app, "close", None)
                 if close is not None:
                     await asyncio.to_thread(close)
 
-    async def _started(self) -> None:
-        while not all(server.started for server in self._servers):
-            await asyncio.sleep(0.005)
+
+class _Server:
+    """One listener: accepts, and stops."""
+
+    def __init__(self, listener: Listener, most: int) -> None:
+        self._sock = listener.sock
+        self._sock.setblocking(False)
+        self._shared = tuple(listener.shared)
+        self._tls = None if listener.tls is None else _context(listener.tls)
+        self._most = most
+        crowd = Crowd(most, listener.per_source, listener.held)
+        self._serving = Serving(listener.app, crowd, tls=self._tls is not None)
+        self._opening: set[asyncio.Task[None]] = set()
+        self._is_short = False
+
+    async def accept(self) -> None:
+        """Take connections until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                for _ in range(_ACCEPT_AT_ONCE):
+                    sock, client = await loop.sock_accept(self._sock)
+                    self._take(sock, client)
+            except OSError as fault:
+                await self._cannot_accept(fault)
+            await asyncio.sleep(0)
+
+    async def _cannot_accept(self, fault: OSError) -> None:
+        """Who was about to come has gone, or the system is short of descriptors or memory."""
+        if fault.errno in _SHORT:
+            if not self._is_short:
+                self._is_short = True
+                _log.warning("no connection can be taken: %s", fault.strerror)
+            self._serving.crowd.oldest()
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _take(self, sock: socket.socket, client: tuple[str, int]) -> None:
+        serving = self._serving
+        sock.setblocking(False)
+        connection = Connection(serving, (str(client[0]), int(client[1])))
+        source = source_of(connection.client[0], self._shared)
+        connection.is_welcome = serving.crowd.enter(connection, source)
+        if not connection.is_welcome and len(serving.open) > self._most + _UNWELCOME:
+            sock.close()
+            connection.closed()
+            return
+        connection.opening = task = asyncio.create_task(self._open(connection, sock))
+        self._opening.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._opening.discard(task)
+            connection.opening = None
+            if not connection.is_made:
+                sock.close()
+            if not connection.is_made or task.cancelled() or task.exception() is not None:
+                connection.closed()
+
+        task.add_done_callback(ended)
+
+    async def _open(self, connection: Connection, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        # Gone again, or no TLS: nobody is there who could be told.
+        with contextlib.suppress(OSError):
+            await loop.connect_accepted_socket(
+                connection.make,
+                sock,
+                ssl=self._tls,
+                ssl_handshake_timeout=None if self._tls is None else HEAD_SECONDS,
+            )
+            self._is_short = False
+            return
+        connection.closed()
+
+    async def stop(self, accepting: asyncio.Task[None], grace_seconds: float) -> None:
+        """Let in whom the kernel has accepted, answer everybody, and end within the time."""
+        serving = self._serving
+        end = serving.loop.time() + grace_seconds
+        serving.stopping = True
+        if not accepting.done():
+            await let_in_the_last(self._sock)
+        accepting.cancel()
+        await asyncio.wait([accepting])
+        with contextlib.suppress(OSError):
+            while sys.platform != "win32":
+                self._take(*self._sock.accept())
+        self._sock.close()
+        for connection in list(serving.open):
+            connection.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(end):
+                await serving.empty.wait()
+                await asyncio.gather(*serving.tasks)
+        for connection in list(serving.open):
+            connection.abort()
+        for task in (*serving.tasks, *self._opening):
+            task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await serving.empty.wait()
+
+
+def _context(tls: TLS) -> ssl.SSLContext:
+    import ssl
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tls.certificate, tls.key)
+    return context
 
 
 def _room() -> int:
@@ -183,7 +279,7 @@ def serve_forever(
     listeners: Sequence[Listener],
     *,
     ready: Callable[[], None] = lambda: None,
-    grace_seconds: int = GRACE_SECONDS,
+    grace_seconds: float = GRACE_SECONDS,
 ) -> None:
     """Serve in this thread until SIGTERM or SIGINT, then stop gracefully and return.
 
@@ -229,7 +325,7 @@ class ThreadServer:
         address: str = "127.0.0.1",
         port: int = 0,
         tls: TLS | None = None,
-        grace_seconds: int = GRACE_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
         connections: int = CONNECTIONS,
     ) -> None:
         self._listener = Listener(app, bind(address, port), tls, connections)
@@ -286,198 +382,3 @@ class ThreadServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-class _State:
-    """What the connections of one server share with it."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.stopping = False
-        self.idle: dict[HttpToolsProtocol, None] = {}
-        """Connections without a request under way, the one idle for longest first."""
-
-
-def _make_server(listener: Listener, most: int, grace_seconds: int) -> uvicorn.Server:
-    import uvicorn
-
-    state = _State(most)
-
-    class Server(uvicorn.Server):
-        """A uvicorn server that leaves signals to us."""
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            state.stopping = True
-            await asyncio.gather(*(let_in_the_last(one) for one in sockets or ()))
-            await super().shutdown(sockets)
-
-    config = uvicorn.Config(
-        listener.app,
-        http=_protocol(state),
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-        log_level="error",
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=grace_seconds,
-        ssl_certfile=listener.tls.certificate if listener.tls else None,
-        ssl_keyfile=listener.tls.key if listener.tls else None,
-    )
-    return Server(config)
-
-
-def _protocol(state: _State) -> type[HttpToolsProtocol]:
-    """uvicorn's protocol with bounds that it lacks: number of connections, size and time of a head,
-    time of a peer that does not read, and a stop that waits for a request which is on its way."""
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Base
-
-    class Bounded(Base):
-        _head_bytes = 0
-        """Bytes of a head that is not whole yet."""
-        _heads = 0
-        """Heads that were whole."""
-        _in_head = True
-        _head_timer: asyncio.TimerHandle | None = None
-        _write_timer: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            if len(self.connections) > state.most and not self._make_room():
-                self._refuse(_busy())
-                return
-            state.idle[self] = None
-            # A connection that the kernel accepted just before a stop is answered too.
-            self._start_head_timer(FRESH_SECONDS if state.stopping else HEAD_SECONDS)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            state.idle.pop(self, None)
-            self._stop_head_timer()
-            self._stop_write_timer()
-            super().connection_lost(exc)
-
-        def data_received(self, data: bytes) -> None:
-            if not self._in_head:
-                super().data_received(data)
-                return
-            if self._head_timer is None:
-                self._start_head_timer(HEAD_SECONDS)
-            room = HEAD_LIMIT - self._head_bytes
-            heads = self._heads
-            self._head_bytes += min(room, len(data))
-            super().data_received(data[:room])
-            if self.transport.is_closing() or len(data) <= room:
-                return
-            if self._heads == heads:
-                self._refuse(_empty(431, b"Request Header Fields Too Large"))
-                return
-            # A head ended within the piece; what follows is body or the next head.
-            self._head_bytes = 0
-            self.data_received(data[room:])
-
-        def on_headers_complete(self) -> None:
-            self._in_head = False
-            self._head_bytes = 0
-            self._heads += 1
-            self._stop_head_timer()
-            state.idle.pop(self, None)
-            super().on_headers_complete()
-            if state.stopping:
-                self.cycle.keep_alive = False
-
-        def on_message_complete(self) -> None:
-            self._in_head = True
-            super().on_message_complete()
-
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            if self.cycle.response_complete and not self.transport.is_closing():
-                state.idle[self] = None
-
-        def _make_room(self) -> bool:
-            """Cut the connection that has been idle for longest; whether there was one."""
-            for oldest in state.idle:
-                del state.idle[oldest]
-                oldest.transport.abort()
-                return True
-            return False
-
-        def shutdown(self) -> None:
-            if self._heads and not self._head_bytes:
-                super().shutdown()
-                return
-            # Accepted, and its request is on its way: it is answered, then we close.
-            if self.cycle is not None:
-                self.cycle.keep_alive = False
-            self._stop_head_timer()
-            self._start_head_timer(FRESH_SECONDS)
-
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            if self._write_timer is None:
-                self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
-
-        def resume_writing(self) -> None:
-            self._stop_write_timer()
-            super().resume_writing()
-
-        def timeout_keep_alive_handler(self) -> None:
-            super().timeout_keep_alive_handler()
-            # Closing waits for a peer that never reads what is left; not for ever.
-            if self._write_timer is None:
-                self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
-
-        def _unsupported_upgrade_warning(self) -> None:
-            """Nothing: whoever asks for an upgrade gets a plain answer, and no line in the log."""
-
-        def _start_head_timer(self, seconds: float) -> None:
-            self._head_timer = self.loop.call_later(seconds, self._head_is_late)
-
-        def _stop_head_timer(self) -> None:
-            if self._head_timer is not None:
-                self._head_timer.cancel()
-                self._head_timer = None
-
-        def _stop_write_timer(self) -> None:
-            if self._write_timer is not None:
-                self._write_timer.cancel()
-                self._write_timer = None
-
-        def _head_is_late(self) -> None:
-            self._head_timer = None
-            if self.transport.is_closing():
-                return
-            if self._head_bytes:
-                self._refuse(_empty(408, b"Request Timeout"))
-            elif self.cycle is None or self.cycle.response_complete:
-                self.transport.close()
-
-        def _refuse(self, answer: bytes) -> None:
-            self.transport.write(answer)
-            self.transport.close()
-
-    return Bounded
-
-
-def _empty(status: int, reason: bytes) -> bytes:
-    """An answer to what is not a request yet."""
-    return b"HTTP/1.1 %d %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % (status, reason)
-
-
-def _busy() -> bytes:
-    """The answer 503 where all connections are at work."""
-    status, body = encode_problem(error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS))
-    return (
-        b"HTTP/1.1 %d Service Unavailable\r\nconnection: close\r\nretry-after: %d\r\n"
-        b"content-type: %s\r\ncontent-length: %d\r\n\r\n%s"
-        % (status, RETRY_AFTER_SECONDS, PROBLEM.encode(), len(body), body)
-    )

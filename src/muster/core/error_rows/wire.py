@@ -61,6 +61,15 @@ ROWS: tuple[Row, ...] = (
         fix="Send less in one request.",
     ),
     Row(
+        code="wire/head-too-large",
+        kind=Kind.USAGE,
+        http=431,
+        retry=Retry.NEVER,
+        what="The head of the request is larger than {limit} bytes or has more than {fields} fields.",
+        why="Heads are bounded, so that nobody can fill the memory of a server.",
+        fix="Send fewer and shorter header fields.",
+    ),
+    Row(
         code="wire/media-type",
         kind=Kind.USAGE,
         http=415,
@@ -120,7 +129,7 @@ ROWS: tuple[Row, ...] = (
         http=503,
         retry=Retry.LATER,
         what="The server cannot answer now.",
-        why="It is starting, stopping, or its database is away.",
+        why="It is starting, stopping, has too much to do, or its database is away.",
         fix="Ask again after {retry_after} seconds.",
     ),
     Row(

@@ -1,0 +1,91 @@
+"""A server under attack, and an honest machine beside the attackers: memory and waiting times."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.net.processes import ServerProcess
+from tests.net.strangers import ATTACKS
+
+PATHS = {"host": "/v1/activate", "publisher": "/v1/activations/batch"}
+
+
+@dataclass
+class Findings:
+    """What an honest machine met: seconds of each answer, and what was no answer; and memory."""
+
+    waits: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    before: int = 0
+    most: int = 0
+
+    @property
+    def growth(self) -> int:
+        """Bytes of memory that the server took more than before."""
+        return self.most - self.before
+
+
+@contextlib.contextmanager
+def attacked(name: str, role: str, port: int, seconds: float, source: str = "") -> Iterator[None]:
+    """An attack that is under way, until it ends by itself or the block does."""
+    program = str(Path(__file__).with_name("strangers.py"))
+    child = subprocess.Popen(
+        [sys.executable, program, name, str(port), PATHS[role], f"{seconds:g}", source],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    try:
+        assert child.stdout.readline() == "ready\n"
+        yield
+    finally:
+        child.kill()
+        child.wait(30)
+        child.stdout.close()
+
+
+def ask(port: int, request: bytes, timeout: float = 20.0) -> bytes:
+    """Send a request on a connection of its own; the whole answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout) as link:
+        link.settimeout(timeout)
+        link.sendall(request)
+        answer = b""
+        while piece := link.recv(65536):
+            answer += piece
+        return answer
+
+
+def besiege(server: ServerProcess, role: str, name: str, seconds: float) -> Findings:
+    """Ask again and again, on new connections, while an attack runs; "" is no attack.
+
+    Args:
+        server: who is attacked.
+        role: `host` or `publisher`.
+        name: one of `ATTACKS`, or "".
+        seconds: how long.
+    """
+    assert not name or name in ATTACKS
+    ask(server.port, server.honest())
+    found = Findings(before=server.memory())
+    with attacked(name, role, server.port, seconds + 5) if name else contextlib.nullcontext():
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            request, begun = server.honest(), time.monotonic()
+            try:
+                answer = ask(server.port, request)
+                status = answer[9:12]
+                if status not in (b"200", b"409"):
+                    found.faults.append(answer[:200].decode("latin-1") or "no answer")
+            except OSError as fault:
+                found.faults.append(repr(fault))
+            found.waits.append(time.monotonic() - begun)
+            found.most = max(found.most, server.memory())
+            time.sleep(0.02)
+    return found
