@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import batch  # noqa: E402
+from bench import batch, strangers  # noqa: E402
 from tests.host.conftest import Machine  # noqa: E402
 from tests.host.processes import (  # noqa: E402
     HostProcess,
@@ -144,6 +144,7 @@ def main() -> None:
             got, _ = throughput(publisher, host, "full", 128, keep=True)
             print(f"  with 100,000 machines counted: {got / first:.0%} of the rate before")
     batch.report(sign)
+    strangers.report()
 
 
 def guessing(sources: int) -> tuple[int, int]:
