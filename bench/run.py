@@ -34,6 +34,7 @@ from tests.host.processes import (  # noqa: E402
 from muster.cli import compose  # noqa: E402
 from muster.core.errors import MusterError, error  # noqa: E402
 from muster.lease.jws import MemorySigningKey  # noqa: E402
+from muster.net.peers import Source  # noqa: E402
 from muster.publisher.throttle import Guesses, Throttle  # noqa: E402
 from muster.testing.clock import ManualClock  # noqa: E402
 from muster.testing.tiny_publisher import TinyPublisher  # noqa: E402
@@ -155,7 +156,8 @@ def guessing(sources: int) -> tuple[int, int]:
     clock = ManualClock(1_800_000_000)
     throttle, lock = Throttle(), threading.Lock()
     askers = [
-        Guesses(throttle, f"source {place}", clock.monotonic, lock) for place in range(sources)
+        Guesses(throttle, Source(f"source {place}"), clock.monotonic, lock)
+        for place in range(sources)
     ]
     sent = judged = 0
     for _ in range(3600):

@@ -62,7 +62,8 @@ class HostProcess:
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"the host did not start: {self.process.wait(30)}")
-        self.port = int(json.loads(line)["port"])
+        self.ready = json.loads(line)
+        self.port = int(self.ready["port"])
 
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""

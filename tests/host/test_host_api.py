@@ -32,12 +32,18 @@ class Asking:
         self.world = world
         self.server = server
         self.http = HTTPClient(timeout=30, limit=8 << 20)
+        self.operation = ""
+        self.headers: dict[str, str] = {}
 
     def post(self, path: str, body: bytes) -> Response:
-        return self.http.request("POST", self.url + path, body, HEADERS)
+        return self.http.request("POST", self.url + path, body, HEADERS | self.headers)
 
     def get(self, path: str, **headers: str) -> Response:
         return self.http.request("GET", self.url + path, None, headers)
+
+    def told(self, path: str) -> Response:
+        """What administrators get, at the address of its own."""
+        return self.http.request("GET", self.operation + path)
 
     def activate(self, number: int, product: str = "desktop-pro", **changes: Any) -> Response:
         world = self.world
@@ -53,8 +59,14 @@ def problem(answer: Response) -> Problem:
 @pytest.fixture
 def asking(host: World) -> Iterator[Asking]:
     server = HostServer(host.database, host.keyring, host.clock, SeededDice("server"))
-    with server, ThreadServer(server.door) as listening:
-        yield Asking(listening.url, host, server)
+    with (
+        server,
+        ThreadServer(server.door) as listening,
+        ThreadServer(server.operation) as operation,
+    ):
+        found = Asking(listening.url, host, server)
+        found.operation = operation.url
+        yield found
 
 
 def test_from_refusal_to_licence(asking: Asking) -> None:
@@ -140,20 +152,24 @@ def test_allowed_networks(asking: Asking) -> None:
     with asking.world.database.transaction() as tx:
         store.put_setting(tx, "allowed_networks", "192.0.2.0/24")
         store.touch(tx)
-    asking.get("/v1/publishers")
+    asking.server.service.view()
     found = problem(asking.activate(1))
     assert (found.status, found.code) == (403, "host/network-not-allowed")
     with asking.world.database.transaction() as tx:
         store.put_setting(tx, "allowed_networks", "192.0.2.0/24,127.0.0.0/8")
         store.touch(tx)
-    asking.get("/v1/publishers")
+    asking.server.service.view()
     assert problem(asking.activate(1)).number("count") == 1
 
 
 def test_the_rate_of_new_machines_says_when_to_come_back(asking: Asking) -> None:
     with asking.world.database.transaction() as tx:
         store.put_setting(tx, "new_cmid_rate", "1")
+        # Loopback itself is nobody in particular; behind a trusted proxy each source is one.
+        store.put_setting(tx, "trusted_proxies", "127.0.0.1/32")
         store.touch(tx)
+    asking.server.service.view()
+    asking.headers = {"X-Forwarded-For": "192.0.2.7"}
     asking.activate(1)
     answer = asking.activate(2)
     assert answer.status == 429
@@ -162,11 +178,12 @@ def test_the_rate_of_new_machines_says_when_to_come_back(asking: Asking) -> None
 
 def test_health_readiness_metrics_and_openapi(asking: Asking) -> None:
     assert asking.get("/healthz").status == 200
-    assert asking.get("/readyz").status == 200
+    assert asking.told("/healthz").status == 200
+    assert asking.told("/readyz").status == 200
     for number in range(1, 61):
         asking.activate(number, "server-standard")
     asking.activate(61, "desktop-pro", state=0)
-    text = asking.get("/metrics").body.decode()
+    text = asking.told("/metrics").body.decode()
     publisher = asking.world.id
     server = f'muster_host_requests_total{{publisher="{publisher}",product="server-standard"'
     assert f'{server},outcome="host/insufficient-count"}} 4' in text
@@ -185,10 +202,15 @@ def test_health_readiness_metrics_and_openapi(asking: Asking) -> None:
 
 def test_a_host_that_serves_nobody_is_not_ready(world: World) -> None:
     server = HostServer(world.database, world.keyring, world.clock, SeededDice("server"))
-    with server, ThreadServer(server.door) as listening:
+    with (
+        server,
+        ThreadServer(server.door) as listening,
+        ThreadServer(server.operation) as operation,
+    ):
         asking = Asking(listening.url, world, server)
+        asking.operation = operation.url
         assert asking.get("/healthz").status == 200
-        assert asking.get("/readyz").status == 503
+        assert asking.told("/readyz").status == 503
         assert decode_publishers(asking.get("/v1/publishers").body, "the host") == ()
         assert asking.get(f"/v1/publishers/{world.id}/grants").status == 200
         found = problem(asking.activate(1))

@@ -57,7 +57,11 @@ def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
         ballast.write_bytes(b"x" * 300_000)
         server = HostServer(database, keyring, clock, dice)
         answered: list[int] = []
-        with server, ThreadServer(server.door) as listening:
+        with (
+            server,
+            ThreadServer(server.door) as listening,
+            ThreadServer(server.operation) as operation,
+        ):
             http = HTTPClient(timeout=30)
 
             def ask(number: int) -> Response:
@@ -81,7 +85,7 @@ def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
             assert b"host.db" not in answer.body
             assert "db/full" in caplog.text
             # What only reads goes on.
-            assert http.request("GET", listening.url + "/readyz").status == 200
+            assert http.request("GET", operation.url + "/readyz").status == 200
             assert http.request("GET", listening.url + "/v1/publishers").status == 200
             ballast.unlink()
             for number in range(len(answered), len(answered) + 3):

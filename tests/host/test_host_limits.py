@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.core.errors import MusterError
-from muster.host.limits import SOURCES, NewMachines, network_refused, plain_address
+from muster.host.limits import SOURCES, NewMachines, network_refused
+from muster.net.peers import plain_address
 
 
 def test_networks() -> None:

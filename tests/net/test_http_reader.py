@@ -41,7 +41,7 @@ def read(pieces: Sequence[bytes], method: str = "GET") -> Response | str:
         writer = threading.Thread(target=send)
         writer.start()
         try:
-            with Faults("192.0.2.1:16880", "192.0.2.1", 5.0, LIMIT, tls=False).translated():
+            with Faults("192.0.2.1:16880", "192.0.2.1", 5.0, LIMIT, None).translated():
                 wire = Wire(ours, Deadline(5.0, time.monotonic))
                 head = read_head(wire)
                 body = read_body(wire, head, LIMIT, expected=method != "HEAD")

@@ -17,9 +17,11 @@ import pytest
 
 from muster.core.errors import MusterError
 from muster.net import connection
+from muster.net.certificate import Certificate
 from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.net.http import HTTPClient
-from muster.net.serve import TLS, ThreadServer, bind, url_of
+from muster.net.serve import ThreadServer, bind, url_of
+from muster.system.clock import SystemClock
 from muster.wire.routes import KIB, Route
 
 POST = Route("post", "POST", "/v1/things", "", request_limit=64 * KIB, answer_limit=16 * KIB * KIB)
@@ -579,7 +581,9 @@ def test_ipv6() -> None:
 
 
 def test_tls(certificate: Path) -> None:
-    tls = TLS(str(certificate / "cert.pem"), str(certificate / "key.pem"))
+    tls = Certificate(
+        str(certificate / "cert.pem"), str(certificate / "key.pem"), SystemClock().now
+    )
     with ThreadServer(door(), tls=tls) as server:
         client = HTTPClient(timeout=20, ca_file=tls.certificate)
         assert client.request("GET", server.url + "/v1/things").body == b"got"

@@ -32,6 +32,7 @@ class Asker:
     def __init__(self, shop: Shop, url: str) -> None:
         self.shop = shop
         self._url = url
+        self.operation = ""
         self._client = HTTPClient(timeout=60, limit=32 * 1024 * 1024)
 
     def post(self, route: routes.Route, body: bytes) -> Response:
@@ -46,7 +47,7 @@ class Asker:
         return decode_batch_answer(response.body, "publisher")
 
     def metrics(self) -> str:
-        return self._client.request("GET", self._url + "/metrics", None, {}).body.decode("ascii")
+        return self._client.request("GET", self.operation + "/metrics").body.decode("ascii")
 
     def key(self, pool: int = 10) -> ProductKey:
         return self.shop.admin().issue_pool_keys(Kind.MAK, "client-volume", pool)[0].key
@@ -54,8 +55,11 @@ class Asker:
 
 @pytest.fixture
 def asker(shop: Shop) -> Iterator[Asker]:
-    with ThreadServer(PublisherAPI(shop.service()).door()) as server:
-        yield Asker(shop, server.url)
+    api = PublisherAPI(shop.service())
+    with ThreadServer(api.door()) as server, ThreadServer(api.operation()) as operation:
+        found = Asker(shop, server.url)
+        found.operation = operation.url
+        yield found
 
 
 def test_one_machine_and_a_batch_get_the_same(asker: Asker) -> None:

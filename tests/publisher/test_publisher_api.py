@@ -33,7 +33,12 @@ class Asker:
     def __init__(self, shop: Shop, url: str) -> None:
         self.shop = shop
         self.url = url
+        self.operation = ""
         self._client = HTTPClient(timeout=20, limit=8 * 1024 * 1024)
+
+    def told(self, path: str) -> Response:
+        """What administrators get, at the address of its own."""
+        return self._client.request("GET", self.operation + path)
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Response:
         return self._client.request("GET", self.url + path, None, headers or {})
@@ -53,8 +58,11 @@ class Asker:
 
 @pytest.fixture
 def asker(shop: Shop) -> Iterator[Asker]:
-    with ThreadServer(PublisherAPI(shop.service()).door()) as server:
-        yield Asker(shop, server.url)
+    api = PublisherAPI(shop.service())
+    with ThreadServer(api.door()) as server, ThreadServer(api.operation()) as operation:
+        found = Asker(shop, server.url)
+        found.operation = operation.url
+        yield found
 
 
 def check(value: Any, schema: dict[str, Any]) -> None:
@@ -200,14 +208,14 @@ def test_jwks_lists_the_keys_in_use(asker: Asker) -> None:
 
 def test_health_readiness_and_metrics(asker: Asker) -> None:
     for path, status in (("/healthz", "ok"), ("/readyz", "ready")):
-        response = asker.get(path)
+        response = asker.told(path)
         assert (response.status, json.loads(response.body)) == (200, {"status": status})
     key = asker.key()
     digits = asker.shop.host(key).digits()
     asker.post(ConfirmRequest(digits).encode())
     asker.post(ConfirmRequest(digits).encode())
     asker.post(b'{"v":1,"installation_id":"1"}')
-    lines = asker.get("/metrics").body.decode().splitlines()
+    lines = asker.told("/metrics").body.decode().splitlines()
     for line in (
         'muster_publisher_host_activations_total{outcome="granted"} 1',
         'muster_publisher_host_activations_total{outcome="again"} 1',
@@ -224,7 +232,7 @@ def test_health_readiness_and_metrics(asker: Asker) -> None:
     for line in lines:
         assert form.fullmatch(line), line
     asker.shop.clock.days(-10)
-    found = asker.problem(asker.get("/readyz"))
+    found = asker.problem(asker.told("/readyz"))
     assert (found.status, found.code) == (503, "wire/unavailable")
     assert "clock" not in found.what
     assert asker.get("/healthz").status == 200

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from muster.core.errors import MusterError, error
 from muster.core.keys import Kind
 from muster.net.http import HTTPClient
+from muster.net.peers import Source, networks, source_key
 from muster.net.serve import ThreadServer
 from muster.publisher.api import PublisherAPI
 from muster.publisher.throttle import (
@@ -21,7 +22,6 @@ from muster.publisher.throttle import (
     Guesses,
     Space,
     Throttle,
-    source_of,
 )
 from muster.testing.clock import ManualClock
 from muster.wire import routes
@@ -44,7 +44,7 @@ class World:
 
     def ask(self, source: str, *, right: bool, space: Space = SPACE) -> str:
         """ "served", "judged" (wrong) or "waits"."""
-        guesses = Guesses(self.throttle, source, self.clock.monotonic, self.lock)
+        guesses = Guesses(self.throttle, Source(source), self.clock.monotonic, self.lock)
         try:
             with guesses.guess() as enter:
                 enter(space)
@@ -125,7 +125,7 @@ def test_no_pattern_of_waiting_guesses_faster(turns: list[tuple[int, int]]) -> N
 def test_guesses_judged_at_once_are_paid_back(world: World) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(SOURCE_FAILURES + 5):
-            guesses = Guesses(world.throttle, "a", world.clock.monotonic, world.lock)
+            guesses = Guesses(world.throttle, Source("a"), world.clock.monotonic, world.lock)
             enter = stack.enter_context(guesses.guess())
             enter(SPACE)
         with pytest.raises(MusterError, match="id/proof"), stack:
@@ -149,7 +149,7 @@ def test_guesses_judged_at_once_are_paid_back(world: World) -> None:
     ],
 )
 def test_whom_an_address_counts_for(address: str, source: str) -> None:
-    assert source_of(address) == source
+    assert source_key(address) == source
 
 
 # Over HTTP, with a real publisher.
@@ -161,13 +161,13 @@ def test_the_doors_throttle_and_the_desk_does_not(shop: Shop) -> None:
     good = machines[0].digits()
     wrong = [replace(one, proof=b"guessed" * 4 + b"four").digits() for one in machines]
     service = shop.service()
-    with ThreadServer(PublisherAPI(service).door()) as server:
+    # Loopback itself is nobody in particular; behind a trusted proxy each source is one.
+    headers = {"Content-Type": "application/json", "X-Forwarded-For": "192.0.2.7"}
+    with ThreadServer(PublisherAPI(service, networks(["127.0.0.1"])).door()) as server:
         client = HTTPClient(timeout=60, limit=32 * 1024 * 1024)
 
         def post(route: routes.Route, body: bytes) -> tuple[int, str, str]:
-            found = client.request(
-                "POST", server.url + route.path, body, {"Content-Type": "application/json"}
-            )
+            found = client.request("POST", server.url + route.path, body, headers)
             if found.status == 200:
                 return 200, "", found.body.decode()
             code = decode_problem(found.status, found.body, "publisher").code

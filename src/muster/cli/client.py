@@ -744,6 +744,16 @@ def clear_domain(publisher: str, machine: compose.Machine) -> None:
     )
 
 
+@client.command("host-tls")
+@click.argument("value", type=click.Choice(["on", "off"]))
+@machine_options
+def host_tls(value: str, machine: compose.Machine) -> None:
+    """Ask hosts by TLS, and by nothing else: on or off (off by default)."""
+    changed = change_setting(machine, "", "host_tls", value == "on")
+    by = "by TLS" if value == "on" else "without TLS"
+    emit({"host_tls": value == "on", "changed": changed}, [f"Hosts are asked {by}."])
+
+
 @client.command("host-caching")
 @click.argument("value", type=click.Choice(["on", "off"]))
 @publisher_option

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from muster.host.online import PublisherClient
     from muster.host.server import HostServer
     from muster.host.service import HostService
+    from muster.net.certificate import Certificate
     from muster.net.door import Door
     from muster.publisher.admin import Admin, Initialised
     from muster.publisher.model import Content
@@ -153,11 +154,16 @@ def publisher_tables(store: Path | None, *, create: bool = False) -> Store:
     return open_store(folder, clock().now(), create=create, url=publisher_database())
 
 
-def publisher_door(service: PublisherService) -> Door:
-    """The publisher's HTTP door."""
+def publisher_doors(
+    service: PublisherService, settings: Settings, certificate: Certificate | None
+) -> tuple[Door, Door]:
+    """The publisher's HTTP doors: for hosts and machines, and for its administrators."""
+    from muster.net.peers import networks
     from muster.publisher.api import PublisherAPI
 
-    return PublisherAPI(service).door()
+    trusted = networks(settings.texts("trusted_proxies"))
+    api = PublisherAPI(service, trusted, certificate=certificate)
+    return api.door(), api.operation()
 
 
 # The host.
@@ -224,20 +230,25 @@ def host_server(
     database: Database,
     below: Mapping[str, Value],
     above: Mapping[str, Value],
+    certificate: Certificate | None = None,
 ) -> HostServer:
     """The running host: writer, door, DNS records."""
     from muster.host.keyring import KeyRing
     from muster.host.server import HostServer
 
     keyring = KeyRing(host_folder(store) / "keys")
-    return HostServer(database, keyring, clock(), dice(), below=below, above=above)
+    return HostServer(
+        database, keyring, clock(), dice(), below=below, above=above, certificate=certificate
+    )
 
 
 def host_publisher_client(url: str) -> PublisherClient:
     """The host as a client of a publisher's service."""
-    from muster.host.online import PublisherClient
+    from muster.host.online import TIMEOUT, PublisherClient
+    from muster.net.http import HTTPClient
 
-    return PublisherClient(url)
+    ca_file = host_settings({}).text("ca_file") or None
+    return PublisherClient(url, HTTPClient(TIMEOUT, ca_file=ca_file, proxies=True))
 
 
 def holds_host(store: Path | None) -> bool:
@@ -268,8 +279,12 @@ def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list
                 one: ledger.with_clones(reader, one, clock().now() - COUNT_WINDOW)
                 for one in view.publishers
             }
+    ca_file = settings.text("ca_file") or None
     looker = doctor.Looker(
-        Resolver(nameservers, timeout=4.0), HTTPClient(5.0), HTTPClient(5.0, proxies=True)
+        Resolver(nameservers, timeout=4.0),
+        HTTPClient(5.0, ca_file=ca_file),
+        HTTPClient(5.0, ca_file=ca_file, proxies=True),
+        tls=bool(values.get("tls_certificate")),
     )
     return doctor.examine(
         looker,

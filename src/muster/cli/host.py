@@ -538,6 +538,11 @@ def _took_terms(admin: HostAdmin, done: Sequence[Activated]) -> None:
 @click.option("--port", type=int, help="Port for machines (16880); 0 takes a free one.")
 @click.option("--bind", help="Address to answer at (0.0.0.0, all).")
 @dns_options
+@click.option(
+    "--operation-address",
+    metavar="ADDRESS:PORT",
+    help="Where /readyz and /metrics are answered (127.0.0.1:16881), or off.",
+)
 @click.option("--no-dns", is_flag=True, help="Do not publish SRV records.")
 @click.option("--withdraw-on-stop", is_flag=True, help="Remove the SRV records at the stop.")
 def serve(
@@ -548,11 +553,15 @@ def serve(
     dns_zone: str | None,
     tsig_key_file: str | None,
     advertise: str | None,
+    operation_address: str | None,
     no_dns: bool,
     withdraw_on_stop: bool,
 ) -> None:
     """Answer machines until SIGTERM or Ctrl-C; what was accepted by then is answered."""
     from muster.host.server import DNSOptions
+    from muster.net import operation
+    from muster.net.certificate import certificate_of
+    from muster.net.peers import networks
     from muster.net.serve import Listener, serve_forever
     from muster.net.serve import bind as bind_socket
     from muster.system import log
@@ -564,6 +573,7 @@ def serve(
         "dns_zone": dns_zone,
         "tsig_key_file": tsig_key_file,
         "dns_target": advertise,
+        "operation_address": operation_address,
         "publish_dns": False if no_dns else None,
         "withdraw_dns": True if withdraw_on_stop else None,
     }
@@ -573,8 +583,14 @@ def serve(
     with compose.host_database(store) as database:
         values = _values(database, below, above)
         tsig = _tsig(values)
+        certificate = certificate_of(
+            str(_value(values, "tls_certificate")),
+            str(_value(values, "tls_key")),
+            compose.clock().now,
+        )
         sock = bind_socket(str(_value(values, "bind")), int(_value(values, "port")))
-        with compose.host_server(store, database, below, above) as server:
+        monitor = operation.listen(str(_value(values, "operation_address")))
+        with compose.host_server(store, database, below, above, certificate) as server:
             server.listens(sock)
             options = DNSOptions(compose.host_name(), tsig, _paste)
 
@@ -582,13 +598,23 @@ def serve(
                 if _value(values, "publish_dns"):
                     server.publish_dns(sock, options)
                 address, number = sock.getsockname()[:2]
+                place = None if monitor is None else operation.place_of(monitor)
+                tls = certificate is not None
+                said = {"address": address, "port": number, "tls": tls, "operation": place}
                 if wants_json():
-                    click.echo(json.dumps({"address": address, "port": number}))
+                    click.echo(json.dumps(said))
                 else:
-                    click.echo(f"The host answers at {address} port {number}.")
+                    by = " by TLS" if tls else ""
+                    click.echo(f"The host answers at {address} port {number}{by}.")
 
             per_source = int(_value(values, "connections_per_source"))
-            serve_forever([Listener(server.door, sock, per_source=per_source)], ready=ready)
+            trusted = networks(_value(values, "trusted_proxies"))
+            listeners = [
+                Listener(server.door, sock, certificate, per_source=per_source, shared=trusted)
+            ]
+            if monitor is not None:
+                listeners.append(operation.listener(server.operation, monitor))
+            serve_forever(listeners, ready=ready)
 
 
 def _paste(result: ZoneResult, text: str) -> None:
@@ -755,6 +781,7 @@ def status(store: Path | None) -> None:
         values = _values(database, below, above)
         with database.snapshot() as reader:
             data = report.status(reader, view, values, compose.clock().now())
+    data["tls"] = report.tls_data(values, compose.clock().now)
     data["store"] = str(compose.host_folder(store))
     emit(data, _status_lines(data))
 
@@ -839,6 +866,7 @@ def _service_lines(data: Mapping[str, Any]) -> list[str]:
     for zone in data["dns"]:
         word = zone["detail"] if not zone["code"] else f"{zone['code']}: {zone['detail']}"
         lines.append(f"  {zone['zone']}, {_moment(zone['at'])}: {word}")
+    lines += _tls_lines(data["tls"])
     for name, text in zip(_INTERVALS, ("Activation interval", "Renewal interval"), strict=True):
         one = settings[name]
         lines.append(_row(text, f"{one['value']} s" if one["set"] else _BY_PRODUCT))
@@ -850,6 +878,16 @@ def _service_lines(data: Mapping[str, Any]) -> list[str]:
         _row(STATES[state].text, requests["by_state"][str(int(state))], 1) for state in LicenceState
     ]
     return lines
+
+
+def _tls_lines(tls: Mapping[str, Any] | None) -> list[str]:
+    if tls is None:
+        return []
+    if tls["ends_at"] is None:
+        return [_row("TLS", "NOT USABLE"), _row("Certificate", tls["problem"], 1)]
+    names = ", ".join(tls["names"])
+    lines = [_row("TLS", f"for {names}, until {_moment(tls['ends_at'])}")]
+    return lines if tls["problem"] is None else [*lines, _row("Problem", tls["problem"], 1)]
 
 
 @host.command()

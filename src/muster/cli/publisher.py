@@ -289,32 +289,57 @@ def _draft(path: Path | None) -> Draft:
 @store_option
 @click.option("--bind", help="Address to listen at (127.0.0.1).")
 @click.option("--port", type=int, help="Port to listen at (16882); 0 takes a free one.")
+@click.option(
+    "--operation-address",
+    metavar="ADDRESS:PORT",
+    help="Where /readyz and /metrics are answered (127.0.0.1:16884), or off.",
+)
 @passphrase_options
-def serve(store: Path | None, bind: str | None, port: int | None, phrases: Phrases) -> None:
+def serve(
+    store: Path | None,
+    bind: str | None,
+    port: int | None,
+    operation_address: str | None,
+    phrases: Phrases,
+) -> None:
     """Activate hosts over HTTP, and give catalogue and trust.
 
     Opens the grant key only. Runs until SIGTERM or Ctrl-C.
     """
+    from muster.net import operation
+    from muster.net.certificate import certificate_of
+    from muster.net.peers import networks
     from muster.net.serve import Listener, serve_forever, url_of
     from muster.net.serve import bind as bind_socket
     from muster.system import log
 
-    settings = compose.publisher_settings({"bind": bind, "port": port})
+    settings = compose.publisher_settings(
+        {"bind": bind, "port": port, "operation_address": operation_address}
+    )
     log.configure(settings.text("log_format"), settings.text("log_level"))
     service = compose.publisher_service(store, phrases.work)
     try:
         opened = service.open_grant_keys()
-        door = compose.publisher_door(service)
+        certificate = certificate_of(
+            settings.text("tls_certificate"), settings.text("tls_key"), compose.clock().now
+        )
+        door, operation_door = compose.publisher_doors(service, settings, certificate)
         sock = bind_socket(settings.text("bind"), settings.integer("port"))
-        url = url_of(sock)
+        monitor = operation.listen(settings.text("operation_address"))
+        url = url_of(sock, tls=certificate is not None)
         who = service.publisher
+        per_source = settings.integer("connections_per_source")
+        shared = networks(settings.texts("trusted_proxies"))
+        listeners = [Listener(door, sock, certificate, per_source=per_source, shared=shared)]
+        if monitor is not None:
+            listeners.append(operation.listener(operation_door, monitor))
 
         def ready() -> None:
             data = {"publisher": who.id, "label": who.label, "url": url, "grant_keys": opened}
+            data["operation"] = None if monitor is None else operation.place_of(monitor)
             emit(data, [f"Publisher {who.name} ({who.label}) listens at {url}."])
 
-        per_source = settings.integer("connections_per_source")
-        serve_forever([Listener(door, sock, per_source=per_source)], ready=ready)
+        serve_forever(listeners, ready=ready)
     finally:
         service.close()
 

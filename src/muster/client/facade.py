@@ -164,7 +164,12 @@ def system_client(
     return Client(
         root,
         disk=SystemDisk(),
-        network=SystemNetwork(asked, float(chosen.integer("timeout"))),
+        network=SystemNetwork(
+            asked,
+            float(chosen.integer("timeout")),
+            ca_file=chosen.text("ca_file"),
+            host_tls=chosen.flag("host_tls"),
+        ),
         clock=SystemClock(),
         dice=SystemDice(),
         facts=lambda: read_facts(facts),

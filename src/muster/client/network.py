@@ -30,11 +30,22 @@ class SystemNetwork:
     Args:
         nameservers: `ip`, `ip:port` or `[ip]:port`; none takes the system's.
         timeout: seconds for one exchange with a host, all its addresses together.
+        ca_file: authorities that are trusted for TLS besides the system's.
+        host_tls: hosts are asked by TLS, and by nothing else.
     """
 
-    def __init__(self, nameservers: Sequence[str] = (), timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        nameservers: Sequence[str] = (),
+        timeout: float = 10.0,
+        *,
+        ca_file: str = "",
+        host_tls: bool = False,
+    ) -> None:
         self._nameservers = tuple(nameservers)
         self._timeout = timeout
+        self._ca_file = ca_file or None
+        self._scheme = "https" if host_tls else "http"
         self._resolver: Resolver | None = None
         self._http: HTTPClient | None = None
 
@@ -66,7 +77,7 @@ class SystemNetwork:
             try:
                 response = self._client().request(
                     route.method,
-                    f"http://{address.text}{path}",
+                    f"{self._scheme}://{address.text}{path}",
                     body,
                     _headers(route, body),
                     connect_to=(ip, address.port),
@@ -86,7 +97,8 @@ class SystemNetwork:
         """Send one request to the publisher's service, by the proxies of the environment."""
         from muster.net.http import HTTPClient
 
-        response = HTTPClient(timeout=self._timeout, proxies=True).request(
+        client = HTTPClient(timeout=self._timeout, ca_file=self._ca_file, proxies=True)
+        response = client.request(
             route.method,
             url.rstrip("/") + path,
             body,
@@ -113,7 +125,7 @@ class SystemNetwork:
         if self._http is None:
             from muster.net.http import HTTPClient
 
-            self._http = HTTPClient(timeout=self._timeout)
+            self._http = HTTPClient(timeout=self._timeout, ca_file=self._ca_file)
         return self._http
 
 

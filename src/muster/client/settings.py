@@ -23,7 +23,7 @@ from muster.system.paths import places
 from muster.system.textfile import read_text
 
 _LIMIT = 64 * 1024
-_WRITTEN = ("host", "suffixes", "host_caching", "publisher_url")
+_WRITTEN = ("host", "suffixes", "host_caching", "host_tls", "publisher_url")
 """Settings that commands write."""
 
 

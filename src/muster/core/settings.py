@@ -47,6 +47,7 @@ class Type(enum.Enum):
     DOMAIN = "a domain name in ASCII"
     DATABASE = "an address such as postgresql://user@host/name"
     NETWORK = "an IP network such as 10.0.0.0/8"
+    LISTEN = "off, or IPv4:port or [IPv6]:port"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,24 @@ PORT = 16880
 """The TCP port of hosts for machines; not 1688, so that a KMS host can live on the same machine."""
 PUBLISHER_PORT = 16882
 """The TCP port of an activation server."""
+HOST_OPERATION = "127.0.0.1:16881"
+"""Where a host tells its administrators how it is."""
+PUBLISHER_OPERATION = "127.0.0.1:16884"
+"""Where an activation server tells its administrators how it is; 16883 is another program's."""
+
+_TLS_CERTIFICATE = (
+    "PEM file with the certificate for TLS and those that lead to its authority. Not set: plain"
+    " HTTP. A renewed file is taken without a restart."
+)
+_TLS_KEY = "PEM file with the private key of `tls_certificate`, not encrypted. Not set: plain HTTP."
+_TRUSTED_PROXIES = (
+    "Proxies whose X-Forwarded-For or Forwarded is believed. Not set: no header is believed, and"
+    " requests from this machine itself are not bounded by source."
+)
+_OPERATION = (
+    "Where /healthz, /readyz and /metrics are answered, without a login; port 0 takes any free one."
+    " Where it cannot be had, the server says so and serves without."
+)
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -128,6 +147,15 @@ SETTINGS: tuple[Setting, ...] = (
         "info",
         "Least weight of log lines that are written.",
         choices=("debug", "info", "warning", "error"),
+    ),
+    Setting(
+        "ca_file",
+        Role.COMMON,
+        Type.PATH,
+        "",
+        "PEM file with certificates of authorities that are trusted for TLS besides those of the"
+        " system: an authority of your own, or that of a proxy that inspects TLS. Not set: the"
+        " system's alone.",
     ),
     Setting(
         "port",
@@ -267,6 +295,10 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=0,
         maximum=1_000_000,
     ),
+    Setting("tls_certificate", Role.HOST, Type.PATH, "", _TLS_CERTIFICATE),
+    Setting("tls_key", Role.HOST, Type.PATH, "", _TLS_KEY),
+    Setting("trusted_proxies", Role.HOST, Type.NETWORK, (), _TRUSTED_PROXIES, many=True),
+    Setting("operation_address", Role.HOST, Type.LISTEN, HOST_OPERATION, _OPERATION),
     Setting(
         "connections_per_source",
         Role.HOST,
@@ -336,6 +368,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Whether the host that answered last is asked first.",
     ),
     Setting(
+        "host_tls",
+        Role.CLIENT,
+        Type.BOOLEAN,
+        False,
+        "Whether hosts are asked by TLS, and by nothing else; each must show a certificate for the"
+        " name under which it was found or set.",
+    ),
+    Setting(
         "publisher_url",
         Role.CLIENT,
         Type.URL,
@@ -387,6 +427,10 @@ SETTINGS: tuple[Setting, ...] = (
         "Address at which hosts and machines reach the activation server. Not set: made of"
         " `bind` and `port`.",
     ),
+    Setting("tls_certificate", Role.PUBLISHER, Type.PATH, "", _TLS_CERTIFICATE),
+    Setting("tls_key", Role.PUBLISHER, Type.PATH, "", _TLS_KEY),
+    Setting("trusted_proxies", Role.PUBLISHER, Type.NETWORK, (), _TRUSTED_PROXIES, many=True),
+    Setting("operation_address", Role.PUBLISHER, Type.LISTEN, PUBLISHER_OPERATION, _OPERATION),
 )
 """Every setting, in the order of docs/settings.md."""
 
@@ -397,6 +441,7 @@ _DATABASE = re.compile(r"postgres(?:ql)?://[!-~]{1,2000}")
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^:\[\]]{1,254}))(?::([0-9]{1,5}))?")
 _SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})")
 _TRUE, _FALSE = {"true", "on", "yes", "1"}, {"false", "off", "no", "0"}
 _LONGEST = 4096
 
@@ -508,6 +553,8 @@ def _text(setting: Setting, value: str) -> str | None:
             return _network(value)
         case Type.ADDRESS:
             return _address(value)
+        case Type.LISTEN:
+            return _listen(value)
         case Type.HOST | Type.NAMESERVER:
             return value if _host_port(value, setting.type is Type.NAMESERVER) else None
         case _:
@@ -558,6 +605,27 @@ def _host_port(value: str, address_only: bool) -> tuple[str, int | None] | None:
     if host is None and not address_only:
         host = _domain(name)
     return None if host is None else (host, number)
+
+
+def _listen(value: str) -> str | None:
+    place = split_listen(value)
+    if place is None:
+        return "off" if value == "off" else None
+    address, port = place
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def split_listen(text: str) -> tuple[str, int] | None:
+    """Address and port of a setting of type LISTEN; None for `off` and for what is of no such
+    form."""
+    found = _LISTEN.fullmatch(text)
+    if found is None:
+        return None
+    six, four, port = found.groups()
+    address = _address(six or four)
+    if address is None or (six is not None) != (":" in address) or int(port) > 65535:
+        return None
+    return address, int(port)
 
 
 def split_host_port(text: str, default_port: int) -> tuple[str, int]:

@@ -15,20 +15,23 @@ from typing import Any
 from muster import __version__
 from muster.core.errors import MusterError, error
 from muster.host.commit import GroupWriter
-from muster.host.limits import network_refused, plain_address
+from muster.host.limits import network_refused
 from muster.host.metrics import Traffic, ledger_lines
 from muster.host.model import Arrival, Notice, PublisherView, Refused, Released, Reply
 from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
 from muster.lease.strict import canonical
+from muster.net.certificate import Certificate
 from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Request
 from muster.net.openapi import encode_document
+from muster.net.operation import certificate_lines, operation_door, ready
+from muster.net.peers import Source, source_of
 from muster.wire import routes
-from muster.wire.activation import decode_request
+from muster.wire.activation import ActivationRequest, decode_request
 from muster.wire.codec import PUBLISHER_ID, VERSION
 from muster.wire.peer import ANSWERS, Peer
 from muster.wire.problem import encode_problem
-from muster.wire.release import decode_release
+from muster.wire.release import ReleaseRequest, decode_release
 from muster.wire.status import HostGrant, ServedPublisher, encode_grants, encode_publishers
 
 Writer = GroupWriter[Arrival, Reply]
@@ -40,11 +43,15 @@ _log = logging.getLogger("muster.host")
 
 
 class HostAPI:
-    """Binds the routes for machines to a service and its writer."""
+    """Binds the routes for machines to a service and its writer; `certificate` is what the server
+    shows by TLS, None where it speaks none."""
 
-    def __init__(self, service: HostService, writer: Writer) -> None:
+    def __init__(
+        self, service: HostService, writer: Writer, certificate: Certificate | None = None
+    ) -> None:
         self._service = service
         self._writer = writer
+        self._certificate = certificate
         self._traffic = Traffic()
         self._openapi = encode_document(
             routes.HOST_ROUTES,
@@ -65,37 +72,43 @@ class HostAPI:
                 BoundRoute(routes.HOST_CATALOGUE, self._catalogue),
                 BoundRoute(routes.HOST_TRUST, self._trust),
                 BoundRoute(routes.HEALTHZ, self._healthz),
-                BoundRoute(routes.READYZ, self._readyz),
-                BoundRoute(routes.METRICS, self._metrics),
                 BoundRoute(routes.OPENAPI, self._document),
             ],
+            guard=self._check_network,
             observer=self._traffic.answered,
         )
 
+    def operation(self) -> Door:
+        """The ASGI application for administrators, on an address of its own."""
+        return operation_door(self._healthz, self._readyz, self._metrics)
+
     async def _activate(self, request: Request) -> Answer:
-        self._check_network(request)
         asked = decode_request(request.body)
-        return await self._ask(Arrival(asked, plain_address(request.client)))
+        return await self._ask(asked, request)
 
     async def _release(self, request: Request) -> Answer:
-        self._check_network(request)
         try:
             asked = decode_release(request.body)
         except MusterError as fault:
             if fault.code in ANSWERS[Peer.HOST]:
                 raise
             raise error("wire/bad-request", detail=_detail(fault)) from fault
-        return await self._ask(Arrival(asked, plain_address(request.client)))
+        return await self._ask(asked, request)
 
-    def _check_network(self, request: Request) -> None:
+    def _source(self, client: str, headers: Mapping[str, str]) -> Source:
+        return source_of(client, headers, self._service.known.settings.trusted_proxies)
+
+    def _check_network(self, client: str, headers: Mapping[str, str]) -> None:
+        """Whether the networks of the settings hold the sender, whatever is asked."""
         allowed = self._service.known.settings.allowed_networks
-        refusal = network_refused(request.client, allowed)
+        refusal = network_refused(self._source(client, headers).address, allowed)
         if refusal is not None:
             raise refusal
 
-    async def _ask(self, arrival: Arrival) -> Answer:
+    async def _ask(self, asked: ActivationRequest | ReleaseRequest, request: Request) -> Answer:
+        source = self._source(request.client, request.headers)
         try:
-            reply = await self._writer.ask(arrival)
+            reply = await self._writer.ask(Arrival(asked, source.address, source.shared))
         except MusterError as fault:
             raise _outside(fault) from fault
         return encode_reply(reply)
@@ -161,7 +174,7 @@ class HostAPI:
         able = any(serves(one, now) for one in self._view().values())
         if not able or not self._writer.running:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
-        return Answer(200, canonical({"status": "ready"}))
+        return ready(self._certificate)
 
     def _metrics(self, request: Request) -> Answer:
         try:
@@ -171,6 +184,7 @@ class HostAPI:
         except MusterError as fault:
             raise _outside(fault) from fault
         found += self._traffic.lines()
+        found += certificate_lines("muster_host", self._certificate)
         return Answer(200, ("\n".join(found) + "\n").encode("ascii"), routes.TEXT)
 
     def _document(self, request: Request) -> Answer:

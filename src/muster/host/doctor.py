@@ -32,11 +32,13 @@ _PUBLISH = "Run 'muster host publish-dns'; where DNS refuses it, the command pri
 
 @dataclass(frozen=True, slots=True)
 class Looker:
-    """What asks: DNS, hosts, and publishers (by the proxies of the environment)."""
+    """What asks: DNS, hosts (by TLS where this host speaks it: machines ask all hosts alike), and
+    publishers (by the proxies of the environment)."""
 
     resolver: Resolver
     hosts: HTTPClient
     publishers: HTTPClient
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def _look(
         return Looked(advertised, now, problem=fault)
     best = None
     for ip in ips:
-        call = _caller(looker.hosts, f"http://{text}", (ip, port))
+        call = _caller(looker.hosts, f"{'https' if looker.tls else 'http'}://{text}", (ip, port))
         best = health.look(advertised, call, view.publisher, view.trust.version, now)
         if best.problem is None:
             return best

@@ -6,7 +6,6 @@ docs/spec/06-counting.md.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 
 from muster.core.errors import MusterError
@@ -16,10 +15,9 @@ from muster.lease.grant import Grant
 from muster.lease.jws import PublicKey, SigningKey
 from muster.lease.terms import Terms
 from muster.lease.trust import Trust
+from muster.net.peers import Network
 from muster.wire.activation import ActivationAnswer, ActivationRequest
 from muster.wire.release import ReleaseRequest
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +88,14 @@ class Settings:
     """The settings that decisions read.
 
     `retry_after` and `renew_after` in seconds, None where the product decides; no networks means
-    all; `new_cmid_rate` new machines an hour from one source, 0 for no bound.
+    all; `trusted_proxies` are believed about whom they ask for; `new_cmid_rate` new machines an
+    hour from one source, 0 for no bound.
     """
 
     retry_after: int | None = None
     renew_after: int | None = None
     allowed_networks: tuple[Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     new_cmid_rate: int = 600
 
 
@@ -110,10 +110,12 @@ class HostView:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request that waits for the writer; `address` is the sender's, as text."""
+    """A request that waits for the writer; `address` is the sender's, as text; `shared` tells that
+    others stand behind it, so that it is not bounded by its source."""
 
     request: ActivationRequest | ReleaseRequest
     address: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ worded: that is `muster.cli.host`. Administrators see whole counts, machines nev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from muster.core import settings as table
+from muster.core.errors import MusterError
 from muster.core.products import COUNT_WINDOW, DAY
 from muster.core.settings import Role, Value
 from muster.core.states import LicenceState
@@ -28,6 +29,7 @@ from muster.host.model import (
     Settings,
 )
 from muster.lease.terms import Terms
+from muster.net.certificate import certificate_of
 
 OLD_CATALOGUE = 400 * DAY
 """A catalogue older than this is a warning, never a stop."""
@@ -50,6 +52,27 @@ def status(reader: Reader, view: HostView, values: Mapping[str, Value], now: int
             {"zone": one.zone, "at": one.at, "code": one.code, "detail": one.detail}
             for one in store.dns_results(reader)
         ],
+    }
+
+
+def tls_data(values: Mapping[str, Value], now: Callable[[], float]) -> dict[str, Any] | None:
+    """How it stands with the certificate of the settings; None where TLS is not spoken.
+
+    Looks at the files: a running host shows the certificate of before while these cannot be used.
+    """
+    path, key = (str(values.get(name, "")) for name in ("tls_certificate", "tls_key"))
+    try:
+        found = certificate_of(path, key, now)
+    except MusterError as fault:
+        return {"certificate": path, "names": [], "ends_at": None, "problem": fault.what}
+    if found is None:
+        return None
+    shown, problem = found.look(), found.problem
+    return {
+        "certificate": path,
+        "names": list(shown.names),
+        "ends_at": shown.ends_at,
+        "problem": None if problem is None else problem.what,
     }
 
 

@@ -24,6 +24,7 @@ from muster.host.model import Arrival, Reply
 from muster.host.publish import Keeper, Plan, ZoneResult, plan_of
 from muster.host.service import HostService
 from muster.host.view import effective
+from muster.net.certificate import Certificate
 from muster.net.dnsupdate import TSIGKey
 from muster.net.door import Door
 
@@ -61,6 +62,7 @@ class HostServer:
         *,
         below: Mapping[str, Value] | None = None,
         above: Mapping[str, Value] | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
         self.database = database
         self._clock = clock
@@ -69,7 +71,9 @@ class HostServer:
         self.writer: GroupWriter[Arrival, Reply] = GroupWriter(
             self.service.handle, self._tick, monotonic=clock.monotonic
         )
-        self.door: Door = HostAPI(self.service, self.writer).door()
+        api = HostAPI(self.service, self.writer, certificate)
+        self.door: Door = api.door()
+        self.operation: Door = api.operation()
         self._keeper: Keeper | None = None
 
     def _tick(self) -> None:

@@ -222,7 +222,7 @@ class _Round:
         """Answer one request."""
         if isinstance(arrival.request, ReleaseRequest):
             return self._release(arrival.request)
-        return self._activate(arrival.request, arrival.address)
+        return self._activate(arrival.request, arrival.address, shared=arrival.shared)
 
     def finish(self) -> None:
         """Write what was gathered over the batch."""
@@ -230,7 +230,7 @@ class _Round:
 
     # Activation (docs/spec/06-counting.md, 6.2).
 
-    def _activate(self, request: ActivationRequest, address: str) -> Reply:
+    def _activate(self, request: ActivationRequest, address: str, *, shared: bool) -> Reply:
         tx, now = self._tx, self._now
         entitled = rules.standing(self._view, request.publisher, request.product, now)
         if isinstance(entitled, MusterError):
@@ -252,7 +252,8 @@ class _Round:
             ledger.put_line(tx, publisher, request.cmid, line)
             self._name_clones(request, row)
             return self._refuse_clone(request, address, entitled, rest)
-        refusal = self._bounded(request, address, entitled, known, leases)
+        source = None if shared else address
+        refusal = self._bounded(request, source, entitled, known, leases)
         if refusal is not None:
             return self._refuse(request, address, refusal, entitled, rest)
 
@@ -318,12 +319,13 @@ class _Round:
     def _bounded(
         self,
         request: ActivationRequest,
-        address: str,
+        source: str | None,
         entitled: Standing,
         known: KnownMachine | None,
         leases: Mapping[str, LeaseRow],
     ) -> MusterError | None:
-        """The bounds on seats and on new machines; neither counts."""
+        """The bounds on seats and on new machines; neither counts. `source` is None where others
+        stand behind the same address."""
         held = entitled.held
         if held.terms is not None:
             holds = _holds_seat(leases, held.grant, self._now)
@@ -331,8 +333,8 @@ class _Round:
             refusal = rules.seat_refused(held.terms, taken, holds)
             if refusal is not None:
                 return refusal
-        if known is None:
-            return self._limiter.take(address, self._view.settings.new_cmid_rate, self._monotonic)
+        if known is None and source is not None:
+            return self._limiter.take(source, self._view.settings.new_cmid_rate, self._monotonic)
         return None
 
     def _taken(self, publisher: str, grant: Grant) -> int:

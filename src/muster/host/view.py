@@ -7,7 +7,6 @@ catalogue.md, 3.4). Refuses to know requests and the count.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Iterable, Mapping
 
@@ -25,6 +24,7 @@ from muster.lease.grant import HOST, read_grant
 from muster.lease.jws import PublicKey
 from muster.lease.terms import read_terms
 from muster.lease.trust import Trust, anchor, follow
+from muster.net.peers import networks
 
 _log = logging.getLogger("muster.host")
 
@@ -164,7 +164,8 @@ def decision_settings(values: Mapping[str, Value]) -> Settings:
     return Settings(
         retry_after=_integer(values, "retry_interval"),
         renew_after=_integer(values, "renewal_interval"),
-        allowed_networks=tuple(ipaddress.ip_network(one) for one in _texts(values)),
+        allowed_networks=networks(_texts(values, "allowed_networks")),
+        trusted_proxies=networks(_texts(values, "trusted_proxies")),
         new_cmid_rate=_or_default(values, "new_cmid_rate"),
     )
 
@@ -180,7 +181,7 @@ def _or_default(values: Mapping[str, Value], name: str) -> int:
     return value
 
 
-def _texts(values: Mapping[str, Value]) -> tuple[str, ...]:
-    value = values.get("allowed_networks", ())
+def _texts(values: Mapping[str, Value], name: str) -> tuple[str, ...]:
+    value = values.get(name, ())
     assert isinstance(value, tuple)
     return value

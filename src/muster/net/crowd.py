@@ -12,7 +12,6 @@ cut for memory]. It refuses to know sockets and times.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
 from typing import Protocol
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -30,26 +29,6 @@ class Guest(Protocol):
 
     def displace(self) -> None:
         """End at once; `Crowd.leave` is called before this returns."""
-
-
-def source_of(address: str, shared: Sequence[Network] = ()) -> str:
-    """Whom an address stands for: itself, or its IPv6 network of 64 bits.
-
-    "" for peers that many may stand behind, so that no bound of one source holds for them: this
-    machine's own addresses of loopback [a proxy beside the server, ours or another's programs] and
-    the networks of `shared`.
-    """
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if found.version == 6 and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    if found.is_loopback or any(found in one for one in shared if one.version == found.version):
-        return ""
-    if found.version == 4:
-        return str(found)
-    return str(ipaddress.IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 class Crowd:

@@ -72,6 +72,9 @@ class BoundRoute:
     handler: SyncHandler | AsyncHandler
 
 
+Guard = Callable[[str, Mapping[str, str]], None]
+"""Judges who asks, by peer and headers, before anything else; raises what they are answered."""
+
 Observer = Callable[[str, int, float], None]
 """Told of every answer: name of the route (or ""), status, seconds."""
 
@@ -86,6 +89,7 @@ class Door:
         body_seconds: time for a request's body to arrive.
         threads: how many plain handlers run at once.
         waiting: how many more may wait for a thread; beyond that the answer is 503.
+        guard: judges who asks, whatever they ask for; must not wait.
         observer: told of every answer; must not raise and must not wait.
         monotonic: seconds that never jump.
     """
@@ -98,6 +102,7 @@ class Door:
         body_seconds: float = 10.0,
         threads: int = 8,
         waiting: int = 512,
+        guard: Guard | None = None,
         observer: Observer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,6 +115,7 @@ class Door:
         self._most_pending = threads + waiting
         self._pending = 0
         self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+        self._guard = guard
         self._observer = observer
         self._monotonic = monotonic
 
@@ -152,6 +158,8 @@ class Door:
         # A connection whose request was not read to its end cannot be used again.
         unread = "content-length" in headers or "transfer-encoding" in headers
         try:
+            if self._guard is not None:
+                self._guard(_client(scope), headers)
             self._check_host(headers)
             found, params = self._table.find(scope["method"], _raw_path(scope))
             name = found.route.name

@@ -20,21 +20,22 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from muster.core.errors import error
 from muster.net.accepting import let_in_the_last
+from muster.net.certificate import Certificate
 from muster.net.connection import HEAD_SECONDS, Connection
-from muster.net.crowd import CONNECTIONS, HELD_BYTES, PER_SOURCE, Crowd, Network, source_of
+from muster.net.crowd import CONNECTIONS, HELD_BYTES, PER_SOURCE, Crowd
+from muster.net.greeting import greeted
 from muster.net.http import HTTPClient, peer_text
+from muster.net.peers import Network, source_of
 from muster.net.serving import ASGI, Serving
-
-if TYPE_CHECKING:
-    import ssl
 
 BACKLOG = 2048
 GRACE_SECONDS = 20.0
 """How long a stop waits for answers that are under way."""
+TLS_CONNECTIONS = 1000
+"""Connections where TLS is spoken: each may fill a buffer of 256 KiB [asyncio's]."""
 _SPARE_FILES = 128
 """Descriptors that connections leave to the database, to files and to questions of our own."""
 _UNWELCOME = 64
@@ -47,14 +48,6 @@ _log = logging.getLogger("muster.net.serve")
 
 
 @dataclass(frozen=True, slots=True)
-class TLS:
-    """Certificate chain and key, as PEM files."""
-
-    certificate: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
 class Listener:
     """An application and the socket where it is served.
 
@@ -64,7 +57,7 @@ class Listener:
 
     app: ASGI
     sock: socket.socket
-    tls: TLS | None = None
+    tls: Certificate | None = None
     connections: int = CONNECTIONS
     per_source: int = PER_SOURCE
     held: int = HELD_BYTES
@@ -130,8 +123,11 @@ class Servers:
             stop: set by a signal handler or by whoever ends the service.
             ready: called once when all listeners accept.
         """
-        most = _room() // max(1, len(self._listeners))
-        servers = [_Server(one, min(one.connections, most)) for one in self._listeners]
+        room, wanted = _room(), sum(one.connections for one in self._listeners)
+        servers = [
+            _Server(one, max(1, min(one.connections, room * one.connections // wanted)))
+            for one in self._listeners
+        ]
         accepting = [asyncio.create_task(one.accept()) for one in servers]
         waiting = asyncio.create_task(stop.wait())
         try:
@@ -158,10 +154,10 @@ class _Server:
         self._sock = listener.sock
         self._sock.setblocking(False)
         self._shared = tuple(listener.shared)
-        self._tls = None if listener.tls is None else _context(listener.tls)
-        self._most = most
-        crowd = Crowd(most, listener.per_source, listener.held)
-        self._serving = Serving(listener.app, crowd, tls=self._tls is not None)
+        self._certificate = listener.tls
+        self._most = most if listener.tls is None else min(most, TLS_CONNECTIONS)
+        crowd = Crowd(self._most, listener.per_source, listener.held)
+        self._serving = Serving(listener.app, crowd, tls=listener.tls is not None)
         self._opening: set[asyncio.Task[None]] = set()
         self._is_short = False
 
@@ -190,8 +186,8 @@ class _Server:
         serving = self._serving
         sock.setblocking(False)
         connection = Connection(serving, (str(client[0]), int(client[1])))
-        source = source_of(connection.client[0], self._shared)
-        connection.is_welcome = serving.crowd.enter(connection, source)
+        source = source_of(connection.client[0], {}, self._shared)
+        connection.is_welcome = serving.crowd.enter(connection, "" if source.shared else source.key)
         if not connection.is_welcome and len(serving.open) > self._most + _UNWELCOME:
             sock.close()
             connection.closed()
@@ -213,12 +209,10 @@ class _Server:
         loop = asyncio.get_running_loop()
         # Gone again, or no TLS: nobody is there who could be told.
         with contextlib.suppress(OSError):
-            await loop.connect_accepted_socket(
-                connection.make,
-                sock,
-                ssl=self._tls,
-                ssl_handshake_timeout=None if self._tls is None else HEAD_SECONDS,
-            )
+            if self._certificate is None:
+                await loop.connect_accepted_socket(connection.make, sock)
+            else:
+                await greeted(connection.make, sock, self._certificate, HEAD_SECONDS)
             self._is_short = False
             return
         connection.closed()
@@ -249,14 +243,6 @@ class _Server:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await serving.empty.wait()
-
-
-def _context(tls: TLS) -> ssl.SSLContext:
-    import ssl
-
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tls.certificate, tls.key)
-    return context
 
 
 def _room() -> int:
@@ -324,7 +310,7 @@ class ThreadServer:
         *,
         address: str = "127.0.0.1",
         port: int = 0,
-        tls: TLS | None = None,
+        tls: Certificate | None = None,
         grace_seconds: float = GRACE_SECONDS,
         connections: int = CONNECTIONS,
     ) -> None:

@@ -11,16 +11,19 @@ import logging
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from muster import __version__
 from muster.core.errors import MusterError, error
 from muster.lease.strict import canonical
+from muster.net.certificate import Certificate
 from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Request
 from muster.net.openapi import encode_document
+from muster.net.operation import certificate_lines, operation_door, ready
+from muster.net.peers import Network, Source, source_of
 from muster.publisher.pools import Activated
 from muster.publisher.service import PublisherService
-from muster.publisher.throttle import Guesses, Throttle, source_of
+from muster.publisher.throttle import Guesses, Throttle
 from muster.wire import routes
 from muster.wire.problem import encode_problem
 from muster.wire.publisher import (
@@ -110,10 +113,24 @@ _GAUGES = {
 
 
 class PublisherAPI:
-    """Binds the routes of a publisher to its service."""
+    """Binds the routes of a publisher to its service.
 
-    def __init__(self, service: PublisherService) -> None:
+    Args:
+        service: answers.
+        trusted: proxies that are believed about whom they ask for.
+        certificate: what the server shows by TLS, None where it speaks none.
+    """
+
+    def __init__(
+        self,
+        service: PublisherService,
+        trusted: Sequence[Network] = (),
+        *,
+        certificate: Certificate | None = None,
+    ) -> None:
         self._service = service
+        self._certificate = certificate
+        self._trusted = tuple(trusted)
         self._counters = Counters()
         self._throttle = Throttle()
         self._lock = threading.Lock()
@@ -135,14 +152,17 @@ class PublisherAPI:
             routes.TRUST: self._trust,
             routes.JWKS: self._jwks,
             routes.HEALTHZ: self._healthz,
-            routes.READYZ: self._readyz,
-            routes.METRICS: self._metrics,
             routes.OPENAPI: self._document,
         }
         return Door(
             [BoundRoute(one, self._telling(bound[one])) for one in routes.PUBLISHER_ROUTES],
             observer=self._counters.answered,
         )
+
+    def operation(self) -> Door:
+        """The ASGI application for administrators, on an address of its own."""
+        telling = self._telling
+        return operation_door(self._healthz, telling(self._readyz), telling(self._metrics))
 
     def _telling(self, handler: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
         """Let refusals name the newest versions, and keep causes of faults in the log.
@@ -169,8 +189,11 @@ class PublisherAPI:
         return answer
 
     def _guesses(self, request: Request) -> Guesses:
-        source = source_of(request.client)
+        source = self._source(request)
         return Guesses(self._throttle, source, self._service.monotonic, self._lock)
+
+    def _source(self, request: Request) -> Source:
+        return source_of(request.client, request.headers, self._trusted)
 
     def _activate(self, request: Request) -> Answer:
         try:
@@ -180,13 +203,17 @@ class PublisherAPI:
             )
         except MusterError as fault:
             self._counters.outcome(fault.code)
-            _log.info("a host was not activated: %s", fault, extra={"client": request.client})
+            _log.info(
+                "a host was not activated: %s",
+                fault,
+                extra={"client": self._source(request).address},
+            )
             raise
         self._counters.outcome("granted" if found.drawn else "again")
         _log.info(
             "a host was activated",
             extra={
-                "client": request.client,
+                "client": self._source(request).address,
                 "key": found.grant.key,
                 "hw": found.grant.hw,
                 "jti": found.grant.jti,
@@ -204,10 +231,18 @@ class PublisherAPI:
             answer = found.answer()
         except MusterError as fault:
             self._counters.machine(fault.code)
-            _log.info("a machine was not activated: %s", fault, extra={"client": request.client})
+            _log.info(
+                "a machine was not activated: %s",
+                fault,
+                extra={"client": self._source(request).address},
+            )
             raise
         self._count(found, request)
         return Answer(200, answer.encode())
+
+    def _not_activated(self, what: str, fault: MusterError, request: Request) -> None:
+        client = self._source(request).address
+        _log.info("a %s was not activated: %s", what, fault, extra={"client": client})
 
     def _batch(self, request: Request) -> Answer:
         guesses = self._guesses(request)
@@ -234,7 +269,8 @@ class PublisherAPI:
         for name, count in outcomes.items():
             self._counters.machine(name, count)
         _log.info(
-            "machines were activated", extra={"client": request.client, "rows": dict(outcomes)}
+            "machines were activated",
+            extra={"client": self._source(request).address, "rows": dict(outcomes)},
         )
 
     def _catalogue(self, request: Request) -> Answer:
@@ -259,7 +295,7 @@ class PublisherAPI:
             self._service.check_ready()
         except MusterError as fault:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS) from fault
-        return Answer(200, canonical({"status": "ready"}))
+        return ready(self._certificate)
 
     def _metrics(self, request: Request) -> Answer:
         found = self._counters.lines()
@@ -272,6 +308,7 @@ class PublisherAPI:
         }
         for name, text in texts.items():
             found += [*_head(name, "gauge", text), f"muster_publisher_{name} {counts[name]}"]
+        found += certificate_lines("muster_publisher", self._certificate)
         return Answer(200, ("\n".join(found) + "\n").encode("ascii"), routes.TEXT)
 
     def _document(self, request: Request) -> Answer:

@@ -3,20 +3,20 @@
 Decides who is judged now and who waits. Only failing guesses count: an unknown serial, a wrong
 proof. Digits that do not fit each other guess nothing: they are mistyped, and a batch of thousands
 has some. Refuses to know HTTP, clocks and locks: seconds of a clock that never goes back are
-passed in, and the caller lets one thread in at a time. Pure. Obeys docs/spec/08-http.md, section
-8.10.
+passed in, and the caller lets one thread in at a time. Pure. Who a source is, `muster.net.peers`
+says. Obeys docs/spec/08-http.md, section 8.10.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
 from muster.core.errors import MusterError, error
+from muster.net.peers import Source
 
 Space = tuple[int, int]
 """Where serials are guessed: kind and group number of the key."""
@@ -28,20 +28,6 @@ SPACE_FAILURES = 100
 MINUTE = 60.0
 KEPT = 100_000
 """Sources, and tries, that are remembered; the longest unheard is forgotten first."""
-
-
-def source_of(address: str) -> str:
-    """Whom an address counts for: itself, or of IPv6 its network of 64 bits [one customer has
-    them all]."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return f"{ipaddress.IPv6Address(int(found) >> 64 << 64)}/64"
 
 
 def is_guess(fault: MusterError) -> bool:
@@ -103,14 +89,16 @@ class Throttle:
         self._tries.move_to_end((source, space))
         _bound(self._tries)
 
-    def failed(self, source: str, space: Space | None, now: float) -> None:
-        """A guess failed; `space` is None where its digits named none."""
-        bucket = self._sources.get(source)
-        if bucket is None:
-            bucket = self._sources[source] = _Bucket(SOURCE_FAILURES, 1 / MINUTE, now)
-        bucket.take(now)
-        self._sources.move_to_end(source)
-        _bound(self._sources)
+    def failed(self, source: str | None, space: Space | None, now: float) -> None:
+        """A guess failed; `space` is None where its digits named none, `source` where any number
+        of people may stand behind it."""
+        if source is not None:
+            bucket = self._sources.get(source)
+            if bucket is None:
+                bucket = self._sources[source] = _Bucket(SOURCE_FAILURES, 1 / MINUTE, now)
+            bucket.take(now)
+            self._sources.move_to_end(source)
+            _bound(self._sources)
         if space is not None:
             # Kinds and group numbers are few: a few bits each.
             self._spaces.setdefault(
@@ -132,7 +120,8 @@ class Guesses:
 
     Args:
         throttle: shared by all sources.
-        source: as `source_of` gives it.
+        source: who asks, as `muster.net.peers` says; one that is shared is not bounded itself,
+            what is guessed in a key space is.
         monotonic: seconds of a clock that never goes back.
         lock: lets one thread in.
     """
@@ -140,17 +129,20 @@ class Guesses:
     def __init__(
         self,
         throttle: Throttle,
-        source: str,
+        source: Source,
         monotonic: Callable[[], float],
         lock: AbstractContextManager[object],
     ) -> None:
         self._throttle = throttle
-        self._source = source
+        self._source = source.key
+        self._shared = source.shared
         self._monotonic = monotonic
         self._lock = lock
 
     def check(self) -> None:
         """Whether this source is judged at all now. Raises: `publisher/too-many`."""
+        if self._shared:
+            return
         with self._lock:
             self._throttle.admit(self._source, self._monotonic())
 
@@ -174,7 +166,8 @@ class Guesses:
         except MusterError as fault:
             if is_guess(fault):
                 with self._lock:
-                    self._throttle.failed(self._source, space, self._monotonic())
+                    source = None if self._shared else self._source
+                    self._throttle.failed(source, space, self._monotonic())
                 raise
             self._pass(space)
             raise
@@ -190,7 +183,7 @@ class Unthrottled(Guesses):
     """For doors at which nobody guesses: the desk, files, staff."""
 
     def __init__(self) -> None:
-        super().__init__(Throttle(), "", lambda: 0.0, contextlib.nullcontext())
+        super().__init__(Throttle(), Source(""), lambda: 0.0, contextlib.nullcontext())
 
     def check(self) -> None:
         """Always."""

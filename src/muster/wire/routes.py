@@ -167,8 +167,6 @@ HOST_ROUTES = (
     HOST_CATALOGUE,
     HOST_TRUST,
     HEALTHZ,
-    READYZ,
-    METRICS,
     OPENAPI,
 )
 """What a host answers machines on its one anonymous port."""
@@ -180,8 +178,8 @@ PUBLISHER_ROUTES = (
     TRUST,
     JWKS,
     HEALTHZ,
-    READYZ,
-    METRICS,
     OPENAPI,
 )
 """What the publisher's service answers."""
+OPERATION_ROUTES = (HEALTHZ, READYZ, METRICS)
+"""What host and publisher answer administrators, on an address of its own."""

@@ -71,10 +71,78 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=502,
         retry=Retry.AFTER_FIX,
-        what="No trusted TLS connection to {peer}: {detail}.",
-        why="The certificate is not trusted, not for this name or out of date, or the peer "
-        "does not speak TLS.",
-        fix="Mend the certificate, or name its authority in the settings.",
+        what="No TLS connection to {peer}: {detail}.",
+        why="The two could not agree on TLS, or something on the way disturbed it.",
+        fix="Look into the log of the server; it must speak TLS 1.2 or newer.",
+    ),
+    Row(
+        code="net/tls-date",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.AFTER_FIX,
+        what="The certificate of {peer} is out of date: {detail}.",
+        why="A certificate holds from one day to another, by the clock of this machine.",
+        fix="Renew the certificate at the server; where it is in date, set the clock of this "
+        "machine.",
+    ),
+    Row(
+        code="net/tls-name",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.AFTER_FIX,
+        what="The certificate of {peer} is not for the name {name}.",
+        why="A certificate names the servers that it is for, and this name is not among them.",
+        fix="Ask under a name that stands in the certificate, or give the server one for {name}; "
+        "a host needs the name that its DNS records point to.",
+    ),
+    Row(
+        code="net/tls-authority",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.AFTER_FIX,
+        what="The certificate of {peer} is not trusted here: {detail}.",
+        why="It comes from an authority that this machine does not know: one of your own, or that "
+        "of a proxy which inspects TLS.",
+        fix="Set ca_file (MUSTER_CA_FILE) to a PEM file with the certificate of that authority.",
+    ),
+    Row(
+        code="net/tls-plain",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.AFTER_FIX,
+        what="{peer} was asked by TLS and does not speak it.",
+        why="The server has no certificate, or another program listens at that port.",
+        fix="Give the server tls_certificate and tls_key; or ask without TLS: http:// in the "
+        "address, 'muster client host-tls off' for hosts.",
+    ),
+    Row(
+        code="net/tls-wanted",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.AFTER_FIX,
+        what="{peer} speaks TLS and was asked without it.",
+        why="What is read on the way could be read by others; such a server wants TLS.",
+        fix="Ask by TLS: https:// in the address, 'muster client host-tls on' for hosts.",
+    ),
+    Row(
+        code="net/ca-file",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The authorities in {path} cannot be used: {detail}.",
+        why="The setting ca_file names a PEM file with the certificates of authorities.",
+        fix="Set ca_file to such a file, readable by the user of this program, or unset it.",
+    ),
+    Row(
+        code="net/certificate",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The TLS certificate cannot be used: {path}: {detail}.",
+        why="tls_certificate names a PEM file with the certificate and those that lead to its "
+        "authority, tls_key one with its private key.",
+        fix="Put a pair that is in date and belongs together into these files, readable by the "
+        "user of the service; a running server takes it by itself.",
     ),
     Row(
         code="net/proxy",

@@ -10,11 +10,15 @@ from urllib.parse import SplitResult, urlsplit
 
 from muster.core.errors import MusterError, error
 from muster.core.text import shown_url
-from muster.net.http.exchange import Exchange, Response
+from muster.net.http.exchange import Exchange, Response, peer_text
 from muster.net.proxy import Proxy, proxy_for
+from muster.wire.routes import PROBLEM
 
 if TYPE_CHECKING:
     import ssl
+
+TLS_ALERT = b"\x15\x03"
+"""How a port that speaks TLS answers to what it cannot read."""
 
 _FIELD = re.compile(r"[A-Za-z0-9-]{1,64}")
 _VALUE = re.compile(r"[ -~]{0,8192}")
@@ -29,7 +33,7 @@ class HTTPClient:
     Args:
         timeout: seconds for one request as a whole.
         limit: bytes of the body of an answer.
-        ca_file: certificates that are trusted for https in place of the system's.
+        ca_file: certificates of authorities that are trusted for https, besides the system's.
         proxies: use the proxies of the environment (HTTPS_PROXY, NO_PROXY, …). Off unless told:
             a host in the same network is never asked through a proxy.
         monotonic: seconds that never jump.
@@ -76,8 +80,8 @@ class HTTPClient:
             limit: in place of the client's.
         Raises:
             `net/url`, `net/name`, `net/refused`, `net/unreachable`, `net/timeout`, `net/reset`,
-            `net/not-http`, `net/too-large`, `net/tls`, `net/proxy`, `net/proxy-login`,
-            `net/proxy-address`.
+            `net/not-http`, `net/too-large`, `net/tls…`, `net/ca-file`, `net/proxy`,
+            `net/proxy-login`, `net/proxy-address`.
         """
         parts = _split(url)
         if method not in _METHODS:
@@ -85,27 +89,45 @@ class HTTPClient:
         for name, value in (headers or {}).items():
             if not _FIELD.fullmatch(name) or not _VALUE.fullmatch(value):
                 raise ValueError(f"the header {name!r} cannot be sent")
-        use_proxy = self._proxies and connect_to is None
+        seconds = self._timeout if timeout is None else timeout
+        end = self._monotonic() + seconds
+        proxy = _proxy_of(parts) if self._proxies and connect_to is None else None
         exchange = Exchange(
             parts,
-            timeout=self._timeout if timeout is None else timeout,
+            timeout=seconds,
             limit=self._limit if limit is None else limit,
             monotonic=self._monotonic,
             connect_to=connect_to,
-            proxy=_proxy_of(parts) if use_proxy else None,
+            proxy=proxy,
             tls=self._tls_context if parts.scheme == "https" else None,
         )
-        return exchange.run(method, body, headers or {})
+        plain = parts.scheme == "http" and proxy is None
+        address = connect_to or (parts.hostname or "", parts.port or 80)
+        try:
+            found = exchange.run(method, body, headers or {})
+        except MusterError as fault:
+            if plain and exchange.first.startswith(TLS_ALERT):
+                raise error("net/tls-wanted", peer=peer_text(*address)) from fault
+            if plain and fault.code == "net/reset" and not exchange.first:
+                self._refuse_tls(address, end)
+            raise
+        if plain and found.status == 400 and found.headers.get("content-type") != PROBLEM:
+            self._refuse_tls(address, end)
+        return found
+
+    def _refuse_tls(self, address: tuple[str, int], end: float) -> None:
+        """Say it where a port that gave no good answer speaks TLS. Raises: `net/tls-wanted`."""
+        from muster.net.tls import PROBE_SECONDS, speaks_tls
+
+        left = min(PROBE_SECONDS, end - self._monotonic())
+        if left > 0 and speaks_tls(address, left):
+            raise error("net/tls-wanted", peer=peer_text(*address))
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
-            import ssl
+            from muster.net.tls import client_context
 
-            try:
-                self._tls = ssl.create_default_context(cafile=self._ca_file)
-            except (OSError, ssl.SSLError) as fault:
-                detail = f"the certificates in {self._ca_file} cannot be used"
-                raise error("net/tls", peer="the server", detail=detail) from fault
+            self._tls = client_context(self._ca_file)
         return self._tls
 
 

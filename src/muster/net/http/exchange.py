@@ -87,6 +87,7 @@ class Exchange:
         self._proxy = proxy
         self._tls = tls
         self._deadline = Deadline(timeout, monotonic)
+        self._wire: Wire | None = None
         if proxy is not None:
             self._peer = peer_text(proxy.host, proxy.port)
         elif connect_to is not None:
@@ -97,7 +98,7 @@ class Exchange:
     def run(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         """Send the request and read the answer. Raises: the errors `net/…`."""
         with self._faults().translated():
-            wire = self._connect()
+            self._wire = wire = self._connect()
             with contextlib.closing(wire.sock):
                 # The peer may have answered before it read all (413) and closed: its answer
                 # counts. Nothing to read gives a fault of its own.
@@ -108,6 +109,11 @@ class Exchange:
                     raise self._login_refused(head)
                 found = read_body(wire, head, self._limit, expected=method != "HEAD")
                 return Response(head.status, head.headers, found)
+
+    @property
+    def first(self) -> bytes:
+        """The first bytes that the peer sent, none where it sent none."""
+        return b"" if self._wire is None else self._wire.first
 
     @property
     def _forwarded(self) -> bool:
@@ -217,7 +223,8 @@ class Exchange:
             name = self._proxy.host
         else:
             name = self._connect_to[0] if self._connect_to else self._host
-        return Faults(self._peer, name, self._deadline.seconds, self._limit, self._tls is not None)
+        server = None if self._tls is None else (peer_text(self._host, self._port), self._host)
+        return Faults(self._peer, name, self._deadline.seconds, self._limit, server)
 
 
 def _literal(host: str) -> bool:

@@ -17,14 +17,14 @@ class Faults:
     """Translates for one exchange.
 
     `peer` is who was talked to and `name` who was dialled; `seconds` and `limit` are the bounds;
-    `tls`: whether TLS is spoken.
+    `server`: where TLS is spoken, `name:port` of the server and the name of its certificate.
     """
 
     peer: str
     name: str
     seconds: float
     limit: int
-    tls: bool
+    server: tuple[str, str] | None
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
@@ -63,15 +63,13 @@ class Faults:
 
     def _translate_os(self, fault: OSError) -> MusterError:
         peer = self.peer
-        if self.tls:
+        if self.server is not None:
             import ssl
 
-            if isinstance(fault, ssl.SSLCertVerificationError):
-                return error("net/tls", peer=peer, detail=fault.verify_message)
-            if isinstance(fault, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-                return error("net/reset", peer=peer)
             if isinstance(fault, ssl.SSLError):
-                return error("net/tls", peer=peer, detail=fault.reason or "it does not speak TLS")
+                from muster.net.tls import tls_fault
+
+                return tls_fault(fault, *self.server)
         if fault.errno in (errno.EPIPE, errno.ECONNABORTED, errno.ESHUTDOWN):
             return error("net/reset", peer=peer)
         return error("net/unreachable", peer=peer, detail=fault.strerror or "no route")

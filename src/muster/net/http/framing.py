@@ -78,6 +78,8 @@ class Wire:
         self._deadline = deadline
         self._held = bytearray()
         self._ended = False
+        self.first = b""
+        """The first bytes that came, at most 8."""
 
     def send(self, data: bytes) -> None:
         """Send all bytes."""
@@ -121,6 +123,7 @@ class Wire:
             found = self.sock.recv(_PIECE)
             self._ended = not found
             self._held += found
+            self.first = self.first or found[:8]
         return not self._ended
 
 

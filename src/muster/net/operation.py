@@ -1,0 +1,141 @@
+"""The address of its own at which a server tells its administrators how it is.
+
+Decides what stands there: `/healthz`, `/readyz` and `/metrics`, and nothing that machines need.
+The server's other port answers anybody, this one answers whoever is on the machine, unless an
+administrator names another address. Refuses to keep a server from its work: where it cannot
+listen, that is told and the server runs without. Obeys docs/spec/08-http.md, section 8.2.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from muster.core.errors import MusterError, error
+from muster.core.settings import split_listen
+from muster.lease.strict import canonical
+from muster.net.certificate import Certificate
+from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, SyncHandler
+from muster.net.http import peer_text
+from muster.net.peers import address_of
+from muster.net.serve import Listener, bind
+from muster.wire import routes
+
+CONNECTIONS = 64
+"""Connections at once; a few monitors need no more."""
+_log = logging.getLogger("muster.net.operation")
+
+
+def operation_door(healthz: SyncHandler, readyz: SyncHandler, metrics: SyncHandler) -> Door:
+    """The ASGI application for administrators."""
+    return Door(
+        [
+            BoundRoute(routes.HEALTHZ, healthz),
+            BoundRoute(routes.READYZ, readyz),
+            BoundRoute(routes.METRICS, metrics),
+        ],
+        guard=_check_name,
+        threads=2,
+        waiting=CONNECTIONS,
+    )
+
+
+def ready(certificate: Certificate | None) -> Answer:
+    """The answer of `/readyz` of a server that can do its work, as far as its certificate goes.
+
+    A renewed certificate that cannot be used is named while the one before still serves; one that
+    is out of date keeps clients away. Raises: `wire/unavailable`.
+    """
+    said: dict[str, Any] = {"status": "ready"}
+    if certificate is not None:
+        if not certificate.good:
+            raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
+        said["certificate"] = {
+            "ends_at": certificate.look().ends_at,
+            "problem": None if certificate.problem is None else certificate.problem.what,
+        }
+    return Answer(200, canonical(said))
+
+
+def certificate_lines(prefix: str, certificate: Certificate | None) -> list[str]:
+    """How it stands with TLS, as Prometheus text; nothing where none is spoken."""
+    if certificate is None:
+        return []
+    shown, problem = certificate.look(), certificate.problem
+    name = f"{prefix}_certificate_end_timestamp_seconds"
+    found = [f"# HELP {name} When the certificate ends.", f"# TYPE {name} gauge"]
+    found.append(f"{name} {shown.ends_at}")
+    name = f"{prefix}_certificate_problem"
+    found += [
+        f"# HELP {name} 1 while the files hold none that can be used.",
+        f"# TYPE {name} gauge",
+    ]
+    found.append(f"{name} {int(problem is not None)}")
+    name = f"{prefix}_tls_failures_total"
+    found += [
+        f"# HELP {name} Connections without TLS, or that failed in it.",
+        f"# TYPE {name} counter",
+    ]
+    for kind in ("handshake", "plain"):
+        found.append(f'{name}{{kind="{kind}"}} {certificate.failures[kind]}')
+    return found
+
+
+def _check_name(client: str, headers: Mapping[str, str]) -> None:
+    """Whether somebody on this machine asks for this machine [a page in a browser could let a name
+    of its own point here and read what stands here]."""
+    peer = address_of(client)
+    if peer is None or not peer.is_loopback:
+        return
+    given = headers.get("host", "")
+    try:
+        name = urlsplit(f"//{given}").hostname or ""
+    except ValueError:
+        name = ""
+    here = address_of(name)
+    if name.removesuffix(".") != "localhost" and (here is None or not here.is_loopback):
+        shown = "".join(one for one in given if one.isascii() and one.isprintable())[:80]
+        raise error("wire/host-name", name=shown or "(none)")
+
+
+def listen(text: str) -> socket.socket | None:
+    """Listen at the address of the setting `operation_address`.
+
+    Returns:
+        None for `off`, and where the address cannot be had: that is logged with what to do, and
+        is no reason not to serve.
+    """
+    place = split_listen(text)
+    if place is None:
+        return None
+    address, port = place
+    try:
+        sock = bind(address, port)
+    except MusterError as fault:
+        _log.warning(
+            "/readyz and /metrics are not answered: %s Set operation_address to another address"
+            " and port, or to off.",
+            fault.what,
+        )
+        return None
+    if not ipaddress.ip_address(address).is_loopback:
+        _log.warning(
+            "/readyz and /metrics are answered at %s without a login: see who can reach it",
+            place_of(sock),
+        )
+    return sock
+
+
+def listener(door: Door, sock: socket.socket) -> Listener:
+    """The door at its socket."""
+    return Listener(door, sock, connections=CONNECTIONS)
+
+
+def place_of(sock: socket.socket) -> str:
+    """`address:port` where a socket listens."""
+    address, port = sock.getsockname()[:2]
+    return peer_text(str(address), int(port))
