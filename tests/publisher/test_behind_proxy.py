@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -97,3 +98,26 @@ def test_another_peer_is_not_believed(shop: Shop) -> None:
         # One try a minute is left for each source, and all of these are one.
         codes = [people.ask(people.wrong, X_Forwarded_For=f"192.0.2.{n}") for n in (200, 201, 202)]
         assert codes == ["id/proof", "publisher/too-many", "publisher/too-many"]
+
+
+def test_guesses_leave_few_lines_and_no_audit(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """Every one is counted; the log has some of them, the audit none."""
+    caplog.set_level(logging.INFO, "muster.publisher")
+    server, api = street(shop, [])
+    with server, ThreadServer(api.operation()) as monitor:
+        people = Street(shop, server.url)
+        before = shop.admin().audit(0, 10_000)
+        for _ in range(60):
+            people.ask(people.wrong)
+        for _ in range(60):
+            people.ask(people.good)
+        text = HTTPClient(timeout=20).request("GET", monitor.url + "/metrics").body.decode()
+        assert 'muster_publisher_activations_total{outcome="id/proof"} 60' in text
+        assert 'muster_publisher_activations_total{outcome="again"} 59' in text
+        # One draw, and no more than ten of what anybody can repeat.
+        lines = [one for one in caplog.records if "activated" in one.message]
+        assert len(lines) == 11
+        assert len(shop.admin().audit(0, 10_000)) == len(before) + 1
+        shop.clock.seconds += 61
+        people.ask(people.wrong)
+    assert "109 more requests of 127.0.0.1 are not listed" in caplog.text

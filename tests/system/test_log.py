@@ -85,3 +85,49 @@ def test_a_second_call_replaces_the_first(stream: io.StringIO) -> None:
     logging.getLogger("muster.test").warning("loud")
     assert stream.getvalue() == ""
     assert json.loads(other.getvalue())["message"] == "loud"
+
+
+def test_warnings_that_are_alike_are_bounded(stream: io.StringIO) -> None:
+    """A fault that anybody can cause, with its traceback, 5,000 times: the log keeps its rest."""
+    log.configure("text", "info", stream)
+    handler = log.BoundedHandler(stream, monotonic := Seconds())
+    handler.setFormatter(log.TextFormatter())
+    logger = logging.getLogger("muster.test.alike")
+    logger.addHandler(handler)
+    logger.propagate = False
+
+    def fault(number: int) -> None:
+        try:
+            raise OSError(24, "Too many open files")
+        except OSError:
+            logger.exception("connection %d was not accepted", number)
+
+    try:
+        for number in range(5000):
+            fault(number)
+        logger.error("something else")
+        assert stream.getvalue().count("Traceback") == log.ALIKE.at_once
+        assert "something else" in stream.getvalue()
+        # What is no warning is nobody's to flood here: it is bounded where it is made.
+        for _ in range(100):
+            logger.info("ordinary")
+        assert stream.getvalue().count("ordinary") == 100
+        monotonic.now += 60
+        fault(5000)
+        assert f"{5000 - log.ALIKE.at_once} more lines like the next one were left out" in (
+            stream.getvalue()
+        )
+        assert "connection 5000 was not accepted" in stream.getvalue()
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+
+
+class Seconds:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now

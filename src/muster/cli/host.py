@@ -1016,6 +1016,11 @@ def _audit_line(one: Mapping[str, Any]) -> str:
 
 
 def _log_line(one: Mapping[str, Any]) -> str:
+    from muster.host.model import MORE
+
+    if one["code"] == MORE:
+        what = f"{one['count']} more requests of {one['address']}"
+        return f"{_moment(one['at'])}  {what}, refused or repeated, are counted and not listed"
     fields = [
         one["field_code"] or ("0" if not one["code"] else one["code"]),
         one["need"],

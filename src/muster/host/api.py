@@ -26,6 +26,7 @@ from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Reque
 from muster.net.openapi import encode_document
 from muster.net.operation import certificate_lines, operation_door, ready
 from muster.net.peers import Source, source_of
+from muster.net.refusals import Refusals
 from muster.wire import routes
 from muster.wire.activation import ActivationRequest, decode_request
 from muster.wire.codec import PUBLISHER_ID, VERSION
@@ -53,6 +54,7 @@ class HostAPI:
         self._writer = writer
         self._certificate = certificate
         self._traffic = Traffic()
+        self.refusals = Refusals(_log, self._source)
         self._openapi = encode_document(
             routes.HOST_ROUTES,
             title="Muster host",
@@ -75,6 +77,7 @@ class HostAPI:
                 BoundRoute(routes.OPENAPI, self._document),
             ],
             guard=self._check_network,
+            refused=self.refusals.door,
             observer=self._traffic.answered,
         )
 
@@ -184,6 +187,7 @@ class HostAPI:
         except MusterError as fault:
             raise _outside(fault) from fault
         found += self._traffic.lines()
+        found += self.refusals.lines("muster_host")
         found += certificate_lines("muster_host", self._certificate)
         return Answer(200, ("\n".join(found) + "\n").encode("ascii"), routes.TEXT)
 

@@ -204,6 +204,10 @@ class LeaseRow:
     released_at: int = 0
 
 
+MORE = "more"
+"""In the place of a code: a row that stands for `count` requests without rows of their own."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogRow:
     """One request, with the fields of event 12290 that volume activation hosts write.

@@ -72,12 +72,14 @@ class HostServer:
             self.service.handle, self._tick, monotonic=clock.monotonic
         )
         api = HostAPI(self.service, self.writer, certificate)
+        self._refusals = api.refusals
         self.door: Door = api.door()
         self.operation: Door = api.operation()
         self._keeper: Keeper | None = None
 
     def _tick(self) -> None:
         self.service.housekeep()
+        self._refusals.settle()
 
     def values(self) -> dict[str, Value]:
         """The settings that are set now, by name."""

@@ -19,6 +19,7 @@ from muster.core.identity import host_binding
 from muster.core.settings import Value
 from muster.db.engine import Database, Transaction
 from muster.host import count, ledger, lines, rules, store
+from muster.host.journal import Journal
 from muster.host.keyring import KeyRing
 from muster.host.limits import NewMachines
 from muster.host.lines import Line, Row
@@ -83,6 +84,7 @@ class HostService:
         self._below = below
         self._above = above
         self._limiter = NewMachines()
+        self._journal = Journal()
         self._watch = count.watch(None, clock.now(), clock.monotonic())
         with database.snapshot() as reader:
             self._view = load_view(reader, keyring, below=below, above=above)
@@ -121,7 +123,9 @@ class HostService:
                 self._view = load_view(
                     tx, self._keyring, below=self._below, above=self._above, known=self._view
                 )
-            round_ = _Round(tx, self._view, self._dice, self._limiter, now, monotonic)
+            round_ = _Round(
+                tx, self._view, self._dice, self._limiter, self._journal, now, monotonic
+            )
             replies = [round_.answer(one) for one in batch]
             round_.finish()
         return replies
@@ -138,6 +142,9 @@ class HostService:
         if count.may_purge(self._watch, now, monotonic, floor):
             with self.database.transaction() as tx:
                 purged = ledger.purge(tx, now)
+        if self._journal.due(monotonic):
+            with self.database.transaction() as tx:
+                self._journal.settle(tx, now, monotonic)
         return Housekeeping(mended, purged)
 
     def _mend(self, now: int) -> int:
@@ -206,6 +213,7 @@ class _Round:
         view: HostView,
         dice: Dice,
         limiter: NewMachines,
+        journal: Journal,
         now: int,
         monotonic: float,
     ) -> None:
@@ -213,6 +221,7 @@ class _Round:
         self._view = view
         self._dice = dice
         self._limiter = limiter
+        self._journal = journal
         self._now = now
         self._monotonic = monotonic
         self._counters: Counter[tuple[str, str, str, int]] = Counter()
@@ -221,12 +230,13 @@ class _Round:
     def answer(self, arrival: Arrival) -> Reply:
         """Answer one request."""
         if isinstance(arrival.request, ReleaseRequest):
-            return self._release(arrival.request)
+            return self._release(arrival.request, arrival.address)
         return self._activate(arrival.request, arrival.address, shared=arrival.shared)
 
     def finish(self) -> None:
         """Write what was gathered over the batch."""
         ledger.add_counters(self._tx, self._counters)
+        self._journal.settle(self._tx, self._now, self._monotonic)
 
     # Activation (docs/spec/06-counting.md, 6.2).
 
@@ -250,7 +260,7 @@ class _Round:
             return self._again(request, address, row, entitled, leases)
         if row in lines.CLONES:
             ledger.put_line(tx, publisher, request.cmid, line)
-            self._name_clones(request, row)
+            self._name_clones(request, address, row)
             return self._refuse_clone(request, address, entitled, rest)
         source = None if shared else address
         refusal = self._bounded(request, source, entitled, known, leases)
@@ -258,7 +268,7 @@ class _Round:
             return self._refuse(request, address, refusal, entitled, rest)
 
         number = self._count(request, address, entitled, known, line)
-        self._name_clones(request, row)
+        self._name_clones(request, address, row)
         shown = count.shown(number, product.need)
         refusal = rules.insufficient(number, product, self._view.settings)
         if refusal is not None:
@@ -298,18 +308,22 @@ class _Round:
         self._log(request, address, None, entitled, rest, shown)
         return _answer(replace(claims, exp=lease.expires_at), entitled)
 
-    def _name_clones(self, request: ActivationRequest, row: Row) -> None:
+    def _name_clones(self, request: ActivationRequest, address: str, row: Row) -> None:
         """Tell that several machines share a store, when it is found."""
         if row in (Row.FIRST_CAME_BACK, Row.LATER_CAME_BACK):
             ledger.note_clones(self._tx, request.publisher, request.cmid, self._now)
-            store.audit(
+            written = self._journal.entry(
                 self._tx,
                 self._now,
                 Event.HOST_CLONES_FIND,
                 request.publisher,
                 request.cmid,
                 "their requests alternate; the first machine keeps the CMID",
+                address,
+                self._monotonic,
             )
+            if not written:
+                return
             _log.warning(
                 "several machines share the store of %s: the first keeps this CMID, the others"
                 " are told to take their own",
@@ -443,7 +457,7 @@ class _Round:
         # Names that nobody knows are not counted one by one: anybody could invent more.
         named = (request.publisher, request.product) if entitled is not None else ("", "")
         self._counters[(*named, code, request.state)] += 1
-        ledger.log(
+        self._journal.request(
             self._tx,
             LogRow(
                 at=self._now,
@@ -463,11 +477,12 @@ class _Round:
                 version=request.client.version,
                 name=request.client.name,
             ),
+            self._monotonic,
         )
 
     # Release (docs/spec/06-counting.md, 6.9).
 
-    def _release(self, request: ReleaseRequest) -> Reply:
+    def _release(self, request: ReleaseRequest, address: str) -> Reply:
         try:
             claims = self._proved(request)
         except MusterError as refusal:
@@ -495,7 +510,10 @@ class _Round:
         if not rules.still_held(others, row.product, now):
             seen = ledger.seen(tx, publisher, row.application, cmid)
             ledger.put_seen(tx, publisher, row.application, cmid, count.released(seen, now))
-        store.audit(tx, now, Event.HOST_LEASE_RELEASE, publisher, cmid, row.product)
+        self._journal.entry(
+            tx, now, Event.HOST_LEASE_RELEASE, publisher, cmid, row.product, address,
+            self._monotonic,
+        )  # fmt: skip
         return Released(row.expires_at > now)
 
     def _proved(self, request: ReleaseRequest) -> LeaseClaims:

@@ -75,6 +75,9 @@ class BoundRoute:
 Guard = Callable[[str, Mapping[str, str]], None]
 """Judges who asks, by peer and headers, before anything else; raises what they are answered."""
 
+Refused = Callable[[str, MusterError, str, Mapping[str, str]], None]
+"""Told of what is refused: name of the route (or ""), error, peer, headers."""
+
 Observer = Callable[[str, int, float], None]
 """Told of every answer: name of the route (or ""), status, seconds."""
 
@@ -90,6 +93,7 @@ class Door:
         threads: how many plain handlers run at once.
         waiting: how many more may wait for a thread; beyond that the answer is 503.
         guard: judges who asks, whatever they ask for; must not wait.
+        refused: told of what is refused; must not raise and must not wait.
         observer: told of every answer; must not raise and must not wait.
         monotonic: seconds that never jump.
     """
@@ -103,6 +107,7 @@ class Door:
         threads: int = 8,
         waiting: int = 512,
         guard: Guard | None = None,
+        refused: Refused | None = None,
         observer: Observer | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -116,6 +121,7 @@ class Door:
         self._pending = 0
         self._pool: concurrent.futures.ThreadPoolExecutor | None = None
         self._guard = guard
+        self._refused = refused
         self._observer = observer
         self._monotonic = monotonic
 
@@ -182,6 +188,8 @@ class Door:
         except _DisconnectedError:
             return name, None
         except MusterError as known:
+            if self._refused is not None:
+                self._refused(name, known, _client(scope), headers)
             if known.row.http >= 500:
                 _log.warning("%s: %s", name or "-", known, exc_info=known.__cause__)
             return name, _problem(known, close=unread)

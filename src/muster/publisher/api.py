@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from muster import __version__
 from muster.core.errors import MusterError, error
@@ -21,6 +21,7 @@ from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Reque
 from muster.net.openapi import encode_document
 from muster.net.operation import certificate_lines, operation_door, ready
 from muster.net.peers import Network, Source, source_of
+from muster.net.refusals import Refusals
 from muster.publisher.pools import Activated
 from muster.publisher.service import PublisherService
 from muster.publisher.throttle import Guesses, Throttle
@@ -133,6 +134,7 @@ class PublisherAPI:
         self._trusted = tuple(trusted)
         self._counters = Counters()
         self._throttle = Throttle()
+        self._refusals = Refusals(_log, self._source, service.monotonic)
         self._lock = threading.Lock()
         self._openapi = encode_document(
             routes.PUBLISHER_ROUTES,
@@ -156,6 +158,7 @@ class PublisherAPI:
         }
         return Door(
             [BoundRoute(one, self._telling(bound[one])) for one in routes.PUBLISHER_ROUTES],
+            refused=self._refusals.door,
             observer=self._counters.answered,
         )
 
@@ -189,11 +192,11 @@ class PublisherAPI:
         return answer
 
     def _guesses(self, request: Request) -> Guesses:
-        source = self._source(request)
+        source = self._source(request.client, request.headers)
         return Guesses(self._throttle, source, self._service.monotonic, self._lock)
 
-    def _source(self, request: Request) -> Source:
-        return source_of(request.client, request.headers, self._trusted)
+    def _source(self, client: str, headers: Mapping[str, str]) -> Source:
+        return source_of(client, headers, self._trusted)
 
     def _activate(self, request: Request) -> Answer:
         try:
@@ -203,23 +206,12 @@ class PublisherAPI:
             )
         except MusterError as fault:
             self._counters.outcome(fault.code)
-            _log.info(
-                "a host was not activated: %s",
-                fault,
-                extra={"client": self._source(request).address},
-            )
+            self._told(f"a host was not activated: {fault}", request, {}, drawn=False)
             raise
         self._counters.outcome("granted" if found.drawn else "again")
-        _log.info(
-            "a host was activated",
-            extra={
-                "client": self._source(request).address,
-                "key": found.grant.key,
-                "hw": found.grant.hw,
-                "jti": found.grant.jti,
-                "drawn": found.drawn,
-            },
-        )
+        grant = found.grant
+        extra = {"key": grant.key, "hw": grant.hw, "jti": grant.jti, "drawn": found.drawn}
+        self._told("a host was activated", request, extra, drawn=found.drawn)
         return Answer(200, found.answer.encode())
 
     def _activations(self, request: Request) -> Answer:
@@ -231,24 +223,21 @@ class PublisherAPI:
             answer = found.answer()
         except MusterError as fault:
             self._counters.machine(fault.code)
-            _log.info(
-                "a machine was not activated: %s",
-                fault,
-                extra={"client": self._source(request).address},
-            )
+            self._told(f"a machine was not activated: {fault}", request, {}, drawn=False)
             raise
         self._count(found, request)
         return Answer(200, answer.encode())
 
-    def _not_activated(self, what: str, fault: MusterError, request: Request) -> None:
-        client = self._source(request).address
-        _log.info("a %s was not activated: %s", what, fault, extra={"client": client})
-
     def _batch(self, request: Request) -> Answer:
         guesses = self._guesses(request)
-        guesses.check()
-        asked = decode_batch_request(request.body)
-        found = self._service.activate_batch(asked.installation_ids, guesses=guesses)
+        try:
+            guesses.check()
+            asked = decode_batch_request(request.body)
+            found = self._service.activate_batch(asked.installation_ids, guesses=guesses)
+        except MusterError as fault:
+            self._counters.machine(fault.code)
+            self._told(f"a batch was not activated: {fault}", request, {}, drawn=False)
+            raise
         self._count(found, request)
         rows = [
             BatchRow.of(one)
@@ -268,10 +257,18 @@ class PublisherAPI:
                 outcomes["granted" if one.drawn else "again"] += 1
         for name, count in outcomes.items():
             self._counters.machine(name, count)
-        _log.info(
-            "machines were activated",
-            extra={"client": self._source(request).address, "rows": dict(outcomes)},
-        )
+        drawn = outcomes["granted"] > 0
+        self._told("machines were activated", request, {"rows": dict(outcomes)}, drawn=drawn)
+
+    def _told(
+        self, message: str, request: Request, extra: Mapping[str, object], *, drawn: bool
+    ) -> None:
+        """Log an activation. What draws is bounded by its pool; anybody can cause the rest."""
+        source = self._source(request.client, request.headers)
+        if drawn:
+            _log.info(message, extra={"client": source.address, **extra})
+        else:
+            self._refusals.line(message, source, extra)
 
     def _catalogue(self, request: Request) -> Answer:
         text = self._service.newest_catalogue().text
@@ -308,6 +305,7 @@ class PublisherAPI:
         }
         for name, text in texts.items():
             found += [*_head(name, "gauge", text), f"muster_publisher_{name} {counts[name]}"]
+        found += self._refusals.lines("muster_publisher")
         found += certificate_lines("muster_publisher", self._certificate)
         return Answer(200, ("\n".join(found) + "\n").encode("ascii"), routes.TEXT)
 

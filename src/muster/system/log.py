@@ -2,7 +2,7 @@
 
 Decides the form of a line. It refuses to know what is worth a line. Everything that looks like a
 product key is masked to its last group, also inside tracebacks and extra members: a key in a log
-is a key in every backup of the log.
+is a key in every backup of the log. Warnings that are alike are bounded: nobody fills a log.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import json
 import logging
 import sys
 import time
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from muster.core.errors import MusterError
 from muster.core.keys import mask_keys
+from muster.core.trickle import Pace, Trickle
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -22,6 +25,9 @@ LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+ALIKE = Pace(20, 20)
+"""Warnings of one place."""
+_PLACES = 256
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """Members that every record has; all others came by `extra` and are part of the line."""
 
@@ -75,6 +81,53 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(members, ensure_ascii=True, separators=(",", ":"))
 
 
+class BoundedHandler(logging.StreamHandler[TextIO]):
+    """Writes lines; of warnings and worse that are alike a bounded number.
+
+    What anybody can cause is often an error below (a file too many, a request that cannot be read):
+    thousands of the same line, some with a traceback, would push out what matters. Lines are alike
+    when they come from one place; the others of a minute are told by one line.
+    """
+
+    def __init__(self, stream: TextIO, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._monotonic = monotonic
+        self._alike: OrderedDict[tuple[str, str], Trickle] = OrderedDict()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, or count it among those that are left out."""
+        if record.levelno < logging.WARNING:
+            super().emit(record)
+            return
+        key = (record.name, f"{record.pathname}:{record.lineno}")
+        trickle = self._alike.get(key)
+        if trickle is None:
+            trickle = self._alike[key] = Trickle(ALIKE, ALIKE)
+            if len(self._alike) > _PLACES:
+                self._alike.popitem(last=False)
+        now = self._monotonic()
+        written = trickle.take("", now)
+        held = trickle.held(now)
+        if held is not None:
+            super().emit(_left_out(record, held.number))
+        if written:
+            super().emit(record)
+
+
+def _left_out(record: logging.LogRecord, number: int) -> logging.LogRecord:
+    made = logging.LogRecord(
+        record.name,
+        record.levelno,
+        record.pathname,
+        record.lineno,
+        "%d more lines like the next one were left out",
+        (number,),
+        None,
+    )
+    made.created, made.msecs = record.created, record.msecs
+    return made
+
+
 def configure(form: str = "text", level: str = "info", stream: TextIO | None = None) -> None:
     """Send the log of this process to one stream, standard error by default.
 
@@ -84,7 +137,7 @@ def configure(form: str = "text", level: str = "info", stream: TextIO | None = N
         stream: where lines go.
     A second call replaces the first.
     """
-    handler = logging.StreamHandler(sys.stderr if stream is None else stream)
+    handler = BoundedHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JSONFormatter() if form == "json" else TextFormatter())
     root = logging.getLogger()
     for old in [one for one in root.handlers if getattr(one, "_of_muster", False)]:

@@ -1,0 +1,76 @@
+"""What a server refused: every one counted, and some of them written to its log.
+
+Decides that strangers cannot fill a log: of each source and in all a bounded number of lines is
+written, then one a minute that says how many more there were. Refuses to know why something was
+refused. Safe for several threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from muster.core.errors import MusterError
+from muster.core.trickle import Pace, Trickle
+from muster.net.peers import Source
+
+SOURCE = Pace(10, 1)
+TOTAL = Pace(100, 20)
+
+
+class Refusals:
+    """Counts by code, and logs.
+
+    Args:
+        log: where lines go.
+        source: who asks, by peer and headers.
+        monotonic: seconds that never jump.
+    """
+
+    def __init__(
+        self,
+        log: logging.Logger,
+        source: Callable[[str, Mapping[str, str]], Source],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._source = source
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._trickle = Trickle(SOURCE, TOTAL)
+        self._codes: Counter[str] = Counter()
+
+    def door(self, route: str, fault: MusterError, client: str, headers: Mapping[str, str]) -> None:
+        """Count and log what the door refused; what a handler answers it counts itself."""
+        with self._lock:
+            self._codes[fault.code] += 1
+        extra = {"code": fault.code, "route": route or "-"}
+        self.line("a request was refused", self._source(client, headers), extra)
+
+    def line(self, message: str, source: Source, extra: Mapping[str, object]) -> None:
+        """Log something that anybody can cause, at the rate that its source and all have."""
+        with self._lock:
+            written = self._trickle.take(source.key, self._monotonic())
+        self.settle()
+        if written:
+            self._log.info(message, extra={"client": source.address, **extra})
+
+    def settle(self) -> None:
+        """Log how many lines were left out, at most once a minute."""
+        with self._lock:
+            held = self._trickle.held(self._monotonic())
+        if held is not None:
+            self._log.info("%d more requests of %s are not listed", held.number, held.whose)
+
+    def lines(self, prefix: str) -> list[str]:
+        """What the door refused by code, as Prometheus text."""
+        self.settle()
+        with self._lock:
+            codes = sorted(self._codes.items())
+        name = f"{prefix}_refused_total"
+        found = [f"# HELP {name} Requests that the door refused, by code."]
+        found.append(f"# TYPE {name} counter")
+        return [*found, *(f'{name}{{code="{code}"}} {number}' for code, number in codes)]

@@ -1,0 +1,62 @@
+"""Lines that strangers may cause: bounded whoever asks, and nobody's are lost without a word."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muster.core.trickle import SOURCES, Held, Pace, Trickle
+
+SOURCE, TOTAL = Pace(3, 1), Pace(10, 5)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.floats(0, 90)), max_size=300))
+def test_no_more_than_at_once_and_what_flows_in(asked: list[tuple[int, float]]) -> None:
+    trickle, now, told = Trickle(SOURCE, TOTAL), 0.0, 0
+    written = dict.fromkeys(range(9), 0)
+    for source, pause in asked:
+        now += pause
+        written[source] += trickle.take(str(source), now)
+        held = trickle.held(now)
+        told += 0 if held is None else held.number
+        minutes = now / 60
+        assert written[source] <= SOURCE.at_once + minutes * SOURCE.a_minute + 1e-6
+        assert sum(written.values()) <= TOTAL.at_once + minutes * TOTAL.a_minute + 1e-6
+    held = trickle.held(now + 60)
+    told += 0 if held is None else held.number
+    assert sum(written.values()) + told == len(asked)
+
+
+def test_what_is_held_is_told_once_and_not_before_its_minute() -> None:
+    trickle = Trickle(SOURCE, TOTAL)
+    assert [trickle.take("a", 0.0) for _ in range(5)] == [True] * 3 + [False] * 2
+    assert not trickle.due(59.0)
+    assert trickle.held(59.0) is None
+    assert trickle.due(60.0)
+    assert trickle.held(60.0) == Held(2, ("a",))
+    assert trickle.held(1000.0) is None
+
+
+def test_one_source_uses_up_its_own_alone() -> None:
+    trickle = Trickle(SOURCE, TOTAL)
+    for _ in range(1000):
+        trickle.take("a", 0.0)
+    assert trickle.take("b", 0.0)
+
+
+def test_whose_they_were() -> None:
+    assert Held(5, ("192.0.2.7",)).whose == "192.0.2.7"
+    assert Held(5, ("a", "b")).whose == "2 sources"
+    trickle = Trickle(Pace(0, 0), TOTAL)
+    for number in range(1000):
+        trickle.take(str(number), 0.0)
+    held = trickle.held(60.0)
+    assert held is not None
+    assert (held.number, held.whose) == (1000, "64 or more sources")
+
+
+def test_the_memory_is_bounded() -> None:
+    trickle = Trickle(SOURCE, TOTAL)
+    for number in range(SOURCES + 100):
+        trickle.take(str(number), 0.0)
+    assert len(trickle._sources) == SOURCES
