@@ -195,3 +195,17 @@ def test_a_publisher_by_tls(corp: Corp) -> None:
         assert done.error == "net/tls-authority", done
         trusting = Programs(folder, {"MUSTER_CA_FILE": str(corp.ca_file)})
         assert trusting.muster("host", "activate", *at, facts=facts)["changed"] is True
+
+
+def test_the_doctor_asks_hosts_by_tls(corp: Corp, tmp_path: Path) -> None:
+    """A host without records of its own: its certificate is for the name that machines are told."""
+    environ = {**corp.environ, "MUSTER_HOST_DNS_TARGET": NAME}
+    with HostProcess(corp.store, environ=environ):
+        folder = tmp_path / "doctor"
+        folder.mkdir()
+        words = ("doctor", "--role", "host", "--store", str(corp.store))
+        trusting = Programs(folder, {**environ, "MUSTER_CA_FILE": str(corp.ca_file)})
+        assert "net/tls" not in json.dumps(trusting.run(*words).data)
+        assert "answers (this host)" in json.dumps(trusting.run(*words).data)
+        found = json.dumps(Programs(folder, environ).run(*words).data)
+        assert "net/tls-authority" in found

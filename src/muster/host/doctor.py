@@ -125,7 +125,9 @@ def look(
     own_address = _own_address(plan, listening)
     own = None
     if listening is not None and own_address is not None:
-        own = _look(looker, own_address, "this host", view, now, ours=True)
+        # Without records machines are told a name; its certificate is for that, not for loopback.
+        told = str(values.get("dns_target") or name) if plan is None and looker.tls else ""
+        own = _look(looker, own_address, "this host", view, now, ours=True, name=told)
     others: dict[tuple[str, int], bool] = {}
     for owner, found in records.items():
         for one in () if isinstance(found, MusterError) else found:
@@ -161,7 +163,9 @@ def _look(
     now: int,
     *,
     ours: bool,
+    name: str = "",
 ) -> Looked:
+    """Ask a host, under another name than that of its address where one is given."""
     host, port = address
     text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     advertised = Advertised(text, found, ours)
@@ -173,7 +177,8 @@ def _look(
         return Looked(advertised, now, problem=fault)
     best = None
     for ip in ips:
-        call = _caller(looker.hosts, f"{'https' if looker.tls else 'http'}://{text}", (ip, port))
+        url = f"{'https' if looker.tls else 'http'}://{f'{name}:{port}' if name else text}"
+        call = _caller(looker.hosts, url, (ip, port))
         best = health.look(advertised, call, view.publisher, view.trust.version, now)
         if best.problem is None:
             return best
