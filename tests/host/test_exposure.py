@@ -18,6 +18,7 @@ from muster.net import operation
 from muster.net.http import HTTPClient
 from muster.net.serve import ThreadServer
 from muster.system.entropy import SeededDice
+from muster.testing.programs import Programs
 from muster.wire import routes
 
 HERE = "127.0.0.1/32"
@@ -161,3 +162,20 @@ def test_a_host_process_with_and_without_its_operation_address(tmp_path: Path) -
             {"Content-Type": "application/json"},
         )
         assert json.loads(answer.body)["code"] == "host/clock-skew"
+
+
+@pytest.mark.real
+def test_the_doctor_knows_that_a_host_may_leave_itself_out(tmp_path: Path) -> None:
+    prepare(tmp_path / "host")
+    (tmp_path / "doctor").mkdir()
+    environ = {
+        "MUSTER_HOST_OPERATION_ADDRESS": "off",
+        "MUSTER_HOST_ALLOWED_NETWORKS": "192.0.2.0/24",
+    }
+    with HostProcess(tmp_path / "host", environ=environ):
+        programs = Programs(tmp_path / "doctor", environ)
+        found = programs.run("doctor", "--role", "host", "--store", str(tmp_path / "host"))
+    said = json.dumps(found.data)
+    assert "allowed_networks leave it out" in said
+    assert "host/network-not-allowed" not in said
+    assert found.code == 0, found

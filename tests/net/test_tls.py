@@ -19,6 +19,7 @@ from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.net.http import HTTPClient, Response
 from muster.net.operation import certificate_lines, ready
 from muster.net.serve import ThreadServer
+from muster.net.tls import client_context
 from muster.system.clock import SystemClock
 from muster.testing.authority import Authority, Issued
 from muster.testing.clock import ManualClock
@@ -214,7 +215,7 @@ def test_nothing_below_tls_1_2(site: Site) -> None:
     site.put(site.authority.issue(NAME))
     with ThreadServer(door(), tls=site.show()) as server:
         for version, good in ((ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_1, False)):
-            context = ssl.create_default_context(cafile=str(site.ca_file))
+            context = client_context(str(site.ca_file))
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
             context.minimum_version = ssl.TLSVersion.TLSv1_1
             context.maximum_version = version
@@ -356,6 +357,7 @@ def test_a_silent_connection_is_cut(site: Site, monkeypatch: pytest.MonkeyPatch)
                 link.sendall(said)
                 with_end = _ended(link)
             assert with_end
+        monkeypatch.undo()
         assert site.get(server.port).body == b"got"
 
 

@@ -203,13 +203,16 @@ def _caller(http: HTTPClient, url: str, connect_to: tuple[str, int] | None = Non
 def judge(found: Findings) -> Report:
     """Judge what was found for one publisher. Pure."""
     view = found.view
-    own = () if found.own is None else (found.own,)
+    own = () if found.own is None or _left_out(found.own) else (found.own,)
     service = () if found.publisher is None else (found.publisher,)
     sources = (*own, *found.others, *service)
     trust = health.newest_trust(view.trust, sources)
     catalogue = health.newest_catalogue(view.catalogue, trust, (one.catalogue for one in sources))
     checks = [*_records(found), *_grants(view, catalogue, found.now)]
-    if not own:
+    if found.own is not None and not own:
+        what = "This host answers, but not this machine: allowed_networks leave it out."
+        checks.append(Check(Topic.REACHABILITY, Mark.SKIPPED, what, host=found.own.host.address))
+    elif not own:
         fix = "Start it: 'muster host serve', or the service that runs it."
         checks.append(
             Check(Topic.REACHABILITY, Mark.FAIL, "This host has never answered machines.", fix)
@@ -223,6 +226,11 @@ def judge(found: Findings) -> Report:
     checks += _own_catalogue(view, catalogue)
     checks.append(_clones(found.clones))
     return health.report("host", view.publisher, view.label, checks)
+
+
+def _left_out(own: Looked) -> bool:
+    """Whether this host answers, and its settings keep it from answering itself."""
+    return own.problem is not None and own.problem.code == "host/network-not-allowed"
 
 
 def _records(found: Findings) -> list[Check]:
