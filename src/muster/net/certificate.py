@@ -3,7 +3,7 @@
 Decides which certificate is shown: the one of the files, looked at again every few seconds; one
 that cannot be used never takes the place of one that can, and is told in the log, by `/readyz` and
 by `/metrics`. Refuses TLS below 1.2, and a key that needs a passphrase: nobody is there to type it.
-Obeys docs/spec/08-http.md, section 8.12.
+Obeys docs/spec/08-http.md, section 8.15.
 """
 
 from __future__ import annotations

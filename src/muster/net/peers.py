@@ -3,7 +3,7 @@
 Decides from which address a request came and for whom it is counted where something is bounded by
 source. The one place that reads X-Forwarded-For and Forwarded (RFC 7239); everything that goes by
 a source asks here. Headers of other peers are a stranger's words and are not read. Pure. Obeys
-docs/spec/08-http.md, section 8.11.
+docs/spec/08-http.md, section 8.14.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Decides that authorities of the system count and those of the setting `ca_file` besides, that a
 certificate must be for the name that was asked for, and which error each failure is. Refuses to go
 on without TLS where TLS was asked for. What TLS adds is secrecy on the way; what is believed is
-decided by signatures alone (SECURITY.md). Obeys docs/spec/08-http.md, section 8.12.
+decided by signatures alone (SECURITY.md). Obeys docs/spec/08-http.md, section 8.15.
 """
 
 from __future__ import annotations
