@@ -131,15 +131,6 @@ def is_forked(known: Line, now: int) -> bool:
     return bool(known.forked_at) and abs(now - known.forked_at) < FORKED_FOR
 
 
-def may_skip_signature(known: Line | None, opened: Collection[str], sent_at: int) -> bool:
-    """Whether a request whose mode and fingerprint are the stored ones needs no signature: it
-    spends the secret that is due, and is newer than what was asked before.
-
-    Source: docs/spec/06-counting.md, section 6.4.1.
-    """
-    return known is not None and known.nonce in opened and sent_at > known.asked_at
-
-
 def forget(known: Line) -> Line:
     """What stays when an administrator removes the machine: that recorded requests are old."""
     return Line("", known.asked_at, restored=known.restored)

@@ -161,32 +161,16 @@ def clock_text(now: int) -> str:
         return f"{now} seconds"
 
 
-def unproved(request: ActivationRequest, known: KnownMachine | None) -> MusterError | None:
+def unproved(request: ActivationRequest) -> MusterError | None:
     """`host/request-proof` where the request does not come from the machine that it names.
 
-    The signature is not looked at where the request can change nothing but times and spends the
-    secret that is due.
     Source: docs/spec/06-counting.md, sections 6.2, step 7, and 6.4.1.
     """
     try:
-        request.check_name()
-        if known is None or not _changes_nothing(request, known):
-            request.check_proof()
+        request.check_proof()
     except MusterError as refusal:
         return refusal
     return None
-
-
-def _changes_nothing(request: ActivationRequest, known: KnownMachine) -> bool:
-    return (
-        request.identity == known.identity
-        and _fingerprint(request) == known.fingerprint
-        and lines.may_skip_signature(known.line, proof.opened(request.spent), request.sent_at)
-    )
-
-
-def _fingerprint(request: ActivationRequest) -> tuple[str, ...]:
-    return tuple(sorted(set(request.fingerprint)))
 
 
 def line(request: ActivationRequest, known: KnownMachine | None, now: int) -> tuple[Row, Line]:

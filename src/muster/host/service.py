@@ -251,10 +251,10 @@ class _Round:
         refusal = rules.screen(request, product, now)
         if refusal is not None:
             return self._refuse(request, address, refusal, entitled, rest)
-        known = ledger.known_machine(tx, publisher, request.cmid)
-        refusal = rules.unproved(request, known)
+        refusal = rules.unproved(request)
         if refusal is not None:
             return self._refuse(request, address, refusal, entitled, rest)
+        known = ledger.known_machine(tx, publisher, request.cmid)
         row, line = rules.line(request, known, now)
         if row in (Row.REPEAT, Row.OLD):
             return self._again(request, address, row, entitled, leases)

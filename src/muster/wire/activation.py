@@ -87,12 +87,9 @@ class ActivationRequest:
         }
         return replace(self, body=proof.prove(proof.REQUEST, message, key))
 
-    def check_name(self) -> None:
-        """Judge that the CMID is the name of key and mode. Raises: `host/request-proof`."""
-        proof.check_name(self.publisher, self.identity, self.key, self.cmid)
-
     def check_proof(self) -> None:
-        """Judge the signature over the whole message. Raises: `host/request-proof`."""
+        """Judge that the CMID is the name of key and mode, and the signature over the whole
+        message. Raises: `host/request-proof`."""
         proof.check(
             proof.REQUEST, self.body, strict.SMALL, self.publisher, self.identity, self.cmid
         )
