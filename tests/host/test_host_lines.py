@@ -23,6 +23,7 @@ from muster.wire.release import ReleaseRequest
 
 CHAPTER = Path(__file__).parents[2] / "docs/spec/06-counting.md"
 PRODUCT = "tool"
+EXPLICIT = "explicit"
 NUMBER = 5
 
 
@@ -308,6 +309,102 @@ def test_mode_explicit_compares_nothing_but_the_proof(host: World) -> None:
     assert refused(host.ask(7, request=stranger)) == "host/request-proof"
 
 
+def test_nothing_that_was_sent_before_a_removal_brings_the_machine_back(store: Store) -> None:
+    world = store.world
+    world.clock.pass_time(1)
+    last = store.request()
+    leased(store.send(last))
+    world.clock.pass_time(1)
+    elsewhere = store.request()  # to another host
+    world.clock.pass_time(1)
+    world.service.remove_machine(Machine(NUMBER).cmid)
+    world.clock.pass_time(60)
+    for recorded in (last, elsewhere):
+        assert refused(unchanged(world, store, recorded)) == "host/request-old"
+    assert machines(world) == 4
+    leased(store.ask())
+
+
+def test_a_removal_is_no_later_when_it_is_repeated() -> None:
+    once = lines.forget(Line("n", 100), 100)
+    assert once == Line("", 101)
+    assert lines.forget(once, 100) == once
+
+
+def explicit(world: World, container: int, sent_at: int) -> ActivationRequest:
+    """A request of one of several containers that have one id."""
+    secret = Machine(NUMBER, seed=f"{container} {sent_at}").secret
+    return Machine(NUMBER).request(
+        world.id,
+        EXPLICIT,
+        sent_at,
+        identity="explicit",
+        fingerprint=(),
+        nonce=nonce_of(secret),
+        spent=(),
+    )
+
+
+@pytest.mark.parametrize("way", ["release", "removal"])
+def test_mode_explicit_what_was_sent_before_a_release_is_old(host: World, way: str) -> None:
+    product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=("explicit",))
+    host.publisher.publish([product])
+    host.admin.add_publisher(host.publisher.file())
+    store = Store(host)
+    clock = host.clock
+    recorded = []
+    for container in range(3):
+        clock.pass_time(60)
+        recorded.append(explicit(host, container, clock.now() - 30 * container))
+        answer = leased(store.send(recorded[-1]))
+    clock.pass_time(60)
+    if way == "release":
+        assert store.send(Machine(NUMBER).release(answer.bundle, clock.now(), ())) == Released(True)
+    else:
+        assert host.service.remove_machine(explicit(host, 0, 0).cmid) == 2
+    clock.pass_time(60)
+    for one in recorded:
+        assert refused(unchanged(host, store, one)) == "host/request-old"
+    assert machines(host) == 0
+    leased(store.send(explicit(host, 9, clock.now())))
+
+
+def test_a_host_clock_that_is_set_back_makes_nothing_recorded_new(store: Store) -> None:
+    """Also where a line was left before: the machine would be the later one of two."""
+    world = store.world
+    leased(store.ask())
+    restored = store.copy("put back")
+    recorded = []
+    for _ in range(3):
+        world.clock.pass_time(60)
+        recorded.append(store.request())
+        leased(store.send(recorded[-1]))
+    for _ in range(12):
+        world.clock.pass_time(DAY // 2)
+        leased(restored.ask())
+    world.clock.jump(-6 * DAY)
+    for one in recorded:
+        assert refused(unchanged(world, store, one)) == "host/request-old"
+    world.clock.jump(6 * DAY)
+    leased(restored.ask())
+    assert kept(world).line.forked_at == 0
+
+
+def test_a_sent_at_of_a_jumped_clock_is_mended(store: Store) -> None:
+    """The line that goes on was never barred; one that was put back is not for longer than
+    the rows of the count are."""
+    world = store.world
+    world.service.housekeep()
+    world.clock.jump(30 * DAY)
+    leased(store.send(store.request()))
+    world.clock.jump(-30 * DAY)
+    restored = store.copy("put back")
+    restored.spent = ()
+    assert refused(restored.ask()) == "host/request-old"
+    assert world.service.housekeep().mended == 1
+    leased(restored.ask())
+
+
 # Proof.
 
 
@@ -433,5 +530,6 @@ def test_every_line_and_request_has_one_row_and_bounded_memory(known: Line, aske
 
 def test_the_skew_is_that_of_requests() -> None:
     known = Line("n", 1000 + SKEW)
-    assert lines.is_old(known, 999 + SKEW, 1000)
-    assert not lines.is_old(known, 999 + SKEW, 999)
+    assert lines.is_old(known, 999 + SKEW, {"n"}, 1000)
+    assert not lines.is_old(known, 999 + SKEW, {"n"}, 999)
+    assert lines.is_old(known, 999 + SKEW, {"another"}, 999)

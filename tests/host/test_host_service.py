@@ -311,6 +311,7 @@ def test_removing_a_machine_lets_another_take_its_id(host: World) -> None:
     assert host.service.remove_machine(Machine(1).cmid) == 1
     assert host.service.remove_machine(Machine(1).cmid) == 0
     assert count_of(host) == 0
+    host.clock.pass_time(1)
     request = Machine(2).request(host.id, "desktop-pro", host.clock.now(), key=Machine(1).key)
     assert refused(host.ask(2, request=request)) == "host/insufficient-count"
     assert count_of(host) == 1

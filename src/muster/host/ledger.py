@@ -120,6 +120,7 @@ def mend(tx: Transaction, now: int) -> int:
         " first_seen = CASE WHEN first_seen > ? THEN ? ELSE first_seen END WHERE last_seen > ?",
         (now, now, now, now + SKEW),
     )
+    tx.execute("UPDATE machine SET asked_at = ? WHERE asked_at > ?", (now, now + SKEW))
     tx.execute(
         "UPDATE lease SET expires_at = ? + (expires_at - issued_at), issued_at = ?"
         " WHERE issued_at > ?",
@@ -257,12 +258,12 @@ def with_clones(reader: Reader, publisher: str, since: int) -> int:
     return int(row[0])
 
 
-def forget_machine(tx: Transaction, publisher: str, cmid: str) -> None:
+def forget_machine(tx: Transaction, publisher: str, cmid: str, now: int) -> None:
     """Forget fingerprint and line of a machine: the next request under the CMID brings them."""
     known = known_machine(tx, publisher, cmid)
     if known is None:
         return
-    put_line(tx, publisher, cmid, forget(known.line))
+    put_line(tx, publisher, cmid, forget(known.line, now))
     tx.execute(
         "UPDATE machine SET fingerprint = '' WHERE publisher = ? AND cmid = ?", (publisher, cmid)
     )

@@ -34,9 +34,10 @@ class Line:
     """What a host remembers of the requests of one machine.
 
     `nonce` of the last one, "" after an administrator removed the machine; `asked_at` the latest
-    `sent_at` of the machine; `left` the lines that were left, the first one first; `forked_at`
-    when it was last found that several machines share the store, 0 for never; `restored` how
-    often a store that was put back was forgiven.
+    `sent_at` of the machine, in mode `explicit` that of its latest release; it is no earlier than
+    the removal by an administrator; `left` the lines that were left, the first one first;
+    `forked_at` when it was last found that several machines share the store, 0 for never;
+    `restored` how often a store that was put back was forgiven.
     """
 
     nonce: str
@@ -89,19 +90,19 @@ def judge(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
     Source: docs/spec/06-counting.md, section 6.4.2.
     """
     if known is None:
-        return Row.FIRST, Line(asked.nonce, asked.sent_at)
+        return Row.FIRST, Line(asked.nonce, 0 if asked.explicit else asked.sent_at)
     if asked.nonce == known.nonce:
         return Row.REPEAT, known
+    if is_old(known, asked.sent_at, asked.opened, now):
+        return Row.OLD, known
+    if asked.explicit:
+        return Row.NEXT, replace(known, nonce=asked.nonce)
     moved = replace(
         known,
         nonce=asked.nonce,
         asked_at=_latest(known, asked.sent_at, now),
         left=_young(known, now),
     )
-    if asked.explicit:
-        return Row.NEXT, moved
-    if is_old(known, asked.sent_at, now):
-        return Row.OLD, known
     if not asked.same_facts:
         return Row.OTHER_HARDWARE, known
     if not known.nonce or known.nonce in asked.opened:
@@ -120,10 +121,18 @@ def judge(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
     return Row.PUT_BACK, replace(moved, left=behind, restored=known.restored + 1)
 
 
-def is_old(known: Line, sent_at: int, now: int) -> bool:
-    """Whether a message of the machine is older than one that was kept. What a jumped clock
-    wrote is not believed."""
-    return sent_at < known.asked_at <= now + SKEW
+def is_old(known: Line, sent_at: int, opened: Collection[str], now: int) -> bool:
+    """Whether a message of the machine is older than one that was kept.
+
+    A time that a jumped clock wrote does not bar the line that goes on. It bars every other one,
+    since it may be *now* that is wrong, and then what was recorded would be news again.
+
+    Args:
+        opened: the nonces that the message's secrets open.
+    """
+    if sent_at >= known.asked_at:
+        return False
+    return known.asked_at <= now + SKEW or known.nonce not in opened
 
 
 def is_forked(known: Line, now: int) -> bool:
@@ -131,9 +140,11 @@ def is_forked(known: Line, now: int) -> bool:
     return bool(known.forked_at) and abs(now - known.forked_at) < FORKED_FOR
 
 
-def forget(known: Line) -> Line:
-    """What stays when an administrator removes the machine: that recorded requests are old."""
-    return Line("", known.asked_at, restored=known.restored)
+def forget(known: Line, now: int) -> Line:
+    """What stays when an administrator removes the machine: that all is old that was sent
+    before, here and to other hosts."""
+    asked_at = known.asked_at + 1 if known.nonce else known.asked_at
+    return Line("", max(asked_at, now), restored=known.restored)
 
 
 def _latest(known: Line, sent_at: int, now: int) -> int:

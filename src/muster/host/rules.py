@@ -204,9 +204,10 @@ def release_refused(
         return error("host/release-unknown")
     if abs(request.sent_at - now) > SKEW:
         return error("host/clock-skew", host_time=clock_text(now), host_seconds=now)
-    if request.sent_at <= known.line.asked_at <= now + SKEW:
+    opened = proof.opened(request.spent)
+    if lines.is_old(known.line, request.sent_at - 1, opened, now):
         return error("host/request-old")
-    if claims.identity != "explicit" and known.line.nonce not in proof.opened(request.spent):
+    if claims.identity != "explicit" and known.line.nonce not in opened:
         return error("host/release-proof", detail="the machine has had newer licences since")
     return None
 

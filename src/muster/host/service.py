@@ -200,7 +200,7 @@ def _remove(tx: Transaction, publisher: str, cmid: str, now: int) -> int:
         if row.last_seen > row.released:
             ledger.put_seen(tx, publisher, application, cmid, count.released(row, now))
             changed += 1
-    ledger.forget_machine(tx, publisher, cmid)
+    ledger.forget_machine(tx, publisher, cmid, now)
     return changed
 
 
