@@ -24,7 +24,7 @@ from muster.testing.tiny_publisher import GROUPS, TinyPublisher, test_key
 NOW = day_start(330) + 43_200
 """Noon of day 330: 2026-11-27."""
 MOST = 2**53 - 1
-FINGERPRINT = ("00112233aabbccdd", "5566778899aabbcc", "f0f0f0f0f0f0f0f0")
+FINGERPRINT = ("d5566778899aabbcc", "nf0f0f0f0f0f0f0f0", "u00112233aabbccdd")
 CMID = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 SECRET = b"n" * 32
 BINDING = "0123456789abcdef012345678"

@@ -651,10 +651,10 @@ def test_changing_the_identity_asks_for_every_licence_anew(world: World) -> None
 def test_hardware_may_change_a_little(world: World) -> None:
     machine = added(world)
     assert one(machine).renewed
-    facts = {**machine.facts, "disk-serial": "NEW-1", "permanent-macs": "02:00:00:00:00:01"}
+    facts = {**machine.facts, "disk-serial": "NEW-1", "permanent-macs": "00:1b:21:00:00:01"}
     changed = world.machine("pc-1", disk=machine.disk, facts=facts)
     assert changed.client.status(DESKTOP).verdict.licensed
-    facts = {**facts, "board-serial": "NEW-2"}
+    facts = {**facts, "system-uuid": "a1b2c3d4-0001-4002-8003-000000000002"}
     too_much = world.machine("pc-1", disk=machine.disk, facts=facts)
     verdict = too_much.client.status(DESKTOP).verdict
     assert verdict.problem is not None
@@ -672,9 +672,16 @@ def test_a_user_who_may_read_few_facts_does_not_take_the_machine_for_another(wor
     assert verdict.problem is not None
     assert verdict.problem.code == "licence/fingerprint"
     cmid = machine.client.status(DESKTOP).identity
-    one(user)
-    assert machine.client.status(DESKTOP).identity == cmid or cmid is not None
-    assert user.client.status(DESKTOP).identity is not None
+    assert cmid is not None
+    assert code_of(user.client.activate) == "client/no-facts"
+    assert machine.client.status(DESKTOP).identity == cmid
+    few = {name: machine.facts[name] for name in ("machine-id", "disk-serial")}
+    user = world.machine("pc-1", disk=machine.disk, facts=few)
+    assert user.client.status(DESKTOP).verdict.licensed
+    assert one(user).renewed
+    after = machine.client.status(DESKTOP).identity
+    assert after is not None
+    assert after.cmid == cmid.cmid
 
 
 # Release and wait.
@@ -802,7 +809,7 @@ def warned(machine: WorldMachine) -> list[str]:
 
 
 def test_a_licence_on_few_facts_is_shown_as_weak(world: World) -> None:
-    machine = world.machine(facts={"machine-id": "ab12", "cpu-model": "A processor"})
+    machine = world.machine(facts={"machine-id": "ab12", "disk-serial": "DISK-7"})
     machine.client.add_product(world.publisher.descriptor(DESKTOP))
     assert one(machine).renewed
     assert warned(machine) == ["client/weak-fingerprint"]

@@ -401,7 +401,7 @@ def everything() -> Memory:
         salt=bytes(range(32)),
         store_random=bytes(32),
         given="Rechner „7“",
-        made_on=("0123456789abcdef",),
+        made_on=("u0123456789abcdef",),
         boot="b",
         changed=8,
     )

@@ -240,7 +240,7 @@ def test_other_hardware_is_told(world: World) -> None:
     machine, _ = ready(world)
     online(machine.client)
     machine.facts["disk-serial"] = "another"
-    machine.facts["permanent-macs"] = "02:00:00:00:00:01"
+    machine.facts["permanent-macs"] = "00:1b:21:00:00:01"
     machine.facts["product-serial"] = "another"
     machine.facts["machine-id"] = "b" * 32
     assert state(machine.client) == LICENSED, "bound to one fact, the system's UUID"

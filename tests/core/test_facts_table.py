@@ -7,14 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.core.facts import FACTS, clean, clean_facts
-from muster.core.identity import PRIMARY_FACTS
+from muster.core.identity import ADDRESS, ADDRESSES, LETTERS, PRIMARY_FACTS
 
 NAMES = [source.name for source in FACTS]
 
 
 def test_the_table() -> None:
     assert len(set(NAMES)) == len(NAMES) <= 16
-    assert set(PRIMARY_FACTS) <= set(NAMES)
+    binding = [ADDRESS if one.name == ADDRESSES else one.name for one in FACTS if one.binds]
+    assert tuple(binding) == PRIMARY_FACTS
+    assert [source.name for source in FACTS if source.counts] == list(LETTERS)
+    assert {source.name for source in FACTS if source.carrier == "image"} == set(NAMES) - set(
+        LETTERS
+    )
+    assert {source.carrier for source in FACTS} == {"machine", "card", "image"}
     assert {source.privilege for source in FACTS} == {"root", "user"}
     assert all(source.source and source.stability for source in FACTS)
 

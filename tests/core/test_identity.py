@@ -7,8 +7,6 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Callable
-from fractions import Fraction
-from math import ceil
 
 import pytest
 from hypothesis import given
@@ -24,6 +22,8 @@ PUBLISHER = identity.publisher_id(ROOT)
 KEY_ID = KeyId(Kind.MAK, 12, 345_678)
 TAG = bytes(range(7))
 UUID = "4c4c4544-0043-3510-8052-b4c04f4d4d31"
+ONE_UUID = "44454c4c-4300-1035-8052-b4c04f4d4d31"
+"""The same machine in the other byte order: the smaller text stands in hashes."""
 
 
 def code_of(call: Callable[[], object]) -> str:
@@ -136,10 +136,10 @@ def test_grammars(check: Callable[[object], object], good: list[str], bad: list[
 
 
 def test_fingerprints_that_travel() -> None:
-    one, two = "0" * 16, "f" * 16
+    one, two = "b" + "0" * 16, "u" + "f" * 16
     assert identity.check_fingerprint([]) == ()
     assert identity.check_fingerprint([one, two]) == (one, two)
-    sixteen = [f"{number:016x}" for number in range(16)]
+    sixteen = [f"n{number:016x}" for number in range(16)]
     assert identity.check_fingerprint(sixteen) == tuple(sixteen)
     bad: list[object] = [
         None,
@@ -147,8 +147,13 @@ def test_fingerprints_that_travel() -> None:
         {one: two},
         [two, one],
         [one, one],
-        [one.upper() if one.upper() != one else "F" * 16],
-        ["0" * 15],
+        ["u" + "F" * 16],
+        ["U" + "f" * 16],
+        ["0" * 16],
+        ["0" * 17],
+        ["b" + "0" * 15],
+        ["b" + "0" * 17],
+        ["\u00e9" + "0" * 16],
         [0],
         [*sixteen, two],
     ]
@@ -179,52 +184,118 @@ facts = st.builds(
 )
 
 
-@given(st.lists(facts, max_size=16), st.binary(max_size=40))
+names = st.sampled_from([*identity.LETTERS, "machine-id", "cpu-model"])
+some_facts = st.lists(st.builds(Fact, names, st.text("0:ab,f-", min_size=1, max_size=40)))
+
+
+@given(some_facts | st.lists(facts), st.binary(max_size=40))
 def test_commitments_are_sorted_and_distinct(some: list[Fact], salt: bytes) -> None:
     found = identity.commitments(salt, some)
     assert identity.check_fingerprint(list(found)) == found
-    expected = {
-        hmac.new(salt, f"{fact.name}\0{fact.value}".encode(), "sha256").hexdigest()[:16]
-        for fact in some
-    }
-    assert set(found) == expected
+    letters = {identity.LETTERS.get(fact.name) for fact in some} - {None}
+    assert {one[0] for one in found} <= letters
+    assert found == identity.commitments(salt, reversed(some))
 
 
-def test_seventeen_facts_are_too_many() -> None:
-    some = [Fact("serial", str(number)) for number in range(17)]
-    assert len(identity.commitments(b"salt", some[:16])) == 16
-    assert code_of(lambda: identity.commitments(b"salt", some)) == "id/facts"
+def test_only_what_the_machine_carries_is_committed() -> None:
+    image = [Fact("machine-id", "ab" * 16), Fact("cpu-model", "a processor"), Fact("x", "y")]
+    assert identity.commitments(b"salt", image) == ()
+    board = Fact("board-serial", "BOARD-1")
+    digest = hmac.new(b"salt", b"board-serial\0BOARD-1", "sha256").hexdigest()[:16]
+    assert identity.commitments(b"salt", [*image, board]) == (f"b{digest}",)
 
 
-@pytest.mark.parametrize("n", range(1, 17))
-def test_a_match_needs_six_tenths_rounded_up(n: int) -> None:
-    lease = [f"{number:016x}" for number in range(n)]
-    least = ceil(Fraction(6, 10) * n)
-    assert identity.needed(n) == least
-    for held in range(n + 1):
-        now = [*lease[:held], "f" * 16]
-        assert identity.match(lease, now) == (held, n)
-        assert identity.matches(lease, now) == (held >= least)
+def test_each_address_is_a_commitment_and_the_lowest_are_kept() -> None:
+    addresses = [f"a4:bf:01:00:00:{n:02x}" for n in range(40)]
+    cards = Fact("permanent-macs", ",".join(reversed(addresses)))
+    few = Fact("permanent-macs", ",".join(addresses[:15]))
+    board = Fact("board-serial", "BOARD-1")
+    found = identity.commitments(b"salt", [cards, board])
+    assert found == identity.commitments(b"salt", [few, board])
+    assert [one[0] for one in found] == ["b", *"n" * 15]
+
+
+def test_both_byte_orders_of_a_uuid_are_one_machine() -> None:
+    here, there = "421f245c-7fa8-60fa-6af6-a46351ced0eb", "5c241f42-a87f-fa60-6af6-a46351ced0eb"
+    assert identity.one_uuid(here) == identity.one_uuid(there) == here
+    one, other = Fact("system-uuid", here), Fact("system-uuid", there)
+    assert one.raw == other.raw
+    assert identity.commitments(b"salt", [one]) == identity.commitments(b"salt", [other])
+    assert identity.device_seed(here, PUBLISHER) == identity.device_seed(there, PUBLISHER)
+    assert identity.device_salt(here, PUBLISHER) == identity.device_salt(there, PUBLISHER)
+    assert code_of(lambda: identity.one_uuid(here.upper())) == "id/grammar"
+
+
+def test_a_comparison_is_told_in_words() -> None:
+    stored = ["d" + "0" * 16, "n" + "0" * 16, "u" + "0" * 16, "x" + "0" * 16]
+    now = ["d" + "0" * 16, "n" + "1" * 16, "x" + "1" * 16]
+    compared = identity.compare(stored, now)
+    assert compared.text == "permanent-macs differs, x differs, disk-serial agrees"
+    assert identity.compare(stored[:1], now[1:]).text == "no fact can be compared"
+    assert not identity.compare(stored[:1], now[1:]).comparable
+
+
+fingerprints = st.sets(
+    st.builds(lambda letter, n: f"{letter}{n:016x}", st.sampled_from("bcdnpux"), st.integers(0, 2)),
+    max_size=16,
+)
+
+
+@given(fingerprints, fingerprints, st.booleans())
+def test_matching_keeps_its_promises(stored: set[str], now: set[str], uuid: bool) -> None:
+    assert identity.matches(stored, now) == identity.matches(now, stored)
+    assert identity.matches(stored, stored) == bool(stored)
+    if not stored & now:
+        assert not identity.matches(stored, now), "nothing is shared"
+    if identity.matches(stored, now):
+        kept = {one for one in now if one in stored or one[0] == "u"}
+        assert identity.matches(stored, kept), "leaving contradictions out makes it another"
+    if uuid:
+        assert not identity.matches(stored | {"u" + "a" * 16}, (now - stored) | {"u" + "b" * 16})
+
+
+@given(fingerprints.filter(bool), st.data())
+def test_reading_less_makes_no_other_machine(stored: set[str], data: st.DataObject) -> None:
+    less = data.draw(st.sets(st.sampled_from(sorted(stored)), min_size=1))
+    assert identity.matches(stored, less)
 
 
 def test_an_empty_fingerprint_matches_nothing() -> None:
     assert not identity.matches((), ())
-    assert not identity.matches((), ("0" * 16,))
-    assert not identity.matches(("0" * 16,), ())
+    assert not identity.matches((), ("u" + "0" * 16,))
+    assert not identity.matches(("u" + "0" * 16,), ())
+
+
+def test_a_fingerprint_of_one_kind_is_weak() -> None:
+    assert identity.weak(())
+    assert identity.weak(["n" + "0" * 16, "n" + "1" * 16])
+    assert not identity.weak(["d" + "0" * 16, "n" + "1" * 16])
 
 
 def test_the_primary_fact_is_the_best_that_there_is() -> None:
     store = bytes(range(32))
     board = Fact("board-serial", "b")
-    macs = identity.macs_fact(["A4:BF:01:02:03:04", "00:1b:21:0a:0b:0c", "a4:bf:01:02:03:04"])
-    assert macs == Fact("permanent-macs", "00:1b:21:0a:0b:0c,a4:bf:01:02:03:04")
+    cloud = Fact("cloud-instance", "i-0123456789abcdef0")
+    macs = Fact("permanent-macs", "52:54:00:01:02:03,a4:bf:01:02:03:04,b0:1b:21:0a:0b:0c")
     system = Fact("system-uuid", UUID)
     other = Fact("cpu-model", "c")
-    assert identity.primary_fact([other, macs, board, system], store) == system
-    assert identity.primary_fact([macs, other, board], store) == board
-    assert identity.primary_fact([other, macs], store) == macs
-    assert identity.primary_fact([other], store) == Fact("store-random", store.hex())
-    assert identity.primary_fact([], store) == Fact("store-random", store.hex())
+    assert identity.primary_fact([other, macs, cloud, board, system], store) == system
+    assert identity.primary_fact([macs, other, cloud, board], store) == board
+    assert identity.primary_fact([macs, other, cloud], store) == cloud
+    lowest = Fact("permanent-mac", "a4:bf:01:02:03:04")
+    assert identity.primary_fact([other, macs], store) == lowest
+    random = Fact("store-random", store.hex())
+    assert identity.primary_fact([other], store) == random
+    assert identity.primary_fact([], store) == random
+    guest = Fact("permanent-macs", "52:54:00:01:02:03")
+    assert identity.primary_fact([guest], store) == random
+    assert identity.binding_facts([macs, system, cloud], store) == (
+        system,
+        cloud,
+        lowest,
+        Fact("permanent-mac", "b0:1b:21:0a:0b:0c"),
+        random,
+    )
     with pytest.raises(ValueError, match="32 bytes"):
         identity.primary_fact([], b"short")
 
@@ -238,7 +309,7 @@ def test_bindings_by_hand() -> None:
 
     salted = scrypt(TAG, b"muster-facts-v1" + PUBLISHER.encode() + key_id)
     assert identity.facts_salt(PUBLISHER, KEY_ID, TAG) == salted
-    hashed = scrypt(b"system-uuid\0" + UUID.encode(), salted)
+    hashed = scrypt(b"system-uuid\0" + ONE_UUID.encode(), salted)
 
     def sha(word: bytes, rest: bytes) -> str:
         return hashlib.sha256(word + PUBLISHER.encode() + key_id + rest).hexdigest()

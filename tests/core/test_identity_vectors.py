@@ -11,6 +11,7 @@ import pytest
 
 from muster.core import digits, identity, ids, keys
 from muster.core.errors import MusterError
+from muster.core.facts import clean_facts
 from muster.lease import strict
 from muster.lease.jws import MemorySigningKey
 from muster.wire import proof
@@ -136,7 +137,25 @@ def test_fingerprints() -> None:
     assert list(identity.commitments(salt, facts)) == case["device_commitments"]
     stored = bytes.fromhex(case["salt"])
     assert list(identity.commitments(stored, facts)) == case["commitments"]
-    assert [identity.needed(n) for n in range(1, 17)] == case["needed"]
+    assert list(identity.commitments(stored, clean_facts(case["many"]))) == case["many_commitments"]
+    other = [identity.Fact("system-uuid", case["other_byte_order"]), *facts[1:]]
+    assert list(identity.commitments(stored, other)) == case["commitments"]
+    assert identity.device_salt(case["other_byte_order"], case["publisher"]) == salt
+
+
+@pytest.mark.parametrize("case", IDENTITIES["system_uuids"], ids=lambda case: str(case["text"]))
+def test_both_byte_orders_of_a_system_uuid_are_one(case: dict[str, str]) -> None:
+    assert identity.one_uuid(case["text"]) == case["one"]
+    assert identity.one_uuid(case["one"]) == case["one"]
+
+
+@pytest.mark.parametrize("case", IDENTITIES["matches"])
+def test_matches(case: dict[str, Any]) -> None:
+    stored, now = case["stored"], case["now"]
+    assert identity.check_fingerprint(stored) == tuple(stored)
+    assert identity.check_fingerprint(now) == tuple(now)
+    assert identity.matches(stored, now) == case["same"]
+    assert identity.matches(now, stored) == case["same"], "not the same both ways round"
 
 
 @pytest.mark.parametrize("case", IDENTITIES["bindings"], ids=lambda case: str(case["key_id"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from muster.core.identity import Fact, commitments, machine_cmid, nonce_of
+from muster.core.identity import LETTERS, Fact, commitments, machine_cmid, nonce_of
 from muster.core.products import day_start
 from muster.db.engine import Database
 from muster.host.enrol import Activated, HostAdmin
@@ -83,7 +83,7 @@ class Machine:
     def fingerprint(self) -> tuple[str, ...]:
         salt = self._bytes("salt", 32)
         return commitments(
-            salt, [Fact(f"fact-{n}", f"of {self.number}") for n in range(self.facts)]
+            salt, [Fact(name, f"of {self.number}") for name in [*LETTERS][: self.facts]]
         )
 
     def request(

@@ -297,9 +297,9 @@ def test_a_clone_gets_a_signed_notice_and_the_first_machine_keeps_the_id(host: W
 
 
 def test_a_machine_that_changes_fact_by_fact_stays_itself(host: World) -> None:
-    facts = [f"{n:016x}" for n in range(5)]
+    facts = [f"{letter}{0:016x}" for letter in "bcdnp"]
     for changed in range(5):
-        facts[changed] = f"{100 + changed:016x}"
+        facts[changed] = f"{facts[changed][0]}{1:016x}"
         request = Machine(1, turn=changed).request(
             host.id, "desktop-pro", host.clock.now(), fingerprint=tuple(sorted(facts))
         )

@@ -146,22 +146,19 @@ def test_both_names_of_the_algorithm_are_verified(maker: Maker) -> None:
 
 
 def test_fingerprints(maker: Maker) -> None:
-    three = maker.fingerprint
-    assert verify_lease(maker.bundle(), maker.expected(fingerprint=three[1:]))
-    more = tuple(sorted((*three, "0" * 16)))
-    assert verify_lease(maker.bundle(), maker.expected(fingerprint=more))
-    for facts in (three[:1], three[:2]):
-        data = maker.bundle(fingerprint=facts)
-        assert verify_lease(data, maker.expected(fingerprint=facts)).weak_fingerprint
-        assert code_of(verify_lease, data, maker.expected(fingerprint=facts[1:])) == (
-            "licence/fingerprint"
-        )
-    ten = tuple(f"{n:016x}" for n in range(10))
-    data = maker.bundle(fingerprint=ten)
-    assert verify_lease(data, maker.expected(fingerprint=ten[4:]))
-    assert code_of(verify_lease, data, maker.expected(fingerprint=ten[5:])) == (
-        "licence/fingerprint"
-    )
+    disk, card, uuid = maker.fingerprint
+    other_disk, other_card, other_uuid = (one[0] + "0" * 16 for one in maker.fingerprint)
+
+    more = tuple(sorted((*maker.fingerprint, "b" + "0" * 16)))
+    for here in ((disk,), (card,), (uuid,), (other_disk, card), (disk, other_card), more):
+        assert verify_lease(maker.bundle(), maker.expected(fingerprint=here))
+    for here in ((other_disk, other_card, uuid), (disk, card, other_uuid)):
+        expected = maker.expected(fingerprint=here)
+        assert code_of(verify_lease, maker.bundle(), expected) == "licence/fingerprint"
+    assert not verify_lease(maker.bundle(), maker.expected()).weak_fingerprint
+    for few in ((card,), (card, other_card)):
+        data = maker.bundle(fingerprint=tuple(sorted(few)))
+        assert verify_lease(data, maker.expected(fingerprint=few)).weak_fingerprint
 
 
 def test_only_explicit_may_lack_facts(maker: Maker) -> None:

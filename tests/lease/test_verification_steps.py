@@ -354,10 +354,12 @@ case("10", COUNT, "the host's own need", lambda m: lease_bundle(m, count=1, need
 case(
     "11",
     PRINT,
-    "two of three are needed",
-    lambda m: Sample(m.bundle(), {"fingerprint": m.fingerprint[:1]}),
+    "another UUID",
+    lambda m: Sample(m.bundle(), {"fingerprint": (*m.fingerprint[:2], "u" + "0" * 16)}),
 )
-case("11", PRINT, "another machine", lambda m: Sample(m.bundle(), {"fingerprint": ("0" * 16,)}))
+case(
+    "11", PRINT, "another machine", lambda m: Sample(m.bundle(), {"fingerprint": ("n" + "0" * 16,)})
+)
 case("11", PRINT, "no facts here", lambda m: Sample(m.bundle(), {"fingerprint": ()}))
 case("11", PRINT, "no facts in the lease", lambda m: lease_bundle(m, fingerprint=[]))
 case("12", EXPIRED, "just ended", lambda m: Sample(m.bundle(), {"now": now(m) - 60 + 180 * DAY}))

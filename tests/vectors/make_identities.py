@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import sys
 import uuid
 from pathlib import Path
@@ -217,6 +218,100 @@ def refused_keys(good: str) -> list[dict[str, str]]:
     ]
 
 
+LETTERS = {
+    "system-uuid": "u",
+    "board-serial": "b",
+    "product-serial": "p",
+    "cloud-instance": "c",
+    "disk-serial": "d",
+}
+
+
+def one_uuid(text: str) -> str:
+    first, second, third, *rest = text.split("-")
+    turned = ["".join(re.findall("..", part)[::-1]) for part in (first, second, third)]
+    return sorted([text, "-".join([*turned, *rest])])[0]
+
+
+def fingerprint(key: bytes, facts: dict[str, str]) -> list[str]:
+    """Section 1.6.2."""
+    raw: list[tuple[str, str]] = []
+    for fact, letter in LETTERS.items():
+        if fact in facts:
+            value = one_uuid(facts[fact]) if letter == "u" else facts[fact]
+            raw.append((letter, f"{fact}\0{value}"))
+    addresses = sorted(filter(None, facts.get("permanent-macs", "").split(",")))
+    raw += [("n", f"permanent-mac\0{address}") for address in addresses]
+    return sorted(
+        letter + hmac.new(key, text.encode(), "sha256").hexdigest()[:16]
+        for letter, text in raw[:16]
+    )
+
+
+# Section 1.6.3: two fingerprints, each written as letters with a number for what is behind them,
+# and whether they are of one machine.
+PAIRS = [
+    ("u1 b1 p1 d1 n1", "u1 b1 p1 d1 n1", True),
+    ("", "u1", False),
+    ("u1", "", False),
+    ("", "", False),
+    ("u1", "b1", False),
+    ("u1 b1", "p1 n1", False),
+    # A new card, a new disk, both; as root and as a user.
+    ("u1 b1 p1 d1 n1", "u1 b1 p1 d1 n2", True),
+    ("d1 n1", "d1 n2", True),
+    ("d1 n1", "d2 n1", True),
+    ("d1 n1", "d2 n2", False),
+    ("u1 b1 p1 d1 n1", "u1 b1 p1 d2 n2", True),
+    ("u1 d1 n1", "u1 d2 n2", False),
+    ("b1 p1 d1 n1", "b1 p1 d2 n2", False),
+    ("b1 d1 n1", "b1 d2 n1", True),
+    # What only one side can read says nothing.
+    ("u1 b1 p1 d1 n1", "d1 n1", True),
+    ("d1 n1", "u1 b1 p1 d1 n1", True),
+    ("u1 b1 p1", "p1 d1 n1", True),
+    ("u1 n1", "n2", False),
+    ("n1", "u1 n1", True),
+    # Several addresses.
+    ("n1 n2", "n2 n3", True),
+    ("n1 n2 d1", "n3 d1", True),
+    ("n1 n2", "n3 n4", False),
+    # A UUID that changed, whatever else agrees.
+    ("u1 b1 p1 d1 n1", "u2 b1 p1 d1 n1", False),
+    ("u1 b1 c1 p1 d1 n1 n2", "u2 b1 c1 p1 d1 n1 n2", False),
+    ("u1 n1", "u2 n1", False),
+    # A UUID does not accept alone.
+    ("u1 n1 d1", "u1 n2 d2", False),
+    ("u1 n1", "u1 n2", True),
+    ("u1 c1 n1", "u1 c2 n2", False),
+    # b and p are one voice.
+    ("b1 p1", "b2 p1", True),
+    ("b1 p1 n1", "b2 p1 n2", True),
+    ("b1 p1 n1", "b2 p2 n1", True),
+    ("b1 p1 n1 d1", "b2 p2 n1 d2", False),
+    ("b1 p1 n1 d1", "b2 p2 n1 d1", True),
+    ("b1 p1", "b1 p1", True),
+    ("b1", "b2", False),
+    ("b1 n1 d1", "p1 n1 d2", True),
+    # Letters that nobody knows yet.
+    ("x1 n1", "x1 n2", True),
+    ("x1 z1 n1", "x2 z2 n1", False),
+    ("x1", "x1", True),
+    # Sixteen.
+    (" ".join(f"n{n}" for n in range(1, 17)), "n16", True),
+    (" ".join(f"n{n}" for n in range(1, 17)), " ".join(f"n{n}" for n in range(17, 33)), False),
+]
+
+
+def drawn(text: str) -> list[str]:
+    """A fingerprint of letters with numbers, such as "u1 n1 n2"."""
+    return sorted(one[0] + sha(f"fact {one}".encode()).hex()[:16] for one in text.split())
+
+
+def pair(stored: str, now: str, same: bool) -> dict[str, Any]:
+    return {"stored": drawn(stored), "now": drawn(now), "same": same}
+
+
 def build() -> dict[str, Any]:
     pubs = [publisher("first root"), publisher("another root")]
     pub = pubs[0]
@@ -242,17 +337,19 @@ def build() -> dict[str, Any]:
     facts = {
         "system-uuid": system_uuid,
         "board-serial": "/7XK1P13/CNFCW0017300AB/",
-        "permanent-macs": "00:1b:21:0a:0b:0c,a4:bf:01:02:03:04",
+        "cloud-instance": "i-0123456789abcdef0",
+        "permanent-macs": "a4:bf:01:02:03:04,00:1b:21:0a:0b:0c",
+        "machine-id": "1c4ad377574c4263adbb7c624b6a3429",
         "cpu-model": "Prozessor für Prüfungen",
     }
+    swapped = "44454c4c-4300-1035-8052-b4c04f4d4d31"
+    many = {
+        "product-serial": "PF0ABCDE",
+        "disk-serial": "S4EWNX0R112233",
+        "permanent-macs": ",".join(f"a4:bf:01:00:00:{n:02x}" for n in range(20, 0, -1)),
+    }
     salt = seed("fingerprint salt")
-    device_salt = scrypt(system_uuid.encode(), b"muster-fp-v1", name)
-
-    def fingerprint(key: bytes) -> list[str]:
-        return sorted(
-            hmac.new(key, f"{fact}\0{value}".encode(), "sha256").hexdigest()[:16]
-            for fact, value in facts.items()
-        )
+    device_salt = scrypt(one_uuid(system_uuid).encode(), b"muster-fp-v1", name)
 
     def bound(word: bytes, key_id: bytes, rest: bytes, width: int) -> str:
         return bit_hex(first_bits(sha(word, name, key_id, rest), width))
@@ -264,6 +361,9 @@ def build() -> dict[str, Any]:
         ("1-12-345678", "system-uuid", system_uuid, 1),
         ("4-512-65536", "board-serial", facts["board-serial"], 255),
         ("3-1023-7962623", "store-random", seed("store").hex(), 256),
+        ("1-12-345678", "permanent-mac", "00:1b:21:0a:0b:0c", 2),
+        ("1-12-345678", "cloud-instance", facts["cloud-instance"], 3),
+        ("1-12-345678", "system-uuid", swapped, 4),
         ("0-1-1", "system-uuid", system_uuid, 1000),
     ]
     for key_id_text, fact, value, trust_version in primaries:
@@ -272,7 +372,8 @@ def build() -> dict[str, Any]:
         key_id = bit_bytes(key_bits, 5)
         tag = tags[key_id_text]
         salted = scrypt(tag, b"muster-facts-v1", name, key_id)
-        hashed = scrypt(f"{fact}\0{value}".encode(), salted)
+        one = one_uuid(value) if fact == "system-uuid" else value
+        hashed = scrypt(f"{fact}\0{one}".encode(), salted)
         machine = bound(b"muster-binding-v1", key_id, hashed, 100)
         hw = bound(b"muster-hw-v1", key_id, hashed, 48)
         host = bound(b"muster-host-v1", key_id, host_public, 100)
@@ -363,7 +464,7 @@ def build() -> dict[str, Any]:
     cmids = [
         named("machine", seed("machine key")),
         named("node", seed("machine key")),
-        named("device", scrypt(system_uuid.encode(), b"muster-device-v2", name)),
+        named("device", scrypt(one_uuid(system_uuid).encode(), b"muster-device-v2", name)),
         named("explicit", scrypt(given.encode(), b"muster-explicit-v2", name)),
     ]
     return {
@@ -380,16 +481,29 @@ def build() -> dict[str, Any]:
             "machines": cmids,
         },
         "proofs": proofs(pub["id"], cmids[0], secret),
+        "system_uuids": [
+            {"text": text, "one": one_uuid(text)}
+            for text in (
+                system_uuid,
+                swapped,
+                "421f245c-7fa8-60fa-6af6-a46351ced0eb",
+                "5c241f42-a87f-fa60-6af6-a46351ced0eb",
+                "01020201-0303-0404-0506-0708090a0b0c",
+            )
+        ],
         "fingerprints": {
             "publisher": pub["id"],
             "facts": facts,
             "salt": salt.hex(),
-            "commitments": fingerprint(salt),
+            "commitments": fingerprint(salt, facts),
             "system_uuid": system_uuid,
+            "other_byte_order": swapped,
             "device_salt": device_salt.hex(),
-            "device_commitments": fingerprint(device_salt),
-            "needed": [-(-6 * n // 10) for n in range(1, 17)],
+            "device_commitments": fingerprint(device_salt, facts),
+            "many": many,
+            "many_commitments": fingerprint(salt, many),
         },
+        "matches": [pair(*one) for one in PAIRS],
         "bindings": bindings,
         "nonces": [{"secret": secret.hex(), "nonce": token(sha(b"muster-nonce-v1", secret))}],
         "installation_ids": installation,

@@ -455,7 +455,7 @@ def good_request(scene: Scene) -> dict[str, Any]:
         key=key.public.raw,
         nonce=nonce_of(bytes(32)),
         spent=(),
-        fingerprint=("0123456789abcdef", "fedcba9876543210"),
+        fingerprint=("d0123456789abcdef", "ufedcba9876543210"),
         identity="machine",
         state=2,
         sent_at=START,

@@ -15,7 +15,7 @@ from muster.client import line
 from muster.client.identity import machine_binding, present
 from muster.client.model import CatalogueMark, Memory, ProductRecord
 from muster.core.errors import MusterError, error
-from muster.core.identity import Fact, commitments, matches, needed
+from muster.core.identity import Fact, commitments, compare
 from muster.core.keys import Kind
 from muster.core.products import DAY, SKEW, Product, day_of, day_start
 from muster.core.states import LicenceEvent, LicenceState, step
@@ -243,11 +243,13 @@ def copied(memory: Memory, fingerprint: tuple[str, ...]) -> bool:
     """Whether the store was made on another machine: its facts contradict this machine's.
 
     Facts that this user may not read make a fingerprint smaller; that alone is no contradiction.
+    Source: docs/spec/01-identities.md, section 1.6.3.
     """
     made_on = memory.identity.made_on
     if memory.identity.mode == "explicit" or not made_on or not fingerprint:
         return False
-    return not matches(made_on, fingerprint) and not set(fingerprint) <= set(made_on)
+    compared = compare(made_on, fingerprint)
+    return compared.comparable and not compared.same
 
 
 def _examine(
@@ -269,10 +271,8 @@ def _examine(
         except MusterError as fault:
             return None, fault
     if copied(memory, fingerprint):
-        made_on = memory.identity.made_on
-        same = len(set(made_on) & set(fingerprint))
-        wanted = needed(len(made_on))
-        return None, error("client/other-machine", held=same, total=len(made_on), needed=wanted)
+        detail = compare(memory.identity.made_on, fingerprint).text
+        return None, error("client/other-machine", detail=detail)
     if held.problem is not None:
         return None, held.problem
     if not record.licence:

@@ -11,43 +11,81 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from muster.core.identity import Fact
+from muster.core.identity import LETTERS, Fact
 
 
 @dataclass(frozen=True, slots=True)
 class FactSource:
     """One fact.
 
-    `source` says where Linux has it; `privilege` is "root" or "user", who may read it there;
-    `stability` says what changes it.
+    `carrier` says who carries it: "machine", "card" (network cards), or "image"; what an image
+    carries is equal on all machines made from it, and does not count. `source` says where Linux
+    has it; `privilege` is "root" or "user", who may read it there; `stability` says what changes
+    it; `binds` whether a one-time licence may be bound to it.
     """
 
     name: str
+    carrier: str
     source: str
     privilege: str
     stability: str
+    binds: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether a fingerprint has commitments of it."""
+        return self.name in LETTERS
 
 
 FACTS: tuple[FactSource, ...] = (
-    FactSource("system-uuid", "DMI product_uuid", "root", "changes with the board or the VM"),
+    FactSource(
+        "system-uuid",
+        "machine",
+        "DMI product_uuid",
+        "root",
+        "changes with the board or the definition of the virtual machine",
+        binds=True,
+    ),
     FactSource(
         "board-serial",
+        "machine",
         "DMI board_serial, or the device tree's serial-number",
         "root",
         "changes with the board",
+        binds=True,
     ),
-    FactSource("product-serial", "DMI product_serial", "root", "changes with the chassis"),
+    FactSource(
+        "product-serial", "machine", "DMI product_serial", "root", "changes with the chassis"
+    ),
+    FactSource(
+        "cloud-instance",
+        "machine",
+        "DMI board_asset_tag, where a cloud names the instance there",
+        "user",
+        "never changes",
+        binds=True,
+    ),
+    FactSource(
+        "disk-serial",
+        "machine",
+        "serial number of the disk that holds the system",
+        "user",
+        "changes with the disk; that of a virtual disk is copied with it and is no fact",
+    ),
     FactSource(
         "permanent-macs",
-        "addresses of network devices that their makers gave them",
+        "card",
+        "permanent addresses of built-in network cards",
         "user",
-        "changes with network cards",
+        "changes with the cards; each address counts by itself",
+        binds=True,
     ),
-    FactSource("machine-id", "/etc/machine-id", "user", "changes with each installation"),
-    FactSource("disk-serial", "serial number of the system disk", "user", "changes with the disk"),
-    FactSource("cpu-model", "model name of the processor", "user", "changes with the processor"),
+    FactSource("machine-id", "image", "/etc/machine-id", "user", "changes with each installation"),
+    FactSource(
+        "cpu-model", "image", "model name of the processor", "user", "changes with the processor"
+    ),
 )
-"""Every fact there is; a fingerprint holds one commitment for each that the machine has."""
+"""Every fact there is. Obeys the table of docs/spec/01-identities.md, section 1.6.1."""
 
 _NAMES = frozenset(source.name for source in FACTS)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -16,6 +16,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from muster.core import macs
 from muster.core.errors import error
 from muster.core.keys import KeyId
 
@@ -23,9 +24,23 @@ IDENTITY_MODES = ("machine", "device", "node", "explicit")
 """How a machine gets its CMID; the words stand in requests and leases."""
 MAX_COMMITMENTS = 16
 """Commitments of a fingerprint at most."""
-WEAK_BELOW = 3
-"""A fingerprint of fewer commitments is shown as weak."""
-PRIMARY_FACTS = ("system-uuid", "board-serial", "permanent-macs")
+WEAK_BELOW = 2
+"""A fingerprint of fewer different letters is shown as weak."""
+LETTERS = {
+    "system-uuid": "u",
+    "board-serial": "b",
+    "product-serial": "p",
+    "cloud-instance": "c",
+    "disk-serial": "d",
+    "permanent-macs": "n",
+}
+"""Facts that a machine carries, by name, and the letter of their commitments; no other fact has
+a commitment."""
+ADDRESSES = "permanent-macs"
+"""Name of the fact whose value is several addresses, joined by commas."""
+ADDRESS = "permanent-mac"
+"""Name of one of them in every hash."""
+PRIMARY_FACTS = ("system-uuid", "board-serial", "cloud-instance", ADDRESS)
 """Names of the facts that may bind a licence, best first."""
 STORE_RANDOM = "store-random"
 """Name of the fact that stands in when the machine has none of these."""
@@ -37,7 +52,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 _BINDING = re.compile(r"[0-9a-f]{25}")
 _HARDWARE = re.compile(r"[0-9a-f]{12}")
-_COMMITMENT = re.compile(r"[0-9a-f]{16}")
+_COMMITMENT = re.compile(r"[a-z][0-9a-f]{16}")
 _FACT_NAME = re.compile(r"[a-z0-9-]{1,32}")
 _FACT_BYTES = 1024
 _EXPLICIT_BYTES = 256
@@ -100,7 +115,7 @@ def check_fingerprint(value: object) -> tuple[str, ...]:
     None at all passes here; only mode `explicit` may have none, which whoever reads the request
     or the lease judges. Raises `id/grammar`.
     """
-    grammar = f"up to {MAX_COMMITMENTS} sorted, distinct strings of 16 hexadecimal digits"
+    grammar = f"up to {MAX_COMMITMENTS} sorted, distinct strings of a letter and 16 digits"
     if not isinstance(value, list | tuple) or len(value) > MAX_COMMITMENTS:
         raise error("id/grammar", field="fingerprint", grammar=grammar)
     found = tuple(_check(_COMMITMENT, item, "fingerprint", grammar) for item in value)
@@ -160,6 +175,21 @@ def machine_cmid(publisher: str, mode: str, public: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def one_uuid(text: str) -> str:
+    """The one text of a system UUID, whichever byte order its reader took.
+
+    Firmware and hypervisors disagree about the order of the bytes of the first three fields; both
+    texts are one machine, so of the two the lexicographically smaller one stands in every hash.
+
+    Args:
+        text: a lower-case UUID with hyphens (`id/grammar` otherwise).
+    Source: docs/spec/01-identities.md, section 1.6.1.
+    """
+    raw = bytes.fromhex(check_uuid(text, "system UUID").replace("-", ""))
+    other = (raw[3::-1] + raw[5:3:-1] + raw[7:5:-1] + raw[8:]).hex()
+    return min(text, f"{other[:8]}-{other[8:12]}-{other[12:16]}-{other[16:20]}-{other[20:]}")
+
+
 def device_seed(system_uuid: str, publisher: str) -> bytes:
     """The seed of the machine key in mode `device`: 32 bytes, the same after every boot.
 
@@ -168,7 +198,7 @@ def device_seed(system_uuid: str, publisher: str) -> bytes:
         publisher: publisher id.
     Source: docs/spec/01-identities.md, section 1.3.
     """
-    secret = check_uuid(system_uuid, "system UUID").encode("ascii")
+    secret = one_uuid(check_uuid(system_uuid, "system UUID")).encode("ascii")
     return scrypt(secret, b"muster-device-v2" + check_publisher_id(publisher).encode("ascii"))
 
 
@@ -220,80 +250,134 @@ class Fact:
 
     @property
     def raw(self) -> bytes:
-        """`name ‖ 0x00 ‖ value` in UTF-8: the form that stands in every hash."""
-        return self.name.encode("ascii") + b"\x00" + self.value.encode("utf-8")
+        """`name ‖ 0x00 ‖ value` in UTF-8: the form that stands in every hash.
+
+        A system UUID stands there in its one text.
+        """
+        value = self.value
+        if self.name == "system-uuid" and _UUID.fullmatch(value):
+            value = one_uuid(value)
+        return self.name.encode("ascii") + b"\x00" + value.encode("utf-8")
 
 
-def macs_fact(macs: Iterable[str]) -> Fact:
-    """The fact `permanent-macs`: the addresses in lower case, sorted, joined by commas."""
-    return Fact("permanent-macs", ",".join(sorted({mac.lower() for mac in macs})))
+def _carried(facts: Iterable[Fact]) -> list[tuple[str, Fact]]:
+    """Letter and fact of everything that a machine carries: facts by the table, then addresses."""
+    known = {fact.name: fact for fact in sorted(facts, reverse=True)}
+    found = [(LETTERS[name], known[name]) for name in LETTERS if name in known]
+    plain = [one for one in found if one[1].name != ADDRESSES]
+    several = known[ADDRESSES].value.split(",") if ADDRESSES in known else []
+    return plain + [(LETTERS[ADDRESSES], Fact(ADDRESS, one)) for one in sorted(set(several)) if one]
 
 
 def commitments(salt: bytes, facts: Iterable[Fact]) -> tuple[str, ...]:
-    """The fingerprint of a machine: one commitment a fact, sorted and distinct.
+    """The fingerprint of a machine: one commitment a fact that it carries, sorted and distinct.
 
     Args:
         salt: random bytes of the store, or `device_salt`.
-        facts: at most 16 distinct ones (`id/facts` otherwise); none gives an empty fingerprint.
+        facts: any; those without a letter are carried by the image, and passed over.
     Returns:
-        Strings of 16 lower-case hexadecimal digits.
-    Source: docs/spec/01-identities.md, section 1.6.1.
+        At most 16 strings of a letter and 16 lower-case hexadecimal digits; of more addresses
+        the lowest.
+    Source: docs/spec/01-identities.md, section 1.6.2.
     """
-    found = {hmac.digest(salt, fact.raw, hashlib.sha256)[:8].hex() for fact in facts}
-    if len(found) > MAX_COMMITMENTS:
-        raise error("id/facts", count=len(found), maximum=MAX_COMMITMENTS)
-    return tuple(sorted(found))
+    kept = _carried(facts)[:MAX_COMMITMENTS]
+    return tuple(sorted({letter + commitment(salt, fact) for letter, fact in kept}))
+
+
+def commitment(salt: bytes, fact: Fact) -> str:
+    """What tells a fact again without telling it: 16 lower-case hexadecimal digits."""
+    return hmac.digest(salt, fact.raw, hashlib.sha256)[:8].hex()
 
 
 def device_salt(system_uuid: str, publisher: str) -> bytes:
     """The salt of fingerprints in mode `device`: 32 bytes, the same after every boot."""
-    secret = check_uuid(system_uuid, "system UUID").encode("ascii")
+    secret = one_uuid(check_uuid(system_uuid, "system UUID")).encode("ascii")
     return scrypt(secret, b"muster-fp-v1" + check_publisher_id(publisher).encode("ascii"))
 
 
-def match(lease_fp: Collection[str], now_fp: Collection[str]) -> tuple[int, int]:
-    """How many of the lease's commitments hold now, and how many it has: (held, n).
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What two fingerprints say of each other: letters that agree, letters that contradict."""
 
-    A fact that is absent now is a mismatch; facts that are new do not matter.
+    agreeing: tuple[str, ...]
+    contradicting: tuple[str, ...]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether they have any letter in common."""
+        return bool(self.agreeing or self.contradicting)
+
+    @property
+    def same(self) -> bool:
+        """Whether they are of one machine."""
+        agree = {_VOICES.get(one, one) for one in self.agreeing}
+        contradict = {_VOICES.get(one, one) for one in self.contradicting} - agree
+        return "u" not in contradict and len(agree) >= max(1, len(contradict))
+
+    @property
+    def text(self) -> str:
+        """The comparison for people: "system-uuid differs, disk-serial agrees"."""
+        names = {letter: name for name, letter in LETTERS.items()}
+        parts = [f"{names.get(one, one)} differs" for one in self.contradicting]
+        parts += [f"{names.get(one, one)} agrees" for one in self.agreeing]
+        return ", ".join(parts) or "no fact can be compared"
+
+
+_VOICES = {"b": "bp", "p": "bp"}
+"""Letters that speak together: serials written by one hand at the factory."""
+
+
+def compare(stored: Collection[str], now: Collection[str]) -> Comparison:
+    """Compare a stored fingerprint with one of now, letter by letter.
+
+    A letter that only one of them has says nothing. `permanent-macs` agree when any address does.
+    Source: docs/spec/01-identities.md, section 1.6.3.
     """
-    wanted = set(lease_fp)
-    return len(wanted & set(now_fp)), len(wanted)
+    shared = {one[0] for one in set(stored) & set(now)}
+    both = {one[0] for one in stored} & {one[0] for one in now}
+    return Comparison(tuple(sorted(shared)), tuple(sorted(both - shared)))
 
 
-def needed(n: int) -> int:
-    """How many of `n` commitments must hold: ceil(0.6 n), in whole numbers."""
-    return (3 * n + 4) // 5
-
-
-def matches(lease_fp: Collection[str], now_fp: Collection[str]) -> bool:
-    """Whether a lease's fingerprint is this machine's.
+def matches(stored: Collection[str], now: Collection[str]) -> bool:
+    """Whether two fingerprints are of one machine.
 
     An empty fingerprint never matches: a lease without facts is a bearer licence, and whoever
     allows that (mode `explicit`) says so instead of asking here.
-    Source: docs/spec/01-identities.md, section 1.6.2.
+    Source: docs/spec/01-identities.md, section 1.6.3.
     """
-    held, n = match(lease_fp, now_fp)
-    return n > 0 and held >= needed(n)
+    return compare(stored, now).same
+
+
+def weak(fingerprint: Collection[str]) -> bool:
+    """Whether a fingerprint rests on fewer than two kinds of facts."""
+    return len({one[0] for one in fingerprint}) < WEAK_BELOW
 
 
 # Bindings (section 1.7).
 
 
-def primary_fact(facts: Iterable[Fact], store_random: bytes) -> Fact:
-    """The one fact to which a perpetual licence is bound.
+def binding_facts(facts: Iterable[Fact], store_random: bytes) -> tuple[Fact, ...]:
+    """The facts to which a perpetual licence may be bound, best first.
 
-    The first of `PRIMARY_FACTS` that the machine has; else 32 random bytes of the store in
-    lower-case hexadecimal, under the name `store-random` (then an ID does not survive a
-    reinstall, and whoever shows it says so).
+    Those of `PRIMARY_FACTS` that the machine has, an address only if it lasts; last 32 random
+    bytes of the store in lower-case hexadecimal, under the name `store-random` (with them an ID
+    does not survive a reinstall, and whoever shows it says so).
     Source: docs/spec/01-identities.md, section 1.7.1.
     """
     if len(store_random) != 32:
         raise ValueError("the store's random value has 32 bytes")
-    known = {fact.name: fact for fact in sorted(facts, reverse=True)}
-    for name in PRIMARY_FACTS:
-        if name in known:
-            return known[name]
-    return Fact(STORE_RANDOM, store_random.hex())
+    found = [fact for _, fact in _carried(facts)]
+    lasting = [fact for fact in found if fact.name != ADDRESS or macs.lasts(fact.value)]
+    ordered = [fact for name in PRIMARY_FACTS for fact in lasting if fact.name == name]
+    return (*ordered, Fact(STORE_RANDOM, store_random.hex()))
+
+
+def primary_fact(facts: Iterable[Fact], store_random: bytes) -> Fact:
+    """The one fact to which a perpetual licence is bound where the store knows of no other.
+
+    Source: docs/spec/01-identities.md, section 1.7.1.
+    """
+    return binding_facts(facts, store_random)[0]
 
 
 def _bound(word: bytes, publisher: str, key_id: KeyId, rest: bytes) -> str:

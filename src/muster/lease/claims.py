@@ -30,7 +30,7 @@ THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 """32 bytes as canonical base64url."""
 TOKEN = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 """16 bytes as canonical base64url: nonces and jti."""
-COMMITMENT = re.compile(r"[0-9a-f]{16}")
+COMMITMENT = re.compile(r"[a-z][0-9a-f]{16}")
 BINDING = re.compile(r"[0-9a-f]{25}")
 HARDWARE = re.compile(r"[0-9a-f]{12}")
 KEY_ID = re.compile(r"[0-4]-(?:0|[1-9][0-9]{0,3})-(?:0|[1-9][0-9]{0,7})")

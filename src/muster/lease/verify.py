@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from muster.core.errors import MusterError, error
-from muster.core.identity import WEAK_BELOW, host_binding, match, needed
+from muster.core.identity import compare, host_binding, weak
 from muster.core.products import DAY, SKEW, day_start
 from muster.lease import claims, grant, lease, notice, strict
 from muster.lease.bundle import (
@@ -85,8 +85,8 @@ class VerifiedLicence:
     """A licence that passed every step; only `verify_lease` and `verify_activation` make one.
 
     Times are Unix seconds, spans seconds. `kind` is "lease", "mak", "evaluation" or "retail".
-    `expires` is shortened by a revocation, None = for ever. `weak_fingerprint`: fewer than three
-    hardware facts stand in the lease. `text` is the bundle in canonical form, to be stored.
+    `expires` is shortened by a revocation, None = for ever. `weak_fingerprint`: fewer than two
+    kinds of facts stand in the lease. `text` is the bundle in canonical form, to be stored.
     The last group of fields is None where the licence is no lease: `renew_at`, `retry_after`,
     `count` and `need` as the host says, `trust` and `catalogue` the versions that the host knew.
     """
@@ -439,9 +439,9 @@ def _lease_fingerprint(case: Case) -> None:
     found = _fingerprint(case)
     if not found and case.expected.identity == "explicit":
         return
-    held, total = match(found, case.expected.fingerprint)
-    if total == 0 or held < needed(total):
-        raise error("licence/fingerprint", held=held, total=total, needed=max(1, needed(total)))
+    compared = compare(found, case.expected.fingerprint)
+    if not compared.same:
+        raise error("licence/fingerprint", detail=compared.text)
 
 
 def _lease_expiry(case: Case) -> None:
@@ -599,7 +599,7 @@ def verify_lease(
         expires=_lease_end(case),
         grant_jti=granted.text("jti", claims.TOKEN),
         key=granted.object("muster").text("key", claims.KEY_ID),
-        weak_fingerprint=len(_fingerprint(case)) < WEAK_BELOW,
+        weak_fingerprint=weak(_fingerprint(case)),
         text=case.text,
         renew_at=issued + muster.integer("renew_after"),
         retry_after=muster.integer("retry_after"),

@@ -26,7 +26,7 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 TOKEN = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 SECRET = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 PROOF = re.compile(r"[A-Za-z0-9_-]{85}[AQgw]")
-COMMITMENT = re.compile(r"[0-9a-f]{16}")
+COMMITMENT = re.compile(r"[a-z][0-9a-f]{16}")
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 DIGITS = re.compile(f"(?=[^0-9]*[0-9])[0-9A-Ia-i{BETWEEN}]{{1,400}}")
 """Digits as people paste them, with letters of rows; whoever reads them judges whether they fit."""

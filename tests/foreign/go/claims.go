@@ -43,7 +43,7 @@ var (
 	kidRE       = regexp.MustCompile(`^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$`)
 	bindingRE   = regexp.MustCompile(`^[0-9a-f]{25}$`)
 	hardwareRE  = regexp.MustCompile(`^[0-9a-f]{12}$`)
-	commitRE    = regexp.MustCompile(`^[0-9a-f]{16}$`)
+	commitRE    = regexp.MustCompile(`^[a-z][0-9a-f]{16}$`)
 	keyIDRE     = regexp.MustCompile(`^(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})$`)
 	codeRE      = regexp.MustCompile(`^[a-z0-9-]{1,32}/[a-z0-9-]{1,32}$`)
 	modeRE      = regexp.MustCompile(`^(machine|device|node|explicit)$`)

@@ -391,20 +391,41 @@ func (e *evidence) clock(iat int64, fresh bool) error {
 }
 
 func (e *evidence) facts() error {
-	inLease := e.l.fingerprint
-	if len(inLease) == 0 && e.Identity != "explicit" {
-		return errors.New("no facts")
+	if len(e.l.fingerprint) == 0 && e.Identity == "explicit" {
+		return nil
 	}
-	found := 0
-	for _, fact := range e.Fingerprint {
-		if contains(inLease, fact) {
-			found++
-		}
-	}
-	if 10*found < 6*len(inLease) {
-		return errors.New("too many facts differ")
+	if !oneMachine(e.l.fingerprint, e.Fingerprint) {
+		return errors.New("another machine")
 	}
 	return nil
+}
+
+// oneMachine is section 1.6.3.
+func oneMachine(stored, now []string) bool {
+	verdict := map[string]bool{} // by letter: agrees
+	for _, there := range stored {
+		for _, here := range now {
+			if letter := there[:1]; letter == here[:1] {
+				verdict[letter] = verdict[letter] || there == here
+			}
+		}
+	}
+	if agrees, both := verdict["u"]; both && !agrees {
+		return false
+	}
+	b, hasB := verdict["b"]
+	p, hasP := verdict["p"]
+	if hasB && hasP { // one voice
+		delete(verdict, "b")
+		verdict["p"] = b || p
+	}
+	agree := 0
+	for _, agrees := range verdict {
+		if agrees {
+			agree++
+		}
+	}
+	return agree > 0 && 2*agree >= len(verdict)
 }
 
 func (e *evidence) running() error {

@@ -46,7 +46,7 @@ export const GRAMMAR = {
   kid: /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/,
   binding: /^[0-9a-f]{25}$/,
   hardware: /^[0-9a-f]{12}$/,
-  commitment: /^[0-9a-f]{16}$/,
+  commitment: /^[a-z][0-9a-f]{16}$/,
   keyId: /^(0|[1-9][0-9]*)-(0|[1-9][0-9]*)-(0|[1-9][0-9]*)$/,
   code: /^[a-z0-9-]{1,32}\/[a-z0-9-]{1,32}$/,
   mode: /^(machine|device|node|explicit)$/,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from tests.vectors.make_identities import drawn
 from tests.vectors.making.signing import (
     DAY,
     JSON,
     Key,
     b64,
     compact,
-    fact,
     grant_payload,
     header,
     host_binding,
@@ -39,7 +39,10 @@ GRANT, LEASE, NOTICE = "muster-grant+jwt", "muster-lease+jwt", "muster-notice+jw
 CMID = "5c0ffee0-1234-4abc-8def-0123456789ab"
 OTHER_CMID = "5c0ffee0-1234-4abc-8def-0123456789ac"
 NONCE = token("nonce")
-FACTS = [fact(number) for number in range(1, 6)]
+FACTS = drawn("u1 b1 d1 n1 n2")
+"""A fingerprint: u, b, d and two addresses."""
+OTHER_FACTS = drawn("u9 b9 d9 n8 n9")
+"""That of another machine."""
 PRODUCT = "desktop-7.professional"
 SKEW = 4 * 3600
 
@@ -307,8 +310,3 @@ class Cases:
     def activation(self, name: str, granted: str, **case: Any) -> None:
         """An activation case."""
         self.add(name, jcs({"v": 1, "grant": granted}), kind="activation", **case)
-
-
-def facts(numbers: Sequence[int]) -> list[str]:
-    """Commitments of these facts."""
-    return [fact(number) for number in numbers]

@@ -7,6 +7,7 @@ import hmac
 import json
 from typing import Any
 
+from tests.vectors.make_identities import PAIRS, drawn
 from tests.vectors.making import bounds
 from tests.vectors.making.cases import (
     CMID,
@@ -16,12 +17,12 @@ from tests.vectors.making.cases import (
     NONCE,
     NOTICE,
     OTHER_CMID,
+    OTHER_FACTS,
     SKEW,
     Cases,
     appended,
     bundle,
     dated,
-    facts,
     grant,
     lease_payload,
     loosened,
@@ -36,7 +37,6 @@ from tests.vectors.making.signing import (
     DAY,
     JSON,
     b64,
-    fact,
     grant_payload,
     header,
     host_binding,
@@ -238,24 +238,9 @@ def _good_leases(c: Cases) -> None:
             f"good lease with spans of {span}", None, {"renew_after": span, "retry_after": span}
         )
     c.lease("good lease with no memory of the clock", expected={"clock_mark": 0})
-    for held, total in (
-        (1, 1),
-        (2, 2),
-        (2, 3),
-        (3, 4),
-        (3, 5),
-        (4, 6),
-        (5, 7),
-        (5, 8),
-        (6, 10),
-        (10, 16),
-    ):
-        c.lease(
-            f"good fingerprint, {held} of {total} hold",
-            None,
-            {"fingerprint": facts(range(total))},
-            expected={"fingerprint": facts([*range(held), *range(90, 99)])},
-        )
+    for stored, now, same in PAIRS:
+        if same:
+            _match(c, stored, now)
     # Revocations that do not bite, or not yet.
     c.lease("good lease of a host revoked later", world="revoked-host")
     c.lease("good lease of a host key revoked later", world="revoked-host-key")
@@ -278,6 +263,17 @@ def _good_leases(c: Cases) -> None:
     )
     c.lease("good lease though another product is revoked", world="revoked-other-product")
     c.lease("good lease of a product without setup key", world="revoked-product-without-setup-key")
+
+
+def _match(c: Cases, stored: str, now: str, **case: Any) -> None:
+    """A lease for one fingerprint on a machine that has another one."""
+    c.lease(
+        f"{'' if case else 'good '}fingerprint, {stored} against {now or 'nothing'}",
+        None,
+        {"fingerprint": drawn(stored)},
+        expected={"fingerprint": drawn(now)},
+        **case,
+    )
 
 
 def _spread(payload: JSON) -> str:
@@ -758,8 +754,12 @@ def _step_5(c: Cases) -> None:
         "count false": ({}, {"count": False}),
         "fingerprint not sorted": ({}, {"fingerprint": FACTS[::-1]}),
         "fingerprint with a repeated fact": ({}, {"fingerprint": [*FACTS, FACTS[4]]}),
-        "fingerprint in capitals": ({}, {"fingerprint": [fact(171).upper(), *[]]}),
-        "fingerprint of 15 digits": ({}, {"fingerprint": [FACTS[0][:15]]}),
+        "fingerprint in capitals": ({}, {"fingerprint": [drawn("u171")[0].upper()]}),
+        "fingerprint with a capital letter": ({}, {"fingerprint": ["U" + FACTS[-1][1:]]}),
+        "fingerprint of 15 digits": ({}, {"fingerprint": [FACTS[0][:16]]}),
+        "fingerprint without a letter": ({}, {"fingerprint": [FACTS[0][1:]]}),
+        "fingerprint with a digit for a letter": ({}, {"fingerprint": ["0" + FACTS[0][1:]]}),
+        "fingerprint of 17 digits": ({}, {"fingerprint": [FACTS[0] + "0"]}),
         "fingerprint of numbers": ({}, {"fingerprint": [1, 2, 3]}),
         "fingerprint of one text": ({}, {"fingerprint": FACTS[0]}),
     }
@@ -965,26 +965,9 @@ def _steps_10_to_12(c: Cases) -> None:
         step=10,
         alone=True,
     )
-    for held, total in (
-        (0, 1),
-        (1, 2),
-        (1, 3),
-        (2, 4),
-        (2, 5),
-        (3, 6),
-        (4, 7),
-        (4, 8),
-        (5, 10),
-        (9, 16),
-    ):
-        c.lease(
-            f"fingerprint, {held} of {total} hold",
-            None,
-            {"fingerprint": facts(range(total))},
-            expected={"fingerprint": facts([*range(held), *range(90, 99)])},
-            step=11,
-            alone=True,
-        )
+    for stored, here, same in PAIRS:
+        if stored and not same:
+            _match(c, stored, here, step=11, alone=True)
     c.lease("lease without facts", None, {"fingerprint": []}, step=11, alone=True)
     c.lease("lease on a machine without facts", expected={"fingerprint": []}, step=11, alone=True)
     c.lease(
@@ -992,7 +975,7 @@ def _steps_10_to_12(c: Cases) -> None:
         None,
         {"identity": "explicit"},
         world="explicit",
-        expected={"identity": "explicit", "fingerprint": facts(range(40, 45))},
+        expected={"identity": "explicit", "fingerprint": OTHER_FACTS},
         step=11,
         alone=True,
     )

@@ -109,11 +109,6 @@ def token(label: str) -> str:
     return b64(hashlib.sha256(b"muster test vectors, token " + label.encode()).digest()[:16])
 
 
-def fact(number: int) -> str:
-    """A commitment, 16 hexadecimal digits; rising with the number."""
-    return f"{number:02x}" + hashlib.sha256(f"fact {number}".encode()).hexdigest()[:14]
-
-
 def grant_payload(
     kind: str,
     publisher: str,

@@ -157,15 +157,6 @@ ROWS: tuple[Row, ...] = (
         "Report this with the output of `muster client status`.",
     ),
     Row(
-        "id/facts",
-        Kind.FAULT,
-        500,
-        Retry.AFTER_FIX,
-        "The machine offers {count} hardware facts; a fingerprint holds {maximum}.",
-        "Fingerprints are kept small.",
-        "Report this with the output of `muster client status`.",
-    ),
-    Row(
         "id/range",
         Kind.USAGE,
         400,

@@ -117,7 +117,7 @@ ANSWERS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The request carries no fingerprint.",
         why="A licence without facts of the machine would fit every machine.",
-        fix="Let the privileged part of the client run at each boot, so that facts can be read.",
+        fix="Let root write the facts file of that machine with 'muster client facts --write'; containers and pooled machines use mode device or explicit, where the product allows it.",
     ),
     Row(
         code="host/clock-skew",
