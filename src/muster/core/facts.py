@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from muster.core import macs
 from muster.core.identity import LETTERS, Fact
+from muster.core.placeholders import HYPER_V_DISK, alike, fills_disk, fills_text, fills_uuid
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,43 +91,9 @@ FACTS: tuple[FactSource, ...] = (
 
 _NAMES = frozenset(source.name for source in FACTS)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}(?:(?::[0-9a-f]{2}){2})?")
+_BARE_UUID = re.compile(r"[0-9a-f]{32}")
+_CLOUD = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 _NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
-_PLACEHOLDERS = frozenset(
-    {
-        "base board serial number",
-        "board serial number",
-        "chassis serial number",
-        "default",
-        "default string",
-        "empty",
-        "invalid",
-        "n/a",
-        "na",
-        "no asset tag",
-        "none",
-        "not applicable",
-        "not available",
-        "not defined",
-        "not present",
-        "not specified",
-        "o.e.m.",
-        "oem",
-        "serial",
-        "serial number",
-        "system serial number",
-        "to be filled by o.e.m.",
-        "to be filled by oem",
-        "type1productconfigid",
-        "undefined",
-        "uninitialized",
-        "unknown",
-        "unspecified",
-    }
-)
-_KNOWN_UUIDS = frozenset({"03000200-0400-0500-0006-000700080009"})
-"""UUIDs that makers left in whole series of boards."""
-_COUNTING = "0123456789"
 
 
 def clean(name: str, value: str) -> str | None:
@@ -143,35 +111,53 @@ def clean(name: str, value: str) -> str | None:
     text = " ".join(value.split())
     if not text or len(text) > 1024 or _NOT_PRINTABLE.search(text):
         return None
-    if name == "permanent-macs":
-        return _clean_macs(text)
-    if name == "system-uuid":
-        text = text.lower()
-        usable = _UUID.fullmatch(text) and not _monotone(text) and text not in _KNOWN_UUIDS
-        return text if usable else None
-    if name == "machine-id":
-        text = text.lower()
-    if text.lower() in _PLACEHOLDERS or _monotone(text):
-        return None
-    return text
+    match name:
+        case "permanent-macs":
+            return _clean_macs(text)
+        case "system-uuid":
+            return _clean_uuid(text)
+        case "cloud-instance":
+            text = text.lower()
+            return text if _CLOUD.fullmatch(text) and not fills_text(text[2:]) else None
+        case "disk-serial":
+            return None if fills_disk(text) else text
+        case "machine-id":
+            text = text.lower()
+            return None if text == "uninitialized" or alike(text) else text
+        case "cpu-model":
+            return None if alike(text) else text
+        case _:
+            return None if fills_text(text) else text
 
 
 def clean_facts(values: Mapping[str, str]) -> tuple[Fact, ...]:
-    """All usable facts of a mapping, in the order of the table; names not in it are passed over."""
-    found = ((source.name, values.get(source.name)) for source in FACTS)
-    cleaned = ((name, clean(name, value)) for name, value in found if value is not None)
-    return tuple(Fact(name, value) for name, value in cleaned if value is not None)
+    """All usable facts of a mapping, in the order of the table; names not in it are passed over.
+
+    Where every card is one that a hypervisor gave, the disk is virtual too, and its serial number
+    copied with it or with the definition of the machine: it is left out. Hyper-V's own form of it
+    stays, for WSL2 has nothing else; who reads a machine of Hyper-V leaves it out.
+    """
+    cleaned = {
+        source.name: found
+        for source in FACTS
+        if (value := values.get(source.name)) is not None
+        and (found := clean(source.name, value)) is not None
+    }
+    cards = cleaned.get("permanent-macs", "")
+    disk = cleaned.get("disk-serial", "")
+    guest = bool(cards) and all(macs.virtual_card(one) for one in cards.split(","))
+    if guest and not HYPER_V_DISK.fullmatch(disk.lower()):
+        cleaned.pop("disk-serial", None)
+    return tuple(Fact(name, value) for name, value in cleaned.items())
+
+
+def _clean_uuid(text: str) -> str | None:
+    text = text.lower().strip("{}")
+    if _BARE_UUID.fullmatch(text):
+        text = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return text if _UUID.fullmatch(text) and not fills_uuid(text) else None
 
 
 def _clean_macs(text: str) -> str | None:
-    macs = {part.strip().lower() for part in text.split(",")}
-    good = sorted(mac for mac in macs if _MAC.fullmatch(mac) and not _monotone(mac))
-    return ",".join(good) or None
-
-
-def _monotone(text: str) -> bool:
-    """Whether the text is one symbol repeated, or digits counted up: 0000, ffff, 0123456789."""
-    symbols = re.sub(r"[-:. _]", "", text.lower())
-    if len(set(symbols)) <= 1:
-        return True
-    return len(symbols) > 3 and (symbols in _COUNTING or symbols in _COUNTING[1:] + "0")
+    found = {part.strip().lower().replace("-", ":") for part in text.split(",")}
+    return ",".join(sorted(mac for mac in found if not macs.refused(mac))) or None

@@ -1,34 +1,128 @@
-"""Network addresses that say nothing of a machine, and those that do not last.
+"""Network addresses: which are facts at all, and which last long enough to bind a licence.
 
-Decides by value alone which permanent address can be a fact and which may bind a one-time licence.
-Refuses to know buses and devices: that is `muster.system.hardware`.
+Decides by value alone. Refuses to know buses and devices: that is `muster.system.network_cards`.
+Obeys docs/spec/01-identities.md, section 1.6.1. The tables are not part of any format.
+
+Sources: IEEE's register of assignments, as systemd's hwdb prints it; the block list of GLPI
+(glpi-project/glpi, Blacklist) and FusionInventory; Dell OpenManage's COMMON_MAC_ADDRESSES
+(ansible-collections, dellemc.openmanage); Palo Alto's and Juniper's notes on shared addresses of
+their VPN clients; the Linux kernel's drivers/net/usb for who makes USB adapters.
 """
 
 from __future__ import annotations
 
 import re
 
+from muster.core.placeholders import fills_bytes
+
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 
-_HYPERVISORS = (
-    "00:15:5d",  # Hyper-V, from a pool of the host; new at each start under WSL2
-    "00:0c:29", "00:50:56", "00:05:69", "00:1c:14",  # VMware
-    "52:54:00",  # QEMU, KVM
+GIVEN_BY_HYPERVISORS = (
+    "00:05:69 00:0c:29 00:1c:14 00:50:56",  # VMware
+    "00:15:5d",  # Hyper-V, from a pool of the host; another one at each start of WSL2
+    "00:0d:3a 00:22:48 7c:1e:52",  # Azure
+    "52:54:00",  # QEMU and KVM
     "00:16:3e",  # Xen
     "bc:24:11",  # Proxmox
     "08:00:27",  # VirtualBox
     "00:1c:42",  # Parallels
     "fa:16:3e",  # OpenStack
-    "00:0d:3a", "00:22:48",  # Azure
-)  # fmt: skip
-"""Beginnings of addresses that a hypervisor gives to each virtual card."""
+    "50:6b:8d",  # Nutanix
+)
+"""Beginnings of addresses that hypervisors give, each virtual card another one. Copies of a machine
+differ in them, so they count for leases; a definition made anew draws anew, so none binds."""
+
+OF_ADAPTERS = (
+    "00:0e:c6 20:7b:d2 9c:69:d3 b8:9d:e5 c8:a3:62 cc:47:92 f8:e4:3b",  # ASIX, USB chips only
+    "00:e0:4c",  # Realtek: USB adapters of many brands, and boards whose maker left it in
+    "10:82:86 2c:27:e4 3c:18:a0 60:6d:3c 60:7d:09 74:e6:c7 8c:53:87 e8:95:26",  # Luxshare
+    "6c:6e:07 a0:ce:c8",  # CE Link
+    "0c:37:96 9c:eb:e8 ac:00:f9",  # BizLink
+    "00:50:b6",  # Good Way: docks of Lenovo, HP and Targus
+    "00:24:9b",  # Action Star: docks
+    "8c:ae:4c",  # Plugable
+    "00:05:1b",  # Magic Control: docks with displays
+    "64:4b:f0",  # CalDigit
+    "6c:1f:f7 ec:1a:c3",  # Ugreen
+    "c8:4d:44",  # Shenzhen Jiapeng Huaxiang
+    "e8:ea:6a",  # StarTech.com
+    "00:22:8b",  # Kensington
+    "00:0f:9d 6c:a9:36",  # DisplayLink
+    "00:30:93",  # Sonnet
+    "4c:56:df",  # Targus
+    "80:3f:5d",  # Winstars
+    "00:60:6e",  # Davicom
+    "00:13:3b",  # Speed Dragon
+)
+"""Beginnings of addresses of makers whose cards are USB adapters and docks: they travel."""
+
+_SHARED = re.compile(
+    "|".join(
+        (
+            r"00:50:56:c0:.*",  # VMware's own networks on its host
+            r"0a:00:27:.*",  # VirtualBox's own networks on its host
+            r"02:42:.*",  # Docker
+            r"00:ff:.*",  # TAP of OpenVPN and others
+            r"00:05:9a:3c:7[0-9a-f]:00",  # Cisco AnyConnect and its forerunner
+            r"00:0b:ca:fe:00:0.",  # Juniper Network Connect
+            r"00:09:0f:(?:fe|aa):00:0.",  # Fortinet SSL VPN
+            r"02:50:41:00:00:..",  # Palo Alto GlobalProtect
+            r"02:00:4c:4f:4f:50",  # Microsoft's loopback adapter
+            r"02:00:54:55:4e:..",  # tunnels
+            r"02:00:4e:43:50:49",  # NCP client
+            r"02:80:37:ec:02:00",  # Ericsson modules
+            r"00:1e:10:1f:00:00|0c:5b:8f:27:9a:64|58:2c:80:13:92:63",  # Huawei modems, every one
+            r"00:a0:c6:00:00:..",  # Qualcomm modems, every one
+            r"80:00:60:0f:e8:00",  # Windows Mobile
+            r"ba:d0:be:ef:fa:ce",  # GlobeTrotter
+            r"44:45:53:54:.*|00:53:45:00:00:00",  # Microsoft's dial-up and Nortel: "DEST", "SE"
+            r"20:41:53:59:4e:ff",  # RAS Async: " ASYN"
+            r"..:..:20:52:41:53",  # WAN miniports: " RAS"
+            r"33:50:6f:45:30:30|50:50:54:50:30:30",  # "3PoE00" and "PPTP00"
+            r"00:00:5e:.*|00:00:0c:07:ac:..|00:00:0c:9f:f.:..|00:07:b4:.*",  # VRRP, HSRP, GLBP
+            r"88:88:88:88:87:88",  # Realtek without its memory
+            r"00:00:ff:ff:ff:ff|fe:ff:ff:ff:ff:ff",
+            r"(?:52:54:00|00:16:3e|08:00:27|00:0c:29):12:34:..",  # QEMU's default
+            r".*:(?:00:00:00|ff:ff:ff)",  # a maker's range without a number
+            r"00:de:ad:be:ef:..|.*:de:ad:be:ef|00:c0:ff:ee:.*|.*:c0:ff:ee|.*:ca:fe:ba:be",
+            r"00:00:00:.*",
+        )
+    )
+)
+"""Addresses that stand on many machines."""
+
+
+def _among(mac: str, table: tuple[str, ...]) -> bool:
+    return mac.startswith(tuple(start for line in table for start in line.split()))
+
+
+def refused(mac: str) -> str:
+    """Why an address is no fact, or "" where it is one.
+
+    Args:
+        mac: in lower case with colons.
+    Returns:
+        "malformed", "multicast", "placeholder", "adapter" (USB or dock) or "generated".
+    """
+    if _MAC.fullmatch(mac) is None:
+        return "malformed"
+    raw = bytes.fromhex(mac.replace(":", ""))
+    if _SHARED.fullmatch(mac) or fills_bytes(raw):
+        return "placeholder"
+    if raw[0] & 1:
+        return "multicast"
+    if _among(mac, OF_ADAPTERS):
+        return "adapter"
+    if raw[0] & 2 and not virtual_card(mac):
+        return "generated"
+    return ""
 
 
 def virtual_card(mac: str) -> bool:
     """Whether an address is one that hypervisors give."""
-    return mac.startswith(_HYPERVISORS)
+    return _among(mac, GIVEN_BY_HYPERVISORS)
 
 
 def lasts(mac: str) -> bool:
-    """Whether a usable address may bind a licence for ever: real hardware carries it."""
+    """Whether a usable address may bind a licence for ever: a card of metal carries it."""
     return not virtual_card(mac)

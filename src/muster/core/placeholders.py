@@ -1,0 +1,268 @@
+"""Values that makers left in whole series of machines: told by their kind, not only by a list.
+
+Decides whether a text can tell one machine from another. Refuses to know facts and their names.
+The kinds: all symbols alike; digits counted up or down, also in groups, with separators or behind
+a few letters; texts that name the field or say that there is none; bytes in a pattern; serial
+numbers of virtual disks. What is real but odd (a Raspberry Pi's eight zeros before its number, a
+UUID of zeros that ends in a card's address) is kept.
+
+Sources of the values that the kinds were drawn from: osquery/osquery#8887 and #4374,
+lf-edge/eve#6381, FOGProject/fogproject, glpi-project/glpi (Blacklist), FusionInventory,
+fastfetch-cli/fastfetch, dylanaraps/neofetch, public dumps of lshw and dmidecode.
+`tests/core/test_placeholders.py` holds the values, and real ones that must be kept.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+_WORDS = frozenset(
+    re.findall(
+        r"[a-z]+",
+        "to be filled by oem odm out of spec default string system serial number num numb no "
+        "nr sn ser base baseboard board mainboard motherboard mb main chassis product name "
+        "version manufacturer model not specified applicable available defined define "
+        "present settable set provided assigned unassigned programmed configured supported "
+        "given found yet invalid inval none null na nil empty undefined uninitialized "
+        "uninitialised unspecified unknown unknow unkown tbd tba asset tag type config "
+        "configuration id identifier enclosure eval evaluation sample test testing demo "
+        "dummy fake oems specific value field placeholder here your company corp inc "
+        "computer computers pc tulip sku family location slot part fill in the is this "
+        "reserved standard generic blank missing false true error fail failed bad bsn ssn "
+        "csn sys series all square dimm module installed pcb pcbid qemu intel asus asrock "
+        "gigabyte msi ",
+    )
+)
+"""Words of which filler texts are made, whatever stands between them."""
+_LONGEST_WORD = max(map(len, _WORDS))
+_ALONE = frozenset({"board", "disk", "machine", "pc", "mb", "main", "model", "part", "slot"})
+"""Words with which owners begin numbers of their own, such as `BOARD-1`."""
+_KNOWN = frozenset(
+    {
+        "03142563",
+        "31415926",
+        "5ekpm18320000397",
+        "77837084326590858269328677",
+        "iatpass",
+        "pcie2",
+        "sn123456fvgv3i0b8o5n6n7k",
+    }
+)
+_KNOWN_UUIDS = frozenset(
+    {"6ab5b300-538d-1014-9fb5-b0684d007b53", "00000000-0000-1000-8000-00805f9b34fb"}
+)
+_SPELT = ("deadbeef", "cafebabe", "baadf00d", "feedface", "0badc0de", "deadc0de", "c0ffee")
+
+
+def fills_text(text: str) -> bool:
+    """Whether a serial number is filler: it names nothing, or stands on a whole series.
+
+    Args:
+        text: printable ASCII.
+    """
+    symbols = re.sub(r"[^a-z0-9]", "", text.lower().removeprefix("0x"))
+    if symbols in _KNOWN or _patterned(symbols) or (len(symbols) < 4 and symbols.isdigit()):
+        return True
+    letters, digits = _ending_in_digits(symbols)
+    if digits and letters:
+        if letters in _ALONE and len(digits) < 4:
+            return False
+        if _spelt(letters):
+            return len(digits) < 3 or _patterned(digits)
+        if letters.isalpha() and _patterned(digits):
+            return len(digits) >= 9 or (len(letters) <= 2 and len(digits) >= 6 and alike(digits))
+    unnumbered = re.sub(r"[0-9]", "", symbols)
+    if len(unnumbered) < len(symbols) and not (
+        len(unnumbered) >= 8 and len(symbols) - len(unnumbered) <= 2
+    ):
+        return False
+    return _spelt(unnumbered)
+
+
+def _spelt(letters: str) -> bool:
+    """Whether a text without spaces is made of filler words and crosses only."""
+    text = re.sub(r"x{2,}", "", letters)
+    ends = {0}
+    for place in range(len(text)):
+        if place in ends:
+            ends |= {
+                end
+                for end in range(place + 1, min(len(text), place + _LONGEST_WORD) + 1)
+                if text[place:end] in _WORDS
+            }
+    return len(text) in ends
+
+
+def _ending_in_digits(symbols: str) -> tuple[str, str]:
+    found = re.fullmatch(r"(.*?)([0-9]*)", symbols)
+    return (symbols, "") if found is None else (found.group(1), found.group(2))
+
+
+def alike(symbols: str) -> bool:
+    """Whether a text is one symbol, however often."""
+    return len(set(symbols)) <= 1
+
+
+def _patterned(symbols: str) -> bool:
+    """Whether symbols are alike, counted up or down, or a short piece again and again."""
+    if not symbols or alike(symbols):
+        return True
+    if len(symbols) >= 8 and any(_period(symbols, piece) for piece in (2, 3, 4, 5)):
+        return True
+    if len(symbols) < 4:
+        return False
+    number = symbols.lstrip("0")
+    if len(symbols) - len(number) >= 2 and len(number) >= 4 and number.isdigit():
+        return _patterned(number)
+    runs = _runs(symbols)
+    if not runs or (len(runs) > 1 and sum(runs) < 4 * len(runs)):
+        return False
+    if not symbols.isdigit() and max(runs) < 10 and min(runs) < (4 if len(runs) == 1 else 6):
+        return False
+    odd = len(symbols) - sum(runs)
+    return odd <= (len(symbols) > 7) or (odd == 2 and max(runs) >= 8)
+
+
+def _period(symbols: str, piece: int) -> bool:
+    return len(symbols) >= 2 * piece and symbols[piece:] == symbols[:-piece]
+
+
+def _runs(symbols: str) -> list[int]:
+    """Lengths of runs of three and more symbols that count up, count down, or stay."""
+    found = []
+    place = 0
+    while place < len(symbols) - 1:
+        end = place + 1
+        step = _step(symbols[place], symbols[end])
+        while step is not None and end + 1 < len(symbols):
+            if _step(symbols[end], symbols[end + 1]) != step:
+                break
+            end += 1
+        if step is not None and end - place >= 2:
+            found.append(end - place + 1)
+            place = end + 1
+        else:
+            place += 1
+    return found
+
+
+def _step(one: str, other: str) -> int | None:
+    """+1, -1 or 0 where the second symbol follows, precedes or repeats the first."""
+    if one == other:
+        return 0
+    if one.isdigit() and other.isdigit():
+        return {1: 1, 9: -1}.get((int(other) - int(one)) % 10)
+    difference = ord(other) - ord(one)
+    if (one, other) in (("9", "a"), ("0", "a")):
+        return 1
+    if (one, other) == ("a", "9"):
+        return -1
+    return difference if one.isalpha() and other.isalpha() and abs(difference) == 1 else None
+
+
+def fills_bytes(raw: bytes) -> bool:
+    """Whether bytes are a pattern: two values only, counted, or each of two equal digits."""
+    digits = raw.hex()
+    steps = [(y - x) % 256 for x, y in pairwise(raw)]
+    turns = [_step(x, y) for x, y in pairwise(digits)]
+    return (
+        len(set(raw)) <= 2
+        or len(set(steps)) == 1
+        or len(set(steps[1:])) == 1
+        or all(one == other for one, other in zip(digits[::2], digits[1::2], strict=True))
+        or max(turns.count(1), turns.count(-1)) * 5 >= len(turns) * 4
+    )
+
+
+def fills_uuid(text: str) -> bool:
+    """Whether a system UUID is filler.
+
+    Args:
+        text: lower case with hyphens; either byte order is judged alike.
+    """
+    raw = bytes.fromhex(text.replace("-", ""))
+    if _numbered_by_hand(raw):
+        return False
+    turned = raw[3::-1] + raw[5:3:-1] + raw[7:5:-1] + raw[8:]
+    return text in _KNOWN_UUIDS or _fills_sixteen(raw) or _fills_sixteen(turned)
+
+
+def _fills_sixteen(raw: bytes) -> bool:
+    digits = raw.hex()
+    if len(set(digits)) <= 5 or sorted(raw) == list(range(min(raw), min(raw) + 16)):
+        return True
+    turns = [_step(x, y) for x, y in pairwise(digits)]
+    if max(turns.count(1), turns.count(-1)) >= 18:
+        return True
+    pairs = [digits[at : at + 2] for at in range(0, 32, 2)]
+    if sum(pair[0] == pair[1] for pair in pairs) >= 14 or any(s in digits for s in _SPELT):
+        return True
+    if any(digits[piece:] == digits[:-piece] for piece in (2, 4, 8)):
+        return True
+    zeros = sum("0" in pair for pair in pairs) >= 14 or digits[:20].count("0") >= 14
+    if zeros and not _ends_in_address(raw):
+        return True
+    return _dell_without_tag(raw) or _spells_filler(raw)
+
+
+def _ends_in_address(raw: bytes) -> bool:
+    """Whether the last six bytes are some card's address, which makes the UUID one of a kind."""
+    card = raw[10:]
+    return sum(byte != 0 for byte in card) >= 5 and not card[0] & 3 and not fills_bytes(card)
+
+
+def _numbered_by_hand(raw: bytes) -> bool:
+    """Whether somebody numbered machines with UUIDs of version 4, of zeros but for the end."""
+    return raw[:10] == bytes.fromhex("00000000000040008000") and raw[10:] != bytes(6)
+
+
+def _dell_without_tag(raw: bytes) -> bool:
+    """Dell's UUID holds the service tag; where nobody wrote one there are blanks, or one symbol."""
+    if raw[:4] not in (b"LLED", b"DELL") or (raw[7] != 0x10 and raw[6] != 0x10):
+        return False
+    third = raw[6] if raw[7] == 0x10 else raw[7]
+    second = raw[5] if raw[4] == 0 else raw[4]
+    tag = bytes([second, third, raw[9], raw[10] & 0x7F, raw[13], raw[14], raw[15]])
+    text = tag.decode("ascii", "replace")
+    return not text.isalnum() or fills_text(text)
+
+
+def _spells_filler(raw: bytes) -> bool:
+    """Whether all bytes are letters that spell a filler text."""
+    if not all(0x20 <= byte < 0x7F for byte in raw):
+        return False
+    return fills_text(raw.decode("ascii"))
+
+
+_VIRTUAL_DISKS = re.compile(
+    "|".join(
+        (
+            r"qm\d{5}",  # QEMU's IDE and SATA disks, counted in the machine
+            r".*(?:qemu|vbox|virtualbox|vmware|virtio|virtual[ _-]?(?:hd|disk|drive)|bochs).*",
+            r"(?:naa\.|wwn-0x)?6000c29[0-9a-f]*",  # VMware: stands in the disk's file
+            r"vb[0-9a-f]{8}-[0-9a-f]{8}",  # VirtualBox: stands in the disk's file
+            r"(?:nvme\.)?1b36-.*",  # QEMU's NVMe disks
+            r".*(?:persistent[ _-]?disk|nvme_card).*",  # Google Cloud: the same on all machines
+            r"dd5641988[0-9a-f]*",  # JMicron's bridges, every one
+        )
+    )
+)
+_NAME_OF_DISK = re.compile(r"[a-z]+(?:[-_. ][a-z]+)*[-_. ]?[0-9]{0,2}")
+HYPER_V_DISK = re.compile(r"(?:naa\.|wwn-0x)?60022480[0-9a-f]*")
+"""Identifier of a virtual disk of Hyper-V: all that lasts under WSL2, copied with the disk
+elsewhere; who knows which of both it is decides."""
+
+
+def fills_disk(text: str) -> bool:
+    """Whether the serial number of a disk is filler, or stands in what is copied with the disk.
+
+    A name that somebody gave a virtual disk (`drive-scsi0`, `rootfs`) is of the second sort.
+    """
+    small = text.lower()
+    if _VIRTUAL_DISKS.fullmatch(small):
+        return True
+    if _NAME_OF_DISK.fullmatch(text):
+        return True
+    bare = re.sub(r"^(?:naa|eui|nvme|t10|wwn)[.-](?:0x)?", "", small)
+    return fills_text(bare)
