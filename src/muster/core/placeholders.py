@@ -264,5 +264,5 @@ def fills_disk(text: str) -> bool:
         return True
     if _NAME_OF_DISK.fullmatch(text):
         return True
-    bare = re.sub(r"^(?:naa|eui|nvme|t10|wwn)[.-](?:0x)?", "", small)
+    bare = re.sub(r"^(?:(?:naa|eui|nvme|t10)\.|wwn-0x)", "", small)
     return fills_text(bare)

@@ -11,14 +11,13 @@ Tried on Linux. Windows and macOS have no reader: there the facts file must say 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from muster.core.errors import MusterError, error
-from muster.core.facts import FACTS, clean
 from muster.lease import strict
 from muster.system.files import make_folder, write_atomic
+from muster.system.hardware import cleaned, read_hardware, text_of, virtual
 from muster.system.paths import places
 from muster.system.textfile import read_text_anchor
 
@@ -26,9 +25,6 @@ FACTS_VARIABLE = "MUSTER_FACTS"
 """Environment variable that names the facts file."""
 _LIMIT = 64 * 1024
 _LIMITS = strict.Limits(bytes=_LIMIT, levels=2, members=64, items=16)
-_SMALL_FILE = 4096
-_HARDWARE_ADDRESS = 0  # addr_assign_type: the maker gave the address
-_DISK_OF_PARTITION = re.compile(r"(.+?)p?\d+")
 
 
 def facts_path(environ: Mapping[str, str] | None = None) -> Path:
@@ -88,7 +84,7 @@ def read_facts_file(path: str | os.PathLike[str]) -> dict[str, str]:
         raise error("facts/malformed", path=named, detail='it has no "v": 1 and "facts"')
     if not all(isinstance(one, str) for one in facts.values()):
         raise error("facts/malformed", path=named, detail="a fact is not a text")
-    return _cleaned(facts)
+    return cleaned(facts)
 
 
 def facts_file(facts: Mapping[str, str]) -> bytes:
@@ -102,120 +98,25 @@ def write_facts_file(path: str | os.PathLike[str], facts: Mapping[str, str]) -> 
     write_atomic(path, facts_file(facts), 0o644)
 
 
-def read_hardware(root: Path = Path("/")) -> dict[str, str]:
-    """What Linux tells this user of the machine; what it does not tell is absent."""
-    dmi = root / "sys/class/dmi/id"
-    found = {
-        "system-uuid": _text(dmi / "product_uuid"),
-        "board-serial": _text(dmi / "board_serial")
-        or _text(root / "sys/firmware/devicetree/base/serial-number"),
-        "product-serial": _text(dmi / "product_serial"),
-        "permanent-macs": ",".join(_permanent_macs(root / "sys/class/net")),
-        "machine-id": _text(root / "etc/machine-id"),
-        "disk-serial": _disk_serial(root),
-        "cpu-model": _cpu_model(root),
-    }
-    return _cleaned(found)
-
-
 def boot_id(root: Path = Path("/")) -> str:
     """A text that is the same until the machine starts anew, "" where the system has none."""
-    return _text(root / "proc/sys/kernel/random/boot_id")
+    return text_of(root / "proc/sys/kernel/random/boot_id")
 
 
 def uptime(root: Path = Path("/")) -> int | None:
     """Whole seconds since the machine started, None where the system does not tell."""
-    found = re.match(r"([0-9]{1,12})(?:\.[0-9]+)?\s", _text(root / "proc/uptime") + " ")
+    found = re.match(r"([0-9]{1,12})(?:\.[0-9]+)?\s", text_of(root / "proc/uptime") + " ")
     return int(found[1]) if found else None
 
 
-def virtual(root: Path = Path("/")) -> bool | None:
-    """Whether the machine is a virtual one, None where that is unknown."""
-    info = _text(root / "proc/cpuinfo", 256 * 1024)
-    if not info:
-        return None
-    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", info, re.MULTILINE)
-    if flags and "hypervisor" in flags.group(1).split():
-        return True
-    vendor = _text(root / "sys/class/dmi/id/sys_vendor").lower()
-    if any(word in vendor for word in ("qemu", "vmware", "xen", "innotek", "microsoft hv")):
-        return True
-    return False if vendor else None
-
-
-def _cleaned(values: Mapping[str, str]) -> dict[str, str]:
-    cleaned = {
-        source.name: clean(source.name, values[source.name])
-        for source in FACTS
-        if source.name in values
-    }
-    return {name: value for name, value in cleaned.items() if value is not None}
-
-
-def _text(path: Path, limit: int = _SMALL_FILE) -> str:
-    """The start of a small file of the system, "" where it cannot be read."""
-    try:
-        with path.open("rb") as handle:
-            data = handle.read(limit)
-    except OSError:
-        return ""
-    return data.rstrip(b"\x00").decode("utf-8", "replace").strip()
-
-
-def _permanent_macs(devices: Path) -> list[str]:
-    """Addresses of devices that have hardware behind them and an address from their maker."""
-    found = []
-    for device in _entries(devices):
-        if not (device / "device").exists():
-            continue
-        if _text(device / "addr_assign_type") == str(_HARDWARE_ADDRESS):
-            found.append(_text(device / "address"))
-    return found
-
-
-def _disk_serial(root: Path) -> str:
-    """The serial number of the disk that holds the root folder, or of the only disk."""
-    blocks = root / "sys/block"
-    disks = [one for one in _entries(blocks) if (one / "device").exists()]
-    disks = [one for one in disks if _text(one / "removable") != "1"]
-    name = _root_disk(root)
-    chosen = [one for one in disks if one.name == name]
-    if not chosen and len(disks) == 1:
-        chosen = disks
-    if not chosen:
-        return ""
-    device = chosen[0] / "device"
-    return _text(device / "serial") or _text(chosen[0] / "serial") or _text(device / "wwid")
-
-
-def _root_disk(root: Path) -> str:
-    """The name of the disk of the root folder, "" where it is no plain disk."""
-    try:
-        number = (root / "./").stat().st_dev
-    except OSError:
-        return ""
-    link = root / "sys/dev/block" / f"{os.major(number)}:{os.minor(number)}"
-    try:
-        name = link.resolve(strict=True).name
-    except (OSError, RuntimeError):
-        return ""
-    if (root / "sys/block" / name).exists():
-        return name
-    match = _DISK_OF_PARTITION.fullmatch(name)
-    return match.group(1) if match else ""
-
-
-def _cpu_model(root: Path) -> str:
-    info = _text(root / "proc/cpuinfo", 64 * 1024)
-    for line in info.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip().lower() in ("model name", "hardware", "cpu model"):
-            return value.strip()
-    return ""
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
+__all__ = [
+    "boot_id",
+    "facts_file",
+    "facts_path",
+    "read_facts",
+    "read_facts_file",
+    "read_hardware",
+    "uptime",
+    "virtual",
+    "write_facts_file",
+]
