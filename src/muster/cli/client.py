@@ -27,12 +27,12 @@ from muster.cli.output import (
     wants_json,
 )
 from muster.core.digits import format_rows
-from muster.core.errors import MusterError
+from muster.core.errors import MusterError, error
 from muster.core.text import shown_url
 
 if TYPE_CHECKING:
     from muster.client.machine import Tried
-    from muster.client.service import Activation, Discovery, Probe, Readout, Status
+    from muster.client.service import Activation, Client, Discovery, Probe, Readout, Status
 
 """A command before click gives it its options; each comes by name."""
 
@@ -257,7 +257,14 @@ def activate(
         data = read_text(reply_file, FILE_LIMITS.bytes)
         report_activations([client.accept_reply(data, product)])
     else:
+        warn_not_lasting(client, product)
         report_activations(client.activate(product, typed=not if_due, publisher_url=publisher_url))
+
+
+def warn_not_lasting(client: Client, product: str | None) -> None:
+    """Say before an activation is drawn that it will not survive a reinstall; ask nothing."""
+    for name in client.not_lasting(product):
+        click.echo(f"Warning: {error('client/not-lasting', product=name).what}", err=True)
 
 
 def _write_request(found: Readout, path: Path) -> None:

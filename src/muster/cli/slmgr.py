@@ -25,6 +25,7 @@ from muster.cli.client import (
     readout_lines,
     report_activations,
     status_data,
+    warn_not_lasting,
 )
 from muster.cli.output import MusterCommand, emit
 from muster.core.errors import MusterError, error
@@ -81,7 +82,9 @@ def _ipk(call: _Call) -> None:
 
 
 def _ato(call: _Call) -> None:
-    report_activations(call.machine.client().activate(call.chosen()))
+    client = call.machine.client()
+    warn_not_lasting(client, call.chosen())
+    report_activations(client.activate(call.chosen()))
 
 
 def _dti(call: _Call) -> None:

@@ -225,14 +225,17 @@ def _product_of(found: Store, named: str, data: bytes) -> str:
 
 def _binding(memory: Memory, data: bytes, facts: Sequence[Fact]) -> str:
     """The binding of this machine for the key of an activation; "" for a lease."""
-    from muster.client.identity import machine_binding
+    from muster.client.bound import binding_like
 
     claims = _signed(data).get("muster")
-    key = claims.get("key", "") if isinstance(claims, dict) else ""
+    claims = claims if isinstance(claims, dict) else {}
+    key = claims.get("key", "")
     salt = memory.salts.get(key) if isinstance(key, str) else None
     if salt is None:
         return ""
-    return machine_binding(memory.identity, memory.publisher, key, salt, facts)
+    wanted = claims.get("binding", "")
+    own, _ = binding_like(memory, key, salt, facts, str(wanted))
+    return own
 
 
 def _canonical(data: bytes) -> bytes:

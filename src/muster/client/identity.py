@@ -15,17 +15,13 @@ from muster.client.schedule import NOTICE_PAUSE
 from muster.core.clock import Dice
 from muster.core.errors import error
 from muster.core.identity import (
-    STORE_RANDOM,
     Fact,
     commitments,
     device_salt,
     device_seed,
     explicit_seed,
     machine_cmid,
-    primary_fact,
-    salted_binding,
 )
-from muster.core.keys import KeyId
 from muster.lease.jws import MemorySigningKey
 
 MODES = ("machine", "device", "explicit")
@@ -190,25 +186,3 @@ def _system_uuid(facts: Sequence[Fact]) -> str:
         if fact.name == "system-uuid":
             return fact.value
     raise error("client/no-system-uuid")
-
-
-def machine_binding(
-    identity: Identity, publisher: str, key: str, salt: bytes, facts: Sequence[Fact]
-) -> str:
-    """The binding of this machine for one product key: 25 hexadecimal digits.
-
-    The same hardware and key give the same binding after any reinstall, as long as the machine
-    has a stable fact.
-
-    Args:
-        key: key id as text.
-        salt: the facts salt of the product key.
-    Source: docs/spec/01-identities.md, section 1.7.
-    """
-    chosen = primary_fact(facts, identity.store_random)
-    return salted_binding(publisher, KeyId.parse(key), salt, chosen)
-
-
-def survives_reinstall(identity: Identity, facts: Sequence[Fact]) -> bool:
-    """Whether bindings come from the hardware and not from the store's random value."""
-    return primary_fact(facts, identity.store_random).name != STORE_RANDOM

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from muster.client import line
-from muster.client.identity import machine_binding, present
+from muster.client import bound, line
+from muster.client.identity import present
 from muster.client.model import CatalogueMark, Memory, ProductRecord
 from muster.core.errors import MusterError, error
 from muster.core.identity import Fact, commitments, compare
@@ -47,6 +47,7 @@ _EVENTS = {
     "licence/revoked": LicenceEvent.LEASE_LAPSED,
     "licence/fingerprint": LicenceEvent.HARDWARE_CHANGED,
     "licence/machine": LicenceEvent.HARDWARE_CHANGED,
+    "client/fact-unreadable": LicenceEvent.HARDWARE_CHANGED,
     "client/other-machine": LicenceEvent.HARDWARE_CHANGED,
     "client/clock-behind": LicenceEvent.CLOCK_BEHIND,
     _UNSET: LicenceEvent.CLOCK_UNSET,
@@ -60,6 +61,7 @@ _ACTIVATION_EVENTS = {
     "licence/expired": LicenceEvent.LEASE_LAPSED,
     "licence/revoked": LicenceEvent.GRANT_REVOKED,
     "licence/machine": LicenceEvent.HARDWARE_CHANGED,
+    "client/fact-unreadable": LicenceEvent.HARDWARE_CHANGED,
     "licence/clock": LicenceEvent.CLOCK_BEHIND,
 }
 """The same for an activation; an evaluation that has ended is GRACE_ENDED."""
@@ -327,20 +329,30 @@ def verify_stored(
     Source: docs/spec/05-verification.md, section 5.3.
     """
     data = licence.encode("utf-8")
-    key = read_claims(parse(read_activation_bundle(data).grant, strict.SMALL, "grant")).key
+    granted = read_claims(parse(read_activation_bundle(data).grant, strict.SMALL, "grant"))
+    key = granted.key
     salt = memory.salts.get(key)
     if salt is None:
         raise error("client/other-key", key=key)
-    bound = machine_binding(memory.identity, memory.publisher, key, salt, facts)
+    own, _ = bound.binding_like(memory, key, salt, facts, granted.binding)
+    missing = bound.unreadable(memory, key, facts)
+    if own != granted.binding and missing:
+        raise error("client/fact-unreadable", fact=missing)
     expected = Expected(
         descriptor=descriptor,
         trust=held.trust,
         now=now,
         catalogue=held.catalogue,
-        binding=bound,
+        binding=own,
         clock_mark=held.clock_mark,
     )
     return verify_activation(data, expected)
+
+
+def binding_in(licence: str) -> str:
+    """The binding in an activation bundle that was verified before."""
+    bundle = read_activation_bundle(licence.encode("utf-8"))
+    return read_claims(parse(bundle.grant, strict.SMALL, "grant")).binding
 
 
 def _state(

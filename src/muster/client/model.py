@@ -153,6 +153,14 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundFact:
+    """The fact behind the binding of a key: its name, and a commitment of it in place of it."""
+
+    name: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueMark:
     """The highest catalogue version seen, the key that signed it, and its `iat`.
 
@@ -175,9 +183,9 @@ class Memory:
     up for the first time, so that setting it up again wins no grace; `salts` the facts salt of
     each product key that activates this machine once, by key id: what a binding is made with,
     kept when the key is removed or another one is installed
-    (docs/spec/01-identities.md, section 1.7.5); `requests` what the next request to a host shows
-    of those before it; `doubts` the hosts that gave no lease lately, the newest last
-    (`muster.client.doubts`).
+    (docs/spec/01-identities.md, section 1.7.5); `bound` by key id the fact to which its licence is
+    bound; `requests` what the next request to a host shows of those before it; `doubts` the hosts
+    that gave no lease lately, the newest last (`muster.client.doubts`).
     """
 
     publisher: str
@@ -191,6 +199,7 @@ class Memory:
     history: tuple[Note, ...] = ()
     first_added: Mapping[str, int] = field(default_factory=dict)
     salts: Mapping[str, bytes] = field(default_factory=dict)
+    bound: Mapping[str, BoundFact] = field(default_factory=dict)
     requests: Requests = field(default_factory=Requests)
     doubts: tuple[Doubt, ...] = ()
 
@@ -210,6 +219,13 @@ class Memory:
         """The same, knowing the facts salt of a product key."""
         others = [one for one in self.salts.items() if one[0] != key]
         return replace(self, salts=dict([*others, (key, salt)][-MAX_SALTS:]))
+
+    def bound_to(self, key: str, fact: BoundFact) -> Memory:
+        """The same, knowing to which fact the licence of a product key is bound."""
+        if self.bound.get(key) == fact:
+            return self
+        others = [one for one in self.bound.items() if one[0] != key]
+        return replace(self, bound=dict([*others, (key, fact)][-MAX_SALTS:]))
 
     def product(self, product: str) -> ProductRecord | None:
         """The record of a product, or None where it was not added."""

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from muster.client import schedule
-from muster.client.identity import machine_binding
+from muster.client import bound, schedule
 from muster.client.judge import (
     EVALUATION,
     Authority,
     Verdict,
     authority,
+    binding_in,
     judge,
     verify_stored,
 )
@@ -75,12 +75,18 @@ def installation_id(
     return make_installation_id(
         authority(descriptor, memory, now).trust.version,
         key_id,
-        machine_binding(
-            memory.identity, memory.publisher, record.key, memory.salts[record.key], facts
-        ),
+        bound.binding_of(memory, record.key, memory.salts[record.key], facts),
         None,
         proof,
     )
+
+
+def check_waiting(descriptor: Descriptor, memory: Memory) -> None:
+    """Refuse where no key is installed that activates the product once.
+
+    Raises: `client/not-added`, `client/no-key`, `client/no-one-time-key`.
+    """
+    _waiting(descriptor, memory)
 
 
 def _waiting(descriptor: Descriptor, memory: Memory) -> ProductRecord:
@@ -115,7 +121,7 @@ def rebuilt(
         confirmation,
         memory.publisher,
         key_id,
-        machine_binding(memory.identity, memory.publisher, record.key, salt, facts),
+        bound.binding_of(memory, record.key, salt, facts),
         None,
         descriptor.group_numbered(key_id.group),
         authority(descriptor, memory, now).trust,
@@ -144,6 +150,7 @@ def accept(
         raise held.problem
     text = ActivationBundle(grant).encode().decode("utf-8")
     licence = verify_stored(descriptor, memory, text, held, facts, now)
+    memory = remember(memory, licence.key, text, facts)
     if licence.key != record.key:
         raise error("client/other-key", key=licence.key)
     if licence.kind == EVALUATION:
@@ -170,6 +177,13 @@ def accept(
     )
     memory = replace(memory, clock_mark=held.clock_mark)
     return memory.with_product(record), licence
+
+
+def remember(memory: Memory, key: str, licence: str, facts: Sequence[Fact]) -> Memory:
+    """The memory, knowing the fact to which a verified activation is bound."""
+    salt = memory.salts[key]
+    _, fact = bound.binding_like(memory, key, salt, facts, binding_in(licence))
+    return bound.remembered(memory, key, fact)
 
 
 def _refuse_worse(

@@ -7,12 +7,13 @@ which product and in which order products are served; what an answer is worth st
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from muster.client import doubts, onetime, schedule, store
+from muster.client import bound, doubts, onetime, schedule, store
 from muster.client import identity as identities
 from muster.client.discovery import (
     DNS_SECONDS,
@@ -522,7 +523,8 @@ class Client:
             if mode == memory.identity.mode and given == memory.identity.given:
                 return IdentityChange(place.publisher, memory.identity, changed=False)
             made = identities.new_identity(mode, place.publisher, self._facts(), self._dice, given)
-            identity = made.identity
+            # What binds licences to this store stays: they outlive a change of mode.
+            identity = replace(made.identity, store_random=memory.identity.store_random)
             detail = f"{memory.identity.cmid} became {identity.cmid}"
             memory = replace(memory, identity=identity, requests=Requests())
             place.save(
@@ -614,6 +616,7 @@ class Client:
         plan = self._plan(place.publisher)
         url = url or plan.publisher_url or descriptor.url
         done = onetime.is_done(verdict)
+        kept = memory
         due = schedule.is_due(record.next_attempt, now, record.scheduled)
         if (done and (typed or not url or not due)) or not (typed or due):
             settled = self._settled(place, memory, facts)
@@ -631,10 +634,13 @@ class Client:
                     replace(record, next_attempt=again, scheduled=now, last_contact=now)
                 )
             else:
+                kept = memory = self._remembering(place, descriptor, memory, facts)
+                if not bound.lasting(memory, record.key, facts):
+                    told = (*told, error("client/not-lasting", product=descriptor.product.id))
                 memory = self._activated(descriptor, memory, facts, url)
         except MusterError as failed:
             fault = failed
-            memory = loaded.memory
+            memory = kept
             record = onetime.after_failure(
                 self._record(memory, descriptor), now, failed.code, self._uptime(), self._dice
             )
@@ -645,6 +651,21 @@ class Client:
         place.save(self._settled(place, memory, facts))
         status = self._status(place, descriptor, plan)
         return Activation(status, fault, fault is None and not done, True, (), told)
+
+    def _remembering(
+        self, place: Store, descriptor: Descriptor, memory: Memory, facts: tuple[Fact, ...]
+    ) -> Memory:
+        """The memory, saved, that knows the fact of the binding that is drawn for next.
+
+        Saved before anybody is asked: an answer may be lost, and the next try must show the same.
+        """
+        key = self._record(memory, descriptor).key
+        if not onetime.is_one_time(key):
+            return memory
+        known = bound.remembered(memory, key, bound.chosen(memory, key, facts))
+        if known != memory:
+            place.save(known)
+        return known
 
     def _settled(self, place: Store, memory: Memory, facts: tuple[Fact, ...]) -> Memory:
         """The memory with the states as they are judged now, so that a grace begins once.
@@ -719,6 +740,10 @@ class Client:
         """
         place, descriptor = self._one(product) if product else self._one_waiting()
         memory, facts = self._loaded(place).memory, self._facts()
+        onetime.check_waiting(descriptor, memory)
+        # An ordinary user may not write the system's store; the ID is the same.
+        with contextlib.suppress(MusterError), place.lock():
+            memory = self._remembering(place, descriptor, self._loaded(place).memory, facts)
         now = self._clock.now()
         found = onetime.installation_id(descriptor, memory, facts, now, place.proofs)
         return Readout(
@@ -727,8 +752,27 @@ class Client:
             masked=self._record(memory, descriptor).masked,
             installation_id=found,
             request=RequestFile(place.publisher, ConfirmRequest(found.text)),
-            lasting=identities.survives_reinstall(memory.identity, facts),
+            lasting=bound.lasting(memory, self._record(memory, descriptor).key, facts),
         )
+
+    def not_lasting(self, product: str | None = None) -> list[str]:
+        """Products whose next activation would be bound to this store and not to the hardware.
+
+        To be said before it is drawn. Raises nothing: whoever activates is told what is wrong.
+        """
+        try:
+            facts = self._facts()
+            places = [self._one(product)] if product else self._waiting()
+            found = []
+            for place, descriptor in places:
+                memory = self._loaded(place).memory
+                key = self._record(memory, descriptor).key
+                done = onetime.is_done(self._judged_now(descriptor, memory, facts))
+                if onetime.is_one_time(key) and not done and not bound.lasting(memory, key, facts):
+                    found.append(descriptor.product.id)
+        except MusterError:
+            return []
+        return found
 
     def _waiting(self) -> list[tuple[Store, Descriptor]]:
         """Products whose installed key activates them once."""

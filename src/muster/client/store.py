@@ -42,6 +42,7 @@ from muster.client.model import (
     MAX_NOTES,
     MAX_SALTS,
     Aside,
+    BoundFact,
     CatalogueMark,
     Doubt,
     Failure,
@@ -78,6 +79,8 @@ _MODES = {STATE: 0o644, TRUST: 0o644, CATALOGUE: 0o644, SECRETS: 0o600, PROOFS: 
 _DAMAGED = "client/store-damaged"
 _MAX_PRODUCTS = 1024
 _ANCHOR = re.compile(r"[0-9a-f]{64}")
+_FACT_NAME = re.compile(r"[a-z0-9-]{1,32}")
+_MARK = re.compile(r"[0-9a-f]{16}")
 
 
 class Disk(Protocol):
@@ -288,6 +291,7 @@ class Store:
                 for one in value.objects("first_added", _MAX_PRODUCTS)
             },
             salts=_salts(value),
+            bound=_bound(value),
             requests=_requests(value),
             doubts=_doubts(value),
             history=tuple(_note(one) for one in value.objects("history", MAX_NOTES)),
@@ -493,6 +497,11 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
             }
             for one in memory.doubts[-MAX_DOUBTS:]
         ]
+    if memory.bound:
+        value["bound"] = [
+            {"key": key, "fact": one.name, "mark": one.mark}
+            for key, one in list(memory.bound.items())[-MAX_SALTS:]
+        ]
     if memory.catalogue_mark is not None:
         value["catalogue_mark"] = {
             "version": memory.catalogue_mark.version,
@@ -644,6 +653,17 @@ def _doubts(value: Claims) -> tuple[Doubt, ...]:
         Doubt(_address(one), one.integer("until"), one.integer("times", 1))
         for one in value.objects("doubts", MAX_DOUBTS)
     )
+
+
+def _bound(value: Claims) -> dict[str, BoundFact]:
+    if not _has(value, "bound"):
+        return {}
+    return {
+        one.text("key", claims.KEY_ID): BoundFact(
+            one.text("fact", _FACT_NAME), one.text("mark", _MARK)
+        )
+        for one in value.objects("bound", MAX_SALTS)
+    }
 
 
 def _note(value: Claims) -> Note:

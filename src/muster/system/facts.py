@@ -11,6 +11,7 @@ Tried on Linux. Windows and macOS have no reader: there the facts file must say 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
