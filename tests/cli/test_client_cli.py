@@ -32,6 +32,8 @@ class Desk:
         self.setup_key = served.publisher.catalogue.product(PRODUCT).setup_key
 
     def type(self, *words: str, code: int = 0) -> Result:
+        if words[0] in ("client", "verify") and "--facts" not in words and "--help" not in words:
+            words = (*words, "--facts", str(self.store.parent / "facts.json"))
         done = CliRunner().invoke(muster, words, catch_exceptions=False)
         assert done.exit_code == code, done.output
         return done
@@ -58,7 +60,6 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     facts.write_bytes(facts_file(machine_facts("pc-1")))
     facts.chmod(0o600)
     monkeypatch.setenv("MUSTER_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("MUSTER_FACTS", str(facts))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     with LoopbackHost() as served:
@@ -232,7 +233,17 @@ def test_facts_are_listed_and_never_shown(desk: Desk, tmp_path: Path) -> None:
     assert "yes  system-uuid" in shown
     secret = machine_facts("pc-1")
     assert not any(value in shown for name, value in secret.items() if name != "cpu-model")
-    assert len(desk.data("facts")["facts"]) == 7
+    told = {one["name"]: one for one in desk.data("facts")["facts"]}
+    assert len(told) == 8
+    assert told["system-uuid"]["readings"][0]["binds"]
+    assert told["product-serial"]["counts"]
+    assert not told["product-serial"]["readings"][0]["binds"]
+    assert told["machine-id"]["present"]
+    assert not told["machine-id"]["counts"]
+    assert told["machine-id"]["readings"][0]["text"] == "does not count: carried by the image"
+    assert told["cloud-instance"]["readings"][0]["text"] == "not there"
+    assert "carried by the image" in shown
+    assert secret["system-uuid"] in desk.client("facts", "--values")
     path = tmp_path / "run" / "facts.json"
     assert desk.data("facts", "--write", "--facts", str(path))["written"] == str(path)
     assert json.loads(path.read_text())["v"] == 1

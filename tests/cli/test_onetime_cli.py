@@ -37,11 +37,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[s
     facts.write_text(json.dumps({"v": 1, "facts": machine_facts("pc-1")}))
     facts.chmod(0o600)
     monkeypatch.setenv("MUSTER_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("MUSTER_FACTS", str(facts))
 
     def call(*arguments: str, code: int = 0, text: bool = False) -> dict[str, Any]:
         group = arguments[0]
         options = [] if text else ["--json"]
+        if group in ("client", "slmgr", "doctor", "verify") and "--facts" not in arguments:
+            options += ["--facts", str(facts)]
         result = CliRunner().invoke(muster, [group, *arguments[1:], *options])
         assert result.exit_code == code, result.output
         if text:

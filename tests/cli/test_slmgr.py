@@ -40,6 +40,8 @@ class Desk:
         self.setup_key = served.publisher.catalogue.product(PRODUCT).setup_key
 
     def run(self, *words: str, code: int = 0) -> Result:
+        if words[0] in ("client", "slmgr") and "--help" not in words:
+            words = (*words, "--facts", str(self.folder / "facts.json"))
         done = CliRunner().invoke(muster, words, catch_exceptions=False)
         assert done.exit_code == code, done.output
         return done
@@ -65,7 +67,6 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     facts.write_bytes(facts_file(machine_facts("pc-1")))
     facts.chmod(0o600)
     monkeypatch.setenv("MUSTER_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("MUSTER_FACTS", str(facts))
     monkeypatch.setenv("HOME", str(tmp_path))
     with LoopbackHost() as served:
         found = Desk(tmp_path, served)
@@ -192,7 +193,6 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Desk
     facts.write_bytes(facts_file(machine_facts("kms1")))
     facts.chmod(0o600)
     monkeypatch.setenv("MUSTER_STORE", str(tmp_path / "store"))
-    monkeypatch.setenv("MUSTER_FACTS", str(facts))
     monkeypatch.setenv("HOME", str(tmp_path))
     publisher = TinyPublisher("contoso", now=SystemClock().now() - 2 * DAY)
     known = tmp_path / "contoso.json"

@@ -53,8 +53,7 @@ def machine_options(command: Command) -> Command:
     @click.option(
         "--facts",
         type=click.Path(path_type=Path, dir_okay=False),
-        envvar="MUSTER_FACTS",
-        help="Facts file in place of this machine's hardware.",
+        help="Facts file in place of this machine's hardware; MUSTER_FACTS may name one of root's.",
     )
     @functools.wraps(command)
     def wrapped(*args: Any, store: Path | None, facts: Path | None, **kwargs: Any) -> Any:
@@ -119,6 +118,7 @@ def product_add(
     from muster.system.textfile import read_text_anchor
 
     data = read_text_anchor(file, DESCRIPTOR.bytes, trusted=trust_file)
+    machine.warn_store()
     added = machine.client().add_product(
         data, identity=identity, given=given, with_key=not without_key
     )
@@ -248,6 +248,7 @@ def activate(
     if sum(map(bool, (publisher_url, request_file, reply_file, if_due))) > 1:
         raise click.UsageError("Give one of --if-due, --publisher-url, --request, --reply.")
     client = machine.client()
+    machine.warn_store()
     if request_file is not None:
         _write_request(client.installation_id(product), request_file)
     elif reply_file is not None:
@@ -466,6 +467,7 @@ def _activation_lines(one: Activation) -> list[str]:
 @machine_options
 def status(product: str | None, check: bool, machine: compose.Machine) -> None:
     """Show what is licensed here, until when, and why not."""
+    machine.warn_store()
     statuses = machine.client().statuses(product)
     blocks = [status_lines(one) for one in statuses]
     lines = [line for block in blocks for line in (*block, "")]
@@ -895,39 +897,31 @@ def identity(mode: str | None, given: str, publisher: str, machine: compose.Mach
 
 @client.command()
 @click.option("--write", is_flag=True, help="Write the facts file, for users who may not read all.")
+@click.option("--values", is_flag=True, help="Show values whole; by default they are masked.")
 @machine_options
-def facts(write: bool, machine: compose.Machine) -> None:
-    """Show which hardware facts this user can read; their values stay here.
+def facts(write: bool, values: bool, machine: compose.Machine) -> None:
+    """Show by which facts this machine is known, which of them count, and why others do not.
 
-    With --write the facts file is written, so that programs of ordinary users see the same facts
-    as root: run it as root at each boot, before any product starts.
+    Values stay here and are masked, for these lines are sent to help desks. With --write the facts
+    file is written, so that programs of ordinary users see the same facts as root: run it as root
+    at each boot, before any product starts.
     """
-    from muster.core.facts import FACTS
-    from muster.system.facts import facts_path, read_facts, read_hardware, write_facts_file
+    from muster.cli import facts as shown
+    from muster.system.facts import facts_path, read_hardware, write_facts_file
 
     path = facts_path() if machine.facts is None else machine.facts
+    found = None
     if write:
         found = read_hardware()
         write_facts_file(path, found)
-    else:
-        found = read_facts(machine.facts)
-    rows = [
-        {
-            "name": one.name,
-            "present": one.name in found,
-            "source": one.source,
-            "privilege": one.privilege,
-            "stability": one.stability,
-        }
-        for one in FACTS
-    ]
-    lines = [
-        f"{'yes' if one.name in found else 'no ':<4} {one.name:<16} {one.source} ({one.privilege})"
-        for one in FACTS
-    ]
-    if write:
+    readings = shown.readings(None if write else machine.facts)
+    lines = shown.lines(readings, whole=values)
+    if found is not None:
         lines.append(f"{len(found)} facts are written to {path}.")
-    emit({"facts": rows, "written": str(path) if write else None}, lines)
+    emit(
+        {"facts": shown.data(readings, whole=values), "written": str(path) if write else None},
+        lines,
+    )
 
 
 @client.command()

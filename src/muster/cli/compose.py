@@ -312,12 +312,14 @@ class Machine:
 
     Args:
         store: the root of stores that was chosen, or None for the usual one.
-        facts: the facts file that was chosen, or None.
+        facts: the facts file that was chosen, or None; then that of `MUSTER_FACTS`, if root's.
     """
 
     def __init__(self, store: Path | None, facts: Path | None) -> None:
+        from muster.system.facts import variable_facts
+
         self._store = store
-        self.facts = facts
+        self.facts = variable_facts() if facts is None else facts
 
     @property
     def root(self) -> Path:
@@ -325,6 +327,21 @@ class Machine:
         from muster.system.paths import store_root
 
         return store_root(self._store)
+
+    def warn_store(self) -> None:
+        """Say where a store counts users and not machines, or stands in place of the system's."""
+        import click
+
+        from muster.core.errors import error
+        from muster.system.paths import displaced_store, places
+
+        system = displaced_store()
+        if system is not None and self.root.resolve() != system.resolve():
+            told = error("client/store-variable", path=str(self.root), system=str(system))
+            click.echo(f"Warning: {told.what}", err=True)
+        elif self._store is None and self.root == places().user_store:
+            told = error("client/user-store", path=str(self.root))
+            click.echo(f"Warning: {told.what} {told.fix}", err=True)
 
     def client(self, nameservers: tuple[str, ...] | None = None) -> Client:
         """The client of this machine, with its settings applied; `nameservers` in their place."""

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--facts",
     type=click.Path(path_type=Path, dir_okay=False),
-    envvar="MUSTER_FACTS",
-    help="Read hardware facts from this file.",
+    help="Read hardware facts from this file; MUSTER_FACTS may name one of root's.",
 )
 @click.option(
     "--dns-server",

@@ -124,7 +124,7 @@ def activate(
         added = client.add_product(data)
         name = f"{added.publisher}/{added.product}"
         results = client.activate(name, typed=not if_due)
-        found = _told(results[0].status.verdict)
+        found = _with_store_warning(_told(results[0].status.verdict), store)
         fault = results[0].fault
     except MusterError as failed:
         return _failed(descriptor, trusted, store, facts, failed)
@@ -156,9 +156,8 @@ def system_client(
     from muster.system.clock import SystemClock
     from muster.system.entropy import SystemDice
     from muster.system.facts import boot_id, read_facts, uptime
-    from muster.system.paths import store_root
 
-    root = store_root(None if store is None else os.fspath(store))
+    root = _root(store)
     chosen = load(root)
     asked = chosen.texts("nameserver") if nameservers is None else nameservers
     return Client(
@@ -172,7 +171,7 @@ def system_client(
         ),
         clock=SystemClock(),
         dice=SystemDice(),
-        facts=lambda: read_facts(facts),
+        facts=lambda: read_facts(facts, environ={}),
         plan=lambda publisher: plan_for(root, publisher),
         info=_info(named=chosen.flag("send_name")),
         boot=boot_id(),
@@ -191,17 +190,38 @@ def _look(
     from muster.core.facts import clean_facts
     from muster.system.clock import SystemClock
     from muster.system.facts import boot_id, read_facts
-    from muster.system.paths import store_root
 
     known: tuple[Fact, ...] | MusterError
     try:
-        known = clean_facts(read_facts(facts))
+        known = clean_facts(read_facts(facts, environ={}))
     except MusterError as fault:
         known = fault
-    root = store_root(None if store is None else os.fspath(store))
-    place = Store(Path(root), anchor.publisher, SystemDisk())
+    place = Store(_root(store), anchor.publisher, SystemDisk())
     verdict, _ = look(place, anchor, known, boot_id(), SystemClock().now())
-    return _told(verdict)
+    return _with_store_warning(_told(verdict), store)
+
+
+def _root(store: str | os.PathLike[str] | None) -> Path:
+    """The root of stores of an application: a variable does not put another in place of the
+    system's."""
+    from muster.system.paths import displaced_store, store_root
+
+    system = displaced_store() if store is None else None
+    return store_root(None if store is None else os.fspath(store)) if system is None else system
+
+
+def _with_store_warning(found: Licence, store: str | os.PathLike[str] | None) -> Licence:
+    from dataclasses import replace
+
+    from muster.core.errors import error
+    from muster.system.paths import STORE_VARIABLE, displaced_store
+
+    system = displaced_store() if store is None else None
+    if system is None:
+        return found
+    named = os.environ[STORE_VARIABLE]
+    told = error("client/store-variable", path=named, system=str(system))
+    return replace(found, warnings=(*found.warnings, told))
 
 
 def _descriptor_bytes(descriptor: bytes | str | os.PathLike[str], trusted: bool) -> bytes:

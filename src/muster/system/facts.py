@@ -45,31 +45,73 @@ def read_facts(
 
     Args:
         path: the facts file; it must exist. None: the file that `MUSTER_FACTS` names, which must
-            exist too; else the runtime folder's file where it exists; else the hardware.
-        environ: the environment; the process's own by default.
+            exist too and belong to root; else the runtime folder's file where it exists, root's as
+            well; else the hardware.
+        environ: the environment; the process's own by default. Applications pass an empty one:
+            a variable says nothing to them.
         root: where the file system of the machine begins; another one only in tests.
     Returns:
         Values in their one form (`muster.core.facts.clean`); no entry where a fact is absent.
     Raises:
-        `facts/malformed`, `facts/rights`, and the errors `file/…` of reading.
+        `facts/malformed`, `facts/rights`, `facts/variable`, and the errors `file/…` of reading.
     """
     env = os.environ if environ is None else environ
     if path is not None:
         return read_facts_file(path)
-    found = facts_path(env)
-    if env.get(FACTS_VARIABLE) or found.exists():
-        return read_facts_file(found)
+    named = variable_facts(env)
+    found = facts_path({}) if named is None else named
+    if named is not None or found.exists():
+        return read_facts_file(found, root_only=True)
     return read_hardware(root)
 
 
-def read_facts_file(path: str | os.PathLike[str]) -> dict[str, str]:
+def variable_facts(environ: Mapping[str, str] | None = None) -> Path | None:
+    """The facts file that `MUSTER_FACTS` names, None where it names none.
+
+    A variable is set by whoever starts a program, and must not say which machine this is: the
+    file counts only where root owns it and its folders [with a variable and a copied store an
+    unmodified program would be licensed anywhere]. Raises: `facts/variable`.
+    """
+    env = os.environ if environ is None else environ
+    named = env.get(FACTS_VARIABLE)
+    if not named:
+        return None
+    stranger = _not_roots(Path(named))
+    if stranger:
+        raise error("facts/variable", path=named, detail=f"{stranger} does not belong to root")
+    return Path(named)
+
+
+def _not_roots(path: Path) -> str:
+    """The first of a file and its folders that does not belong to root, "" where all do.
+
+    What is missing or hidden is told by whoever reads the file.
+    """
+    whole = Path.cwd() / path
+    for place in {*whole.parents, whole, *whole.resolve().parents, whole.resolve()}:
+        try:
+            if place.stat().st_uid != 0 or place.lstat().st_uid != 0:
+                return str(place)
+        except OSError:
+            continue
+    return ""
+
+
+def read_facts_file(path: str | os.PathLike[str], *, root_only: bool = False) -> dict[str, str]:
     """The facts that a facts file says.
 
     The file and the folders above it must belong to root or to this process's user, and group and
     world must not be able to change them [whoever writes the facts says which machine this is].
+
+    Args:
+        path: the file.
+        root_only: the caller did not choose the file, so that only root may own it.
     Raises: `facts/rights`, `facts/malformed`, `file/missing`, `file/denied`, `file/too-large`.
     """
     named = os.fspath(path)
+    stranger = _not_roots(Path(path)) if root_only else ""
+    if stranger:
+        raise error("facts/rights", path=named, detail=f"{stranger} does not belong to root")
     try:
         data = read_text_anchor(path, _LIMIT)
     except MusterError as fault:
@@ -118,6 +160,7 @@ __all__ = [
     "read_facts_file",
     "read_hardware",
     "uptime",
+    "variable_facts",
     "virtual",
     "write_facts_file",
 ]

@@ -151,6 +151,20 @@ def store_root(
     return found.user_store
 
 
+def displaced_store(
+    environ: Mapping[str, str] | None = None, *, where: Places | None = None
+) -> Path | None:
+    """The system's root of stores, where it exists and `MUSTER_STORE` names another one."""
+    env = os.environ if environ is None else environ
+    if not env.get(STORE_VARIABLE):
+        return None
+    found = places(environ=env, home=Path("/")) if where is None else where
+    named = Path.cwd() / env[STORE_VARIABLE]
+    if not found.system_store.is_dir() or named.resolve() == found.system_store.resolve():
+        return None
+    return found.system_store
+
+
 def _privileged() -> bool:
     if sys.platform == "win32":
         import ctypes

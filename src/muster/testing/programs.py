@@ -22,6 +22,8 @@ from muster.system.facts import facts_file
 from muster.testing.netns import Node
 
 _READY_SECONDS = 60.0
+_FACTS_OPTION = frozenset({"client", "doctor", "slmgr"})
+"""Commands that take a facts file."""
 _RUN_SECONDS = 120.0
 
 
@@ -61,18 +63,19 @@ class Programs:
         }
         self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
 
-    def _command(self, words: tuple[str, ...], node: Node | None) -> list[str]:
-        command = [sys.executable, "-m", "muster", *words, "--json"]
+    def _command(self, words: tuple[str, ...], node: Node | None, facts: Path | None) -> list[str]:
+        named = () if facts is None or words[0] not in _FACTS_OPTION else ("--facts", str(facts))
+        command = [sys.executable, "-m", "muster", *words, *named, "--json"]
         return command if node is None else node.wrap(command)
 
     def run(self, *words: str, node: Node | None = None, facts: Path | None = None) -> Done:
         """Run one command with `--json` to its end, whatever its exit code is."""
         done = subprocess.run(
-            self._command(words, node),
+            self._command(words, node, facts),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
-            env=self._with(facts),
+            env=self._environment,
             timeout=_RUN_SECONDS,
         )
         text = done.stdout.decode(errors="replace")
@@ -121,11 +124,11 @@ class Programs:
         output, trouble = self.folder / f"{name}.log", self.folder / f"{name}.err"
         with output.open("wb") as out, trouble.open("wb") as err:
             child = subprocess.Popen(
-                self._command(words, node),
+                self._command(words, node, facts),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=self._with(facts),
+                env=self._environment,
             )
         self._children.append((name, child))
         limit = time.monotonic() + _READY_SECONDS
@@ -162,11 +165,6 @@ class Programs:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait(15)
-
-    def _with(self, facts: Path | None) -> dict[str, str]:
-        if facts is None:
-            return self._environment
-        return {**self._environment, "MUSTER_FACTS": str(facts)}
 
     def __enter__(self) -> Self:
         return self
