@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,3 +99,26 @@ def test_any_text_gives_a_fact_or_none_and_cleaning_again_changes_nothing(
         assert len(clean_facts({name: value})) == 1
     else:
         assert clean_facts({name: value}) == ()
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def _rows(page: str) -> dict[str, list[str]]:
+    """The cells of each fact's row on a page."""
+    rows = re.findall(r"^\| `([a-z-]+)` \|(.*)\|$", (DOCS / page).read_text("utf-8"), re.MULTILINE)
+    return {name: [cell.strip() for cell in cells.split("|")] for name, cells in reversed(rows)}
+
+
+def test_the_tables_in_the_documentation_say_what_the_code_does() -> None:
+    chapter, page = _rows("spec/01-identities.md"), _rows("client.md")
+    for source in FACTS:
+        letter, *rest = chapter[source.name]
+        assert letter.strip("`") == LETTERS.get(source.name, "")
+        for cells in (rest, page[source.name]):
+            carried, reader, *_, leases, binds = cells
+            image = carried.removeprefix("the ").startswith(("image", "every processor"))
+            assert image == (source.carrier == "image")
+            assert ("root" in reader) == (source.privilege == "root")
+            assert leases.startswith("counts") == source.counts
+            assert binds.startswith("binds") == source.binds
