@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from muster.core.digits import (
     DAMM,
+    HINT,
     check_digit,
     check_group,
     decode_groups,
@@ -254,3 +255,16 @@ def test_any_text_gives_groups_or_a_documented_error(text: str) -> None:
         decode_groups(groups)
     except MusterError as caught:
         assert caught.code in CODES
+
+
+@given(st.lists(st.integers(0, 40), max_size=40), st.integers(0, 5), st.sampled_from([12, 15, 33]))
+def test_every_hint_is_one_of_the_sentences_that_are_known(
+    places: list[int], cut: int, expected: int
+) -> None:
+    groups = encode_groups(123_456_789**4 % 10**100, 41)
+    text = "".join(groups[place] for place in places)
+    try:
+        decode_groups(parse_groups(text[: len(text) - cut], {expected}))
+    except MusterError as fault:
+        hint = fault.params.get("hint", "")
+        assert hint == "" or HINT.fullmatch(str(hint)), hint

@@ -200,6 +200,9 @@ def test_the_short_form_of_a_reply_is_told_from_the_whole() -> None:
         exchange.read_reply(request)
 
 
+HINTED = "Group A1 has 2 of 6 digits; all before it is right."
+
+
 def test_batch_round_trip() -> None:
     asked = publisher.BatchRequest(("123456 " * 12, "1-2"))
     assert publisher.decode_batch_request(asked.encode()) == asked
@@ -207,7 +210,12 @@ def test_batch_round_trip() -> None:
         publisher.BatchRow("a.b.c", "123456 " * 33),
         publisher.BatchRow.of(error("publisher/pool-used-up", key="1-7-5", pool=3)),
         publisher.BatchRow.of(
-            error("digits/length", expected=84, count=2, hint="Group A1 has 2 of 6 digits.")
+            error(
+                "digits/length",
+                expected=84,
+                count=2,
+                hint="Group A1 has 2 of 6 digits; all before it is right.",
+            )
         ),
     )
     answer = publisher.BatchAnswer(rows, ("t.t.t",), "c.c.c")

@@ -7,6 +7,7 @@ Obeys docs/spec/01-identities.md, section 1.9.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 
 from muster.core.characters import LINE_ENDS, PASSED_OVER, shown
@@ -144,6 +145,25 @@ def _moved(groups: Sequence[str], place: int) -> str:
         if len(two) == 2 and all(is_right(one, place + further + i) for i, one in enumerate(two)):
             return _hint(place, further)
     return ""
+
+
+_PLACE = "[A-Z]{1,2}[1-4]"
+HINT = re.compile(
+    "|".join(
+        (
+            r"What follows belongs one place earlier: a group was said twice\. ",
+            rf"It is right as group {_PLACE}: (?:a group was|[23] groups were)"
+            r" left out before it\. ",
+            r"The text is far too long\.",
+            rf"The first group that is not right is {_PLACE} \(number [0-9]{{1,2}}\):"
+            r" [0-9]{1,6} was read\.",
+            rf"All groups up to {_PLACE} are right; more follows\.",
+            rf"Group {_PLACE} has [1-5] of 6 digits; all before it is right\.",
+            rf"Group {_PLACE} is the first that is missing\.",
+        )
+    )
+)
+"""The sentences that are hints here: whoever hears one from a peer knows that they are ours."""
 
 
 def _hint(place: int, further: int) -> str:

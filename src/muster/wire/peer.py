@@ -12,6 +12,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 
+from muster.core.digits import HINT
 from muster.core.error_rows import CATALOGUE, host, publisher
 from muster.core.errors import Fault, Kind, MusterError, Refusal, Row, Usage, error
 from muster.core.text import fit
@@ -35,6 +36,7 @@ _SERVER = frozenset(
         "wire/bad-request",
         "wire/version",
         "wire/too-large",
+        "wire/head-too-large",
         "wire/media-type",
         "wire/method",
         "wire/not-found",
@@ -62,7 +64,7 @@ _OWN_AREAS = frozenset(code.partition("/")[0] for code in CATALOGUE) - {"host", 
 """Areas in which a peer can invent no code either; the other areas may grow."""
 CODE = re.compile(r"[a-z-]{1,32}/[a-z0-9-]{1,64}")
 _SAID_CHARACTERS = 400
-_ABSENT = {"retry_after": "a few"}
+_ABSENT = {"retry_after": "a few", "hint": ""}
 _NOT_SAID = "(not said)"
 _NUMBERS = frozenset(
     {
@@ -75,7 +77,9 @@ _MODES = "machine|device|node|explicit"
 _METHODS = "GET|HEAD|POST|PUT|DELETE"
 _TEXTS: Mapping[str, re.Pattern[str]] = {
     "product": codec.NAME,
-    "label": codec.LABEL,
+    "label": re.compile(rf"{codec.LABEL.pattern}|[A-Z]{{1,2}}[1-4]"),
+    "hint": HINT,
+    "read": re.compile(r"[0-9]{1,12}|nothing"),
     "key": re.compile(r"[0-7]-[0-9]{1,7}-[0-9]{1,10}"),
     "jti": codec.TOKEN,
     "kind": re.compile(r"host|mak|setup|evaluation|retail|[5-7]"),
