@@ -204,7 +204,8 @@ def test_a_first_activation() -> None:
     record = record_of(save.memory)
     assert list(save.secrets.spent) == [record.nonce] == [request["nonce"]]
     assert play.prepared.memory.requests.sent == (record.nonce,)
-    assert save.memory.requests == Requests((record.nonce,), (), START)
+    hosts = ((SET.text, record.nonce),)
+    assert save.memory.requests == Requests((record.nonce,), (), START, hosts)
     assert record.state is LicenceState.LICENSED
     assert record.last_good == SET
     assert record.last_ip == "192.0.2.1"

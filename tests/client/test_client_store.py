@@ -415,7 +415,7 @@ def everything() -> Memory:
         catalogue_mark=CatalogueMark(4, "A" * 43, 10),
         clock_mark=11,
         first_added={PRODUCT: 1, "gone": 2},
-        requests=Requests((NONCE,), ("A" * 22,), 12),
+        requests=Requests((NONCE,), ("A" * 22,), 12, (("h.example:1", NONCE),)),
         history=(Note(1, Event.CLIENT_PRODUCT_ADD, PRODUCT, "detail"),),
     )
 

@@ -645,7 +645,7 @@ class Machine:
         self._trust_again(self._candidate.address)
         identity = replace(self._memory.identity, made_on=self._fingerprint())
         mark = advance_mark(held.clock_mark, licence.issued, self._now)
-        requests = self._memory.requests.answered(nonce)
+        requests = self._memory.requests.answered(nonce, self._candidate.address.text)
         self._memory = replace(
             self._memory, identity=identity, clock_mark=mark, requests=requests
         ).noted(

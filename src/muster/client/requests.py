@@ -13,7 +13,9 @@ from muster.core.identity import nonce_of
 from muster.core.products import SKEW
 
 KEPT = 4
-"""Requests of each kind that are remembered: those that brought a lease, and those sent since."""
+"""Requests that are remembered of those that brought a lease; and hosts that gave one."""
+KEPT_SENT = 8
+"""Requests that are remembered of those sent since: the first and the newest ones."""
 KEPT_SEEDS = 4
 """Seeds of machine keys that a store keeps: the present one, and those before it."""
 
@@ -23,17 +25,20 @@ class Requests:
     """Nonces of a machine's requests, oldest first, and the `sent_at` of the last one.
 
     `leased` brought a lease; `sent` went out since, and nobody knows which of them a host has
-    seen.
+    seen. `hosts` has the last one that brought a lease for each host, by address, the host that
+    was asked last at the end: however often another host was asked since, it stands for the line.
     """
 
     leased: tuple[str, ...] = ()
     sent: tuple[str, ...] = ()
     sent_at: int = 0
+    hosts: tuple[tuple[str, str], ...] = ()
 
     @property
     def nonces(self) -> tuple[str, ...]:
-        """All of them, in the order in which a request shows their secrets."""
-        return (*self.leased, *self.sent)
+        """All of them, each once, in the order in which a request shows their secrets."""
+        by_host = (nonce for _, nonce in self.hosts)
+        return tuple(dict.fromkeys((*by_host, *self.leased, *self.sent)))
 
     def next_sent_at(self, now: int) -> int:
         """The `sent_at` of the next request, Unix seconds: after the last one, unless that one
@@ -46,12 +51,22 @@ class Requests:
 
     def sending(self, nonce: str, now: int) -> Requests:
         """The same before a request with this nonce leaves the machine."""
-        sent = (*self.sent, nonce)[-KEPT:]
+        sent = (*self.sent, nonce)
+        if len(sent) > KEPT_SENT:
+            sent = (sent[0], *sent[1 - KEPT_SENT :])
         return replace(self, sent=sent, sent_at=self.next_sent_at(now))
 
-    def answered(self, nonce: str) -> Requests:
-        """The same after a lease for this nonce was verified."""
-        return replace(self, leased=(*self.leased, nonce)[-KEPT:], sent=())
+    def answered(self, nonce: str, host: str = "") -> Requests:
+        """The same after a lease for this nonce was verified.
+
+        Args:
+            host: the address of the host that gave it, "" where it shall not be remembered.
+        """
+        hosts = self.hosts
+        if host:
+            others = (one for one in hosts if one[0] != host)
+            hosts = (*others, (host, nonce))[-KEPT:]
+        return replace(self, leased=(*self.leased, nonce)[-KEPT:], sent=(), hosts=hosts)
 
 
 @dataclass(frozen=True, slots=True)

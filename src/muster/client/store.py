@@ -51,7 +51,7 @@ from muster.client.model import (
     Note,
     ProductRecord,
 )
-from muster.client.requests import KEPT, KEPT_SEEDS, Requests, Secrets
+from muster.client.requests import KEPT, KEPT_SEEDS, KEPT_SENT, Requests, Secrets
 from muster.core.audit import Event
 from muster.core.errors import Kind, MusterError, Retry, error
 from muster.core.identity import check_publisher_id
@@ -481,6 +481,7 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
             "leased": list(memory.requests.leased),
             "sent": list(memory.requests.sent),
             "sent_at": memory.requests.sent_at,
+            "hosts": [{"host": host, "nonce": nonce} for host, nonce in memory.requests.hosts],
         }
     if memory.salts:
         value["salts"] = [
@@ -617,13 +618,19 @@ def _requests(value: Claims) -> Requests:
     if not _has(value, "requests"):
         return Requests()
     found = value.object("requests")
-    return Requests(_nonces(found, "leased"), _nonces(found, "sent"), found.integer("sent_at"))
+    hosts = found.objects("hosts", KEPT) if _has(found, "hosts") else ()
+    return Requests(
+        _nonces(found, "leased", KEPT),
+        _nonces(found, "sent", KEPT_SENT),
+        found.integer("sent_at"),
+        tuple((_text(one, "host"), one.text("nonce", claims.TOKEN)) for one in hosts),
+    )
 
 
-def _nonces(value: Claims, name: str) -> tuple[str, ...]:
+def _nonces(value: Claims, name: str, most: int) -> tuple[str, ...]:
     """Nonces in the order in which they were used."""
     found = value.value.get(name)
-    if not isinstance(found, list) or len(found) > KEPT:
+    if not isinstance(found, list) or len(found) > most:
         value.refuse(name, "not a short list")
     if not all(isinstance(one, str) and claims.TOKEN.fullmatch(one) for one in found):
         value.refuse(name, "not a list of nonces")

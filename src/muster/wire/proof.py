@@ -16,7 +16,7 @@ from muster.lease import strict
 from muster.lease.jws import PublicKey, SigningKey, is_public_key
 from muster.wire import codec
 
-MAX_SPENT = 8
+MAX_SPENT = 16
 """Secrets that a request shows at most."""
 REQUEST = b"muster-request-v1\n"
 """What stands before a request in the bytes that its proof signs."""
