@@ -95,6 +95,22 @@ REAL_UUIDS = (
     "73A738EC-0B52-11E7-9C43-BC0000700000",
 )
 FILLER_SERIALS = (
+    "TBF by OEM",
+    "CHANGEME",
+    "Not Recorded",
+    "Unprogrammed",
+    "Insert Serial Number Here",
+    "No Asset Information",
+    "Engineering Sample",
+    "ProtoType 1",
+    "BIOS Serial",
+    "VirtualBox",
+    "1122334455",
+    "aabbccddeeff",
+    "AAAA-BBBB-CCCC",
+    "A1B2C3D4E5F6",
+    "01020304050607",
+    "13579",
     "To be filled by O.E.M.",
     "Default string",
     "Default_string",
@@ -337,6 +353,10 @@ REAL_SERIALS = (
     "B7",
 )
 SHARED_ADDRESSES = (
+    "00:1c:42:00:00:08",
+    "00:10:18:90:00:00",
+    "00:0c:43:30:52:77",
+    "00:1a:7d:da:71:13",
     "ff:ff:ff:ff:ff:ff",
     "01:00:5e:00:00:01",
     "02:42:ac:11:00:02",
@@ -515,6 +535,8 @@ def test_a_guests_disk_is_left_out_whatever_its_serial() -> None:
         "disk-serial": "naa.60022480b3c0a1e2f4d51a6e9d0c7b11",
     }
     assert len(clean_facts(wsl)) == 2
+    azure = clean_facts({**wsl, "permanent-macs": "00:0d:3a:1b:2c:4d"})
+    assert [fact.name for fact in azure] == ["permanent-macs"]
     again = {**wsl, "permanent-macs": "00:15:5d:7c:41:02"}
     one, other = (commitments(b"s", clean_facts(facts)) for facts in (wsl, again))
     assert matches(one, other)

@@ -135,7 +135,8 @@ def clean_facts(values: Mapping[str, str]) -> tuple[Fact, ...]:
 
     Where every card is one that a hypervisor gave, the disk is virtual too, and its serial number
     copied with it or with the definition of the machine: it is left out. Hyper-V's own form of it
-    stays, for WSL2 has nothing else; who reads a machine of Hyper-V leaves it out.
+    stays beside Hyper-V's own addresses, for WSL2 has nothing else; who reads a machine of Hyper-V
+    leaves it out.
     """
     cleaned = {
         source.name: found
@@ -145,8 +146,10 @@ def clean_facts(values: Mapping[str, str]) -> tuple[Fact, ...]:
     }
     cards = cleaned.get("permanent-macs", "")
     disk = cleaned.get("disk-serial", "")
-    guest = bool(cards) and all(macs.virtual_card(one) for one in cards.split(","))
-    if guest and not HYPER_V_DISK.fullmatch(disk.lower()):
+    given = cards.split(",") if cards else []
+    guest = bool(given) and all(macs.virtual_card(one) for one in given)
+    wsl = all(one.startswith("00:15:5d") for one in given) and HYPER_V_DISK.fullmatch(disk.lower())
+    if guest and not wsl:
         cleaned.pop("disk-serial", None)
     return tuple(Fact(name, value) for name, value in cleaned.items())
 

@@ -81,9 +81,11 @@ _SHARED = re.compile(
             r"33:50:6f:45:30:30|50:50:54:50:30:30",  # "3PoE00" and "PPTP00"
             r"00:00:5e:.*|00:00:0c:07:ac:..|00:00:0c:9f:f.:..|00:07:b4:.*",  # VRRP, HSRP, GLBP
             r"88:88:88:88:87:88",  # Realtek without its memory
+            r"00:0c:43:30:52:77|00:1a:7d:da:71:13",  # Ralink's default, copies of CSR's dongles
+            r"00:1c:42:00:00:0.",  # Parallels' own networks on its host
             r"00:00:ff:ff:ff:ff|fe:ff:ff:ff:ff:ff",
             r"(?:52:54:00|00:16:3e|08:00:27|00:0c:29):12:34:..",  # QEMU's default
-            r".*:(?:00:00:00|ff:ff:ff)",  # a maker's range without a number
+            r".*:(?:00:00|ff:ff:ff)",  # a maker's range without a number
             r"00:de:ad:be:ef:..|.*:de:ad:be:ef|00:c0:ff:ee:.*|.*:c0:ff:ee|.*:ca:fe:ba:be",
             r"00:00:00:.*",
         )

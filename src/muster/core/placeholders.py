@@ -15,11 +15,14 @@ fastfetch-cli/fastfetch, dylanaraps/neofetch, public dumps of lshw and dmidecode
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 _WORDS = frozenset(
     re.findall(
         r"[a-z]+",
+        "tbf mfg manufacturing change changeme me replace recorded unprogrammed unused todo insert "
+        "enter please information info prototype proto engineering es bios smbios uefi vmware "
+        "virtualbox bochs kvm xen parallels innotek oracle microsoft qwerty qwertyuiop asdf asdfgh "
         "to be filled by oem odm out of spec default string system serial number num numb no "
         "nr sn ser base baseboard board mainboard motherboard mb main chassis product name "
         "version manufacturer model not specified applicable available defined define "
@@ -112,6 +115,8 @@ def _patterned(symbols: str) -> bool:
         return True
     if len(symbols) < 4:
         return False
+    if _doubled(symbols) or _interleaved(symbols):
+        return True
     number = symbols.lstrip("0")
     if len(symbols) - len(number) >= 2 and len(number) >= 4 and number.isdigit():
         return _patterned(number)
@@ -122,6 +127,32 @@ def _patterned(symbols: str) -> bool:
         return False
     odd = len(symbols) - sum(runs)
     return odd <= (len(symbols) > 7) or (odd == 2 and max(runs) >= 8)
+
+
+def _counted(symbols: str) -> bool:
+    """Whether every symbol follows the one before by the same step."""
+    steps = {_step(x, y) for x, y in pairwise(symbols)}
+    if symbols.isdigit():
+        steps = {(int(y) - int(x)) % 10 for x, y in pairwise(symbols)}
+    return len(steps) == 1 and None not in steps
+
+
+def _doubled(symbols: str) -> bool:
+    """Whether each symbol stands twice or more, and they are counted: 1122334455, aaaabbbbcccc."""
+    groups = [len(list(group)) for _, group in groupby(symbols)]
+    return (
+        len(groups) > 2
+        and min(groups) > 1
+        and len(set(groups)) == 1
+        and _counted(symbols[:: groups[0]])
+    )
+
+
+def _interleaved(symbols: str) -> bool:
+    """Whether it is counted by a step, or two counted rows in turn: 13579, 010203, a1b2c3d4."""
+    if len(symbols) >= 5 and _counted(symbols):
+        return True
+    return len(symbols) >= 8 and _counted(symbols[::2]) and _counted(symbols[1::2])
 
 
 def _period(symbols: str, piece: int) -> bool:
