@@ -274,7 +274,7 @@ def test_an_error_still_names_a_key_by_its_last_group(publisher: TinyPublisher) 
         mask_typed(f"not '{key.text}', but {key.masked}") == f"not '{key.masked}', but {key.masked}"
     )
     first, *rest = key.text.split("-")
-    assert mask_typed(f"unexpected ({' '.join(rest)}) after {first}") == (
-        f"unexpected (XXXXX XXXXX XXXXX XXXXX) after {first}"
+    assert mask_typed(f"unexpected ({' '.join(rest)}) behind {first}") == (
+        f"unexpected (XXXXX XXXXX XXXXX XXXXX) behind {first}"
     )
     assert mask_typed("nothing of a key here, 12345 67890") == "nothing of a key here, 12345 67890"
