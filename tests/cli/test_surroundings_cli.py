@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from muster.testing.world import machine_facts
 
 pytestmark = pytest.mark.real
 
+ROOT = Path(__file__).parents[2]
 NOBODY = 1_000_680_000
 """A user id as OpenShift gives: no entry in passwd."""
 MUSTER = (sys.executable, "-m", "muster")
@@ -99,9 +101,12 @@ def test_homes_that_are_none(as_nobody: tuple[str, ...], folder: Path, home: str
 def test_no_folder_for_temporary_files(as_nobody: tuple[str, ...]) -> None:
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare")
+    # The folders of all users become root's; the program stays where it is, perhaps in one of them.
     hide = (
-        "mount -t tmpfs -o ro,mode=0555 none /tmp && mount -t tmpfs -o ro,mode=0555 none /var/tmp"
-    )
+        "mount -t tmpfs none /mnt && mkdir /mnt/here && mount --bind {root} /mnt/here"
+        " && mount -t tmpfs -o mode=0755 none /tmp && mount -t tmpfs -o mode=0755 none /var/tmp"
+        " && mkdir -p {root} && mount --bind /mnt/here {root}"
+    ).format(root=shlex.quote(str(ROOT)))
     line = f'{hide} && cd / && exec "$@"'
     words = ("unshare", "--mount", "sh", "-c", line, "sh", *as_nobody, *MUSTER, "demo", "--json")
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
