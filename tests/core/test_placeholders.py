@@ -23,6 +23,11 @@ from muster.core.identity import commitments, matches
 from muster.core.placeholders import fills_disk, fills_text
 
 FILLER_UUIDS = (
+    "890E2D14-CACD-45D1-AE66-BC80E8BFEB0F",
+    "50FB9712-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+    "01234567-8910-1112-1314-151617181920",
+    "8E275844-178F-44A8-ACEB-A7D7E5178C63",
+    "DC698397-FA54-4CF2-82C8-B1B5307A6A7F",
     "00000000-0000-0000-0000-000000000000",
     "ffffffff-ffff-ffff-ffff-ffffffffffff",
     "03020100-0504-0706-0809-0A0B0C0D0E0F",
@@ -95,6 +100,14 @@ REAL_UUIDS = (
     "73A738EC-0B52-11E7-9C43-BC0000700000",
 )
 FILLER_SERIALS = (
+    "To be determined",
+    "Chassis Manufacture",
+    "<BAD INDEX>",
+    "Service Tag",
+    "See Label",
+    "Desconocido",
+    "Non disponible",
+    "PPID",
     "TBF by OEM",
     "CHANGEME",
     "Not Recorded",
@@ -353,6 +366,13 @@ REAL_SERIALS = (
     "B7",
 )
 SHARED_ADDRESSES = (
+    "ac:de:48:00:11:22",
+    "00:90:4c:11:22:33",
+    "00:0c:43:28:80:00",
+    "00:03:7f:11:22:33",
+    "00:0a:35:00:1e:53",
+    "00:1a:7d:da:71:13",
+    "00:11:22:33:44:56",
     "00:1c:42:00:00:08",
     "00:10:18:90:00:00",
     "00:0c:43:30:52:77",

@@ -81,6 +81,13 @@ _SHARED = re.compile(
             r"33:50:6f:45:30:30|50:50:54:50:30:30",  # "3PoE00" and "PPTP00"
             r"00:00:5e:.*|00:00:0c:07:ac:..|00:00:0c:9f:f.:..|00:07:b4:.*",  # VRRP, HSRP, GLBP
             r"88:88:88:88:87:88",  # Realtek without its memory
+            r"00:90:4c:11:22:33|00:90:4c:c5:12:38",  # Broadcom without its memory
+            r"00:0c:43:2[68]:[68]0:00",  # Ralink without its memory
+            r"00:03:7f:11:22:33|00:03:7f:00:00:.*",  # Atheros without its memory
+            r"00:0a:35:00:1e:53|00:04:4b:01:02:03",  # Xilinx and NVIDIA boards, as their guides say
+            r"ac:de:48:00:11:22",  # Apple's own line to its T2, on every one
+            r"00:1a:7d:da:71:1[0-9]",  # Bluetooth adapters of CSR, every one
+            r"00:11:22:33:44:..|00:de:fa:ce:d0:0d",
             r"00:0c:43:30:52:77|00:1a:7d:da:71:13",  # Ralink's default, copies of CSR's dongles
             r"00:1c:42:00:00:0.",  # Parallels' own networks on its host
             r"00:00:ff:ff:ff:ff|fe:ff:ff:ff:ff:ff",

@@ -34,7 +34,8 @@ _WORDS = frozenset(
         "computer computers pc tulip sku family location slot part fill in the is this "
         "reserved standard generic blank missing false true error fail failed bad bsn ssn "
         "csn sys series all square dimm module installed pcb pcbid qemu intel asus asrock "
-        "gigabyte msi ",
+        "gigabyte msi manufacture determined determine bad index ppid mp service see label "
+        "customer array entry length kein keine keiner aucun non disponible desconocido ",
     )
 )
 """Words of which filler texts are made, whatever stands between them."""
@@ -53,7 +54,15 @@ _KNOWN = frozenset(
     }
 )
 _KNOWN_UUIDS = frozenset(
-    {"6ab5b300-538d-1014-9fb5-b0684d007b53", "00000000-0000-1000-8000-00805f9b34fb"}
+    {
+        "6ab5b300-538d-1014-9fb5-b0684d007b53",
+        "00000000-0000-1000-8000-00805f9b34fb",
+        "01234567-8910-1112-1314-151617181920",
+        "890e2d14-cacd-45d1-ae66-bc80e8bfeb0f",
+        "8e275844-178f-44a8-aceb-a7d7e5178c63",
+        "dc698397-fa54-4cf2-82c8-b1b5307a6a7f",
+        "9e0a0b0c-0d0e-0f10-1112-131415161718",
+    }
 )
 _SPELT = ("deadbeef", "cafebabe", "baadf00d", "feedface", "0badc0de", "deadc0de", "c0ffee")
 
@@ -215,6 +224,8 @@ def fills_uuid(text: str) -> bool:
     raw = bytes.fromhex(text.replace("-", ""))
     if _numbered_by_hand(raw):
         return False
+    if raw[4:] == b"\xff" * 12:
+        return True
     turned = raw[3::-1] + raw[5:3:-1] + raw[7:5:-1] + raw[8:]
     return text in _KNOWN_UUIDS or _fills_sixteen(raw) or _fills_sixteen(turned)
 
