@@ -98,6 +98,26 @@ def test_homes_that_are_none(as_nobody: tuple[str, ...], folder: Path, home: str
     assert code in ("file/no-home", "file/denied", "file/missing", "file/io", "file/read-only")
 
 
+@pytest.mark.parametrize("kind", ["device", "file", "below a file"])
+def test_a_home_that_is_no_folder_is_none(
+    as_nobody: tuple[str, ...], folder: Path, kind: str
+) -> None:
+    (folder / "file").write_text("")
+    store = folder / "store"
+    store.mkdir()
+    os.chown(store, NOBODY, 0)
+    home = {
+        "device": Path("/dev/null"),
+        "file": folder / "file",
+        "below a file": folder / "file" / "anna",
+    }[kind]
+    home_words = (f"HOME={home}", *MUSTER, "client", "status", "--json")
+    done = json.loads(run(*as_nobody, *home_words).stdout)
+    assert done["error"]["code"] == "file/no-home"
+    done = json.loads(run(*as_nobody, f"MUSTER_STORE={store}", *home_words).stdout)
+    assert done["error"]["code"] == "client/no-product"
+
+
 def test_no_folder_for_temporary_files(as_nobody: tuple[str, ...]) -> None:
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,16 @@ def test_seeded_dice_fall_alike() -> None:
     one, two, other = SeededDice(7), SeededDice(7), SeededDice(8)
     assert [one.below(1000) for _ in range(9)] == [two.below(1000) for _ in range(9)]
     assert one.token(8) == two.token(8) != other.token(8)
+
+
+def test_a_home_that_this_user_may_not_enter_is_none() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    with tempfile.TemporaryDirectory() as home:  # root's alone
+        child = os.fork()
+        if child == 0:
+            os.setresgid(12_345, 12_345, 12_345)
+            os.setresuid(12_345, 12_345, 12_345)
+            found = paths.places("linux", {"HOME": home})
+            os._exit(0 if found.user_config is None and found.user_store is None else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

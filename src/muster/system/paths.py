@@ -12,6 +12,7 @@ is taken twice).
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,11 +104,13 @@ def _below(folder: Path | None, *names: str) -> Path | None:
 def _home(env: Mapping[str, str]) -> Path | None:
     """The user's folder: HOME, else what the system says of the user; None where neither is one.
 
-    A relative HOME is none [the store would follow the working directory].
+    A relative HOME is none [the store would follow the working directory], nor is a device, a
+    file, or a folder that this user may not enter [nothing of this user can lie there, and paths
+    that are named must be enough]. One that is not there yet may be made.
     """
     named = env.get("USERPROFILE" if sys.platform == "win32" else "HOME", "")
     if named:
-        return Path(named) if Path(named).is_absolute() else None
+        return Path(named) if Path(named).is_absolute() and _may_be_entered(named) else None
     try:
         import pwd
 
@@ -115,6 +118,16 @@ def _home(env: Mapping[str, str]) -> Path | None:
     except (KeyError, ImportError, OSError):
         return None
     return found if found.is_absolute() else None
+
+
+def _may_be_entered(folder: str) -> bool:
+    try:
+        is_folder = stat.S_ISDIR(Path(folder).stat().st_mode)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return is_folder and os.access(folder, os.X_OK)
 
 
 def store_root(

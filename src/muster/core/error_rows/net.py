@@ -416,8 +416,8 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="There is no folder to keep a store in: this user has no home folder.",
-        why="HOME is not set or is not an absolute path, the system knows no home of this user, and "
-        "nobody installed a store for the whole machine.",
+        why="HOME is not set, is not an absolute path or names no folder that this user may enter, "
+        "the system knows no home of this user, and nobody installed a store for the whole machine.",
         fix="Name the folder with {variable} or --store; or set HOME.",
     ),
     Row(
