@@ -10,7 +10,10 @@ from tests.worlds.conftest import Scene
 
 from muster.client.machine import Plan
 from muster.core.products import DAY
+from muster.host.doctor import Findings, judge
+from muster.host.ledger import with_clones
 from muster.testing.real import RealMachine
+from muster.wire.health import Check, Mark, Topic
 
 pytestmark = pytest.mark.real
 
@@ -128,3 +131,25 @@ def test_a_store_that_lost_its_key_takes_another_cmid(scene: Scene) -> None:
     assert renew(scene, machine) == [["client/key-lost"]]
     assert cmid(machine) != first
     assert machine.licensed()
+
+
+def test_the_doctor_and_the_ledger_of_a_host_name_clones(scene: Scene) -> None:
+    publisher = scene.contoso.publisher
+    machine = set_up(scene, "pc", EQUAL)
+    renew(scene, machine)
+    view = scene.host.admin.view().publishers[publisher]
+
+    def clones() -> tuple[int, Check]:
+        now = scene.host_clock.now()
+        with scene.host.database.snapshot() as reader:
+            number = with_clones(reader, publisher, now - 30 * DAY)
+        found = Findings(view, now, None, None, {}, None, (), None, number)
+        (check,) = [one for one in judge(found).checks if one.topic is Topic.CLONES]
+        return number, check
+
+    number, check = clones()
+    assert (number, check.mark) == (0, Mark.OK)
+    renew(scene, machine, copy(scene, machine, "clone", EQUAL), machine)
+    number, check = clones()
+    assert (number, check.mark) == (1, Mark.WARN)
+    assert check.what.startswith("Clones of one machine were found")

@@ -807,7 +807,8 @@ def _status_lines(data: Mapping[str, Any]) -> list[str]:
             lines.append(_row("Host key", "none installed", 1))
         lines += [_row("Left out, not verified", code, 1) for code in one["broken"]]
         if one["clones"]:
-            told = f"found of {one['clones']} machines in 30 days; see 'muster host clients'"
+            of = "one machine" if one["clones"] == 1 else f"{one['clones']} machines"
+            told = f"found of {of} in 30 days; see 'muster host clients'"
             lines.append(_row("CLONES", told, 1))
     for one in data["applications"]:
         lines += [

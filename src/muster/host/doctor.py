@@ -284,9 +284,8 @@ def _clones(number: int) -> Check:
     """Machines that share a store are counted as one until they took a CMID of their own."""
     if not number:
         return Check(Topic.CLONES, Mark.OK, "No clones of machines were found within 30 days.")
-    what = (
-        f"Clones of {number} machines were found within 30 days; each is told to take its own id."
-    )
+    of = "one machine" if number == 1 else f"{number} machines"
+    what = f"Clones of {of} were found within 30 days; each is told to take its own id."
     fix = (
         "See 'muster host clients'. Remove the client's store before an image is made, or use the"
         " identity mode 'device'; docs/containers.md has recipes."
