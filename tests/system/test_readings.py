@@ -63,6 +63,16 @@ def test_a_copy_of_a_virtual_machine_is_another_one_to_ordinary_users(
     )
 
 
+@pytest.mark.parametrize("mark", ["run/WSL/1_interop", "proc/sys/fs/binfmt_misc/WSLInterop"])
+def test_wsl_is_known_whatever_its_kernel_is_called(tmp_path: Path, mark: str) -> None:
+    reading = recorded("wsl2")
+    files = {**reading["files"], "proc/sys/kernel/osrelease": "6.6.36.3-custom\n"}
+    hyper_v = read_hardware(lay_out(tmp_path / "hyper-v", {**reading, "files": files}))
+    assert "permanent-macs" in hyper_v
+    wsl = lay_out(tmp_path / "wsl", {**reading, "files": {**files, mark: ""}})
+    assert read_hardware(wsl) == reading["facts"]
+
+
 def test_a_usb_disk_changes_nothing(tmp_path: Path) -> None:
     """Whether or not its way to the machine is told."""
     root = lay_out(tmp_path, recorded("laptop-thinkpad"))

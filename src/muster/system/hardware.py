@@ -148,10 +148,20 @@ def virtual(root: Path = Path("/")) -> bool | None:
     return False if vendor else None
 
 
+_MARKS_OF_WSL = (
+    "run/WSL",
+    "proc/sys/fs/binfmt_misc/WSLInterop",
+    "proc/sys/fs/binfmt_misc/WSLInterop-late",
+)
+"""What WSL2 itself puts into a machine, also where its kernel is one of the owner's."""
+
+
 def wsl(root: Path = Path("/")) -> bool:
     """Whether this is Windows' own Linux, where network cards are made anew at each start."""
     release = text_of(root / "proc/sys/kernel/osrelease").lower()
-    return "wsl" in release or ("microsoft" in release and "azure" not in release)
+    if "wsl" in release or ("microsoft" in release and "azure" not in release):
+        return True
+    return any((root / mark).exists() for mark in _MARKS_OF_WSL)
 
 
 def cpu_model(root: Path) -> str:
