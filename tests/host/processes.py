@@ -24,9 +24,14 @@ FACTS = {"system-uuid": "4c4c4544-0042-3510-8052-b4c04f4d3132"}
 PRODUCT = "desktop-pro"
 
 
-def prepare(root: Path) -> TinyPublisher:
-    """Make and activate a host in the store `root`, on the machine's own clock."""
+def prepare(root: Path, *, lone: str = "") -> TinyPublisher:
+    """Make and activate a host in the store `root`, on the machine's own clock.
+
+    `lone` is one more product, for which one machine is enough; "" for none.
+    """
     publisher = TinyPublisher("contoso", now=compose.clock().now() - 3600)
+    if lone:
+        publisher.publish([publisher.new_product(lone, need=1)])
     with compose.host_database(root, create=True) as database:
         admin = compose.host_admin(root, database)
         admin.add_publisher(publisher.file())
