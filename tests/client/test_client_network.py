@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,9 +121,7 @@ def test_a_rude_host_on_a_real_socket(
     client = machine(tmp_path, served)
     before = client.status().identity
     served.host.mood = mood
-    begun = time.monotonic()
     assert problem(client) == code
-    assert time.monotonic() - begun < 10
     assert client.status().identity == before
     served.host.mood = Mood.HONEST
     assert one(client).renewed
@@ -169,9 +166,7 @@ def test_a_hostile_zone_does_not_keep_a_machine_from_its_host(
         dns.add(GENERAL, "SRV", f"0 0 {port} nowhere{number}.{ZONE}.", ttl=0)
     dns.add(LABEL, "SRV", f"0 0 1 nowhere.{ZONE}.", ttl=0)
     dns.add(LABEL, "SRV", f"0 0 {port} alias.{ZONE}.", ttl=0)
-    begun = time.monotonic()
     assert one(machine(tmp_path, served, dns)).renewed
-    assert time.monotonic() - begun < 15
 
 
 def test_two_processes_at_once_share_one_store(tmp_path: Path, served: LoopbackHost) -> None:

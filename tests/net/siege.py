@@ -1,4 +1,8 @@
-"""A server under attack, and an honest machine beside the attackers: memory and waiting times."""
+"""A server under attack, and an honest machine beside the attackers: memory and waiting times.
+
+An attack goes on until the last honest request is answered, so that no answer can come because the
+strangers left. Waiting times are kept for measurements; nothing here judges them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,26 +36,36 @@ class Findings:
         return self.most - self.before
 
 
+_LAST = 3600.0
+"""Seconds after which an attack that nobody ends does so itself."""
+
+
 @contextlib.contextmanager
-def attacked(name: str, role: str, port: int, seconds: float, source: str = "") -> Iterator[None]:
-    """An attack that is under way, until it ends by itself or the block does."""
+def attacked(name: str, role: str, port: int) -> Iterator[Callable[[], bool]]:
+    """An attack that is under way until the block ends; gives a way to ask whether it still is."""
     program = str(Path(__file__).with_name("strangers.py"))
     child = subprocess.Popen(
-        [sys.executable, program, name, str(port), PATHS[role], f"{seconds:g}", source],
+        [sys.executable, program, name, str(port), PATHS[role], f"{_LAST:g}"],
         stdout=subprocess.PIPE,
         text=True,
     )
     assert child.stdout is not None
     try:
         assert child.stdout.readline() == "ready\n"
-        yield
+        yield lambda: child.poll() is None
     finally:
         child.kill()
         child.wait(30)
         child.stdout.close()
 
 
-def ask(port: int, request: bytes, timeout: float = 20.0) -> bytes:
+@contextlib.contextmanager
+def quiet() -> Iterator[Callable[[], bool]]:
+    """No attack."""
+    yield lambda: True
+
+
+def ask(port: int, request: bytes, timeout: float = 120.0) -> bytes:
     """Send a request on a connection of its own; the whole answer."""
     with socket.create_connection(("127.0.0.1", port), timeout) as link:
         link.settimeout(timeout)
@@ -62,21 +76,24 @@ def ask(port: int, request: bytes, timeout: float = 20.0) -> bytes:
         return answer
 
 
-def besiege(server: ServerProcess, role: str, name: str, seconds: float) -> Findings:
+def besiege(
+    server: ServerProcess, role: str, name: str, *, seconds: float, requests: int
+) -> Findings:
     """Ask again and again, on new connections, while an attack runs; "" is no attack.
 
     Args:
         server: who is attacked.
         role: `host` or `publisher`.
         name: one of `ATTACKS`, or "".
-        seconds: how long.
+        seconds: how long at least, so that the attack does its work.
+        requests: how many honest requests at least, however long that takes.
     """
     assert not name or name in ATTACKS
     ask(server.port, server.honest())
     found = Findings(before=server.memory())
-    with attacked(name, role, server.port, seconds + 5) if name else contextlib.nullcontext():
+    with attacked(name, role, server.port) if name else quiet() as goes_on:
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(found.waits) < requests:
             request, begun = server.honest(), time.monotonic()
             try:
                 answer = ask(server.port, request)
@@ -86,6 +103,9 @@ def besiege(server: ServerProcess, role: str, name: str, seconds: float) -> Find
             except OSError as fault:
                 found.faults.append(repr(fault))
             found.waits.append(time.monotonic() - begun)
+            if not goes_on():
+                found.faults.append("the attack ended before the answer")
+                break
             found.most = max(found.most, server.memory())
             time.sleep(0.02)
     return found

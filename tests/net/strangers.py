@@ -3,7 +3,8 @@
     python strangers.py ATTACK PORT PATH SECONDS [SOURCE]
 
 Prints `ready` when it is under way, and at the end the bytes that it sent. Everything goes to
-loopback. `ATTACKS` names them; the tests and `make bench` read it.
+loopback. `ATTACKS` names them; the tests and `make bench` read it. A stranger stays on a connection
+until the server ends it: whoever is answered meanwhile has not waited for strangers to leave.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Attack:
     title: str
     connections: int
     pieces: Callable[[str], Iterator[bytes]]
-    hold: float = 60.0
+    hold: float = 3600.0
     pause: float = 0.0
     """Seconds between two pieces."""
     reads: bool = False
@@ -96,7 +97,7 @@ ATTACKS: dict[str, Attack] = {
         lambda path: _then(b"", (_post(path, "Content-Length: 2") + b"{}") * 500, 25 * MIB),
         reads=True,
     ),
-    "slow-bodies": Attack(
+    "rudy": Attack(
         "4,000 heads without bodies", 4000, lambda path: iter([_post(path, "Content-Length: 100")])
     ),
     "slow-continue": Attack(

@@ -321,14 +321,13 @@ class _Running:
 def test_a_slow_stranger_does_not_hold_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "UNFINISHED_SECONDS", 0.5)
     monkeypatch.setattr(connection, "FRESH_SECONDS", 0.5)
-    server = ThreadServer(door()).start()
+    server = ThreadServer(door(), grace_seconds=3600).start()
     with ExitStack() as stack:
         links = [stack.enter_context(connect(server)) for _ in range(3)]
         links[1].sendall(START)
         links[2].sendall(START + b"Content-Length: 5\r\n\r\n{}")
-        begun = time.monotonic()
+        # It ends while the strangers still hold their connections, and an hour before it must.
         server.stop()
-        assert time.monotonic() - begun < 10
         assert read_all(links[0]) == b""
         for link in links[1:]:
             assert problem(read_all(link))["code"] == "wire/unavailable"

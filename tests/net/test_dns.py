@@ -6,7 +6,6 @@ import itertools
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,9 +142,7 @@ def test_zone_of(zone: NanoDNS) -> None:
 def test_troubles(zone: NanoDNS, trouble: Trouble, code: str) -> None:
     zone.add(NAME, "SRV", "0 0 16880 a.example.test.")
     zone.trouble(trouble, NAME)
-    started = time.monotonic()
     assert code_of(resolver(zone, timeout=1)) == code
-    assert time.monotonic() - started < 5
     zone.trouble(None, NAME)
     assert len(resolver(zone).srv(NAME)) == 1
 

@@ -261,9 +261,7 @@ def test_a_server_that_takes_updates_but_shows_nothing(nano: NanoDNS) -> None:
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        started = time.monotonic()
         assert fault_of(DynamicUpdate(address, ZONE, KEY, timeout=0.4)).code == "dns/timeout"
-        assert time.monotonic() - started < 5
     fault = fault_of(DynamicUpdate(address, ZONE, KEY))
     assert fault.code == "dns/unreachable"
     assert address in fault.what

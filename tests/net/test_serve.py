@@ -212,9 +212,7 @@ def test_expect_continue(server: ThreadServer) -> None:
 @pytest.mark.usefixtures("quick")
 def test_connections_that_say_nothing_are_closed(server: ThreadServer) -> None:
     links = [connect(server) for _ in range(20)]
-    started = time.monotonic()
     assert [read_all(one) for one in links] == [b""] * 20
-    assert time.monotonic() - started < 5
     for one in links:
         one.close()
 
@@ -306,9 +304,9 @@ def test_heads_that_drip_are_refused(server: ThreadServer) -> None:
     with connect(server) as link:
         link.sendall(b"GET / HTTP/1.1\r\n")
         data = b""
-        started = time.monotonic()
+        end = time.monotonic() + 60
         link.settimeout(0.05)
-        while b"408" not in data and time.monotonic() - started < 5:
+        while b"408" not in data and time.monotonic() < end:
             try:
                 link.sendall(b"X: y\r\n")
                 data += link.recv(1000)
@@ -317,7 +315,6 @@ def test_heads_that_drip_are_refused(server: ThreadServer) -> None:
             except OSError:
                 break
     assert b" 408 " in data
-    assert time.monotonic() - started < 3
 
 
 @pytest.mark.usefixtures("quick")
@@ -468,10 +465,14 @@ def test_stop_is_bounded() -> None:
             b"Content-Length: 0\r\n\r\n"
         )
         assert entered.wait(20)
-        threading.Timer(3, release.set).start()
-        started = time.monotonic()
-        server.stop()
-        assert time.monotonic() - started < 15
+        stopping = threading.Thread(target=server.stop, daemon=True)
+        stopping.start()
+        # The peer is given up while its request is still stuck.
+        assert read_all(link) == b""
+        assert not release.is_set()
+        release.set()
+        stopping.join(60)
+        assert not stopping.is_alive()
 
 
 SERVICE = """

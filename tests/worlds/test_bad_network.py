@@ -148,9 +148,7 @@ def test_a_machine_finds_and_uses_the_one_good_host(network: Network) -> None:
     until(lambda: "records published" in network.programs.log("host"))
     network.client("last", "product", "add", str(network.descriptor))
     (network.folder / "last" / "client.toml").write_text("[client]\ntimeout = 2\n")
-    begun = time.monotonic()
     done = network.client("last", "activate")
-    assert time.monotonic() - begun < 60
     assert done.code == 0, done
     (found,) = done.data["products"]
     assert (found["licensed"], found["last_host"]) == (True, f"good.{ZONE}:16880")
