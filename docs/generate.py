@@ -225,7 +225,8 @@ def faults() -> str:
         "# Faults that were found and mended\n\n"
         "Each was seen on the running product or in a public report of people who do this job with"
         " other software. It is mended by its kind, not only where it was seen; the tests failed"
-        " before and pass now. `attack` means that a program of ours found it.\n\n"
+        " before and pass now. `attack` means that a program of ours found it; a chapter, that it"
+        " says what the cure of another fault must not break.\n\n"
         + table(("fault", "what happened", "kind", "tests", "source"), rows)
     )
 

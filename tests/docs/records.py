@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FAULTS = ROOT / "tests" / "faults"
 
 _ID = re.compile(r"([A-E])([0-9]{0,2})")
+_SOURCE = re.compile(
+    r"[\w.-]+/[\w.-]+(#[0-9]+)?|attack|chapter [0-9.]+|docs\.[\w.]+ .+|two builders .+"
+)
 _TEST = re.compile(r"(tests/[a-z0-9_/]+\.py)((?:::[A-Za-z0-9_]+)+)(?:\[[^\]]*\])?")
 
 
@@ -30,7 +33,7 @@ class Fault:
     """One fault that was found on the running product.
 
     `id` its place in the list of faults, such as `A7`; `fault` what happened and `kind` what is to
-    be true of everything of that kind, one line each; `source` the public report, or `attack`;
+    be true of everything of that kind, one line each; `source` as `source_of` takes it;
     `tests` those that failed before it was mended.
     """
 
@@ -53,6 +56,18 @@ def fault_id(text: str) -> tuple[str, int]:
     if found is None:
         raise RecordError(f"{text!r} is no id of a fault")
     return found[1], int(found[2] or 0)
+
+
+def source_of(text: str, where: str) -> str:
+    """Where a fault is known from, several with commas. Raises RecordError.
+
+    A public report `owner/name#1` or page of a project, a vendor's page, `attack`, the chapter that
+    says what must not break, or the builders of other verifiers.
+    """
+    for one in line(text, where).split(", "):
+        if _SOURCE.fullmatch(one) is None:
+            raise RecordError(f"{where}: {one!r} is no source")
+    return text
 
 
 def texts(value: object, where: str) -> tuple[str, ...]:
@@ -94,7 +109,7 @@ def faults(folder: Path = FAULTS) -> list[Fault]:
                     row["id"],
                     line(row["fault"], where),
                     line(row["kind"], where),
-                    line(row["source"], where),
+                    source_of(line(row["source"], where), where),
                     texts(row["tests"], where),
                 )
             )

@@ -64,6 +64,8 @@ def test_files_of_several_people_are_one_list(tmp_path: Path) -> None:
     [
         "[[fault]]\n",
         ROW.format(id="F1", test="t"),
+        ROW.format(id="A1", test="t").replace("owner/name#1", "design"),
+        ROW.format(id="A1", test="t").replace("owner/name#1", "attack, somebody"),
         ROW.format(id="A1", test="t").replace('["t"]', "[]"),
         ROW.format(id="A1", test="t").replace('["t"]', '"t"'),
         ROW.format(id="A1", test="t").replace("it fell", " "),

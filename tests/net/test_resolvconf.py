@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from muster.client.discovery import left_out, suffixes
 from muster.net import dns, resolvconf
 from muster.net.dns import Resolver
 from muster.net.resolvconf import LOOPBACK, ResolvConf, parse
@@ -87,6 +88,18 @@ def test_servers(data: bytes, servers: tuple[str, ...]) -> None:
 def test_the_search_list(data: bytes, suffixes: tuple[str, ...] | None) -> None:
     wanted = tuple(f"d{n}.example" for n in range(40)) if suffixes is None else suffixes
     assert parse(data).suffixes == wanted
+
+
+def test_the_case_ninth_suffix(tmp_path: Path) -> None:
+    """The suffix of the site stands behind eight others: libc once read six, we once read eight."""
+    conf = tmp_path / "ninth-suffix.conf"
+    eight = [f"d{number}.example" for number in range(1, 9)]
+    conf.write_text(f"nameserver 127.0.0.1\nsearch {' '.join(eight)} corp.example\n")
+    found = resolvconf.read(conf)
+    assert found == ResolvConf(("127.0.0.1",), (*eight, "corp.example"))
+    # A machine asks them all, in their order.
+    assert suffixes((), found.suffixes) == found.suffixes
+    assert left_out((), found.suffixes) == ()
 
 
 def test_files_that_cannot_be_read_name_nobody(tmp_path: Path) -> None:

@@ -212,6 +212,56 @@ def test_a_listener_who_sends_changes_nothing(scene: Scene, ceiling: bool) -> No
             assert scene.machine("third").ask().renewed
 
 
+def test_the_case_steal_identity(scene: Scene) -> None:
+    """What a lease says on the wire once was enough to take its machine over: two of three of its
+    facts beside fourteen invented ones, at once or in two requests that drift."""
+    host = scene.host
+    with listened(host) as wire:
+        machine = recorded(scene, host, wire)
+        answer = wire.bodies(wire.answers)[-1]
+        sent = wire.bodies(wire.requests)[-1]
+    first, before = cmid(machine), kept(host)
+    lease = json.loads(strict.b64url_decode(answer["lease"].split(".")[1], 8192))
+    facts = lease["muster"]["fingerprint"]
+    need = -(-len(facts) * 6 // 10)
+    invented = [f"x{number:016x}" for number in range(16 - need)]
+    publisher, product = lease["aud"].split("/")
+    stolen = {
+        "v": 1,
+        "publisher": publisher,
+        "product": product,
+        "cmid": lease["sub"],
+        "identity": lease["muster"]["identity"],
+        "state": 1,
+        "client": {"version": "0.1.0", "os": "Linux", "virtual": False},
+    }
+    drifting = (
+        sorted([*facts[:need], *invented]),
+        sorted([*facts[:2], "x" + "0" * 16]),
+        sorted([facts[0], "x" + "0" * 16, "x" + "1" * 16]),
+    )
+    for fingerprint in drifting:
+        for clock in (scene.clock, scene.host_clock):
+            clock.pass_time(1)
+        forged = {
+            **stolen,
+            "nonce": nonce_of(os.urandom(32)),
+            "fingerprint": fingerprint,
+            "sent_at": scene.clock.now(),
+        }
+        assert post(host, "/v1/activate", forged) == "wire/bad-request"
+        later = {**forged, "spent": sent["spent"]}
+        assert post(host, "/v1/activate", signed(later)) == "host/request-proof"
+        borrowed = {**later, "key": sent["key"], "proof": sent["proof"]}
+        assert post(host, "/v1/activate", borrowed) == "host/request-proof"
+    assert kept(host) == before
+    machine.plan = Plan(host=host.address)
+    done = machine.ask()
+    assert done.renewed
+    assert done.told == ()
+    assert (cmid(machine), host.count(scene.contoso)) == (first, 1)
+
+
 def limit(scene: Scene, seats: int) -> None:
     """Let the host's one grant have terms."""
     from dataclasses import replace
