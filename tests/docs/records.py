@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = ROOT / "tests" / "faults"
 
-_ID = re.compile(r"([A-E])([0-9]{0,2})")
+_ID = re.compile(r"([A-E])([1-9][0-9]?)")
 _SOURCE = re.compile(
     r"[\w.-]+/[\w.-]+(#[0-9]+)?|attack|chapter [0-9.]+|docs\.[\w.]+ .+|two builders .+"
 )
@@ -51,11 +51,11 @@ class Fault:
 
 
 def fault_id(text: str) -> tuple[str, int]:
-    """Section and number of a fault id; section E has no numbers (0). Raises RecordError."""
+    """Section and number of a fault id. Raises RecordError."""
     found = _ID.fullmatch(text)
     if found is None:
         raise RecordError(f"{text!r} is no id of a fault")
-    return found[1], int(found[2] or 0)
+    return found[1], int(found[2])
 
 
 def source_of(text: str, where: str) -> str:

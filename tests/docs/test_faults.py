@@ -11,7 +11,7 @@ ALL = (
     *(f"A{number}" for number in range(1, 11)),
     *(f"B{number}" for number in range(1, 11)),
     *(f"C{number}" for number in range(1, 16)),
-    "E",
+    *(f"E{number}" for number in range(1, 16)),
 )
 """The lines of the list of faults; each has a row at least."""
 
@@ -54,9 +54,9 @@ def write(folder: Path, name: str, *rows: str) -> list[Fault]:
 
 def test_files_of_several_people_are_one_list(tmp_path: Path) -> None:
     write(tmp_path, "b.toml", ROW.format(id="B10", test="t"), ROW.format(id="B9", test="t"))
-    rows = write(tmp_path, "a.toml", ROW.format(id="E", test="t"), ROW.format(id="A1", test="t"))
-    assert [row.id for row in rows] == ["A1", "B9", "B10", "E"]
-    assert without_row(("A1", "A2", "E"), rows) == ["A2"]
+    rows = write(tmp_path, "a.toml", ROW.format(id="E1", test="t"), ROW.format(id="A1", test="t"))
+    assert [row.id for row in rows] == ["A1", "B9", "B10", "E1"]
+    assert without_row(("A1", "A2", "E1"), rows) == ["A2"]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,7 @@ def test_files_of_several_people_are_one_list(tmp_path: Path) -> None:
     [
         "[[fault]]\n",
         ROW.format(id="F1", test="t"),
+        ROW.format(id="E", test="t"),
         ROW.format(id="A1", test="t").replace("owner/name#1", "design"),
         ROW.format(id="A1", test="t").replace("owner/name#1", "attack, somebody"),
         ROW.format(id="A1", test="t").replace('["t"]', "[]"),
