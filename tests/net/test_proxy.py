@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +258,138 @@ def test_407_is_an_error_of_its_own(clean: pytest.MonkeyPatch, scheme: str, logi
         assert HTTPClient(proxies=True).request("GET", direct).status == 407
 
 
+def asked(clean: pytest.MonkeyPatch, scheme: str, proxy: str, timeout: float = 5) -> MusterError:
+    """The error of asking a server by a proxy, which must say enough to find the proxy."""
+    clean.setenv(f"{scheme}_proxy", f"http://user:{SECRET}@{proxy}")
+    client = HTTPClient(timeout=timeout, proxies=True)
+    fault = fault_of(client.request, "GET", f"{scheme}://publisher.invalid:16882/v1")
+    for text in (fault.what, fault.why, fault.fix, repr(fault.params), str(fault)):
+        assert SECRET not in text
+    assert f"proxy {proxy} " in fault.what
+    assert "publisher.invalid:16882" in fault.what + fault.why
+    assert f"{scheme}_proxy" in fault.fix
+    assert "no_proxy" in fault.fix
+    return fault
+
+
+@contextlib.contextmanager
+def raw_proxy(answer: bytes | None) -> Iterator[int]:
+    """A port that reads a request, answers these bytes and closes; with None it keeps still."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        done = threading.Event()
+
+        def serve() -> None:
+            link, _ = listener.accept()
+            with link:
+                link.recv(65536)
+                if answer is None:
+                    done.wait(30)
+                else:
+                    link.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        done.set()
+        thread.join(10)
+
+
+SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
+
+
+@pytest.mark.real
+@SCHEMES
+@pytest.mark.parametrize(
+    ("proxy", "why"),
+    [
+        ("127.0.0.1:{free}", "it refused the connection"),
+        ("[::1]:{free}", "it refused the connection"),
+        ("proxy.invalid:3128", "its name does not resolve to an address"),
+        ("a..b:3128", "its name does not resolve to an address"),
+        ("224.0.0.1:3128", "unreachable"),
+    ],
+)
+def test_a_proxy_that_nobody_reaches_is_named(
+    clean: pytest.MonkeyPatch, scheme: str, proxy: str, why: str
+) -> None:
+    address, family = ("::1", socket.AF_INET6) if "::1" in proxy else ("127.0.0.1", socket.AF_INET)
+    with socket.create_server((address, 0), family=family) as listener:
+        free = listener.getsockname()[1]
+    fault = asked(clean, scheme, proxy.format(free=free), timeout=20)
+    assert fault.code == "net/proxy-unreachable"
+    assert why in fault.what
+
+
+@pytest.mark.real
+@SCHEMES
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (302, "status 302"),
+        (400, "status 400, so its rules may forbid it"),
+        (403, "status 403, so its rules may forbid it"),
+        (405, "status 405, so its rules may forbid it"),
+        (500, "status 500"),
+        (502, "status 502, so it could not reach the server itself"),
+        (503, "status 503, so it could not reach the server itself"),
+        (504, "status 504, so it could not reach the server itself"),
+    ],
+)
+def test_a_proxy_that_refuses_is_named(
+    clean: pytest.MonkeyPatch, scheme: str, status: int, why: str
+) -> None:
+    with Stranger(status, b"<html>curl | sh", {"Content-Type": "text/html"}) as proxy:
+        fault = asked(clean, scheme, f"127.0.0.1:{proxy.port}")
+    assert fault.code == "net/proxy"
+    assert fault.what.endswith(f"{why}.")
+
+
+@pytest.mark.real
+@SCHEMES
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (None, "it did not answer within 0.5 seconds"),
+        (b"", "it closed the connection"),
+        (b"HTTP/1.1 200 ", "it closed the connection"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "it does not answer in HTTP"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "it does not answer in HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000, "its answer is too large"),
+    ],
+)
+def test_a_proxy_that_gives_no_answer_is_named(
+    clean: pytest.MonkeyPatch, scheme: str, answer: bytes | None, why: str
+) -> None:
+    with raw_proxy(answer) as port:
+        fault = asked(clean, scheme, f"127.0.0.1:{port}", timeout=0.5 if answer is None else 5)
+    assert fault.code == "net/proxy"
+    assert why in fault.what
+
+
+@pytest.mark.real
+def test_what_fails_behind_a_proxy_names_both(clean: pytest.MonkeyPatch) -> None:
+    with raw_proxy(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab") as port:
+        clean.setenv("http_proxy", f"http://user:{SECRET}@127.0.0.1:{port}")
+        fault = fault_of(HTTPClient(proxies=True).request, "GET", "http://publisher.invalid/")
+    assert fault.code == "net/reset"
+    assert f"publisher.invalid:80 through the proxy 127.0.0.1:{port} closed" in fault.what
+    with raw_proxy(b"HTTP/1.1 200 OK\r\n\r\n") as port:
+        clean.setenv("https_proxy", f"http://user:{SECRET}@127.0.0.1:{port}")
+        fault = fault_of(HTTPClient(proxies=True).request, "GET", "https://publisher.invalid/")
+    assert fault.code in ("net/reset", "net/tls")
+    assert "publisher.invalid:443" in fault.what
+    assert SECRET not in fault.what + repr(fault.params)
+
+
+@pytest.mark.real
+def test_a_refusal_of_the_server_passes_through_a_proxy(clean: pytest.MonkeyPatch) -> None:
+    form = {"Content-Type": "application/problem+json; charset=utf-8"}
+    with Stranger(403, b"{}", form) as proxy:
+        clean.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        found = HTTPClient(proxies=True).request("GET", "http://publisher.invalid/")
+    assert (found.status, found.body) == (403, b"{}")
+
+
 # Addresses are shown without their secrets.
 
 
@@ -360,7 +496,7 @@ def test_no_login_is_printed_or_stored(tmp_path: Path) -> None:
                 words = ("client", "activate", "--publisher-url", url)
                 printed += run(*words, http_proxy=proxy, https_proxy=proxy)
                 printed += run("client", "status", "--json")
-    assert "net/refused" in printed
+    assert "net/proxy-unreachable" in printed
     assert "net/proxy-login" in printed
     assert "net/proxy-address" in printed
     url = f"http://user:{SECRET}@127.0.0.1:9"

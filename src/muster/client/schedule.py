@@ -29,6 +29,7 @@ UNREACHED = frozenset(
         "net/dns-server",
         "net/dns-timeout",
         "net/name",
+        "net/proxy-unreachable",
         "net/refused",
         "net/timeout",
         "net/unreachable",

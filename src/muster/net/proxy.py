@@ -27,6 +27,8 @@ _ENTRIES = 1024
 _HOST = re.compile(
     r"\[([0-9A-Fa-f:.%]{2,64})\](?::([0-9]{1,5}))?|([^\[\]:/?#@\s]{1,253})(?::([0-9]{1,5}))?"
 )
+_NO_WAY = frozenset({502, 503, 504, 522, 523, 524})
+"""Statuses of a proxy that did not get to the server; the last three are Cloudflare's."""
 _SCHEMES = ("Basic", "Digest", "NTLM", "Negotiate", "Bearer")
 _VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 
@@ -34,11 +36,12 @@ _VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """A proxy that is asked over HTTP; `authorization` is the value of Proxy-Authorization or "",
-    and no part of what is printed of the object."""
+    and no part of what is printed of the object. `variable` says where the proxy is named."""
 
     host: str
     port: int
     authorization: str = field(default="", repr=False)
+    variable: str = "http_proxy"
 
     def refused(self, peer: str, wanted: str) -> MusterError:
         """The error of its answer 407; `wanted` is its Proxy-Authenticate.
@@ -49,7 +52,16 @@ class Proxy:
         given = "refused the login that the address of the proxy holds"
         detail = given if self.authorization else "wants a login, and none is given"
         asks = f"; it takes {', '.join(names)}" if names else ""
-        return error("net/proxy-login", peer=peer, detail=f"{detail}{asks}")
+        return error("net/proxy-login", peer=peer, detail=f"{detail}{asks}", variable=self.variable)
+
+    def gave_none(self, peer: str, server: str, status: int) -> MusterError:
+        """The error of an answer of its own with which it gives no way to the server."""
+        detail = f"it answered with status {status}"
+        if status in _NO_WAY:
+            detail += ", so it could not reach the server itself"
+        elif 400 <= status < 500:
+            detail += ", so its rules may forbid it"
+        return error("net/proxy", peer=peer, server=server, detail=detail, variable=self.variable)
 
 
 def proxy_for(
@@ -83,7 +95,7 @@ def _of_system(scheme: str, host: str) -> Proxy | None:
     from urllib.request import getproxies, proxy_bypass
 
     value = getproxies().get(scheme)
-    return None if not value or proxy_bypass(host) else parse_proxy(value, "system settings")
+    return None if not value or proxy_bypass(host) else parse_proxy(value, "the system's settings")
 
 
 def _chosen(env: Mapping[str, str], scheme: str) -> tuple[str, str] | None:
@@ -137,14 +149,15 @@ def parse_proxy(value: str, where: str) -> Proxy:
     if not 1 <= port <= 65535:
         raise bad("the port is not from 1 to 65535")
     if not mark or not login:
-        return Proxy(host, port)
+        return Proxy(host, port, variable=where)
     user, _, password = login.partition(":")
     secret = b":".join(
         unquote_to_bytes(one.encode("utf-8", "surrogateescape")) for one in (user, password)
     )
     if len(secret) > _LOGIN:
         raise bad("the login is too long")
-    return Proxy(host, port, "Basic " + base64.b64encode(secret).decode("ascii"))
+    login = "Basic " + base64.b64encode(secret).decode("ascii")
+    return Proxy(host, port, login, where)
 
 
 # Exceptions.

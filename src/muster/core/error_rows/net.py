@@ -149,9 +149,22 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=502,
         retry=Retry.AFTER_FIX,
-        what="The proxy {peer} refused to connect: {detail}.",
-        why="The proxy does not let this program reach the server.",
-        fix="Allow the server at the proxy, or do without the proxy.",
+        what="The proxy {peer} gives no way to {server}: {detail}.",
+        why="A proxy stands between, and its rules forbid the server, it cannot reach the server "
+        "itself, or it is no HTTP proxy.",
+        fix="Have the proxy's administrator allow {server}; check the proxy's port in {variable}; or "
+        "name the server in no_proxy, to ask it without a proxy.",
+    ),
+    Row(
+        code="net/proxy-unreachable",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.AFTER_FIX,
+        what="The proxy {peer} cannot be reached: {detail}.",
+        why="Name or port of the proxy are wrong, it does not run, or a firewall stands before it; "
+        "{server} itself was not asked.",
+        fix="Correct {variable}, which names the proxy, and see that the proxy runs; or name the "
+        "server in no_proxy, to ask it without a proxy.",
     ),
     Row(
         code="net/proxy-login",
@@ -160,7 +173,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The proxy {peer} answered with status 407: it {detail}.",
         why="The proxy lets only those through who log in.",
-        fix="Put the login into the variable of the proxy, http://user:password@proxy:port, or let the "
+        fix="Put the login into {variable}, http://user:password@proxy:port, or let the "
         "proxy's administrator allow the server without one. Muster logs in by Basic; for NTLM and "
         "Negotiate put a local proxy that speaks them (such as cntlm) between.",
     ),

@@ -81,7 +81,7 @@ class HTTPClient:
         Raises:
             `net/url`, `net/name`, `net/refused`, `net/unreachable`, `net/timeout`, `net/reset`,
             `net/not-http`, `net/too-large`, `net/tls…`, `net/ca-file`, `net/proxy`,
-            `net/proxy-login`, `net/proxy-address`.
+            `net/proxy-unreachable`, `net/proxy-login`, `net/proxy-address`.
         """
         parts = _split(url)
         if method not in _METHODS:

@@ -13,16 +13,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import SplitResult
 
-from muster.core.errors import MusterError, error
-from muster.net.http.faults import Faults
+from muster.core.errors import MusterError
+from muster.net.http.faults import Faults, ProxyFaults, Translator
 from muster.net.http.framing import Deadline, Head, NotHTTPError, Wire, read_body, read_head
 from muster.net.proxy import Proxy
+from muster.wire.routes import PROBLEM
 
 if TYPE_CHECKING:
     import ssl
 
 T = TypeVar("T")
 
+_REFUSING = 300
+"""The first of the statuses with which what was asked for is not given."""
 _LOGIN_WANTED = 407
 """The status with which a proxy asks for a login."""
 _DIALLED = 8
@@ -88,12 +91,10 @@ class Exchange:
         self._tls = tls
         self._deadline = Deadline(timeout, monotonic)
         self._wire: Wire | None = None
+        self._server = peer_text(self._host, self._port)
+        self._peer = self._server if connect_to is None else peer_text(*connect_to)
         if proxy is not None:
-            self._peer = peer_text(proxy.host, proxy.port)
-        elif connect_to is not None:
-            self._peer = peer_text(*connect_to)
-        else:
-            self._peer = peer_text(self._host, self._port)
+            self._peer += f" through the proxy {peer_text(proxy.host, proxy.port)}"
 
     def run(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         """Send the request and read the answer. Raises: the errors `net/…`."""
@@ -104,9 +105,10 @@ class Exchange:
                 # counts. Nothing to read gives a fault of its own.
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     wire.send(self._request(method, body, headers))
-                head = read_head(wire)
-                if self._forwarded and head.status == _LOGIN_WANTED:
-                    raise self._login_refused(head)
+                if self._forwarded is not None:
+                    head = self._forwarded_head(wire, self._forwarded)
+                else:
+                    head = read_head(wire)
                 found = read_body(wire, head, self._limit, expected=method != "HEAD")
                 return Response(head.status, head.headers, found)
 
@@ -116,13 +118,28 @@ class Exchange:
         return b"" if self._wire is None else self._wire.first
 
     @property
-    def _forwarded(self) -> bool:
-        """Whether a proxy reads the request itself, and no tunnel leads through it."""
-        return self._proxy is not None and self._parts.scheme == "http"
+    def _forwarded(self) -> Proxy | None:
+        """The proxy where it reads the request itself, and no tunnel leads through it."""
+        return self._proxy if self._parts.scheme == "http" else None
 
-    def _login_refused(self, head: Head) -> MusterError:
-        assert self._proxy is not None
-        return self._proxy.refused(self._peer, head.headers.get("proxy-authenticate", ""))
+    def _forwarded_head(self, wire: Wire, proxy: Proxy) -> Head:
+        """The head of an answer that a proxy passes on, or gives itself.
+
+        A Muster server says in a problem document why it refuses; what refuses in another form is
+        the proxy's own word, or that of a server which is not the one meant.
+        """
+        with self._faults_of(proxy, reached=True).translated():
+            head = read_head(wire)
+        form = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if head.status >= _REFUSING and form != PROBLEM:
+            raise self._refused(proxy, head)
+        return head
+
+    def _refused(self, proxy: Proxy, head: Head) -> MusterError:
+        peer = peer_text(proxy.host, proxy.port)
+        if head.status == _LOGIN_WANTED:
+            return proxy.refused(peer, head.headers.get("proxy-authenticate", ""))
+        return proxy.gave_none(peer, self._server, head.status)
 
     def _request(self, method: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
         default = 443 if self._parts.scheme == "https" else 80
@@ -133,8 +150,8 @@ class Exchange:
             "Accept-Encoding": "identity",
             **headers,
         }
-        if self._forwarded and self._proxy is not None and self._proxy.authorization:
-            fields["Proxy-Authorization"] = self._proxy.authorization
+        if self._forwarded is not None and self._forwarded.authorization:
+            fields["Proxy-Authorization"] = self._forwarded.authorization
         if body is not None:
             fields["Content-Length"] = str(len(body))
         lines = [f"{method} {self._target()} HTTP/1.1"]
@@ -145,20 +162,22 @@ class Exchange:
         path = self._parts.path or "/"
         if self._parts.query:
             path += "?" + self._parts.query
-        if self._forwarded:
-            return f"http://{peer_text(self._host, self._port)}{path}"
+        if self._forwarded is not None:
+            return f"http://{self._server}{path}"
         return path
 
     def _connect(self) -> Wire:
-        if self._proxy is not None:
-            host, port = self._proxy.host, self._proxy.port
+        proxy = self._proxy
+        if proxy is None:
+            sock = self._dial(*(self._connect_to or (self._host, self._port)))
         else:
-            host, port = self._connect_to or (self._host, self._port)
-        sock = self._dial(host, port)
+            with self._faults_of(proxy, reached=False).translated():
+                sock = self._dial(proxy.host, proxy.port)
         try:
             if self._tls is not None:
-                if self._proxy is not None:
-                    self._tunnel(sock)
+                if proxy is not None:
+                    with self._faults_of(proxy, reached=True).translated():
+                        self._tunnel(sock, proxy)
                 sock.settimeout(self._deadline.remaining())
                 sock = self._tls().wrap_socket(sock, server_hostname=self._host)
             return Wire(sock, self._deadline)
@@ -166,19 +185,15 @@ class Exchange:
             sock.close()
             raise
 
-    def _tunnel(self, sock: socket.socket) -> None:
-        target = peer_text(self._host, self._port)
+    def _tunnel(self, sock: socket.socket, proxy: Proxy) -> None:
         wire = Wire(sock, self._deadline)
-        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-        if self._proxy is not None and self._proxy.authorization:
-            lines.append(f"Proxy-Authorization: {self._proxy.authorization}")
+        lines = [f"CONNECT {self._server} HTTP/1.1", f"Host: {self._server}"]
+        if proxy.authorization:
+            lines.append(f"Proxy-Authorization: {proxy.authorization}")
         wire.send("\r\n".join([*lines, "", ""]).encode("ascii"))
         head = read_head(wire)
-        if head.status == _LOGIN_WANTED:
-            raise self._login_refused(head)
         if head.status != 200:
-            detail = f"it answered with status {head.status}"
-            raise error("net/proxy", peer=self._peer, detail=detail)
+            raise self._refused(proxy, head)
         if wire.held:
             raise NotHTTPError("bytes follow before anything was asked of the server")
 
@@ -218,13 +233,15 @@ class Exchange:
             for family, kind, protocol, _, address in found[:_DIALLED]
         ]
 
-    def _faults(self) -> Faults:
-        if self._proxy is not None:
-            name = self._proxy.host
-        else:
-            name = self._connect_to[0] if self._connect_to else self._host
-        server = None if self._tls is None else (peer_text(self._host, self._port), self._host)
+    def _faults(self) -> Translator:
+        name = self._connect_to[0] if self._connect_to else self._host
+        server = None if self._tls is None else (self._server, self._host)
         return Faults(self._peer, name, self._deadline.seconds, self._limit, server)
+
+    def _faults_of(self, proxy: Proxy, *, reached: bool) -> Translator:
+        peer = peer_text(proxy.host, proxy.port)
+        seconds = self._deadline.seconds
+        return ProxyFaults(peer, proxy.variable, self._server, seconds, reached)
 
 
 def _literal(host: str) -> bool:

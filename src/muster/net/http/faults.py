@@ -12,23 +12,14 @@ from muster.core.errors import MusterError, error
 from muster.net.http.framing import CutOffError, NotHTTPError, TooLargeError
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
-    """Translates for one exchange.
+class Translator:
+    """Lets errors of the catalogue through and names each fault of a lower library."""
 
-    `peer` is who was talked to and `name` who was dialled; `seconds` and `limit` are the bounds;
-    `server`: where TLS is spoken, `name:port` of the server and the name of its certificate.
-    """
-
-    peer: str
-    name: str
-    seconds: float
-    limit: int
-    server: tuple[str, str] | None
+    __slots__ = ()
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
-        """Let errors of the catalogue through and name each fault of a lower library."""
+        """Run what stands in it; what fails there is named."""
         try:
             yield
         except MusterError:
@@ -41,11 +32,75 @@ class Faults:
 
     def translate(self, fault: Exception) -> MusterError | None:
         """The error that a fault is, or None where it is a defect."""
+        raise NotImplementedError
+
+
+def _in_words(seconds: float) -> str:
+    # A share of a longer time has many digits that tell nobody anything.
+    return f"{round(seconds, 1) if seconds >= 1 else seconds:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyFaults(Translator):
+    """Translates what is between this machine and a proxy, before the server has its say.
+
+    `peer` is the proxy and `variable` where it is named, `server` whom it should lead to;
+    `reached`: whether a connection to the proxy stands.
+    """
+
+    peer: str
+    variable: str
+    server: str
+    seconds: float
+    reached: bool
+
+    def translate(self, fault: Exception) -> MusterError | None:
+        """`net/proxy-unreachable`, or `net/proxy` over a connection that stands."""
+        detail = self._detail(fault)
+        if detail is None:
+            return None
+        code = "net/proxy" if self.reached else "net/proxy-unreachable"
+        return error(
+            code, peer=self.peer, server=self.server, detail=detail, variable=self.variable
+        )
+
+    def _detail(self, fault: Exception) -> str | None:
+        if isinstance(fault, TimeoutError):
+            return f"it did not answer within {_in_words(self.seconds)} seconds"
+        if isinstance(fault, TooLargeError):
+            return "its answer is too large"
+        if isinstance(fault, NotHTTPError):
+            return f"it does not answer in HTTP, {fault.detail}"
+        if isinstance(fault, socket.gaierror | UnicodeError):
+            return "its name does not resolve to an address"
+        if isinstance(fault, ConnectionRefusedError):
+            return "it refused the connection"
+        if isinstance(fault, CutOffError | ConnectionError):
+            return "it closed the connection"
+        if isinstance(fault, OSError):
+            return fault.strerror or "no route"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Faults(Translator):
+    """Translates for one exchange.
+
+    `peer` is who was talked to and `name` who was dialled; `seconds` and `limit` are the bounds;
+    `server`: where TLS is spoken, `name:port` of the server and the name of its certificate.
+    """
+
+    peer: str
+    name: str
+    seconds: float
+    limit: int
+    server: tuple[str, str] | None
+
+    def translate(self, fault: Exception) -> MusterError | None:
+        """The error that a fault is, or None where it is a defect."""
         peer = self.peer
         if isinstance(fault, TimeoutError):
-            # A share of a longer time has many digits that tell nobody anything.
-            seconds = round(self.seconds, 1) if self.seconds >= 1 else self.seconds
-            return error("net/timeout", peer=peer, seconds=f"{seconds:g}")
+            return error("net/timeout", peer=peer, seconds=_in_words(self.seconds))
         if isinstance(fault, TooLargeError):
             return error("net/too-large", peer=peer, limit=fault.limit or self.limit)
         if isinstance(fault, NotHTTPError):
