@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from muster.core.characters import BETWEEN, PASSED_OVER
 from muster.core.digits import (
+    HINT,
     check_group,
     decode_groups,
     encode_groups,
@@ -204,6 +205,96 @@ def test_an_escape_brings_no_digits_of_its_own(text: str) -> None:
 )
 def test_other_letters_refuse(text: str) -> None:
     assert refused(text, {1}).code == "digits/symbol"
+
+
+def in_rows(groups: tuple[str, ...], out: tuple[int, ...]) -> str:
+    """The printed rows without the groups at some places; an empty row has no line."""
+    rows = (
+        (f"{'ABCDEFGHI'[at // 4]}  ", [at + n for n in range(4) if at + n < len(groups)])
+        for at in range(0, len(groups), 4)
+    )
+    kept = ((letter, [groups[one] for one in row if one not in out]) for letter, row in rows)
+    return "\n".join(letter + " ".join(row) for letter, row in kept if row)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("place", range(12))
+def test_a_group_left_out_between_lettered_rows_is_told_by_its_row(place: int, way: str) -> None:
+    fault = refused(WAYS[way](in_rows(HOST, (place,))), {15})
+    assert (fault.code, fault.params["group"]) == ("digits/group", place + 1)
+    row, after = "ABC"[place // 4], "BCD"[place // 4]
+    hint = f"Row {row} has 3 of 4 groups before row {after}: a group is missing in row {row}. "
+    assert str(fault.params["hint"]).startswith(hint)
+    last = place % 4 == 3
+    assert ("left out before it" in fault.why) is not last
+    assert fault.fix.startswith(f"Group {label_of(place)} was read as ")
+    assert ("read as nothing" in fault.fix) is last
+
+
+@pytest.mark.parametrize(
+    ("out", "hint"),
+    [
+        ((9, 10), "Row C has 2 of 4 groups before row D: 2 groups are missing in row C."),
+        ((8, 10, 11), "Row C has 1 of 4 groups before row D: 3 groups are missing in row C."),
+        ((4, 5, 6, 7), "Row B is missing: row C begins in its place."),
+        ((4, 5, 6, 7, 8), ""),
+        ((0, 1, 2, 3), "Row A is missing: row B begins in its place."),
+        ((4, 5, 6, 7, 8, 9, 10, 11), "Row B is missing: row D begins in its place."),
+        ((3, 4, 5, 6, 7), "Row A has 3 of 4 groups before row C: a group is missing in row A."),
+    ],
+)
+def test_several_groups_left_out_between_lettered_rows(out: tuple[int, ...], hint: str) -> None:
+    fault = refused(in_rows(HOST, out), {12, 15})
+    assert fault.code == ("digits/group" if hint else "digits/symbol")
+    assert hint in fault.why
+    said = f"{fault.what} {fault.why} {fault.fix}"
+    assert label_of(int(str(fault.params["group"])) - 1) in said
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_digits_left_out_before_a_lettered_row(row: int) -> None:
+    letter, place = "ABC"[row], 4 * row + 3
+    text = format_rows((*HOST[:place], HOST[place][:4], *HOST[place + 1 :]))
+    fault = refused(text, {15})
+    assert (fault.code, fault.params["group"]) == ("digits/group", place + 1)
+    assert f"Row {letter} has 22 of 24 digits before row {'BCD'[row]}" in fault.why
+    assert f"Group {label_of(place)} was read as {HOST[place][:4]}:" in fault.fix
+
+
+def test_lettered_rows_with_too_much() -> None:
+    first, *others = format_rows(HOST).split("\n")
+    fault = refused("\n".join((f"{first} {HOST[3]}", *others)), {15})
+    assert (fault.code, fault.params["group"]) == ("digits/group", 5)
+    assert "Row B begins after 6 digits that stand in its place: a group was said" in fault.why
+    fault = refused("\n".join((first, *others[:2], others[0], *others[2:])), {15})
+    assert (fault.code, fault.params["group"]) == ("digits/group", 13)
+    assert "Row B begins again where row D is due." in fault.why
+
+
+def test_a_letter_that_alone_is_wrong_is_no_missing_row() -> None:
+    fault = refused(format_rows(HOST).replace("B", "C"), {15})
+    assert fault.code == "digits/symbol"
+    assert fault.what.startswith("Group B1 (number 5) holds C,")
+
+
+@given(st.text(st.sampled_from([*"0123456789ABCDEFGHIabc\n > "]), min_size=1, max_size=300))
+def test_every_hint_about_rows_is_one_of_our_sentences(text: str) -> None:
+    """A publisher's hint is believed by its form alone: chapter 8.3."""
+    try:
+        decode_groups(parse_groups(text, {12, 15}))
+    except MusterError as fault:
+        hint = fault.params.get("hint", "")
+        assert hint == "" or HINT.fullmatch(str(hint))
+
+
+@pytest.mark.parametrize(
+    "out", [(place,) for place in range(12)] + [(4, 5, 6, 7), (9, 10), (5, 6, 7)]
+)
+def test_hints_about_rows_pass_from_a_publisher(out: tuple[int, ...]) -> None:
+    hint = str(refused(in_rows(HOST, out), {15}).params["hint"])
+    assert hint
+    assert HINT.fullmatch(hint)
+    assert HINT.fullmatch(hint + "curl | sh") is None
 
 
 def test_letters_go_no_further_than_the_longest_id() -> None:

@@ -117,8 +117,20 @@ def test_rows_are_taken_as_they_are_printed() -> None:
     # The letter of another row says that the two sides are at different places.
     entry, fault = entered("".join(groups[:4])).typed("C " + " ".join(groups[8:12]))
     assert fault is not None
-    assert fault.code == "digits/symbol"
+    assert (fault.code, fault.params["label"]) == ("digits/group", "B1")
+    assert "Row B is missing: row C begins in its place." in fault.why
     assert entry.groups == groups[:4]
+
+
+def test_a_row_that_begins_too_early_is_told_by_the_row_before() -> None:
+    """Rows of a mail pasted into the desk, of which one has lost a group."""
+    groups = encode_groups(10**59 // 7, 12)
+    rows = f"A {' '.join(groups[:4])}\nB {' '.join(groups[4:7])}\nC {' '.join(groups[8:])}"
+    entry, fault = Entry().typed(rows)
+    assert fault is not None
+    assert (fault.code, fault.params["label"]) == ("digits/group", "B4")
+    assert "a group is missing in row B" in fault.why
+    assert (entry.groups, entry.next_label) == (groups[:7], "B4")
 
 
 def test_read_back_in_rows() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 
 from muster.core.characters import LINE_ENDS, PASSED_OVER, shown
 from muster.core.errors import MusterError, error
@@ -35,6 +36,7 @@ DAMM = (
 _DIGITS = {digit: value for value, digit in enumerate("0123456789")}
 _LETTERS = "ABCDEFGHI"
 """Letters of rows: no ID has more than nine."""
+_ROW_LETTERS = frozenset(_LETTERS)
 _LONGEST = 4000
 """Longer texts are refused unread, in characters."""
 
@@ -99,8 +101,21 @@ def _wrong_group(group: str, place: int, hint: str = "") -> MusterError:
     return error("digits/group", **place_params(place), read=read or "nothing", hint=hint)
 
 
+class RowLetter(str):
+    """The letter of a row, where another row is due or one is under way."""
+
+    __slots__ = ()
+
+
 def wrong_symbol(symbol: str, digits: str) -> MusterError:
-    """`digits/symbol`: a character that is no digit, after the digits that were read before it."""
+    """What a character is that is no digit, after the digits that were read before it.
+
+    Returns:
+        `digits/symbol`; or `digits/group` where `symbols` found the letter of another row, whose
+        `hint` says in which row a group is missing or one too many.
+    """
+    if isinstance(symbol, RowLetter):
+        return _wrong_row(symbol.upper(), digits)
     place, inside = divmod(len(digits), GROUP)
     return error(
         "digits/symbol",
@@ -109,6 +124,42 @@ def wrong_symbol(symbol: str, digits: str) -> MusterError:
         place=len(digits) + 1,
         read=digits[len(digits) - inside :] or "nothing",
     )
+
+
+def _wrong_row(letter: str, digits: str) -> MusterError:
+    """A row that begins where the rows before it are not whole."""
+    groups = _groups(digits)
+    wrong = [place for place, group in enumerate(groups) if not is_right(group, place)]
+    place = wrong[0] if wrong else len(groups)
+    read = digits[place * GROUP : (place + 1) * GROUP]
+    hint = _row_hint(letter, len(digits)) + (_left_out(read, place) or _moved(groups, place))
+    return _wrong_group(read, place, hint)
+
+
+def _row_hint(letter: str, count: int) -> str:
+    row, inside = divmod(count, ROW * GROUP)
+    here = row_of(row * ROW)
+    if _LETTERS.index(letter) < row:
+        return f"Row {letter} begins again where row {here} is due. "
+    if letter == here:
+        return (
+            f"Row {letter} begins after {inside} digits that stand in its place: a group was said"
+            " twice, or the row was begun twice. "
+        )
+    if not inside:
+        return f"Row {here} is missing: row {letter} begins in its place. "
+    whole, rest = divmod(inside, GROUP)
+    if rest:
+        lost = f"digits are missing in row {here}"
+        return f"Row {here} has {inside} of 24 digits before row {letter}: {lost}. "
+    lost = "a group is" if whole == ROW - 1 else f"{ROW - whole} groups are"
+    return f"Row {here} has {whole} of 4 groups before row {letter}: {lost} missing in row {here}. "
+
+
+def _groups(digits: str) -> tuple[str, ...]:
+    """The whole groups of a row of digits."""
+    whole = len(digits) - len(digits) % GROUP
+    return tuple(digits[start : start + GROUP] for start in range(0, whole, GROUP))
 
 
 def encode_groups(value: int, groups: int) -> tuple[str, ...]:
@@ -138,6 +189,12 @@ def decode_groups(groups: Sequence[str]) -> int:
     return value
 
 
+def _left_out(group: str, place: int) -> str:
+    """A hint where a group is right up to three places later; else nothing."""
+    later = (_hint(place, one) for one in (1, 2, 3) if is_right(group, place + one))
+    return next(later, "")
+
+
 def _moved(groups: Sequence[str], place: int) -> str:
     """A hint where this group and the next are right at other places; else nothing."""
     for further in (1, 2, 3, -1):
@@ -148,12 +205,29 @@ def _moved(groups: Sequence[str], place: int) -> str:
 
 
 _PLACE = "[A-Z]{1,2}[1-4]"
+_MOVED = "|".join(
+    (
+        r"What follows belongs one place earlier: a group was said twice\. ",
+        rf"It is right as group {_PLACE}: (?:a group was|[23] groups were) left out before it\. ",
+    )
+)
+_ROWS = "|".join(
+    (
+        r"Row [A-I] begins again where row [A-Z]{1,2} is due\. ",
+        r"Row [A-I] begins after [0-9]{1,2} digits that stand in its place: a group was said twice,"
+        r" or the row was begun twice\. ",
+        r"Row [A-I] is missing: row [A-I] begins in its place\. ",
+        r"Row [A-I] has [0-9]{1,2} of 24 digits before row [A-I]:"
+        r" digits are missing in row [A-I]\. ",
+        r"Row [A-I] has [1-3] of 4 groups before row [A-I]:"
+        r" (?:a group is|[23] groups are) missing in row [A-I]\. ",
+    )
+)
 HINT = re.compile(
     "|".join(
         (
-            r"What follows belongs one place earlier: a group was said twice\. ",
-            rf"It is right as group {_PLACE}: (?:a group was|[23] groups were)"
-            r" left out before it\. ",
+            rf"(?:{_ROWS})(?:{_MOVED})?",
+            _MOVED,
             r"The text is far too long\.",
             rf"The first group that is not right is {_PLACE} \(number [0-9]{{1,2}}\):"
             r" [0-9]{1,6} was read\.",
@@ -186,7 +260,8 @@ def parse_groups(text: str, expected: Collection[int]) -> tuple[str, ...]:
     Raises:
         MusterError: `digits/symbol` (which character, in which group), `digits/length` (how many
             digits were read, and the first group that is not right or not there), `digits/group`
-            (where the number of digits is wrong because a group was left out or said twice).
+            (where the number of digits, or of those before the letter of a row, is wrong because
+            a group was left out or said twice).
     Source: docs/spec/01-identities.md, section 1.9.3.
     """
     if len(text) > _LONGEST:
@@ -196,9 +271,8 @@ def parse_groups(text: str, expected: Collection[int]) -> tuple[str, ...]:
         if symbol not in _DIGITS:
             raise wrong_symbol(symbol, digits)
         digits += symbol
-    count, rest = divmod(len(digits), GROUP)
-    groups = tuple(digits[start : start + GROUP] for start in range(0, count * GROUP, GROUP))
-    if rest or count not in expected:
+    groups = _groups(digits)
+    if len(digits) % GROUP or len(groups) not in expected:
         raise _wrong_count(groups, digits, expected)
     return groups
 
@@ -215,9 +289,8 @@ def _wrong_count(groups: Sequence[str], digits: str, expected: Collection[int]) 
     wrong = [place for place, group in enumerate(groups[:last]) if not is_right(group, place)]
     if wrong:
         place = wrong[0]
-        for further in (1, 2, 3):
-            if is_right(groups[place], place + further):
-                return _wrong_group(groups[place], place, _hint(place, further))
+        if lost := _left_out(groups[place], place):
+            return _wrong_group(groups[place], place, lost)
         behind = range(place + 1, len(groups))
         if behind and all(is_right(groups[one], one - 1) for one in behind):
             return _wrong_group(groups[place], place, _hint(place, -1))
@@ -243,7 +316,8 @@ def symbols(text: str, before: int = 0) -> Iterator[str]:
         text: what somebody typed or pasted.
         before: how many digits were read before this text.
     Returns:
-        ASCII digits, and whatever else is no digit and must not stand there.
+        ASCII digits, and whatever else is no digit and must not stand there; a `RowLetter` for
+        the letter of a row that does not begin there.
     Source: docs/spec/01-identities.md, section 1.9.3.
     """
     count, begins = before, True
@@ -251,13 +325,29 @@ def symbols(text: str, before: int = 0) -> Iterator[str]:
         if character in PASSED_OVER:
             begins = begins or character in LINE_ENDS
             continue
-        row, inside = divmod(count, ROW * GROUP)
-        letter = begins and inside == 0 and _LETTERS[row : row + 1] == character.upper()
+        upper = character.upper() if character.isascii() else ""
+        letter = begins and upper in _ROW_LETTERS and text[at + 1 : at + 2] in PASSED_OVER
         begins = False
-        if letter and character.isascii() and text[at + 1 : at + 2] in PASSED_OVER:
+        row, inside = divmod(count, ROW * GROUP)
+        if letter and inside == 0 and _LETTERS[row : row + 1] == upper:
             continue
         count += character in _DIGITS
-        yield character
+        yield (
+            RowLetter(character) if letter and _begins(upper, text[at + 1 :], inside) else character
+        )
+
+
+def _begins(letter: str, behind: str, inside: int) -> bool:
+    """Whether a row that is not due begins with a letter: groups before it are not as printed.
+
+    Args:
+        behind: what follows the letter.
+        inside: digits of the row before that were read, 0 where it is whole.
+    """
+    group = "".join(islice((one for one in behind if one not in PASSED_OVER), GROUP))
+    if inside:
+        return group[:1] in _DIGITS
+    return is_right(group, _LETTERS.index(letter) * ROW)
 
 
 def rows(groups: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -61,11 +61,14 @@ func typedDigits(text string, expected []int) ([]string, error) {
 			fresh = fresh || endsLine(r)
 			continue
 		}
-		row := digits.Len() / 24
-		letter := fresh && digits.Len()%24 == 0 && row < 9 && (r == rune('A'+row) || r == rune('a'+row))
+		letter := fresh && (r >= 'A' && r <= 'I' || r >= 'a' && r <= 'i') && i+1 < len(runes) && passed(runes[i+1])
 		fresh = false
-		if letter && i+1 < len(runes) && passed(runes[i+1]) {
+		if letter && digits.Len()%24 == 0 && int(r|0x20)-'a' == digits.Len()/24 {
 			continue
+		}
+		if letter && rowBegins(int(r|0x20)-'a', runes[i+1:], digits.Len()%24) {
+			groups := sixes(digits.String())
+			return nil, atGroup("digits/group", firstWrong(groups, len(groups)))
 		}
 		if r < '0' || r > '9' {
 			return nil, atGroup("digits/symbol", digits.Len()/6)
@@ -73,16 +76,10 @@ func typedDigits(text string, expected []int) ([]string, error) {
 		digits.WriteRune(r)
 	}
 	all := digits.String()
-	groups := []string{}
-	for at := 0; at+6 <= len(all); at += 6 {
-		groups = append(groups, all[at:at+6])
-	}
-	wrong := -1
-	for place, group := range groups {
-		if place < slices.Max(expected) && !rightAt(group, place) {
-			wrong = place
-			break
-		}
+	groups := sixes(all)
+	wrong := firstWrong(groups, -1)
+	if wrong >= slices.Max(expected) {
+		wrong = -1
 	}
 	if len(all)%6 == 0 && slices.Contains(expected, len(groups)) {
 		if wrong >= 0 {
@@ -106,6 +103,45 @@ func typedDigits(text string, expected []int) ([]string, error) {
 		}
 	}
 	return nil, refuse("digits/length", fmt.Sprintf("%d digits", len(all)))
+}
+
+func sixes(digits string) []string {
+	groups := []string{}
+	for at := 0; at+6 <= len(digits); at += 6 {
+		groups = append(groups, digits[at:at+6])
+	}
+	return groups
+}
+
+// firstWrong is the place of the first group that is not right at its place, or none where all are.
+func firstWrong(groups []string, none int) int {
+	for place, group := range groups {
+		if !rightAt(group, place) {
+			return place
+		}
+	}
+	return none
+}
+
+// rowBegins says whether a row that is not due begins with its letter, after so many digits of another.
+func rowBegins(row int, behind []rune, inside int) bool {
+	group := ""
+	for _, r := range behind {
+		if passed(r) {
+			continue
+		}
+		if r < '0' || r > '9' {
+			return false
+		}
+		group += string(r)
+		if inside > 0 {
+			return true
+		}
+		if len(group) == 6 {
+			return rightAt(group, row*4)
+		}
+	}
+	return false
 }
 
 func rightAt(group string, place int) bool {

@@ -24,6 +24,9 @@ const rightAt = (group, place) => [...group].reduce((i, digit) => DAMM[i][digit]
 
 const inGroup = (code, place) => refuse(`group ${place + 1}`, code, place + 1);
 
+const sixes = (digits) => digits.match(/[0-9]{6}/g) ?? [];
+const firstWrong = (groups) => groups.findIndex((group, place) => !rightAt(group, place));
+
 function digitsOf(text) {
   const characters = [...text];
   if (characters.length > 4000) refuse('far too long', 'digits/length');
@@ -34,10 +37,16 @@ function digitsOf(text) {
       fresh ||= endsLine(c);
       return;
     }
-    const letter = fresh && digits.length % 24 === 0 && /^[A-Ia-i]$/.test(c)
-      && 'ABCDEFGHI'[digits.length / 24] === c.toUpperCase();
+    const letter = fresh && /^[A-Ia-i]$/.test(c) && i + 1 < characters.length && passed(characters[i + 1]);
     fresh = false;
-    if (letter && i + 1 < characters.length && passed(characters[i + 1])) return;
+    if (letter && 'ABCDEFGHI'[digits.length / 24] === c.toUpperCase()) return;
+    const behind = letter ? characters.slice(i + 1).filter((one) => !passed(one)).slice(0, 6).join('') : '';
+    if (digits.length % 24 ? /^[0-9]/.test(behind)
+      : /^[0-9]{6}$/.test(behind) && rightAt(behind, 4 * 'ABCDEFGHI'.indexOf(c.toUpperCase()))) {
+      const groups = sixes(digits);
+      const wrong = firstWrong(groups);
+      inGroup('digits/group', wrong < 0 ? groups.length : wrong);
+    }
     if (!/^[0-9]$/.test(c)) inGroup('digits/symbol', Math.floor(digits.length / 6));
     digits += c;
   });
@@ -46,8 +55,8 @@ function digitsOf(text) {
 
 function groupsOf(text, expected) {
   const digits = digitsOf(text);
-  const groups = digits.match(/[0-9]{6}/g) ?? [];
-  const wrong = groups.slice(0, Math.max(...expected)).findIndex((group, place) => !rightAt(group, place));
+  const groups = sixes(digits);
+  const wrong = firstWrong(groups.slice(0, Math.max(...expected)));
   const count = digits.length / 6;
   if (expected.includes(count)) return wrong < 0 ? groups : inGroup('digits/group', wrong);
   if (wrong >= 0) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from tests.vectors.making.signing import (
@@ -58,6 +58,16 @@ def printed(groups: Sequence[str]) -> str:
         f"{'ABCDEFGHI'[at // 4]}  {' '.join(groups[at : at + 4])}"
         for at in range(0, len(groups), 4)
     )
+
+
+def rows_of(groups: Sequence[str], out: Collection[int]) -> str:
+    """As printed, but for the groups at some places; a row of which nothing is left has no line."""
+    lines = []
+    for at in range(0, len(groups), 4):
+        kept = [one for place, one in enumerate(groups[at : at + 4], at) if place not in out]
+        if kept:
+            lines.append(f"{'ABCDEFGHI'[at // 4]}  {' '.join(kept)}")
+    return "\n".join(lines)
 
 
 def _chars(codes: str) -> list[str]:
@@ -130,15 +140,21 @@ def _groups(c: Typed) -> None:
     for name, text, group in (
         ("a letter right before a digit", f"A{plain}", 1),
         ("the letter of another row", f"B {plain}", 1),
+        ("a wrong letter of the second row", printed(fifteen).replace("B", "C"), 5),
+        ("the letter of another row and no digit behind it", f"B read: {plain}", 1),
+        (
+            "a row left out before a group cut short",
+            rows_of(fifteen, {4, 5, 6, 7}).replace(fifteen[8], f"{fifteen[8][:5]}x"),
+            5,
+        ),
+        (
+            "a row left out before a group that is wrong",
+            rows_of(fifteen, {4, 5, 6, 7}).replace(fifteen[8], fifteen[9]),
+            5,
+        ),
         ("two letters", f"A A {plain}", 1),
         ("two letters that touch", f"AA {plain}", 1),
         ("a letter inside a line", printed(fifteen).replace("\n", " "), 5),
-        (
-            "a letter inside a row",
-            printed(fifteen).replace("B ", "B ").replace("  ", "\n", 0) + "\nE 1",
-            16,
-        ),
-        ("a letter after two groups", f"{'-'.join(fifteen[:2])}\nA {'-'.join(fifteen[2:])}", 3),
         ("a letter at the end of the text", f"{plain[:27]}\nB", 5),
         ("a letter beyond I", "".join(digit_groups(0, 33)) + "000000" * 3 + "\nJ 0", 37),
         ("a letter of another script", f"\u0410 {plain}", 1),
@@ -151,6 +167,32 @@ def _groups(c: Typed) -> None:
         ("quoted-printable", plain.replace("-", "=E2=80=93", 1), 2),
     ):
         no(name, text, "digits/symbol", group, expected=(15, 33) if group > 16 else (15,))
+    # Letters of rows that do not begin there.
+    for name, text, group in (
+        ("row A left out", rows_of(fifteen, {0, 1, 2, 3}), 1),
+        ("a row behind the end", printed(fifteen) + "\nE 1", 16),
+        ("a letter after two groups", f"{'-'.join(fifteen[:2])}\nA {'-'.join(fifteen[2:])}", 3),
+        ("row B left out", rows_of(fifteen, {4, 5, 6, 7}), 5),
+        ("row B twice", printed(fifteen).replace("\nC", f"\nb {' '.join(fifteen[4:8])}\nC"), 9),
+        ("half of row B twice", printed(fifteen).replace("\nB", f"\nB {fifteen[4]}\nB"), 6),
+    ):
+        no(name, text, "digits/group", group)
+    for place in range(12):
+        text = rows_of(fifteen, {place})
+        no(f"group {place + 1} left out of lettered rows", text, "digits/group", place + 1)
+        no(
+            f"group {place + 1} left out of lettered rows in a quoted mail",
+            "\n".join(f"> {line.lower()}" for line in text.split("\n")),
+            "digits/group",
+            place + 1,
+        )
+    for out, group in (({0, 1}, 1), ({5, 6, 7}, 6), ({9, 11}, 10), ({2, 9}, 3), ({1, 2, 3, 4}, 2)):
+        name = f"groups {', '.join(str(one + 1) for one in sorted(out))} left out of lettered rows"
+        no(name, rows_of(fifteen, out), "digits/group", group)
+    for row in range(3):
+        place = row * 4 + 3
+        text = printed(fifteen).replace(fifteen[place], fifteen[place][:4])
+        no(f"two digits left out at the end of row {row + 1}", text, "digits/group", place + 1)
     # Groups that are not right.
     for place in (0, 1, 4, 9, 10, 14):
         one = fifteen[place]
