@@ -249,6 +249,21 @@ def test_facts_are_listed_and_never_shown(desk: Desk, tmp_path: Path) -> None:
     assert json.loads(path.read_text())["v"] == 1
 
 
+def test_a_facts_file_shows_what_does_not_count_beside_the_rest(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "guest.json"
+    disk = {"disk-serial": "naa.60022480b3c0a1e2f4d51a6e9d0c7b11"}
+    for cards, why in (
+        ({"permanent-macs": "00:15:5d:01:02:03"}, "does not count: copied with the virtual disk"),
+        ({}, "counts"),
+    ):
+        path.write_text(json.dumps({"v": 1, "facts": {**disk, **cards}}))
+        path.chmod(0o600)
+        told = {one["name"]: one for one in desk.data("facts", "--facts", str(path))["facts"]}
+        assert told["disk-serial"]["readings"][0]["text"] == why
+        assert told["disk-serial"]["counts"] is not bool(cards)
+        assert told["permanent-macs"]["counts"] is bool(cards)
+
+
 def test_the_clock_mark_is_reset_once(ready: Desk) -> None:
     ready.client("activate")
     assert ready.data("reset-clock-mark")["changed"] is True

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from muster.core import macs
-from muster.core.facts import FACTS, FactSource
+from muster.core.facts import FACTS, FactSource, clean_facts
 
 if TYPE_CHECKING:
     from muster.system.hardware import Reading
@@ -32,11 +32,14 @@ def readings(path: Path | None) -> tuple[Reading, ...]:
     if path is None and not found.exists():
         return look()
     values = read_facts(path)
+    facts = {fact.name for fact in clean_facts(values)}
     told: list[Reading] = []
     for one in FACTS:
         several = values.get(one.name, "").split(",") if one.carrier == "card" else None
         for value in several or [values.get(one.name, "")]:
             why = "absent" if not value else "" if one.counts else "image"
+            if value and one.name not in facts:
+                why = "virtual-disk"  # beside the other facts it is one: `clean_facts`
             told.append(Reading(one.name, value, str(found), why))
     return tuple(told)
 

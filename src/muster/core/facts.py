@@ -135,8 +135,8 @@ def clean_facts(values: Mapping[str, str]) -> tuple[Fact, ...]:
 
     Where every card is one that a hypervisor gave, the disk is virtual too, and its serial number
     copied with it or with the definition of the machine: it is left out. Hyper-V's own form of it
-    stays beside Hyper-V's own addresses, for WSL2 has nothing else; who reads a machine of Hyper-V
-    leaves it out.
+    counts only where no address is told, as under WSL2, whose addresses are no facts: beside any
+    address it is the disk of a guest, and of all copies of the guest.
     """
     cleaned = {
         source.name: found
@@ -147,9 +147,7 @@ def clean_facts(values: Mapping[str, str]) -> tuple[Fact, ...]:
     cards = cleaned.get("permanent-macs", "")
     disk = cleaned.get("disk-serial", "")
     given = cards.split(",") if cards else []
-    guest = bool(given) and all(macs.virtual_card(one) for one in given)
-    wsl = all(one.startswith("00:15:5d") for one in given) and HYPER_V_DISK.fullmatch(disk.lower())
-    if guest and not wsl:
+    if given and (all(map(macs.virtual_card, given)) or HYPER_V_DISK.fullmatch(disk.lower())):
         cleaned.pop("disk-serial", None)
     return tuple(Fact(name, value) for name, value in cleaned.items())
 

@@ -293,7 +293,7 @@ _VIRTUAL_DISKS = re.compile(
 _NAME_OF_DISK = re.compile(r"[a-z]+(?:[-_. ][a-z]+)*[-_. ]?[0-9]{0,2}")
 HYPER_V_DISK = re.compile(r"(?:naa\.|wwn-0x)?60022480[0-9a-f]*")
 """Identifier of a virtual disk of Hyper-V: all that lasts under WSL2, copied with the disk
-elsewhere; who knows which of both it is decides."""
+elsewhere. Under WSL2 no address of a card is a fact; beside one it is the disk of a guest."""
 
 
 def fills_disk(text: str) -> bool:
