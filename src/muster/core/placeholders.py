@@ -1,10 +1,12 @@
 """Values that makers left in whole series of machines: told by their kind, not only by a list.
 
 Decides whether a text can tell one machine from another. Refuses to know facts and their names.
-The kinds: all symbols alike; digits counted up or down, also in groups, with separators or behind
-a few letters; texts that name the field or say that there is none; bytes in a pattern; serial
-numbers of virtual disks. What is real but odd (a Raspberry Pi's eight zeros before its number, a
-UUID of zeros that ends in a card's address) is kept.
+The kinds: all symbols alike; digits counted up or down, also in groups or with separators; an
+example (`ABC123`): a row of letters and a row of digits; the first numbers of a counter behind
+zeros; texts that name the field or say that there is none, also before a number of these kinds;
+bytes in a pattern; serial numbers of virtual disks. What is real but odd is kept: a Raspberry Pi's
+eight zeros before its number, a UUID of zeros that ends in a card's address, a plant or a country
+before any number, the last symbols of a serial number that happen to be a row, a service tag.
 
 Sources of the values that the kinds were drawn from: osquery/osquery#8887 and #4374,
 lf-edge/eve#6381, FOGProject/fogproject, glpi-project/glpi (Blacklist), FusionInventory,
@@ -35,7 +37,10 @@ _WORDS = frozenset(
         "reserved standard generic blank missing false true error fail failed bad bsn ssn "
         "csn sys series all square dimm module installed pcb pcbid qemu intel asus asrock "
         "gigabyte msi manufacture determined determine bad index ppid mp service see label "
-        "customer array entry length kein keine keiner aucun non disponible desconocido ",
+        "customer array entry length kein keine keiner aucun non disponible desconocido "
+        "eng engr engineer samples smpl es evt dvt pvt pre production preproduction preprod "
+        "internaluseonly development mockup your seriennummer unbekannt inconnu "
+        "desconhecido sconosciuto onbekend numero serie foo foobar lorem ipsum",
     )
 )
 """Words of which filler texts are made, whatever stands between them."""
@@ -64,6 +69,10 @@ _KNOWN_UUIDS = frozenset(
         "9e0a0b0c-0d0e-0f10-1112-131415161718",
     }
 )
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+_ROWS_OF_KEYS = ("qwertyuiop", "qwertzuiop", "asdfghjkl")
+_TAG = 7
+"""Symbols of Dell's service tags, some of which are a row of letters and a row of digits."""
 _SPELT = ("deadbeef", "cafebabe", "baadf00d", "feedface", "0badc0de", "deadc0de", "c0ffee")
 
 
@@ -73,23 +82,95 @@ def fills_text(text: str) -> bool:
     Args:
         text: printable ASCII.
     """
-    symbols = re.sub(r"[^a-z0-9]", "", text.lower().removeprefix("0x"))
+    small = text.lower()
+    symbols = re.sub(r"[^a-z0-9]", "", small.removeprefix("0x"))
     if symbols in _KNOWN or _patterned(symbols) or (len(symbols) < 4 and symbols.isdigit()):
         return True
+    a_tag = len(symbols) == _TAG and small == symbols and len(set(symbols)) > 2
+    is_number = small.startswith("0x") or a_tag
+    if _counted_groups(small) or (_template(symbols) and not is_number):
+        return True
     letters, digits = _ending_in_digits(symbols)
-    if digits and letters:
-        if letters in _ALONE and len(digits) < 4:
+    if digits and not letters:
+        return _begins_to_count(digits, 4)
+    if digits:
+        if letters in _ALONE and (len(digits) < 4 or not _patterned(digits)):
             return False
         if _spelt(letters):
-            return len(digits) < 3 or _patterned(digits)
-        if letters.isalpha() and _patterned(digits):
-            return len(digits) >= 9 or (len(letters) <= 2 and len(digits) >= 6 and alike(digits))
+            return len(digits) < 3 or _patterned(digits) or _begins_to_count(digits, 3)
+        if letters.isalpha():
+            return _filled_behind(letters, digits)
     unnumbered = re.sub(r"[0-9]", "", symbols)
     if len(unnumbered) < len(symbols) and not (
         len(unnumbered) >= 8 and len(symbols) - len(unnumbered) <= 2
     ):
         return False
     return _spelt(unnumbered)
+
+
+def _filled_behind(letters: str, digits: str) -> bool:
+    """Whether digits behind letters that are no filler words are filler.
+
+    One or two letters are a plant or a country, and counted digits behind them may be a number.
+    """
+    if len(letters) <= 2:
+        return len(digits) >= 6 and (alike(digits) or _begins_to_count(digits, 6))
+    return len(digits) >= (9 if alike(digits) else 10) and _patterned(digits)
+
+
+def _begins_to_count(digits: str, least: int) -> bool:
+    """Whether digits are the first of a counter, 0001, or of a long one any below ten, 000007."""
+    number = digits.lstrip("0")
+    if len(digits) < least:
+        return False
+    return number in ("", "1") or (len(number) == 1 and len(digits) >= 6)
+
+
+def _template(symbols: str) -> bool:
+    """Whether a text is rows as people type them for an example: ABC123, 1234abcd, XYZ-789-AAA."""
+    parts = re.findall(r"[a-z]+|[0-9]+", symbols)
+    letters = [one for one in parts if one.isalpha()]
+    digits = [one for one in parts if one.isdigit()]
+    if not letters or not digits:
+        return False
+    if letters == ["ab"]:
+        return len(digits) == 1 and len(digits[0]) >= 5 and _first_row(digits[0])
+    whole = "".join(letters)
+    if not _row_of_letters(whole) and not all(map(_row_of_letters, letters)):
+        return False
+    if len(whole) >= 4 and len(digits) == 1 and digits[0] in ("12", "01"):
+        return True
+    return all(
+        len(one) >= 3 and (_counted(one) or _first_row(one) or _begins_to_count(one, 3))
+        for one in digits
+    )
+
+
+def _row_of_letters(part: str) -> bool:
+    """Whether letters are the first or last of the alphabet, a row of keys, or one alone."""
+    return len(part) >= 3 and (
+        alike(part)
+        or _ALPHABET.startswith(part)
+        or _ALPHABET.endswith(part)
+        or any(row.startswith(part) for row in _ROWS_OF_KEYS)
+    )
+
+
+def _first_row(digits: str) -> bool:
+    """Whether digits are 1234… or 0123…, over and over."""
+    return ("1234567890" * 3).startswith(digits) or ("0123456789" * 3).startswith(digits)
+
+
+def _counted_groups(text: str) -> bool:
+    """Whether a text is groups of digits of which each is counted by itself: 123-1234-123."""
+    groups = re.findall(r"[a-z0-9]+", text)
+    return (
+        len(groups) > 1
+        and sum(map(len, groups)) >= 8
+        and max(map(len, groups)) > 2
+        and all(one.isdigit() and len(one) > 1 and _counted(one) for one in groups)
+        and all(abs(int(one[1]) - int(one[0])) in (0, 1, 9) for one in groups)
+    )
 
 
 def _spelt(letters: str) -> bool:
@@ -123,19 +204,21 @@ def _patterned(symbols: str) -> bool:
     if len(symbols) >= 8 and any(_period(symbols, piece) for piece in (2, 3, 4, 5)):
         return True
     if len(symbols) < 4:
-        return False
+        return len(symbols) == 3 and _step(*symbols[:2]) is not None and _counted(symbols)
     if _doubled(symbols) or _interleaved(symbols):
         return True
     number = symbols.lstrip("0")
     if len(symbols) - len(number) >= 2 and len(number) >= 4 and number.isdigit():
         return _patterned(number)
-    runs = _runs(symbols)
+    before, runs = _runs(symbols)
     if not runs or (len(runs) > 1 and sum(runs) < 4 * len(runs)):
         return False
+    if before and not symbols.isdigit() and symbols[before:].isdigit():
+        return False  # letters and a number: judged as such
     if not symbols.isdigit() and max(runs) < 10 and min(runs) < (4 if len(runs) == 1 else 6):
         return False
     odd = len(symbols) - sum(runs)
-    return odd <= (len(symbols) > 7) or (odd == 2 and max(runs) >= 8)
+    return odd <= (len(symbols) > 7) or (odd == 2 and max(runs) >= 8 and not before)
 
 
 def _counted(symbols: str) -> bool:
@@ -161,30 +244,37 @@ def _interleaved(symbols: str) -> bool:
     """Whether it is counted by a step, or two counted rows in turn: 13579, 010203, a1b2c3d4."""
     if len(symbols) >= 5 and _counted(symbols):
         return True
-    return len(symbols) >= 8 and _counted(symbols[::2]) and _counted(symbols[1::2])
+    least = 6 if symbols.startswith(("a1", "1a")) else 8
+    return len(symbols) >= least and _counted(symbols[::2]) and _counted(symbols[1::2])
 
 
 def _period(symbols: str, piece: int) -> bool:
     return len(symbols) >= 2 * piece and symbols[piece:] == symbols[:-piece]
 
 
-def _runs(symbols: str) -> list[int]:
-    """Lengths of runs of three and more symbols that count up, count down, or stay."""
-    found = []
-    place = 0
+def _runs(symbols: str) -> tuple[int, list[int]]:
+    """How many symbols stand before the first run, and the lengths of all runs.
+
+    A run is three symbols and more that count up, count down, or stay. It goes on from digits to
+    letters, or back, only behind four of its symbols: 6789ABCD, but not 90ABCDE.
+    """
+    found: list[int] = []
+    before = place = 0
     while place < len(symbols) - 1:
-        end = place + 1
-        step = _step(symbols[place], symbols[end])
+        end = place
+        step = _step(symbols[place], symbols[end + 1])
         while step is not None and end + 1 < len(symbols):
-            if _step(symbols[end], symbols[end + 1]) != step:
+            other_kind = symbols[end].isdigit() != symbols[end + 1].isdigit()
+            if _step(symbols[end], symbols[end + 1]) != step or (other_kind and end - place < 3):
                 break
             end += 1
-        if step is not None and end - place >= 2:
+        if end - place >= 2:
+            before = before if found else place
             found.append(end - place + 1)
             place = end + 1
         else:
             place += 1
-    return found
+    return before, found
 
 
 def _step(one: str, other: str) -> int | None:
