@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from muster.core.trickle import SOURCES, Held, Pace, Trickle
@@ -10,7 +10,12 @@ from muster.core.trickle import SOURCES, Held, Pace, Trickle
 SOURCE, TOTAL = Pace(3, 1), Pace(10, 5)
 
 
-@given(st.lists(st.tuples(st.integers(0, 8), st.floats(0, 90)), max_size=300))
+PAUSES = st.just(0.0) | st.floats(0, 1) | st.floats(0, 90)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), PAUSES), max_size=300))
+@example([(number % 9, 0.0) for number in range(100)])
+@example([(0, 1.0) for _ in range(100)])
 def test_no_more_than_at_once_and_what_flows_in(asked: list[tuple[int, float]]) -> None:
     trickle, now, told = Trickle(SOURCE, TOTAL), 0.0, 0
     written = dict.fromkeys(range(9), 0)

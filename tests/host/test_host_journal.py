@@ -87,6 +87,21 @@ def test_one_machine_that_asks_without_pause_is_listed_once(host: World) -> None
     assert len([one for one in rows(host) if one.code != MORE]) == 2 + SOURCE.at_once
 
 
+def test_one_machine_that_is_counted_again_and_again_is_listed_once(host: World) -> None:
+    """Each time by a new request, so that nothing but its row is bounded."""
+    for _ in range(60):
+        host.ask(1)
+        host.clock.pass_time(1)
+    found = rows(host)
+    assert {one.code for one in found} <= {"host/insufficient-count", MORE}
+    # A minute passed: one more flowed in.
+    listed = 1 + SOURCE.at_once + SOURCE.a_minute
+    assert len([one for one in found if one.code != MORE]) <= listed
+    with host.database.snapshot() as reader:
+        counted = sum(one.number for one in ledger.counters(reader))
+    assert counted == 60
+
+
 def test_taking_and_giving_back_in_a_loop_does_not_fill_the_audit(host: World) -> None:
     for number in range(1, 5):
         host.ask(number, "server-standard")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -448,6 +449,33 @@ def test_no_request_is_lost_while_stopping() -> None:
         one.join(30)
     stop.set()
     assert (refused[0], broken[0]) == (6, 0)
+
+
+def test_what_waits_to_be_accepted_is_answered_before_the_end() -> None:
+    """More than a server lets in at once: the kernel accepted them while its loop was held, and a
+    stop finds them all in the queue."""
+    entered, release = threading.Event(), threading.Event()
+
+    async def hold(request: Request) -> Answer:
+        entered.set()
+        release.wait(30)  # on the loop, so that nobody is accepted
+        return Answer(200, b"held")
+
+    routes = [BoundRoute(POST, hold), BoundRoute(GET, lambda _: Answer(200, b""))]
+    server = ThreadServer(Door(routes))
+    head = b"/v1/things HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    with server, connect(server) as first, contextlib.ExitStack() as stack:
+        first.sendall(b"POST " + head + b"Content-Type: application/json\r\n\r\n")
+        assert entered.wait(20)
+        links = [stack.enter_context(connect(server)) for _ in range(300)]
+        for link in links:
+            link.sendall(b"GET " + head + b"\r\n")
+        stop = threading.Thread(target=server.stop)
+        stop.start()
+        release.set()
+        answers = [read_all(link)[:15] for link in (first, *links)]
+        stop.join(30)
+    assert set(answers) == {b"HTTP/1.1 200 OK"}
 
 
 def test_stop_is_bounded() -> None:

@@ -207,6 +207,10 @@ def test_jwks_lists_the_keys_in_use(asker: Asker) -> None:
 
 
 def test_health_readiness_and_metrics(asker: Asker) -> None:
+    # Strangers ask at another address, and learn there that the publisher lives.
+    assert [asker.get(path).status for path in ("/metrics", "/readyz")] == [404, 404]
+    assert asker.get("/healthz").body == asker.told("/healthz").body
+    assert asker.told("/v1/catalogue").status == 404
     for path, status in (("/healthz", "ok"), ("/readyz", "ready")):
         response = asker.told(path)
         assert (response.status, json.loads(response.body)) == (200, {"status": status})
