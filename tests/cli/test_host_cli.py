@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tests.host.processes import eventually
 
 from muster.cli import compose
 from muster.core.errors import error
+from muster.core.identity import nonce_of
 from muster.core.keys import Kind
 from muster.core.products import DAY
 from muster.host.model import Arrival
@@ -506,6 +508,44 @@ def test_names_are_shown_in_quotes_as_the_words_of_strangers(active: Desk) -> No
     assert active.data("log")["requests"][0]["name"] == forged
     assert active.text("clients", "--silent") == "No machine is silent.\n"
     assert active.data("clients", "--silent")["clients"] == []
+
+
+def test_status_and_doctor_name_clones(active: Desk) -> None:
+    """Two machines with one store ask in turn; nobody looks into tables for it."""
+    machine = Machine(1)
+    secrets = [bytes([number]) * 32 for number in range(4)]
+
+    def ask(number: int, *spent: int) -> None:
+        asked = machine.request(
+            active.publisher.publisher,
+            "desktop-pro",
+            compose.clock().now() + number,
+            nonce=nonce_of(secrets[number]),
+            spent=tuple(secrets[one] for one in spent),
+        )
+        with compose.host_database(None) as database:
+            compose.host_service(None, database).handle([Arrival(asked, "192.0.2.7")])
+
+    def doctor() -> dict[str, Any]:
+        from muster.cli.main import muster
+
+        words = ("doctor", "--role", "host", "--dns-server", "127.0.0.1:9", "--json")
+        (report,) = json.loads(CliRunner().invoke(muster, words).stdout)["reports"]
+        (check,) = [one for one in report["checks"] if one["topic"] == "clones"]
+        found: dict[str, Any] = check
+        return found
+
+    ask(0)
+    ask(1, 0)
+    ask(2, 0)  # the other machine, or this one after its store was put back
+    assert doctor()["mark"] == "ok"
+    assert "CLONES" not in active.text("status")
+    ask(3, 0, 1)
+    found = doctor()
+    assert (found["mark"], found["what"].partition(" were")[0]) == ("warn", "Clones of one machine")
+    assert "'muster host clients'" in found["fix"]
+    assert re.search(r"CLONES: +found of one machine in 30 days", active.text("status"))
+    assert active.data("status")["publishers"][0]["clones"] == 1
 
 
 def test_status_shows_the_hardware_id_that_the_publisher_sees(active: Desk) -> None:

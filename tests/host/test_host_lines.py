@@ -238,7 +238,7 @@ def test_rows_6_and_8_the_first_of_two_machines_keeps_the_cmid(store: Store) -> 
     assert row.cloned_at == store.world.clock.now() - 1
 
 
-@pytest.mark.parametrize("order", ["ABCD", "ADCB", "ACBD"])
+@pytest.mark.parametrize("order", ["ABCD", "ADCB", "ACBD", "BACD", "BCAD", "CBDA"])
 def test_row_7_of_many_machines_with_one_store_all_but_the_first_are_told(
     store: Store, order: str
 ) -> None:
@@ -307,6 +307,16 @@ def test_mode_explicit_compares_nothing_but_the_proof(host: World) -> None:
         assert reply.error.params["count"] == 1
     stranger = replace(request, key=Machine(8).key.public.raw).prove(Machine(8).key)
     assert refused(host.ask(7, request=stranger)) == "host/request-proof"
+    # A CMID is the name of a key in one mode: nobody, not even its owner, says another one later.
+    other = Machine(9).request(host.id, "desktop-pro", clock.now())
+    assert refused(host.ask(9, request=other)) == "host/insufficient-count"
+    bare = replace(other, product="office-drawing", identity="explicit", fingerprint=())
+    bare = replace(bare, nonce=Machine(9, seed="bare").nonce).prove(Machine(9).key)
+    assert refused(host.ask(9, request=bare)) == "host/request-proof"
+    with host.database.snapshot() as reader:
+        known = ledger.known_machine(reader, host.id, other.cmid)
+    assert known is not None
+    assert (known.identity, known.fingerprint) == ("machine", other.fingerprint)
 
 
 def test_nothing_that_was_sent_before_a_removal_brings_the_machine_back(store: Store) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 from tests.worlds.conftest import Scene
 
+from muster.client.discovery import Address
 from muster.client.machine import Plan
 from muster.core.products import DAY
+from muster.host import ledger
 from muster.host.doctor import Findings, judge
-from muster.host.ledger import with_clones
-from muster.testing.real import RealMachine
+from muster.testing.real import RealHost, RealMachine
 from muster.wire.health import Check, Mark, Topic
 
 pytestmark = pytest.mark.real
@@ -101,6 +105,44 @@ def test_a_machine_set_back_to_its_snapshot_stays_one(scene: Scene, tmp_path: Pa
     assert scene.host.count(scene.contoso) == 1
 
 
+def lose_the_answer(scene: Scene, machine: RealMachine, host: RealHost) -> None:
+    """The machine asks a host, which does its work; what it answers never arrives."""
+    pass_time(scene, 60)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def carry() -> None:
+            near, _ = door.accept()
+            with near, socket.create_connection((host.address.host, host.address.port)) as far:
+                far.sendall(whole_request(near))
+                assert far.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+        thread = threading.Thread(target=carry)
+        thread.start()
+        machine.plan = Plan(host=Address("127.0.0.1", door.getsockname()[1]))
+        done = machine.ask()
+        thread.join(30)
+    assert not done.renewed
+    assert [one.problem and one.problem.code for one in done.tried] == ["net/reset"]
+
+
+def whole_request(link: socket.socket) -> bytes:
+    data = b""
+    while piece := link.recv(65536):
+        data += piece
+        head, end, body = data.partition(b"\r\n\r\n")
+        found = re.search(rb"Content-Length: ([0-9]+)", head)
+        if end and found is not None and len(body) >= int(found[1]):
+            return data
+    raise AssertionError("no whole request")
+
+
+def put_back(scene: Scene, host: RealHost) -> int:
+    """How often the host found that the one machine's store was put back."""
+    with host.database.snapshot() as reader:
+        (found,) = ledger.machines(reader, 2)
+    return found.restored
+
+
 def test_lost_answers_and_two_hosts_keep_one_machine(scene: Scene) -> None:
     other = scene.another_host("other", scene.contoso)
     machine = set_up(scene, "pc", EQUAL)
@@ -109,7 +151,13 @@ def test_lost_answers_and_two_hosts_keep_one_machine(scene: Scene) -> None:
         machine.plan = Plan(host=(scene.host if turn % 2 else other).address)
         pass_time(scene, DAY)
         assert renew(scene, machine) == [[]]
-    # The store that the machine had before its last answer came: the host has moved on.
+    # Answers that never came: the hosts have moved on, and the machine has not heard of it.
+    for host in (scene.host, scene.host, other, scene.host):
+        lose_the_answer(scene, machine, host)
+        machine.plan = Plan(host=host.address)
+        assert renew(scene, machine) == [[]]
+    assert (put_back(scene, scene.host), put_back(scene, other)) == (0, 0)
+    # The store that the machine had before its last answer came.
     before = scene.folder / "before"
     shutil.copytree(machine.store, before)
     assert renew(scene, machine) == [[]]
@@ -117,6 +165,7 @@ def test_lost_answers_and_two_hosts_keep_one_machine(scene: Scene) -> None:
     shutil.copytree(before, machine.store)
     for _ in range(3):
         assert renew(scene, machine) == [[]]
+    assert (put_back(scene, scene.host), put_back(scene, other)) == (1, 0)
     assert cmid(machine) == first
     assert scene.host.count(scene.contoso) == other.count(scene.contoso) == 1
 
@@ -142,7 +191,7 @@ def test_the_doctor_and_the_ledger_of_a_host_name_clones(scene: Scene) -> None:
     def clones() -> tuple[int, Check]:
         now = scene.host_clock.now()
         with scene.host.database.snapshot() as reader:
-            number = with_clones(reader, publisher, now - 30 * DAY)
+            number = ledger.with_clones(reader, publisher, now - 30 * DAY)
         found = Findings(view, now, None, None, {}, None, (), None, number)
         (check,) = [one for one in judge(found).checks if one.topic is Topic.CLONES]
         return number, check
