@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from muster.client.service import Client
+from muster.client.store import Store
 from muster.core.keys import Kind
 from muster.core.states import LicenceState
 from muster.testing.tiny_publisher import TinyPublisher
@@ -90,6 +93,25 @@ def test_harmless_changes_draw_nothing_and_end_nothing(
     online(machine.client)
     assert licensed(machine.client)
     assert drawn(machine.client) == first
+
+
+@pytest.mark.parametrize(
+    "change", ["root writes the facts file", "a lower card is added", "a dock is plugged in"]
+)
+def test_a_licence_is_found_again_where_the_store_does_not_say_what_bound_it(
+    world: World, change: str
+) -> None:
+    """As in a store of before, or where the reply came by a file to a store made anew."""
+    old, new = CHANGES[change]
+    machine = ready(world, old)
+    online(machine.client)
+    place = Store(machine.client.root, world.publisher.publisher, machine.disk)
+    loaded = place.load()
+    assert loaded is not None
+    place.save(replace(loaded.memory, bound={}))
+    machine.facts.clear()
+    machine.facts.update(new)
+    assert licensed(machine.client)
 
 
 def test_a_change_of_mode_ends_no_licence(world: World) -> None:

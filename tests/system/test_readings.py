@@ -86,6 +86,44 @@ def test_a_usb_disk_changes_nothing(tmp_path: Path) -> None:
     assert read_hardware(lay_out(root, plain))["disk-serial"] == before
 
 
+@pytest.mark.parametrize("removable", ["removable", "fixed", None])
+def test_a_usb_disk_with_a_serial_number_of_its_own_is_no_disk_of_the_machine(
+    tmp_path: Path, removable: str | None
+) -> None:
+    """Its way leads by USB: so it is told, however Linux calls the disk."""
+    root = lay_out(tmp_path, recorded("laptop-thinkpad"))
+    before = read_hardware(root)
+    port = "sys/devices/pci0000:00/0000:00:14.0/usb2/2-3"
+    disk = f"{port}/2-3:1.0/host4/target4:0:0/4:0:0:0"
+    plugged: dict[str, dict[str, str]] = {
+        "files": {
+            f"{disk}/block/sda/removable": "0\n",
+            f"{disk}/serial": "NA8T1X2Y\n",
+            f"{disk}/wwid": "naa.5000c500a1b2c3d4\n",
+        },
+        "links": {
+            "sys/block/sda": f"../{disk.removeprefix('sys/')}/block/sda",
+            f"{disk}/block/sda/device": "../..",
+        },
+    }
+    if removable is not None:
+        plugged["files"][f"{port}/removable"] = f"{removable}\n"
+    assert read_hardware(lay_out(root, plugged)) == before
+
+
+@pytest.mark.parametrize("how", ["1", "2", "3", ""])
+def test_an_address_that_was_set_later_is_no_fact(tmp_path: Path, how: str) -> None:
+    """By a user, at random or taken from another card: also one that looks as makers give them."""
+    reading = recorded("laptop-thinkpad")
+    card = "sys/devices/pci0000:00/0000:00:1c.0/0000:02:00.0/net/wlp2s0"
+    files = {**reading["files"], f"{card}/address": "34:97:f6:0a:0b:0c\n"}
+    files[f"{card}/addr_assign_type"] = f"{how}\n"
+    root = lay_out(tmp_path, {**reading, "files": files})
+    assert read_hardware(root)["permanent-macs"] == "8c:16:45:0a:0b:0c"
+    whys = {one.at: one.why for one in look(root) if one.name == "permanent-macs"}
+    assert whys["/sys/class/net/wlp2s0"] == "generated"
+
+
 def test_an_unreadable_value_is_told_from_an_absent_one() -> None:
     """As an ordinary user: root reads everything."""
     root = Path(tempfile.mkdtemp(prefix="muster-readings-"))
