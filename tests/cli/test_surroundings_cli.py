@@ -85,6 +85,34 @@ def test_no_home_and_no_passwd_entry(as_nobody: tuple[str, ...], folder: Path) -
     assert asked.stdout == "file/no-home\n"
 
 
+def test_users_without_a_store_of_the_system_are_told_that_they_count_as_machines(
+    as_nobody: tuple[str, ...], folder: Path
+) -> None:
+    """Each time: when a product is set up, when it is activated, and when it is looked at."""
+    home = folder / "home"
+    home.mkdir()
+    os.chown(home, NOBODY, 0)
+    descriptor = folder / "d.json"
+    descriptor.write_bytes(TinyPublisher(now=int(time.time()) - 86_400).descriptor("desktop-pro"))
+    descriptor.chmod(0o644)
+    facts = folder / "f.json"
+    facts.write_bytes(facts_file(machine_facts("pc-1")))
+    facts.chmod(0o644)
+    own = f"{home}/.local/state/muster is the store of this user alone"
+    for system in ("", "mkdir -m 755 /var/lib/muster && "):
+        line = f'mount -t tmpfs -o mode=0755 none /var/lib && {system}exec "$@"'
+        start = ("unshare", "--mount", "sh", "-c", line, "sh", *as_nobody, f"HOME={home}")
+        for words in (("product", "add", str(descriptor)), ("activate",), ("status",)):
+            command = (f"MUSTER_FACTS={facts}", *MUSTER, "client", *words)
+            done = subprocess.run(
+                (*start, *command), capture_output=True, text=True, timeout=60, check=False
+            )
+            if "mount:" in done.stderr:
+                pytest.skip(f"this machine lets nobody mount: {done.stderr}")
+            assert ("counts as one machine more" in done.stderr) is (not system), done.stderr
+            assert (own in done.stderr) is (not system)
+
+
 @pytest.mark.parametrize("home", ["/nonexistent", "/proc", "relative", ""])
 def test_homes_that_are_none(as_nobody: tuple[str, ...], folder: Path, home: str) -> None:
     done = run(*as_nobody, f"HOME={home}", *MUSTER, "client", "status", "--json")

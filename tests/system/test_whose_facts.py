@@ -119,7 +119,10 @@ def test_an_application_keeps_to_the_systems_store(place: Path) -> None:
     descriptor.chmod(0o644)
     script = (
         "mount -t tmpfs none /var/lib && mkdir /var/lib/muster && "
+        f"{sys.executable} -m muster client product add $1 --store /var/lib/muster >&2 && "
         f'{sys.executable} -c "from muster.client import facade; import sys; '
+        "print(facade.system_client().root, facade.licence(sys.argv[1]).state.value, "
+        "facade.licence(sys.argv[1], store=sys.argv[2]).state.value); "
         "told = facade.licence(sys.argv[1]).warnings + "
         "facade.licence(sys.argv[1], store=sys.argv[2]).warnings; "
         'print(*(one.code for one in told))" $1 $2 && '
@@ -138,4 +141,7 @@ def test_an_application_keeps_to_the_systems_store(place: Path) -> None:
         check=False,
         timeout=60,
     )
-    assert done.stdout.split() == ["client/store-variable", "1"], done.stderr
+    used, warned, shown = done.stdout.splitlines()
+    # In the system's store the product is set up, in the other one it is not.
+    assert used == "/var/lib/muster 2 0", done.stderr
+    assert (warned, shown) == ("client/store-variable", "1"), done.stderr
