@@ -158,5 +158,9 @@ def test_programs_that_show_licences_of_others_give_the_errors_of_the_steps(make
     assert opened(grant=later) == "licence/version"
     odd = jws.sign({**grant, "exp": "x"}, jws.GRANT_TYP, MemorySigningKey(b"x" * 32))
     assert opened(grant=odd) == "licence/grant"
+    # Step 4 before step 5: who signed is judged before what is said.
+    lease = jws.parse(strict.read(maker.bundle(), strict.BUNDLE)["lease"], strict.SMALL).payload
+    forged = jws.sign({**lease, "exp": "x"}, jws.LEASE_TYP, MemorySigningKey(b"x" * 32))
+    assert opened(lease=forged) == "licence/signer"
     case = Case.of_anybody(maker.bundle(), maker.trust, maker.publisher)
     assert not hasattr(case, "expected")
