@@ -26,7 +26,7 @@ NOW = day_start(330) + 43_200
 MOST = 2**53 - 1
 FINGERPRINT = ("d5566778899aabbcc", "nf0f0f0f0f0f0f0f0", "u00112233aabbccdd")
 CMID = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
-SECRET = b"n" * 32
+NONCE = nonce_of(b"n" * 16)
 BINDING = "0123456789abcdef012345678"
 HOST_KEY = KeyId(Kind.HOST, 2, 4711)
 MAK_KEY = KeyId(Kind.MAK, 1, 815)
@@ -130,7 +130,7 @@ class Scene:
                 "v": 1,
                 "group": self.product(product).group,
                 "identity": "machine",
-                "nonce": nonce_of(SECRET),
+                "nonce": NONCE,
                 "renew_after": 7 * DAY,
                 "retry_after": 7200,
                 "count": 25,
@@ -150,7 +150,7 @@ class Scene:
             "iat": NOW,
             "iss": self.host.public.kid,
             "jti": "A" * 22,
-            "muster": {"v": 1, "code": "host/duplicate-cmid", "nonce": nonce_of(SECRET)},
+            "muster": {"v": 1, "code": "host/duplicate-cmid", "nonce": NONCE},
             "sub": CMID,
         }
 
@@ -176,7 +176,7 @@ class Scene:
             now=NOW + 60,
             cmid=CMID,
             identity="machine",
-            nonce=nonce_of(SECRET),
+            nonce=NONCE,
             fingerprint=FINGERPRINT,
             binding=BINDING,
         )

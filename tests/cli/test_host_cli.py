@@ -19,7 +19,7 @@ from tests.host.processes import eventually
 
 from muster.cli import compose
 from muster.core.errors import error
-from muster.core.identity import nonce_of
+from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.keys import Kind
 from muster.core.products import DAY
 from muster.host.model import Arrival
@@ -513,15 +513,15 @@ def test_names_are_shown_in_quotes_as_the_words_of_strangers(active: Desk) -> No
 def test_status_and_doctor_name_clones(active: Desk) -> None:
     """Two machines with one store ask in turn; nobody looks into tables for it."""
     machine = Machine(1)
-    secrets = [bytes([number]) * 32 for number in range(4)]
+    nonces = [nonce_of(bytes([number]) * 16) for number in range(4)]
 
-    def ask(number: int, *spent: int) -> None:
+    def ask(number: int, *before: int) -> None:
         asked = machine.request(
             active.publisher.publisher,
             "desktop-pro",
             compose.clock().now() + number,
-            nonce=nonce_of(secrets[number]),
-            spent=tuple(secrets[one] for one in spent),
+            nonce=nonces[number],
+            line=tuple(nonce_prefix(nonces[one]) for one in before),
         )
         with compose.host_database(None) as database:
             compose.host_service(None, database).handle([Arrival(asked, "192.0.2.7")])

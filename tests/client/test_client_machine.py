@@ -20,6 +20,7 @@ from muster.client.model import Aside, Memory, ProductRecord
 from muster.client.requests import Requests, Secrets
 from muster.core.errors import MusterError, error
 from muster.core.facts import clean_facts
+from muster.core.identity import nonce_prefix
 from muster.core.keys import parse_product_key
 from muster.core.products import DAY
 from muster.core.states import LicenceState
@@ -202,10 +203,10 @@ def test_a_first_activation() -> None:
     play >> play.document(host, fetch)
     save = play.save()
     record = record_of(save.memory)
-    assert list(save.secrets.spent) == [record.nonce] == [request["nonce"]]
-    assert play.prepared.memory.requests.sent == (record.nonce,)
-    hosts = ((SET.text, record.nonce),)
-    assert save.memory.requests == Requests((record.nonce,), (), START, hosts)
+    assert record.nonce == request["nonce"]
+    shown = nonce_prefix(record.nonce)
+    assert play.prepared.memory.requests == Requests((shown,), shown, START)
+    assert save.memory.requests == Requests((shown,), "", START, ((SET.text, shown),))
     assert record.state is LicenceState.LICENSED
     assert record.last_good == SET
     assert record.last_ip == "192.0.2.1"

@@ -22,11 +22,10 @@ from muster.client.model import (
     Note,
     ProductRecord,
 )
-from muster.client.requests import KEPT, Requests, Secrets
+from muster.client.requests import KEPT_NEWEST, Requests, Secrets
 from muster.client.store import Disk, Store, publishers
 from muster.core.audit import Event
 from muster.core.errors import MusterError, error
-from muster.core.identity import nonce_of
 from muster.core.products import DAY
 from muster.core.states import LicenceState
 from muster.testing.world import MemoryDisk, World, WorldMachine
@@ -352,27 +351,26 @@ def test_a_descriptor_that_others_could_write_is_no_anchor() -> None:
     assert caught.value.code == "file/anchor"
 
 
-def test_secrets_that_no_request_will_show_are_dropped() -> None:
+def test_the_store_keeps_the_newest_requests() -> None:
     world, machine = activated()
     place = Store(ROOT, world.publisher.publisher, machine.disk)
-    first = place.secrets()
-    assert len(first.spent) == 1
-    for _ in range(2 * KEPT):
+    loaded = place.load()
+    assert loaded is not None
+    (first,) = loaded.memory.requests.newest
+    seeds = place.secrets()
+    for _ in range(KEPT_NEWEST):
         assert machine.client.activate()[0].renewed
     loaded = place.load()
     assert loaded is not None
-    second = place.secrets()
-    assert tuple(sorted(second.spent)) == tuple(sorted(loaded.memory.requests.leased))
-    assert len(second.spent) == KEPT
-    assert not set(first.spent) & set(second.spent)
-    assert first.seeds == second.seeds
+    assert len(loaded.memory.requests.newest) == KEPT_NEWEST
+    assert first not in loaded.memory.requests.line
+    assert place.secrets() == seeds
 
 
 # On a real disk.
 
 
-NONCE = nonce_of(bytes(32))
-SECRETS = Secrets({"01234567-89ab-8cde-8f01-23456789abcd": bytes(range(32))}, {NONCE: bytes(32)})
+SECRETS = Secrets({"01234567-89ab-8cde-8f01-23456789abcd": bytes(range(32))})
 
 
 def everything() -> Memory:
@@ -418,7 +416,7 @@ def everything() -> Memory:
         catalogue_mark=CatalogueMark(4, "A" * 43, 10),
         clock_mark=11,
         first_added={PRODUCT: 1, "gone": 2},
-        requests=Requests((NONCE,), ("A" * 22,), 12, (("h.example:1", NONCE),)),
+        requests=Requests(("A" * 8, "B-_" + "0" * 5), "A" * 8, 12, (("h.example:1", "A" * 8),)),
         history=(Note(1, Event.CLIENT_PRODUCT_ADD, PRODUCT, "detail"),),
     )
 

@@ -144,7 +144,7 @@ def test_a_request_to_a_host_holds_what_the_page_says_and_nothing_else(
     request, body = taken(tap)
     assert members(body) <= {
         *("v", "publisher", "product", "cmid", "nonce", "fingerprint", "identity", "state"),
-        *("key", "spent", "proof"),
+        *("key", "line", "proof"),
         *("sent_at", "client", "client.version", "client.os", "client.virtual"),
     }
     headers = {

@@ -175,7 +175,8 @@ def test_bindings(case: dict[str, Any]) -> None:
 
 def test_nonces() -> None:
     for case in IDENTITIES["nonces"]:
-        assert identity.nonce_of(bytes.fromhex(case["secret"])) == case["nonce"]
+        assert identity.nonce_of(bytes.fromhex(case["drawn"])) == case["nonce"]
+        assert identity.nonce_prefix(case["nonce"]) == case["prefix"]
 
 
 @pytest.mark.parametrize(

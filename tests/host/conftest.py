@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from muster.core.identity import LETTERS, Fact, commitments, machine_cmid, nonce_of
+from muster.core.identity import LETTERS, Fact, commitments, machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import day_start
 from muster.db.engine import Database
 from muster.host.enrol import Activated, HostAdmin
@@ -43,9 +43,9 @@ def _key(seed: bytes) -> MemorySigningKey:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine of a number: its ids and secrets follow from it.
+    """A machine of a number: its ids and nonces follow from it.
 
-    `turn` counts its requests from 0: each has a secret of its own, and shows the one before.
+    `turn` counts its requests from 0: each has a nonce of its own, and shows the one before.
     """
 
     number: int
@@ -68,16 +68,14 @@ class Machine:
         return machine_cmid(publisher or PUBLISHER, mode, self.key.public.raw)
 
     @property
-    def secret(self) -> bytes:
-        return self._bytes(f"secret {self.turn}" if self.turn else "secret", 32)
-
-    @property
-    def spent(self) -> tuple[bytes, ...]:
-        return () if self.turn == 0 else (replace(self, turn=self.turn - 1).secret,)
-
-    @property
     def nonce(self) -> str:
-        return nonce_of(self.secret)
+        return nonce_of(self._bytes(f"nonce {self.turn}" if self.turn else "nonce", 16))
+
+    @property
+    def line(self) -> tuple[str, ...]:
+        if self.turn == 0:
+            return ()
+        return (nonce_prefix(replace(self, turn=self.turn - 1).nonce),)
 
     @property
     def fingerprint(self) -> tuple[str, ...]:
@@ -97,7 +95,7 @@ class Machine:
         identity: str = "machine",
         state: int = 2,
         nonce: str | None = None,
-        spent: tuple[bytes, ...] | None = None,
+        line: tuple[str, ...] | None = None,
     ) -> ActivationRequest:
         key = key or self.key
         return ActivationRequest(
@@ -106,7 +104,7 @@ class Machine:
             cmid=machine_cmid(publisher, identity, key.public.raw),
             key=key.public.raw,
             nonce=self.nonce if nonce is None else nonce,
-            spent=self.spent if spent is None else spent,
+            line=self.line if line is None else line,
             fingerprint=self.fingerprint if fingerprint is None else fingerprint,
             identity=identity,
             state=state,
@@ -115,10 +113,10 @@ class Machine:
         ).prove(key)
 
     def release(
-        self, bundle: Bundle, sent_at: int, spent: tuple[bytes, ...] | None = None
+        self, bundle: Bundle, sent_at: int, line: tuple[str, ...] | None = None
     ) -> ReleaseRequest:
         """A release of the last lease."""
-        shown = (self.secret,) if spent is None else spent
+        shown = (nonce_prefix(self.nonce),) if line is None else line
         return ReleaseRequest(bundle, self.key.public.raw, shown, sent_at).prove(self.key)
 
 

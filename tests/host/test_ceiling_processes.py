@@ -20,6 +20,7 @@ from tests.host.processes import FACTS, HostProcess
 
 from muster.cli import compose
 from muster.core.facts import clean_facts
+from muster.core.identity import nonce_prefix
 from muster.host import store as tables
 from muster.net.http import HTTPClient
 from muster.testing.tiny_publisher import TinyPublisher
@@ -63,13 +64,13 @@ class Site:
         host: int,
         answer: ActivationAnswer,
         machine: Machine,
-        secret: bytes | None = None,
+        nonce: str | None = None,
         later: int = 0,
     ) -> str:
         """ "released", "free already", or the code of the refusal."""
         now = compose.clock().now() + 1 + later
-        spent = None if secret is None else (secret,)
-        body = machine.release(answer.bundle, now, spent).body
+        line = None if nonce is None else (nonce_prefix(nonce),)
+        body = machine.release(answer.bundle, now, line).body
         status, body = self.post(host, "/v1/release", body)
         if status != 200:
             return decode_problem(status, body, "host").code
@@ -167,10 +168,10 @@ def test_a_ceiling_is_exact_under_eight_processes_at_two_hosts(site: Site) -> No
     waiting = [n for n in numbers if n not in holders]
     assert site.ask(0, waiting[0]) == "host/limit-reached"
 
-    # A lease that was captured on the wire is not enough: key and secret did not travel with it.
+    # A lease that was captured on the wire is not enough: the key did not travel with it.
     stranger = Machine(waiting[0])
     assert site.release(1, renewed, stranger) == "host/request-proof"
-    assert site.release(1, renewed, Machine(holder), stranger.secret) == "host/release-proof"
+    assert site.release(1, renewed, Machine(holder), stranger.nonce) == "host/release-proof"
     assert site.seats() == LIMIT
     assert site.ask(1, waiting[0]) == "host/limit-reached"
 

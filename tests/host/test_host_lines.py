@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.host.conftest import Machine, World, leased, refused
 
-from muster.core.identity import nonce_of
+from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.products import DAY, SKEW
 from muster.db.engine import Reader
 from muster.host import ledger, lines
@@ -28,7 +28,7 @@ NUMBER = 5
 
 
 class Store:
-    """The store of one machine: its key, and the secrets of its requests.
+    """The store of one machine: its key, and the nonces of its requests.
 
     A copy of it is a clone; what it was before can be put back.
     """
@@ -37,29 +37,29 @@ class Store:
         self.world = world
         self.machine = Machine(number)
         self.facts = facts
-        self.line = "golden"
+        self.name = "golden"
         self.made = 0
-        self.spent: tuple[bytes, ...] = ()
+        self.line: tuple[str, ...] = ()
 
-    def copy(self, line: str, facts: str = "") -> Store:
-        """The same store on another machine, which draws its own secrets from here on."""
+    def copy(self, name: str, facts: str = "") -> Store:
+        """The same store on another machine, which draws its own nonces from here on."""
         made = Store(self.world, self.machine.number, facts)
-        made.line, made.spent = line, self.spent
+        made.name, made.line = name, self.line
         return made
 
     def request(self, *, sent_at: int | None = None) -> ActivationRequest:
-        """The next request; its secret is kept, as before it is sent."""
+        """The next request; its nonce is kept, as before it is sent."""
         self.made += 1
-        secret = Machine(self.machine.number, seed=f"{self.line} {self.made}").secret
+        nonce = Machine(self.machine.number, seed=f"{self.name} {self.made}").nonce
         built = self.machine.request(
             self.world.id,
             PRODUCT,
             self.world.clock.now() if sent_at is None else sent_at,
-            nonce=nonce_of(secret),
-            spent=self.spent,
+            nonce=nonce,
+            line=self.line,
             fingerprint=Machine(self.machine.number, seed=self.facts).fingerprint,
         )
-        self.spent = (*self.spent, secret)[-8:]
+        self.line = (*self.line, nonce_prefix(nonce))[-8:]
         return built
 
     def ask(self) -> Reply:
@@ -73,7 +73,7 @@ class Store:
 
     def release(self, answer: ActivationAnswer) -> ReleaseRequest:
         self.world.clock.pass_time(1)
-        return self.machine.release(answer.bundle, self.world.clock.now(), self.spent)
+        return self.machine.release(answer.bundle, self.world.clock.now(), self.line)
 
 
 @pytest.fixture
@@ -124,10 +124,12 @@ def test_the_chapter_has_the_rows_of_the_code() -> None:
 
 
 def test_row_1_a_first_request_is_kept(store: Store) -> None:
-    leased(store.ask())
+    store.world.clock.pass_time(1)
+    request = store.request()
+    leased(store.send(request))
     found = kept(store.world)
     assert found.fingerprint == Machine(NUMBER).fingerprint
-    assert found.line == Line(nonce_of(store.spent[-1]), store.world.clock.now())
+    assert found.line == Line(request.nonce, store.world.clock.now())
 
 
 def test_row_2_the_same_request_again_gets_the_same_lease(store: Store) -> None:
@@ -343,15 +345,14 @@ def test_a_removal_is_no_later_when_it_is_repeated() -> None:
 
 def explicit(world: World, container: int, sent_at: int) -> ActivationRequest:
     """A request of one of several containers that have one id."""
-    secret = Machine(NUMBER, seed=f"{container} {sent_at}").secret
     return Machine(NUMBER).request(
         world.id,
         EXPLICIT,
         sent_at,
         identity="explicit",
         fingerprint=(),
-        nonce=nonce_of(secret),
-        spent=(),
+        nonce=Machine(NUMBER, seed=f"{container} {sent_at}").nonce,
+        line=(),
     )
 
 
@@ -409,7 +410,7 @@ def test_a_sent_at_of_a_jumped_clock_is_mended(store: Store) -> None:
     leased(store.send(store.request()))
     world.clock.jump(-30 * DAY)
     restored = store.copy("put back")
-    restored.spent = ()
+    restored.line = ()
     assert refused(restored.ask()) == "host/request-old"
     assert world.service.housekeep().mended == 1
     leased(restored.ask())
@@ -425,8 +426,8 @@ def forged(request: ActivationRequest, **changes: Any) -> ActivationRequest:
 
 
 @pytest.mark.parametrize("seen", ["at another host", "in a release", "in a request refused here"])
-def test_a_secret_that_was_seen_proves_nothing(store: Store, seen: str) -> None:
-    """The secret that is due crosses the wire in the clear before this host has spent it."""
+def test_a_nonce_that_was_seen_proves_nothing(store: Store, seen: str) -> None:
+    """What a request shows crosses the wire in the clear, perhaps before this host has seen it."""
     world = store.world
     answer = leased(store.ask())
     seats = machines(world)
@@ -437,13 +438,13 @@ def test_a_secret_that_was_seen_proves_nothing(store: Store, seen: str) -> None:
     if seen == "in a request refused here":
         skewed = store.request(sent_at=world.clock.now() + SKEW + 60)
         assert refused(store.send(skewed)) == "host/clock-skew"
-    secret = bytes(range(32))
+    nonce = nonce_of(bytes(range(16)))
     for sent_at in (0, 1, SKEW):
-        for spent in (recorded.spent, store.spent[-2:], (secret,)):
+        for line in (recorded.line, store.line[-2:], (nonce_prefix(nonce),)):
             request = forged(
                 recorded,
-                nonce=nonce_of(secret),
-                spent=spent,
+                nonce=nonce,
+                line=line,
                 sent_at=world.clock.now() + sent_at,
             )
             assert refused(unchanged(world, store, request)) == "host/request-proof"
@@ -460,8 +461,8 @@ def test_an_ordinary_renewal_needs_its_signature_too(store: Store) -> None:
     for changes in (
         {},
         {"fingerprint": Machine(9).fingerprint},
-        {"spent": (bytes(32),)},
-        {"spent": ()},
+        {"line": ("A" * 8,)},
+        {"line": ()},
         {"sent_at": known.line.asked_at},
         {"key": Machine(9).key.public.raw},
         {"identity": "device"},
@@ -518,7 +519,7 @@ NAMES = st.sampled_from([f"n{number}" for number in range(12)])
     st.builds(
         Asked,
         nonce=NAMES,
-        opened=st.frozensets(NAMES, max_size=4),
+        shown=st.frozensets(NAMES, max_size=4),
         sent_at=st.integers(0, 100),
         explicit=st.booleans(),
         same_facts=st.booleans(),

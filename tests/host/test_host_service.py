@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.host.conftest import START, Machine, World, leased, refused
 
 from muster.core.errors import MusterError
+from muster.core.identity import nonce_prefix
 from muster.core.keys import parse_product_key
 from muster.core.products import COUNT_WINDOW, DAY, Revocation, day_of
 from muster.host import ledger, store
@@ -448,12 +449,12 @@ def test_a_ceiling_that_reports_refuses_nobody(world: World) -> None:
 
 
 def release(
-    world: World, number: int, answer: ActivationAnswer, **changes: tuple[bytes, ...]
+    world: World, number: int, answer: ActivationAnswer, **changes: tuple[str, ...]
 ) -> bool:
     return shown(world, world.machine(number), answer.bundle, **changes)
 
 
-def shown(world: World, machine: Machine, bundle: Bundle, **changes: tuple[bytes, ...]) -> bool:
+def shown(world: World, machine: Machine, bundle: Bundle, **changes: tuple[str, ...]) -> bool:
     """A machine shows a bundle to give it back; a second later than it asked."""
     world.clock.pass_time(1)
     request = machine.release(bundle, world.clock.now(), **changes)
@@ -486,12 +487,12 @@ def test_a_machine_that_holds_another_product_stays_counted(host: World) -> None
     assert count_of(host) == 24
 
 
-def test_only_the_secret_of_the_last_lease_releases(host: World) -> None:
+def test_only_who_knows_of_the_last_lease_releases(host: World) -> None:
     host.fill(range(1, 5), "server-standard")
     first, second, third = (leased(host.ask(5, "server-standard")) for _ in range(3))
     for turn, answer in enumerate((first, second)):
         with pytest.raises(MusterError) as caught:
-            release(host, 5, answer, spent=(Machine(5, turn=turn).secret,))
+            release(host, 5, answer, line=(nonce_prefix(Machine(5, turn=turn).nonce),))
         assert caught.value.code == "host/release-proof"
     assert release(host, 5, third)
     assert not release(host, 5, first)

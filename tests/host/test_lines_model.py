@@ -1,9 +1,9 @@
 """Machines, clones, hosts and somebody who records and sends, at random: what must never happen.
 
 The model runs the two pure halves against each other, `muster.client.requests` and
-`muster.host.lines`, as the machine and the service do. A secret is written as the nonce that it
-opens. Who records can show what was signed, to any host at any time, and nothing else: the proof is
-tested in `test_host_lines.py`.
+`muster.host.lines`, as the machine and the service do. Who records can
+show what was signed, to any host at any time, and nothing else: the proof is tested in
+`test_host_lines.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Message:
 
     cmid: str
     nonce: str
-    opened: frozenset[str]
+    shown: frozenset[str]
     sent_at: int
 
 
@@ -43,7 +43,7 @@ class Host:
         """The row of a request; None for `host/clock-skew`."""
         if abs(message.sent_at - now) > SKEW:
             return None
-        asked = Asked(message.nonce, message.opened, message.sent_at, False, True)
+        asked = Asked(message.nonce, message.shown, message.sent_at, False, True)
         row, line = lines.judge(self.lines.get(message.cmid), asked, now)
         self.lines[message.cmid] = line
         return row
@@ -81,10 +81,10 @@ class Model:
     def send(self, machine: Machine, now: int) -> Message:
         """The next request, saved before it leaves as `client.machine` does."""
         self.drawn += 1
-        nonce = f"{machine.name}-{self.drawn}"
-        opened = frozenset(machine.requests.nonces)
+        nonce = f"{self.drawn:08}-{machine.name}"
+        shown = frozenset(machine.requests.line)
         machine.requests = machine.requests.sending(nonce, now)
-        message = Message(machine.cmid, nonce, opened, machine.requests.sent_at)
+        message = Message(machine.cmid, nonce, shown, machine.requests.sent_at)
         self.recorded.append(message)
         return message
 
@@ -139,6 +139,10 @@ STORIES = [
     Story(hosts=3, lost=True, pause=4 * DAY),
     Story(hosts=2, put_back=True),
     Story(hosts=3, put_back=True, pause=2 * DAY),
+    Story(hosts=3, put_back=True, lost=True),
+    Story(hosts=3, put_back=True, lost=True, pause=2 * DAY),
+    Story(hosts=3, put_back=True, lost=True, recorder=True),
+    Story(hosts=5, put_back=True, lost=True, recorder=True, pause=600),
 ]
 
 
@@ -231,7 +235,7 @@ def image(seed: int, number: int, *, activated: bool, lost: bool) -> None:
                 model.replay(0)  # a lost one arrives after all
             if first is None:
                 line = model.hosts[0].lines.get(golden.cmid)
-                first = None if line is None else names.get(line.nonce.rpartition("-")[0])
+                first = None if line is None else names.get(line.nonce.partition("-")[2])
         if turn == 0 and not lost:
             assert all(one.told == 0 for one in machines)
     assert first is not None

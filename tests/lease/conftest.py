@@ -60,7 +60,7 @@ class Maker:
     host_key_id = KeyId(Kind.HOST, 7, 4711)
     mak_key_id = KeyId(Kind.MAK, 3, 815)
     cmid = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
-    nonce = nonce_of(b"n" * 32)
+    nonce = nonce_of(b"n" * 16)
     fingerprint = ("d5566778899aabbcc", "nf0f0f0f0f0f0f0f0", "u00112233aabbccdd")
     binding = "0123456789abcdef012345678"
 

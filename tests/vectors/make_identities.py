@@ -448,7 +448,7 @@ def build() -> dict[str, Any]:
         {"text": groups(shown + "0" * 48, 15), "code": "id/shape"},
     ]
 
-    secret = seed("nonce secret")
+    drawn = seed("nonce")[:16]
     given = "Kasse 17, Straße"
 
     def named(mode: str, key_seed: bytes) -> dict[str, str]:
@@ -480,7 +480,7 @@ def build() -> dict[str, Any]:
             "given": given,
             "machines": cmids,
         },
-        "proofs": proofs(pub["id"], cmids[0], secret),
+        "proofs": proofs(pub["id"], cmids[0], b64(drawn)),
         "system_uuids": [
             {"text": text, "one": one_uuid(text)}
             for text in (
@@ -505,7 +505,7 @@ def build() -> dict[str, Any]:
         },
         "matches": [pair(*one) for one in PAIRS],
         "bindings": bindings,
-        "nonces": [{"secret": secret.hex(), "nonce": token(sha(b"muster-nonce-v1", secret))}],
+        "nonces": [{"drawn": drawn.hex(), "nonce": b64(drawn), "prefix": b64(drawn)[:8]}],
         "installation_ids": installation,
         "installation_ids_refused": refused_ids,
         "confirmation_ids": confirmation,
@@ -516,7 +516,7 @@ def b64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def proofs(publisher: str, machine: dict[str, str], secret: bytes) -> list[dict[str, Any]]:
+def proofs(publisher: str, machine: dict[str, str], before: str) -> list[dict[str, Any]]:
     """Requests and releases with right and wrong proofs; JCS is `sort_keys` for these members."""
     key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(machine["seed"]))
     request: dict[str, Any] = {
@@ -525,8 +525,8 @@ def proofs(publisher: str, machine: dict[str, str], secret: bytes) -> list[dict[
         "product": "desktop-pro",
         "cmid": machine["cmid"],
         "key": b64(bytes.fromhex(machine["public"])),
-        "nonce": token(sha(b"muster-nonce-v1", seed("next secret"))),
-        "spent": [b64(secret)],
+        "nonce": b64(seed("next nonce")[:16]),
+        "line": before[:8],
         "fingerprint": [],
         "identity": "machine",
         "state": 1,
@@ -539,7 +539,7 @@ def proofs(publisher: str, machine: dict[str, str], secret: bytes) -> list[dict[
         "grant": "d.e.f",
         "signer": {"crv": "Ed25519", "kty": "OKP", "x": b64(bytes.fromhex(machine["public"]))},
         "key": request["key"],
-        "spent": request["spent"],
+        "line": request["line"],
         "sent_at": request["sent_at"],
     }
 

@@ -14,7 +14,6 @@ from muster.core.errors import MusterError, Retry, error
 from muster.core.identity import machine_cmid
 from muster.lease.jws import MemorySigningKey
 from muster.wire import activation, codec, exchange, problem, publisher, release, routes, status
-from muster.wire.proof import MAX_SPENT
 
 CLIENT = activation.ClientInfo(version="0.1.0", os="Linux", virtual=None)
 KEY = MemorySigningKey(bytes(range(32)))
@@ -24,7 +23,7 @@ REQUEST = activation.ActivationRequest(
     cmid=machine_cmid("abcdefghijklmnop", "machine", KEY.public.raw),
     key=KEY.public.raw,
     nonce="A" * 22,
-    spent=(bytes(32),),
+    line=("A" * 8,),
     fingerprint=("d0011223344556677", "u8899aabbccddeeff"),
     identity="machine",
     state=2,
@@ -69,7 +68,7 @@ def test_largest_request_fits_its_limit() -> None:
         cmid=REQUEST.cmid,
         key=KEY.public.raw,
         nonce="A" * 22,
-        spent=tuple(bytes([n]) * 32 for n in range(MAX_SPENT)),
+        line=tuple(f"{n:08}" for n in range(128)),
         fingerprint=tuple(f"n{n:016x}" for n in range(16)),
         identity="explicit",
         state=6,
@@ -91,7 +90,7 @@ HOSTILE = ['"', "{", "}", "{0}", "{fix}", "%s", "\\", "'; DROP TABLE machine; --
         "cmid",
         "key",
         "nonce",
-        "spent",
+        "line",
         "identity",
         "fingerprint",
         "state",
@@ -101,7 +100,7 @@ HOSTILE = ['"', "{", "}", "{0}", "{fix}", "%s", "\\", "'; DROP TABLE machine; --
 )
 def test_hostile_text_in_every_member_is_refused(member: str, hostile: str) -> None:
     body: dict[str, Any] = json.loads(REQUEST.body)
-    body[member] = [hostile] if member in ("fingerprint", "spent") else hostile
+    body[member] = [hostile] if member == "fingerprint" else hostile
     with pytest.raises(MusterError) as caught:
         activation.decode_request(json.dumps(body).encode())
     assert caught.value.code == "wire/bad-request"

@@ -438,11 +438,11 @@ HOSTILE = (
     "",
 )  # fmt: skip
 UNDERSTOOD = {
-    "host/request-proof": ("version", "os", "member name"),
+    "host/request-proof": ("line", "version", "os", "member name"),
     "host/not-served": ("product",),
 }
 """Fields which some of these texts are good for: those for people, members that no reader names,
-and the name of a product that nobody serves."""
+a line that nothing is in, and the name of a product that nobody serves."""
 
 
 def good_request(scene: Scene) -> dict[str, Any]:
@@ -453,8 +453,8 @@ def good_request(scene: Scene) -> dict[str, Any]:
         product="desktop-pro",
         cmid=machine_cmid(publisher, "machine", key.public.raw),
         key=key.public.raw,
-        nonce=nonce_of(bytes(32)),
-        spent=(),
+        nonce=nonce_of(bytes(16)),
+        line=("A" * 8,),
         fingerprint=("d0123456789abcdef", "ufedcba9876543210"),
         identity="machine",
         state=2,

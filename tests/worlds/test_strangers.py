@@ -15,7 +15,7 @@ from tests.worlds.conftest import TOOL, Scene
 
 from muster.client.discovery import Address
 from muster.client.machine import Plan
-from muster.core.identity import machine_cmid, nonce_of
+from muster.core.identity import machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import DAY
 from muster.lease import strict
 from muster.lease.jws import MemorySigningKey
@@ -124,15 +124,15 @@ def signed(message: dict[str, Any]) -> dict[str, Any]:
 def forgeries(requests: list[dict[str, Any]], now: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """What can be made of recorded requests without the key."""
     last = requests[-1]
-    shown = sorted({secret for one in requests for secret in one["spent"]})[-8:]
-    fresh = nonce_of(os.urandom(32))
+    shown = "".join(nonce_prefix(one["nonce"]) for one in requests)
+    fresh = nonce_of(os.urandom(16))
     invented = sorted(last["fingerprint"][:2] + [f"n{n:016x}" for n in range(14)])
     ways: dict[str, dict[str, Any]] = {
         "another nonce": {"nonce": fresh},
         "later": {"sent_at": now + 60},
         "another nonce, later": {"nonce": fresh, "sent_at": now + 60},
-        "all secrets that were shown": {"nonce": fresh, "sent_at": now + 60, "spent": shown},
-        "no secrets": {"nonce": fresh, "sent_at": now + 60, "spent": []},
+        "all nonces that were seen": {"nonce": fresh, "sent_at": now + 60, "line": shown},
+        "no nonces": {"nonce": fresh, "sent_at": now + 60, "line": ""},
         "invented facts": {"nonce": fresh, "fingerprint": invented},
         "no facts": {"identity": "explicit", "fingerprint": []},
     }
@@ -148,16 +148,16 @@ def releases(wire: Wire, now: int) -> Iterator[tuple[str, dict[str, Any]]]:
     answer = wire.bodies(wire.answers)[-1]
     bundle = {name: answer[name] for name in ("v", "lease", "grant", "signer")}
     requests = wire.bodies(wire.requests)
-    shown = sorted({secret for one in requests for secret in one["spent"]})[-8:]
-    for name, key, spent in (
+    shown = "".join(nonce_prefix(one["nonce"]) for one in requests)
+    for name, key, line in (
         ("own key", strict.b64url_encode(STRANGER.public.raw), shown),
         ("the machine's key", requests[-1]["key"], shown),
-        ("no secrets", requests[-1]["key"], []),
+        ("no nonces", requests[-1]["key"], ""),
     ):
-        message = {**bundle, "key": key, "spent": spent, "sent_at": now + 60}
+        message = {**bundle, "key": key, "line": line, "sent_at": now + 60}
         yield name, json.loads(proof.prove(proof.RELEASE, message, STRANGER))
         yield f"{name}, the request's proof", {**message, "proof": requests[-1]["proof"]}
-    yield "as before proofs", {**bundle, "secret": shown[0]}
+    yield "as before proofs", {**bundle, "secret": strict.b64url_encode(bytes(32))}
 
 
 def recorded(scene: Scene, host: RealHost, wire: Wire) -> RealMachine:
@@ -245,12 +245,12 @@ def test_the_case_steal_identity(scene: Scene) -> None:
             clock.pass_time(1)
         forged = {
             **stolen,
-            "nonce": nonce_of(os.urandom(32)),
+            "nonce": nonce_of(os.urandom(16)),
             "fingerprint": fingerprint,
             "sent_at": scene.clock.now(),
         }
         assert post(host, "/v1/activate", forged) == "wire/bad-request"
-        later = {**forged, "spent": sent["spent"]}
+        later = {**forged, "line": sent["line"]}
         assert post(host, "/v1/activate", signed(later)) == "host/request-proof"
         borrowed = {**later, "key": sent["key"], "proof": sent["proof"]}
         assert post(host, "/v1/activate", borrowed) == "host/request-proof"
@@ -290,8 +290,8 @@ def test_nobody_takes_a_cmid_at_a_host_that_the_machine_has_yet_to_meet(scene: S
     assert cmid(machine) == first
 
 
-def test_a_secret_that_was_withheld_is_worth_nothing(scene: Scene) -> None:
-    """Who withholds a request has the secret that is due; without the key it opens nothing."""
+def test_a_request_that_was_withheld_is_worth_nothing(scene: Scene) -> None:
+    """Who withholds a request knows the whole line; without the key it opens nothing."""
     machine = scene.licensed_machine("victim")
     host = scene.host
     with listened(host) as wire:
@@ -299,7 +299,7 @@ def test_a_secret_that_was_withheld_is_worth_nothing(scene: Scene) -> None:
         for clock in (scene.clock, scene.host_clock):
             clock.pass_time(60)
         assert machine.ask().renewed
-    # The next request is withheld; the stranger shows its secrets.
+    # The next request is withheld; the stranger shows its line.
     wire_down = Wire(Address("127.0.0.1", 1))
     wire_down.close()
     for clock in (scene.clock, scene.host_clock):
@@ -307,15 +307,15 @@ def test_a_secret_that_was_withheld_is_worth_nothing(scene: Scene) -> None:
     machine.plan = Plan(host=wire_down.address)
     assert not machine.ask().renewed
     (folder,) = [one for one in machine.store.iterdir() if one.is_dir()]
-    held = json.loads((folder / "secrets.json").read_text().partition("\n")[2])["secrets"]
+    held = json.loads((folder / "state.json").read_text().partition("\n")[2])["requests"]
     last = wire.bodies(wire.requests)[-1]
     before = kept(host)
     for ahead in (1, 4 * 3600):
         forged = {
             **last,
-            "nonce": nonce_of(os.urandom(32)),
+            "nonce": nonce_of(os.urandom(16)),
             "sent_at": scene.clock.now() + ahead,
-            "spent": sorted(held.values()),
+            "line": held["newest"],
         }
         assert post(host, "/v1/activate", forged) == "host/request-proof"
         assert post(host, "/v1/activate", signed(forged)) == "host/request-proof"

@@ -12,7 +12,7 @@ The rules that look odd:
 - A host that names newer trust or a newer catalogue is asked for them before its lease is
   verified, so that a machine which never meets the publisher follows all the same.
 - A new CMID is saved before any host sees it, so that a crash does not make two machines of one;
-  and so is the secret behind the nonce of a try, so that the next one can show it.
+  and so is the nonce of a try, so that the next one can show it.
 - A licence that was good stays until a better one is verified: a refused renewal takes nothing.
 
 `TABLE` has a row for every pair of phase and event; a pair that cannot happen with an honest
@@ -262,7 +262,7 @@ class Phase(enum.Enum):
     """Where a try stands."""
 
     READY = "ready"
-    PREPARING = "saving the secret of the next request, and a new identity"
+    PREPARING = "saving the nonce of the next request, and a new identity"
     DISCOVERING = "waiting for DNS"
     ASKING = "waiting for a host"
     FETCHING = "waiting for trust or catalogue"
@@ -289,8 +289,8 @@ class Machine:
         self._discovered = False
         self._tried: list[Tried] = []
         self._candidate: Candidate | None = None
-        self._secret = b""
-        self._spent: tuple[bytes, ...] = ()
+        self._nonce = ""
+        self._line: tuple[str, ...] = ()
         self._answer: ActivationAnswer | Problem | None = None
         self._raw = b""
         self._ip = ""
@@ -390,12 +390,11 @@ class Machine:
         self._memory = replace(memory.with_all(next_attempt=0), requests=Requests())
 
     def _prepare(self) -> Effects:
-        """Draw the secret of this try and save it before any host sees its nonce."""
+        """Draw the nonce of this try and save it before any host sees it."""
         requests = self._memory.requests
-        self._spent = self._secrets.of(requests.nonces)
-        self._secret = self._dice.token(32)
-        self._secrets = self._secrets.with_secret(self._secret)
-        sending = requests.sending(nonce_of(self._secret), self._now)
+        self._line = requests.line
+        self._nonce = nonce_of(self._dice.token(16))
+        sending = requests.sending(self._nonce, self._now)
         self._memory = replace(self._memory, requests=sending)
         self.phase = Phase.PREPARING
         return (Save(self._memory, self._secrets),)
@@ -498,8 +497,8 @@ class Machine:
             product=self._descriptor.product.id,
             cmid=identity.cmid,
             key=self._key.public.raw,
-            nonce=nonce_of(self._secret),
-            spent=self._spent,
+            nonce=self._nonce,
+            line=self._line,
             fingerprint=self._fingerprint(),
             identity=identity.mode,
             state=int(self._verdict().state),
@@ -619,7 +618,7 @@ class Machine:
             licence = verify_lease(answer.bundle.encode(), self._expected(fresh=True))
         except MusterError as fault:
             return self._strike(fault)
-        nonce = nonce_of(self._secret)
+        nonce = self._nonce
         self._licence = licence
         record = self._record()
         renew_at = self._now if licence.renew_at is None else licence.renew_at
@@ -869,7 +868,7 @@ class Machine:
             catalogue=held.catalogue,
             cmid=self._memory.identity.cmid,
             identity=self._memory.identity.mode,
-            nonce=nonce_of(self._secret),
+            nonce=self._nonce,
             fingerprint=self._fingerprint(),
             clock_mark=held.clock_mark,
             fresh=fresh,

@@ -956,8 +956,8 @@ class Client:
             sent_at = memory.requests.next_sent_at(self._clock.now())
             memory = replace(memory, requests=replace(memory.requests, sent_at=sent_at))
             bundle = read_bundle(record.licence.encode("utf-8"))
-            spent = secrets.of(memory.requests.nonces)
-            body = ReleaseRequest(bundle, key.public.raw, spent, sent_at).prove(key).body
+            line = memory.requests.line
+            body = ReleaseRequest(bundle, key.public.raw, line, sent_at).prove(key).body
             host = self._give_back(place.publisher, descriptor, record, body)
             record = replace(
                 record,

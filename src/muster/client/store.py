@@ -12,7 +12,7 @@ Files of `<root>/<publisher id>/`:
 | `state.json` | identity, products, timers, marks, licences | everybody may read |
 | `trust.json` | trust objects above the descriptor's | everybody may read |
 | `catalogue.json` | the newest catalogue | everybody may read |
-| `secrets.json` | seeds of the machine key, secrets of requests | owner only |
+| `secrets.json` | seeds of the machine key | owner only |
 | `proofs.json` | proof keys of installed keys, for installation IDs | owner only |
 | `anchors/<product>.json` | descriptors that were added | everybody may read |
 | `lock` | held by whoever writes | owner only |
@@ -51,7 +51,7 @@ from muster.client.model import (
     Note,
     ProductRecord,
 )
-from muster.client.requests import KEPT, KEPT_SEEDS, KEPT_SENT, Requests, Secrets
+from muster.client.requests import KEPT_HOSTS, KEPT_NEWEST, KEPT_SEEDS, Requests, Secrets
 from muster.core.audit import Event
 from muster.core.errors import Kind, MusterError, Retry, error
 from muster.core.identity import check_publisher_id
@@ -81,6 +81,9 @@ _MAX_PRODUCTS = 1024
 _ANCHOR = re.compile(r"[0-9a-f]{64}")
 _FACT_NAME = re.compile(r"[a-z0-9-]{1,32}")
 _MARK = re.compile(r"[0-9a-f]{16}")
+_PREFIX = re.compile(r"[A-Za-z0-9_-]{8}")
+_PREFIX_OR_NONE = re.compile(r"(?:[A-Za-z0-9_-]{8})?")
+_PREFIXES = re.compile(rf"(?:[A-Za-z0-9_-]{{8}}){{0,{KEPT_NEWEST}}}")
 
 
 class Disk(Protocol):
@@ -177,17 +180,13 @@ class Store:
         return Loaded(memory, state.generation, tuple(warnings))
 
     def secrets(self) -> Secrets:
-        """Machine keys and secrets of requests; none where the file is missing or damaged."""
+        """Seeds of machine keys; none where the file is missing or damaged."""
         piece = self._piece(SECRETS)
         if piece.body is None:
             return Secrets()
         value = self._read(SECRETS, piece.body)
-        found = value.object("secrets")
         seeds = value.objects("seeds", KEPT_SEEDS) if _has(value, "seeds") else ()
-        return Secrets(
-            {one.text("cmid", claims.UUID): _bytes32(one, "seed") for one in seeds},
-            {nonce: _bytes32(found, nonce) for nonce in found.value},
-        )
+        return Secrets({one.text("cmid", claims.UUID): _bytes32(one, "seed") for one in seeds})
 
     def proofs(self) -> dict[str, bytes]:
         """The proof keys by key id; none where the file is missing or damaged.
@@ -316,26 +315,19 @@ class Store:
         self._disk.make_folder(self.folder, 0o755)
         self._put(TRUST, {"trust": list(memory.trust)} if memory.trust else None)
         self._put(CATALOGUE, {"catalogue": memory.catalogue} if memory.catalogue else None)
-        self._put_secrets(memory, secrets or Secrets())
+        self._put_secrets(secrets or Secrets())
         self._put_proofs(memory, proofs or {})
         self._put(STATE, _state_to_dict(memory))
 
-    def _put_secrets(self, memory: Memory, fresh: Secrets) -> None:
-        held = self.known_secrets()
-        merged = Secrets(held.seeds, {**held.spent, **fresh.spent})
+    def _put_secrets(self, fresh: Secrets) -> None:
+        held = kept = self.known_secrets()
         for cmid, seed in fresh.seeds.items():
-            merged = merged.with_seed(cmid, seed)
-        kept = merged.kept(memory.requests)
+            kept = kept.with_seed(cmid, seed)
         if kept == held:
             return
         encode = strict.b64url_encode
-        self._put(
-            SECRETS,
-            {
-                "seeds": [{"cmid": cmid, "seed": encode(one)} for cmid, one in kept.seeds.items()],
-                "secrets": {nonce: encode(secret) for nonce, secret in kept.spent.items()},
-            },
-        )
+        seeds = [{"cmid": cmid, "seed": encode(one)} for cmid, one in kept.seeds.items()]
+        self._put(SECRETS, {"seeds": seeds})
 
     def _put_proofs(self, memory: Memory, fresh: Mapping[str, bytes]) -> None:
         installed = {record.key for record in memory.products.values() if record.key}
@@ -478,10 +470,10 @@ def _state_to_dict(memory: Memory) -> dict[str, Any]:
     }
     if memory.requests != Requests():
         value["requests"] = {
-            "leased": list(memory.requests.leased),
-            "sent": list(memory.requests.sent),
+            "newest": "".join(memory.requests.newest),
+            "first": memory.requests.first,
             "sent_at": memory.requests.sent_at,
-            "hosts": [{"host": host, "nonce": nonce} for host, nonce in memory.requests.hosts],
+            "hosts": [{"host": host, "nonce": prefix} for host, prefix in memory.requests.hosts],
         }
     if memory.salts:
         value["salts"] = [
@@ -618,23 +610,19 @@ def _requests(value: Claims) -> Requests:
     if not _has(value, "requests"):
         return Requests()
     found = value.object("requests")
-    hosts = found.objects("hosts", KEPT) if _has(found, "hosts") else ()
+    sent_at = found.integer("sent_at")
+    if not _has(found, "newest"):  # older stores kept nonces
+        return Requests(sent_at=sent_at)
+    newest = found.text("newest", _PREFIXES)
     return Requests(
-        _nonces(found, "leased", KEPT),
-        _nonces(found, "sent", KEPT_SENT),
-        found.integer("sent_at"),
-        tuple((_text(one, "host"), one.text("nonce", claims.TOKEN)) for one in hosts),
+        tuple(newest[at : at + 8] for at in range(0, len(newest), 8)),
+        found.text("first", _PREFIX_OR_NONE),
+        sent_at,
+        tuple(
+            (_text(one, "host"), one.text("nonce", _PREFIX))
+            for one in found.objects("hosts", KEPT_HOSTS)
+        ),
     )
-
-
-def _nonces(value: Claims, name: str, most: int) -> tuple[str, ...]:
-    """Nonces in the order in which they were used."""
-    found = value.value.get(name)
-    if not isinstance(found, list) or len(found) > most:
-        value.refuse(name, "not a short list")
-    if not all(isinstance(one, str) and claims.TOKEN.fullmatch(one) for one in found):
-        value.refuse(name, "not a list of nonces")
-    return tuple(found)
 
 
 def _bytes32(value: Claims, name: str) -> bytes:

@@ -448,11 +448,16 @@ def _token(digest: bytes) -> str:
     return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode("ascii")
 
 
-def nonce_of(secret: bytes) -> str:
-    """The nonce that a request shows for the 32 secret bytes of the store; 22 characters."""
-    if len(secret) != 32:
-        raise ValueError("a nonce secret has 32 bytes")
-    return _token(hashlib.sha256(b"muster-nonce-v1" + secret).digest())
+def nonce_of(drawn: bytes) -> str:
+    """The nonce of 16 random bytes, in base64url; 22 characters."""
+    if len(drawn) != 16:
+        raise ValueError("a nonce has 16 bytes")
+    return _token(drawn)
+
+
+def nonce_prefix(nonce: str) -> str:
+    """The prefix by which later requests show a nonce: its first 8 characters."""
+    return nonce[:8]
 
 
 def grant_jti(publisher: str, key_id: KeyId, binding_hex: str) -> str:

@@ -13,6 +13,7 @@ import enum
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from muster.core.identity import nonce_prefix
 from muster.core.products import COUNT_WINDOW, SKEW
 
 MAX_LEFT = 8
@@ -67,11 +68,12 @@ CLONES = frozenset({Row.OTHER_HARDWARE, Row.LATER_CAME_BACK, Row.LATER_ONE})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as the table reads it: its nonce, the nonces that its spent secrets open, its
+    """A request as the table reads it: its nonce, the prefixes of the nonces before it that it
+    shows, its
     `sent_at`, whether it is in mode `explicit`, and whether its facts are those stored."""
 
     nonce: str
-    opened: Collection[str]
+    shown: Collection[str]
     sent_at: int
     explicit: bool
     same_facts: bool
@@ -93,7 +95,7 @@ def judge(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
         return Row.FIRST, Line(asked.nonce, 0 if asked.explicit else asked.sent_at)
     if asked.nonce == known.nonce:
         return Row.REPEAT, known
-    if is_old(known, asked.sent_at, asked.opened, now):
+    if is_old(known, asked.sent_at, asked.shown, now):
         return Row.OLD, known
     if asked.explicit:
         return Row.NEXT, replace(known, nonce=asked.nonce)
@@ -105,12 +107,12 @@ def judge(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
     )
     if not asked.same_facts:
         return Row.OTHER_HARDWARE, known
-    if not known.nonce or known.nonce in asked.opened:
+    if not known.nonce or shows(asked.shown, known.nonce):
         return Row.NEXT, moved
     left = moved.left
-    if left and left[0].nonce in asked.opened:
+    if left and shows(asked.shown, left[0].nonce):
         return Row.FIRST_CAME_BACK, replace(moved, left=(), forked_at=now)
-    if any(one.nonce in asked.opened for one in left):
+    if any(shows(asked.shown, one.nonce) for one in left):
         first = replace(known, nonce=left[0].nonce, left=(), forked_at=now)
         return Row.LATER_CAME_BACK, first
     if is_forked(known, now):
@@ -121,18 +123,26 @@ def judge(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
     return Row.PUT_BACK, replace(moved, left=behind, restored=known.restored + 1)
 
 
-def is_old(known: Line, sent_at: int, opened: Collection[str], now: int) -> bool:
+def shows(shown: Collection[str], nonce: str) -> bool:
+    """Whether a request that shows these prefixes knows of the one with this nonce.
+
+    Source: docs/spec/01-identities.md, section 1.8.1.
+    """
+    return nonce_prefix(nonce) in shown
+
+
+def is_old(known: Line, sent_at: int, shown: Collection[str], now: int) -> bool:
     """Whether a message of the machine is older than one that was kept.
 
     A time that a jumped clock wrote does not bar the line that goes on. It bars every other one,
     since it may be *now* that is wrong, and then what was recorded would be news again.
 
     Args:
-        opened: the nonces that the message's secrets open.
+        shown: the prefixes of nonces that the message shows.
     """
     if sent_at >= known.asked_at:
         return False
-    return known.asked_at <= now + SKEW or known.nonce not in opened
+    return known.asked_at <= now + SKEW or not shows(shown, known.nonce)
 
 
 def is_forked(known: Line, now: int) -> bool:

@@ -22,7 +22,6 @@ from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, 
 from muster.lease import claims
 from muster.lease.lease import LeaseClaims
 from muster.lease.terms import Terms
-from muster.wire import proof
 from muster.wire.activation import ActivationRequest
 from muster.wire.release import ReleaseRequest
 
@@ -180,7 +179,7 @@ def line(request: ActivationRequest, known: KnownMachine | None, now: int) -> tu
     """
     asked = Asked(
         nonce=request.nonce,
-        opened=proof.opened(request.spent),
+        shown=frozenset(request.line),
         sent_at=request.sent_at,
         explicit=request.identity == "explicit",
         same_facts=known is None
@@ -204,10 +203,10 @@ def release_refused(
         return error("host/release-unknown")
     if abs(request.sent_at - now) > SKEW:
         return error("host/clock-skew", host_time=clock_text(now), host_seconds=now)
-    opened = proof.opened(request.spent)
-    if lines.is_old(known.line, request.sent_at - 1, opened, now):
+    shown = frozenset(request.line)
+    if lines.is_old(known.line, request.sent_at - 1, shown, now):
         return error("host/request-old")
-    if claims.identity != "explicit" and known.line.nonce not in opened:
+    if claims.identity != "explicit" and not lines.shows(shown, known.line.nonce):
         return error("host/release-proof", detail="the machine has had newer licences since")
     return None
 

@@ -15,7 +15,6 @@ from muster.core.errors import Retry
 from muster.core.identity import IDENTITY_MODES
 from muster.lease.strict import MAX_INTEGER, canonical
 from muster.wire import codec, routes
-from muster.wire.proof import MAX_SPENT
 from muster.wire.publisher import BATCH_ROWS, TRUST_STEPS
 from muster.wire.routes import Route
 
@@ -69,7 +68,7 @@ _SIGNER = _object(
     {
         "crv": {"type": "string", "enum": ["Ed25519"]},
         "kty": {"type": "string", "enum": ["OKP"]},
-        "x": _text(codec.SECRET),
+        "x": _text(codec.PUBLIC_KEY),
     }
 )
 _BUNDLE = {"lease": _text(codec.COMPACT), "grant": _text(codec.COMPACT), "signer": _SIGNER}
@@ -83,9 +82,9 @@ REQUESTS: Mapping[str, Schema] = {
             "publisher": _text(codec.PUBLISHER_ID),
             "product": _text(codec.NAME),
             "cmid": _text(codec.UUID),
-            "key": _text(codec.SECRET),
+            "key": _text(codec.PUBLIC_KEY),
             "nonce": _text(codec.TOKEN),
-            "spent": _list(_text(codec.SECRET), MAX_SPENT),
+            "line": _text(codec.LINE),
             "fingerprint": _list(_text(codec.COMMITMENT), 16),
             "identity": {"type": "string", "enum": list(IDENTITY_MODES)},
             "state": _integer(0, 6),
@@ -106,8 +105,8 @@ REQUESTS: Mapping[str, Schema] = {
         {
             **_V,
             **_BUNDLE,
-            "key": _text(codec.SECRET),
-            "spent": _list(_text(codec.SECRET), MAX_SPENT),
+            "key": _text(codec.PUBLIC_KEY),
+            "line": _text(codec.LINE),
             "sent_at": _integer(),
             "proof": _text(codec.PROOF),
         }

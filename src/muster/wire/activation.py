@@ -1,7 +1,7 @@
 """Client to host: the activation request and its answer (docs/spec/08-http.md, section 3).
 
 Each member of the request has a named reader: `fingerprint`, `identity`, `cmid`, `nonce`,
-`publisher`, `product` the lease; `key`, `spent` and `proof` the proof; `sent_at` the skew check and
+`publisher`, `product` the lease; `key`, `line` and `proof` the proof; `sent_at` the skew check and
 the order of requests; `state` and `client` the host's log and counters; `client.name` its
 administrator. What has no reader is not sent.
 """
@@ -39,10 +39,10 @@ class ClientInfo:
 class ActivationRequest:
     """One request. `v` is the highest version of any answer that this client reads.
 
-    `key` is the public machine key, 32 bytes, and `cmid` its name; `spent` secrets of requests
-    before, 32 bytes each; `state` the licence state 0 to 6 before the request; `sent_at` the
-    client's clock in Unix seconds; `fingerprint` up to 16 commitments. `body` is the message as it
-    came, b"" before it is proved.
+    `key` is the public machine key, 32 bytes, and `cmid` its name; `line` the prefixes of the
+    nonces of the requests before, at most 128; `state` the licence state 0 to 6 before the
+    request; `sent_at` the client's clock in Unix seconds; `fingerprint` up to 16 commitments.
+    `body` is the message as it came, b"" before it is proved.
     """
 
     publisher: str
@@ -50,7 +50,7 @@ class ActivationRequest:
     cmid: str
     key: bytes
     nonce: str
-    spent: tuple[bytes, ...]
+    line: tuple[str, ...]
     fingerprint: tuple[str, ...]
     identity: str
     state: int
@@ -73,7 +73,7 @@ class ActivationRequest:
             "cmid": self.cmid,
             "key": strict.b64url_encode(self.key),
             "nonce": self.nonce,
-            "spent": [strict.b64url_encode(secret) for secret in self.spent],
+            "line": "".join(self.line),
             "fingerprint": list(self.fingerprint),
             "identity": self.identity,
             "state": self.state,
@@ -109,9 +109,9 @@ def decode_request(body: bytes) -> ActivationRequest:
         publisher=reader.text("publisher", codec.PUBLISHER_ID),
         product=reader.text("product", codec.NAME),
         cmid=reader.text("cmid", codec.UUID),
-        key=strict.b64url_decode(reader.text("key", codec.SECRET), 32),
+        key=strict.b64url_decode(reader.text("key", codec.PUBLIC_KEY), 32),
         nonce=reader.text("nonce", codec.TOKEN),
-        spent=proof.spent_of(reader),
+        line=proof.line_of(reader),
         fingerprint=reader.texts("fingerprint", codec.COMMITMENT, limit=16),
         identity=reader.text("identity", _IDENTITY),
         state=reader.integer("state", high=6),

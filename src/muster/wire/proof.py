@@ -7,17 +7,15 @@ what a host remembers: that a proved request is also new, and of the right line,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from muster.core.errors import MusterError, error
-from muster.core.identity import machine_cmid, nonce_of
+from muster.core.identity import machine_cmid
 from muster.lease import strict
 from muster.lease.jws import PublicKey, SigningKey, is_public_key
 from muster.wire import codec
 
-MAX_SPENT = 16
-"""Secrets that a request shows at most."""
 REQUEST = b"muster-request-v1\n"
 """What stands before a request in the bytes that its proof signs."""
 RELEASE = b"muster-release-v1\n"
@@ -61,7 +59,7 @@ def check(
     try:
         message = strict.read(body, limits)
         reader = codec.Reader(message)
-        key = strict.b64url_decode(reader.text("key", codec.SECRET), 32)
+        key = strict.b64url_decode(reader.text("key", codec.PUBLIC_KEY), 32)
         check_name(publisher, mode, key, cmid)
         if not is_public_key(key):
             raise error("host/request-proof")
@@ -77,12 +75,7 @@ def check_name(publisher: str, mode: str, key: bytes, cmid: str) -> None:
         raise error("host/request-proof")
 
 
-def opened(spent: Iterable[bytes]) -> frozenset[str]:
-    """The nonces that spent secrets open."""
-    return frozenset(nonce_of(secret) for secret in spent)
-
-
-def spent_of(reader: codec.Reader) -> tuple[bytes, ...]:
-    """The member `spent`: at most `MAX_SPENT` secrets. Raises: `wire/bad-request`."""
-    texts = reader.texts("spent", codec.SECRET, MAX_SPENT)
-    return tuple(strict.b64url_decode(text, 32) for text in texts)
+def line_of(reader: codec.Reader) -> tuple[str, ...]:
+    """The member `line`: the prefixes of at most 128 nonces. Raises: `wire/bad-request`."""
+    text = reader.text("line", codec.LINE)
+    return tuple(text[at : at + 8] for at in range(0, len(text), 8))

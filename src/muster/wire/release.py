@@ -15,14 +15,14 @@ class ReleaseRequest:
     """The licence bundle and what proves the machine [the lease alone travels in the clear, so it
     must not be enough].
 
-    `key` is the public machine key, 32 bytes; `spent` the secrets of the machine's line, 32 bytes
-    each; `sent_at` the client's clock in Unix seconds. `body` is the message as it came, b""
-    before it is proved.
+    `key` is the public machine key, 32 bytes; `line` the prefixes of the nonces of the machine's
+    requests, at most 128; `sent_at` the client's clock in Unix seconds. `body` is the message as
+    it came, b"" before it is proved.
     """
 
     bundle: Bundle
     key: bytes
-    spent: tuple[bytes, ...]
+    line: tuple[str, ...]
     sent_at: int
     body: bytes = field(default=b"", compare=False, repr=False)
 
@@ -38,7 +38,7 @@ class ReleaseRequest:
             "grant": self.bundle.grant,
             "signer": self.bundle.signer.jwk,
             "key": strict.b64url_encode(self.key),
-            "spent": [strict.b64url_encode(secret) for secret in self.spent],
+            "line": "".join(self.line),
             "sent_at": self.sent_at,
         }
         return replace(self, body=proof.prove(proof.RELEASE, message, key))
@@ -63,8 +63,8 @@ def decode_release(body: bytes) -> ReleaseRequest:
     reader.text("proof", codec.PROOF)
     return ReleaseRequest(
         bundle=read_bundle(body),
-        key=strict.b64url_decode(reader.text("key", codec.SECRET), 32),
-        spent=proof.spent_of(reader),
+        key=strict.b64url_decode(reader.text("key", codec.PUBLIC_KEY), 32),
+        line=proof.line_of(reader),
         sent_at=reader.integer("sent_at"),
         body=body,
     )
