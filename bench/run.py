@@ -32,7 +32,8 @@ from tests.host.processes import (  # noqa: E402
 )
 
 from muster.cli import compose  # noqa: E402
-from muster.core.errors import MusterError, error  # noqa: E402
+from muster.core.catalogue import error  # noqa: E402
+from muster.core.errors import MusterError  # noqa: E402
 from muster.lease.jws import MemorySigningKey  # noqa: E402
 from muster.net.peers import Source  # noqa: E402
 from muster.publisher.throttle import Guesses, Throttle  # noqa: E402

@@ -17,7 +17,7 @@ import click
 
 from muster.cli.main import muster
 from muster.core.audit import Event
-from muster.core.error_rows import CATALOGUE
+from muster.core.catalogue import CATALOGUE
 from muster.core.settings import Role, Type, of_role, template, toml
 from muster.core.states import STATES, TRANSITIONS, LicenceEvent, LicenceState, diagram
 

@@ -11,8 +11,8 @@ import pytest
 from tests.attacks.conftest import refusal
 
 import muster
-from muster.core.error_rows import CATALOGUE
-from muster.core.errors import Retry, error
+from muster.core.catalogue import CATALOGUE, error
+from muster.core.errors import Retry
 from muster.lease.jws import MemorySigningKey
 from muster.wire import status
 from muster.wire.peer import ANSWERS, Peer, quoted

@@ -18,7 +18,7 @@ from tests.host.conftest import Machine
 from tests.host.processes import eventually
 
 from muster.cli import compose
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.keys import Kind
 from muster.core.products import DAY

@@ -13,7 +13,7 @@ from muster.client import schedule
 from muster.client.judge import Verdict
 from muster.client.machine import Plan
 from muster.client.store import Store
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.keys import Kind
 from muster.core.products import DAY
 from muster.core.states import LicenceState

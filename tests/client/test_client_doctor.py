@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from muster.client.machine import Plan
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.keys import Kind
 from muster.core.products import DAY, Revocation, day_of
 from muster.testing.tiny_publisher import TinyPublisher

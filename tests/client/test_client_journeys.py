@@ -13,7 +13,8 @@ from muster.client.machine import Plan
 from muster.client.service import Activation
 from muster.client.store import Store
 from muster.core.audit import Event
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.keys import Kind
 from muster.core.products import DAY, Revocation, day_of
 from muster.core.states import LicenceState

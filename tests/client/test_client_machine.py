@@ -18,7 +18,8 @@ from muster.client.discovery import Address, Candidate, Found, Record, Source
 from muster.client.machine import TABLE, Document, Machine, Phase, Plan, Situation
 from muster.client.model import Aside, Memory, ProductRecord
 from muster.client.requests import Requests, Secrets
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
 from muster.core.identity import nonce_prefix
 from muster.core.keys import parse_product_key

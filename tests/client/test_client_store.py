@@ -25,7 +25,8 @@ from muster.client.model import (
 from muster.client.requests import KEPT_NEWEST, Requests, Secrets
 from muster.client.store import Disk, Store, publishers
 from muster.core.audit import Event
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.products import DAY
 from muster.core.states import LicenceState
 from muster.testing.world import MemoryDisk, World, WorldMachine

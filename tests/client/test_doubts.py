@@ -32,7 +32,8 @@ from muster.client.requests import Secrets
 from muster.client.service import Activation
 from muster.client.settings import plan_for
 from muster.client.store import Store
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
 from muster.core.keys import parse_product_key
 from muster.lease.descriptor import read_descriptor

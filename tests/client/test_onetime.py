@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from muster.client.service import Activation, Client
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey
 from muster.core.products import DAY, Conversion, Revocation, day_of
 from muster.core.states import LicenceState

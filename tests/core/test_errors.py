@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from muster.core.error_rows import CATALOGUE
-from muster.core.errors import Fault, Kind, MusterError, Refusal, Row, Usage, error, table
+from muster.core.catalogue import CATALOGUE, error, table
+from muster.core.errors import Fault, Kind, MusterError, Refusal, Row, Usage
 
 SOURCE = Path(__file__).parents[2] / "src" / "muster"
 CODE = re.compile(r"[a-z]+(-[a-z]+)*/[a-z0-9]+(-[a-z0-9]+)*")

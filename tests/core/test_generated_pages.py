@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from muster.core.audit import Event
-from muster.core.error_rows import CATALOGUE
+from muster.core.catalogue import CATALOGUE
 from muster.core.settings import SETTINGS
 from muster.core.states import LicenceEvent, LicenceState
 

@@ -130,7 +130,6 @@ def test_a_disk_that_does_not_sync_is_no_commit(db: SQLiteDatabase, path: Path) 
     put(db, "before")
     program = """
 import os, sys
-from muster.core import error_rows
 from muster.core.errors import MusterError
 from muster.db.engine import open_sqlite
 db = open_sqlite(sys.argv[1])

@@ -15,7 +15,7 @@ import click
 import pytest
 
 from muster.cli.main import muster
-from muster.core.error_rows import CATALOGUE
+from muster.core.catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

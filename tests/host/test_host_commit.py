@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.host.commit import GroupWriter
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.wire import routes
 from muster.wire.routes import Route

@@ -573,7 +573,7 @@ def test_bind_says_what_is_wrong() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: becomes another user")
 def test_a_port_that_this_user_may_not_use() -> None:
     program = (
-        "import os; from muster.core import error_rows; from muster.net.serve import bind\n"
+        "import os; from muster.net.serve import bind\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "try: bind('127.0.0.1', 81)\n"
         "except Exception as fault: print(fault.code)\n"

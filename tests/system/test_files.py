@@ -165,7 +165,6 @@ def as_nobody(work: str, folder: Path) -> str:
     program = f"""
 import os
 from pathlib import Path
-from muster.core import error_rows
 from muster.core.errors import MusterError
 from muster.system import files
 os.setgid({NOBODY}); os.setuid({NOBODY})
@@ -550,7 +549,6 @@ def test_a_system_call_that_fails_leaves_the_old_file(
     codes = ["", "file/io", "file/full", "file/denied", "file/read-only"]
     program = f"""
 import os
-from muster.core import error_rows
 from muster.core.errors import MusterError
 from muster.system import files
 try:

@@ -258,7 +258,6 @@ def test_too_little_memory_is_said(tmp_path: Path) -> None:
     rewrite(path, members)
     program = f"""
 import resource
-from muster.core import error_rows
 from muster.core.errors import MusterError
 from muster.system import keyfile
 resource.setrlimit(resource.RLIMIT_AS, (500_000_000, 500_000_000))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.keys import Kind, make_product_key
 from muster.system import log
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muster.core.errors import MusterError, Retry, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError, Retry
 from muster.core.identity import machine_cmid
 from muster.lease.jws import MemorySigningKey
 from muster.wire import activation, codec, exchange, problem, publisher, release, routes, status

@@ -26,7 +26,8 @@ from muster.client.discovery import Address
 from muster.client.disk import SystemDisk
 from muster.client.machine import Plan
 from muster.client.store import Store
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.identity import machine_cmid, nonce_of
 from muster.core.keys import ALPHABET, Kind
 from muster.core.products import DAY

@@ -26,8 +26,9 @@ from muster.cli.output import (
     print_error,
     wants_json,
 )
+from muster.core.catalogue import error
 from muster.core.digits import format_rows
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.text import shown_url
 
 if TYPE_CHECKING:
@@ -934,7 +935,7 @@ def facts(write: bool, values: bool, machine: compose.Machine) -> None:
 @machine_options
 def licence(product: str | None, out: Path | None, machine: compose.Machine) -> None:
     """Show the licence of a product: the bundle that anybody can verify offline."""
-    from muster.core.errors import error
+    from muster.core.catalogue import error
     from muster.system.files import write_atomic
 
     found = machine.client().status(product)

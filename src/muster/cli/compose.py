@@ -332,7 +332,7 @@ class Machine:
         """Say where a store counts users and not machines, or stands in place of the system's."""
         import click
 
-        from muster.core.errors import error
+        from muster.core.catalogue import error
         from muster.system.paths import displaced_store, places
 
         system = displaced_store()

@@ -21,7 +21,7 @@ import click
 
 from muster.cli import compose
 from muster.cli.output import MusterCommand, emit, wants_json
-from muster.core.errors import error
+from muster.core.catalogue import error
 
 if TYPE_CHECKING:
     from muster.client.service import Activation, Client

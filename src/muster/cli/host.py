@@ -17,7 +17,7 @@ import click
 from muster.cli import compose
 from muster.cli.options import Command, show_code, store_option
 from muster.cli.output import LazyGroup, emit, wants_json
-from muster.core.errors import error
+from muster.core.catalogue import error
 
 if TYPE_CHECKING:
     from muster.core.settings import Value

@@ -21,7 +21,8 @@ import click
 from muster.cli import compose
 from muster.cli.options import Command, show_code, store_option
 from muster.cli.output import LazyGroup, MusterCommand, emit, interactive, wants_json
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.text import shown_url
 
 if TYPE_CHECKING:

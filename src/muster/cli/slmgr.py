@@ -28,7 +28,8 @@ from muster.cli.client import (
     warn_not_lasting,
 )
 from muster.cli.output import MusterCommand, emit
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.keys import KeyId, Kind
 from muster.core.states import LicenceState
 

@@ -12,7 +12,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

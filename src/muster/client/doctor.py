@@ -24,8 +24,9 @@ from muster.client.discovery import (
 from muster.client.driver import Network, discover
 from muster.client.judge import date_text
 from muster.client.service import Status
+from muster.core.catalogue import error
 from muster.core.clock import Dice
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.states import GRACES
 from muster.core.text import shown_url
 from muster.lease.catalogue import Catalogue

@@ -39,8 +39,9 @@ from muster.client.machine import (
     Saved,
     Tell,
 )
+from muster.core.catalogue import error
 from muster.core.clock import Clock
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.wire.routes import ACTIVATE, HOST_CATALOGUE, HOST_TRUST, Route
 
 

@@ -213,7 +213,7 @@ def _root(store: str | os.PathLike[str] | None) -> Path:
 def _with_store_warning(found: Licence, store: str | os.PathLike[str] | None) -> Licence:
     from dataclasses import replace
 
-    from muster.core.errors import error
+    from muster.core.catalogue import error
     from muster.system.paths import STORE_VARIABLE, displaced_store
 
     system = displaced_store() if store is None else None

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 
 from muster.client.model import Identity
 from muster.client.schedule import NOTICE_PAUSE
+from muster.core.catalogue import error
 from muster.core.clock import Dice
-from muster.core.errors import error
 from muster.core.identity import (
     Fact,
     commitments,

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from muster.client import bound, line
 from muster.client.identity import present
 from muster.client.model import CatalogueMark, Memory, ProductRecord
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.identity import Fact, commitments, compare
 from muster.core.keys import Kind
 from muster.core.products import DAY, SKEW, Product, day_of, day_start

@@ -49,8 +49,9 @@ from muster.client.judge import (
 from muster.client.model import MAX_ASIDES, Aside, Failure, Memory, ProductRecord
 from muster.client.requests import Requests, Secrets
 from muster.core.audit import Event as Audit
+from muster.core.catalogue import error
 from muster.core.clock import Dice
-from muster.core.errors import Kind, MusterError, error
+from muster.core.errors import Kind, MusterError
 from muster.core.identity import Fact, nonce_of
 from muster.core.states import LicenceEvent, step
 from muster.lease.descriptor import Descriptor

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from muster.client.discovery import Address, Record
 from muster.client.driver import Reply
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.wire.routes import PROBLEM, Route
 
 if TYPE_CHECKING:

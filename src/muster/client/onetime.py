@@ -23,8 +23,8 @@ from muster.client.judge import (
 )
 from muster.client.model import Memory, ProductRecord
 from muster.core.audit import Event as Audit
+from muster.core.catalogue import error
 from muster.core.clock import Dice
-from muster.core.errors import error
 from muster.core.identity import Fact, commitments
 from muster.core.ids import ConfirmationId, InstallationId, make_installation_id
 from muster.core.keys import KeyId, Kind

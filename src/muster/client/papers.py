@@ -13,7 +13,8 @@ from dataclasses import replace
 from muster.client import line
 from muster.client.judge import Authority, authority, stands_behind
 from muster.client.model import CatalogueMark, Memory
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.lease.catalogue import accept_catalogue
 from muster.lease.descriptor import Descriptor
 from muster.lease.verify import advance_mark

@@ -37,8 +37,9 @@ from muster.client.papers import take_all
 from muster.client.requests import Requests, Secrets
 from muster.client.store import Disk, Loaded, Store
 from muster.core.audit import Event as Audit
+from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
 from muster.core.identity import Fact, facts_salt, prefix_of
 from muster.core.ids import ConfirmationId, InstallationId, parse_confirmation_id, proof_key

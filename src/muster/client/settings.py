@@ -15,7 +15,8 @@ from typing import Any
 
 from muster.client.discovery import Address, left_out, parse_address, suffixes
 from muster.client.machine import Plan
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.settings import Role, Value, check, lookup, toml
 from muster.system.config import Settings, load_settings
 from muster.system.files import Lock, make_folder, write_atomic

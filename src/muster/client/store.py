@@ -53,7 +53,8 @@ from muster.client.model import (
 )
 from muster.client.requests import KEPT_HOSTS, KEPT_NEWEST, KEPT_SEEDS, Requests, Secrets
 from muster.core.audit import Event
-from muster.core.errors import Kind, MusterError, Retry, error
+from muster.core.catalogue import error
+from muster.core.errors import Kind, MusterError, Retry
 from muster.core.identity import check_publisher_id
 from muster.core.states import LicenceState
 from muster.lease import claims, strict

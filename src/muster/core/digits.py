@@ -11,8 +11,9 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
+from muster.core.catalogue import error
 from muster.core.characters import LINE_ENDS, PASSED_OVER, shown
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 
 GROUP = 6
 """Digits of a group: five of data and one check digit."""

@@ -1,18 +1,14 @@
-"""The error catalogue: what happened, why, and what to do, one row per code.
+"""What an error is: a row of the catalogue, and the exception that carries one.
 
-Every refusal and every fault that a person, a program or another role can meet is one row here.
-The same row is read by problem documents, exit codes, consoles and the manual
-(docs/errors.md is generated from it). The rows stand by area in `muster.core.error_rows`.
-
-Laws over the table (tests/core/test_errors.py): codes are unique and never reused; every
-template field is given by whoever raises; texts may be reworded, codes never.
+Decides what a row holds and which exception each kind of row is. Refuses to know the rows:
+`muster.core.catalogue` joins them and makes an error of a code.
 """
 
 from __future__ import annotations
 
 import enum
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +62,7 @@ class Row:
 
 
 class MusterError(Exception):
-    """An error of the catalogue. Raise it with `error(code, **parameters)`."""
+    """An error of the catalogue; `muster.core.catalogue.error` makes it."""
 
     def __init__(self, row: Row, params: Mapping[str, Any]) -> None:
         self.row = row
@@ -104,34 +100,3 @@ class Usage(MusterError):
 
 class Fault(MusterError):
     """The answer could not be found out (exit code 3)."""
-
-
-_CLASSES = {Kind.REFUSAL: Refusal, Kind.USAGE: Usage, Kind.FAULT: Fault}
-
-
-def table(groups: Iterable[Iterable[Row]]) -> dict[str, Row]:
-    """Join the rows of all areas; a code that stands twice is a bug and raises ValueError."""
-    rows: dict[str, Row] = {}
-    for group in groups:
-        for row in group:
-            if row.code in rows:
-                raise ValueError(f"error code {row.code} stands twice")
-            rows[row.code] = row
-    return rows
-
-
-def error(code: str, /, **params: Any) -> MusterError:
-    """Make the exception of a catalogue row.
-
-    Args:
-        code: a code of the catalogue; an unknown one raises KeyError, which is a bug.
-        params: at least the fields that the row's templates name; a missing one raises
-            TypeError at once, not when somebody prints the error.
-    """
-    from muster.core.error_rows import CATALOGUE
-
-    row = CATALOGUE[code]
-    missing = row.fields() - params.keys()
-    if missing:
-        raise TypeError(f"{code} needs {', '.join(sorted(missing))}")
-    return _CLASSES[row.kind](row, params)

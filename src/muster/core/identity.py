@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from muster.core import macs
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.keys import KeyId
 
 IDENTITY_MODES = ("machine", "device", "node", "explicit")

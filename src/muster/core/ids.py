@@ -11,8 +11,8 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+from muster.core.catalogue import error
 from muster.core.digits import decode_groups, encode_groups, parse_groups
-from muster.core.errors import error
 from muster.core.identity import check_binding, check_hardware_id, check_publisher_id, scrypt
 from muster.core.keys import KeyId, Kind
 

@@ -17,7 +17,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.text import shown_url
 
 Value = int | bool | str | tuple[str, ...]

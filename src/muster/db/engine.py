@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 from urllib.parse import quote
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.text import shown_url
 
 NO_SYNC_VARIABLE = "MUSTER_TEST_NO_SYNC"

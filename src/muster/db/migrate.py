@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.db.engine import Database, Transaction
 
 _NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")

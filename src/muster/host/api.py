@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from muster import __version__
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.host.commit import GroupWriter
 from muster.host.limits import network_refused
 from muster.host.metrics import Traffic, ledger_lines

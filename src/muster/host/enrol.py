@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from muster.core import identity
 from muster.core.audit import Event
+from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.identity import Fact
 from muster.core.ids import ConfirmationId, make_installation_id, parse_confirmation_id, proof_key
 from muster.core.keys import KeyId, Kind, ProductKey, parse_product_key

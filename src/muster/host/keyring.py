@@ -10,8 +10,9 @@ import os
 import re
 from pathlib import Path
 
+from muster.core.catalogue import error
 from muster.core.clock import Dice
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.identity import check_publisher_id
 from muster.lease.jws import MemorySigningKey
 from muster.lease.strict import b64url_decode, b64url_encode

@@ -6,7 +6,8 @@ verifies. Obeys docs/spec/08-http.md, sections 8.2 and 8.5.
 
 from __future__ import annotations
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.text import shown_url
 from muster.lease import strict
 from muster.net.http import HTTPClient, Response

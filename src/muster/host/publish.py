@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from muster.core import settings as table
 from muster.core.audit import Event
+from muster.core.catalogue import error
 from muster.core.clock import Clock
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.settings import Role, Value
 from muster.db.engine import Database
 from muster.host import rules, store

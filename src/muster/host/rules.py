@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from muster.core import identity
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.products import DAY, SKEW, Product
 from muster.host import lines
 from muster.host.count import shown

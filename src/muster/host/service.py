@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from muster.core.audit import Event
+from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.settings import Value
 from muster.db.engine import Database, Transaction

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muster.core.audit import Event
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.db.engine import Database, Reader, Row, Transaction, open_database
 from muster.db.migrate import load_migrations, migrate
 from muster.host.model import HostKey

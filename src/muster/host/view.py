@@ -11,7 +11,8 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from muster.core import settings as table
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.keys import KeyId
 from muster.core.settings import Role, Value

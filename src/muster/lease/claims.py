@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from muster.core.catalogue import error
 from muster.core.characters import HIDDEN, SPACES
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.keys import KeyId
 from muster.lease.strict import MAX_INTEGER
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.products import KeyGroup, Product
 from muster.lease import claims, strict
 from muster.lease.catalogue import (

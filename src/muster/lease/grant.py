@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.identity import check_binding, check_hardware_id, check_publisher_id, grant_jti
 from muster.core.ids import ConfirmationId
 from muster.core.keys import KeyId, Kind

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.lease import claims
 from muster.lease.claims import Claims
 from muster.lease.strict import SMALL, Limits, b64url_decode, b64url_encode, canonical, read

@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.identity import compare, host_binding, weak
 from muster.core.products import DAY, SKEW, day_start
 from muster.lease import claims, grant, lease, notice, strict

@@ -20,7 +20,8 @@ from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.net.door import RETRY_AFTER_SECONDS
 from muster.net.head import Chunks, Head, find_end, read_head
 from muster.net.serving import READ_BYTES, Serving

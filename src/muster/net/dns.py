@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.net import resolvconf
 from muster.net.dnswire import Answer, GarbageError, RefusedError, ask
 from muster.net.http import bounded, peer_text

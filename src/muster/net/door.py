@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.wire import routes
 from muster.wire.problem import encode_problem
 from muster.wire.routes import Route

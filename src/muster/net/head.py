@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 
 HEAD_LIMIT = 16 * 1024
 """Bytes of request line and fields, with the empty line."""

@@ -12,7 +12,8 @@ import contextlib
 import socket
 import ssl
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 
 PROBE_SECONDS = 1.0
 """Time for finding out whether a port speaks TLS."""

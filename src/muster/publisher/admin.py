@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from muster.core.audit import Event
+from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
-from muster.core.errors import error
 from muster.core.identity import check_label, prefix_of, publisher_id, publisher_prefix
 from muster.core.ids import proof_key
 from muster.core.keys import (

@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from muster import __version__
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.lease.strict import canonical
 from muster.net.certificate import Certificate
 from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Request

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from muster.core.audit import Event
+from muster.core.catalogue import error
 from muster.core.clock import Clock
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.db.engine import ConstraintError, Database
 from muster.db.migrate import load_migrations
 from muster.lease import strict

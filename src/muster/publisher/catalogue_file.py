@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from importlib import resources
 from typing import Any, NoReturn
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.identity import IDENTITY_MODES
 from muster.core.products import Application, Conversion, KeyGroup, Product, Spans
 from muster.lease import claims

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.trust import Trust, parse_trust
 from muster.publisher import rules

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from muster.core.audit import Event
+from muster.core.catalogue import error
 from muster.core.clock import Clock
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.identity import grant_jti
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
 from muster.lease.catalogue import Catalogue

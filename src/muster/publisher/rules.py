@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.ids import InstallationId
 from muster.core.keys import Kind
 from muster.core.products import DAY, Product, day_of, day_start

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from muster.core.audit import Event
+from muster.core.catalogue import error
 from muster.core.clock import Clock
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
 from muster.core.keys import Kind
 from muster.lease.catalogue import Catalogue, read_catalogue

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from muster.core.audit import Event
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.keys import KeyId, Kind
 from muster.core.products import Revocation
 from muster.db.engine import (

@@ -7,7 +7,7 @@ says. Obeys docs/spec/02-signed-objects.md, section 2.7.
 from __future__ import annotations
 
 from muster.core.audit import Event
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.core.products import day_of
 from muster.lease.catalogue import Catalogue
 from muster.lease.grant import read_grant

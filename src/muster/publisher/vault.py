@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.lease.jws import MemorySigningKey, PublicKey, SigningKey
 from muster.publisher.model import KeyFileRecord
 from muster.system import files

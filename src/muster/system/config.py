@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from muster.core import settings as table
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.settings import Role, Setting, Value
 from muster.system.textfile import read_text
 

@@ -15,7 +15,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.lease import strict
 from muster.system.files import make_folder, write_atomic
 from muster.system.hardware import cleaned, read_hardware, text_of, virtual

@@ -32,7 +32,8 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.lease import strict
 from muster.lease.jws import MemorySigningKey, PublicKey
 from muster.system import files

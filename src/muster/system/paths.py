@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 
 STORE_VARIABLE = "MUSTER_STORE"
 """Environment variable that names another root for stores."""

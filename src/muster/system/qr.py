@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 
 if TYPE_CHECKING:
     import segno

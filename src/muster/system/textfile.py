@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import os
 
-from muster.core.errors import error
+from muster.core.catalogue import error
 from muster.system.files import read_anchor, read_bounded, read_private
 
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}

@@ -19,7 +19,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.identity import prefix_of, publisher_id
 from muster.core.ids import InstallationId, check_proof, parse_installation_id, proof_key
 from muster.core.keys import KeyId, Kind, ProductKey, make_product_key

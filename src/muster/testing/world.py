@@ -28,8 +28,9 @@ from muster.client.discovery import Address, Record, names
 from muster.client.driver import Reply
 from muster.client.machine import Plan
 from muster.client.service import Client
+from muster.core.catalogue import error
 from muster.core.clock import Clock
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.products import DAY, SKEW, Product, day_of
 from muster.lease import strict

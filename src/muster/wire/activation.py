@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease import strict
 from muster.lease.bundle import Bundle, NoticeBundle, read_bundle, read_notice_bundle
@@ -180,8 +181,6 @@ def decode_notice(member: dict[str, Any], peer: str) -> NoticeBundle:
 
 
 def _of_peer(fault: MusterError, peer: str) -> MusterError:
-    from muster.core.errors import error
-
     if fault.code == "wire/version":
         return fault
     detail = str(fault.params.get("detail", fault.what))

@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from muster.core.catalogue import error
 from muster.core.characters import BETWEEN, HIDDEN
-from muster.core.errors import MusterError, error
+from muster.core.errors import MusterError
 from muster.lease import strict
 from muster.lease.claims import SHOWN
 

@@ -15,7 +15,8 @@ import enum
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.products import DAY, SKEW
 from muster.lease.catalogue import Catalogue, read_catalogue

@@ -12,9 +12,10 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 
+from muster.core.catalogue import CATALOGUE, error
 from muster.core.digits import HINT
-from muster.core.error_rows import CATALOGUE, host, publisher
-from muster.core.errors import Fault, Kind, MusterError, Refusal, Row, Usage, error
+from muster.core.error_rows import host, publisher
+from muster.core.errors import Fault, Kind, MusterError, Refusal, Row, Usage
 from muster.core.text import fit
 from muster.wire import codec
 from muster.wire.routes import JOSE, JSON, PROBLEM, TEXT

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from muster.core.errors import MusterError, Retry, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError, Retry
 from muster.core.text import clean, fit
 from muster.lease import strict
 from muster.wire import codec

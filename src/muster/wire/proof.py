@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.identity import machine_cmid
 from muster.lease import strict
 from muster.lease.jws import PublicKey, SigningKey, is_public_key

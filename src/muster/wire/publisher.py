@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from muster.core.errors import MusterError, Retry, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError, Retry
 from muster.core.text import fit
 from muster.lease import strict
 from muster.wire import codec

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, urlsplit
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.text import shown_url
 from muster.net.http.exchange import Exchange, Response, peer_text
 from muster.net.proxy import Proxy, proxy_for

@@ -8,7 +8,8 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from muster.core.errors import MusterError, error
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.net.http.framing import CutOffError, NotHTTPError, TooLargeError
 
 
