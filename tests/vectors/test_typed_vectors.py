@@ -12,9 +12,9 @@ from tests.vectors.reading import cases
 from muster.core.characters import HIDDEN, PASSED_OVER, SPACES
 from muster.core.digits import decode_groups, parse_groups
 from muster.core.errors import MusterError
+from muster.core.grammar import DISPLAY_NAME
 from muster.core.ids import parse_confirmation_id, parse_installation_id
 from muster.core.keys import parse_product_key
-from muster.lease.claims import SHOWN
 from muster.lease.jws import PublicKey
 
 SPEC = Path(__file__).parents[2] / "docs" / "spec"
@@ -105,7 +105,7 @@ def test_key(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", cases("names"))
 def test_name(case: dict[str, Any]) -> None:
     """A name is taken or refused by its code points alone."""
-    assert ("ok" if SHOWN.fullmatch(case["text"]) else "refused") == case["result"]
+    assert ("ok" if DISPLAY_NAME.fullmatch(case["text"]) else "refused") == case["result"]
 
 
 def listed(chapter: str, heading: str) -> set[str]:
@@ -129,5 +129,5 @@ def test_the_tables_of_the_chapters_are_what_the_code_does() -> None:
     for number in range(0x110000):
         character = chr(number)
         assert (character in hidden) == bool(excluded.match(character)), hex(number)
-        ends = SHOWN.fullmatch(f"{character}a") is not None
+        ends = DISPLAY_NAME.fullmatch(f"{character}a") is not None
         assert ends == (character not in hidden and not space.match(character))

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from muster.core import grammar
 from muster.core.digits import encode_groups, format_rows
 from muster.core.errors import MusterError
 from muster.core.ids import parse_confirmation_id, parse_installation_id
@@ -50,7 +51,7 @@ def test_the_described_grammar_is_the_one_that_is_read() -> None:
     described = encode_document(
         routes.PUBLISHER_ROUTES, title="Muster", description="a publisher", version="1"
     )
-    assert f"^(?:{codec.DIGITS.pattern})$" in patterns(json.loads(described))
+    assert f"^(?:{grammar.DIGIT_GROUPS.pattern})$" in patterns(json.loads(described))
 
 
 def patterns(value: object) -> set[str]:

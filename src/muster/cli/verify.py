@@ -17,6 +17,7 @@ import click
 
 from muster.cli import compose
 from muster.cli.output import MusterCommand, emit, error_data, exit_code
+from muster.core import grammar
 
 if TYPE_CHECKING:
     from muster.client.model import Memory
@@ -270,10 +271,9 @@ def _signed(data: bytes) -> dict[str, Any]:
 
 def _audience(data: bytes) -> tuple[str, str] | None:
     """Publisher and product that a licence says it is for: only to find the descriptor."""
-    from muster.lease import claims
 
     value = _signed(data).get("aud")
-    if not isinstance(value, str) or not claims.AUDIENCE.fullmatch(value):
+    if not isinstance(value, str) or not grammar.AUDIENCE.fullmatch(value):
         return None
     publisher, _, product = value.partition("/")
     return publisher, product

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,13 +50,14 @@ from muster.client.model import (
     Note,
     ProductRecord,
 )
-from muster.client.requests import KEPT_HOSTS, KEPT_NEWEST, KEPT_SEEDS, Requests, Secrets
+from muster.client.requests import KEPT_HOSTS, KEPT_SEEDS, Requests, Secrets
+from muster.core import grammar
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.errors import Kind, MusterError, Retry
 from muster.core.identity import check_publisher_id
 from muster.core.states import LicenceState
-from muster.lease import claims, strict
+from muster.lease import strict
 from muster.lease.claims import Claims
 
 VERSION = 1
@@ -79,12 +79,6 @@ _HEAD_LIMITS = strict.Limits(_HEAD, 1, 8, 1)
 _MODES = {STATE: 0o644, TRUST: 0o644, CATALOGUE: 0o644, SECRETS: 0o600, PROOFS: 0o600}
 _DAMAGED = "client/store-damaged"
 _MAX_PRODUCTS = 1024
-_ANCHOR = re.compile(r"[0-9a-f]{64}")
-_FACT_NAME = re.compile(r"[a-z0-9-]{1,32}")
-_MARK = re.compile(r"[0-9a-f]{16}")
-_PREFIX = re.compile(r"[A-Za-z0-9_-]{8}")
-_PREFIX_OR_NONE = re.compile(r"(?:[A-Za-z0-9_-]{8})?")
-_PREFIXES = re.compile(rf"(?:[A-Za-z0-9_-]{{8}}){{0,{KEPT_NEWEST}}}")
 
 
 class Disk(Protocol):
@@ -187,7 +181,7 @@ class Store:
             return Secrets()
         value = self._read(SECRETS, piece.body)
         seeds = value.objects("seeds", KEPT_SEEDS) if _has(value, "seeds") else ()
-        return Secrets({one.text("cmid", claims.UUID): _bytes32(one, "seed") for one in seeds})
+        return Secrets({one.text("cmid", grammar.UUID): _bytes32(one, "seed") for one in seeds})
 
     def proofs(self) -> dict[str, bytes]:
         """The proof keys by key id; none where the file is missing or damaged.
@@ -200,7 +194,7 @@ class Store:
         found = self._read(PROOFS, piece.body).object("proofs")
         try:
             return {
-                key: strict.b64url_decode(found.text(key, claims.THUMBPRINT), 32)
+                key: strict.b64url_decode(found.text(key, grammar.BASE64URL_32), 32)
                 for key in found.value
             }
         except MusterError:
@@ -282,12 +276,12 @@ class Store:
             if mark is None
             else CatalogueMark(
                 mark.integer("version", 1),
-                mark.text("kid", claims.THUMBPRINT),
+                mark.text("kid", grammar.BASE64URL_32),
                 mark.optional_integer("iat"),
             ),
             clock_mark=value.integer("clock_mark"),
             first_added={
-                one.text("product", claims.NAME): one.integer("at")
+                one.text("product", grammar.NAME): one.integer("at")
                 for one in value.objects("first_added", _MAX_PRODUCTS)
             },
             salts=_salts(value),
@@ -401,7 +395,7 @@ class Store:
 
     def anchor(self, product: str) -> bytes:
         """The descriptor of an added product. Raises: `client/not-added`, `file/anchor`, …"""
-        if not claims.NAME.fullmatch(product):
+        if not grammar.NAME.fullmatch(product):
             raise error("client/not-added", product=ascii(product)[1:-1][:64])
         try:
             return self._disk.read_anchor(self._anchor(product), ANCHOR_LIMIT)
@@ -435,7 +429,7 @@ def publishers(root: Path, disk: Disk) -> list[str]:
     return [
         name
         for name in disk.names(root)
-        if claims.PUBLISHER.fullmatch(name) and "anchors" in disk.names(root / name)
+        if grammar.PUBLISHER_ID.fullmatch(name) and "anchors" in disk.names(root / name)
     ]
 
 
@@ -528,11 +522,11 @@ def _identity_to_dict(identity: Identity) -> dict[str, Any]:
 def _identity(value: Claims) -> Identity:
     return Identity(
         mode=value.choice("mode", ("machine", "device", "explicit")),
-        cmid=value.text("cmid", claims.UUID),
+        cmid=value.text("cmid", grammar.UUID),
         salt=_bytes32(value, "salt"),
         store_random=_bytes32(value, "store_random"),
         given=_text(value, "given"),
-        made_on=value.texts("made_on", claims.COMMITMENT, 16),
+        made_on=value.texts("made_on", grammar.COMMITMENT, 16),
         boot=_text(value, "boot"),
         changed=value.integer("changed"),
     )
@@ -572,7 +566,7 @@ def _record_to_dict(record: ProductRecord) -> dict[str, Any]:
 
 def _record(value: Claims) -> ProductRecord:
     return ProductRecord(
-        product=value.text("product", claims.NAME),
+        product=value.text("product", grammar.NAME),
         added=value.integer("added"),
         key=_text(value, "key"),
         masked=_text(value, "masked"),
@@ -602,7 +596,7 @@ def _trust_marks(value: Claims) -> dict[str, int]:
     if not _has(value, "trust_marks"):
         return {}
     return {
-        one.text("anchor", _ANCHOR): one.integer("version", 1)
+        one.text("anchor", grammar.SHA256_HEX): one.integer("version", 1)
         for one in value.objects("trust_marks", MAX_MARKS)
     }
 
@@ -614,28 +608,28 @@ def _requests(value: Claims) -> Requests:
     sent_at = found.integer("sent_at")
     if not _has(found, "newest"):  # older stores kept nonces
         return Requests(sent_at=sent_at)
-    newest = found.text("newest", _PREFIXES)
+    newest = found.text("newest", grammar.NONCE_LINE)
     return Requests(
         tuple(newest[at : at + 8] for at in range(0, len(newest), 8)),
-        found.text("first", _PREFIX_OR_NONE),
+        found.text("first", grammar.NONCE_PREFIX_OR_EMPTY),
         sent_at,
         tuple(
-            (_text(one, "host"), one.text("nonce", _PREFIX))
+            (_text(one, "host"), one.text("nonce", grammar.NONCE_PREFIX))
             for one in found.objects("hosts", KEPT_HOSTS)
         ),
     )
 
 
 def _bytes32(value: Claims, name: str) -> bytes:
-    return strict.b64url_decode(value.text(name, claims.THUMBPRINT), 32)
+    return strict.b64url_decode(value.text(name, grammar.BASE64URL_32), 32)
 
 
 def _salts(value: Claims) -> dict[str, bytes]:
     if not _has(value, "salts"):
         return {}
     return {
-        one.text("key", claims.KEY_ID): strict.b64url_decode(
-            one.text("salt", claims.THUMBPRINT), 32
+        one.text("key", grammar.KEY_ID): strict.b64url_decode(
+            one.text("salt", grammar.BASE64URL_32), 32
         )
         for one in value.objects("salts", MAX_SALTS)
     }
@@ -655,8 +649,8 @@ def _bound(value: Claims) -> dict[str, BoundFact]:
     if not _has(value, "bound"):
         return {}
     return {
-        one.text("key", claims.KEY_ID): BoundFact(
-            one.text("fact", _FACT_NAME), one.text("mark", _MARK)
+        one.text("key", grammar.KEY_ID): BoundFact(
+            one.text("fact", grammar.FACT_NAME), one.text("mark", grammar.FACT_MARK)
         )
         for one in value.objects("bound", MAX_SALTS)
     }

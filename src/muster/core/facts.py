@@ -7,11 +7,10 @@ what leaves are commitments. Obeys docs/spec/01-identities.md, sections 1.6 and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from muster.core import macs
+from muster.core import grammar, macs
 from muster.core.identity import LETTERS, Fact
 from muster.core.placeholders import HYPER_V_DISK, alike, fills_disk, fills_text, fills_uuid
 
@@ -90,10 +89,6 @@ FACTS: tuple[FactSource, ...] = (
 """Every fact there is. Obeys the table of docs/spec/01-identities.md, section 1.6.1."""
 
 _NAMES = frozenset(source.name for source in FACTS)
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_BARE_UUID = re.compile(r"[0-9a-f]{32}")
-_CLOUD = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
-_NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def clean(name: str, value: str) -> str | None:
@@ -109,7 +104,7 @@ def clean(name: str, value: str) -> str | None:
     if name not in _NAMES:
         return None
     text = " ".join(value.split())
-    if not text or len(text) > 1024 or _NOT_PRINTABLE.search(text):
+    if not text or len(text) > 1024 or grammar.NOT_PRINTABLE.search(text):
         return None
     match name:
         case "permanent-macs":
@@ -118,7 +113,11 @@ def clean(name: str, value: str) -> str | None:
             return _clean_uuid(text)
         case "cloud-instance":
             text = text.lower()
-            return text if _CLOUD.fullmatch(text) and not fills_text(text[2:]) else None
+            return (
+                text
+                if grammar.CLOUD_INSTANCE.fullmatch(text) and not fills_text(text[2:])
+                else None
+            )
         case "disk-serial":
             return None if fills_disk(text) else text
         case "machine-id":
@@ -154,9 +153,9 @@ def clean_facts(values: Mapping[str, str]) -> tuple[Fact, ...]:
 
 def _clean_uuid(text: str) -> str | None:
     text = text.lower().strip("{}")
-    if _BARE_UUID.fullmatch(text):
+    if grammar.BARE_UUID.fullmatch(text):
         text = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-    return text if _UUID.fullmatch(text) and not fills_uuid(text) else None
+    return text if grammar.UUID.fullmatch(text) and not fills_uuid(text) else None
 
 
 def _clean_macs(text: str) -> str | None:

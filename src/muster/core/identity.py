@@ -16,7 +16,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from muster.core import macs
+from muster.core import grammar, macs
 from muster.core.catalogue import error
 from muster.core.keys import KeyId
 
@@ -45,15 +45,6 @@ PRIMARY_FACTS = ("system-uuid", "board-serial", "cloud-instance", ADDRESS)
 STORE_RANDOM = "store-random"
 """Name of the fact that stands in when the machine has none of these."""
 
-_PUBLISHER = re.compile(r"[a-z2-7]{16}")
-_LABEL = re.compile(r"[a-z0-9-]{1,20}")
-_NAME = re.compile(r"[a-z0-9.-]{1,64}")
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
-_BINDING = re.compile(r"[0-9a-f]{25}")
-_HARDWARE = re.compile(r"[0-9a-f]{12}")
-_COMMITMENT = re.compile(r"[a-z][0-9a-f]{16}")
-_FACT_NAME = re.compile(r"[a-z0-9-]{1,32}")
 _FACT_BYTES = 1024
 _EXPLICIT_BYTES = 256
 
@@ -61,45 +52,45 @@ _EXPLICIT_BYTES = 256
 # Grammars (section 1.1). Each returns the text, or raises id/grammar naming the field.
 
 
-def _check(pattern: re.Pattern[str], value: object, field: str, grammar: str) -> str:
+def _check(pattern: re.Pattern[str], value: object, field: str, form: str) -> str:
     if not isinstance(value, str) or pattern.fullmatch(value) is None:
-        raise error("id/grammar", field=field, grammar=grammar)
+        raise error("id/grammar", field=field, grammar=form)
     return value
 
 
 def check_publisher_id(value: object) -> str:
     """A publisher id: 16 characters of lower-case base32. Raises `id/grammar`."""
-    return _check(_PUBLISHER, value, "publisher", "16 characters a-z and 2-7")
+    return _check(grammar.PUBLISHER_ID, value, "publisher", "16 characters a-z and 2-7")
 
 
 def check_label(value: object) -> str:
     """A publisher's label, `[a-z0-9-]{1,20}`. Raises `id/grammar`."""
-    return _check(_LABEL, value, "label", "1 to 20 characters a-z, 0-9 and -")
+    return _check(grammar.LABEL, value, "label", "1 to 20 characters a-z, 0-9 and -")
 
 
 def check_name(value: object, field: str = "id") -> str:
     """The id of a product, key group or application, `[a-z0-9.-]{1,64}`. Raises `id/grammar`."""
-    return _check(_NAME, value, field, "1 to 64 characters a-z, 0-9, . and -")
+    return _check(grammar.NAME, value, field, "1 to 64 characters a-z, 0-9, . and -")
 
 
 def check_uuid(value: object, field: str = "cmid") -> str:
     """A lower-case UUID with hyphens. Raises `id/grammar`."""
-    return _check(_UUID, value, field, "a lower-case UUID")
+    return _check(grammar.UUID, value, field, "a lower-case UUID")
 
 
 def check_token(value: object, field: str = "nonce") -> str:
     """A nonce or `jti`: 16 bytes as 22 characters of canonical base64url. Raises `id/grammar`."""
-    return _check(_TOKEN, value, field, "22 characters of base64url")
+    return _check(grammar.BASE64URL_16, value, field, "22 characters of base64url")
 
 
 def check_binding(value: object) -> str:
     """A binding: 25 lower-case hexadecimal digits. Raises `id/grammar`."""
-    return _check(_BINDING, value, "binding", "25 lower-case hexadecimal digits")
+    return _check(grammar.BINDING, value, "binding", "25 lower-case hexadecimal digits")
 
 
 def check_hardware_id(value: object) -> str:
     """A hardware id: 12 lower-case hexadecimal digits. Raises `id/grammar`."""
-    return _check(_HARDWARE, value, "hw", "12 lower-case hexadecimal digits")
+    return _check(grammar.HARDWARE_ID, value, "hw", "12 lower-case hexadecimal digits")
 
 
 def check_mode(value: object) -> str:
@@ -115,12 +106,12 @@ def check_fingerprint(value: object) -> tuple[str, ...]:
     None at all passes here; only mode `explicit` may have none, which whoever reads the request
     or the lease judges. Raises `id/grammar`.
     """
-    grammar = f"up to {MAX_COMMITMENTS} sorted, distinct strings of a letter and 16 digits"
+    form = f"up to {MAX_COMMITMENTS} sorted, distinct strings of a letter and 16 digits"
     if not isinstance(value, list | tuple) or len(value) > MAX_COMMITMENTS:
-        raise error("id/grammar", field="fingerprint", grammar=grammar)
-    found = tuple(_check(_COMMITMENT, item, "fingerprint", grammar) for item in value)
+        raise error("id/grammar", field="fingerprint", grammar=form)
+    found = tuple(_check(grammar.COMMITMENT, item, "fingerprint", form) for item in value)
     if list(found) != sorted(set(found)):
-        raise error("id/grammar", field="fingerprint", grammar=grammar)
+        raise error("id/grammar", field="fingerprint", grammar=form)
     return found
 
 
@@ -242,7 +233,7 @@ class Fact:
     def __post_init__(self) -> None:
         raw = _utf8(self.value)
         if (
-            _FACT_NAME.fullmatch(self.name) is None
+            grammar.FACT_NAME.fullmatch(self.name) is None
             or raw is None
             or not 1 <= len(raw) <= _FACT_BYTES
         ):
@@ -255,7 +246,7 @@ class Fact:
         A system UUID stands there in its one text.
         """
         value = self.value
-        if self.name == "system-uuid" and _UUID.fullmatch(value):
+        if self.name == "system-uuid" and grammar.UUID.fullmatch(value):
             value = one_uuid(value)
         return self.name.encode("ascii") + b"\x00" + value.encode("utf-8")
 

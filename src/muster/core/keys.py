@@ -17,6 +17,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.characters import BETWEEN, PASSED_OVER, shown
 
@@ -36,7 +37,6 @@ _VALUES = {symbol: value for value, symbol in enumerate(ALPHABET)} | {
 }
 _LONGEST = 1000
 """Longer texts are refused unread, in characters."""
-_KEY_ID = re.compile(r"(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})")
 # With dashes, whatever stands before and behind, so that no escape (`\tBCDFG-…`, `%20BCDFG-…`)
 # hides a key; else by its alphabet, with what readers pass over between the groups, as it is or
 # escaped (`\u2013`, `\xa0`, `%E2%80%93`).
@@ -142,7 +142,7 @@ class KeyId:
         Raises:
             MusterError: `key/id` (not the grammar), `key/kind`, `key/range`.
         """
-        found = _KEY_ID.fullmatch(text)
+        found = grammar.KEY_ID_PARTS.fullmatch(text)
         if found is None:
             raise error("key/id")
         kind, group, serial = (int(part) for part in found.groups())

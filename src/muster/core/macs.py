@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import re
 
+from muster.core import grammar
 from muster.core.placeholders import fills_bytes
-
-_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 
 GIVEN_BY_HYPERVISORS = (
     "00:05:69 00:0c:29 00:1c:14 00:50:56",  # VMware
@@ -139,7 +138,7 @@ def refused(mac: str) -> str:
     Returns:
         "malformed", "multicast", "placeholder", "adapter" (USB or dock) or "generated".
     """
-    if _MAC.fullmatch(mac) is None:
+    if grammar.MAC_ADDRESS.fullmatch(mac) is None:
         return "malformed"
     raw = bytes.fromhex(mac.replace(":", ""))
     if _SHARED.fullmatch(mac) or fills_bytes(raw):

@@ -13,10 +13,10 @@ from __future__ import annotations
 import difflib
 import enum
 import ipaddress
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.text import shown_url
@@ -435,14 +435,6 @@ SETTINGS: tuple[Setting, ...] = (
 )
 """Every setting, in the order of docs/settings.md."""
 
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_URL = re.compile(r"https?://[!-?A-~]{1,2000}")
-"""Without "@": an address with a login would be kept and shown in the clear."""
-_DATABASE = re.compile(r"postgres(?:ql)?://[!-~]{1,2000}")
-_INTEGER = re.compile(r"-?[0-9]{1,15}")
-_HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([^:\[\]]{1,254}))(?::([0-9]{1,5}))?")
-_SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
-_LISTEN = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15})):([0-9]{1,5})")
 _TRUE, _FALSE = {"true", "on", "yes", "1"}, {"false", "off", "no", "0"}
 _LONGEST = 4096
 
@@ -500,7 +492,7 @@ def parse(setting: Setting, text: str) -> Value:
 
 def _typed(setting: Setting, text: str) -> object:
     """A text as the type that TOML would give; what does not fit stays text and is refused."""
-    if setting.type is Type.INTEGER and _INTEGER.fullmatch(text):
+    if setting.type is Type.INTEGER and grammar.INTEGER.fullmatch(text):
         return int(text)
     if setting.type is Type.BOOLEAN and text.lower() in _TRUE | _FALSE:
         return text.lower() in _TRUE
@@ -545,9 +537,9 @@ def _text(setting: Setting, value: str) -> str | None:
         case Type.PATH:
             return value if value and "\x00" not in value else None
         case Type.URL:
-            return value.rstrip("/") if _URL.fullmatch(value) else None
+            return value.rstrip("/") if grammar.SETTING_URL.fullmatch(value) else None
         case Type.DATABASE:
-            return value if _DATABASE.fullmatch(value) else None
+            return value if grammar.DATABASE_URL.fullmatch(value) else None
         case Type.DOMAIN:
             return _domain(value)
         case Type.NETWORK:
@@ -567,7 +559,7 @@ def _domain(value: str) -> str | None:
     if not name.isascii():
         return None
     name = name.lower()
-    good = len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split("."))
+    good = len(name) <= 253 and grammar.DNS_NAME.fullmatch(name) is not None
     return name if good else None
 
 
@@ -580,7 +572,7 @@ def _network(value: str) -> str | None:
 
 def _address(value: str) -> str | None:
     _, mark, scope = value.partition("%")
-    if mark and not _SCOPE.fullmatch(scope):
+    if mark and not grammar.ZONE_ID.fullmatch(scope):
         # The library takes any characters behind the %.
         return None
     try:
@@ -593,7 +585,7 @@ def _host_port(value: str, address_only: bool) -> tuple[str, int | None] | None:
     bare = _address(value)
     if bare is not None:
         return bare, None
-    found = _HOST_PORT.fullmatch(value)
+    found = grammar.HOST_PORT.fullmatch(value)
     if found is None:
         return None
     six, name, port = found.groups()
@@ -619,7 +611,7 @@ def _listen(value: str) -> str | None:
 def split_listen(text: str) -> tuple[str, int] | None:
     """Address and port of a setting of type LISTEN; None for `off` and for what is of no such
     form."""
-    found = _LISTEN.fullmatch(text)
+    found = grammar.ADDRESS_PORT.fullmatch(text)
     if found is None:
         return None
     six, four, port = found.groups()

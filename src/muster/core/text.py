@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import re
 
-from muster.core.characters import HIDDEN
-
-_STEERING = re.compile(f"[{HIDDEN}]")
-"""What a terminal obeys, what turns the direction of writing, and what nobody sees."""
+from muster.core import grammar
 
 
 def clean(text: str) -> str:
     """The text with U+FFFD for each character that steers what it is shown on."""
-    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
+    return grammar.HIDDEN_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def fit(text: str, limit: int) -> str:
@@ -24,16 +21,13 @@ def fit(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}://")
-
-
 def shown_url(url: str, limit: int = 200) -> str:
     """An address without its secrets: no user, password, query or fragment.
 
     Everything before the last "@" goes, wherever it is [a password that holds a slash unescaped
     would otherwise stay], and so it does where there is no scheme. Not for use as an address.
     """
-    found = _SCHEME.match(url)
+    found = grammar.URL_SCHEME.match(url)
     scheme = found[0] if found else ""
     rest = url[len(scheme) :]
     _, mark, after = rest.rpartition("@")

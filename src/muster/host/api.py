@@ -8,11 +8,11 @@ know tables and keys. Obeys docs/spec/08-http.md, sections 8.2 to 8.4, 8.7 and 8
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from muster import __version__
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.host.commit import GroupWriter
@@ -30,7 +30,7 @@ from muster.net.peers import Source, source_of
 from muster.net.refusals import Refusals
 from muster.wire import routes
 from muster.wire.activation import ActivationRequest, decode_request
-from muster.wire.codec import PUBLISHER_ID, VERSION
+from muster.wire.codec import VERSION
 from muster.wire.peer import ANSWERS, Peer
 from muster.wire.problem import encode_problem
 from muster.wire.release import ReleaseRequest, decode_release
@@ -40,7 +40,6 @@ Writer = GroupWriter[Arrival, Reply]
 
 DATABASE_RETRY_SECONDS = 60
 """Retry-After when the database cannot be written, such as on a full disk."""
-_VERSION = re.compile(r"0|[1-9][0-9]{0,14}")
 _log = logging.getLogger("muster.host")
 
 
@@ -119,7 +118,7 @@ class HostAPI:
 
     def _known(self, request: Request) -> PublisherView:
         publisher = request.params["publisher"]
-        found = self._view().get(publisher) if PUBLISHER_ID.fullmatch(publisher) else None
+        found = self._view().get(publisher) if grammar.PUBLISHER_ID.fullmatch(publisher) else None
         if found is None:
             raise error("wire/not-found")
         return found
@@ -163,7 +162,7 @@ class HostAPI:
     def _trust(self, request: Request) -> Answer:
         known = self._known(request)
         asked = request.params["version"]
-        if not _VERSION.fullmatch(asked):
+        if not grammar.VERSION_NUMBER.fullmatch(asked):
             raise error("wire/not-found")
         for one in known.line:
             if one.version >= int(asked):

@@ -6,13 +6,13 @@ verifies. Obeys docs/spec/08-http.md, sections 8.2 and 8.5.
 
 from __future__ import annotations
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.text import shown_url
 from muster.lease import strict
 from muster.net.http import HTTPClient, Response
 from muster.wire import routes
-from muster.wire.codec import COMPACT
 from muster.wire.peer import Peer
 from muster.wire.problem import decode_problem
 from muster.wire.publisher import (
@@ -71,7 +71,7 @@ class PublisherClient:
     def _document(self, route: Route, path: str) -> str:
         answer = self._ask(route, self._url + path, None)
         text = answer.body.decode("ascii", errors="replace").strip()
-        if not COMPACT.fullmatch(text):
+        if not grammar.COMPACT_JWS.fullmatch(text):
             raise error("wire/bad-answer", peer=self._shown, detail="it is not a signed object")
         return text
 

@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from muster.core import identity
+from muster.core import grammar, identity
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import DAY, SKEW, Product
@@ -20,7 +20,6 @@ from muster.host import lines
 from muster.host.count import shown
 from muster.host.lines import Asked, Line, Row
 from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
-from muster.lease import claims
 from muster.lease.lease import LeaseClaims
 from muster.lease.terms import Terms
 from muster.wire.activation import ActivationRequest
@@ -137,7 +136,7 @@ def screen(request: ActivationRequest, product: Product, now: int) -> MusterErro
         `host/no-facts`, `host/clock-skew`.
     Source: docs/spec/06-counting.md, section 6.2.
     """
-    if not claims.TOKEN.fullmatch(request.nonce):
+    if not grammar.BASE64URL_16.fullmatch(request.nonce):
         return error("wire/bad-request", detail="nonce in message is not canonical base64url")
     if request.identity not in product.identity:
         return error(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from muster.core import grammar
 from muster.lease import claims, strict
 from muster.lease.claims import Claims
 from muster.lease.jws import PublicKey
@@ -64,23 +65,23 @@ def read_bundle(data: bytes) -> Bundle:
     """
     bundle = _open(data)
     return Bundle(
-        lease=bundle.text("lease", claims.COMPACT),
-        grant=bundle.text("grant", claims.COMPACT),
+        lease=bundle.text("lease", grammar.COMPACT_JWS),
+        grant=bundle.text("grant", grammar.COMPACT_JWS),
         signer=_signer(bundle),
     )
 
 
 def read_activation_bundle(data: bytes) -> ActivationBundle:
     """Read an activation bundle. Raises as `read_bundle`."""
-    return ActivationBundle(grant=_open(data).text("grant", claims.COMPACT))
+    return ActivationBundle(grant=_open(data).text("grant", grammar.COMPACT_JWS))
 
 
 def read_notice_bundle(data: bytes) -> NoticeBundle:
     """Read a notice bundle. Raises as `read_bundle`."""
     bundle = _open(data)
     return NoticeBundle(
-        notice=bundle.text("notice", claims.COMPACT),
-        grant=bundle.text("grant", claims.COMPACT),
+        notice=bundle.text("notice", grammar.COMPACT_JWS),
+        grant=bundle.text("grant", grammar.COMPACT_JWS),
         signer=_signer(bundle),
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import IDENTITY_MODES
@@ -130,7 +131,7 @@ def read_catalogue(text: str, trust: Trust) -> Catalogue:
         raise error("catalogue/signer", detail=_sentence(fault)) from None
     muster = payload.object("muster")
     claims.version(muster, _WHAT)
-    issuer = payload.text("iss", claims.PUBLISHER)
+    issuer = payload.text("iss", grammar.PUBLISHER_ID)
     if issuer != trust.issuer:
         raise error("catalogue/publisher", issuer=issuer, publisher=trust.issuer)
     return _read(payload, muster, kid, text)
@@ -230,8 +231,8 @@ def group_from_claims(item: Claims) -> KeyGroup:
     """Read a key group record; raises the reader's error."""
     group = KeyGroup(
         number=item.integer("number", 0, 1023),
-        id=item.text("id", claims.NAME),
-        covers=item.texts("covers", claims.NAME, MAX_COVERS, ordered=True),
+        id=item.text("id", grammar.NAME),
+        covers=item.texts("covers", grammar.NAME, MAX_COVERS, ordered=True),
         max_lease=item.integer("max_lease", 1, MAX_SPAN),
         terms=item.choice("terms", TERMS),
     )
@@ -272,16 +273,16 @@ def product_to_dict(product: Product) -> dict[str, Any]:
 def product_from_claims(item: Claims) -> Product:
     """Read a product; raises the reader's error."""
     spans = item.object("spans")
-    modes = item.texts("identity", claims.NAME, len(IDENTITY_MODES))
+    modes = item.texts("identity", grammar.NAME, len(IDENTITY_MODES))
     if not modes or not set(modes) <= set(IDENTITY_MODES):
         item.refuse("identity", f"not some of {', '.join(IDENTITY_MODES)}")
     return Product(
-        id=item.text("id", claims.NAME),
-        application=item.text("application", claims.NAME),
-        group=item.text("group", claims.NAME),
+        id=item.text("id", grammar.NAME),
+        application=item.text("application", grammar.NAME),
+        group=item.text("group", grammar.NAME),
         need=item.integer("need", 1, MAX_SPAN),
-        name=item.text("name", claims.SHOWN),
-        edition=item.text("edition", claims.SHOWN_OR_EMPTY),
+        name=item.text("name", grammar.DISPLAY_NAME),
+        edition=item.text("edition", grammar.DISPLAY_NAME_OR_EMPTY),
         channel=item.choice("channel", CHANNELS),
         spans=Spans(
             lease=spans.integer("lease", 1, MAX_SPAN),
@@ -291,7 +292,7 @@ def product_from_claims(item: Claims) -> Product:
             tolerance_grace=spans.integer("tolerance_grace", 0, MAX_SPAN),
         ),
         identity=modes,
-        features=item.texts("features", claims.NAME, 256),
+        features=item.texts("features", grammar.NAME, 256),
         setup_key=_setup_key(item),
     )
 
@@ -320,7 +321,7 @@ def revocation_to_dict(entry: Revocation) -> dict[str, Any]:
 
 def _setup_key(item: Claims) -> str:
     """The product's setup key in its printed form, or "" for a product without hosts."""
-    text = item.text("setup_key", claims.SHOWN_OR_EMPTY)
+    text = item.text("setup_key", grammar.DISPLAY_NAME_OR_EMPTY)
     if not text:
         return text
     try:
@@ -339,10 +340,10 @@ def _setup_key_id(product: Product) -> str:
 
 def _conversion(item: Claims) -> Conversion:
     return Conversion(
-        source=item.text("source", claims.NAME),
-        target=item.text("target", claims.NAME),
+        source=item.text("source", grammar.NAME),
+        target=item.text("target", grammar.NAME),
         rule=item.choice("rule", RULES),
-        way=item.text("way", claims.SHOWN_OR_EMPTY),
+        way=item.text("way", grammar.DISPLAY_NAME_OR_EMPTY),
     )
 
 
@@ -350,7 +351,7 @@ def _revocation(item: Claims) -> Revocation:
     at = item.integer("at", 0, MAX_DAY)
     if item.has("jti"):
         item.absent("key")
-        return Revocation(jti=item.text("jti", claims.TOKEN), key=None, at=at)
+        return Revocation(jti=item.text("jti", grammar.BASE64URL_16), key=None, at=at)
     return Revocation(jti=None, key=claims.key_id(item).text, at=at)
 
 
@@ -363,7 +364,7 @@ def _read(payload: Claims, muster: Claims, kid: str, text: str) -> Catalogue:
     _distinct(muster, "groups", [item.id for item in groups])
     _distinct(muster, "groups", [item.number for item in groups])
     applications = tuple(
-        Application(item.text("id", claims.NAME), item.text("name", claims.SHOWN))
+        Application(item.text("id", grammar.NAME), item.text("name", grammar.DISPLAY_NAME))
         for item in muster.objects("applications", _MANY)
     )
     _distinct(muster, "applications", [item.id for item in applications])
@@ -376,7 +377,7 @@ def _read(payload: Claims, muster: Claims, kid: str, text: str) -> Catalogue:
         if product.group not in known_groups or product.application not in known_applications:
             muster.refuse(f"products[{place}]", "its group or application is not listed")
     return Catalogue(
-        issuer=payload.text("iss", claims.PUBLISHER),
+        issuer=payload.text("iss", grammar.PUBLISHER_ID),
         iat=payload.integer("iat"),
         version=muster.integer("version", 1),
         groups=groups,

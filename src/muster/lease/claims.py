@@ -10,36 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from muster.core import grammar
 from muster.core.catalogue import error
-from muster.core.characters import HIDDEN, SPACES
 from muster.core.errors import MusterError
 from muster.core.keys import KeyId
 from muster.lease.strict import MAX_INTEGER
-
-PUBLISHER = re.compile(r"[a-z2-7]{16}")
-LABEL = re.compile(r"[a-z0-9-]{1,20}")
-NAME = re.compile(r"[a-z0-9.-]{1,64}")
-"""Ids of products, key groups and applications; features and roles."""
-SHOWN = re.compile(
-    f"[^{HIDDEN}{SPACES}](?:[^{HIDDEN}]{{0,198}}[^{HIDDEN}{SPACES}])?",
-)
-"""Text for people: nothing that nobody sees or that turns the direction of writing, and no space at
-either end."""
-SHOWN_OR_EMPTY = re.compile(rf"(?:{SHOWN.pattern})?")
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
-"""32 bytes as canonical base64url."""
-TOKEN = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
-"""16 bytes as canonical base64url: nonces and jti."""
-COMMITMENT = re.compile(r"[a-z][0-9a-f]{16}")
-BINDING = re.compile(r"[0-9a-f]{25}")
-HARDWARE = re.compile(r"[0-9a-f]{12}")
-KEY_ID = re.compile(r"[0-4]-(?:0|[1-9][0-9]{0,3})-(?:0|[1-9][0-9]{0,7})")
-AUDIENCE = re.compile(rf"{PUBLISHER.pattern}/{NAME.pattern}")
-CODE = re.compile(r"[a-z0-9-]{1,32}/[a-z0-9-]{1,32}")
-URL = re.compile(r"https?://[!-~]{1,200}")
-"""Where a service listens."""
-COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 class Claims:
@@ -138,7 +113,7 @@ class Claims:
 
 def key_id(reader: Claims, name: str = "key") -> KeyId:
     """A member that is a key id as text (1.5), within its bits; raises the reader's error."""
-    text = reader.text(name, KEY_ID)
+    text = reader.text(name, grammar.KEY_ID)
     try:
         return KeyId.parse(text)
     except MusterError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.products import KeyGroup, Product
 from muster.lease import claims, strict
@@ -68,7 +69,7 @@ def read_descriptor(data: bytes) -> Descriptor:
     """
     value = Claims(strict.read(data, strict.DESCRIPTOR, _WHAT), _WHAT, _CODE)
     claims.version(value, _WHAT)
-    trust = anchor(value.text("trust", claims.COMPACT))
+    trust = anchor(value.text("trust", grammar.COMPACT_JWS))
     product = product_from_claims(value.object("product"))
     groups = tuple(group_from_claims(item) for item in value.objects("groups", 1024))
     if len({item.id for item in groups}) != len(groups) or len(
@@ -79,7 +80,7 @@ def read_descriptor(data: bytes) -> Descriptor:
         value.refuse("groups", "without the product's own group")
     if not all(product.group in item.covers for item in groups):
         value.refuse("groups", "a group that does not cover the product's")
-    url = value.text("url", claims.URL) if value.has("url") else ""
+    url = value.text("url", grammar.SERVICE_URL) if value.has("url") else ""
     return Descriptor(trust, product, groups, url)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import check_binding, check_hardware_id, check_publisher_id, grant_jti
@@ -285,7 +286,7 @@ def check_signature(compact: Compact, kid: str, trust: Trust, publisher: str) ->
         day = day_of(payload.integer("iat"))
         key = trust.find(kid, GRANT_ROLE, day).key
         key.verify(compact.signature, compact.signing_input)
-        issuer = payload.text("iss", claims.PUBLISHER)
+        issuer = payload.text("iss", grammar.PUBLISHER_ID)
     except MusterError as fault:
         raise error("licence/grant", detail=fault.what.rstrip(".")) from None
     if issuer != publisher:
@@ -303,8 +304,8 @@ def read_claims(compact: Compact) -> Grant:
     payload = Claims(compact.payload, _WHAT)
     muster = payload.object("muster")
     claims.version(muster, _WHAT)
-    issuer = payload.text("iss", claims.PUBLISHER)
-    audience, _, group = payload.text("aud", claims.AUDIENCE).partition("/")
+    issuer = payload.text("iss", grammar.PUBLISHER_ID)
+    audience, _, group = payload.text("aud", grammar.AUDIENCE).partition("/")
     if audience != issuer:
         payload.refuse("aud", "not the publisher's own")
     kind = muster.choice("kind", KINDS)
@@ -312,7 +313,7 @@ def read_claims(compact: Compact) -> Grant:
     if key_id.kind.text != kind:
         muster.refuse("key", f"not of kind {kind}")
     if kind == HOST:
-        hw: str | None = muster.text("hw", claims.HARDWARE)
+        hw: str | None = muster.text("hw", grammar.HARDWARE_ID)
         max_lease: int | None = muster.integer("max_lease", 1, MAX_SPAN)
     else:
         muster.absent("hw", "max_lease")
@@ -320,7 +321,7 @@ def read_claims(compact: Compact) -> Grant:
     exp = payload.optional_integer("exp")
     if exp is None and kind == Kind.EVALUATION.text:
         payload.refuse("exp", "missing: an evaluation ends")
-    covers = muster.texts("covers", claims.NAME, MAX_COVERS, ordered=True)
+    covers = muster.texts("covers", grammar.NAME, MAX_COVERS, ordered=True)
     if not covers:
         muster.refuse("covers", "empty")
     return Grant(
@@ -328,13 +329,13 @@ def read_claims(compact: Compact) -> Grant:
         group=group,
         iat=payload.integer("iat"),
         exp=exp,
-        jti=payload.text("jti", claims.TOKEN),
+        jti=payload.text("jti", grammar.BASE64URL_16),
         kind=kind,
         key=key_id.text,
-        binding=muster.text("binding", claims.BINDING),
+        binding=muster.text("binding", grammar.BINDING),
         hw=hw,
         covers=covers,
         max_lease=max_lease,
-        kid=Claims(compact.header, f"{_WHAT} header").text("kid", claims.THUMBPRINT),
+        kid=Claims(compact.header, f"{_WHAT} header").text("kid", grammar.BASE64URL_32),
         text=compact.text,
     )

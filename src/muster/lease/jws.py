@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
+from muster.core import grammar
 from muster.core.catalogue import error
-from muster.lease import claims
 from muster.lease.claims import Claims
 from muster.lease.strict import SMALL, Limits, b64url_decode, b64url_encode, canonical, read
 
@@ -97,7 +97,7 @@ class PublicKey:
             jwk.refuse("", "not a key with exactly crv, kty and x")
         jwk.choice("crv", ("Ed25519",))
         jwk.choice("kty", ("OKP",))
-        raw = b64url_decode(jwk.text("x", claims.THUMBPRINT), 32, where)
+        raw = b64url_decode(jwk.text("x", grammar.BASE64URL_32), 32, where)
         if not is_public_key(raw):
             jwk.refuse("x", "no Ed25519 public key, or one of small order")
         return cls(raw)
@@ -220,7 +220,7 @@ def check_header_form(compact: Compact, where: str) -> str:
     if header.value.keys() != {"alg", "kid", "typ"}:
         header.refuse("", "not exactly alg, kid and typ")
     header.choice("alg", ALGORITHMS)
-    return header.text("kid", claims.THUMBPRINT)
+    return header.text("kid", grammar.BASE64URL_32)
 
 
 def signing_input(payload: Mapping[str, Any], typ: str, kid: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from muster.core import grammar
 from muster.core.identity import IDENTITY_MODES, MAX_COMMITMENTS
 from muster.lease import claims
 from muster.lease.catalogue import MAX_SPAN
@@ -87,24 +88,24 @@ def read_claims(payload: Claims) -> LeaseClaims:
     """
     muster = payload.object("muster")
     claims.version(muster, _WHAT)
-    payload.text("iss", claims.THUMBPRINT)
+    payload.text("iss", grammar.BASE64URL_32)
     payload.integer("nbf")
-    publisher, _, product = payload.text("aud", claims.AUDIENCE).partition("/")
+    publisher, _, product = payload.text("aud", grammar.AUDIENCE).partition("/")
     return LeaseClaims(
-        cmid=payload.text("sub", claims.UUID),
+        cmid=payload.text("sub", grammar.UUID),
         publisher=publisher,
         product=product,
         iat=payload.integer("iat"),
         exp=payload.integer("exp"),
-        jti=payload.text("jti", claims.TOKEN),
-        group=muster.text("group", claims.NAME),
+        jti=payload.text("jti", grammar.BASE64URL_16),
+        group=muster.text("group", grammar.NAME),
         identity=muster.choice("identity", IDENTITY_MODES),
-        nonce=muster.text("nonce", claims.TOKEN),
+        nonce=muster.text("nonce", grammar.BASE64URL_16),
         renew_after=muster.integer("renew_after", 1, MAX_SPAN),
         retry_after=muster.integer("retry_after", 1, MAX_SPAN),
         count=muster.integer("count"),
         need=muster.integer("need"),
-        fingerprint=muster.texts("fingerprint", claims.COMMITMENT, MAX_COMMITMENTS, ordered=True),
+        fingerprint=muster.texts("fingerprint", grammar.COMMITMENT, MAX_COMMITMENTS, ordered=True),
         catalogue=muster.integer("catalogue"),
         trust=muster.integer("trust"),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from muster.core import grammar
 from muster.lease import claims
 from muster.lease.claims import Claims
 from muster.lease.jws import NOTICE_TYP, SigningKey, sign
@@ -59,14 +60,14 @@ def read_claims(payload: Claims) -> NoticeClaims:
     """
     muster = payload.object("muster")
     claims.version(muster, _WHAT)
-    payload.text("iss", claims.THUMBPRINT)
-    publisher, _, product = payload.text("aud", claims.AUDIENCE).partition("/")
+    payload.text("iss", grammar.BASE64URL_32)
+    publisher, _, product = payload.text("aud", grammar.AUDIENCE).partition("/")
     return NoticeClaims(
-        cmid=payload.text("sub", claims.UUID),
+        cmid=payload.text("sub", grammar.UUID),
         publisher=publisher,
         product=product,
         iat=payload.integer("iat"),
-        jti=payload.text("jti", claims.TOKEN),
-        code=muster.text("code", claims.CODE),
-        nonce=muster.text("nonce", claims.TOKEN),
+        jti=payload.text("jti", grammar.BASE64URL_16),
+        code=muster.text("code", grammar.NOTICE_CODE),
+        nonce=muster.text("nonce", grammar.BASE64URL_16),
     )

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 
@@ -47,7 +48,6 @@ DESCRIPTOR = Limits(65_536, 6, 4_096, 1_024)
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},:]', re.DOTALL)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 
 
@@ -117,7 +117,7 @@ def b64url_decode(text: str, limit: int, where: str = "base64url") -> bytes:
     """
     if len(text) > (limit * 4 + 2) // 3:
         _refuse(where, f"longer than {limit} bytes")
-    if not _ALPHABET.fullmatch(text) or len(text) % 4 == 1:
+    if not grammar.BASE64URL.fullmatch(text) or len(text) % 4 == 1:
         _refuse(where, "not base64url without padding")
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if b64url_encode(data) != text:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import day_of
@@ -149,20 +150,20 @@ def terms_still_valid(terms: Terms, trust: Trust) -> bool:
 def _read(payload: Claims, kid: str, text: str) -> Terms:
     muster = payload.object("muster")
     claims.version(muster, _WHAT)
-    issuer = payload.text("iss", claims.PUBLISHER)
-    audience, _, group = payload.text("aud", claims.AUDIENCE).partition("/")
+    issuer = payload.text("iss", grammar.PUBLISHER_ID)
+    audience, _, group = payload.text("aud", grammar.AUDIENCE).partition("/")
     if audience != issuer:
         payload.refuse("aud", "not the publisher's own")
     return Terms(
         issuer=issuer,
         group=group,
-        grant_jti=payload.text("sub", claims.TOKEN),
+        grant_jti=payload.text("sub", grammar.BASE64URL_16),
         iat=payload.integer("iat"),
         version=muster.integer("version", 1),
         limit=muster.integer("limit", 0),
         over=muster.choice("over", OVER),
-        customer=muster.text("customer", claims.SHOWN_OR_EMPTY),
-        agreement=muster.text("agreement", claims.SHOWN_OR_EMPTY),
+        customer=muster.text("customer", grammar.DISPLAY_NAME_OR_EMPTY),
+        agreement=muster.text("agreement", grammar.DISPLAY_NAME_OR_EMPTY),
         kid=kid,
         text=text,
         max_lease=muster.optional_integer("max_lease", SHORTEST_MAX_LEASE, MAX_SPAN),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import publisher_id
@@ -264,11 +265,11 @@ def _read(compact: Compact) -> Trust:
         muster.refuse("roots", "not a working and a reserve root")
     keys = tuple(_key(item) for item in muster.objects("keys", strict.TRUST.items))
     found = Trust(
-        issuer=payload.text("iss", claims.PUBLISHER),
+        issuer=payload.text("iss", grammar.PUBLISHER_ID),
         iat=payload.integer("iat"),
         version=muster.integer("version", 1),
-        label=muster.text("label", claims.LABEL),
-        name=muster.text("name", claims.SHOWN),
+        label=muster.text("label", grammar.LABEL),
+        name=muster.text("name", grammar.DISPLAY_NAME),
         roots=(roots[0], roots[1]),
         keys=keys,
         text=compact.text,
@@ -282,7 +283,7 @@ def _jwk(item: Claims) -> PublicKey:
 
 
 def _key(item: Claims) -> TrustKey:
-    role = item.text("role", claims.NAME)
+    role = item.text("role", grammar.NAME)
     if role == GRANT_ROLE:
         index: int | None = item.integer("index", 0, MAX_INDEX)
     else:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NoReturn
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import compare, host_binding, weak
@@ -268,7 +269,7 @@ def _publishers_grant(case: Case, kinds: Collection[str]) -> None:
     header = Claims(case.grant.header, "grant header", "licence/grant")
     if header.value.get("typ") != GRANT_TYP:
         _refuse("licence/grant", f"its typ is not {GRANT_TYP}")
-    kid = header.text("kid", claims.THUMBPRINT)
+    kid = header.text("kid", grammar.BASE64URL_32)
     grant.check_signature(case.grant, kid, case.trust, case.publisher)
     kind = case.of_grant("licence/grant").object("muster").value.get("kind")
     if not isinstance(kind, str) or kind not in kinds:
@@ -286,11 +287,11 @@ def _notice_signer(case: Case) -> None:
 def _signer(case: Case, what: str) -> None:
     muster = case.of_grant("licence/signer").object("muster")
     bound = host_binding(case.publisher, claims.key_id(muster), case.signer.raw)
-    if muster.text("binding", claims.BINDING) != bound:
+    if muster.text("binding", grammar.BINDING) != bound:
         _refuse("licence/signer", "the signing key is not the one that the grant names")
     header = Claims(case.signed.header, f"{what} header", "licence/signer")
-    issuer = case.of_signed(what, "licence/signer").text("iss", claims.THUMBPRINT)
-    if header.text("kid", claims.THUMBPRINT) != case.signer.kid or issuer != case.signer.kid:
+    issuer = case.of_signed(what, "licence/signer").text("iss", grammar.BASE64URL_32)
+    if header.text("kid", grammar.BASE64URL_32) != case.signer.kid or issuer != case.signer.kid:
         _refuse("licence/signer", "kid and iss are not the signing key's")
     try:
         case.signer.verify(case.signed.signature, case.signed.signing_input)
@@ -324,7 +325,7 @@ def _lease_audience(case: Case) -> None:
     product = case.expected.descriptor.product
     payload = case.of_signed("lease")
     _audience(case, payload)
-    group = payload.object("muster").text("group", claims.NAME)
+    group = payload.object("muster").text("group", grammar.NAME)
     if group != product.group:
         _refuse("licence/audience", f"it is for the key group {group}, not {product.group}")
     _covered(case)
@@ -337,22 +338,22 @@ def _notice_audience(case: Case) -> None:
 
 def _audience(case: Case, payload: Claims) -> None:
     expected = f"{case.expected.publisher}/{case.expected.descriptor.product.id}"
-    found = payload.text("aud", claims.AUDIENCE)
+    found = payload.text("aud", grammar.AUDIENCE)
     if found != expected:
         _refuse("licence/audience", f"it is for {found}, not {expected}")
 
 
 def _covered(case: Case) -> None:
     group = case.expected.descriptor.product.group
-    if group not in case.of_grant().object("muster").texts("covers", claims.NAME, MAX_COVERS):
+    if group not in case.of_grant().object("muster").texts("covers", grammar.NAME, MAX_COVERS):
         _refuse("licence/audience", f"the grant does not cover the key group {group}")
 
 
 def _grant_audience(case: Case) -> None:
     publisher = case.expected.publisher
     payload = case.of_grant()
-    issuer = payload.text("iss", claims.PUBLISHER)
-    audience, _, group = payload.text("aud", claims.AUDIENCE).partition("/")
+    issuer = payload.text("iss", grammar.PUBLISHER_ID)
+    audience, _, group = payload.text("aud", grammar.AUDIENCE).partition("/")
     if issuer != publisher or audience != publisher:
         _refuse("licence/audience", f"it is of the publisher {issuer}, not {publisher}")
     if group not in {item.id for item in case.expected.descriptor.groups}:
@@ -363,7 +364,7 @@ def _grant_audience(case: Case) -> None:
 def _lease_machine(case: Case) -> None:
     payload = case.of_signed("lease")
     _machine(case, payload)
-    identity = payload.object("muster").text("identity", claims.NAME)
+    identity = payload.object("muster").text("identity", grammar.NAME)
     if identity not in case.expected.descriptor.product.identity:
         _refuse("licence/machine", f"the product does not allow the identity mode {identity}")
     if identity != case.expected.identity:
@@ -375,14 +376,14 @@ def _notice_machine(case: Case) -> None:
 
 
 def _machine(case: Case, payload: Claims) -> None:
-    if payload.text("sub", claims.UUID) != case.expected.cmid:
+    if payload.text("sub", grammar.UUID) != case.expected.cmid:
         _refuse("licence/machine", "its CMID is another")
-    if payload.object("muster").text("nonce", claims.TOKEN) != case.expected.nonce:
+    if payload.object("muster").text("nonce", grammar.BASE64URL_16) != case.expected.nonce:
         _refuse("licence/machine", "its nonce is another")
 
 
 def _grant_machine(case: Case) -> None:
-    found = case.of_grant().object("muster").text("binding", claims.BINDING)
+    found = case.of_grant().object("muster").text("binding", grammar.BINDING)
     if found != case.expected.binding:
         _refuse("licence/machine", "its binding is another")
 
@@ -475,7 +476,7 @@ def _grant_expiry(case: Case) -> None:
 
 def _fingerprint(case: Case) -> tuple[str, ...]:
     muster = case.of_signed("lease").object("muster")
-    return muster.texts("fingerprint", claims.COMMITMENT, strict.SMALL.items)
+    return muster.texts("fingerprint", grammar.COMMITMENT, strict.SMALL.items)
 
 
 def _revoked(case: Case) -> int | None:
@@ -593,13 +594,13 @@ def verify_lease(
     return VerifiedLicence(
         publisher=expected.publisher,
         product=expected.descriptor.product.id,
-        cmid=payload.text("sub", claims.UUID),
-        group=muster.text("group", claims.NAME),
+        cmid=payload.text("sub", grammar.UUID),
+        group=muster.text("group", grammar.NAME),
         kind="lease",
         issued=issued,
         expires=_lease_end(case),
-        grant_jti=granted.text("jti", claims.TOKEN),
-        key=granted.object("muster").text("key", claims.KEY_ID),
+        grant_jti=granted.text("jti", grammar.BASE64URL_16),
+        key=granted.object("muster").text("key", grammar.KEY_ID),
         weak_fingerprint=weak(_fingerprint(case)),
         text=case.text,
         renew_at=issued + muster.integer("renew_after"),
@@ -631,12 +632,12 @@ def verify_activation(
         publisher=expected.publisher,
         product=expected.descriptor.product.id,
         cmid=None,
-        group=payload.text("aud", claims.AUDIENCE).partition("/")[2],
+        group=payload.text("aud", grammar.AUDIENCE).partition("/")[2],
         kind=muster.choice("kind", grant.KINDS),
         issued=payload.integer("iat"),
         expires=payload.optional_integer("exp"),
-        grant_jti=payload.text("jti", claims.TOKEN),
-        key=muster.text("key", claims.KEY_ID),
+        grant_jti=payload.text("jti", grammar.BASE64URL_16),
+        key=muster.text("key", grammar.KEY_ID),
         weak_fingerprint=False,
         text=case.text,
     )
@@ -656,12 +657,12 @@ def verify_notice(
     case = _run(data, expected, steps)
     payload = case.of_signed("notice")
     return VerifiedNotice(
-        code=payload.object("muster").text("code", claims.CODE),
+        code=payload.object("muster").text("code", grammar.NOTICE_CODE),
         publisher=expected.publisher,
         product=expected.descriptor.product.id,
-        cmid=payload.text("sub", claims.UUID),
+        cmid=payload.text("sub", grammar.UUID),
         issued=payload.integer("iat"),
-        grant_jti=case.of_grant().text("jti", claims.TOKEN),
+        grant_jti=case.of_grant().text("jti", grammar.BASE64URL_16),
     )
 
 

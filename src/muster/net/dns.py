@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
-import re
 import socket
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.net import resolvconf
@@ -36,12 +36,6 @@ _ALIASES = 4
 """Questions for one name whose aliases lead out of the answers."""
 _PAUSE = 0.25
 """Seconds between rounds in which every server's port was closed."""
-_NAME = re.compile(
-    r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
-)
-
-
-_PORT = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,7 @@ def check_name(name: str) -> str:
     Raises: `net/dns-name`.
     """
     text = name.lower().removesuffix(".")
-    if len(text) > 253 or not _NAME.fullmatch(text):
+    if len(text) > 253 or not grammar.DNS_NAME.fullmatch(text):
         raise error("net/dns-name", name=ascii(name)[1:-1][:80])
     return text
 
@@ -80,10 +74,10 @@ def parse_server(text: str, port: int = 53) -> tuple[str, int]:
     try:
         address, mark, scope = host.partition("%")
         ipaddress.ip_address(address)
-        if mark and not resolvconf.SCOPE.fullmatch(scope):
+        if mark and not grammar.ZONE_ID.fullmatch(scope):
             raise ValueError(scope)
         if given:
-            if not _PORT.fullmatch(given) or not 1 <= int(given) <= 65535:
+            if not grammar.PORT.fullmatch(given) or not 1 <= int(given) <= 65535:
                 raise ValueError(given)
             port = int(given)
     except ValueError:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.net.dns import check_name, parse_server, server_text
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1")
 """TSIG algorithms that are taken; HMAC-MD5 is not."""
 DEFAULT_TTL = 3600
-_SERVICE = re.compile(r"[a-z0-9-]{1,20}")
 
 
 def general_name(domain: str) -> str:
@@ -39,7 +39,7 @@ def general_name(domain: str) -> str:
 
 def label_name(label: str, domain: str) -> str:
     """The name under which the hosts publish that serve the publisher of this label."""
-    if not _SERVICE.fullmatch(label):
+    if not grammar.LABEL.fullmatch(label):
         raise error("net/dns-name", name=ascii(label)[1:-1][:80])
     return check_name(f"_{label}._sub._muster._tcp.{domain}")
 

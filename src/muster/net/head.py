@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 
@@ -29,14 +30,16 @@ _FRAME_SHARE = 8
 
 _STRANGE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?=[^\n])")
 """What no head has: control characters, and line feeds and returns without each other."""
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) ([!\"$-~]+) HTTP/([0-9]\.[0-9])")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n]*)")
+_REQUEST_LINE = re.compile(
+    rb"(" + grammar.TOKEN_CHARACTER + rb"{1,64}) ([!\"$-~]+) HTTP/([0-9]\.[0-9])"
+)
+_FIELD = re.compile(rb"(" + grammar.TOKEN_CHARACTER + rb"+):([^\r\n]*)")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)([/?].*)?", re.IGNORECASE)
 _HOST = re.compile(
     rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~!$&'()*+;=%-]{0,253})(?::[0-9]{0,5})?"
 )
 _LENGTH = re.compile(rb"[0-9]{1,15}")
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t -~\x80-\xff]*)?")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;" + grammar.TEXT_CHARACTER + rb"*)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from muster.core import grammar
 from muster.core.errors import Retry
 from muster.core.identity import IDENTITY_MODES
 from muster.lease.strict import MAX_INTEGER, canonical
@@ -68,10 +69,14 @@ _SIGNER = _object(
     {
         "crv": {"type": "string", "enum": ["Ed25519"]},
         "kty": {"type": "string", "enum": ["OKP"]},
-        "x": _text(codec.PUBLIC_KEY),
+        "x": _text(grammar.BASE64URL_32),
     }
 )
-_BUNDLE = {"lease": _text(codec.COMPACT), "grant": _text(codec.COMPACT), "signer": _SIGNER}
+_BUNDLE = {
+    "lease": _text(grammar.COMPACT_JWS),
+    "grant": _text(grammar.COMPACT_JWS),
+    "signer": _SIGNER,
+}
 _NAME = {"type": ["string", "null"], "minLength": 1, "maxLength": codec.NAME_POINTS}
 _STATUS = _object({"status": {"type": "string"}})
 
@@ -79,44 +84,44 @@ REQUESTS: Mapping[str, Schema] = {
     routes.ACTIVATE.name: _object(
         {
             "v": _integer(1),
-            "publisher": _text(codec.PUBLISHER_ID),
-            "product": _text(codec.NAME),
-            "cmid": _text(codec.UUID),
-            "key": _text(codec.PUBLIC_KEY),
-            "nonce": _text(codec.TOKEN),
-            "line": _text(codec.LINE),
-            "fingerprint": _list(_text(codec.COMMITMENT), 16),
+            "publisher": _text(grammar.PUBLISHER_ID),
+            "product": _text(grammar.NAME),
+            "cmid": _text(grammar.UUID),
+            "key": _text(grammar.BASE64URL_32),
+            "nonce": _text(grammar.BASE64URL_16),
+            "line": _text(grammar.NONCE_LINE),
+            "fingerprint": _list(_text(grammar.COMMITMENT), 16),
             "identity": {"type": "string", "enum": list(IDENTITY_MODES)},
             "state": _integer(0, 6),
             "sent_at": _integer(),
             "client": _object(
                 {
-                    "version": _text(codec.FREE),
-                    "os": _text(codec.FREE),
+                    "version": _text(grammar.CLIENT_TEXT),
+                    "os": _text(grammar.CLIENT_TEXT),
                     "virtual": {"type": ["boolean", "null"]},
                     "name": _NAME,
                 },
                 optional=["virtual", "name"],
             ),
-            "proof": _text(codec.PROOF),
+            "proof": _text(grammar.BASE64URL_64),
         }
     ),
     routes.RELEASE.name: _object(
         {
             **_V,
             **_BUNDLE,
-            "key": _text(codec.PUBLIC_KEY),
-            "line": _text(codec.LINE),
+            "key": _text(grammar.BASE64URL_32),
+            "line": _text(grammar.NONCE_LINE),
             "sent_at": _integer(),
-            "proof": _text(codec.PROOF),
+            "proof": _text(grammar.BASE64URL_64),
         }
     ),
     routes.HOSTS_ACTIVATE.name: _object(
-        {**_V, "installation_id": _text(codec.DIGITS), "name": _NAME}, optional=["name"]
+        {**_V, "installation_id": _text(grammar.DIGIT_GROUPS), "name": _NAME}, optional=["name"]
     ),
-    routes.ACTIVATIONS.name: _object({**_V, "installation_id": _text(codec.DIGITS)}),
+    routes.ACTIVATIONS.name: _object({**_V, "installation_id": _text(grammar.DIGIT_GROUPS)}),
     routes.ACTIVATIONS_BATCH.name: _object(
-        {**_V, "installation_ids": _list(_text(codec.DIGITS), BATCH_ROWS)}
+        {**_V, "installation_ids": _list(_text(grammar.DIGIT_GROUPS), BATCH_ROWS)}
     ),
 }
 """Schemas of request bodies by route name."""
@@ -124,11 +129,11 @@ REQUESTS: Mapping[str, Schema] = {
 _CONFIRM = _object(
     {
         **_V,
-        "grant": _text(codec.COMPACT),
-        "confirmation_id": _text(codec.DIGITS),
-        "trust": _list(_text(codec.COMPACT), TRUST_STEPS),
-        "catalogue": _text(codec.COMPACT),
-        "terms": {**_text(codec.COMPACT), "type": ["string", "null"]},
+        "grant": _text(grammar.COMPACT_JWS),
+        "confirmation_id": _text(grammar.DIGIT_GROUPS),
+        "trust": _list(_text(grammar.COMPACT_JWS), TRUST_STEPS),
+        "catalogue": _text(grammar.COMPACT_JWS),
+        "terms": {**_text(grammar.COMPACT_JWS), "type": ["string", "null"]},
     }
 )
 
@@ -150,11 +155,11 @@ ANSWERS: Mapping[str, Schema] = {
             "publishers": _list(
                 _object(
                     {
-                        "publisher": _text(codec.PUBLISHER_ID),
-                        "label": _text(codec.LABEL),
+                        "publisher": _text(grammar.PUBLISHER_ID),
+                        "label": _text(grammar.LABEL),
                         "trust": _integer(),
                         "catalogue": _integer(),
-                        "groups": _list(_text(codec.NAME), 256),
+                        "groups": _list(_text(grammar.NAME), 256),
                     }
                 ),
                 256,
@@ -164,7 +169,7 @@ ANSWERS: Mapping[str, Schema] = {
     routes.PUBLISHER_GRANTS.name: _object(
         {
             **_V,
-            "grants": _list(_object({"grant": _text(codec.COMPACT), "signer": _SIGNER}), 256),
+            "grants": _list(_object({"grant": _text(grammar.COMPACT_JWS), "signer": _SIGNER}), 256),
         }
     ),
     routes.HOSTS_ACTIVATE.name: _CONFIRM,
@@ -175,8 +180,8 @@ ANSWERS: Mapping[str, Schema] = {
             "answers": _list(
                 _object(
                     {
-                        "grant": _text(codec.COMPACT),
-                        "confirmation_id": _text(codec.DIGITS),
+                        "grant": _text(grammar.COMPACT_JWS),
+                        "confirmation_id": _text(grammar.DIGIT_GROUPS),
                         "code": {"type": "string"},
                         "what": {"type": "string"},
                         "why": {"type": "string"},
@@ -197,8 +202,8 @@ ANSWERS: Mapping[str, Schema] = {
                 ),
                 BATCH_ROWS,
             ),
-            "trust": _list(_text(codec.COMPACT), TRUST_STEPS),
-            "catalogue": _text(codec.COMPACT),
+            "trust": _list(_text(grammar.COMPACT_JWS), TRUST_STEPS),
+            "catalogue": _text(grammar.COMPACT_JWS),
         }
     ),
     routes.JWKS.name: _object({"keys": {"type": "array", "items": {"type": "object"}}}),
@@ -273,7 +278,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _parameter(name: str) -> dict[str, Any]:
-    schema = _text(codec.PUBLISHER_ID) if name == "publisher" else _integer(1)
+    schema = _text(grammar.PUBLISHER_ID) if name == "publisher" else _integer(1)
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
@@ -292,7 +297,7 @@ def _response(route: Route, status: int) -> dict[str, Any]:
 
 def _answer(route: Route) -> Schema:
     if route.media_type == routes.JOSE:
-        return _text(codec.COMPACT)
+        return _text(grammar.COMPACT_JWS)
     if route.media_type == routes.TEXT:
         return {"type": "string"}
     return ANSWERS.get(route.name, {"type": "object"})

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from muster.core import grammar
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -20,7 +22,6 @@ _PREFIX6 = 64
 """One customer has all addresses of such a network."""
 _STEPS = 32
 """Proxies that one request may have come through."""
-_NODE = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15}))(?::[0-9]{1,5})?")
 _FOR = re.compile(r'\s*for\s*=\s*(?:"([^"\\]{0,64})"|([^";]{0,64}))\s*', re.IGNORECASE)
 
 
@@ -142,5 +143,5 @@ def _split(text: str, mark: str) -> list[str]:
 
 def _node(text: str) -> _Address | None:
     """`IPv4`, `IPv4:port`, `IPv6`, `[IPv6]` or `[IPv6]:port`."""
-    found = _NODE.fullmatch(text)
+    found = grammar.FORWARDED_NODE.fullmatch(text)
     return address_of(text if found is None else found[1] or found[2]) if len(text) <= 64 else None

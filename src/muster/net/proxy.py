@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.text import shown_url
@@ -207,14 +208,14 @@ def _forms(entry: str) -> Iterable[tuple[str, int | None]]:
         inner, _, rest = entry[1:].partition("]")
         if not rest:
             yield inner, None
-        elif re.fullmatch(r":[0-9]{1,5}", rest):
+        elif rest.startswith(":") and grammar.PORT.fullmatch(rest[1:]):
             yield inner, int(rest[1:])
         elif rest.startswith("/"):
             yield inner + rest, None
         return
     yield entry, None
     head, mark, digits = entry.rpartition(":")
-    if mark and ":" not in head and re.fullmatch(r"[0-9]{1,5}", digits):
+    if mark and ":" not in head and grammar.PORT.fullmatch(digits):
         yield head, int(digits)
 
 

@@ -15,6 +15,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from muster.core import grammar
+
 PATH = Path("/etc/resolv.conf")
 MAX_SERVERS = 3
 """Servers that are asked, as resolv.conf(5) has it."""
@@ -23,8 +25,6 @@ LOOPBACK = "127.0.0.1"
 _LIMIT = 64 * 1024
 _BLANK = " \t"
 _NUMBERS = re.compile(r"[0-9A-Fa-fxX.]+")
-SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
-"""A name or number of an interface, as it stands behind the % of an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,6 @@ def _server(text: str) -> str | None:
     except ValueError:
         return None
     # A scope that cannot be used is left out; it means something on a link only.
-    if mark and address.is_link_local and SCOPE.fullmatch(scope):
+    if mark and address.is_link_local and grammar.ZONE_ID.fullmatch(scope):
         return f"{address}%{scope}"
     return str(address)

@@ -8,12 +8,12 @@ docs/spec/08-http.md, sections 8.2, 8.5 and 8.8.
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from muster import __version__
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease.strict import canonical
@@ -37,7 +37,6 @@ from muster.wire.publisher import (
 
 _SHOWN = ("publisher/", "wire/", "key/", "digits/", "id/")
 """Areas whose errors a peer may read."""
-_VERSION = re.compile(r"0|[1-9][0-9]{0,14}")
 _log = logging.getLogger("muster.publisher")
 
 
@@ -277,7 +276,11 @@ class PublisherAPI:
 
     def _trust(self, request: Request) -> Answer:
         asked = request.params["version"]
-        found = self._service.trust_from(int(asked)) if _VERSION.fullmatch(asked) else None
+        found = (
+            self._service.trust_from(int(asked))
+            if grammar.VERSION_NUMBER.fullmatch(asked)
+            else None
+        )
         if found is None:
             raise error("wire/not-found")
         return Answer(200, found.text.encode("ascii"), routes.JOSE)

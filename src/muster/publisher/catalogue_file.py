@@ -15,10 +15,10 @@ from collections.abc import Collection, Mapping
 from importlib import resources
 from typing import Any, NoReturn
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.identity import IDENTITY_MODES
 from muster.core.products import Application, Conversion, KeyGroup, Product, Spans
-from muster.lease import claims
 from muster.lease.catalogue import CHANNELS, MAX_COVERS, MAX_SPAN, RULES, TERMS
 from muster.publisher.model import Content, Draft
 
@@ -29,7 +29,6 @@ DEFAULT_IDENTITY = ("machine", "device", "node")
 """Identity modes of a product that names none: all but `explicit`, which has no clone detection."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_SPAN = re.compile(r"([1-9][0-9]{0,9}|0)([smhd])")
 _DEFAULT_SPANS = Spans()
 
 
@@ -40,7 +39,7 @@ def sample() -> bytes:
 
 def parse_span(text: str) -> int | None:
     """Seconds of a span such as "120m" or "7d"; None where the text is not one."""
-    found = _SPAN.fullmatch(text)
+    found = grammar.SPAN.fullmatch(text)
     return int(found[1]) * _UNITS[found[2]] if found else None
 
 
@@ -69,8 +68,8 @@ def parse_catalogue_file(data: bytes) -> Draft:
     if top.has("publisher"):
         publisher = top.table("publisher")
         publisher.only("label", "name")
-        label = publisher.text("label", claims.LABEL) if publisher.has("label") else None
-        name = publisher.text("name", claims.SHOWN) if publisher.has("name") else None
+        label = publisher.text("label", grammar.LABEL) if publisher.has("label") else None
+        name = publisher.text("name", grammar.DISPLAY_NAME) if publisher.has("name") else None
     return Draft(
         content=Content(
             groups=tuple(_group(item) for item in top.tables("groups")),
@@ -85,6 +84,11 @@ def parse_catalogue_file(data: bytes) -> Draft:
 
 def _refuse(where: str, detail: str) -> NoReturn:
     raise error("publisher/catalogue-file", where=where, detail=detail)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether the name of a member may be repeated in an error."""
+    return 1 <= len(name) <= 40 and name.isascii() and name.isprintable()
 
 
 class _Table:
@@ -103,7 +107,7 @@ class _Table:
     def only(self, *known: str) -> None:
         for name in self._value:
             if name not in known:
-                shown = name if re.fullmatch(r"[ -~]{1,40}", name) else "a member"
+                shown = name if _is_plain(name) else "a member"
                 self.refuse(shown, f"unknown; known here: {', '.join(known)}")
 
     def has(self, name: str) -> bool:
@@ -174,20 +178,22 @@ class _Table:
         found = []
         for place, item in enumerate(value, 1):
             given = item.get("id")
-            known = isinstance(given, str) and claims.NAME.fullmatch(given)
+            known = isinstance(given, str) and grammar.NAME.fullmatch(given)
             found.append(_Table(item, f"{name}[{given if known else place}]"))
         return found
 
 
 def _application(item: _Table) -> Application:
     item.only("id", "name")
-    return Application(id=item.text("id", claims.NAME), name=item.text("name", claims.SHOWN))
+    return Application(
+        id=item.text("id", grammar.NAME), name=item.text("name", grammar.DISPLAY_NAME)
+    )
 
 
 def _group(item: _Table) -> KeyGroup:
     item.only("number", "id", "covers", "max_lease", "terms")
-    own = item.text("id", claims.NAME)
-    covers = {own, *item.texts("covers", claims.NAME, MAX_COVERS)}
+    own = item.text("id", grammar.NAME)
+    covers = {own, *item.texts("covers", grammar.NAME, MAX_COVERS)}
     if len(covers) > MAX_COVERS:
         item.refuse("covers", f"more than {MAX_COVERS} groups, its own included")
     return KeyGroup(
@@ -218,20 +224,20 @@ def _product(item: _Table) -> Product:
         "id", "application", "group", "need", "name", "edition", "channel", "spans", "identity",
         "features",
     )  # fmt: skip
-    modes = item.texts("identity", claims.NAME, len(IDENTITY_MODES), DEFAULT_IDENTITY)
+    modes = item.texts("identity", grammar.NAME, len(IDENTITY_MODES), DEFAULT_IDENTITY)
     if not modes or not set(modes) <= set(IDENTITY_MODES):
         item.refuse("identity", f"not some of {', '.join(IDENTITY_MODES)}")
     return Product(
-        id=item.text("id", claims.NAME),
-        application=item.text("application", claims.NAME),
-        group=item.text("group", claims.NAME),
+        id=item.text("id", grammar.NAME),
+        application=item.text("application", grammar.NAME),
+        group=item.text("group", grammar.NAME),
         need=item.integer("need", 1, MAX_SPAN),
-        name=item.text("name", claims.SHOWN),
-        edition=item.text("edition", claims.SHOWN_OR_EMPTY, ""),
+        name=item.text("name", grammar.DISPLAY_NAME),
+        edition=item.text("edition", grammar.DISPLAY_NAME_OR_EMPTY, ""),
         channel=item.choice("channel", CHANNELS, "volume"),
         spans=_spans(item),
         identity=modes,
-        features=item.texts("features", claims.NAME, 256),
+        features=item.texts("features", grammar.NAME, 256),
         setup_key="",
     )
 
@@ -239,8 +245,8 @@ def _product(item: _Table) -> Product:
 def _conversion(item: _Table) -> Conversion:
     item.only("source", "target", "rule", "way")
     return Conversion(
-        source=item.text("source", claims.NAME),
-        target=item.text("target", claims.NAME),
+        source=item.text("source", grammar.NAME),
+        target=item.text("target", grammar.NAME),
         rule=item.choice("rule", RULES),
-        way=item.text("way", claims.SHOWN_OR_EMPTY, ""),
+        way=item.text("way", grammar.DISPLAY_NAME_OR_EMPTY, ""),
     )

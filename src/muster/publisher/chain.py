@@ -7,11 +7,11 @@ to know tables and files. Pure. Obeys docs/spec/12-audit.md.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease import strict
@@ -23,7 +23,6 @@ NOTHING = "0" * 64
 LINE_LIMIT = 1 << 20
 """Bytes of one line of an export."""
 _LIMITS = strict.Limits(LINE_LIMIT, 2, 16, 16)
-_HEAD = re.compile(r"(0|[1-9][0-9]{0,14}):([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Head:
     @classmethod
     def parse(cls, text: str) -> Head:
         """Read `SEQ:HASH`. Raises: `publisher/audit-head`."""
-        found = _HEAD.fullmatch(text.strip())
+        found = grammar.AUDIT_HEAD.fullmatch(text.strip())
         if found is None or (int(found[1]) == 0 and found[2] != NOTHING):
             raise error("publisher/audit-head", head=text[:80])
         return cls(int(found[1]), found[2])

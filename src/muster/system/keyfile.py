@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease import strict
@@ -44,7 +44,6 @@ MAX_MEMORY_KIB = 1024 * 1024
 MAX_WORK_KIB = 8 * 1024 * 1024
 """Bound of memory times passes, which is time: some 10 seconds of one core."""
 _FILE_LIMIT = 8192
-_ROLE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MEMBERS = {"v", "role", "kdf", "nonce", "sealed", "sum"}
 
 
@@ -238,7 +237,7 @@ def _save(
     public: bytes | None,
     random: bytes | None,
 ) -> None:
-    if not _ROLE.fullmatch(role) or not 1 <= len(raw) <= 64:
+    if not grammar.KEY_FILE_ROLE.fullmatch(role) or not 1 <= len(raw) <= 64:
         raise ValueError("a role is [a-z][a-z0-9-]*, a secret has 1 to 64 bytes")
     fault = kdf.faults()
     if fault:
@@ -289,7 +288,7 @@ def _parse(path: Path, data: bytes) -> _Parsed:
         if members["sum"] != _sum(members):
             raise error("keyfile/damaged", path=str(path))
         role = members["role"]
-        if not isinstance(role, str) or not _ROLE.fullmatch(role):
+        if not isinstance(role, str) or not grammar.KEY_FILE_ROLE.fullmatch(role):
             raise ValueError("the role has another form")
         kdf, salt = _read_kdf(path, members["kdf"])
         public = _bytes(members, "public", 32, 32) if "public" in members else None

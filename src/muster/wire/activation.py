@@ -8,18 +8,16 @@ administrator. What has no reader is not sent.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease import strict
 from muster.lease.bundle import Bundle, NoticeBundle, read_bundle, read_notice_bundle
 from muster.lease.jws import SigningKey
 from muster.wire import codec, proof
-
-_IDENTITY = re.compile(r"machine|device|node|explicit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +102,22 @@ def decode_request(body: bytes) -> ActivationRequest:
     """
     reader = codec.decode(body)
     client = reader.object("client")
-    reader.text("proof", codec.PROOF)
+    reader.text("proof", grammar.BASE64URL_64)
     return ActivationRequest(
         v=reader.integer("v", low=1),
-        publisher=reader.text("publisher", codec.PUBLISHER_ID),
-        product=reader.text("product", codec.NAME),
-        cmid=reader.text("cmid", codec.UUID),
-        key=strict.b64url_decode(reader.text("key", codec.PUBLIC_KEY), 32),
-        nonce=reader.text("nonce", codec.TOKEN),
+        publisher=reader.text("publisher", grammar.PUBLISHER_ID),
+        product=reader.text("product", grammar.NAME),
+        cmid=reader.text("cmid", grammar.UUID),
+        key=strict.b64url_decode(reader.text("key", grammar.BASE64URL_32), 32),
+        nonce=reader.text("nonce", grammar.BASE64URL_16),
         line=proof.line_of(reader),
-        fingerprint=reader.texts("fingerprint", codec.COMMITMENT, limit=16),
-        identity=reader.text("identity", _IDENTITY),
+        fingerprint=reader.texts("fingerprint", grammar.COMMITMENT, limit=16),
+        identity=reader.text("identity", grammar.IDENTITY_MODE),
         state=reader.integer("state", high=6),
         sent_at=reader.integer("sent_at"),
         client=ClientInfo(
-            version=client.text("version", codec.FREE),
-            os=client.text("os", codec.FREE),
+            version=client.text("version", grammar.CLIENT_TEXT),
+            os=client.text("os", grammar.CLIENT_TEXT),
             virtual=client.flag("virtual") if client.has("virtual") else None,
             name=client.shown("name"),
         ),

@@ -11,31 +11,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
-from muster.core.characters import BETWEEN, HIDDEN
 from muster.core.errors import MusterError
 from muster.lease import strict
-from muster.lease.claims import SHOWN
 
 VERSION = 1
 """Version of every message of this program."""
-
-PUBLISHER_ID = re.compile(r"[a-z2-7]{16}")
-NAME = re.compile(r"[a-z0-9.-]{1,64}")
-LABEL = re.compile(r"[a-z0-9-]{1,20}")
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-TOKEN = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
-PUBLIC_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
-LINE = re.compile(r"(?:[A-Za-z0-9_-]{8}){0,128}")
-PROOF = re.compile(r"[A-Za-z0-9_-]{85}[AQgw]")
-COMMITMENT = re.compile(r"[a-z][0-9a-f]{16}")
-COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-DIGITS = re.compile(f"(?=[^0-9]*[0-9])[0-9A-Ia-i{BETWEEN}]{{1,400}}")
-"""Digits as people paste them, with letters of rows; whoever reads them judges whether they fit."""
-_HIDDEN = re.compile(f"[{HIDDEN}]")
-FREE = re.compile(r"[ -~]{0,64}")
-"""Free text of a client: printable ASCII, at most 64 characters."""
-
 
 NAME_POINTS = 64
 """Code points of a name that a machine or a host calls itself by."""
@@ -78,7 +60,7 @@ class Reader:
         """
         if self._value.get(name) is None:
             return ""
-        found = self.text(name, SHOWN)
+        found = self.text(name, grammar.DISPLAY_NAME)
         if len(found) > NAME_POINTS:
             raise self._fail(name, f"has more than {NAME_POINTS} characters")
         return found
@@ -159,7 +141,7 @@ def name_for_people(text: str) -> str:
         At most `NAME_POINTS` code points, without white space around them; "" where nothing
         is left.
     """
-    kept = _HIDDEN.sub("", text[:1024])
+    kept = grammar.HIDDEN_CHARACTER.sub("", text[:1024])
     return kept.strip()[:NAME_POINTS].strip()
 
 

@@ -7,9 +7,9 @@ publisher: the trust object to pin, the line above it, the newest catalogue.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease import strict
@@ -25,10 +25,8 @@ REQUEST = "muster-request"
 REPLY = "muster-reply"
 CONFIRMATION = "muster-confirmation"
 PUBLISHER = "muster-publisher"
-URL = re.compile(r"https?://[!-~]{1,200}")
 FILE_LIMITS = strict.Limits(bytes=16 * 1024 * 1024, levels=4, members=64, items=4096)
 """Bounds of any of these files."""
-_ANY = re.compile(r"[a-z-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ class PublisherFile:
 def _open(data: bytes, wanted: str) -> codec.Reader:
     try:
         reader = codec.decode(data, FILE_LIMITS)
-        found = reader.text("file", _ANY)
+        found = reader.text("file", grammar.FILE_KIND)
     except MusterError as fault:
         detail = str(fault.params.get("detail", fault.what))
         raise error("wire/not-exchange", wanted=wanted, detail=detail) from None
@@ -143,7 +141,7 @@ def read_request_file(data: bytes) -> RequestFile:
     try:
         reader.version()
         return RequestFile(
-            publisher=reader.text("publisher", codec.PUBLISHER_ID),
+            publisher=reader.text("publisher", grammar.PUBLISHER_ID),
             request=read_confirm_request(reader),
         )
     except MusterError as fault:
@@ -155,7 +153,7 @@ def read_reply_file(data: bytes) -> ReplyFile:
     reader = _open(data, REPLY)
     try:
         return ReplyFile(
-            publisher=reader.text("publisher", codec.PUBLISHER_ID),
+            publisher=reader.text("publisher", grammar.PUBLISHER_ID),
             answer=read_confirm_answer(reader),
         )
     except MusterError as fault:
@@ -168,8 +166,8 @@ def read_confirmation_file(data: bytes) -> ConfirmationFile:
     try:
         reader.version()
         return ConfirmationFile(
-            publisher=reader.text("publisher", codec.PUBLISHER_ID),
-            confirmation_id=reader.text("confirmation_id", codec.DIGITS),
+            publisher=reader.text("publisher", grammar.PUBLISHER_ID),
+            confirmation_id=reader.text("confirmation_id", grammar.DIGIT_GROUPS),
         )
     except MusterError as fault:
         raise _as_file(fault, CONFIRMATION) from None
@@ -191,11 +189,11 @@ def read_publisher_file(data: bytes) -> PublisherFile:
     try:
         reader.version()
         return PublisherFile(
-            publisher=reader.text("publisher", codec.PUBLISHER_ID),
-            anchor=reader.text("anchor", codec.COMPACT),
-            trust=reader.texts("trust", codec.COMPACT, limit=4096),
-            catalogue=reader.text("catalogue", codec.COMPACT),
-            url=reader.optional_text("url", URL),
+            publisher=reader.text("publisher", grammar.PUBLISHER_ID),
+            anchor=reader.text("anchor", grammar.COMPACT_JWS),
+            trust=reader.texts("trust", grammar.COMPACT_JWS, limit=4096),
+            catalogue=reader.text("catalogue", grammar.COMPACT_JWS),
+            url=reader.optional_text("url", grammar.SERVICE_URL),
         )
     except MusterError as fault:
         raise _as_file(fault, PUBLISHER) from None

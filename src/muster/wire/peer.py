@@ -12,12 +12,12 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 
+from muster.core import grammar
 from muster.core.catalogue import CATALOGUE, error
 from muster.core.digits import HINT
 from muster.core.error_rows import host, publisher
 from muster.core.errors import Fault, Kind, MusterError, Refusal, Row, Usage
 from muster.core.text import fit
-from muster.wire import codec
 from muster.wire.routes import JOSE, JSON, PROBLEM, TEXT
 
 Value = int | bool | str | tuple[str, ...]
@@ -63,7 +63,6 @@ ANSWERS: Mapping[Peer, frozenset[str]] = {
 """The codes of the catalogue that each peer can answer with."""
 _OWN_AREAS = frozenset(code.partition("/")[0] for code in CATALOGUE) - {"host", "publisher", "wire"}
 """Areas in which a peer can invent no code either; the other areas may grow."""
-CODE = re.compile(r"[a-z-]{1,32}/[a-z0-9-]{1,64}")
 _SAID_CHARACTERS = 400
 _ABSENT = {"retry_after": "a few", "hint": ""}
 _NOT_SAID = "(not said)"
@@ -74,21 +73,20 @@ _NUMBERS = frozenset(
         "retry_after", "row", "seconds", "trust", "value", "version",
     }
 )  # fmt: skip
-_MODES = "machine|device|node|explicit"
-_METHODS = "GET|HEAD|POST|PUT|DELETE"
+_MODES, _METHODS = grammar.IDENTITY_MODE.pattern, grammar.HTTP_METHOD.pattern
 _TEXTS: Mapping[str, re.Pattern[str]] = {
-    "product": codec.NAME,
-    "label": re.compile(rf"{codec.LABEL.pattern}|[A-Z]{{1,2}}[1-4]"),
+    "product": grammar.NAME,
+    "label": re.compile(rf"{grammar.LABEL.pattern}|[A-Z]{{1,2}}[1-4]"),
     "hint": HINT,
     "read": re.compile(r"[0-9]{1,12}|nothing"),
     "key": re.compile(r"[0-7]-[0-9]{1,7}-[0-9]{1,10}"),
-    "jti": codec.TOKEN,
+    "jti": grammar.BASE64URL_16,
     "kind": re.compile(r"host|mak|setup|evaluation|retail|[5-7]"),
-    "identity": re.compile(_MODES),
+    "identity": grammar.IDENTITY_MODE,
     "allowed": re.compile(
         rf"(?:{_MODES})(?:, (?:{_MODES})){{0,3}}|(?:{_METHODS})(?:, (?:{_METHODS})){{0,4}}"
     ),
-    "method": re.compile(_METHODS),
+    "method": grammar.HTTP_METHOD,
     "host_time": re.compile(
         r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC|[0-9]{1,16} seconds"
     ),
@@ -100,7 +98,7 @@ _TEXTS: Mapping[str, re.Pattern[str]] = {
     "row": re.compile(r"[A-Z]"),
     "symbol": re.compile(r"[!-~]|U\+[0-9A-F]{4,6}"),
 }
-_LISTS: Mapping[str, re.Pattern[str]] = {"labels": codec.LABEL}
+_LISTS: Mapping[str, re.Pattern[str]] = {"labels": grammar.LABEL}
 _MOST_ITEMS = 64
 
 
@@ -184,7 +182,7 @@ def hear(
     Args:
         peer: who answers.
         name: what it is called, such as its address.
-        code: as it says, of the grammar `CODE`.
+        code: as it says, of the grammar `grammar.ERROR_CODE`.
         params: as it sent them.
         what, why: its own words; kept only where the code is unknown, as the parameter `says`,
             which no text of the error holds and no store keeps.

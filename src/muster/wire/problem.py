@@ -7,25 +7,20 @@ of other makes: we show those of our own rows (`muster.wire.peer`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError, Retry
 from muster.core.text import clean, fit
 from muster.lease import strict
 from muster.wire import codec
-from muster.wire.peer import CODE, Peer, Value, hear
+from muster.wire.peer import Peer, Value, hear
 
 LIMITS = strict.Limits(bytes=16 * 1024, levels=6, members=128, items=256)
-_LONGEST = 1024
-_TEXT = re.compile(rf".{{0,{_LONGEST}}}", re.DOTALL)
-_PARAM = re.compile(r"[a-z0-9_]{1,32}")
 _PARAM_CHARACTERS, _PARAM_TEXTS = 256, 64
-_RETRY = re.compile("|".join(one.value for one in Retry))
-_FIELD = re.compile(r"[0-9A-Fa-fx]{0,16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +91,12 @@ def encode_problem(
     row = fault.row
     document: dict[str, Any] = {
         "type": f"urn:muster:error:{row.code}",
-        "title": fit(fault.what, _LONGEST),
+        "title": fit(fault.what, grammar.PROSE_CHARACTERS),
         "status": row.http,
-        "detail": fit(fault.why, _LONGEST),
+        "detail": fit(fault.why, grammar.PROSE_CHARACTERS),
         "code": row.code,
         "field_code": row.field_code,
-        "fix": fit(fault.fix, _LONGEST),
+        "fix": fit(fault.fix, grammar.PROSE_CHARACTERS),
         "retry": row.retry.value,
     }
     if row.http < 500:
@@ -120,7 +115,7 @@ def plain_params(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: _plain(value)
         for name, value in values.items()
-        if _PARAM.fullmatch(name) and _is_plain(value)
+        if grammar.PARAMETER_NAME.fullmatch(name) and _is_plain(value)
     }
 
 
@@ -156,11 +151,11 @@ def decode_problem(status: int, body: bytes, peer: str, role: Peer = Peer.EITHER
     """
     try:
         reader = codec.decode(body, LIMITS)
-        code = reader.text("code", CODE)
-        what, why = reader.text("title", _TEXT), reader.text("detail", _TEXT)
-        reader.text("fix", _TEXT)
-        reader.text("retry", _RETRY)
-        reader.optional_text("field_code", _FIELD)
+        code = reader.text("code", grammar.ERROR_CODE)
+        what, why = reader.text("title", grammar.PROSE), reader.text("detail", grammar.PROSE)
+        reader.text("fix", grammar.PROSE)
+        reader.text("retry", grammar.RETRY)
+        reader.optional_text("field_code", grammar.FIELD_CODE)
         params = reader.raw("params") if reader.has("params") else {}
         trust = reader.integer("trust") if reader.has("trust") else 0
         catalogue = reader.integer("catalogue") if reader.has("catalogue") else 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import machine_cmid
@@ -60,11 +61,11 @@ def check(
     try:
         message = strict.read(body, limits)
         reader = codec.Reader(message)
-        key = strict.b64url_decode(reader.text("key", codec.PUBLIC_KEY), 32)
+        key = strict.b64url_decode(reader.text("key", grammar.BASE64URL_32), 32)
         check_name(publisher, mode, key, cmid)
         if not is_public_key(key):
             raise error("host/request-proof")
-        proof = strict.b64url_decode(reader.text("proof", codec.PROOF), 64)
+        proof = strict.b64url_decode(reader.text("proof", grammar.BASE64URL_64), 64)
         PublicKey(key).verify(proof, signed_bytes(word, message))
     except (MusterError, ValueError):
         raise error("host/request-proof") from None
@@ -78,5 +79,5 @@ def check_name(publisher: str, mode: str, key: bytes, cmid: str) -> None:
 
 def line_of(reader: codec.Reader) -> tuple[str, ...]:
     """The member `line`: the prefixes of at most 128 nonces. Raises: `wire/bad-request`."""
-    text = reader.text("line", codec.LINE)
+    text = reader.text("line", grammar.NONCE_LINE)
     return tuple(text[at : at + 8] for at in range(0, len(text), 8))

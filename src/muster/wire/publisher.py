@@ -5,17 +5,17 @@ All doors (online, file, QR, telephone) take only the installation ID and end in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from muster.core import grammar
 from muster.core.catalogue import error
-from muster.core.errors import MusterError, Retry
+from muster.core.errors import MusterError
 from muster.core.text import fit
 from muster.lease import strict
 from muster.wire import codec
-from muster.wire.peer import CODE, Peer, hear
+from muster.wire.peer import Peer, hear
 from muster.wire.problem import plain_params
 
 TRUST_STEPS = 64
@@ -52,7 +52,9 @@ def decode_confirm_request(body: bytes) -> ConfirmRequest:
 
 def read_confirm_request(reader: codec.Reader) -> ConfirmRequest:
     """Take the members of a request out of a decoded object. Raises: `wire/bad-request`."""
-    return ConfirmRequest(reader.text("installation_id", codec.DIGITS), reader.shown("name"))
+    return ConfirmRequest(
+        reader.text("installation_id", grammar.DIGIT_GROUPS), reader.shown("name")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,11 @@ def read_confirm_answer(reader: codec.Reader) -> ConfirmAnswer:
     """Take the members of an answer out of a decoded object."""
     reader.version()
     return ConfirmAnswer(
-        grant=reader.text("grant", codec.COMPACT),
-        confirmation_id=reader.text("confirmation_id", codec.DIGITS),
-        trust=reader.texts("trust", codec.COMPACT, limit=TRUST_STEPS),
-        catalogue=reader.text("catalogue", codec.COMPACT),
-        terms=reader.optional_text("terms", codec.COMPACT),
+        grant=reader.text("grant", grammar.COMPACT_JWS),
+        confirmation_id=reader.text("confirmation_id", grammar.DIGIT_GROUPS),
+        trust=reader.texts("trust", grammar.COMPACT_JWS, limit=TRUST_STEPS),
+        catalogue=reader.text("catalogue", grammar.COMPACT_JWS),
+        terms=reader.optional_text("terms", grammar.COMPACT_JWS),
     )
 
 
@@ -120,9 +122,6 @@ BATCH_ANSWER_LIMITS = strict.Limits(
     bytes=32 * 1024 * 1024, levels=4, members=8 + 16 * BATCH_ROWS, items=BATCH_ROWS
 )
 """Bounds of the answer to a batch."""
-_RETRY = re.compile("|".join(one.value for one in Retry))
-_LONGEST = 1024
-_PROSE = re.compile(rf".{{0,{_LONGEST}}}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ def decode_batch_request(body: bytes) -> BatchRequest:
     """
     reader = codec.decode(body, BATCH_LIMITS)
     reader.version()
-    found = reader.texts("installation_ids", codec.DIGITS, limit=BATCH_ROWS)
+    found = reader.texts("installation_ids", grammar.DIGIT_GROUPS, limit=BATCH_ROWS)
     if not found:
         raise error("wire/bad-request", detail="installation_ids in message is empty")
     return BatchRequest(found)
@@ -173,9 +172,9 @@ class BatchRow:
         """The row of an error."""
         return cls(
             code=fault.code,
-            what=fit(fault.what, _LONGEST),
-            why=fit(fault.why, _LONGEST),
-            fix=fit(fault.fix, _LONGEST),
+            what=fit(fault.what, grammar.PROSE_CHARACTERS),
+            why=fit(fault.why, grammar.PROSE_CHARACTERS),
+            fix=fit(fault.fix, grammar.PROSE_CHARACTERS),
             retry=fault.row.retry.value,
             params=plain_params(fault.params),
         )
@@ -229,8 +228,8 @@ def decode_batch_answer(body: bytes, peer: str) -> BatchAnswer:
         reader.version()
         return BatchAnswer(
             rows=tuple(_batch_row(one, peer) for one in reader.objects("answers", BATCH_ROWS)),
-            trust=reader.texts("trust", codec.COMPACT, limit=TRUST_STEPS),
-            catalogue=reader.text("catalogue", codec.COMPACT),
+            trust=reader.texts("trust", grammar.COMPACT_JWS, limit=TRUST_STEPS),
+            catalogue=reader.text("catalogue", grammar.COMPACT_JWS),
         )
     except MusterError as fault:
         raise codec.as_answer(fault, peer) from None
@@ -239,16 +238,16 @@ def decode_batch_answer(body: bytes, peer: str) -> BatchAnswer:
 def _batch_row(reader: codec.Reader, peer: str) -> BatchRow:
     if reader.has("grant"):
         return BatchRow(
-            grant=reader.text("grant", codec.COMPACT),
-            confirmation_id=reader.text("confirmation_id", codec.DIGITS),
+            grant=reader.text("grant", grammar.COMPACT_JWS),
+            confirmation_id=reader.text("confirmation_id", grammar.DIGIT_GROUPS),
         )
-    what, why = reader.text("what", _PROSE), reader.text("why", _PROSE)
-    reader.text("fix", _PROSE)
-    reader.text("retry", _RETRY)
+    what, why = reader.text("what", grammar.PROSE), reader.text("why", grammar.PROSE)
+    reader.text("fix", grammar.PROSE)
+    reader.text("retry", grammar.RETRY)
     said = hear(
         Peer.PUBLISHER,
         peer,
-        reader.text("code", CODE),
+        reader.text("code", grammar.ERROR_CODE),
         reader.raw("params") if reader.has("params") else {},
         what,
         why,

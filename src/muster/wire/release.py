@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from muster.core import grammar
 from muster.lease import strict
 from muster.lease.bundle import Bundle, read_bundle
 from muster.lease.jws import SigningKey
@@ -60,10 +61,10 @@ def decode_release(body: bytes) -> ReleaseRequest:
     """
     reader = codec.decode(body, strict.BUNDLE)
     reader.version()
-    reader.text("proof", codec.PROOF)
+    reader.text("proof", grammar.BASE64URL_64)
     return ReleaseRequest(
         bundle=read_bundle(body),
-        key=strict.b64url_decode(reader.text("key", codec.PUBLIC_KEY), 32),
+        key=strict.b64url_decode(reader.text("key", grammar.BASE64URL_32), 32),
         line=proof.line_of(reader),
         sent_at=reader.integer("sent_at"),
         body=body,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from muster.core import grammar
 from muster.core.errors import MusterError
 from muster.lease import strict
 from muster.lease.jws import PublicKey
@@ -57,11 +58,11 @@ def decode_publishers(body: bytes, peer: str) -> tuple[ServedPublisher, ...]:
         reader.version()
         return tuple(
             ServedPublisher(
-                publisher=one.text("publisher", codec.PUBLISHER_ID),
-                label=one.text("label", codec.LABEL),
+                publisher=one.text("publisher", grammar.PUBLISHER_ID),
+                label=one.text("label", grammar.LABEL),
                 trust=one.integer("trust"),
                 catalogue=one.integer("catalogue"),
-                groups=one.texts("groups", codec.NAME, limit=256),
+                groups=one.texts("groups", grammar.NAME, limit=256),
             )
             for one in reader.objects("publishers", limit=256)
         )
@@ -86,7 +87,7 @@ def decode_grants(body: bytes, peer: str) -> tuple[HostGrant, ...]:
         reader.version()
         return tuple(
             HostGrant(
-                grant=one.text("grant", codec.COMPACT),
+                grant=one.text("grant", grammar.COMPACT_JWS),
                 signer=PublicKey.from_jwk(one.raw("signer"), "signer", "wire/bad-request"),
             )
             for one in reader.objects("grants", limit=256)

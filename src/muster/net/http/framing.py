@@ -14,6 +14,8 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from muster.core import grammar
+
 HEAD_LIMIT = 64 * 1024
 """Bytes of the status lines and headers of one answer, interim ones included; of trailers too."""
 MAX_FIELDS = 100
@@ -21,13 +23,15 @@ MAX_FIELDS = 100
 _PIECE = 64 * 1024
 _OVERHEAD = 8
 """A chunked body may take this many times its size on the wire (chunks of one byte take six)."""
-_STATUS = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)")
-_FOLD = re.compile(rb"[ \t]+([\t -~\x80-\xff]*)")
+_STATUS = re.compile(rb"HTTP/1\.([0-9]) ([1-5][0-9]{2})(?: " + grammar.TEXT_CHARACTER + rb"*)?")
+_FIELD = re.compile(
+    rb"(" + grammar.TOKEN_CHARACTER + rb"+):[ \t]*(" + grammar.TEXT_CHARACTER + rb"*)"
+)
+_FOLD = re.compile(rb"[ \t]+(" + grammar.TEXT_CHARACTER + rb"*)")
 _LENGTH = re.compile(r"[0-9]+")
 _LONGEST_LENGTH = 18
 """Digits of a length that is looked at; a longer one is above every limit."""
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;" + grammar.TEXT_CHARACTER + rb"*)?")
 _CHUNK_LINE = 4096
 
 
