@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -13,6 +14,8 @@ from click.testing import CliRunner
 from muster.cli.main import muster
 from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import parse_product_key
+from muster.core.products import DAY, day_start
+from muster.lease import strict
 
 
 class Operator:
@@ -99,3 +102,33 @@ def test_an_operator_loses_a_database_and_restores_it(
     events = [one["event"] for one in operator.types("audit", "list")["audit"]]
     assert "publisher:store:resume" in events
     operator.types("audit", "verify", "--head", operator.types("audit", "verify")["head"])
+
+
+@pytest.mark.parametrize("instant", [253_402_300_800, 2**53 - 1])
+def test_a_backup_with_dates_that_no_calendar_has_is_restored_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str, instant: int
+) -> None:
+    """Once the restore was done and then died of the date that it wanted to print."""
+    operator = Operator(monkeypatch)
+    saved = tmp_path / "contoso.backup"
+    operator.at(tmp_path / "first")
+    operator.types(
+        *("init", "--sample", "--reserve-root", str(tmp_path / "reserve.key")),
+        *("--kdf", "scrypt", "--kdf-log-n", "10", "--kdf-r", "1"),
+    )
+    operator.types("key", "issue", "--kind", "mak", "--group", "client-volume", "--pool", "5")
+    operator.types("backup", str(saved))
+
+    lines = [json.loads(line) for line in saved.read_bytes().splitlines()[:-1]]
+    lines[0]["made_at"] = instant
+    keys = [line["row"] for line in lines if line.get("table") == "product_key"]
+    for row in keys:
+        row |= {"issued_at": instant, "revoked": instant // DAY}
+    data = b"".join(strict.canonical(line) + b"\n" for line in lines)
+    foot = {"rows": len(lines) - 1, "sha256": hashlib.sha256(data).hexdigest()}
+    saved.write_bytes(data + strict.canonical(foot) + b"\n")
+
+    operator.at(tmp_path / "second", database)
+    assert f"as of second {instant}.\n" in operator.reads("restore", str(saved))
+    assert f"Issued:   second {instant}" in operator.reads("key", "show", keys[0]["id"])
+    assert f"revoked second {day_start(instant // DAY)}" in operator.reads("key", "list")

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from muster.cli.output import MusterCommand, emit
 from muster.client import machine as m
 from muster.client.discovery import Address
-from muster.client.judge import Verdict, authority, date_text, stands_behind
+from muster.client.judge import Verdict, authority, stands_behind
 from muster.client.line import above, added, anchor_name, ordered, version_of, walk
 from muster.client.machine import Document, Machine, Plan, Situation
 from muster.client.model import MAX_ASIDES, MAX_MARKS, Aside, CatalogueMark, Memory
@@ -578,16 +578,6 @@ def test_products_that_came_and_went_leave_the_store_readable() -> None:
 
 
 # What reaches people.
-
-
-@pytest.mark.parametrize(
-    "instant", [-MOST, -62_135_596_801, -62_135_596_800, -1, 0, 253_402_300_799, 253_402_300_800]
-)
-def test_any_instant_can_be_told(instant: int) -> None:
-    told = date_text(instant)
-    within = -62_135_596_800 <= instant < 253_402_300_800
-    assert told.endswith(" UTC") == within
-    assert within or told == f"second {instant}"
 
 
 def test_json_brings_no_raw_characters_to_a_terminal() -> None:

@@ -34,11 +34,6 @@ def test_skew_of_four_hours_passes_and_one_second_more_does_not(sent: int, now: 
     assert found == ("host/clock-skew" if abs(sent - now) > SKEW else "")
 
 
-@given(st.integers(0, 2**80) | st.integers(-(2**70), 0))
-def test_every_clock_has_a_text(now: int) -> None:
-    assert rules.clock_text(now)
-
-
 def test_modes_and_facts() -> None:
     machine = Machine(1)
 

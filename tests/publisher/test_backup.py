@@ -323,3 +323,20 @@ def test_a_backup_onto_a_full_disk_says_so_and_leaves_no_file(shop: Shop, tmp_pa
             assert list(small.iterdir()) == []
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+@pytest.mark.parametrize("now", [-1, -(2**63), 2**53, 2**63])
+def test_a_clock_that_no_file_can_hold_is_named(shop: Shop, tmp_path: Path, now: int) -> None:
+    """Such a clock once ended a backup, and a restore, with an error of Python."""
+    saved, good = tmp_path / "backup", shop.clock.now()
+    save(shop, saved)
+    store = open_store(shop.folder, good)
+    database = store.database
+    assert code(lambda: backup.write_backup(database, tmp_path / "new", now)) == "publisher/clock"
+    store.close()
+    assert not (tmp_path / "new").exists()
+    there = Restored(shop, tmp_path / "again", "")
+    shop.clock.seconds = now
+    assert code(lambda: there.fill(saved)) == "publisher/clock"
+    shop.clock.seconds = good
+    assert there.fill(saved).waiting

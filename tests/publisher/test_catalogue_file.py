@@ -12,7 +12,6 @@ from muster.publisher import rules
 from muster.publisher.catalogue_file import (
     FILE_LIMIT,
     parse_catalogue_file,
-    parse_span,
     sample,
 )
 
@@ -169,10 +168,3 @@ def test_any_bytes_give_a_draft_or_the_one_error(data: bytes) -> None:
         assert fault.code == "publisher/catalogue-file"
         assert fault.what
         assert fault.fix
-
-
-@given(st.integers(0, 10**9), st.sampled_from("smhd"))
-def test_spans(count: int, unit: str) -> None:
-    assert parse_span(f"{count}{unit}") == count * {"s": 1, "m": 60, "h": 3600, "d": DAY}[unit]
-    for wrong in (f"{count}", f"-{count}{unit}", f"0{count}{unit}", f"{count} {unit}", f"{count}w"):
-        assert parse_span(wrong) is None

@@ -952,9 +952,9 @@ def licence(product: str | None, out: Path | None, machine: compose.Machine) -> 
 
 
 def _when(instant: int | None) -> str:
-    from muster.client.judge import date_text
+    from muster.core.text import instant_text
 
-    return "for ever" if instant is None else date_text(instant)
+    return "for ever" if instant is None else instant_text(instant)
 
 
 __all__ = ["MusterCommand", "client"]

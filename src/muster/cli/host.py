@@ -6,7 +6,6 @@ it did. A second run changes nothing and says so.
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,16 +66,15 @@ def dns_options(command: Command) -> Command:
 
 
 def _moment(instant: int | None) -> str:
-    from muster.host.rules import clock_text
+    from muster.core.text import instant_text
 
-    return "-" if instant is None else clock_text(instant)
+    return "-" if instant is None else instant_text(instant)
 
 
 def _day(instant: int) -> str:
-    try:
-        return datetime.datetime.fromtimestamp(instant, datetime.UTC).strftime("%Y-%m-%d")
-    except (ValueError, OverflowError, OSError):
-        return f"{instant} s"
+    from muster.core.text import day_text
+
+    return day_text(instant)
 
 
 def _publisher_id(view: HostView, name: str | None) -> str | None:
@@ -830,6 +828,8 @@ def _status_lines(data: Mapping[str, Any]) -> list[str]:
 
 
 def _key_lines(key: Mapping[str, Any]) -> list[str]:
+    from muster.core.text import exact_span_text
+
     lines = [
         _row("Host key", f"XXXXX-XXXXX-XXXXX-XXXXX-{key['partial']} ({key['key']})", 1),
         _row("Hardware id", f"{key['hardware']}, from {key['hardware_fact']}", 2),
@@ -847,8 +847,8 @@ def _key_lines(key: Mapping[str, Any]) -> list[str]:
         seats = f"{terms['seats']} of {terms['limit']} seats taken; more are {over}"
         lines.append(_row("Terms", seats, 2))
         if terms["max_lease"] is not None:
-            days = terms["max_lease"] / 86_400
-            lines.append(_row("Leases under it", f"{days:.3g} days at most", 2))
+            longest = exact_span_text(terms["max_lease"])
+            lines.append(_row("Leases under it", f"{longest} at most", 2))
         if terms["silent"]:
             back = f"the first comes back {_moment(terms['silent_until'])}"
             lines.append(_row("Seats of silent machines", f"{terms['silent']}; {back}", 2))

@@ -1678,26 +1678,22 @@ def audit_export(store: Path | None, file: Path) -> None:
 
 
 def _when(instant: int) -> str:
-    import datetime
+    from muster.core.text import instant_text
 
-    return f"{datetime.datetime.fromtimestamp(instant, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return instant_text(instant)
 
 
 def _day(day: int | None) -> str:
-    import datetime
-
     from muster.core.products import day_start
+    from muster.core.text import day_text
 
-    if day is None:
-        return "-"
-    return f"{datetime.datetime.fromtimestamp(day_start(day), datetime.UTC):%Y-%m-%d}"
+    return "-" if day is None else day_text(day_start(day))
 
 
 def _span(seconds: int) -> str:
-    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} seconds"
+    from muster.core.text import exact_span_text
+
+    return exact_span_text(seconds)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -614,6 +614,6 @@ def _interval(setting: Mapping[str, Any]) -> str:
 
 
 def _when(instant: int | None) -> str:
-    from muster.client.judge import date_text
+    from muster.core.text import instant_text
 
-    return "for ever" if instant is None else date_text(instant)
+    return "for ever" if instant is None else instant_text(instant)

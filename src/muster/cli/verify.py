@@ -112,17 +112,12 @@ def verify(
 
 
 def _instant(text: str) -> int:
-    import datetime
+    from muster.core.text import parse_instant
 
-    if text.isascii() and text.isdigit() and len(text) <= 15:
-        return int(text)
-    try:
-        found = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError("--now takes Unix seconds, or a time as in ISO 8601.") from None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=datetime.UTC)
-    return max(0, int(found.timestamp()))
+    found = parse_instant(text)
+    if found is None:
+        raise click.UsageError("--now takes Unix seconds, or a time as in ISO 8601.")
+    return found
 
 
 def _from_descriptor(
@@ -387,10 +382,6 @@ def _encodes(text: str) -> bool:
 
 
 def _when(instant: object) -> str:
-    import datetime
+    from muster.core.text import instant_text
 
-    if not isinstance(instant, int):
-        return "for ever"
-    if instant >= 253_402_300_800:  # the year 10000
-        return f"second {instant}"
-    return f"{datetime.datetime.fromtimestamp(instant, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return instant_text(instant) if isinstance(instant, int) else "for ever"

@@ -22,13 +22,12 @@ from muster.client.discovery import (
     order,
 )
 from muster.client.driver import Network, discover
-from muster.client.judge import date_text
 from muster.client.service import Status
 from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.core.states import GRACES
-from muster.core.text import shown_url
+from muster.core.text import instant_text, shown_url
 from muster.lease.catalogue import Catalogue
 from muster.lease.trust import Trust
 from muster.wire import health
@@ -222,16 +221,16 @@ def _licence(status: Status, catalogue: Catalogue | None) -> Check:
         what = f"{name}: {verdict.state.text}. {problem.what}"
         return Check(Topic.LICENCE, mark, what, problem.fix, code=problem.code)
     if catalogue is not None and catalogue.product_revoked(status.descriptor.product) is not None:
-        until = "its end" if licence.expires is None else date_text(licence.expires)
+        until = "its end" if licence.expires is None else instant_text(licence.expires)
         fault = error("client/revoked-product", product=name, until=until)
         found = health.failed(Topic.LICENCE, fault, Mark.WARN)
         return Check(found.topic, found.mark, found.what, found.fix, code=found.code)
     if catalogue is not None and catalogue.revoked(licence.grant_jti, licence.key) is not None:
-        until = "its end" if licence.expires is None else date_text(licence.expires)
+        until = "its end" if licence.expires is None else instant_text(licence.expires)
         found = health.failed(Topic.LICENCE, error("client/revoked-host", until=until), Mark.WARN)
         return Check(found.topic, found.mark, f"{name}: {found.what}", found.fix, code=found.code)
     if verdict.warnings:
         one = verdict.warnings[0]
         return Check(Topic.LICENCE, Mark.WARN, f"{name}: {one.what}", one.fix, code=one.code)
-    until = "for ever" if verdict.until is None else f"until {date_text(verdict.until)}"
+    until = "for ever" if verdict.until is None else f"until {instant_text(verdict.until)}"
     return Check(Topic.LICENCE, Mark.OK, f"{name} is licensed {until}.")

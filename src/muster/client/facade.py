@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from muster.core.errors import MusterError
 from muster.core.states import GRACES, LicenceState
+from muster.core.text import as_datetime
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -245,7 +246,7 @@ def _told(verdict: Verdict) -> Licence:
         publisher=verdict.publisher,
         licensed=verdict.licensed,
         state=verdict.state,
-        until=_instant(verdict.until),
+        until=None if verdict.until is None else as_datetime(verdict.until),
         why=verdict.problem if not verdict.licensed else None,
         warnings=verdict.warnings,
         features=verdict.product.features,
@@ -271,14 +272,6 @@ def _failed(
     if found.licensed:
         return replace(found, warnings=(*found.warnings, fault))
     return replace(found, why=fault)
-
-
-def _instant(seconds: int | None) -> datetime | None:
-    from datetime import UTC, datetime
-
-    if seconds is None or seconds >= 253_402_300_800:  # the year 10000
-        return None
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _info(*, named: bool) -> ClientInfo:

@@ -20,6 +20,7 @@ from muster.core.identity import Fact, commitments, compare
 from muster.core.keys import Kind
 from muster.core.products import DAY, SKEW, Product, day_of, day_start
 from muster.core.states import LicenceEvent, LicenceState, step
+from muster.core.text import instant_text
 from muster.lease import strict
 from muster.lease.bundle import read_activation_bundle, read_bundle
 from muster.lease.catalogue import Catalogue, read_catalogue
@@ -295,7 +296,7 @@ def _examine(
         return verify_lease(record.licence.encode("utf-8"), expected), None
     except MusterError as fault:
         if fault.code == "licence/clock" and now < held.clock_mark - SKEW:
-            dates = {"now": date_text(now), "mark": date_text(held.clock_mark)}
+            dates = {"now": instant_text(now), "mark": instant_text(held.clock_mark)}
             if not _is_set(now, descriptor.trust.iat) and _was_good(record, expected):
                 return None, error(_UNSET, **dates)
             return None, error("client/clock-behind", **dates)
@@ -494,15 +495,6 @@ def _verdict(
     )
 
 
-def date_text(instant: int) -> str:
-    """An instant as people read it, in UTC; outside of years 1 to 9999 as the number it is."""
-    import datetime
-
-    if not -62_135_596_800 <= instant < 253_402_300_800:
-        return f"second {instant}"
-    return f"{datetime.datetime.fromtimestamp(instant, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def with_warnings(verdict: Verdict, now: int, extra: tuple[MusterError, ...] = ()) -> Verdict:
     """The verdict with what should be looked at: a weak fingerprint, an old catalogue, and so on.
 
@@ -523,10 +515,10 @@ def with_warnings(verdict: Verdict, now: int, extra: tuple[MusterError, ...] = (
                 error("client/renewal-late", code=failure.code, what=failure.what.rstrip("."))
             )
         if catalogue is not None and catalogue.product_revoked(verdict.product) is not None:
-            until = date_text(licence.expires or now)
+            until = instant_text(licence.expires or now)
             found.append(error("client/revoked-product", product=verdict.product.id, until=until))
         elif _revoked(verdict):
-            found.append(error("client/revoked-host", until=date_text(licence.expires or now)))
+            found.append(error("client/revoked-host", until=instant_text(licence.expires or now)))
     return replace(verdict, warnings=tuple(found))
 
 

@@ -29,7 +29,7 @@ from muster.client.discovery import (
     turn,
 )
 from muster.client.driver import Driver, Network, Reply, discover
-from muster.client.judge import Verdict, assess, authority, date_text, is_activation
+from muster.client.judge import Verdict, assess, authority, is_activation
 from muster.client.line import anchor_name, walk
 from muster.client.machine import Finish, Machine, Plan, Save, Situation, Tried
 from muster.client.model import Failure, Identity, Memory, Note, ProductRecord
@@ -45,7 +45,7 @@ from muster.core.identity import Fact, facts_salt, prefix_of
 from muster.core.ids import ConfirmationId, InstallationId, parse_confirmation_id, proof_key
 from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.states import LicenceEvent, LicenceState, step
-from muster.core.text import shown_url
+from muster.core.text import instant_text, shown_url
 from muster.lease.bundle import read_bundle
 from muster.lease.descriptor import Descriptor, read_descriptor
 from muster.lease.trust import WALK_LIMIT, Trust
@@ -1173,12 +1173,12 @@ class Client:
                 old = loaded.memory.clock_mark
                 if old:
                     memory = replace(loaded.memory, clock_mark=0)
-                    detail = f"it stood at {date_text(old)}"
+                    detail = f"it stood at {instant_text(old)}"
                     place.save(self._noted(memory, Audit.CLIENT_CLOCK_MARK_RESET, detail=detail))
                     _LOG.warning(
                         "the clock mark of %s was reset; it stood at %s",
                         place.publisher,
-                        date_text(old),
+                        instant_text(old),
                     )
                 resets.append(MarkReset(place.publisher, old))
         return resets
@@ -1346,6 +1346,8 @@ def _log_finish(descriptor: Descriptor, finish: Finish) -> None:
     product = f"{descriptor.publisher}/{descriptor.product.id}"
     if finish.renewed:
         until = finish.verdict.until
-        _LOG.info("%s is licensed until %s", product, "ever" if until is None else date_text(until))
+        _LOG.info(
+            "%s is licensed until %s", product, "ever" if until is None else instant_text(until)
+        )
     elif finish.fault is not None:
         _LOG.warning("%s got no lease: %s: %s", product, finish.fault.code, finish.fault.what)

@@ -8,7 +8,6 @@ seat left, enough machines, lease.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from muster.core import grammar, identity
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import DAY, SKEW, Product
+from muster.core.text import instant_text
 from muster.host import lines
 from muster.host.count import shown
 from muster.host.lines import Asked, Line, Row
@@ -148,16 +148,8 @@ def screen(request: ActivationRequest, product: Product, now: int) -> MusterErro
     if not request.fingerprint and request.identity != "explicit":
         return error("host/no-facts")
     if abs(request.sent_at - now) > SKEW:
-        return error("host/clock-skew", host_time=clock_text(now), host_seconds=now)
+        return error("host/clock-skew", host_time=instant_text(now), host_seconds=now)
     return None
-
-
-def clock_text(now: int) -> str:
-    """An instant for people, in UTC; a clock beyond the calendar is shown in seconds."""
-    try:
-        return datetime.datetime.fromtimestamp(now, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (ValueError, OverflowError, OSError):
-        return f"{now} seconds"
 
 
 def unproved(request: ActivationRequest) -> MusterError | None:
@@ -202,7 +194,7 @@ def release_refused(
     if known is None:
         return error("host/release-unknown")
     if abs(request.sent_at - now) > SKEW:
-        return error("host/clock-skew", host_time=clock_text(now), host_seconds=now)
+        return error("host/clock-skew", host_time=instant_text(now), host_seconds=now)
     shown = frozenset(request.line)
     if lines.is_old(known.line, request.sent_at - 1, shown, now):
         return error("host/request-old")

@@ -20,6 +20,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import compare, host_binding, weak
 from muster.core.products import DAY, SKEW, day_start
+from muster.core.text import exact_span_text, instant_text
 from muster.lease import claims, grant, lease, notice, strict
 from muster.lease.bundle import (
     read_activation_bundle,
@@ -262,7 +263,7 @@ def _machine_grant(case: Case) -> None:
     _publishers_grant(case, grant.MACHINE_KINDS)
     at = _revoked(case)
     if at is not None:
-        raise error("licence/revoked", at=_date(at))
+        raise error("licence/revoked", at=instant_text(at))
 
 
 def _publishers_grant(case: Case, kinds: Collection[str]) -> None:
@@ -398,10 +399,10 @@ def _lease_dates(case: Case) -> None:
         _refuse("licence/dates", "it is older than the host's grant")
     longest = granted.object("muster").integer("max_lease", 1, MAX_SPAN)
     if exp - iat > longest:
-        _refuse("licence/dates", f"it lasts longer than {longest // DAY} days")
+        _refuse("licence/dates", f"it lasts longer than {exact_span_text(longest)}")
     last = granted.optional_integer("exp")
     if last is not None and exp > last:
-        _refuse("licence/dates", f"it ends after the host's grant ({_date(last)})")
+        _refuse("licence/dates", f"it ends after the host's grant ({instant_text(last)})")
 
 
 def _lease_clock(case: Case) -> None:
@@ -416,18 +417,22 @@ def _notice_clock(case: Case) -> None:
 
 def _clock(expected: Expected, iat: int, fresh: bool) -> None:
     if iat > expected.now + SKEW or (fresh and iat < expected.now - SKEW):
-        _refuse("licence/clock", f"the host's is at {_date(iat)}, ours at {_date(expected.now)}")
+        _refuse(
+            "licence/clock",
+            f"the host's is at {instant_text(iat)}, ours at {instant_text(expected.now)}",
+        )
     if expected.now < expected.clock_mark - SKEW:
         _refuse(
             "licence/clock",
-            f"ours is at {_date(expected.now)}, but was at {_date(expected.clock_mark)} before",
+            f"ours is at {instant_text(expected.now)},"
+            f" but was at {instant_text(expected.clock_mark)} before",
         )
 
 
 def _notice_dates(case: Case) -> None:
     last = case.of_grant().optional_integer("exp")
     if last is not None and case.of_signed("notice").integer("iat") > last:
-        _refuse("licence/dates", f"the host's grant ended on {_date(last)}")
+        _refuse("licence/dates", f"the host's grant ended on {instant_text(last)}")
 
 
 def _lease_count(case: Case) -> None:
@@ -449,14 +454,14 @@ def _lease_fingerprint(case: Case) -> None:
 def _lease_expiry(case: Case) -> None:
     at = _revoked(case)
     if at is not None and case.of_signed("lease").integer("iat") > at:
-        raise error("licence/revoked", at=_date(at))
+        raise error("licence/revoked", at=instant_text(at))
     exp = case.of_signed("lease").integer("exp")
     end = _lease_end(case)
     now = effective_now(case.expected.now, case.expected.clock_mark)
     if at is not None and end < exp and now >= end:
-        raise error("licence/revoked", at=_date(at))
+        raise error("licence/revoked", at=instant_text(at))
     if now >= end:
-        raise error("licence/expired", expires=_date(end), now=_date(now))
+        raise error("licence/expired", expires=instant_text(end), now=instant_text(now))
 
 
 def _grant_expiry(case: Case) -> None:
@@ -466,9 +471,12 @@ def _grant_expiry(case: Case) -> None:
     now = effective_now(case.expected.now, case.expected.clock_mark)
     issued = case.of_grant().integer("iat")
     if now < issued - EARLY:
-        _refuse("licence/clock", f"this machine's stands at {_date(now)}, before {_date(issued)}")
+        _refuse(
+            "licence/clock",
+            f"this machine's stands at {instant_text(now)}, before {instant_text(issued)}",
+        )
     if now >= exp:
-        raise error("licence/expired", expires=_date(exp), now=_date(now))
+        raise error("licence/expired", expires=instant_text(exp), now=instant_text(now))
 
 
 # What several steps share.
@@ -503,15 +511,6 @@ def _lease_end(case: Case) -> int:
     exp = case.of_signed("lease").integer("exp")
     at = _revoked(case)
     return exp if at is None else min(exp, at + WIND_DOWN)
-
-
-def _date(instant: int) -> str:
-    """An instant for people, in UTC; what no calendar has as the number that it is."""
-    import datetime
-
-    if not 0 <= instant < 253_402_300_800:  # before 1970, or from the year 10000 on
-        return f"second {instant}"
-    return f"{datetime.datetime.fromtimestamp(instant, datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _refuse(code: str, detail: str) -> NoReturn:

@@ -73,8 +73,10 @@ class Resumed:
 def write_backup(database: Database, path: Path, now: int) -> Backup:
     """Write one state of the tables into a new file, while others write.
 
-    Raises: `backup/exists`, `file/…`, `publisher/none`, and the errors of the database.
+    Raises: `backup/exists`, `file/…`, `publisher/none`, `publisher/clock`, and the errors of the
+        database.
     """
+    chain.check_clock(now)
     try:
         write_new(path, b"")  # the name is durable before a row is written
     except MusterError as fault:
@@ -208,10 +210,11 @@ def restore(
         store: opened and empty.
         head: the audit head kept elsewhere, or None.
         accept_loss: what was drawn after the backup is lost; audited.
-    Raises: `backup/damaged`, `backup/newer`, `backup/not-empty`, `backup/head`, `file/…`, and as
-        `chain.check`.
+    Raises: `backup/damaged`, `backup/newer`, `backup/not-empty`, `backup/head`, `file/…`,
+        `publisher/clock`, and as `chain.check`.
     """
     now = clock.now()
+    chain.check_clock(now)
     with store.edit() as edit:
         if edit.publisher() is not None:
             raise error("backup/not-empty")

@@ -19,6 +19,7 @@ from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.identity import IDENTITY_MODES
 from muster.core.products import Application, Conversion, KeyGroup, Product, Spans
+from muster.core.text import parse_span
 from muster.lease.catalogue import CHANNELS, MAX_COVERS, MAX_SPAN, RULES, TERMS
 from muster.publisher.model import Content, Draft
 
@@ -28,19 +29,12 @@ SAMPLE_FILE = "contoso.toml"
 DEFAULT_IDENTITY = ("machine", "device", "node")
 """Identity modes of a product that names none: all but `explicit`, which has no clone detection."""
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DEFAULT_SPANS = Spans()
 
 
 def sample() -> bytes:
     """The shipped sample: publisher Contoso."""
     return resources.files("muster.publisher.sample").joinpath(SAMPLE_FILE).read_bytes()
-
-
-def parse_span(text: str) -> int | None:
-    """Seconds of a span such as "120m" or "7d"; None where the text is not one."""
-    found = grammar.SPAN.fullmatch(text)
-    return int(found[1]) * _UNITS[found[2]] if found else None
 
 
 def parse_catalogue_file(data: bytes) -> Draft:

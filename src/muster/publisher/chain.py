@@ -14,6 +14,7 @@ from typing import Any
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.text import instant_text
 from muster.lease import strict
 from muster.publisher.model import AuditRow
 
@@ -71,6 +72,12 @@ def row_hash(
     return hashlib.sha256(PREFIX + strict.canonical(body)).hexdigest()
 
 
+def check_clock(now: int) -> None:
+    """Refuse a clock that no row and no file can hold. Raises: `publisher/clock`."""
+    if not 0 <= now <= strict.MAX_INTEGER:
+        raise error("publisher/clock", detail=f"it stands at {instant_text(now)}")
+
+
 def append(
     head: Head, now: int, entries: Iterable[tuple[str, str, str, Mapping[str, Any]]]
 ) -> Iterator[AuditRow]:
@@ -79,7 +86,9 @@ def append(
     Args:
         now: Unix seconds, of all of them.
         entries: actor, event, subject and detail of each.
+    Raises: `publisher/clock`, where a row cannot hold `now`.
     """
+    check_clock(now)
     seq, previous = head.seq, head.hash
     for actor, event, subject, detail in entries:
         seq += 1

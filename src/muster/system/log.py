@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from muster.core.errors import MusterError
 from muster.core.keys import mask_keys
+from muster.core.text import rfc3339
 from muster.core.trickle import Pace, Trickle
 
 LEVELS = {
@@ -37,8 +38,7 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _when(record: logging.LogRecord) -> str:
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-    return f"{whole}.{int(record.msecs):03d}Z"
+    return rfc3339(int(record.created), int(record.msecs))
 
 
 def _cause(formatter: logging.Formatter, record: logging.LogRecord) -> str:

@@ -19,6 +19,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.products import DAY, SKEW
+from muster.core.text import span_text
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import HOST, Grant, read_grant
 from muster.lease.trust import Trust, parse_trust, walk_store
@@ -377,15 +378,6 @@ _SET_CLOCK = "Set this machine's clock by a time server (NTP), or check its time
 
 def _off(difference: int) -> str:
     return f"is {span_text(abs(difference))} {'ahead' if difference > 0 else 'behind'}"
-
-
-def span_text(seconds: int) -> str:
-    """A span for people: its largest unit, rounded down."""
-    for size, name in ((DAY, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            number = seconds // size
-            return f"{number} {name}{'' if number == 1 else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
 
 
 def judge_grant(

@@ -88,7 +88,8 @@ _TEXTS: Mapping[str, re.Pattern[str]] = {
     ),
     "method": grammar.HTTP_METHOD,
     "host_time": re.compile(
-        r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC|[0-9]{1,16} seconds"
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC"
+        r"|second [0-9]{1,16}"
     ),
     "role": re.compile(r"root|grant|catalogue|terms"),
     "wanted": re.compile("|".join(map(re.escape, (JSON, JOSE, PROBLEM, TEXT)))),
