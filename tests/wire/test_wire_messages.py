@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError, Retry
 from muster.core.identity import machine_cmid
@@ -319,3 +320,33 @@ def test_whatever_a_system_calls_itself_can_be_sent_or_is_left_out(text: str) ->
         == name
     )
     assert codec.name_for_people("pc\udcff-1\x00") == "pc-1"
+
+
+def test_a_fault_names_the_path_of_the_member_and_nothing_else_travels() -> None:
+    """Messages and signed objects have one reader; the row of messages takes the path as text."""
+    body: dict[str, Any] = json.loads(REQUEST.body)
+    body["client"]["os"] = "\n"
+    with pytest.raises(MusterError) as caught:
+        activation.decode_request(json.dumps(body).encode())
+    assert caught.value.params == {"detail": "message.client.os: not of its grammar"}
+
+
+def test_null_is_absence_in_messages() -> None:
+    message = codec.decode(b'{"a":null,"b":"","c":["x","x"]}')
+    assert not message.given("a")
+    assert message.given("b")
+    assert message.optional_text("a", grammar.NAME) is None
+    assert message.optional_text("z", grammar.NAME) is None
+    with pytest.raises(MusterError):
+        message.optional_text("b", grammar.NAME)
+    assert message.texts("c", grammar.NAME, 2, distinct=False) == ("x", "x")
+    with pytest.raises(MusterError):
+        message.texts("c", grammar.NAME, 2)
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "true", [], {}])
+def test_only_true_and_false_are_flags(value: object) -> None:
+    message = codec.reader_of({"good": False, "bad": value})
+    assert message.flag("good") is False
+    with pytest.raises(MusterError):
+        message.flag("bad")

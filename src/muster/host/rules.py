@@ -137,7 +137,7 @@ def screen(request: ActivationRequest, product: Product, now: int) -> MusterErro
     Source: docs/spec/06-counting.md, section 6.2.
     """
     if not grammar.BASE64URL_16.fullmatch(request.nonce):
-        return error("wire/bad-request", detail="nonce in message is not canonical base64url")
+        return error("wire/bad-request", detail="message.nonce: not canonical base64url")
     if request.identity not in product.identity:
         return error(
             "host/identity-mode",

@@ -1,7 +1,8 @@
 """Typed reading of decoded JSON: each accessor returns the promised type or raises one error.
 
-Decides the grammar of every member that Muster signs. Refuses to know who signed it and what
-follows from it. Safe on any decoded JSON. Obeys docs/spec/02-signed-objects.md, section 2.5.
+The one reader of members, in signed objects and in messages (`muster.wire.codec`). Refuses to know
+who signed or sent them and what follows from them. Safe on any decoded JSON.
+Obeys docs/spec/02-signed-objects.md, section 2.5, and 08-http.md, section 8.1.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from muster.core import grammar
-from muster.core.catalogue import error
+from muster.core.catalogue import CATALOGUE, error
 from muster.core.errors import MusterError
 from muster.core.keys import KeyId
 from muster.lease.strict import MAX_INTEGER
@@ -20,8 +21,9 @@ from muster.lease.strict import MAX_INTEGER
 class Claims:
     """One decoded JSON object with typed accessors.
 
-    `code` is the catalogue code that every accessor raises; its row takes `where` (the path of
-    the member, such as "lease.muster.count") and `detail`.
+    `code` is the catalogue code that every accessor raises; its row takes `detail`, and `where`
+    (the path of the member, such as "lease.muster.count"). Where a row takes no `where`, the path
+    begins its detail. Members that nobody asks for are ignored.
     """
 
     __slots__ = ("code", "value", "where")
@@ -36,11 +38,17 @@ class Claims:
     def refuse(self, name: str, detail: str) -> NoReturn:
         """Raise this reader's error for one member ("" for the object itself)."""
         where = f"{self.where}.{name}" if name else self.where
-        raise error(self.code, where=where, detail=detail)
+        if "where" in CATALOGUE[self.code].fields():
+            raise error(self.code, where=where, detail=detail)
+        raise error(self.code, detail=f"{where}: {detail}")
 
     def has(self, name: str) -> bool:
-        """Whether the member is there, whatever it holds."""
+        """Whether the member is there, whatever it holds; in signed objects null is no absence."""
         return name in self.value
+
+    def given(self, name: str) -> bool:
+        """Whether the member is there and not null, which is absence in messages."""
+        return self.value.get(name) is not None
 
     def absent(self, *names: str) -> None:
         """Refuse members that this kind of object must not hold."""
@@ -58,6 +66,10 @@ class Claims:
         if not isinstance(value, str) or not grammar.fullmatch(value):
             self.refuse(name, "not of its grammar")
         return value
+
+    def optional_text(self, name: str, grammar: re.Pattern[str]) -> str | None:
+        """A string as `text` has it; None where the member is not `given`."""
+        return self.text(name, grammar) if self.given(name) else None
 
     def choice(self, name: str, among: tuple[str, ...]) -> str:
         """A string out of a fixed list."""
@@ -77,32 +89,53 @@ class Claims:
         """An integer, or None when the member is absent; null is not absent."""
         return self.integer(name, low, high) if name in self.value else None
 
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._value(name)
+        if not isinstance(value, bool):
+            self.refuse(name, "not true or false")
+        return value
+
     def texts(
-        self, name: str, grammar: re.Pattern[str], most: int, *, ordered: bool = False
+        self,
+        name: str,
+        grammar: re.Pattern[str],
+        limit: int,
+        *,
+        ordered: bool = False,
+        distinct: bool = True,
     ) -> tuple[str, ...]:
-        """An array of at most `most` distinct strings; with `ordered` sorted ascending."""
+        """An array of at most `limit` strings, no two of them equal unless `distinct` is off; with
+        `ordered` sorted ascending."""
         found: list[str] = []
-        for item in self._array(name, most):
+        for item in self._array(name, limit):
             if not isinstance(item, str) or not grammar.fullmatch(item):
                 self.refuse(name, "an item that is not of its grammar")
             found.append(item)
-        if len(set(found)) != len(found):
+        if distinct and len(set(found)) != len(found):
             self.refuse(name, "an item that stands twice")
         if ordered and sorted(found) != found:
             self.refuse(name, "not sorted")
         return tuple(found)
 
-    def objects(self, name: str, most: int) -> list[Claims]:
-        """An array of at most `most` objects."""
+    def raw(self, name: str) -> dict[str, Any]:
+        """A member that is an object, as it is, for a reader of its own."""
+        value = self._value(name)
+        if not isinstance(value, dict):
+            self.refuse(name, "not an object")
+        return value
+
+    def objects(self, name: str, limit: int) -> list[Claims]:
+        """An array of at most `limit` objects."""
         return [
             Claims(item, f"{self.where}.{name}[{place}]", self.code)
-            for place, item in enumerate(self._array(name, most))
+            for place, item in enumerate(self._array(name, limit))
         ]
 
-    def _array(self, name: str, most: int) -> list[Any]:
+    def _array(self, name: str, limit: int) -> list[Any]:
         value = self._value(name)
-        if not isinstance(value, list) or len(value) > most:
-            self.refuse(name, f"not an array of at most {most} items")
+        if not isinstance(value, list) or len(value) > limit:
+            self.refuse(name, f"not an array of at most {limit} items")
         return value
 
     def _value(self, name: str) -> Any:

@@ -111,15 +111,15 @@ def decode_request(body: bytes) -> ActivationRequest:
         key=strict.b64url_decode(reader.text("key", grammar.BASE64URL_32), 32),
         nonce=reader.text("nonce", grammar.BASE64URL_16),
         line=proof.line_of(reader),
-        fingerprint=reader.texts("fingerprint", grammar.COMMITMENT, limit=16),
+        fingerprint=reader.texts("fingerprint", grammar.COMMITMENT, limit=16, distinct=False),
         identity=reader.text("identity", grammar.IDENTITY_MODE),
         state=reader.integer("state", high=6),
         sent_at=reader.integer("sent_at"),
         client=ClientInfo(
             version=client.text("version", grammar.CLIENT_TEXT),
             os=client.text("os", grammar.CLIENT_TEXT),
-            virtual=client.flag("virtual") if client.has("virtual") else None,
-            name=client.shown("name"),
+            virtual=client.flag("virtual") if client.given("virtual") else None,
+            name=codec.display_name(client, "name"),
         ),
         body=body,
     )
@@ -158,7 +158,7 @@ def decode_answer(body: bytes, peer: str) -> ActivationAnswer:
     """
     try:
         reader = codec.decode(body, strict.BUNDLE)
-        reader.version()
+        codec.check_version(reader)
         return ActivationAnswer(
             bundle=read_bundle(body),
             count=reader.integer("count"),

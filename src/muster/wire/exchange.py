@@ -13,6 +13,7 @@ from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease import strict
+from muster.lease.claims import Claims
 from muster.wire import codec
 from muster.wire.publisher import (
     ConfirmAnswer,
@@ -123,7 +124,7 @@ class PublisherFile:
         )
 
 
-def _open(data: bytes, wanted: str) -> codec.Reader:
+def _open(data: bytes, wanted: str) -> Claims:
     try:
         reader = codec.decode(data, FILE_LIMITS)
         found = reader.text("file", grammar.FILE_KIND)
@@ -139,7 +140,7 @@ def read_request_file(data: bytes) -> RequestFile:
     """Read a request file. Raises: `wire/not-exchange`, `wire/version`."""
     reader = _open(data, REQUEST)
     try:
-        reader.version()
+        codec.check_version(reader)
         return RequestFile(
             publisher=reader.text("publisher", grammar.PUBLISHER_ID),
             request=read_confirm_request(reader),
@@ -164,7 +165,7 @@ def read_confirmation_file(data: bytes) -> ConfirmationFile:
     """Read the short form of a reply. Raises: `wire/not-exchange`, `wire/version`."""
     reader = _open(data, CONFIRMATION)
     try:
-        reader.version()
+        codec.check_version(reader)
         return ConfirmationFile(
             publisher=reader.text("publisher", grammar.PUBLISHER_ID),
             confirmation_id=reader.text("confirmation_id", grammar.DIGIT_GROUPS),
@@ -187,11 +188,11 @@ def read_publisher_file(data: bytes) -> PublisherFile:
     """Read a publisher file; whoever pins its anchor says so, the rest is verified from there."""
     reader = _open(data, PUBLISHER)
     try:
-        reader.version()
+        codec.check_version(reader)
         return PublisherFile(
             publisher=reader.text("publisher", grammar.PUBLISHER_ID),
             anchor=reader.text("anchor", grammar.COMPACT_JWS),
-            trust=reader.texts("trust", grammar.COMPACT_JWS, limit=4096),
+            trust=reader.texts("trust", grammar.COMPACT_JWS, limit=4096, distinct=False),
             catalogue=reader.text("catalogue", grammar.COMPACT_JWS),
             url=reader.optional_text("url", grammar.SERVICE_URL),
         )

@@ -156,10 +156,10 @@ def decode_problem(status: int, body: bytes, peer: str, role: Peer = Peer.EITHER
         reader.text("fix", grammar.PROSE)
         reader.text("retry", grammar.RETRY)
         reader.optional_text("field_code", grammar.FIELD_CODE)
-        params = reader.raw("params") if reader.has("params") else {}
-        trust = reader.integer("trust") if reader.has("trust") else 0
-        catalogue = reader.integer("catalogue") if reader.has("catalogue") else 0
-        notice = reader.raw("notice") if reader.has("notice") else None
+        params = reader.raw("params") if reader.given("params") else {}
+        trust = reader.integer("trust") if reader.given("trust") else 0
+        catalogue = reader.integer("catalogue") if reader.given("catalogue") else 0
+        notice = reader.raw("notice") if reader.given("notice") else None
     except MusterError as fault:
         detail = str(fault.params.get("detail", fault.what))
         raise error("wire/bad-answer", peer=peer, detail=detail) from None

@@ -15,6 +15,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import machine_cmid
 from muster.lease import strict
+from muster.lease.claims import Claims
 from muster.lease.jws import PublicKey, SigningKey, is_public_key
 from muster.wire import codec
 
@@ -60,7 +61,7 @@ def check(
     """
     try:
         message = strict.read(body, limits)
-        reader = codec.Reader(message)
+        reader = codec.reader_of(message)
         key = strict.b64url_decode(reader.text("key", grammar.BASE64URL_32), 32)
         check_name(publisher, mode, key, cmid)
         if not is_public_key(key):
@@ -77,7 +78,7 @@ def check_name(publisher: str, mode: str, key: bytes, cmid: str) -> None:
         raise error("host/request-proof")
 
 
-def line_of(reader: codec.Reader) -> tuple[str, ...]:
+def line_of(reader: Claims) -> tuple[str, ...]:
     """The member `line`: the prefixes of at most 128 nonces. Raises: `wire/bad-request`."""
     text = reader.text("line", grammar.NONCE_LINE)
     return tuple(text[at : at + 8] for at in range(0, len(text), 8))

@@ -14,6 +14,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.text import fit
 from muster.lease import strict
+from muster.lease.claims import Claims
 from muster.wire import codec
 from muster.wire.peer import Peer, hear
 from muster.wire.problem import plain_params
@@ -46,14 +47,14 @@ class ConfirmRequest:
 def decode_confirm_request(body: bytes) -> ConfirmRequest:
     """Read the request; the digits are checked by the service. Raises: `wire/bad-request`."""
     reader = codec.decode(body)
-    reader.version()
+    codec.check_version(reader)
     return read_confirm_request(reader)
 
 
-def read_confirm_request(reader: codec.Reader) -> ConfirmRequest:
+def read_confirm_request(reader: Claims) -> ConfirmRequest:
     """Take the members of a request out of a decoded object. Raises: `wire/bad-request`."""
     return ConfirmRequest(
-        reader.text("installation_id", grammar.DIGIT_GROUPS), reader.shown("name")
+        reader.text("installation_id", grammar.DIGIT_GROUPS), codec.display_name(reader, "name")
     )
 
 
@@ -89,13 +90,13 @@ ANSWER_LIMITS = strict.Limits(bytes=8 * 1024 * 1024, levels=4, members=64, items
 """Bounds of an answer: a catalogue of 4 MiB is 6 MiB as compact JWS."""
 
 
-def read_confirm_answer(reader: codec.Reader) -> ConfirmAnswer:
+def read_confirm_answer(reader: Claims) -> ConfirmAnswer:
     """Take the members of an answer out of a decoded object."""
-    reader.version()
+    codec.check_version(reader)
     return ConfirmAnswer(
         grant=reader.text("grant", grammar.COMPACT_JWS),
         confirmation_id=reader.text("confirmation_id", grammar.DIGIT_GROUPS),
-        trust=reader.texts("trust", grammar.COMPACT_JWS, limit=TRUST_STEPS),
+        trust=reader.texts("trust", grammar.COMPACT_JWS, limit=TRUST_STEPS, distinct=False),
         catalogue=reader.text("catalogue", grammar.COMPACT_JWS),
         terms=reader.optional_text("terms", grammar.COMPACT_JWS),
     )
@@ -141,10 +142,10 @@ def decode_batch_request(body: bytes) -> BatchRequest:
     Raises: `wire/bad-request`, also for no row and for more than `BATCH_ROWS`.
     """
     reader = codec.decode(body, BATCH_LIMITS)
-    reader.version()
-    found = reader.texts("installation_ids", grammar.DIGIT_GROUPS, limit=BATCH_ROWS)
+    codec.check_version(reader)
+    found = reader.texts("installation_ids", grammar.DIGIT_GROUPS, limit=BATCH_ROWS, distinct=False)
     if not found:
-        raise error("wire/bad-request", detail="installation_ids in message is empty")
+        raise error("wire/bad-request", detail="message.installation_ids: empty")
     return BatchRequest(found)
 
 
@@ -225,18 +226,18 @@ def decode_batch_answer(body: bytes, peer: str) -> BatchAnswer:
     """
     try:
         reader = codec.decode(body, BATCH_ANSWER_LIMITS)
-        reader.version()
+        codec.check_version(reader)
         return BatchAnswer(
             rows=tuple(_batch_row(one, peer) for one in reader.objects("answers", BATCH_ROWS)),
-            trust=reader.texts("trust", grammar.COMPACT_JWS, limit=TRUST_STEPS),
+            trust=reader.texts("trust", grammar.COMPACT_JWS, limit=TRUST_STEPS, distinct=False),
             catalogue=reader.text("catalogue", grammar.COMPACT_JWS),
         )
     except MusterError as fault:
         raise codec.as_answer(fault, peer) from None
 
 
-def _batch_row(reader: codec.Reader, peer: str) -> BatchRow:
-    if reader.has("grant"):
+def _batch_row(reader: Claims, peer: str) -> BatchRow:
+    if reader.given("grant"):
         return BatchRow(
             grant=reader.text("grant", grammar.COMPACT_JWS),
             confirmation_id=reader.text("confirmation_id", grammar.DIGIT_GROUPS),
@@ -248,7 +249,7 @@ def _batch_row(reader: codec.Reader, peer: str) -> BatchRow:
         Peer.PUBLISHER,
         peer,
         reader.text("code", grammar.ERROR_CODE),
-        reader.raw("params") if reader.has("params") else {},
+        reader.raw("params") if reader.given("params") else {},
         what,
         why,
     )

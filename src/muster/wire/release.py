@@ -60,7 +60,7 @@ def decode_release(body: bytes) -> ReleaseRequest:
     Raises: `wire/bad-request`, `wire/version`, `licence/malformed`.
     """
     reader = codec.decode(body, strict.BUNDLE)
-    reader.version()
+    codec.check_version(reader)
     reader.text("proof", grammar.BASE64URL_64)
     return ReleaseRequest(
         bundle=read_bundle(body),

@@ -55,14 +55,14 @@ def decode_publishers(body: bytes, peer: str) -> tuple[ServedPublisher, ...]:
     """Read the answer. Raises: `wire/bad-answer`, `wire/version`."""
     try:
         reader = codec.decode(body, LIMITS)
-        reader.version()
+        codec.check_version(reader)
         return tuple(
             ServedPublisher(
                 publisher=one.text("publisher", grammar.PUBLISHER_ID),
                 label=one.text("label", grammar.LABEL),
                 trust=one.integer("trust"),
                 catalogue=one.integer("catalogue"),
-                groups=one.texts("groups", grammar.NAME, limit=256),
+                groups=one.texts("groups", grammar.NAME, limit=256, distinct=False),
             )
             for one in reader.objects("publishers", limit=256)
         )
@@ -84,7 +84,7 @@ def decode_grants(body: bytes, peer: str) -> tuple[HostGrant, ...]:
     """Read the answer. Raises: `wire/bad-answer`, `wire/version`."""
     try:
         reader = codec.decode(body, LIMITS)
-        reader.version()
+        codec.check_version(reader)
         return tuple(
             HostGrant(
                 grant=one.text("grant", grammar.COMPACT_JWS),
