@@ -134,8 +134,9 @@ def clean_facts(values: Mapping[str, str]) -> tuple[Fact, ...]:
 
     Where every card is one that a hypervisor gave, the disk is virtual too, and its serial number
     copied with it or with the definition of the machine: it is left out. Hyper-V's own form of it
-    counts only where no address is told, as under WSL2, whose addresses are no facts: beside any
-    address it is the disk of a guest, and of all copies of the guest.
+    counts only where no address is told but Hyper-V's own, for WSL2 has nothing else: beside any
+    other address it is the disk of a guest, and of all copies of the guest. Who reads a machine
+    knows WSL2 and leaves it out of a guest of Hyper-V; a facts file cannot tell them apart.
     """
     cleaned = {
         source.name: found
@@ -146,7 +147,9 @@ def clean_facts(values: Mapping[str, str]) -> tuple[Fact, ...]:
     cards = cleaned.get("permanent-macs", "")
     disk = cleaned.get("disk-serial", "")
     given = cards.split(",") if cards else []
-    if given and (all(map(macs.virtual_card, given)) or HYPER_V_DISK.fullmatch(disk.lower())):
+    hyper_v = HYPER_V_DISK.fullmatch(disk.lower()) is not None
+    wsl = hyper_v and all(one.startswith("00:15:5d") for one in given)
+    if given and not wsl and (hyper_v or all(map(macs.virtual_card, given))):
         cleaned.pop("disk-serial", None)
     return tuple(Fact(name, value) for name, value in cleaned.items())
 
