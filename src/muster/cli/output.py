@@ -20,16 +20,22 @@ import click
 
 from muster.core.errors import Kind, MusterError
 from muster.core.keys import mask_typed
+from muster.core.records import JSON, encode, error_record
 from muster.wire.peer import quoted
 
 _JSON = "muster.json"
 
 
-def emit(data: Mapping[str, Any], lines: Iterable[str]) -> None:
-    """Print the outcome of a command: `data` with `--json`, else the lines."""
+def emit(data: object, lines: Iterable[str]) -> None:
+    """Print the outcome of a command: a record with `--json`, else the lines.
+
+    Args:
+        data: a record (`muster.core.records`); a mapping of what JSON can say is printed as it is.
+    """
     if wants_json():
+        shown = data if isinstance(data, Mapping) else encode(data)
         # Escaped: what turns the direction of writing must not act on a terminal.
-        click.echo(json.dumps(data, indent=2, sort_keys=True))
+        click.echo(json.dumps(shown, indent=2, sort_keys=True))
     else:
         for line in lines:
             click.echo(line)
@@ -46,28 +52,9 @@ def exit_code(fault: MusterError) -> int:
     return {Kind.REFUSAL: 1, Kind.USAGE: 2, Kind.FAULT: 3}[fault.row.kind]
 
 
-def error_data(fault: MusterError) -> dict[str, Any]:
+def error_data(fault: MusterError) -> dict[str, JSON]:
     """An error as the `error` member of JSON output."""
-    return {
-        "code": fault.code,
-        "field_code": fault.row.field_code,
-        "what": mask_typed(fault.what),
-        "why": mask_typed(fault.why),
-        "fix": mask_typed(fault.fix),
-        "retry": fault.row.retry.value,
-        "params": {
-            name: _masked(value)
-            for name, value in fault.params.items()
-            if isinstance(value, str | int | bool | list | tuple)
-        },
-    }
-
-
-def _masked(value: object) -> object:
-    """A parameter of an error without a product key that was typed in the wrong place."""
-    if isinstance(value, list | tuple):
-        return [_masked(item) for item in value]
-    return mask_typed(value) if isinstance(value, str) else value
+    return encode(error_record(fault))
 
 
 def print_error(fault: MusterError) -> None:
