@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from muster.core.errors import MusterError
-from muster.db.engine import ConstraintError, Database, Transaction, open_database
+from muster.db.engine import ConstraintError, Database, Transaction
 from muster.db.migrate import Migration, load_migrations, migrate
+from muster.db.open import open_database
 from muster.db.postgres import without_password
 from muster.testing.postgres import PostgresServer
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from muster.core.errors import MusterError
-from muster.db.engine import ConstraintError, Database, open_database
+from muster.db.engine import ConstraintError, Database
 from muster.db.migrate import Migration, in_order, load_migrations, migrate
+from muster.db.open import open_database
 
 ONE = Migration(
     1, "first", "CREATE TABLE a (x INTEGER);\n-- a note;\nCREATE TABLE b (\n  y TEXT\n);\n"

@@ -24,7 +24,7 @@ from tests.cli.strangers import Stranger
 from muster.core.errors import MusterError
 from muster.core.settings import Role, check, lookup
 from muster.core.text import shown_url
-from muster.db.engine import open_database
+from muster.db.open import open_database
 from muster.net.http import HTTPClient
 from muster.net.proxy import is_excepted, parse_proxy, proxy_for
 

@@ -238,7 +238,7 @@ def test_idle_connections_make_room_for_new_ones() -> None:
 
 FEW_FILES = """
 import resource, sys
-from muster.db.engine import open_database
+from muster.db.open import open_database
 from muster.net.door import Answer, BoundRoute, Door
 from muster.net.serve import Listener, bind, serve_forever, url_of
 from muster.wire.routes import Route

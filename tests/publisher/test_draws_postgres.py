@@ -19,7 +19,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from muster.core.errors import MusterError
-from muster.db.engine import Database, open_database
+from muster.db.engine import Database
+from muster.db.open import open_database
 from muster.system.entropy import SeededDice
 from muster.testing.postgres import PostgresServer
 

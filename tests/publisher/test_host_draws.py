@@ -560,7 +560,7 @@ def test_a_clock_outside_of_what_grants_can_say(shop: Shop) -> None:
 def test_an_altered_line_of_trust_is_told_before_anything_is_served(
     shop: Shop, make_shop: object
 ) -> None:
-    from muster.db.engine import open_database
+    from muster.db.open import open_database
 
     shop.admin().rotate(["grant"])
     with open_database(shop.folder / "publisher.db") as database, database.transaction() as tx:

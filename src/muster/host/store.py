@@ -15,8 +15,9 @@ from pathlib import Path
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.db.engine import Database, Reader, Row, Transaction, open_database
+from muster.db.engine import Database, Reader, Row, Transaction
 from muster.db.migrate import load_migrations, migrate
+from muster.db.open import open_database
 from muster.host.model import HostKey
 
 DATABASE = "host.db"

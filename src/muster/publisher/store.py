@@ -16,15 +16,9 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.keys import KeyId, Kind
 from muster.core.products import Revocation
-from muster.db.engine import (
-    RETRY_AFTER_SECONDS,
-    Database,
-    Reader,
-    Row,
-    Transaction,
-    open_database,
-)
+from muster.db.engine import RETRY_AFTER_SECONDS, Database, Reader, Row, Transaction
 from muster.db.migrate import load_migrations, migrate
+from muster.db.open import open_database
 from muster.publisher import chain
 from muster.publisher.chain import Head
 from muster.publisher.model import (
@@ -682,7 +676,7 @@ def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -
         now: Unix seconds, kept beside each step of the schema.
         create: make the file where it is missing.
         url: another database in place of the file, such as `postgresql://…`; it must exist.
-    Raises: `publisher/none` (no database here), and the errors of `db.engine` and `db.migrate`.
+    Raises: `publisher/none` (no database here), and the errors of `db.open` and `db.migrate`.
     """
     path = folder / DATABASE_FILE
     if not url and not create and not path.exists():

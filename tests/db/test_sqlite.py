@@ -1,4 +1,4 @@
-"""The engine: durable transactions, faults by name, and no damaged file ever replaced."""
+"""SQLite: durable transactions, faults by name, and no damaged file ever replaced."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from muster.core.errors import MusterError
-from muster.db.engine import ConstraintError, SQLiteDatabase, open_sqlite
+from muster.db.engine import ConstraintError
+from muster.db.sqlite import SQLiteDatabase, open_sqlite
 
 SCHEMA = "CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT"
 
@@ -93,7 +94,7 @@ def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
         pytest.skip("strace is not installed: 'apt-get install strace' brings it")
     program = """
 import os, sys
-from muster.db.engine import open_sqlite
+from muster.db.sqlite import open_sqlite
 db = open_sqlite(sys.argv[1], create=True)
 with db.transaction() as tx:
     tx.execute("CREATE TABLE t (a INTEGER)")
@@ -131,7 +132,7 @@ def test_a_disk_that_does_not_sync_is_no_commit(db: SQLiteDatabase, path: Path) 
     program = """
 import os, sys
 from muster.core.errors import MusterError
-from muster.db.engine import open_sqlite
+from muster.db.sqlite import open_sqlite
 db = open_sqlite(sys.argv[1])
 try:
     with db.transaction() as tx:
@@ -268,7 +269,7 @@ def test_writers_of_several_processes_take_turns(db: SQLiteDatabase, path: Path)
         tx.execute("INSERT INTO counter VALUES (0)")
     program = """
 import sys
-from muster.db.engine import open_sqlite
+from muster.db.sqlite import open_sqlite
 db = open_sqlite(sys.argv[1], busy_seconds=60)
 for _ in range(30):
     with db.transaction() as tx:
@@ -300,7 +301,7 @@ def test_locks_outlive_other_connections_of_the_process(db: SQLiteDatabase, path
     before = log.stat().st_ino
     program = """
 import sys
-from muster.db.engine import open_sqlite
+from muster.db.sqlite import open_sqlite
 with open_sqlite(sys.argv[1]) as db:
     with db.transaction() as tx:
         tx.execute("INSERT INTO thing (name) VALUES ('b')")
@@ -419,7 +420,7 @@ def test_a_process_killed_in_a_transaction_leaves_what_was_committed(
 ) -> None:
     program = """
 import os, sys
-from muster.db.engine import open_sqlite
+from muster.db.sqlite import open_sqlite
 db = open_sqlite(sys.argv[1])
 with db.transaction() as tx:
     tx.execute("INSERT INTO thing (name) VALUES ('kept')")

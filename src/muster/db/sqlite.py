@@ -1,0 +1,449 @@
+"""SQLite behind the interface of `muster.db.engine`.
+
+Decides how a transaction becomes durable and how faults of SQLite are called: write-ahead log,
+`synchronous=FULL` (a commit has reached the disk before it returns, docs/spec/09-files.md, section
+9.4), `BEGIN IMMEDIATE` (a transaction that may write has the write lock before it reads), foreign
+keys on. A file that is not whole is reported and never replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.core.text import shown_url
+from muster.db.engine import (
+    BUSY_SECONDS,
+    RETRY_AFTER_SECONDS,
+    ConstraintError,
+    Database,
+    Parameters,
+    Reader,
+    Row,
+    Transaction,
+)
+
+NO_SYNC_VARIABLE = "MUSTER_TEST_NO_SYNC"
+"""Set to 1, a commit does not wait for the disk. It exists for one test: the one that proves that
+the test of durability would notice. No setting names it."""
+
+_READERS_KEPT = 8
+
+
+class _SQLiteReader(Reader):
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a statement."""
+        with _translated(self._path):
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row of a statement, or None."""
+        with _translated(self._path):
+            cursor = self._connection.execute(sql, parameters)
+            try:
+                found: Row | None = cursor.fetchone()
+                return found
+            finally:
+                cursor.close()
+
+
+class _SQLiteTransaction(_SQLiteReader, Transaction):
+    def execute(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run a statement; the number of rows that it changed."""
+        with _translated(self._path):
+            return self._connection.execute(sql, parameters).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[Parameters]) -> int:
+        """Run a statement once for each row of parameters; the number of rows changed."""
+        with _translated(self._path):
+            return self._connection.executemany(sql, rows).rowcount
+
+    def savepoint(self) -> contextlib.AbstractContextManager[Transaction]:
+        """A part that is undone alone when its block raises; the transaction goes on."""
+        return self._savepoint()
+
+    @contextlib.contextmanager
+    def _savepoint(self) -> Iterator[Transaction]:
+        with _translated(self._path):
+            self._connection.execute("SAVEPOINT part")
+        try:
+            yield self
+        except BaseException:
+            # A full disk or an I/O error may have undone the whole transaction already.
+            if self._connection.in_transaction:
+                with _translated(self._path):
+                    self._connection.execute("ROLLBACK TO part")
+                    self._connection.execute("RELEASE part")
+            raise
+        with _translated(self._path):
+            self._connection.execute("RELEASE part")
+
+
+class SQLiteDatabase(Database):
+    """One SQLite file. Made by `open_sqlite`; may be used from any thread."""
+
+    def __init__(self, path: Path, *, busy_seconds: float, durable: bool) -> None:
+        self._path = path
+        self._name = str(path)
+        self._busy_seconds = busy_seconds
+        self._durable = durable
+        self._write_lock = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._writing_thread: int | None = None
+        self._readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def name(self) -> str:
+        """The path of the file."""
+        return self._name
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+        return self.one("SELECT 1 FROM sqlite_schema WHERE name = ?", (name,)) is not None
+
+    def ddl(self, statement: str) -> str:
+        """Migrations are written in the words of SQLite."""
+        return statement
+
+    @property
+    def synchronous(self) -> bool:
+        """Whether a commit waits for the disk; False only in the test named above."""
+        return self._durable
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction that may write: committed and durable when the block ends, undone when
+        it raises. One at a time per process and, by the database, per file. Not nested.
+
+        Raises: `db/busy`, `db/full`, `db/io`, `db/corrupt`, `db/denied`; whatever the block raises.
+        """
+        if self._writing_thread == threading.get_ident():
+            raise RuntimeError("a transaction is open in this thread already")
+        with self._write_lock:
+            self._writing_thread = threading.get_ident()
+            try:
+                connection = self._ready_writer()
+                with self._wait_bounded():
+                    connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield _SQLiteTransaction(connection, self._name)
+                    self._commit(connection)
+                except BaseException:
+                    self._undo(connection)
+                    raise
+            finally:
+                self._writing_thread = None
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Reader]:
+        """Several reads of one state of the database; a writer elsewhere is neither seen nor
+        hindered."""
+        connection = self._take_reader()
+        try:
+            with self._wait_bounded():
+                connection.execute("BEGIN")
+            try:
+                yield _SQLiteReader(connection, self._name)
+            finally:
+                if connection.in_transaction:
+                    with _translated(self._name):
+                        connection.execute("ROLLBACK")
+        except BaseException:
+            connection.close()
+            raise
+        self._give_reader(connection)
+
+    def check(self) -> None:
+        """Read the whole file and see that its pages fit together. Raises: `db/corrupt`."""
+        rows = self.query("PRAGMA quick_check(1)")
+        found = [str(row[0]) for row in rows]
+        if found != ["ok"]:
+            detail = found[0] if found else "no answer"
+            raise error("db/corrupt", path=self._name, detail=" ".join(detail.split()))
+
+    def backup(self, target: str | os.PathLike[str]) -> None:
+        """Copy one state of the database into a new file, while others write."""
+        try:
+            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as fault:
+            raise error("db/denied", path=str(target), detail=fault.strerror) from fault
+        os.close(handle)
+        connection = self._take_reader()
+        try:
+            with _translated(str(target)), contextlib.closing(sqlite3.connect(target)) as copy:
+                connection.backup(copy)
+        finally:
+            self._give_reader(connection)
+
+    def close(self) -> None:
+        """Close all connections; waits for a transaction that is open."""
+        with self._write_lock:
+            self._closed = True
+            self._drop_writer()
+        with self._readers_lock:
+            readers, self._readers = self._readers, []
+        for connection in readers:
+            connection.close()
+
+    def _ready_writer(self) -> sqlite3.Connection:
+        if self._closed:
+            raise RuntimeError("the database is closed")
+        if self._writer is None:
+            self._writer = self._connect()
+        return self._writer
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        with self._wait_bounded():
+            connection.execute("COMMIT")
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        # SQLite undoes by itself on some faults. A connection that cannot undo is thrown away,
+        # which undoes too.
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._drop_writer()
+
+    def _drop_writer(self) -> None:
+        connection, self._writer = self._writer, None
+        if connection is not None:
+            connection.close()
+
+    def _take_reader(self) -> sqlite3.Connection:
+        with self._readers_lock:
+            if self._closed:
+                raise RuntimeError("the database is closed")
+            if self._readers:
+                return self._readers.pop()
+        connection = self._connect()
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    def _give_reader(self, connection: sqlite3.Connection) -> None:
+        with self._readers_lock:
+            if not self._closed and len(self._readers) < _READERS_KEPT:
+                self._readers.append(connection)
+                return
+        connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        _check_whole(self._path)
+        with self._wait_bounded():
+            connection = sqlite3.connect(
+                f"file:{quote(self._name)}?mode=rw",
+                uri=True,
+                timeout=self._busy_seconds,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA trusted_schema=OFF")
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode != "wal":
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if _is_cut(connection, self._path):
+            detail = "the end of the file is missing"
+            raise error("db/corrupt", path=self._name, detail=detail)
+
+    def _wait_bounded(self) -> contextlib.AbstractContextManager[None]:
+        return _translated(self._name, self._busy_seconds)
+
+
+def open_sqlite(
+    url: str | os.PathLike[str],
+    *,
+    create: bool = False,
+    busy_seconds: float = BUSY_SECONDS,
+    environ: Mapping[str, str] | None = None,
+) -> SQLiteDatabase:
+    """Open an SQLite database.
+
+    Args:
+        url: `sqlite:///absolute/path`, or a path.
+        create: make the file (mode 0600) where it is missing; its folder must exist. An existing
+            file is opened, an empty or damaged one refuses: it is never made anew.
+        busy_seconds: how long to wait for another program's transaction.
+        environ: the environment; the process's own by default.
+    Raises: `db/url`, `db/missing`, `db/corrupt`, `db/denied`, `db/full`, `db/io`, `db/busy`.
+    """
+    env = os.environ if environ is None else environ
+    path = _path_of(url)
+    if create and not path.exists():
+        _create(path)
+    database = SQLiteDatabase(
+        path, busy_seconds=busy_seconds, durable=env.get(NO_SYNC_VARIABLE) != "1"
+    )
+    try:
+        database.one("SELECT 1")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _path_of(url: str | os.PathLike[str]) -> Path:
+    text = os.fspath(url)
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        if not text or "\x00" in text:
+            raise error("db/url", url=shown_url(text), detail="it is empty or has a zero byte")
+        return Path(text).absolute()
+    if scheme != "sqlite":
+        raise error("db/url", url=shown_url(text), detail=f"{scheme} is not offered")
+    if not rest.startswith("/") or rest == "/" or "\x00" in rest:
+        raise error(
+            "db/url", url=shown_url(text), detail="three slashes and an absolute path are needed"
+        )
+    return Path(rest)
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse what SQLite would take for a new database, or for a database without its log."""
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        if path.with_name(path.name + "-wal").exists():
+            detail = "the file is gone, but its write-ahead log is there"
+            raise error("db/corrupt", path=str(path), detail=detail) from None
+        raise error("db/missing", path=str(path)) from None
+    except OSError as fault:
+        raise error("db/denied", path=str(path), detail=fault.strerror) from fault
+    if not path.is_file():
+        raise error("db/denied", path=str(path), detail="it is not a plain file")
+    if size == 0:
+        raise error("db/corrupt", path=str(path), detail="the file is empty")
+    if size < 512:
+        # Less than the smallest page; SQLite would take it for a new database too.
+        raise error("db/corrupt", path=str(path), detail="the end of the file is missing")
+
+
+def _is_cut(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file is shorter than its pages and no log holds the rest.
+
+    SQLite itself misses a cut last page until somebody reads it. Looked at through the connection
+    and by `stat` only: POSIX drops *all* locks of a process on a file as soon as the process
+    closes *any* descriptor of it, also those of SQLite's connections, and another process would
+    then throw away the log that we write (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    log = path.with_name(path.name + "-wal")
+    for _ in range(3):
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        found = path.stat().st_size
+        if pages * size <= found or (log.exists() and log.stat().st_size):
+            return False
+        # Another process may have emptied the log between two of these looks: look again.
+    return True
+
+
+def _create(path: Path) -> None:
+    # Made under a passing name and linked to its own when it is a database, so that a crash never
+    # leaves an empty file, and two programs that start at once end with the same file.
+    if path.with_name(path.name + "-wal").exists():
+        _check_whole(path)
+    passing = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        handle = os.open(passing, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        os.close(handle)
+        with _translated(str(path)), contextlib.closing(sqlite3.connect(passing)) as connection:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE muster_step (made INTEGER)")
+            connection.execute("DROP TABLE muster_step")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with contextlib.suppress(FileExistsError):
+            os.link(passing, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as fault:
+        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise error("db/full", path=str(path)) from fault
+        raise error("db/denied", path=str(path), detail=fault.strerror or "refused") from fault
+    finally:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with contextlib.suppress(OSError):
+                passing.with_name(passing.name + suffix).unlink()
+
+
+@contextlib.contextmanager
+def _translated(path: str, busy_seconds: float = BUSY_SECONDS) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as fault:
+        raise ConstraintError(str(fault)) from fault
+    except sqlite3.Error as fault:
+        known = _translate(fault, path, busy_seconds)
+        if known is None:
+            raise
+        raise known from fault
+
+
+_CODES = {
+    sqlite3.SQLITE_CORRUPT: "db/corrupt",
+    sqlite3.SQLITE_NOTADB: "db/corrupt",
+    sqlite3.SQLITE_FULL: "db/full",
+    sqlite3.SQLITE_BUSY: "db/busy",
+    sqlite3.SQLITE_LOCKED: "db/busy",
+    sqlite3.SQLITE_READONLY: "db/denied",
+    sqlite3.SQLITE_CANTOPEN: "db/denied",
+    sqlite3.SQLITE_PERM: "db/denied",
+    sqlite3.SQLITE_AUTH: "db/denied",
+    sqlite3.SQLITE_IOERR: "db/io",
+    sqlite3.SQLITE_PROTOCOL: "db/io",
+    sqlite3.SQLITE_NOLFS: "db/io",
+}
+"""Primary result codes that are the world's fault. All others are ours and stay sqlite3.Error."""
+
+
+def _translate(fault: sqlite3.Error, path: str, busy_seconds: float) -> MusterError | None:
+    extended = getattr(fault, "sqlite_errorcode", None)
+    if extended is None:
+        return None
+    code = _CODES.get(extended & 0xFF)
+    if code is None:
+        return None
+    if extended == sqlite3.SQLITE_IOERR_SHMSIZE:
+        # Growing the shared index of the log fails so on a full disk.
+        code = "db/full"
+    return error(
+        code,
+        path=path,
+        detail=str(fault),
+        seconds=f"{busy_seconds:g}",
+        retry_after=RETRY_AFTER_SECONDS,
+    )
