@@ -17,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.cli.output import MusterCommand, emit
-from muster.client import machine as m
+from muster.client import messages as m
 from muster.client.discovery import Address
 from muster.client.judge import Verdict, authority, stands_behind
 from muster.client.line import above, added, anchor_name, ordered, version_of, walk
-from muster.client.machine import Document, Machine, Plan, Situation
+from muster.client.machine import Machine
+from muster.client.messages import Document, Plan, Situation
 from muster.client.model import MAX_ASIDES, MAX_MARKS, Aside, CatalogueMark, Memory
 from muster.client.store import Store
 from muster.core.facts import clean_facts

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from muster.client import schedule
 from muster.client.judge import Verdict
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.client.store import Store
 from muster.core.catalogue import error
 from muster.core.keys import Kind

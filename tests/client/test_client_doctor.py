@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.core.catalogue import error
 from muster.core.keys import Kind
 from muster.core.products import DAY, Revocation, day_of

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muster.client import identity as identities
-from muster.client import machine as m
+from muster.client import messages as m
 from muster.client.discovery import Address, Candidate, Found, Record, Source
-from muster.client.machine import TABLE, Document, Machine, Phase, Plan, Situation
+from muster.client.machine import TABLE, Machine, Phase
+from muster.client.messages import Document, Plan, Situation
 from muster.client.model import Aside, Memory, ProductRecord
 from muster.client.requests import Requests, Secrets
 from muster.core.catalogue import error
@@ -744,7 +745,7 @@ def test_every_pair_of_phase_and_event_has_a_row(phase: Phase, event: type[m.Eve
     play = machine_in(phase)
     before = play.machine.memory
     play >> EVENTS[event]
-    if handler is m.Machine._ignore:
+    if handler is Machine._ignore:
         assert play.effects == []
         assert play.machine.phase is phase
         assert play.machine.memory is before

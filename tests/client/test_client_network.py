@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from muster.client.disk import SystemDisk
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
 from muster.client.service import Activation, Client
 from muster.system.clock import SystemClock

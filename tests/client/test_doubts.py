@@ -26,7 +26,8 @@ from muster.client.discovery import (
     turn,
 )
 from muster.client.driver import Driver, Reply, discover
-from muster.client.machine import Machine, Plan, Save, Situation
+from muster.client.machine import Machine
+from muster.client.messages import Plan, Save, Situation
 from muster.client.model import MAX_DOUBTS, Doubt, Memory, ProductRecord
 from muster.client.requests import Secrets
 from muster.client.service import Activation

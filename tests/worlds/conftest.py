@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.core.products import DAY
 from muster.testing.clock import ManualClock
 from muster.testing.real import RealHost, RealMachine

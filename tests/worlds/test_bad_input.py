@@ -24,7 +24,7 @@ from tests.worlds.conftest import START, TOOL, Scene
 
 from muster.client.discovery import Address
 from muster.client.disk import SystemDisk
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.client.store import Store
 from muster.core.catalogue import error
 from muster.core.errors import MusterError

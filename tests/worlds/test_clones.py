@@ -12,7 +12,7 @@ import pytest
 from tests.worlds.conftest import Scene
 
 from muster.client.discovery import Address
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.core.products import DAY
 from muster.host import ledger
 from muster.host.doctor import Findings, judge

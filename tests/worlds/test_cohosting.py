@@ -6,7 +6,7 @@ import pytest
 from tests.worlds.conftest import TOOL, Scene
 
 from muster.client.discovery import Source
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.net.dnsupdate import TSIGKey
 from muster.testing.nanodns import NanoDNS
 from muster.testing.real import RealHost, RealMachine

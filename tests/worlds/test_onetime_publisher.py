@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.publisher.conftest import HandClock, Shop
 
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.client.service import Activation, Client
 from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey

@@ -14,7 +14,7 @@ import pytest
 from tests.worlds.conftest import TOOL, Scene
 
 from muster.client.discovery import Address
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.core.identity import machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import DAY
 from muster.lease import strict

@@ -32,7 +32,7 @@ from muster.core.errors import MusterError
 from muster.core.text import shown_url
 
 if TYPE_CHECKING:
-    from muster.client.machine import Tried
+    from muster.client.messages import Tried
     from muster.client.service import Activation, Client, Discovery, Probe, Readout, Status
 
 """A command before click gives it its options; each comes by name."""

@@ -21,7 +21,8 @@ from muster.client.discovery import (
     not_asked,
     turn,
 )
-from muster.client.machine import (
+from muster.client.machine import Machine
+from muster.client.messages import (
     Answered,
     Ask,
     Begin,
@@ -33,7 +34,6 @@ from muster.client.machine import (
     Fetch,
     Fetched,
     Finish,
-    Machine,
     NotSaved,
     Save,
     Saved,

@@ -14,6 +14,7 @@ from muster.client.model import Identity
 from muster.client.schedule import NOTICE_PAUSE
 from muster.core.catalogue import error
 from muster.core.clock import Dice
+from muster.core.errors import MusterError
 from muster.core.identity import (
     Fact,
     commitments,
@@ -159,6 +160,36 @@ def rekeyed(identity: Identity, publisher: str, boot: str, dice: Dice) -> Made |
     until = (boot or _NO_BOOT) if identity.mode == "device" else ""
     cmid = _cmid(publisher, identity.mode, seed)
     return Made(replace(identity, cmid=cmid, boot=until), seed)
+
+
+def replacement(
+    identity: Identity,
+    publisher: str,
+    facts: Sequence[Fact],
+    boot: str,
+    seeds: Mapping[str, bytes],
+    dice: Dice,
+    *,
+    copied: bool,
+) -> tuple[Made, MusterError] | None:
+    """The identity that a machine takes instead of its own before it asks, and what is told of it.
+
+    Args:
+        seeds: what the store keeps, by CMID.
+        copied: whether the store was made on another machine.
+    Returns:
+        None where the identity can stay: it has its key, or mode `explicit` has no other.
+    """
+    if copied and identity.mode == "machine":
+        made = renewed(identity, publisher, facts, dice)
+        return made, error("client/new-identity", old=identity.cmid, new=made.identity.cmid)
+    if machine_key(identity, publisher, facts, seeds) is not None:
+        return None
+    # The store lost its key: nobody can ask in the name of the old CMID any more.
+    lost = rekeyed(identity, publisher, boot, dice)
+    if lost is None:
+        return None
+    return lost, error("client/key-lost", old=identity.cmid, new=lost.identity.cmid)
 
 
 def may_heed_notice(identity: Identity, now: int) -> bool:

@@ -20,6 +20,42 @@ from muster.lease.descriptor import Descriptor
 from muster.lease.verify import advance_mark
 
 
+class Held:
+    """Trust and catalogue as reached from one descriptor, for one try: no walk is done twice."""
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self._found: tuple[Memory, int, Authority] | None = None
+        self._walked: tuple[tuple[str, ...], line.Walked] | None = None
+
+    def of(self, memory: Memory, now: int) -> Authority:
+        """What speaks for the publisher by what is remembered."""
+        known = self._found
+        if known is not None and known[1] == now and _same_papers(known[0], memory):
+            return known[2]
+        walk = self._walked
+        walked = walk[1] if walk is not None and walk[0] is memory.trust else None
+        found = authority(self._descriptor, memory, now, walked)
+        self.walked(memory, found.walked)
+        self._found = (memory, now, found)
+        return found
+
+    def walked(self, memory: Memory, walked: line.Walked) -> None:
+        """Take note how far the walk over a memory's trust objects came."""
+        self._walked = (memory.trust, walked)
+
+
+def _same_papers(one: Memory, other: Memory) -> bool:
+    """Whether two memories give the same authority."""
+    return (
+        one.trust is other.trust
+        and one.catalogue is other.catalogue
+        and one.trust_marks == other.trust_marks
+        and one.catalogue_mark == other.catalogue_mark
+        and one.clock_mark == other.clock_mark
+    )
+
+
 def take_trust(memory: Memory, held: Authority, text: str, now: int) -> tuple[Memory, line.Walked]:
     """Follow trust by one object; the walk that came of it.
 

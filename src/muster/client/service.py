@@ -31,7 +31,8 @@ from muster.client.discovery import (
 from muster.client.driver import Driver, Network, Reply, discover
 from muster.client.judge import Verdict, assess, authority, is_activation
 from muster.client.line import anchor_name, walk
-from muster.client.machine import Finish, Machine, Plan, Save, Situation, Tried
+from muster.client.machine import Machine
+from muster.client.messages import Finish, Plan, Save, Situation, Tried
 from muster.client.model import Failure, Identity, Memory, Note, ProductRecord
 from muster.client.papers import take_all
 from muster.client.requests import Requests, Secrets

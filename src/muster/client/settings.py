@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from muster.client.discovery import Address, left_out, parse_address, suffixes
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.settings import Role, Value, check, lookup, toml

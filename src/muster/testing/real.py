@@ -15,7 +15,7 @@ from typing import Self
 
 from muster.client.discovery import Address
 from muster.client.disk import SystemDisk
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
 from muster.client.service import Activation, Client
 from muster.core.clock import Clock

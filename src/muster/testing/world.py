@@ -26,7 +26,7 @@ from pathlib import Path
 
 from muster.client.discovery import Address, Record, names
 from muster.client.driver import Reply
-from muster.client.machine import Plan
+from muster.client.messages import Plan
 from muster.client.service import Client
 from muster.core.catalogue import error
 from muster.core.clock import Clock

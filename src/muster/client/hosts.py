@@ -1,0 +1,98 @@
+"""Which hosts a try asks and in which order, and what is told where none gave a licence. Pure.
+
+Decides how the settings, the last good host, DNS, asides and doubts come together. Refuses to know
+what a host answered (`muster.client.machine`). Obeys docs/spec/07-discovery.md, sections 7.3 to
+7.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from muster.client import schedule
+from muster.client.discovery import Address, Candidate, Found, Source, names, order
+from muster.client.messages import Plan, Tried
+from muster.client.model import Aside, ProductRecord
+from muster.core.catalogue import error
+from muster.core.clock import Dice
+from muster.core.errors import Kind, MusterError
+from muster.lease.descriptor import Descriptor
+
+NOT_ASKED: Final = "client/not-asked"
+"""What is told of a host when the time of the try was over before its turn."""
+
+
+def before_dns(plan: Plan, record: ProductRecord, doubted: Collection[Address]) -> list[Candidate]:
+    """The host that is asked before DNS is: the one that was set, or the last good one."""
+    if plan.host is not None:
+        return [Candidate(plan.host, Source.SET)]
+    last = record.last_good
+    if not plan.caching or last is None or last in set_aside(record):
+        return []
+    if plan.suffixes and last in doubted:
+        return []
+    return [Candidate(last, Source.LAST)]
+
+
+def from_dns(
+    found: Sequence[Found],
+    plan: Plan,
+    record: ProductRecord,
+    dice: Dice,
+    *,
+    tried: Sequence[Tried],
+    doubted: Collection[Address],
+) -> list[Candidate]:
+    """The hosts that DNS named and that were not asked yet; a doubted last good host is behind."""
+    passed = {one.candidate.address for one in tried} | set_aside(record)
+    queue = list(order(found, dice, passed=passed, doubted=doubted))
+    last = record.last_good
+    if plan.caching and last is not None and last in doubted:
+        named = {one.address for one in queue}
+        if last not in passed | named:
+            queue.append(Candidate(last, Source.LAST))
+    return queue
+
+
+def nothing_found(plan: Plan, record: ProductRecord, descriptor: Descriptor) -> MusterError:
+    """Why DNS named no host that may be asked: `client/all-aside` or `client/no-records`."""
+    asides = set_aside(record)
+    if asides:
+        hosts = ", ".join(sorted(one.text for one in asides))
+        return error("client/all-aside", hosts=hosts, product=descriptor.product.id)
+    asked = [names(descriptor.trust.label, suffix) for suffix in plan.suffixes]
+    listed = ", ".join(f"{one.label}, {one.general}" for one in asked)
+    return error("client/no-records", names=listed)
+
+
+def set_aside(record: ProductRecord) -> set[Address]:
+    """The hosts that do not serve this product."""
+    return {one.address for one in record.aside}
+
+
+def standing_asides(record: ProductRecord, now: int) -> tuple[Aside, ...]:
+    """Asides that still hold; one further ahead than any was set by another clock."""
+    return tuple(one for one in record.aside if now < one.until <= now + schedule.ASIDE)
+
+
+def why_nobody(tried: Sequence[Tried], faults: Sequence[MusterError]) -> MusterError:
+    """The one error that tells why no host gave a lease.
+
+    Args:
+        tried: the hosts that were asked.
+        faults: what failed before any could be asked.
+    """
+    problems = [(one.candidate, one.problem) for one in tried if one.problem is not None]
+    if not problems:
+        return faults[0] if faults else error("client/no-records", names="none")
+    if len(problems) == 1:
+        return problems[0][1]
+    listed = "; ".join(
+        f"{candidate.address.text}: {problem.code}: {problem.what.rstrip('.')}"
+        for candidate, problem in problems
+    )
+    spoke = any(problem.row.kind is not Kind.FAULT for _, problem in problems)
+    code = "client/no-licence" if spoke else "client/no-host"
+    asked = [problem for _, problem in problems if problem.code != NOT_ASKED]
+    return error(code, hosts=listed, tried=len(asked))

@@ -1,0 +1,150 @@
+"""What a machine knows while it tries: its memory as it changes, seen from one product. Pure.
+
+Decides how what is remembered is read and changed in one place, so that the machine itself holds
+only where the try stands. Refuses to know hosts and answers (`muster.client.machine`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from muster.client import doubts, line, papers, schedule
+from muster.client import identity as identities
+from muster.client.discovery import Address
+from muster.client.judge import Authority, Verdict, judge, must_hurry
+from muster.client.messages import Situation
+from muster.client.model import Identity, ProductRecord
+from muster.client.requests import Requests
+from muster.core.audit import Event as Audit
+from muster.core.catalogue import error
+from muster.lease.verify import Expected, VerifiedLicence, advance_mark
+
+
+class WorkingMemory:
+    """The memory of one try. `now` is the time of the event that is handled.
+
+    `memory` is what is remembered at this moment, `durable` what stands on disk.
+    """
+
+    def __init__(self, situation: Situation) -> None:
+        self.now = 0
+        self.memory = situation.memory
+        self.durable = situation.memory
+        self._descriptor = situation.descriptor
+        self._facts = situation.facts
+        self._papers = papers.Held(situation.descriptor)
+
+    # What is known.
+
+    def require_record(self) -> ProductRecord:
+        """The record of a product with a key. Raises: `client/not-added`, `client/no-key`."""
+        product = self._descriptor.product.id
+        record = self.memory.product(product)
+        if record is None:
+            raise error("client/not-added", product=product)
+        if not record.key:
+            raise error("client/no-key", product=product)
+        return record
+
+    @property
+    def record(self) -> ProductRecord:
+        """The record of the product."""
+        return self.memory.products[self._descriptor.product.id]
+
+    def fingerprint(self) -> tuple[str, ...]:
+        """The commitments of this machine's facts under the salt of its identity."""
+        return identities.fingerprint(self.memory.identity, self._facts)
+
+    def held(self) -> Authority:
+        """Trust and catalogue as reached from the descriptor."""
+        return self._papers.of(self.memory, self.now)
+
+    def verdict(self) -> Verdict:
+        """Whether the product is licensed by what is remembered now."""
+        return judge(
+            self._descriptor,
+            self.memory,
+            self.fingerprint(),
+            self.now,
+            held=self.held(),
+            facts=self._facts,
+        )
+
+    def is_due(self, verdict: Verdict) -> bool:
+        """Whether a try that nobody typed is due."""
+        record = self.record
+        if schedule.is_due(record.next_attempt, self.now, record.scheduled):
+            return True
+        rested = not 0 <= self.now - record.last_attempt < schedule.SHORTEST
+        return must_hurry(verdict) and rested
+
+    def leased_retry(self) -> int | None:
+        """The retry interval of the lease that runs, in seconds, or None."""
+        licence = self.verdict().licence
+        return None if licence is None else licence.retry_after
+
+    def expected(self, nonce: str) -> Expected:
+        """What the answer to the request with this nonce must say to be good here."""
+        held = self.held()
+        return Expected(
+            descriptor=self._descriptor,
+            trust=held.trust,
+            now=self.now,
+            catalogue=held.catalogue,
+            cmid=self.memory.identity.cmid,
+            identity=self.memory.identity.mode,
+            nonce=nonce,
+            fingerprint=self.fingerprint(),
+            clock_mark=held.clock_mark,
+            fresh=True,
+        )
+
+    def doubted(self) -> frozenset[Address]:
+        """The hosts that are asked after all others."""
+        return doubts.standing(self.memory.doubts, self.now)
+
+    # What changes.
+
+    def put(self, record: ProductRecord) -> None:
+        """Put in the record of the product."""
+        self.memory = self.memory.with_product(record)
+
+    def doubt(self, address: Address) -> None:
+        """A host gave no lease."""
+        found = doubts.doubted(self.memory.doubts, address, self.now)
+        self.memory = replace(self.memory, doubts=found)
+
+    def trust_again(self, address: Address) -> None:
+        """A host did its work."""
+        self.memory = replace(self.memory, doubts=doubts.trusted(self.memory.doubts, address))
+
+    def tidy_line(self) -> None:
+        """Keep the trust objects in order and without those that no walk needs."""
+        texts, walked = line.ordered(self.memory.trust), self.held().walked
+        self.memory = papers.keep_line(self.memory, texts, walked)
+        self._papers.walked(self.memory, walked)
+
+    def take_trust(self, text: str) -> None:
+        """Follow trust by one object. Raises: as `muster.client.papers.take_trust`."""
+        self.memory, walked = papers.take_trust(self.memory, self.held(), text, self.now)
+        self._papers.walked(self.memory, walked)
+
+    def take_catalogue(self, text: str) -> None:
+        """Take a newer catalogue. Raises: as `muster.client.papers.take_catalogue`."""
+        self.memory = papers.take_catalogue(self.memory, self.held(), text, self.now)
+
+    def rename(self, identity: Identity) -> None:
+        """Take an identity with another CMID, which has made no request yet."""
+        memory = replace(self.memory, identity=identity)
+        detail = f"{self.durable.identity.cmid} became {identity.cmid}"
+        memory = memory.noted(self.now, Audit.CLIENT_CMID_RENEW, detail=detail)
+        self.memory = replace(memory.with_all(next_attempt=0), requests=Requests())
+
+    def accept(self, licence: VerifiedLicence, nonce: str, by: Address) -> None:
+        """Remember beside the record what a verified lease tells of machine, time and requests."""
+        identity = replace(self.memory.identity, made_on=self.fingerprint())
+        mark = advance_mark(self.held().clock_mark, licence.issued, self.now)
+        requests = self.memory.requests.answered(nonce, by.text)
+        self.memory = replace(
+            self.memory, identity=identity, clock_mark=mark, requests=requests
+        ).noted(self.now, Audit.CLIENT_LICENCE_ACCEPT, licence.product, f"by {by.text}")
