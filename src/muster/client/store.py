@@ -1,6 +1,7 @@
 """A machine's store: one folder for each publisher, tamper-evident and written whole.
 
-Decides how `Memory` lies on disk. It is called tamper-evident, never sealed: with no secret in
+Decides how files lie on disk and which generation of one is read; their JSON is that of
+`muster.client.store_codec`. It is called tamper-evident, never sealed: with no secret in
 the client nothing is. A sum in the head of each file finds cuts and rot; whatever could license
 anybody is signed and goes through the verifier each time it is read. Refuses to know what is
 licensed (`muster.client.judge`). Obeys docs/client.md, "The store".
@@ -33,30 +34,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from muster.client.discovery import Address
-from muster.client.model import (
-    MAX_ASIDES,
-    MAX_DOUBTS,
-    MAX_MARKS,
-    MAX_NOTES,
-    MAX_SALTS,
-    Aside,
-    BoundFact,
-    CatalogueMark,
-    Doubt,
-    Failure,
-    Identity,
-    Memory,
-    Note,
-    ProductRecord,
-)
-from muster.client.requests import KEPT_HOSTS, KEPT_SEEDS, Requests, Secrets
+from muster.client import store_codec as codec
+from muster.client.model import Memory
+from muster.client.requests import Secrets
 from muster.core import grammar
-from muster.core.audit import Event
 from muster.core.catalogue import error
-from muster.core.errors import Kind, MusterError, Retry
+from muster.core.errors import MusterError
 from muster.core.identity import check_publisher_id
-from muster.core.states import LicenceState
 from muster.lease import strict
 from muster.lease.claims import Claims
 
@@ -78,7 +62,6 @@ _HEAD = 512
 _HEAD_LIMITS = strict.Limits(_HEAD, 1, 8, 1)
 _MODES = {STATE: 0o644, TRUST: 0o644, CATALOGUE: 0o644, SECRETS: 0o600, PROOFS: 0o600}
 _DAMAGED = "client/store-damaged"
-_MAX_PRODUCTS = 1024
 
 
 class Disk(Protocol):
@@ -171,7 +154,8 @@ class Store:
             warnings.append(self._recovered(STATE, state.damaged))
         trust = self._optional(TRUST, warnings)
         catalogue = self._optional(CATALOGUE, warnings)
-        memory = self._memory(state.body, trust, catalogue)
+        value = self._read(STATE, state.body)
+        memory = codec.read_memory(self.publisher, value, trust, catalogue)
         return Loaded(memory, state.generation, tuple(warnings))
 
     def secrets(self) -> Secrets:
@@ -179,9 +163,7 @@ class Store:
         piece = self._piece(SECRETS)
         if piece.body is None:
             return Secrets()
-        value = self._read(SECRETS, piece.body)
-        seeds = value.objects("seeds", KEPT_SEEDS) if _has(value, "seeds") else ()
-        return Secrets({one.text("cmid", grammar.UUID): _bytes32(one, "seed") for one in seeds})
+        return codec.read_secrets(self._read(SECRETS, piece.body))
 
     def proofs(self) -> dict[str, bytes]:
         """The proof keys by key id; none where the file is missing or damaged.
@@ -193,10 +175,7 @@ class Store:
             return {}
         found = self._read(PROOFS, piece.body).object("proofs")
         try:
-            return {
-                key: strict.b64url_decode(found.text(key, grammar.BASE64URL_32), 32)
-                for key in found.value
-            }
+            return {key: codec.bytes32(found, key) for key in found.value}
         except MusterError:
             return {}
 
@@ -261,36 +240,6 @@ class Store:
             detail = str(fault.params.get("detail", fault.what))
             raise error(_DAMAGED, where=where, detail=detail) from None
 
-    def _memory(self, state: bytes, trust: Claims | None, catalogue: Claims | None) -> Memory:
-        value = self._read(STATE, state)
-        mark = value.object("catalogue_mark") if _has(value, "catalogue_mark") else None
-        records = value.objects("products", _MAX_PRODUCTS)
-        return Memory(
-            publisher=self.publisher,
-            identity=_identity(value.object("identity")),
-            products={record.product: record for record in map(_record, records)},
-            trust=() if trust is None else tuple(_line(trust)),
-            trust_marks=_trust_marks(value),
-            catalogue="" if catalogue is None else _text(catalogue, "catalogue"),
-            catalogue_mark=None
-            if mark is None
-            else CatalogueMark(
-                mark.integer("version", 1),
-                mark.text("kid", grammar.BASE64URL_32),
-                mark.optional_integer("iat"),
-            ),
-            clock_mark=value.integer("clock_mark"),
-            first_added={
-                one.text("product", grammar.NAME): one.integer("at")
-                for one in value.objects("first_added", _MAX_PRODUCTS)
-            },
-            salts=_salts(value),
-            bound=_bound(value),
-            requests=_requests(value),
-            doubts=_doubts(value),
-            history=tuple(_note(one) for one in value.objects("history", MAX_NOTES)),
-        )
-
     # Writing.
 
     def save(
@@ -312,17 +261,14 @@ class Store:
         self._put(CATALOGUE, {"catalogue": memory.catalogue} if memory.catalogue else None)
         self._put_secrets(secrets or Secrets())
         self._put_proofs(memory, proofs or {})
-        self._put(STATE, _state_to_dict(memory))
+        self._put(STATE, codec.state_to_dict(memory))
 
     def _put_secrets(self, fresh: Secrets) -> None:
         held = kept = self.known_secrets()
         for cmid, seed in fresh.seeds.items():
             kept = kept.with_seed(cmid, seed)
-        if kept == held:
-            return
-        encode = strict.b64url_encode
-        seeds = [{"cmid": cmid, "seed": encode(one)} for cmid, one in kept.seeds.items()]
-        self._put(SECRETS, {"seeds": seeds})
+        if kept != held:
+            self._put(SECRETS, codec.secrets_to_dict(kept))
 
     def _put_proofs(self, memory: Memory, fresh: Mapping[str, bytes]) -> None:
         installed = {record.key for record in memory.products.values() if record.key}
@@ -436,278 +382,3 @@ def publishers(root: Path, disk: Disk) -> list[str]:
 def _sum(name: str, generation: int, body: bytes) -> str:
     head = f"muster-client-{name}/{VERSION}/{generation}/".encode("ascii")
     return hashlib.sha256(head + body).hexdigest()
-
-
-# Records to JSON and back. Absent members are absent, not null.
-
-
-def _state_to_dict(memory: Memory) -> dict[str, Any]:
-    value: dict[str, Any] = {
-        "identity": _identity_to_dict(memory.identity),
-        "products": [_record_to_dict(memory.products[name]) for name in sorted(memory.products)],
-        "trust_marks": [
-            {"anchor": name, "version": version}
-            for name, version in list(memory.trust_marks.items())[-MAX_MARKS:]
-        ],
-        "clock_mark": memory.clock_mark,
-        "first_added": [
-            {"product": name, "at": at} for name, at in sorted(_first_added(memory).items())
-        ],
-        "history": [
-            {
-                "at": one.at,
-                "event": one.event.value,
-                "product": one.product,
-                "detail": one.detail,
-            }
-            for one in memory.history
-        ],
-    }
-    if memory.requests != Requests():
-        value["requests"] = {
-            "newest": "".join(memory.requests.newest),
-            "first": memory.requests.first,
-            "sent_at": memory.requests.sent_at,
-            "hosts": [{"host": host, "nonce": prefix} for host, prefix in memory.requests.hosts],
-        }
-    if memory.salts:
-        value["salts"] = [
-            {"key": key, "salt": strict.b64url_encode(salt)}
-            for key, salt in list(memory.salts.items())[-MAX_SALTS:]
-        ]
-    if memory.doubts:
-        value["doubts"] = [
-            {
-                "host": one.address.host,
-                "port": one.address.port,
-                "until": one.until,
-                "times": one.times,
-            }
-            for one in memory.doubts[-MAX_DOUBTS:]
-        ]
-    if memory.bound:
-        value["bound"] = [
-            {"key": key, "fact": one.name, "mark": one.mark}
-            for key, one in list(memory.bound.items())[-MAX_SALTS:]
-        ]
-    if memory.catalogue_mark is not None:
-        value["catalogue_mark"] = {
-            "version": memory.catalogue_mark.version,
-            "kid": memory.catalogue_mark.kid,
-        }
-        if memory.catalogue_mark.iat is not None:
-            value["catalogue_mark"]["iat"] = memory.catalogue_mark.iat
-    return value
-
-
-def _first_added(memory: Memory) -> dict[str, int]:
-    """As many as are read again: those of present products, then the latest."""
-    rest = sorted(memory.first_added.items(), key=lambda one: (one[0] in memory.products, one[1]))
-    return dict(rest[-_MAX_PRODUCTS:])
-
-
-def _identity_to_dict(identity: Identity) -> dict[str, Any]:
-    return {
-        "mode": identity.mode,
-        "cmid": identity.cmid,
-        "salt": strict.b64url_encode(identity.salt),
-        "store_random": strict.b64url_encode(identity.store_random),
-        "given": identity.given,
-        "made_on": list(identity.made_on),
-        "boot": identity.boot,
-        "changed": identity.changed,
-    }
-
-
-def _identity(value: Claims) -> Identity:
-    return Identity(
-        mode=value.choice("mode", ("machine", "device", "explicit")),
-        cmid=value.text("cmid", grammar.UUID),
-        salt=_bytes32(value, "salt"),
-        store_random=_bytes32(value, "store_random"),
-        given=_text(value, "given"),
-        made_on=value.texts("made_on", grammar.COMMITMENT, 16),
-        boot=_text(value, "boot"),
-        changed=value.integer("changed"),
-    )
-
-
-def _record_to_dict(record: ProductRecord) -> dict[str, Any]:
-    value: dict[str, Any] = {
-        "product": record.product,
-        "added": record.added,
-        "key": record.key,
-        "masked": record.masked,
-        "state": int(record.state),
-        "since": record.since,
-        "licence": record.licence,
-        "nonce": record.nonce,
-        "last_ip": record.last_ip,
-        "last_contact": record.last_contact,
-        "last_attempt": record.last_attempt,
-        "next_attempt": record.next_attempt,
-        "scheduled": record.scheduled,
-        "failures": record.failures,
-        "aside": [
-            {"host": one.address.host, "port": one.address.port, "until": one.until}
-            for one in record.aside[-MAX_ASIDES:]
-        ],
-    }
-    if record.last_good is not None:
-        value["last_good"] = {"host": record.last_good.host, "port": record.last_good.port}
-    if record.failure is not None:
-        value["failure"] = _failure_to_dict(record.failure)
-    if record.count is not None:
-        value["count"] = record.count
-    if record.need is not None:
-        value["need"] = record.need
-    return value
-
-
-def _record(value: Claims) -> ProductRecord:
-    return ProductRecord(
-        product=value.text("product", grammar.NAME),
-        added=value.integer("added"),
-        key=_text(value, "key"),
-        masked=_text(value, "masked"),
-        state=LicenceState(value.integer("state", 0, 6)),
-        since=value.integer("since"),
-        licence=_text(value, "licence"),
-        nonce=_text(value, "nonce"),
-        last_good=_address(value.object("last_good")) if _has(value, "last_good") else None,
-        last_ip=_text(value, "last_ip"),
-        last_contact=value.integer("last_contact"),
-        last_attempt=value.integer("last_attempt"),
-        next_attempt=value.integer("next_attempt"),
-        # Older stores kept only when the try was made.
-        scheduled=value.integer("scheduled" if _has(value, "scheduled") else "last_attempt"),
-        failures=value.integer("failures"),
-        failure=_failure(value.object("failure")) if _has(value, "failure") else None,
-        aside=tuple(
-            Aside(_address(one), one.integer("until")) for one in value.objects("aside", MAX_ASIDES)
-        ),
-        count=value.optional_integer("count"),
-        need=value.optional_integer("need"),
-    )
-
-
-def _trust_marks(value: Claims) -> dict[str, int]:
-    """The marks by anchor; none in older stores, whose one mark was tied to no anchor."""
-    if not _has(value, "trust_marks"):
-        return {}
-    return {
-        one.text("anchor", grammar.SHA256_HEX): one.integer("version", 1)
-        for one in value.objects("trust_marks", MAX_MARKS)
-    }
-
-
-def _requests(value: Claims) -> Requests:
-    if not _has(value, "requests"):
-        return Requests()
-    found = value.object("requests")
-    sent_at = found.integer("sent_at")
-    if not _has(found, "newest"):  # older stores kept nonces
-        return Requests(sent_at=sent_at)
-    newest = found.text("newest", grammar.NONCE_LINE)
-    return Requests(
-        tuple(newest[at : at + 8] for at in range(0, len(newest), 8)),
-        found.text("first", grammar.NONCE_PREFIX_OR_EMPTY),
-        sent_at,
-        tuple(
-            (_text(one, "host"), one.text("nonce", grammar.NONCE_PREFIX))
-            for one in found.objects("hosts", KEPT_HOSTS)
-        ),
-    )
-
-
-def _bytes32(value: Claims, name: str) -> bytes:
-    return strict.b64url_decode(value.text(name, grammar.BASE64URL_32), 32)
-
-
-def _salts(value: Claims) -> dict[str, bytes]:
-    if not _has(value, "salts"):
-        return {}
-    return {
-        one.text("key", grammar.KEY_ID): strict.b64url_decode(
-            one.text("salt", grammar.BASE64URL_32), 32
-        )
-        for one in value.objects("salts", MAX_SALTS)
-    }
-
-
-def _doubts(value: Claims) -> tuple[Doubt, ...]:
-    """The hosts in doubt; none in stores of programs that kept none."""
-    if not _has(value, "doubts"):
-        return ()
-    return tuple(
-        Doubt(_address(one), one.integer("until"), one.integer("times", 1))
-        for one in value.objects("doubts", MAX_DOUBTS)
-    )
-
-
-def _bound(value: Claims) -> dict[str, BoundFact]:
-    if not _has(value, "bound"):
-        return {}
-    return {
-        one.text("key", grammar.KEY_ID): BoundFact(
-            one.text("fact", grammar.FACT_NAME), one.text("mark", grammar.FACT_MARK)
-        )
-        for one in value.objects("bound", MAX_SALTS)
-    }
-
-
-def _note(value: Claims) -> Note:
-    return Note(
-        at=value.integer("at"),
-        event=Event(value.choice("event", tuple(one.value for one in Event))),
-        product=_text(value, "product"),
-        detail=_text(value, "detail"),
-    )
-
-
-def _failure_to_dict(failure: Failure) -> dict[str, Any]:
-    return {
-        "code": failure.code,
-        "field_code": failure.field_code,
-        "kind": failure.kind.value,
-        "retry": failure.retry.value,
-        "what": failure.what,
-        "why": failure.why,
-        "fix": failure.fix,
-        "at": failure.at,
-    }
-
-
-def _failure(value: Claims) -> Failure:
-    return Failure(
-        code=_text(value, "code"),
-        field_code=_text(value, "field_code"),
-        kind=Kind(value.integer("kind", 1, 3)),
-        retry=Retry(value.choice("retry", tuple(one.value for one in Retry))),
-        what=_text(value, "what"),
-        why=_text(value, "why"),
-        fix=_text(value, "fix"),
-        at=value.integer("at"),
-    )
-
-
-def _address(value: Claims) -> Address:
-    return Address(_text(value, "host"), value.integer("port", 1, 65535))
-
-
-def _line(value: Claims) -> list[str]:
-    found = value.value.get("trust")
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        value.refuse("trust", "not a list of texts")
-    return found
-
-
-def _text(value: Claims, name: str) -> str:
-    found = value.value.get(name)
-    if not isinstance(found, str):
-        value.refuse(name, "not a text")
-    return found
-
-
-def _has(value: Claims, name: str) -> bool:
-    return value.has(name)
