@@ -18,7 +18,7 @@ from muster.lease.bundle import ActivationBundle, Bundle, NoticeBundle
 from muster.lease.descriptor import make_descriptor, read_descriptor
 from muster.lease.grant import issue_grant
 from muster.lease.jws import MemorySigningKey
-from muster.lease.verify import Expected
+from muster.lease.steps import Expected
 from muster.testing.tiny_publisher import GROUPS, TinyPublisher, test_key
 
 NOW = day_start(330) + 43_200

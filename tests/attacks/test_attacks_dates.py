@@ -8,14 +8,9 @@ from dataclasses import replace
 from tests.attacks.conftest import HOST_KEY, MAK_KEY, MOST, NOW, Scene, refusal
 
 from muster.core.products import DAY, Revocation, day_of, day_start
+from muster.lease.steps import advance_mark, effective_now
 from muster.lease.trust import TrustKey, follow, make_trust
-from muster.lease.verify import (
-    advance_mark,
-    effective_now,
-    verify_activation,
-    verify_lease,
-    verify_notice,
-)
+from muster.lease.verify import verify_activation, verify_lease, verify_notice
 from muster.testing.tiny_publisher import TinyPublisher
 
 YEAR_10000 = 253_402_300_800

@@ -13,6 +13,7 @@ from muster.core.products import day_of
 from muster.lease import jws
 from muster.lease.catalogue import Catalogue, accept_catalogue, make_catalogue, still_valid
 from muster.lease.jws import MemorySigningKey, PublicKey, sign
+from muster.lease.steps import advance_mark
 from muster.lease.trust import (
     Trust,
     TrustKey,
@@ -22,7 +23,6 @@ from muster.lease.trust import (
     walk,
     walk_store,
 )
-from muster.lease.verify import advance_mark
 from muster.testing.tiny_publisher import APPLICATIONS, GROUPS, TinyPublisher, test_key
 
 THIEF, THIEF_GRANT, THIEF_CATALOGUE = (

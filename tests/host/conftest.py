@@ -21,7 +21,8 @@ from muster.host.store import open_store
 from muster.lease.bundle import Bundle
 from muster.lease.descriptor import read_descriptor
 from muster.lease.jws import MemorySigningKey
-from muster.lease.verify import Expected, VerifiedLicence, verify_lease
+from muster.lease.steps import Expected
+from muster.lease.verify import VerifiedLicence, verify_lease
 from muster.system.entropy import SeededDice
 from muster.testing.clock import ManualClock
 from muster.testing.tiny_publisher import TinyPublisher

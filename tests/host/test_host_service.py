@@ -18,7 +18,8 @@ from muster.host import ledger, store
 from muster.host.model import Arrival, Refused, Released
 from muster.lease.bundle import Bundle, NoticeBundle
 from muster.lease.descriptor import read_descriptor
-from muster.lease.verify import Expected, verify_notice
+from muster.lease.steps import Expected
+from muster.lease.verify import verify_notice
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ActivationAnswer
 

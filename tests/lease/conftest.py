@@ -29,9 +29,9 @@ from muster.lease.grant import grant_payload, issue_grant, read_grant
 from muster.lease.jws import MemorySigningKey
 from muster.lease.lease import LeaseClaims, make_lease
 from muster.lease.notice import DUPLICATE_CMID, NoticeClaims, make_notice
+from muster.lease.steps import Expected
 from muster.lease.terms import make_terms
 from muster.lease.trust import Trust, TrustKey, anchor, make_trust
-from muster.lease.verify import Expected
 
 DAY_NOW = 330
 NOW = day_start(DAY_NOW) + 43_200

@@ -18,9 +18,10 @@ from muster.core.errors import MusterError
 from muster.lease import jws, strict
 from muster.lease.grant import read_grant
 from muster.lease.jws import MemorySigningKey, PublicKey, is_public_key
+from muster.lease.steps import Case
 from muster.lease.terms import accept_terms, read_terms
 from muster.lease.trust import TrustKey, anchor, make_trust, parse_trust
-from muster.lease.verify import Case, open_licence, verify_lease, verify_notice
+from muster.lease.verify import open_licence, verify_lease, verify_notice
 
 if TYPE_CHECKING:
     from tests.lease.conftest import Maker

@@ -21,14 +21,12 @@ from muster.lease import strict
 from muster.lease.bundle import Bundle, read_bundle
 from muster.lease.grant import read_grant
 from muster.lease.jws import LEASE_TYP, MemorySigningKey, parse, sign
+from muster.lease.steps import Expected, advance_mark, effective_now
 from muster.lease.trust import TrustKey, anchor, follow
 from muster.lease.verify import (
     GRANT_STEPS,
     LEASE_STEPS,
     NOTICE_STEPS,
-    Expected,
-    advance_mark,
-    effective_now,
     explain,
     open_licence,
     steps_for,

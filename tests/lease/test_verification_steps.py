@@ -33,14 +33,13 @@ from muster.lease.jws import (
     parse,
     sign,
 )
+from muster.lease.steps import Case, Expected
 from muster.lease.strict import b64url_encode, canonical
 from muster.lease.trust import TrustKey, follow
 from muster.lease.verify import (
     GRANT_STEPS,
     LEASE_STEPS,
     NOTICE_STEPS,
-    Case,
-    Expected,
     Step,
     verify_activation,
     verify_lease,

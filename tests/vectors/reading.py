@@ -13,15 +13,9 @@ import pytest
 from muster.core.errors import MusterError
 from muster.lease.catalogue import read_catalogue
 from muster.lease.descriptor import read_descriptor
+from muster.lease.steps import Case, Expected
 from muster.lease.trust import walk
-from muster.lease.verify import (
-    GRANT_STEPS,
-    LEASE_STEPS,
-    NOTICE_STEPS,
-    Case,
-    Expected,
-    Step,
-)
+from muster.lease.verify import GRANT_STEPS, LEASE_STEPS, NOTICE_STEPS, Step
 
 HERE = Path(__file__).resolve().parent
 STEPS: dict[str, tuple[Step, ...]] = {

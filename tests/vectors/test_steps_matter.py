@@ -19,14 +19,8 @@ from tests.vectors.reading import STEPS, data_of, expected, load
 
 from muster.core.errors import MusterError
 from muster.lease.jws import Compact, PublicKey
-from muster.lease.verify import (
-    Case,
-    Expected,
-    Step,
-    verify_activation,
-    verify_lease,
-    verify_notice,
-)
+from muster.lease.steps import Case, Expected
+from muster.lease.verify import Step, verify_activation, verify_lease, verify_notice
 
 VERIFY: dict[str, Callable[[bytes, Expected, tuple[Step, ...]], object]] = {
     "lease": verify_lease,

@@ -20,14 +20,10 @@ from muster.core.keys import KeyId
 from muster.lease.catalogue import group_from_dict, read_catalogue
 from muster.lease.grant import confirmation_of, grant_signing_input, read_grant, rebuild_grant
 from muster.lease.jws import MemorySigningKey, PublicKey
+from muster.lease.steps import Expected
 from muster.lease.terms import Terms, accept_terms, read_terms
 from muster.lease.trust import Trust, TrustKey, anchor, walk
-from muster.lease.verify import (
-    Expected,
-    verify_activation,
-    verify_lease,
-    verify_notice,
-)
+from muster.lease.verify import verify_activation, verify_lease, verify_notice
 
 VERIFY: dict[str, Callable[[bytes, Expected], object]] = {
     "lease": verify_lease,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from muster.client.store import Store
     from muster.core.identity import Fact
     from muster.lease.descriptor import Descriptor
-    from muster.lease.verify import Expected, StepResult
+    from muster.lease.steps import Expected
+    from muster.lease.verify import StepResult
 
 _MACHINE_STEPS = ("7", "11", "N7", "A6")
 """Steps that compare with the machine."""
@@ -125,8 +126,8 @@ def _from_descriptor(
 ) -> _Judgement:
     """Judge from the pinned roots alone, and what was followed from them."""
     from muster.lease.catalogue import read_catalogue
+    from muster.lease.steps import Expected
     from muster.lease.trust import walk_store
-    from muster.lease.verify import Expected
 
     trust, catalogue = anchor.trust, None
     if publisher_file is not None:
@@ -155,7 +156,7 @@ def _from_store(
     from muster.core.errors import MusterError
     from muster.core.facts import clean_facts
     from muster.lease.descriptor import read_descriptor
-    from muster.lease.verify import Expected
+    from muster.lease.steps import Expected
     from muster.system.facts import read_facts
     from muster.system.paths import store_root
 
@@ -292,7 +293,7 @@ def _said(data: bytes, judgement: _Judgement, results: Sequence[StepResult]) -> 
     from muster.lease import strict
     from muster.lease.grant import read_claims
     from muster.lease.jws import parse
-    from muster.lease.verify import WIND_DOWN
+    from muster.lease.steps import WIND_DOWN
 
     value = strict.read(data, strict.BUNDLE)
     grant = read_claims(parse(value["grant"], strict.SMALL))

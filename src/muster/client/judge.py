@@ -27,14 +27,11 @@ from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.descriptor import Descriptor
 from muster.lease.grant import read_claims
 from muster.lease.jws import parse
+from muster.lease.steps import WIND_DOWN, Expected, advance_mark, effective_now
 from muster.lease.trust import CATALOGUE_ROLE, MAX_DAY, Trust
 from muster.lease.verify import (
     GRANT_STEPS,
-    WIND_DOWN,
-    Expected,
     VerifiedLicence,
-    advance_mark,
-    effective_now,
     steps_for,
     verify_activation,
     verify_lease,

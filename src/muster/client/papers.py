@@ -17,7 +17,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease.catalogue import accept_catalogue
 from muster.lease.descriptor import Descriptor
-from muster.lease.verify import advance_mark
+from muster.lease.steps import advance_mark
 
 
 class Held:

@@ -17,7 +17,8 @@ from muster.client.model import Identity, ProductRecord
 from muster.client.requests import Requests
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
-from muster.lease.verify import Expected, VerifiedLicence, advance_mark
+from muster.lease.steps import Expected, advance_mark
+from muster.lease.verify import VerifiedLicence
 
 
 class WorkingMemory:
