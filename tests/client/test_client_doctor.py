@@ -10,9 +10,9 @@ from muster.client.messages import Plan
 from muster.core.catalogue import error
 from muster.core.keys import Kind
 from muster.core.products import DAY, Revocation, day_of
+from muster.health.report import Check, Mark, Report, Topic
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.testing.world import PUBLISHER_URL, Mood, TinyHost, World, WorldMachine
-from muster.wire.health import Check, Mark, Report, Topic
 
 DESKTOP = "desktop-pro"
 

@@ -37,6 +37,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
 from muster.core.keys import parse_product_key
+from muster.health.report import Mark
 from muster.lease.descriptor import read_descriptor
 from muster.system.entropy import SeededDice
 from muster.testing.world import (
@@ -50,7 +51,6 @@ from muster.testing.world import (
     machine_facts,
 )
 from muster.wire.activation import ClientInfo
-from muster.wire.health import Mark
 from muster.wire.routes import Route
 
 PRODUCT = "desktop-pro"

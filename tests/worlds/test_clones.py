@@ -14,10 +14,10 @@ from tests.worlds.conftest import Scene
 from muster.client.discovery import Address
 from muster.client.messages import Plan
 from muster.core.products import DAY
+from muster.health.report import Check, Mark, Topic
 from muster.host import ledger
 from muster.host.doctor import Findings, judge
 from muster.testing.real import RealHost, RealMachine
-from muster.wire.health import Check, Mark, Topic
 
 pytestmark = pytest.mark.real
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from muster.core.clock import Clock, Dice
     from muster.core.settings import Value
     from muster.db.engine import Database
+    from muster.health.report import Report
     from muster.host.enrol import HostAdmin
     from muster.host.online import PublisherClient
     from muster.host.server import HostServer
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from muster.publisher.vault import Vault
     from muster.system.config import Settings
     from muster.system.keyfile import KDF
-    from muster.wire.health import Report
 
 
 def clock() -> Clock:

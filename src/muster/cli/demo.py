@@ -25,8 +25,8 @@ from muster.core.catalogue import error
 
 if TYPE_CHECKING:
     from muster.client.service import Activation, Client
+    from muster.health.report import Report
     from muster.testing.site import Machine, Site
-    from muster.wire.health import Report
 
 DESKTOP = "contoso-desktop-7-professional"
 SERVER = "contoso-server-2008-standard"
@@ -120,7 +120,7 @@ def _removed(folder: Path) -> Iterator[None]:
 
 
 def _proving_nothing(report: Report) -> list[str]:
-    from muster.wire.health import Mark, Topic
+    from muster.health.report import Mark, Topic
 
     return [
         one.host

@@ -16,7 +16,7 @@ from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit
 
 if TYPE_CHECKING:
-    from muster.wire.health import Check, Report
+    from muster.health.report import Check, Report
 
 
 @click.command(cls=MusterCommand)
@@ -64,7 +64,7 @@ def doctor(
 
 def exit_code(reports: list[Report]) -> int:
     """0 healthy, 1 something to mend, 3 could not find out."""
-    from muster.wire.health import Mark
+    from muster.health.report import Mark
 
     marks = {check.mark for one in reports for check in one.checks}
     return 1 if Mark.FAIL in marks else 3 if Mark.UNKNOWN in marks else 0
@@ -94,7 +94,7 @@ def _check(one: Check) -> dict[str, Any]:
 
 def text(one: Report) -> list[str]:
     """A report for people; its last line names the one thing to mend."""
-    from muster.wire.health import Mark
+    from muster.health.report import Mark
 
     place = "this machine" if one.role == "client" else "this host"
     lines = [

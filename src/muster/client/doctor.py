@@ -28,10 +28,12 @@ from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.core.states import GRACES
 from muster.core.text import instant_text, shown_url
+from muster.health import probe
+from muster.health.probe import Advertised, Heard, Looked
+from muster.health.report import Check, Mark, Report, Topic, failed, report
+from muster.health.rules import judge_hosts, newest_catalogue, newest_trust
 from muster.lease.catalogue import Catalogue
 from muster.lease.trust import Trust
-from muster.wire import health
-from muster.wire.health import Advertised, Check, Heard, Looked, Mark, Report, Topic
 from muster.wire.routes import Route
 
 _FOUND = {
@@ -89,7 +91,7 @@ def look(
         # By name: a report should read the same each time.
         candidates = sorted(order(found, dice), key=lambda one: one.address.text)
     hosts = tuple(
-        health.look(
+        probe.look(
             Advertised(one.address.text, _FOUND[one.source], one.source is not Source.GENERAL),
             _caller(network, one.address),
             publisher,
@@ -102,11 +104,11 @@ def look(
     service = None
     if url:
         peer = Advertised(shown_url(url), "the publisher", ours=True)
-        service = health.look_at_publisher(peer, _asker(network, url), held, now)
+        service = probe.look_at_publisher(peer, _asker(network, url), held, now)
     return Findings(statuses, asked, found, faults, hosts, service)
 
 
-def _caller(network: Network, address: Address) -> health.Call:
+def _caller(network: Network, address: Address) -> probe.Call:
     def call(route: Route, path: str) -> Heard:
         reply = network.call(address, route, path, None)
         return Heard(reply.status, reply.body, reply.date)
@@ -114,7 +116,7 @@ def _caller(network: Network, address: Address) -> health.Call:
     return call
 
 
-def _asker(network: Network, url: str) -> health.Call:
+def _asker(network: Network, url: str) -> probe.Call:
     def call(route: Route, path: str) -> Heard:
         reply = network.ask(url, route, path, None)
         return Heard(reply.status, reply.body, reply.date)
@@ -128,12 +130,12 @@ def judge(findings: Findings) -> Report:
     descriptor, held = first.descriptor, first.verdict.authority
     service = () if findings.publisher is None else (findings.publisher,)
     sources = (*findings.hosts, *service)
-    trust = health.newest_trust(held.trust, sources)
-    catalogue = health.newest_catalogue(held.catalogue, trust, (one.catalogue for one in sources))
+    trust = newest_trust(held.trust, sources)
+    catalogue = newest_catalogue(held.catalogue, trust, (one.catalogue for one in sources))
     groups = {one.descriptor.product.group for one in findings.statuses if _needs_host(one)}
     checks = _records(findings, needed=bool(groups))
     heard = [one for one in sources if one.problem is None]
-    checks += health.judge_hosts(
+    checks += judge_hosts(
         findings.hosts,
         descriptor.publisher,
         descriptor.trust.label,
@@ -146,7 +148,7 @@ def judge(findings: Findings) -> Report:
         checks.append(_publisher(one))
     checks += _own_catalogue(findings.statuses, trust, catalogue)
     checks += [_licence(one, catalogue) for one in findings.statuses]
-    return health.report("client", descriptor.publisher, descriptor.trust.label, checks)
+    return report("client", descriptor.publisher, descriptor.trust.label, checks)
 
 
 def _needs_host(status: Status) -> bool:
@@ -164,13 +166,13 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
         what = "Every product here holds a licence of its own; no host is needed."
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
     if not findings.asked:
-        return [health.failed(Topic.RECORDS, error("client/no-suffix"))]
-    checks = [health.failed(Topic.RECORDS, one, Mark.UNKNOWN) for one in findings.faults]
+        return [failed(Topic.RECORDS, error("client/no-suffix"))]
+    checks = [failed(Topic.RECORDS, one, Mark.UNKNOWN) for one in findings.faults]
     if plan.unasked:
-        checks.append(health.failed(Topic.RECORDS, not_asked(plan.unasked), Mark.WARN))
+        checks.append(failed(Topic.RECORDS, not_asked(plan.unasked), Mark.WARN))
     if not total and not findings.faults:
         listed = ", ".join(f"{one.label}, {one.general}" for one in findings.asked)
-        return [*checks, health.failed(Topic.RECORDS, error("client/no-records", names=listed))]
+        return [*checks, failed(Topic.RECORDS, error("client/no-records", names=listed))]
     for asked, answer in zip(findings.asked, findings.found, strict=True):
         for name, records in ((asked.label, answer.label), (asked.general, answer.general)):
             if records:
@@ -182,7 +184,7 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
 def _publisher(one: Looked) -> Check:
     if one.problem is None:
         return Check(Topic.REACHABILITY, Mark.OK, f"The publisher answers at {one.host.address}.")
-    found = health.failed(Topic.REACHABILITY, one.problem, Mark.WARN)
+    found = failed(Topic.REACHABILITY, one.problem, Mark.WARN)
     what = f"{found.what} Only one-time activation over the network needs the publisher."
     return Check(found.topic, found.mark, what, found.fix, code=found.code)
 
@@ -208,7 +210,7 @@ def _own_catalogue(
         try:
             catalogue.product(product)
         except MusterError as fault:
-            checks.append(health.failed(Topic.CATALOGUE, fault))
+            checks.append(failed(Topic.CATALOGUE, fault))
     return checks
 
 
@@ -223,11 +225,11 @@ def _licence(status: Status, catalogue: Catalogue | None) -> Check:
     if catalogue is not None and catalogue.product_revoked(status.descriptor.product) is not None:
         until = "its end" if licence.expires is None else instant_text(licence.expires)
         fault = error("client/revoked-product", product=name, until=until)
-        found = health.failed(Topic.LICENCE, fault, Mark.WARN)
+        found = failed(Topic.LICENCE, fault, Mark.WARN)
         return Check(found.topic, found.mark, found.what, found.fix, code=found.code)
     if catalogue is not None and catalogue.revoked(licence.grant_jti, licence.key) is not None:
         until = "its end" if licence.expires is None else instant_text(licence.expires)
-        found = health.failed(Topic.LICENCE, error("client/revoked-host", until=until), Mark.WARN)
+        found = failed(Topic.LICENCE, error("client/revoked-host", until=until), Mark.WARN)
         return Check(found.topic, found.mark, f"{name}: {found.what}", found.fix, code=found.code)
     if verdict.warnings:
         one = verdict.warnings[0]

@@ -47,6 +47,7 @@ from muster.core.ids import ConfirmationId, InstallationId, parse_confirmation_i
 from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.core.text import instant_text, shown_url
+from muster.health.report import Report
 from muster.lease.bundle import read_bundle
 from muster.lease.descriptor import Descriptor, read_descriptor
 from muster.lease.trust import WALK_LIMIT, Trust
@@ -57,7 +58,6 @@ from muster.wire.exchange import (
     read_publisher_file,
     read_reply,
 )
-from muster.wire.health import Report
 from muster.wire.peer import Peer
 from muster.wire.problem import decode_problem
 from muster.wire.publisher import ConfirmAnswer, ConfirmRequest, decode_confirm_answer

@@ -15,14 +15,16 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.settings import Value
 from muster.core.text import shown_url
+from muster.health import probe
+from muster.health.probe import Advertised, Heard, Looked
+from muster.health.report import Check, Mark, Report, Topic, failed, report
+from muster.health.rules import judge_hosts, newest_catalogue, newest_trust
 from muster.host import rules
 from muster.host.model import HostView, PublisherView
 from muster.host.publish import Plan, plan_of
 from muster.lease.catalogue import Catalogue
 from muster.net.dns import SRV, Resolver
 from muster.net.http import HTTPClient
-from muster.wire import health
-from muster.wire.health import Advertised, Check, Heard, Looked, Mark, Report, Topic
 from muster.wire.routes import HOST_PORT, PROBLEM, Route
 
 _ANY = ("0.0.0.0", "::")  # noqa: S104  # what a host may listen at; nothing is bound here
@@ -88,7 +90,7 @@ def examine(
     if not view.publishers:
         fix = "Run 'muster host init --publisher FILE' with a publisher's file."
         check = Check(Topic.GRANT, Mark.FAIL, "This host knows no publisher.", fix)
-        return [health.report("host", "", "", [check])]
+        return [report("host", "", "", [check])]
     return [
         judge(
             replace(
@@ -143,7 +145,7 @@ def look(
     if view.url:
         peer = Advertised(shown_url(view.url), "the publisher", ours=True)
         call = _caller(looker.publishers, view.url.rstrip("/"))
-        service = health.look_at_publisher(peer, call, view.trust.version, now)
+        service = probe.look_at_publisher(peer, call, view.trust.version, now)
     return Findings(view, now, plan, plan_fault, records, own, said, service)
 
 
@@ -180,14 +182,14 @@ def _look(
     for ip in ips:
         url = f"{'https' if looker.tls else 'http'}://{f'{name}:{port}' if name else text}"
         call = _caller(looker.hosts, url, (ip, port))
-        best = health.look(advertised, call, view.publisher, view.trust.version, now)
+        best = probe.look(advertised, call, view.publisher, view.trust.version, now)
         if best.problem is None:
             return best
     assert best is not None
     return best
 
 
-def _caller(http: HTTPClient, url: str, connect_to: tuple[str, int] | None = None) -> health.Call:
+def _caller(http: HTTPClient, url: str, connect_to: tuple[str, int] | None = None) -> probe.Call:
     def call(route: Route, path: str) -> Heard:
         found = http.request(
             route.method,
@@ -207,8 +209,8 @@ def judge(found: Findings) -> Report:
     own = () if found.own is None or _left_out(found.own) else (found.own,)
     service = () if found.publisher is None else (found.publisher,)
     sources = (*own, *found.others, *service)
-    trust = health.newest_trust(view.trust, sources)
-    catalogue = health.newest_catalogue(view.catalogue, trust, (one.catalogue for one in sources))
+    trust = newest_trust(view.trust, sources)
+    catalogue = newest_catalogue(view.catalogue, trust, (one.catalogue for one in sources))
     checks = [*_records(found), *_grants(view, catalogue, found.now)]
     if found.own is not None and not own:
         what = "This host answers, but not this machine: allowed_networks leave it out."
@@ -220,13 +222,13 @@ def judge(found: Findings) -> Report:
         )
     clocks = [one for one in (*found.others, *service) if one.problem is None]
     # Only a host that answers is judged by what it holds; this one's own store is judged above.
-    checks += health.judge_hosts(
+    checks += judge_hosts(
         (*own, *found.others), view.publisher, view.label, trust, catalogue, (), clocks
     )
     checks += _publisher(found)
     checks += _own_catalogue(view, catalogue)
     checks.append(_clones(found.clones))
-    return health.report("host", view.publisher, view.label, checks)
+    return report("host", view.publisher, view.label, checks)
 
 
 def _left_out(own: Looked) -> bool:
@@ -236,7 +238,7 @@ def _left_out(own: Looked) -> bool:
 
 def _records(found: Findings) -> list[Check]:
     if found.plan_fault is not None:
-        return [health.failed(Topic.RECORDS, found.plan_fault)]
+        return [failed(Topic.RECORDS, found.plan_fault)]
     if found.plan is None:
         what = "This host publishes no records, as it is set; machines must be told its name."
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
@@ -245,7 +247,7 @@ def _records(found: Findings) -> list[Check]:
     checks = []
     for name, answer in found.records.items():
         if isinstance(answer, MusterError):
-            checks.append(health.failed(Topic.RECORDS, answer, Mark.UNKNOWN))
+            checks.append(failed(Topic.RECORDS, answer, Mark.UNKNOWN))
             continue
         here = any((one.target, one.port) == own for one in answer)
         if here == serves:
@@ -263,15 +265,15 @@ def _records(found: Findings) -> list[Check]:
 
 def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Sequence[Check]:
     """This host's own grants, under the newest catalogue that is known."""
-    checks = [health.failed(Topic.GRANT, one) for one in view.broken]
+    checks = [failed(Topic.GRANT, one) for one in view.broken]
     if not view.grants:
         fault = error("host/not-activated" if view.keys else "host/no-key", label=view.label)
-        return [*checks, health.failed(Topic.GRANT, fault)]
+        return [*checks, failed(Topic.GRANT, fault)]
     judged = replace(view, catalogue=catalogue)
     for held in view.grants:
         refused = rules.live(judged, held, now)
         if refused is not None:
-            found = health.failed(Topic.GRANT, refused)
+            found = failed(Topic.GRANT, refused)
             what = f"Host key {held.grant.key}: {found.what}"
             checks.append(Check(found.topic, found.mark, what, found.fix, code=found.code))
         else:

@@ -1,9 +1,7 @@
-"""What `muster doctor` finds out and how it judges it; client and host share these words.
+"""By which rules the doctor judges the hosts that were looked at; client and host share them.
 
-Decides how one advertised host is looked at, by the anonymous addresses that any machine may ask,
-and what of it is healthy. Looking goes through a function that the caller gives; judging is pure
-over what was found and a given time. Refuses to know stores, DNS and settings: each side adds its
-own checks. Obeys docs/doctor.md; the documents are those of docs/spec/08-http.md, section 7.
+Decides what of an advertised host is healthy. Pure over what was found and a given time. Refuses to
+know stores, DNS and settings: each side adds its own checks. Obeys docs/doctor.md.
 
 A grant that is shown is public. That a host shows one proves that the publisher granted it to the
 key that the host names; that the host holds that key, a lease proves.
@@ -11,246 +9,22 @@ key that the host names; that the host holds that key, a lease proves.
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.products import DAY, SKEW
 from muster.core.text import span_text
+from muster.health.probe import Looked, trust_version
+from muster.health.report import Check, Mark, Topic, failed
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import HOST, Grant, read_grant
-from muster.lease.trust import Trust, parse_trust, walk_store
-from muster.wire.peer import Peer, quoted
-from muster.wire.problem import decode_problem
-from muster.wire.routes import (
-    CATALOGUE,
-    HOST_CATALOGUE,
-    HOST_TRUST,
-    PUBLISHER_GRANTS,
-    PUBLISHERS,
-    TRUST,
-    Route,
-)
-from muster.wire.status import HostGrant, ServedPublisher, decode_grants, decode_publishers
+from muster.lease.trust import Trust, walk_store
+from muster.wire.status import HostGrant
 
 NOTED_SKEW = 300
 """Seconds between two clocks from which on the difference is told."""
-TRUST_STEPS = 64
-"""Trust versions that are asked of one host at most."""
-
-
-class Mark(enum.Enum):
-    """How a check ended."""
-
-    OK = "ok"
-    WARN = "warn"
-    """It works, and somebody should look at it."""
-    FAIL = "fail"
-    """Something is to be mended."""
-    UNKNOWN = "unknown"
-    """It could not be found out."""
-    SKIPPED = "skipped"
-
-
-class Topic(enum.Enum):
-    """What is checked, in this order: what stands first is mended first."""
-
-    RECORDS = "records"
-    REACHABILITY = "reachability"
-    CLOCK = "clock"
-    GRANT = "grant"
-    CATALOGUE = "catalogue"
-    LICENCE = "licence"
-    CLONES = "clones"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was checked.
-
-    `host` is the address of the host that it is about, or ""; `code` the row of the error
-    catalogue behind it, or ""; `fix` what to do, "" where there is nothing to do.
-    """
-
-    topic: Topic
-    mark: Mark
-    what: str
-    fix: str = ""
-    host: str = ""
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All checks for one publisher, in the order of the topics; `role` is client or host."""
-
-    role: str
-    publisher: str
-    label: str
-    checks: tuple[Check, ...]
-
-    @property
-    def healthy(self) -> bool:
-        """Whether nothing is to be mended and nothing stayed unknown."""
-        return not any(one.mark in (Mark.FAIL, Mark.UNKNOWN) for one in self.checks)
-
-    @property
-    def cure(self) -> Check | None:
-        """The one thing to mend first: the first failure, else the first unknown."""
-        for mark in (Mark.FAIL, Mark.UNKNOWN):
-            for one in self.checks:
-                if one.mark is mark:
-                    return one
-        return None
-
-
-def report(role: str, publisher: str, label: str, checks: Iterable[Check]) -> Report:
-    """Put checks in the order of their topics; within one topic they keep theirs."""
-    order = list(Topic)
-    found = sorted(checks, key=lambda one: order.index(one.topic))
-    return Report(role, publisher, label, tuple(found))
-
-
-def failed(topic: Topic, fault: MusterError, mark: Mark = Mark.FAIL, host: str = "") -> Check:
-    """A check that ended with an error of the catalogue; a peer's own words are marked as such."""
-    what = " ".join((fault.what, *quoted(fault)))
-    return Check(topic, mark, what, fault.fix, host, fault.code)
-
-
-# Looking at one host.
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An answer over HTTP; `date` is the peer's time in Unix seconds, None where it told none."""
-
-    status: int
-    body: bytes
-    date: int | None = None
-
-
-Call = Callable[[Route, str], Heard]
-"""Sends one request to the host that is looked at. Raises: `net/…`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Advertised:
-    """A host that a machine would ask, and why; `ours`: a record of the publisher's own label or
-    a setting names it, not only the general record."""
-
-    address: str
-    found: str
-    ours: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What one host said.
-
-    `asked_at` is the caller's time; `served` what the host says it serves of the publisher, None
-    for nothing; `others` labels of other publishers that it serves; `trust` and `catalogue` texts
-    that nobody has verified yet.
-    """
-
-    host: Advertised
-    asked_at: int
-    date: int | None = None
-    problem: MusterError | None = None
-    served: ServedPublisher | None = None
-    others: tuple[str, ...] = ()
-    grants: tuple[HostGrant, ...] = ()
-    trust: tuple[str, ...] = ()
-    catalogue: str = ""
-
-
-def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> Looked:
-    """Ask a host what it serves, what proves it, and for newer documents.
-
-    Args:
-        host: whom.
-        call: asks it.
-        publisher: id.
-        trust: the version that the caller holds; newer ones are asked for.
-        now: Unix seconds.
-    Returns:
-        What it said, whatever happened.
-    """
-    date: int | None = None
-    try:
-        heard = call(PUBLISHERS, PUBLISHERS.path)
-        date = heard.date
-        listed = decode_publishers(_body(heard, host, Peer.HOST), host.address)
-    except MusterError as fault:
-        return Looked(host, now, date, fault)
-    served = next((one for one in listed if one.publisher == publisher), None)
-    return Looked(
-        host=host,
-        asked_at=now,
-        date=date,
-        served=served,
-        others=tuple(one.label for one in listed if one.publisher != publisher),
-        grants=_grants(host, call, publisher),
-        trust=_line(call, HOST_TRUST, trust, publisher=publisher),
-        catalogue=_text(call, HOST_CATALOGUE, HOST_CATALOGUE.fill(publisher=publisher)),
-    )
-
-
-def _body(heard: Heard, host: Advertised, role: Peer) -> bytes:
-    if heard.status != 200:
-        raise decode_problem(heard.status, heard.body, host.address, role).error()
-    return heard.body
-
-
-def _grants(host: Advertised, call: Call, publisher: str) -> tuple[HostGrant, ...]:
-    """The grants that it shows; a host that does not know the publisher shows none."""
-    try:
-        heard = call(PUBLISHER_GRANTS, PUBLISHER_GRANTS.fill(publisher=publisher))
-        return decode_grants(_body(heard, host, Peer.HOST), host.address)
-    except MusterError:
-        return ()
-
-
-def look_at_publisher(host: Advertised, call: Call, trust: int, now: int) -> Looked:
-    """Ask the publisher's own service for its newest documents; arguments as those of `look`."""
-    try:
-        heard = call(CATALOGUE, CATALOGUE.path)
-        body = _body(heard, host, Peer.PUBLISHER)
-    except MusterError as fault:
-        return Looked(host, now, problem=fault)
-    line = _line(call, TRUST, trust)
-    text = body.decode("ascii", "replace").strip()
-    return Looked(host, now, heard.date, trust=line, catalogue=text)
-
-
-def _line(call: Call, route: Route, version: int, **names: str) -> tuple[str, ...]:
-    found: list[str] = []
-    for _ in range(TRUST_STEPS):
-        text = _text(call, route, route.fill(**names, version=str(version + 1)))
-        step = _version(text)
-        if step <= version:
-            break
-        found.append(text)
-        version = step
-    return tuple(found)
-
-
-def _text(call: Call, route: Route, path: str) -> str:
-    try:
-        heard = call(route, path)
-    except MusterError:
-        return ""
-    return heard.body.decode("ascii", "replace").strip() if heard.status == 200 else ""
-
-
-def _version(text: str) -> int:
-    try:
-        return parse_trust(text).version
-    except MusterError:
-        return 0
-
 
 # What holds now.
 
@@ -258,7 +32,7 @@ def _version(text: str) -> int:
 def newest_trust(trust: Trust, looked: Iterable[Looked]) -> Trust:
     """The trust that the caller's own leads to, over all that hosts showed."""
     texts = {text for one in looked for text in one.trust}
-    return walk_store(trust, sorted(texts, key=_version))
+    return walk_store(trust, sorted(texts, key=trust_version))
 
 
 def newest_catalogue(
