@@ -511,11 +511,11 @@ def test_a_release_needs_the_machine_the_signer_and_the_grant(host: World) -> No
         (
             host.machine(5),
             replace(bundle, signer=stranger.grant_key.public),
-            "host/release-proof",
+            "licence/signer",
         ),
         (host.machine(5), replace(bundle, lease=bundle.grant), "licence/header"),
-        (host.machine(5), replace(bundle, grant=bundle.lease), "licence/header"),
-        (host.machine(5), replace(bundle, lease=_resigned(bundle)), "licence/signature"),
+        (host.machine(5), replace(bundle, grant=bundle.lease), "licence/grant"),
+        (host.machine(5), replace(bundle, lease=_resigned(bundle)), "licence/signer"),
     ):
         with pytest.raises(MusterError) as caught:
             shown(host, machine, shows)

@@ -16,7 +16,6 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
-from muster.core.identity import host_binding
 from muster.core.settings import Value
 from muster.db.engine import Database, Transaction
 from muster.host import count, ledger, lines, rules, store
@@ -40,10 +39,11 @@ from muster.host.view import load_view
 from muster.lease import strict
 from muster.lease.bundle import Bundle
 from muster.lease.claims import Claims
-from muster.lease.grant import Grant, read_grant
+from muster.lease.grant import Grant
 from muster.lease.jws import LEASE_TYP, check_header, parse
 from muster.lease.lease import LeaseClaims, make_lease, read_claims
 from muster.lease.notice import DUPLICATE_CMID, NoticeClaims, make_notice
+from muster.lease.verify import open_licence
 from muster.wire.activation import ActivationAnswer, ActivationRequest
 from muster.wire.release import ReleaseRequest
 
@@ -519,25 +519,21 @@ class _Round:
 
     def _proved(self, request: ReleaseRequest) -> LeaseClaims:
         """The claims of a lease that a grant of this database covers, shown by the machine that
-        it names. Raises: `host/release-proof`, `host/request-proof`, `host/not-served`,
-        `licence/…`."""
+        it names. Raises: `host/release-proof`, `host/request-proof`, `host/not-served`, and as
+        `muster.lease.verify.open_licence`."""
         bundle = request.bundle
         compact = parse(bundle.lease, strict.SMALL, "lease")
-        kid = check_header(compact, LEASE_TYP, "lease")
-        claims = read_claims(Claims(compact.payload, "lease"))
-        known = self._view.publishers.get(claims.publisher)
+        check_header(compact, LEASE_TYP, "lease")
+        said = read_claims(Claims(compact.payload, "lease"))
+        known = self._view.publishers.get(said.publisher)
         if known is None:
             labels = rules.labels(self._view, self._now)
-            raise error("host/not-served", product=claims.product, labels=labels)
-        grant = read_grant(bundle.grant, known.trust, claims.publisher)
+            raise error("host/not-served", product=said.product, labels=labels)
+        opened = open_licence(bundle.encode(), known.trust, said.publisher)
+        claims, grant = opened.lease, opened.grant
         ours = any(held.grant.jti == grant.jti for held in known.grants)
         if not ours or claims.group not in grant.covers:
             raise error("host/release-proof", detail="the grant is not one of this host")
-        if host_binding(claims.publisher, grant.key_id, bundle.signer.raw) != grant.binding:
-            raise error("host/release-proof", detail="the signer is not the host of the grant")
-        if kid != bundle.signer.kid:
-            raise error("host/release-proof", detail="another key signed the licence")
-        bundle.signer.verify(compact.signature, compact.signing_input)
         request.check_proof(claims.publisher, claims.identity, claims.cmid)
         return claims
 
