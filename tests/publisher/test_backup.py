@@ -15,7 +15,7 @@ import pytest
 from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey
 from muster.lease import strict
-from muster.publisher import backup
+from muster.publisher import backup, tables
 from muster.publisher.admin import KEYS_FOLDER, Admin, init_publisher, open_admin
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.chain import Head
@@ -199,8 +199,8 @@ def test_rows_that_break_a_rule_are_told_with_a_right_sum_too(
         sums = {"rows": len(bad) - 1, "sha256": hashlib.sha256(body).hexdigest()}
         (tmp_path / "bad").write_bytes(body + strict.canonical(sums) + b"\n")
         assert code(lambda: there.fill(tmp_path / "bad")) == "backup/damaged"
-    with there.store.view() as view:
-        assert view.publisher() is None
+    with there.store.view() as reader:
+        assert tables.documents.publisher(reader) is None
 
 
 def test_hosts_wait_too(shop: Shop, tmp_path: Path, url: str) -> None:
@@ -247,8 +247,8 @@ def test_a_backup_that_is_not_whole_fills_nothing(shop: Shop, tmp_path: Path) ->
         path = tmp_path / "bad"
         path.write_bytes(bad)
         assert code(lambda path=path: there.fill(path)) == "backup/damaged", how  # type: ignore[misc]
-        with there.store.view() as view:
-            assert view.publisher() is None
+        with there.store.view() as reader:
+            assert tables.documents.publisher(reader) is None
     there.fill(tmp_path / "backup", accept_loss=True)
 
 

@@ -19,6 +19,7 @@ from muster.core.products import DAY, Revocation
 from muster.lease.catalogue import read_catalogue
 from muster.lease.descriptor import read_descriptor
 from muster.lease.trust import anchor, follow, walk
+from muster.publisher import tables
 from muster.publisher.admin import open_admin
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.model import Content
@@ -534,10 +535,10 @@ def test_another_writer_in_the_midst_of_an_act_undoes_the_act(shop: Shop) -> Non
     def passphrase() -> str:
         # Asked between the first look and the transaction: another program publishes meanwhile.
         store = open_store(shop.folder, shop.clock.seconds)
-        with store.edit() as edit:
-            newest = edit.newest_catalogue()
+        with store.edit() as tx:
+            newest = tables.documents.newest_catalogue(tx)
             if newest.version == 1:
-                edit.add_catalogue(replace(newest, version=2))
+                tables.documents.add_catalogue(tx, replace(newest, version=2))
         store.close()
         return PASSPHRASE
 

@@ -28,7 +28,7 @@ from muster.core.keys import (
     parse_product_key,
 )
 from muster.core.products import KeyGroup, Product
-from muster.db.engine import ConstraintError
+from muster.db.engine import ConstraintError, Reader, Transaction
 from muster.lease.catalogue import Catalogue, make_catalogue, read_catalogue
 from muster.lease.descriptor import make_descriptor
 from muster.lease.jws import PublicKey, SigningKey
@@ -43,7 +43,7 @@ from muster.lease.trust import (
     make_trust,
     parse_trust,
 )
-from muster.publisher import chain, rules, terms
+from muster.publisher import chain, rules, tables, terms
 from muster.publisher.chain import Head
 from muster.publisher.model import (
     AuditRow,
@@ -59,7 +59,7 @@ from muster.publisher.model import (
     SignedText,
 )
 from muster.publisher.pools import tell_levels
-from muster.publisher.store import DATABASE_FILE, Edit, Store, View, open_store
+from muster.publisher.store import DATABASE_FILE, Store, open_store
 from muster.publisher.vault import RESERVE, ROOT, Vault
 from muster.system.files import Lock, make_folder
 from muster.wire.exchange import PublisherFile, ReplyFile
@@ -185,13 +185,16 @@ def init_publisher(
 
 def _found(folder: Path, now: int, label: str, vault: Vault, url: str) -> Initialised | None:
     """The publisher that a store holds already; None where an earlier `init` did not end."""
-    with contextlib.closing(open_store(folder, now, url=url)) as store, store.view() as view:
-        found = view.publisher()
+    with contextlib.closing(open_store(folder, now, url=url)) as store, store.view() as reader:
+        found = tables.documents.publisher(reader)
         if found is None:
             return None
         if found.label != label:
             raise error("publisher/other", found=found.label, wanted=label)
-        trust, catalogue = view.newest_trust().version, view.newest_catalogue().version
+        trust, catalogue = (
+            tables.documents.newest_trust(reader).version,
+            tables.documents.newest_catalogue(reader).version,
+        )
         return Initialised(found, False, trust, catalogue, vault.folder)
 
 
@@ -244,22 +247,27 @@ def _make(
     signed = _sign_catalogue(trust, 1, now, finished, (), catalogue_key)
     with (
         contextlib.closing(open_store(folder, now, create=True, url=url)) as store,
-        store.edit() as edit,
+        store.edit() as tx,
     ):
-        edit.add_publisher(publisher)
-        edit.add_trust(SignedText(1, now, text))
-        edit.add_catalogue(signed)
+        tables.documents.add_publisher(tx, publisher)
+        tables.documents.add_trust(tx, SignedText(1, now, text))
+        tables.documents.add_catalogue(tx, signed)
         for record in records:
-            edit.add_key_file(record)
-        edit.write_audit(
-            now, actor, Event.PUBLISHER_INIT, issuer, {"label": label, "roots": _kids(trust.roots)}
+            tables.documents.add_key_file(tx, record)
+        tables.audit.write(
+            tx,
+            now,
+            actor,
+            Event.PUBLISHER_INIT,
+            issuer,
+            {"label": label, "roots": _kids(trust.roots)},
         )
-        edit.write_audit(now, actor, Event.TRUST_SIGN, "1", {"signer": root.public.kid})
-        _register(edit, setup, now, actor)
+        tables.audit.write(tx, now, actor, Event.TRUST_SIGN, "1", {"signer": root.public.kid})
+        _register(tx, setup, now, actor)
         for change in rules.diff(Content(), content):
-            _audit_change(edit, change, now, actor)
-        edit.write_audit(
-            now, actor, Event.CATALOGUE_SIGN, "1", {"signer": catalogue_key.public.kid}
+            _audit_change(tx, change, now, actor)
+        tables.audit.write(
+            tx, now, actor, Event.CATALOGUE_SIGN, "1", {"signer": catalogue_key.public.kid}
         )
     return publisher, records[0]
 
@@ -284,8 +292,8 @@ class Admin:
         self._clock = clock
         self._dice = dice
         self._actor = actor
-        with store.view() as view:
-            found = view.publisher()
+        with store.view() as reader:
+            found = tables.documents.publisher(reader)
         if found is None:
             raise error("publisher/none", path=str(folder))
         self.publisher = found
@@ -304,18 +312,20 @@ class Admin:
 
     def trust(self) -> Trust:
         """The newest trust."""
-        with self._store.view() as view:
-            return parse_trust(view.newest_trust().text)
+        with self._store.view() as reader:
+            return parse_trust(tables.documents.newest_trust(reader).text)
 
     def trusts(self) -> tuple[Trust, ...]:
         """Every version of trust, lowest first."""
-        with self._store.view() as view:
-            return tuple(parse_trust(one.text) for one in view.trust_above(0, 1_000_000))
+        with self._store.view() as reader:
+            return tuple(
+                parse_trust(one.text) for one in tables.documents.trust_above(reader, 0, 1_000_000)
+            )
 
     def catalogue(self) -> Catalogue:
         """The newest catalogue."""
-        with self._store.view() as view:
-            return _newest_catalogue(view)[1]
+        with self._store.view() as reader:
+            return _newest_catalogue(reader)[1]
 
     def product(self, product: str) -> Product:
         """A product of the newest catalogue. Raises: `publisher/product`."""
@@ -333,33 +343,33 @@ class Admin:
         Raises: `publisher/product`, `publisher/no-trust`.
         """
         found = self.product(product)
-        with self._store.view() as view:
-            newest = view.newest_trust()
+        with self._store.view() as reader:
+            newest = tables.documents.newest_trust(reader)
             pinned = newest
             if trust_version is not None:
-                chosen = view.trust_from(trust_version)
+                chosen = tables.documents.trust_from(reader, trust_version)
                 if chosen is None or chosen.version != trust_version:
                     raise error("publisher/no-trust", version=trust_version, newest=newest.version)
                 pinned = chosen
-            groups = _newest_catalogue(view)[1].groups
+            groups = _newest_catalogue(reader)[1].groups
         return make_descriptor(pinned.text, found, groups)
 
     def export(self, url: str | None) -> PublisherFile:
         """The publisher file: what hosts and offline sites need to know of this publisher."""
-        with self._store.view() as view:
-            line = view.trust_above(0, 4097)
+        with self._store.view() as reader:
+            line = tables.documents.trust_above(reader, 0, 4097)
             return PublisherFile(
                 publisher=self.publisher.id,
                 anchor=line[0].text,
                 trust=tuple(one.text for one in line[1:]),
-                catalogue=view.newest_catalogue().text,
+                catalogue=tables.documents.newest_catalogue(reader).text,
                 url=url,
             )
 
     def keys(self, kind: Kind | None = None) -> tuple[IssuedKey, ...]:
         """Issued product keys, in the order of issue."""
-        with self._store.view() as view:
-            return view.keys(kind)
+        with self._store.view() as reader:
+            return tables.keys.keys(reader, kind)
 
     def find_key(self, text: str) -> IssuedKey:
         """The issued key of a key id, or of a product key as typed.
@@ -377,8 +387,8 @@ class Admin:
             if typed.prefix != prefix_of(self.publisher.id):
                 raise error("publisher/other-key", masked=typed.masked)
             key_id = typed.key_id
-        with self._store.view() as view:
-            found = view.key(key_id)
+        with self._store.view() as reader:
+            found = tables.keys.key(reader, key_id)
         if found is None:
             raise error("publisher/unknown-key", key=key_id.text)
         if typed is not None:
@@ -389,22 +399,23 @@ class Admin:
 
     def hosts(self, key: str | None = None) -> tuple[HostRow, ...]:
         """Every host grant that was drawn, or those of one host key."""
-        with self._store.view() as view:
-            keys = {one.key_id.text: one for one in view.keys(Kind.HOST)}
-            seats = {(one.key, one.hw): one for one in view.seats(key)}
+        with self._store.view() as reader:
+            keys = {one.key_id.text: one for one in tables.keys.keys(reader, Kind.HOST)}
+            seats = {(one.key, one.hw): one for one in tables.grants.seats(reader, key)}
             return tuple(
-                HostRow(one, seats[one.key, one.hw], keys[one.key]) for one in view.grants(key=key)
+                HostRow(one, seats[one.key, one.hw], keys[one.key])
+                for one in tables.grants.grants(reader, key=key)
             )
 
     def audit(self, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
         """Rows of the audit table above a sequence number, oldest first."""
-        with self._store.view() as view:
-            return view.audit(after, limit)
+        with self._store.view() as reader:
+            return tables.audit.rows(reader, after, limit)
 
     def check_audit(self, wanted: Head | None = None) -> Head:
         """Walk the chain of the audit table; its head. Raises: as `chain.check`."""
-        with self._store.view() as view:
-            return chain.check(view.whole_audit(), wanted)
+        with self._store.view() as reader:
+            return chain.check(tables.audit.all_rows(reader), wanted)
 
     def export_audit(self, write: Callable[[bytes], object]) -> Head:
         """Give every row of the audit table to `write` as a line of JSON; the head.
@@ -412,8 +423,8 @@ class Admin:
         The rows are checked on the way: an export that ends well is a chain that holds.
         """
         head = Head()
-        with self._store.view() as view:
-            for row in chain.walk(view.whole_audit()):
+        with self._store.view() as reader:
+            for row in chain.walk(tables.audit.all_rows(reader)):
                 write(chain.write_line(row))
                 head = Head(row.seq, row.hash)
         return head
@@ -472,13 +483,13 @@ class Admin:
         alerts: tuple[int, ...] = (),
     ) -> tuple[NewKey, ...]:
         with self._alone() as now:
-            with self._store.view() as view:
-                catalogue = _newest_catalogue(view)[1]
+            with self._store.view() as reader:
+                catalogue = _newest_catalogue(reader)[1]
                 found = next((one for one in catalogue.groups if one.id == group), None)
                 if found is None:
                     known = ", ".join(one.id for one in catalogue.groups)
                     raise error("publisher/group", group=group, known=known)
-                taken = set(view.serials(kind, found.number))
+                taken = set(tables.keys.serials(reader, kind, found.number))
             issuer = self._issuer(now)
             made: list[NewKey] = []
             for _ in range(count):
@@ -489,8 +500,8 @@ class Admin:
                     new = NewKey(issued, new.key)
                 taken.add(new.key.serial)
                 made.append(new)
-            with self._store.edit() as edit:
-                _register(edit, made, now, self._actor)
+            with self._store.edit() as tx:
+                _register(tx, made, now, self._actor)
         return tuple(made)
 
     def revoke_key(self, key: str) -> Revoked:
@@ -506,13 +517,16 @@ class Admin:
             if found.revoked is not None:
                 return Revoked(False, self.catalogue().version, key=name)
 
-            def act(edit: Edit) -> None:
-                edit.revoke_key(name, rules.today(now))
-                edit.write_audit(now, self._actor, Event.KEY_REVOKE, name, {})
+            def act(tx: Transaction) -> None:
+                tables.keys.revoke_key(tx, name, rules.today(now))
+                tables.audit.write(tx, now, self._actor, Event.KEY_REVOKE, name, {})
 
             version = self._sign_next(now, act)
-            with self._store.view() as view:
-                hosts, machines = view.grants(key=name), view.machines(key=name)
+            with self._store.view() as reader:
+                hosts, machines = (
+                    tables.grants.grants(reader, key=name),
+                    tables.pools.machines(reader, key=name),
+                )
             grants = [one.jti for one in hosts] + [one.jti for one in machines]
         return Revoked(True, version, tuple(grants), key=name)
 
@@ -533,9 +547,11 @@ class Admin:
             if before.product_revoked(found) is not None:
                 return Revoked(False, before.version, key=setup)
 
-            def act(edit: Edit) -> None:
-                edit.revoke_key(setup, rules.today(now))
-                edit.write_audit(now, self._actor, Event.PRODUCT_REVOKE, found.id, {"key": setup})
+            def act(tx: Transaction) -> None:
+                tables.keys.revoke_key(tx, setup, rules.today(now))
+                tables.audit.write(
+                    tx, now, self._actor, Event.PRODUCT_REVOKE, found.id, {"key": setup}
+                )
 
             version = self._sign_next(now, act)
         return Revoked(True, version, key=setup)
@@ -544,8 +560,8 @@ class Admin:
 
     def machines(self, key: str | None = None) -> tuple[MachineGrant, ...]:
         """Every activation of a machine that was drawn, or those of one key."""
-        with self._store.view() as view:
-            return view.machines(key=key)
+        with self._store.view() as reader:
+            return tables.pools.machines(reader, key=key)
 
     def correct_pool(self, key: str, count: int, reason: str) -> IssuedKey:
         """Give activations back to a pool after a mistake; within the key's limit, audited.
@@ -563,9 +579,9 @@ class Admin:
         name = found.key_id.text
         if count < 1 or not reason.strip():
             raise error("publisher/pool", detail="a correction has a number from 1 and a reason")
-        with self._store.edit() as edit:
-            if not edit.correct_pool(name, count):
-                fresh = edit.key(found.key_id) or found
+        with self._store.edit() as tx:
+            if not tables.pools.correct_pool(tx, name, count):
+                fresh = tables.keys.key(tx, found.key_id) or found
                 raise error(
                     "publisher/correction-limit",
                     key=name,
@@ -573,8 +589,8 @@ class Admin:
                     limit=fresh.correction_limit,
                 )
             detail = {"count": count, "reason": reason.strip()[:256]}
-            edit.write_audit(now, self._actor, Event.POOL_CORRECT, name, detail)
-            return edit.key(found.key_id) or found
+            tables.audit.write(tx, now, self._actor, Event.POOL_CORRECT, name, detail)
+            return tables.keys.key(tx, found.key_id) or found
 
     def extend_pool(self, key: str, pool: int) -> tuple[IssuedKey, bool]:
         """Give a pool another size, as a changed agreement says; audited.
@@ -586,16 +602,16 @@ class Admin:
         now, found = self._pool(key)
         name = found.key_id.text
         rules.check_pool(found.key_id.kind, pool, found.term, found.alerts)
-        with self._store.edit() as edit:
-            before = edit.key(found.key_id) or found
+        with self._store.edit() as tx:
+            before = tables.keys.key(tx, found.key_id) or found
             if before.pool == pool:
                 return before, False
-            if not edit.extend_pool(name, pool, rules.correction_limit(pool)):
+            if not tables.pools.extend_pool(tx, name, pool, rules.correction_limit(pool)):
                 raise error("publisher/pool-drawn", key=name, pool=pool, drawn=before.drawn)
-            after = edit.key(found.key_id) or found
+            after = tables.keys.key(tx, found.key_id) or found
             detail = {"from": before.pool, "to": pool}
-            edit.write_audit(now, self._actor, Event.POOL_EXTEND, name, detail)
-            tell_levels(edit, before, after, now, self._actor)
+            tables.audit.write(tx, now, self._actor, Event.POOL_EXTEND, name, detail)
+            tell_levels(tx, before, after, now, self._actor)
             return after, True
 
     def _pool(self, key: str) -> tuple[int, IssuedKey]:
@@ -615,19 +631,19 @@ class Admin:
         Raises: `publisher/unknown-activation`.
         """
         with self._alone() as now:
-            with self._store.view() as view:
-                found = view.machines(jti=jti[:64])
+            with self._store.view() as reader:
+                found = tables.pools.machines(reader, jti=jti[:64])
                 if not found:
                     raise error("publisher/unknown-activation", jti=jti[:64])
                 (one,) = found
                 if one.revoked is not None:
-                    version = view.newest_catalogue().version
+                    version = tables.documents.newest_catalogue(reader).version
                     return Revoked(False, version, (), key=one.key)
 
-            def act(edit: Edit) -> None:
-                edit.revoke_machine(one.key, one.binding, rules.today(now))
+            def act(tx: Transaction) -> None:
+                tables.pools.revoke_machine(tx, one.key, one.binding, rules.today(now))
                 detail = {"key": one.key}
-                edit.write_audit(now, self._actor, Event.MACHINE_REVOKE, one.jti, detail)
+                tables.audit.write(tx, now, self._actor, Event.MACHINE_REVOKE, one.jti, detail)
 
             version = self._sign_next(now, act)
         return Revoked(True, version, (one.jti,), key=one.key)
@@ -655,33 +671,39 @@ class Admin:
 
     def _revoke(self, host: str, *, release: bool) -> Revoked:
         with self._alone() as now:
-            with self._store.view() as view:
-                named = view.grants(host=host)
+            with self._store.view() as reader:
+                named = tables.grants.grants(reader, host=host)
                 if not named:
                     raise error("publisher/unknown-host", host=host[:64])
                 key, hw = named[0].key, named[0].hw
                 if release:
-                    named = tuple(one for one in view.grants(key=key) if one.hw == hw)
-                seat = view.seat(key, hw)
+                    named = tuple(
+                        one for one in tables.grants.grants(reader, key=key) if one.hw == hw
+                    )
+                seat = tables.grants.seat(reader, key, hw)
                 open_grants = [one for one in named if one.revoked is None]
                 held = release and seat is not None and seat.released_at is None
                 if not open_grants and not held:
-                    version = view.newest_catalogue().version
+                    version = tables.documents.newest_catalogue(reader).version
                     return Revoked(False, version, key=key, hw=hw)
             revoked: list[str] = []
 
-            def act(edit: Edit) -> None:
+            def act(tx: Transaction) -> None:
                 # Read again: a host may have drawn between the two looks.
-                fresh = edit.grants(key=key) if release else edit.grants(host=host)
+                fresh = (
+                    tables.grants.grants(tx, key=key)
+                    if release
+                    else tables.grants.grants(tx, host=host)
+                )
                 for one in fresh:
                     if one.hw == hw and one.revoked is None:
-                        edit.revoke_grant(one.key, one.binding, rules.today(now))
-                        edit.write_audit(
-                            now, self._actor, Event.HOST_REVOKE, one.jti, {"key": key, "hw": hw}
+                        tables.grants.revoke_grant(tx, one.key, one.binding, rules.today(now))
+                        tables.audit.write(
+                            tx, now, self._actor, Event.HOST_REVOKE, one.jti, {"key": key, "hw": hw}
                         )
                         revoked.append(one.jti)
-                if held and edit.release_host(key, hw, now):
-                    edit.write_audit(now, self._actor, Event.HOST_RELEASE, hw, {"key": key})
+                if held and tables.grants.release_host(tx, key, hw, now):
+                    tables.audit.write(tx, now, self._actor, Event.HOST_RELEASE, hw, {"key": key})
 
             version = self._sign_next(now, act)
         return Revoked(True, version, tuple(revoked), key=key, hw=hw)
@@ -712,12 +734,12 @@ class Admin:
             `publisher/terms-later`, `publisher/no-key`, `terms/claims`.
         """
         with self._alone() as now:
-            with self._store.view() as view:
-                grant = _one_grant(view, host)
-                held = view.host_terms(grant.jti)
-                trust, catalogue = _newest_catalogue(view)
+            with self._store.view() as reader:
+                grant = _one_grant(reader, host)
+                held = tables.grants.host_terms(reader, grant.jti)
+                trust, catalogue = _newest_catalogue(reader)
                 entry = terms.signer_of(trust, now)
-                record = view.key_file(entry.key.kid)
+                record = tables.documents.key_file(reader, entry.key.kid)
             same = held is not None and terms.still_vouched(held, trust)
             wanted = (limit, over, customer, agreement, max_lease)
             if (
@@ -728,11 +750,11 @@ class Admin:
                 made = held
             else:
                 key = self._vault.signing_key(record, entry.key)
-                with self._edit() as edit:
-                    if edit.newest_trust().version != trust.version:
+                with self._edit() as tx:
+                    if tables.documents.newest_trust(tx).version != trust.version:
                         raise error("publisher/changed")
                     made = terms.issue(
-                        edit,
+                        tx,
                         grant,
                         trust,
                         catalogue,
@@ -745,8 +767,10 @@ class Admin:
                         agreement=agreement,
                         max_lease=max_lease,
                     )
-            with self._store.view() as view:
-                line = view.trust_above(max(0, trust.version - TRUST_STEPS), TRUST_STEPS)
+            with self._store.view() as reader:
+                line = tables.documents.trust_above(
+                    reader, max(0, trust.version - TRUST_STEPS), TRUST_STEPS
+                )
             answer = ConfirmAnswer(
                 grant=grant.grant,
                 confirmation_id=grant.confirmation,
@@ -787,10 +811,10 @@ class Admin:
                 known |= {one.issued.product or "": one.key.text for one in made}
             finished = rules.with_setup_keys(content, known)
 
-            def act(edit: Edit) -> None:
-                _register(edit, made, now, self._actor)
+            def act(tx: Transaction) -> None:
+                _register(tx, made, now, self._actor)
                 for change in changes:
-                    _audit_change(edit, change, now, self._actor)
+                    _audit_change(tx, change, now, self._actor)
 
             version = self._sign_next(now, act, finished)
         return Published(True, version, changes)
@@ -801,10 +825,11 @@ class Admin:
         """Setup keys of products that have none in the newest catalogue: new ones, and the texts
         of those that an earlier catalogue had."""
         issuer = self._issuer(now)
-        with self._store.view() as view:
-            issued = {one.product: one.key_id for one in view.keys(Kind.SETUP)}
+        with self._store.view() as reader:
+            issued = {one.product: one.key_id for one in tables.keys.keys(reader, Kind.SETUP)}
             taken = {
-                group.number: set(view.serials(Kind.SETUP, group.number)) for _, group in wanted
+                group.number: set(tables.keys.serials(reader, Kind.SETUP, group.number))
+                for _, group in wanted
             }
         again = {
             product.id: issuer.again(issued[product.id]).text
@@ -924,15 +949,15 @@ class Admin:
             return replace(result, roots=tuple(one.kid for one in roots))
 
     def _root(self, public: PublicKey, path: Path | None) -> SigningKey:
-        with self._store.view() as view:
-            record = view.key_file(public.kid)
+        with self._store.view() as reader:
+            record = tables.documents.key_file(reader, public.kid)
         return self._vault.signing_key(record, public, path)
 
     def _new_key(
         self, role: str, now: int, records: list[KeyFileRecord], path: Path | None = None
     ) -> SigningKey:
-        with self._store.view() as view:
-            used = view.key_numbers(role)
+        with self._store.view() as reader:
+            used = tables.documents.key_numbers(reader, role)
         number = rules.next_index(used) if role == GRANT_ROLE else max(used, default=0) + 1
         record, key = self._vault.make_key(role, number, self._dice.token(32), now, path)
         records.append(record)
@@ -951,8 +976,8 @@ class Admin:
         retired_too: bool,
         records: list[KeyFileRecord] | None = None,
     ) -> Rotated:
-        with self._store.view() as view:
-            _, catalogue = _newest_catalogue(view)
+        with self._store.view() as reader:
+            _, catalogue = _newest_catalogue(reader)
         iat = rules.stamp(now, max(newest.iat, catalogue.iat))
         day = rules.today(now)
         made = [] if records is None else records
@@ -987,13 +1012,14 @@ class Admin:
             signer=signer,
         )
         trust = follow(newest, text)
-        with self._edit() as edit:
-            if edit.newest_trust().version != newest.version:
+        with self._edit() as tx:
+            if tables.documents.newest_trust(tx).version != newest.version:
                 raise error("publisher/changed")
-            edit.add_trust(SignedText(version, iat, text))
+            tables.documents.add_trust(tx, SignedText(version, iat, text))
             for record in made:
-                edit.add_key_file(record)
-            edit.write_audit(
+                tables.documents.add_key_file(tx, record)
+            tables.audit.write(
+                tx,
                 now,
                 self._actor,
                 Event.TRUST_SIGN,
@@ -1011,11 +1037,14 @@ class Admin:
                     catalogue.version + 1,
                     iat,
                     _content(catalogue),
-                    edit.revocations(),
+                    tables.documents.revocations(tx),
                     fresh[CATALOGUE_ROLE],
                 )
-                self._add_catalogue(edit, signed, now, fresh[CATALOGUE_ROLE])
-            drawn: list[HostGrant | MachineGrant] = [*edit.grants(), *edit.machines()]
+                self._add_catalogue(tx, signed, now, fresh[CATALOGUE_ROLE])
+            drawn: list[HostGrant | MachineGrant] = [
+                *tables.grants.grants(tx),
+                *tables.pools.machines(tx),
+            ]
             again = sum(
                 1
                 for one in drawn
@@ -1023,7 +1052,7 @@ class Admin:
                 and rules.vouched(newest, one.kid, one.day)
                 and not rules.vouched(trust, one.kid, one.day)
             )
-            newest_catalogue = edit.newest_catalogue().version
+            newest_catalogue = tables.documents.newest_catalogue(tx).version
         return Rotated(trust, newest_catalogue, again)
 
     # What all acts share.
@@ -1037,10 +1066,10 @@ class Admin:
             yield now
 
     @contextlib.contextmanager
-    def _edit(self) -> Iterator[Edit]:
+    def _edit(self) -> Iterator[Transaction]:
         try:
-            with self._store.edit() as edit:
-                yield edit
+            with self._store.edit() as tx:
+                yield tx
         except ConstraintError as fault:
             raise error("publisher/changed") from fault
 
@@ -1050,7 +1079,7 @@ class Admin:
         return _Issuer(prefix, self.publisher.id, tag_key, self._dice, now)
 
     def _sign_next(
-        self, now: int, act: Callable[[Edit], None], content: Content | None = None
+        self, now: int, act: Callable[[Transaction], None], content: Content | None = None
     ) -> int:
         """Do `act` and sign the catalogue that follows from it, in one transaction.
 
@@ -1061,34 +1090,36 @@ class Admin:
         Returns:
             The version of the new catalogue.
         """
-        with self._store.view() as view:
-            trust, catalogue = _newest_catalogue(view)
+        with self._store.view() as reader:
+            trust, catalogue = _newest_catalogue(reader)
             entry = rules.catalogue_key(trust, rules.today(now))
             iat = rules.stamp(now, max(trust.iat, catalogue.iat))
-            record = view.key_file(entry.key.kid)
+            record = tables.documents.key_file(reader, entry.key.kid)
         key = self._vault.signing_key(record, entry.key)
-        with self._edit() as edit:
+        with self._edit() as tx:
             if (
-                edit.newest_trust().version != trust.version
-                or edit.newest_catalogue().version != catalogue.version
+                tables.documents.newest_trust(tx).version != trust.version
+                or tables.documents.newest_catalogue(tx).version != catalogue.version
             ):
                 raise error("publisher/changed")
-            act(edit)
+            act(tx)
             signed = _sign_catalogue(
                 trust,
                 catalogue.version + 1,
                 iat,
                 _content(catalogue) if content is None else content,
-                edit.revocations(),
+                tables.documents.revocations(tx),
                 key,
             )
-            self._add_catalogue(edit, signed, now, key)
+            self._add_catalogue(tx, signed, now, key)
         return signed.version
 
-    def _add_catalogue(self, edit: Edit, signed: SignedText, now: int, key: SigningKey) -> None:
-        edit.add_catalogue(signed)
+    def _add_catalogue(
+        self, tx: Transaction, signed: SignedText, now: int, key: SigningKey
+    ) -> None:
+        tables.documents.add_catalogue(tx, signed)
         detail = {"signer": key.public.kid}
-        edit.write_audit(now, self._actor, Event.CATALOGUE_SIGN, str(signed.version), detail)
+        tables.audit.write(tx, now, self._actor, Event.CATALOGUE_SIGN, str(signed.version), detail)
 
 
 def open_admin(
@@ -1163,19 +1194,19 @@ class _Issuer:
         )
 
 
-def _register(edit: Edit, made: Sequence[NewKey], now: int, actor: str) -> None:
+def _register(tx: Transaction, made: Sequence[NewKey], now: int, actor: str) -> None:
     for new in made:
-        edit.add_key(new.issued)
+        tables.keys.add_key(tx, new.issued)
         detail: dict[str, Any] = {"group": new.issued.group, "term": new.issued.term}
         if new.issued.product:
             detail["product"] = new.issued.product
         if new.issued.pool:
             detail["pool"] = new.issued.pool
-        edit.write_audit(now, actor, Event.KEY_ISSUE, new.issued.key_id.text, detail)
+        tables.audit.write(tx, now, actor, Event.KEY_ISSUE, new.issued.key_id.text, detail)
 
 
-def _one_grant(view: View, host: str) -> HostGrant:
-    named = view.grants(host=host)
+def _one_grant(reader: Reader, host: str) -> HostGrant:
+    named = tables.grants.grants(reader, host=host)
     if not named:
         raise error("publisher/unknown-host", host=host[:64])
     good = [one for one in named if one.revoked is None]
@@ -1186,10 +1217,10 @@ def _one_grant(view: View, host: str) -> HostGrant:
     return good[0]
 
 
-def _audit_change(edit: Edit, change: Change, now: int, actor: str) -> None:
+def _audit_change(tx: Transaction, change: Change, now: int, actor: str) -> None:
     event = Event.PRODUCT_ADD if change.how == "added" else Event.PRODUCT_CHANGE
     detail = {"what": change.what, "how": change.how, "fields": list(change.fields)}
-    edit.write_audit(now, actor, event, change.id, detail)
+    tables.audit.write(tx, now, actor, event, change.id, detail)
 
 
 def _in_need_of_setup(content: Content, known: dict[str, str]) -> list[tuple[Product, KeyGroup]]:
@@ -1201,9 +1232,9 @@ def _in_need_of_setup(content: Content, known: dict[str, str]) -> list[tuple[Pro
     ]
 
 
-def _newest_catalogue(view: View) -> tuple[Trust, Catalogue]:
-    trust = parse_trust(view.newest_trust().text)
-    return trust, read_catalogue(view.newest_catalogue().text, trust)
+def _newest_catalogue(reader: Reader) -> tuple[Trust, Catalogue]:
+    trust = parse_trust(tables.documents.newest_trust(reader).text)
+    return trust, read_catalogue(tables.documents.newest_catalogue(reader).text, trust)
 
 
 def _content(catalogue: Catalogue) -> Content:

@@ -21,12 +21,12 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.clock import Clock
 from muster.core.errors import MusterError
-from muster.db.engine import ConstraintError, Database
+from muster.db.engine import ConstraintError, Database, Reader, Transaction
 from muster.db.migrate import load_migrations
 from muster.lease import strict
-from muster.publisher import chain
+from muster.publisher import chain, tables
 from muster.publisher.chain import Head
-from muster.publisher.store import SCHEMA, Edit, Store, View
+from muster.publisher.store import SCHEMA, Store
 from muster.system.files import translate, write_new
 
 KIND = "muster-backup"
@@ -85,11 +85,12 @@ def write_backup(database: Database, path: Path, now: int) -> Backup:
         raise
     try:
         with path.open("wb") as out, database.snapshot() as reader:
-            view = View(reader)
-            found = view.publisher()
+            found = tables.documents.publisher(reader)
             if found is None:
                 raise error("publisher/none", path=database.name)
-            done = Backup(found.id, now, view.audit_head(), _write(out, view, found.id, now))
+            done = Backup(
+                found.id, now, tables.audit.head(reader), _write(out, reader, found.id, now)
+            )
             out.flush()
             os.fsync(out.fileno())
     except BaseException as fault:
@@ -100,7 +101,7 @@ def write_backup(database: Database, path: Path, now: int) -> Backup:
     return done
 
 
-def _write(out: BinaryIO, view: View, publisher: str, now: int) -> int:
+def _write(out: BinaryIO, reader: Reader, publisher: str, now: int) -> int:
     digest = hashlib.sha256()
 
     def line(value: dict[str, Any]) -> None:
@@ -115,12 +116,12 @@ def _write(out: BinaryIO, view: View, publisher: str, now: int) -> int:
             "publisher": publisher,
             "made_at": now,
             "schema": len(load_migrations(SCHEMA)),
-            "audit_head": view.audit_head().text,
+            "audit_head": tables.audit.head(reader).text,
         }
     )
     count = 0
     for table, order in TABLES:
-        for row in view.rows(table, order):
+        for row in tables.restore.rows(reader, table, order):
             line({"table": table, "row": row})
             count += 1
     out.write(strict.canonical({"rows": count, "sha256": digest.hexdigest()}) + b"\n")
@@ -215,28 +216,29 @@ def restore(
     """
     now = clock.now()
     chain.check_clock(now)
-    with store.edit() as edit:
-        if edit.publisher() is not None:
+    with store.edit() as tx:
+        if tables.documents.publisher(tx) is not None:
             raise error("backup/not-empty")
-        filler = _Filler(edit)
+        filler = _Filler(tx)
         found = _read(path, filler.take)
         try:
             filler.flush()
         except ConstraintError as fault:
             raise _damaged(path, found.rows + 1, "a row breaks a rule of its table") from fault
-        restored = edit.publisher()
+        restored = tables.documents.publisher(tx)
         if restored is None or restored.id != found.publisher:
             raise _damaged(path, 1, "it names another publisher than its rows")
-        chain.check(edit.whole_audit(), found.head)
-        edit.note_restore(now, found.head.text)
-        edit.write_audit(
+        chain.check(tables.audit.all_rows(tx), found.head)
+        tables.restore.note(tx, now, found.head.text)
+        tables.audit.write(
+            tx,
             now,
             actor,
             Event.PUBLISHER_RESTORE,
             found.publisher,
             {"head": found.head.text, "made_at": found.made_at},
         )
-        done = _resume(edit, now, actor, head, accept_loss=accept_loss)
+        done = _resume(tx, now, actor, head, accept_loss=accept_loss)
     return found, done
 
 
@@ -247,19 +249,21 @@ def resume(
 
     Raises: `backup/head`: the head given is not the backup's, so that draws are missing.
     """
-    with store.edit() as edit:
-        return _resume(edit, clock.now(), actor, head, accept_loss=accept_loss)
+    with store.edit() as tx:
+        return _resume(tx, clock.now(), actor, head, accept_loss=accept_loss)
 
 
-def _resume(edit: Edit, now: int, actor: str, head: Head | None, *, accept_loss: bool) -> Resumed:
+def _resume(
+    tx: Transaction, now: int, actor: str, head: Head | None, *, accept_loss: bool
+) -> Resumed:
     """Close what the operator vouches for; draws wait while anything is open.
 
     A backup that was made while draws waited brings its own open restore along: a head closes
     the one restore that it belongs to, and only an accepted loss closes all.
     """
-    waiting = {number: Head.parse(text) for number, text in edit.waiting().items()}
+    waiting = {number: Head.parse(text) for number, text in tables.restore.waiting(tx).items()}
     if not waiting:
-        return Resumed(False, False, False, edit.audit_head())
+        return Resumed(False, False, False, tables.audit.head(tx))
     newest = waiting[max(waiting)]
     closed = [number for number, held in waiting.items() if accept_loss or held == head]
     if not closed:
@@ -268,9 +272,9 @@ def _resume(edit: Edit, now: int, actor: str, head: Head | None, *, accept_loss:
         return Resumed(False, True, False, newest)
     lost = any(waiting[number] != head for number in closed)
     for number in closed:
-        edit.resolve_restore(number, now)
+        tables.restore.resolve(tx, number, now)
         detail = {"lost": waiting[number] != head}
-        edit.write_audit(now, actor, Event.PUBLISHER_RESUME, waiting[number].text, detail)
+        tables.audit.write(tx, now, actor, Event.PUBLISHER_RESUME, waiting[number].text, detail)
     still = [held for number, held in waiting.items() if number not in closed]
     return Resumed(True, bool(still), lost, still[-1] if still else newest)
 
@@ -278,8 +282,8 @@ def _resume(edit: Edit, now: int, actor: str, head: Head | None, *, accept_loss:
 class _Filler:
     """Puts rows into their tables, many at once."""
 
-    def __init__(self, edit: Edit) -> None:
-        self._edit = edit
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
         self._table = ""
         self._rows: list[dict[str, Any]] = []
 
@@ -293,4 +297,4 @@ class _Filler:
     def flush(self) -> None:
         """Write what waits."""
         rows, self._rows = self._rows, []
-        self._edit.fill(self._table, rows)
+        tables.restore.fill(self._tx, self._table, rows)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 
 from muster.core.catalogue import error
+from muster.db.engine import Reader
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.trust import Trust, parse_trust
-from muster.publisher import rules
+from muster.publisher import rules, tables
 from muster.publisher.model import SignedText
-from muster.publisher.store import View
 
 
 class Knowledge:
@@ -23,12 +23,12 @@ class Knowledge:
         self._trusts: dict[int, Trust] = {}
         self._catalogue: Catalogue | None = None
 
-    def known(self, view: View) -> tuple[Trust, Catalogue]:
+    def known(self, reader: Reader) -> tuple[Trust, Catalogue]:
         """The newest trust and the newest catalogue of one state of the tables."""
-        newest = self._trust(view.newest_trust())
+        newest = self._trust(tables.documents.newest_trust(reader))
         with self._lock:
             cached = self._catalogue
-        text = view.newest_catalogue()
+        text = tables.documents.newest_catalogue(reader)
         if cached is not None and cached.version == text.version:
             return newest, cached
         catalogue = read_catalogue(text.text, newest)
@@ -36,15 +36,15 @@ class Knowledge:
             self._catalogue = catalogue
         return newest, catalogue
 
-    def held(self, view: View, residue: int) -> Trust:
+    def held(self, reader: Reader, residue: int) -> Trust:
         """The newest trust version of a residue modulo 256: what an asker holds.
 
         Raises: `publisher/trust-unknown`.
         """
-        version = rules.version_of_residue(view.trust_versions(), residue)
-        signed = view.trust_from(version) if version is not None else None
+        version = rules.version_of_residue(tables.documents.trust_versions(reader), residue)
+        signed = tables.documents.trust_from(reader, version) if version is not None else None
         if signed is None:
-            newest = view.newest_trust().version
+            newest = tables.documents.newest_trust(reader).version
             raise error("publisher/trust-unknown", residue=residue, trust=newest)
         return self._trust(signed)
 

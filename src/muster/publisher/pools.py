@@ -22,14 +22,15 @@ from muster.core.clock import Clock
 from muster.core.errors import MusterError
 from muster.core.identity import grant_jti
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
+from muster.db.engine import Transaction
 from muster.lease.catalogue import Catalogue
 from muster.lease.grant import confirmation_of, issue_grant
 from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
-from muster.publisher import rules
+from muster.publisher import rules, tables
 from muster.publisher.knowledge import Knowledge
 from muster.publisher.model import IssuedKey, MachineGrant
-from muster.publisher.store import Edit, Store
+from muster.publisher.store import Store
 from muster.publisher.throttle import Guesses, Unthrottled
 from muster.publisher.vault import Vault
 from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
@@ -169,9 +170,9 @@ class Pools:
         lowest = [
             row.held.version for row in rows if isinstance(results[row.place], MachineActivation)
         ]
-        with self._store.view() as view:
-            trust = view.trust_above(min(lowest), TRUST_STEPS) if lowest else ()
-            catalogue = view.newest_catalogue()
+        with self._store.view() as reader:
+            trust = tables.documents.trust_above(reader, min(lowest), TRUST_STEPS) if lowest else ()
+            catalogue = tables.documents.newest_catalogue(reader)
         finished = tuple(one for one in results if one is not None)
         assert len(finished) == len(installation_ids)
         return Activated(finished, tuple(one.text for one in trust), catalogue.text)
@@ -186,14 +187,16 @@ class Pools:
         rows: list[_Row] = []
         key: IssuedKey | None = None
         trusts: dict[int, Trust] = {}
-        with self._store.view() as view:
+        with self._store.view() as reader:
             for place, text in enumerate(installation_ids):
                 try:
                     with guesses.guess() as enter:
                         iid = parse_installation_id(text)
                         enter((int(iid.key_id.kind), iid.key_id.group))
                         if key is None or key.key_id != iid.key_id:
-                            found = rules.check_machine_request(iid, view.key(iid.key_id))
+                            found = rules.check_machine_request(
+                                iid, tables.keys.key(reader, iid.key_id)
+                            )
                             if key is not None:
                                 raise error("publisher/batch-key", key=found.key_id.text)
                             check_proof(iid, found.proof_key)
@@ -201,7 +204,7 @@ class Pools:
                         else:
                             check_proof(iid, key.proof_key)
                     if iid.trust_residue not in trusts:
-                        trusts[iid.trust_residue] = self._knowledge.held(view, iid.trust_residue)
+                        trusts[iid.trust_residue] = self._knowledge.held(reader, iid.trust_residue)
                     rows.append(_Row(place, iid, trusts[iid.trust_residue]))
                 except MusterError as fault:
                     results[place] = fault
@@ -219,19 +222,19 @@ class Pools:
             signed = self._presign(rows, before, known, now)
             if self._give_again(rows, before, known, signed, now, results):
                 return
-            with self._store.edit() as edit:
-                if edit.newest_trust().version != known.newest.version:
+            with self._store.edit() as tx:
+                if tables.documents.newest_trust(tx).version != known.newest.version:
                     continue  # keys were rotated between the two looks
-                if self._write(edit, rows, known, signed, now, door, results):
+                if self._write(tx, rows, known, signed, now, door, results):
                     return
         raise error("publisher/busy-keys", retry_after=1)
 
     def _look(self, rows: Sequence[_Row], now: int) -> tuple[_Known, dict[str, MachineGrant]]:
         """What is known now, with the grant keys opened: a second that no transaction waits for."""
         key_id = rows[0].iid.key_id
-        with self._store.view() as view:
-            key = rules.check_machine_request(rows[0].iid, view.key(key_id))
-            newest, catalogue = self._knowledge.known(view)
+        with self._store.view() as reader:
+            key = rules.check_machine_request(rows[0].iid, tables.keys.key(reader, key_id))
+            newest, catalogue = self._knowledge.known(reader)
             held = {row.iid.trust_residue: row.held for row in rows}
             day = rules.today(now)
             signers = {
@@ -239,11 +242,13 @@ class Pools:
                 for residue, trust in held.items()
             }
             files = {
-                one.key.kid: (view.key_file(one.key.kid), one.key)
+                one.key.kid: (tables.documents.key_file(reader, one.key.kid), one.key)
                 for one in signers.values()
                 if one is not None
             }
-            before = view.machines_bound(key_id.text, [row.iid.binding for row in rows])
+            before = tables.pools.machines_bound(
+                reader, key_id.text, [row.iid.binding for row in rows]
+            )
         keys = {
             kid: self._vault.signing_key(record, public) for kid, (record, public) in files.items()
         }
@@ -331,13 +336,13 @@ class Pools:
         for place, result in found.items():
             results[place] = result
         if stale:
-            with self._store.edit() as edit:
-                edit.touch_machines(known.key.key_id.text, stale, now)
+            with self._store.edit() as tx:
+                tables.pools.touch_machines(tx, known.key.key_id.text, stale, now)
         return True
 
     def _write(
         self,
-        edit: Edit,
+        tx: Transaction,
         rows: Sequence[_Row],
         known: _Known,
         signed: dict[str, MachineGrant],
@@ -347,10 +352,10 @@ class Pools:
     ) -> bool:
         """Draw, sign anew, count and audit one piece; False to begin it anew."""
         name = known.key.key_id.text
-        key = edit.key(known.key.key_id)
+        key = tables.keys.key(tx, known.key.key_id)
         assert key is not None
         known = replace(known, key=key)
-        there = edit.machines_bound(name, [row.iid.binding for row in rows])
+        there = tables.pools.machines_bound(tx, name, [row.iid.binding for row in rows])
         fresh: dict[str, MachineGrant] = {}
         found: dict[int, MachineActivation | MusterError] = {}
         resigned: dict[str, tuple[MachineGrant, str]] = {}
@@ -377,19 +382,19 @@ class Pools:
             except MusterError as fault:
                 found[row.place] = fault
         if fresh:
-            if not edit.draw(name, len(fresh)):
+            if not tables.pools.draw(tx, name, len(fresh)):
                 return False
-            edit.add_machines(tuple(fresh.values()))
+            tables.pools.add_machines(tx, tuple(fresh.values()))
         for grant, _ in resigned.values():
-            edit.resign_machine(grant)
-        self._audit(edit, key, fresh, resigned, now, door)
+            tables.pools.resign_machine(tx, grant)
+        self._audit(tx, key, fresh, resigned, now, door)
         for place, result in found.items():
             results[place] = result
         return True
 
     def _audit(
         self,
-        edit: Edit,
+        tx: Transaction,
         key: IssuedKey,
         fresh: dict[str, MachineGrant],
         resigned: dict[str, tuple[MachineGrant, str]],
@@ -402,17 +407,18 @@ class Pools:
             (one, {"key": name, "kid": one.kid, "withdrawn": withdrawn})
             for one, withdrawn in resigned.values()
         ]
-        edit.write_audits(
-            now, actor, [(Event.MACHINE_ACTIVATE, one.jti, detail) for one, detail in told]
+        tables.audit.write_many(
+            tx, now, actor, [(Event.MACHINE_ACTIVATE, one.jti, detail) for one, detail in told]
         )
-        tell_levels(edit, key, replace(key, drawn=key.drawn + len(fresh)), now, actor)
+        tell_levels(tx, key, replace(key, drawn=key.drawn + len(fresh)), now, actor)
 
 
-def tell_levels(edit: Edit, before: IssuedKey, after: IssuedKey, now: int, actor: str) -> None:
+def tell_levels(tx: Transaction, before: IssuedKey, after: IssuedKey, now: int, actor: str) -> None:
     """Write an audit row and a warning for each alert level that a pool reaches by a change."""
     size = after.pool + after.corrected
     for level in rules.crossed(before, after):
-        edit.write_audit(
+        tables.audit.write(
+            tx,
             now,
             actor,
             Event.POOL_ALERT,

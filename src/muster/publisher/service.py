@@ -19,15 +19,16 @@ from muster.core.clock import Clock
 from muster.core.errors import MusterError
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
 from muster.core.keys import Kind
+from muster.db.engine import Reader, Transaction
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import confirmation_of, issue_grant, read_grant
 from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, walk
-from muster.publisher import rules, terms
+from muster.publisher import rules, tables, terms
 from muster.publisher.knowledge import Knowledge
 from muster.publisher.model import HostGrant, IssuedKey, Publisher, SignedText
 from muster.publisher.pools import Activated, Pools
-from muster.publisher.store import Edit, Store, View, open_store
+from muster.publisher.store import Store, open_store
 from muster.publisher.throttle import Guesses, Unthrottled
 from muster.publisher.vault import Vault
 from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
@@ -69,11 +70,11 @@ class PublisherService:
         self._vault = vault
         self._clock = clock
         self._knowledge = Knowledge()
-        with store.view() as view:
-            found = view.publisher()
+        with store.view() as reader:
+            found = tables.documents.publisher(reader)
             if found is None:
                 raise error("publisher/none", path="this store")
-            _check_line(view)
+            _check_line(reader)
         self.publisher: Publisher = found
         self.pools = Pools(found.id, store, vault, clock, self._knowledge)
 
@@ -89,24 +90,25 @@ class PublisherService:
 
     def newest_catalogue(self) -> SignedText:
         """The newest catalogue."""
-        with self._store.view() as view:
-            return view.newest_catalogue()
+        with self._store.view() as reader:
+            return tables.documents.newest_catalogue(reader)
 
     def trust_from(self, version: int) -> SignedText | None:
         """The lowest trust version at or above the given one; None where there is none."""
-        with self._store.view() as view:
-            return view.trust_from(version)
+        with self._store.view() as reader:
+            return tables.documents.trust_from(reader, version)
 
     def versions(self) -> tuple[int, int]:
         """The newest versions of trust and catalogue."""
-        with self._store.view() as view:
-            return view.newest_trust().version, view.newest_catalogue().version
+        with self._store.view() as reader:
+            trust = tables.documents.newest_trust(reader)
+            return trust.version, tables.documents.newest_catalogue(reader).version
 
     def jwks(self) -> dict[str, Any]:
         """The working keys that may sign today, as a JWK set: a convenience, never the trust."""
         day = rules.today(self._clock.now())
-        with self._store.view() as view:
-            newest, _ = self._knowledge.known(view)
+        with self._store.view() as reader:
+            newest, _ = self._knowledge.known(reader)
         return {
             "keys": [
                 {**one.key.jwk, "kid": one.key.kid, "use": "sig", "alg": "EdDSA"}
@@ -117,9 +119,9 @@ class PublisherService:
 
     def counts(self) -> dict[str, int]:
         """How much there is, for metrics."""
-        with self._store.view() as view:
-            alerting = sum(1 for one in view.watched_keys() if rules.reached(one))
-            return {**view.counts(), "pools_alerting": alerting}
+        with self._store.view() as reader:
+            alerting = sum(1 for one in tables.keys.watched_keys(reader) if rules.reached(one))
+            return {**tables.keys.counts(reader), "pools_alerting": alerting}
 
     def open_grant_keys(self) -> int:
         """Open every grant key that may sign today; how many.
@@ -127,12 +129,12 @@ class PublisherService:
         Raises: `publisher/no-key` when there is none, and the errors of opening a key file.
         """
         day = rules.today(self._clock.now())
-        with self._store.view() as view:
-            newest, _ = self._knowledge.known(view)
+        with self._store.view() as reader:
+            newest, _ = self._knowledge.known(reader)
             able = [
                 one for one in newest.keys if one.role == GRANT_ROLE and rules.may_sign(one, day)
             ]
-            files = [view.key_file(one.key.kid) for one in able]
+            files = [tables.documents.key_file(reader, one.key.kid) for one in able]
         if not able:
             raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)
         for entry, record in zip(able, files, strict=True):
@@ -142,8 +144,8 @@ class PublisherService:
     def check_ready(self) -> None:
         """Raise what keeps the service from activating a host now."""
         now = self._clock.now()
-        with self._store.view() as view:
-            newest, catalogue = self._knowledge.known(view)
+        with self._store.view() as reader:
+            newest, catalogue = self._knowledge.known(reader)
         rules.stamp(now, max(newest.iat, catalogue.iat))
         if rules.choose_key(newest, newest, GRANT_ROLE, rules.today(now)) is None:
             raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)
@@ -165,8 +167,8 @@ class PublisherService:
 
         Raises: `publisher/unknown-key`, `id/proof`.
         """
-        with self._store.view() as view:
-            key = view.key(iid.key_id)
+        with self._store.view() as reader:
+            key = tables.keys.key(reader, iid.key_id)
         if key is None:
             raise error("publisher/unknown-key", key=iid.key_id.text)
         check_proof(iid, key.proof_key)
@@ -204,29 +206,29 @@ class PublisherService:
             enter((int(iid.key_id.kind), iid.key_id.group))
             found = self._activate_host(iid, door)
             if name and not found.grant.name:
-                with self._store.edit() as edit:
-                    edit.name_grant(found.grant.key, found.grant.binding, name)
+                with self._store.edit() as tx:
+                    tables.grants.name_grant(tx, found.grant.key, found.grant.binding, name)
             return self._with_terms(found, door)
 
     def _with_terms(self, found: HostActivation, door: str) -> HostActivation:
         """Let the terms of the grant ride along, signed anew where their key was withdrawn."""
         jti = found.grant.jti
-        with self._store.view() as view:
-            held = view.host_terms(jti)
+        with self._store.view() as reader:
+            held = tables.grants.host_terms(reader, jti)
             if held is None:
                 return found
-            newest, catalogue = self._knowledge.known(view)
+            newest, catalogue = self._knowledge.known(reader)
             now = self._clock.now()
             if terms.still_vouched(held, newest):
                 return replace(found, answer=replace(found.answer, terms=held.text))
             entry = terms.signer_of(newest, now)
-            record = view.key_file(entry.key.kid)
+            record = tables.documents.key_file(reader, entry.key.kid)
         key = self._vault.signing_key(record, entry.key)
-        with self._store.edit() as edit:
-            again = edit.host_terms(jti)
+        with self._store.edit() as tx:
+            again = tables.grants.host_terms(tx, jti)
             if again is None or again.version == held.version:
                 again = terms.issue(
-                    edit,
+                    tx,
                     found.grant,
                     newest,
                     catalogue,
@@ -245,32 +247,36 @@ class PublisherService:
         now = self._clock.now()
         rules.today(now)
         while True:
-            with self._store.view() as view:
-                judged = self._judge(view, iid, now)
-                file = view.key_file(judged.signer.key.kid) if judged.signer else None
+            with self._store.view() as reader:
+                judged = self._judge(reader, iid, now)
+                file = (
+                    tables.documents.key_file(reader, judged.signer.key.kid)
+                    if judged.signer
+                    else None
+                )
             if judged.signer is None:
                 assert isinstance(judged.outcome, rules.Again)
                 return self._give_again(judged, judged.outcome.grant, now)
             # Opening a key file may take a second: never inside a transaction.
             key = self._vault.signing_key(file, judged.signer.key)
-            with self._store.edit() as edit:
-                again = self._judge(edit, iid, now)
+            with self._store.edit() as tx:
+                again = self._judge(tx, iid, now)
                 if again.signer is not None and again.signer.key == key.public:
-                    return self._carry_out(edit, again, iid, key, now, door)
+                    return self._carry_out(tx, again, iid, key, now, door)
             # The keys were rotated, or the same host was served, between the two looks.
 
-    def _judge(self, view: View, iid: InstallationId, now: int) -> _Judged:
-        key = rules.check_host_request(iid, view.key(iid.key_id))
+    def _judge(self, reader: Reader, iid: InstallationId, now: int) -> _Judged:
+        key = rules.check_host_request(iid, tables.keys.key(reader, iid.key_id))
         check_proof(iid, key.proof_key)
-        newest, catalogue = self._knowledge.known(view)
-        held = self._knowledge.held(view, iid.trust_residue)
+        newest, catalogue = self._knowledge.known(reader)
+        held = self._knowledge.held(reader, iid.trust_residue)
         hw = iid.hw
         assert hw is not None  # a host key has one: `parse_installation_id`
         outcome = rules.decide_host(
             iid,
             key,
-            view.seat(key.key_id.text, hw),
-            view.grant(key.key_id.text, iid.binding),
+            tables.grants.seat(reader, key.key_id.text, hw),
+            tables.grants.grant(reader, key.key_id.text, iid.binding),
             newest,
             now,
         )
@@ -286,7 +292,13 @@ class PublisherService:
         return _Judged(key, outcome, newest, catalogue, held.version, signer)
 
     def _carry_out(
-        self, edit: Edit, judged: _Judged, iid: InstallationId, key: SigningKey, now: int, door: str
+        self,
+        tx: Transaction,
+        judged: _Judged,
+        iid: InstallationId,
+        key: SigningKey,
+        now: int,
+        door: str,
     ) -> HostActivation:
         name = judged.key.key_id.text
         drawn = isinstance(judged.outcome, rules.Draw)
@@ -294,23 +306,23 @@ class PublisherService:
             old = judged.outcome.grant
             grant = self._sign(judged, iid, key, old.day, old.term)
             grant = replace(grant, first_at=old.first_at, last_at=max(now, old.last_at))
-            edit.resign_grant(grant)
-            edit.touch_grant(name, iid.binding, now)
+            tables.grants.resign_grant(tx, grant)
+            tables.grants.touch_grant(tx, name, iid.binding, now)
             detail = {"key": name, "kid": grant.kid, "withdrawn": old.kid}
         else:
             assert iid.hw is not None
-            if judged.outcome.new_host and not edit.take_host(name, iid.hw, now):
+            if judged.outcome.new_host and not tables.grants.take_host(tx, name, iid.hw, now):
                 limit = judged.key.host_limit
                 raise error("publisher/hosts-used-up", key=name, limit=limit)
-            if not edit.take_activation(name, iid.hw):
+            if not tables.grants.take_activation(tx, name, iid.hw):
                 limit = judged.key.activation_limit
                 raise error("publisher/activations-used-up", key=name, limit=limit)
             grant = self._sign(judged, iid, key, rules.today(now), judged.key.term)
             grant = replace(grant, first_at=now, last_at=now)
-            edit.add_grant(grant)
+            tables.grants.add_grant(tx, grant)
             detail = {"key": name, "kid": grant.kid, "hw": iid.hw}
-        edit.write_audit(now, f"door:{door}", Event.HOST_ACTIVATE, grant.jti, detail)
-        return HostActivation(self._answer(edit, judged, grant), grant, drawn=drawn)
+        tables.audit.write(tx, now, f"door:{door}", Event.HOST_ACTIVATE, grant.jti, detail)
+        return HostActivation(self._answer(tx, judged, grant), grant, drawn=drawn)
 
     def _sign(
         self, judged: _Judged, iid: InstallationId, key: SigningKey, day: int, term: int
@@ -346,30 +358,32 @@ class PublisherService:
 
     def _give_again(self, judged: _Judged, grant: HostGrant, now: int) -> HostActivation:
         if now - grant.last_at >= rules.TOUCH_SECONDS:
-            with self._store.edit() as edit:
-                edit.touch_grant(grant.key, grant.binding, now)
-        with self._store.view() as view:
-            return HostActivation(self._answer(view, judged, grant), grant, drawn=False)
+            with self._store.edit() as tx:
+                tables.grants.touch_grant(tx, grant.key, grant.binding, now)
+        with self._store.view() as reader:
+            return HostActivation(self._answer(reader, judged, grant), grant, drawn=False)
 
-    def _answer(self, view: View, judged: _Judged, grant: HostGrant) -> ConfirmAnswer:
+    def _answer(self, reader: Reader, judged: _Judged, grant: HostGrant) -> ConfirmAnswer:
         return ConfirmAnswer(
             grant=grant.grant,
             confirmation_id=grant.confirmation,
-            trust=tuple(one.text for one in view.trust_above(judged.held, TRUST_STEPS)),
+            trust=tuple(
+                one.text for one in tables.documents.trust_above(reader, judged.held, TRUST_STEPS)
+            ),
             catalogue=judged.catalogue.text,
         )
 
 
-def _check_line(view: View) -> None:
+def _check_line(reader: Reader) -> None:
     """Walk the publisher's own line once, as a client would: a store that was altered is told."""
     try:
-        lowest = view.trust_from(0)
+        lowest = tables.documents.trust_from(reader, 0)
         if lowest is None:
             raise error("publisher/none", path="this store")
         start = anchor(lowest.text)
-        above = view.trust_above(lowest.version, 1_000_000)
+        above = tables.documents.trust_above(reader, lowest.version, 1_000_000)
         newest = walk(start, (one.text for one in above), limit=1_000_000)
-        read_catalogue(view.newest_catalogue().text, newest)
+        read_catalogue(tables.documents.newest_catalogue(reader).text, newest)
     except MusterError as fault:
         if fault.code == "publisher/none":
             raise

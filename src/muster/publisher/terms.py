@@ -9,14 +9,14 @@ from __future__ import annotations
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.products import day_of
+from muster.db.engine import Transaction
 from muster.lease.catalogue import Catalogue
 from muster.lease.grant import read_grant
 from muster.lease.jws import SigningKey
 from muster.lease.terms import make_terms, read_terms
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
-from muster.publisher import rules
+from muster.publisher import rules, tables
 from muster.publisher.model import HostGrant, HostTerms
-from muster.publisher.store import Edit
 
 
 def signer_of(trust: Trust, now: int) -> TrustKey:
@@ -33,7 +33,7 @@ def still_vouched(terms: HostTerms, trust: Trust) -> bool:
 
 
 def issue(
-    edit: Edit,
+    tx: Transaction,
     grant: HostGrant,
     trust: Trust,
     catalogue: Catalogue,
@@ -58,7 +58,7 @@ def issue(
     """
     if not rules.vouched(trust, grant.kid, grant.day):
         raise error("publisher/terms-later", host=grant.jti)
-    held = edit.host_terms(grant.jti)
+    held = tables.grants.host_terms(tx, grant.jti)
     version = 1 if held is None else held.version + 1
     read = read_grant(grant.grant, trust, trust.issuer)
     iat = rules.stamp(now, max(trust.iat, catalogue.iat, held.iat if held else 0))
@@ -77,7 +77,7 @@ def issue(
     made = HostTerms(
         grant.jti, version, iat, limit, over, customer, agreement, key.public.kid, text, max_lease
     )
-    edit.add_host_terms(made)
+    tables.grants.add_host_terms(tx, made)
     detail: dict[str, int | str] = {
         "agreement": agreement,
         "kid": made.kid,
@@ -87,5 +87,5 @@ def issue(
     }
     if max_lease is not None:
         detail["max_lease"] = max_lease
-    edit.write_audit(now, actor, Event.HOST_TERMS, grant.jti, detail)
+    tables.audit.write(tx, now, actor, Event.HOST_TERMS, grant.jti, detail)
     return made

@@ -1,0 +1,62 @@
+"""The audit log: rows that are only ever added, each chained to the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from muster.core.audit import Event
+from muster.db.engine import Reader, Transaction
+from muster.publisher import chain
+from muster.publisher.chain import Head
+from muster.publisher.model import AuditRow
+
+
+def rows(reader: Reader, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
+    """Up to `limit` rows of the audit table above a sequence number, oldest first."""
+    rows = reader.query(
+        "SELECT seq, at, actor, event, subject, detail, hash FROM audit WHERE seq > ?"
+        " ORDER BY seq LIMIT ?",
+        (after, limit),
+    )
+    return tuple(AuditRow(*row) for row in rows)
+
+
+def all_rows(reader: Reader) -> Iterator[AuditRow]:
+    """All rows of the audit table, lowest number first, a page at a time."""
+    page = rows(reader, -(2**53))
+    while page:
+        yield from page
+        page = rows(reader, page[-1].seq)
+
+
+def head(reader: Reader) -> Head:
+    """Number and hash of the last row of the audit table."""
+    row = reader.one("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+    return Head(row[0], row[1]) if row else Head()
+
+
+def write(
+    tx: Transaction, now: int, actor: str, event: Event, subject: str, detail: Mapping[str, Any]
+) -> None:
+    """Say who did what to what, in the transaction that does it."""
+    write_many(tx, now, actor, [(event, subject, detail)])
+
+
+def write_many(
+    tx: Transaction, now: int, actor: str, entries: Iterable[tuple[Event, str, Mapping[str, Any]]]
+) -> None:
+    """Say many things that one actor did; each of `entries` is event, subject and detail."""
+    rows = chain.append(
+        head(tx),
+        now,
+        ((actor, event.value, subject, detail) for event, subject, detail in entries),
+    )
+    tx.execute_many(
+        "INSERT INTO audit (seq, at, actor, event, subject, detail, hash)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (one.seq, one.at, one.actor, one.event, one.subject, one.detail, one.hash)
+            for one in rows
+        ],
+    )
