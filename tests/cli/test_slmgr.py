@@ -123,7 +123,7 @@ def test_the_way_of_an_administrator(desk: Desk) -> None:
 
 @pytest.mark.real
 def test_a_refusal_has_the_number_that_administrators_look_for(desk: Desk) -> None:
-    desk.served.host.seen.clear()
+    desk.served.host.forget()
     desk.slmgr("/skms", desk.served.address.text)
     done = desk.run("slmgr", "/ato", code=1)
     assert "0xC004F038" in done.stderr

@@ -40,8 +40,9 @@ from muster.lease.trust import (
     parse_trust,
 )
 from muster.system.entropy import SeededDice
+from muster.testing.tiny_host import TinyHost
 from muster.testing.tiny_publisher import GROUPS, TinyPublisher, test_key
-from muster.testing.world import TinyHost, World, WorldMachine, machine_facts
+from muster.testing.world import World, WorldMachine, machine_facts
 from muster.wire.activation import ClientInfo
 from muster.wire.routes import ACTIVATE
 
@@ -417,6 +418,13 @@ class Contact:
     case: Theft
     memory: Memory
     descriptor: Descriptor
+    walked: int = 0
+    """How many trust versions the machine has followed."""
+
+    def handle(self, machine: Machine, event: m.Event) -> list[m.Effect]:
+        effects: list[m.Effect] = []
+        self.walked += count_calls(follow.__code__, lambda: effects.extend(machine.handle(event)))
+        return effects
 
     def run(self, texts: Sequence[str]) -> Memory:
         world = World()
@@ -430,7 +438,7 @@ class Contact:
         situation = Situation(self.descriptor, self.memory, facts, plan, info, "boot-1")
         machine = Machine(situation, SeededDice(1))
         now = world.clock.now()
-        effects = list(machine.handle(m.Begin(now, typed=True)))
+        effects = self.handle(machine, m.Begin(now, typed=True))
         asked = 0
         while True:
             effect = effects.pop(0)
@@ -450,7 +458,7 @@ class Contact:
                 event = m.Saved(now)
             else:
                 continue
-            effects += machine.handle(event)
+            effects += self.handle(machine, event)
 
 
 def started(case: Theft, line: Sequence[str] = ()) -> Contact:
@@ -501,8 +509,8 @@ def test_a_contact_walks_each_version_once() -> None:
     case = theft()
     stored, offered = case.line[:12], case.line[12:-2]
     contact = started(case, stored)
-    walked = count_calls(follow.__code__, lambda: contact.run([*stored, *offered]))
-    assert walked == len(stored) + len(offered)
+    contact.run([*stored, *offered])
+    assert contact.walked == len(stored) + len(offered)
 
 
 @given(st.permutations(range(8)), st.integers(0, 7))

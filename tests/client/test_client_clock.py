@@ -19,7 +19,8 @@ from muster.core.products import DAY
 from muster.core.states import LicenceState
 from muster.system.entropy import SeededDice
 from muster.system.facts import uptime
-from muster.testing.world import DOMAIN, PUBLISHER_URL, START, Mood, TinyHost, World, WorldMachine
+from muster.testing.tiny_host import DOMAIN, Mood, TinyHost
+from muster.testing.world import PUBLISHER_URL, START, World, WorldMachine
 
 DESKTOP = "desktop-pro"
 IN_1970 = 40
@@ -83,7 +84,7 @@ def test_a_renewal_a_refusal_and_a_release_are_due_again_when_the_clock_is_right
     host = host_of(world)
     host.clock = world.clock
     machine = machine_of(world)
-    host.seen.clear()
+    host.forget()
     world.clock.jump(ahead)
     assert tried(machine)
     assert why(machine) == "host/insufficient-count"
@@ -359,7 +360,7 @@ def test_whoever_answers_and_whoever_runs_long_waits_15_minutes(
 
 def test_names_that_do_not_exist_and_refusals_wait_as_ever(world: World) -> None:
     machine = at_boot(world, 5)
-    host_of(world).seen.clear()
+    host_of(world).forget()
     assert tried(machine)
     world.clock.pass_time(15 * MINUTE - 1)
     assert not tried(machine)

@@ -11,8 +11,9 @@ from muster.core.catalogue import error
 from muster.core.keys import Kind
 from muster.core.products import DAY, Revocation, day_of
 from muster.health.report import Check, Mark, Report, Topic
+from muster.testing.tiny_host import Mood, TinyHost
 from muster.testing.tiny_publisher import TinyPublisher
-from muster.testing.world import PUBLISHER_URL, Mood, TinyHost, World, WorldMachine
+from muster.testing.world import PUBLISHER_URL, World, WorldMachine
 
 DESKTOP = "desktop-pro"
 
@@ -97,7 +98,7 @@ def test_a_revoked_host_is_named_though_its_own_catalogue_is_old(
 ) -> None:
     gone = world.host("kms1")
     machine = licensed(world, [gone])
-    gone.catalogue_text = world.publisher.catalogue.text
+    gone.held = world.publisher.catalogue
     world.publisher.now = world.clock.now()
     world.publisher.publish(revocations=[Revocation(gone.jti, None, day_of(world.clock.now()))])
     # Whatever it says of itself, what proves nothing is its grant.

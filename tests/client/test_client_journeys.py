@@ -18,8 +18,9 @@ from muster.core.errors import MusterError
 from muster.core.keys import Kind
 from muster.core.products import DAY, Revocation, day_of
 from muster.core.states import LicenceState
+from muster.testing.tiny_host import DOMAIN, Mood, TinyHost
 from muster.testing.tiny_publisher import TinyPublisher
-from muster.testing.world import DOMAIN, Mood, TinyHost, World, WorldMachine, machine_facts
+from muster.testing.world import World, WorldMachine, machine_facts
 
 DESKTOP, SERVER, OFFICE = "desktop-pro", "server-standard", "office-suite"
 
@@ -286,13 +287,21 @@ def test_discover_changes_nothing_and_asks_each_host_what_it_serves(world: World
 # Trust, catalogue, revocation.
 
 
-def test_a_withdrawn_grant_key_ends_licences_and_a_new_grant_mends_them(world: World) -> None:
+@pytest.mark.parametrize(
+    ("mood", "told"),
+    [(Mood.HONEST, "host/not-activated"), (Mood.DISOBEDIENT, "licence/grant")],
+    ids=["honest", "disobedient"],
+)
+def test_a_withdrawn_grant_key_ends_licences_and_a_new_grant_mends_them(
+    world: World, mood: Mood, told: str
+) -> None:
     host = next(iter(world.hosts.values()))
     machine = added(world)
     assert one(machine).renewed
+    host.mood = mood
     world.publisher.rotate(withdraw=True)
     result = one(machine)
-    assert problem(result) == "licence/grant"
+    assert problem(result) == told
     verdict = machine.client.status(DESKTOP).verdict
     assert verdict.state is LicenceState.NON_GENUINE_GRACE
     host.regrant()
@@ -300,8 +309,16 @@ def test_a_withdrawn_grant_key_ends_licences_and_a_new_grant_mends_them(world: W
     assert state(machine) is LicenceState.LICENSED
 
 
-def test_a_revoked_host_winds_down_while_the_machine_looks_for_another(world: World) -> None:
+@pytest.mark.parametrize(
+    ("mood", "told"),
+    [(Mood.HONEST, "host/grant-revoked"), (Mood.DISOBEDIENT, "licence/revoked")],
+    ids=["honest", "disobedient"],
+)
+def test_a_revoked_host_winds_down_while_the_machine_looks_for_another(
+    world: World, mood: Mood, told: str
+) -> None:
     first = next(iter(world.hosts.values()))
+    first.mood = mood
     machine = added(world)
     assert one(machine).renewed
     world.clock.pass_time(2 * DAY)
@@ -312,7 +329,7 @@ def test_a_revoked_host_winds_down_while_the_machine_looks_for_another(world: Wo
     second.regrant()
     # The old host still answers; its catalogue tells the machine that it is revoked.
     result = one(machine)
-    assert problem(result) == "licence/revoked"
+    assert problem(result) == told
     verdict = machine.client.status(DESKTOP).verdict
     assert verdict.licensed
     assert "client/revoked-host" in [each.code for each in verdict.warnings]
@@ -369,7 +386,7 @@ def test_a_machine_that_was_once_in_2040_is_freed_by_resetting_the_mark() -> Non
     host.crowd(30)
     assert one(machine).renewed
     world.clock.jump(-13 * 365 * DAY)
-    host.seen.clear()
+    host.forget()
     host.crowd(30)
     assert problem(one(machine)) == "licence/clock"
     resets = machine.client.reset_clock_mark()
@@ -450,7 +467,7 @@ def test_a_grace_is_judged_at_the_clock_mark(world: World) -> None:
     assert one(machine).renewed
     world.clock.pass_time(200 * DAY)
     host = next(iter(world.hosts.values()))
-    host.seen.clear()
+    host.forget()
     world.publisher.now = world.clock.now()
     world.publisher.publish()
     assert problem(one(machine)) == "host/insufficient-count"
@@ -797,7 +814,7 @@ def test_records_of_the_store_keep_what_status_shows(world: World) -> None:
     loaded = Store(Path("/store"), world.publisher.publisher, machine.disk).load()
     assert loaded is not None
     record = loaded.memory.products[DESKTOP]
-    assert (record.count, record.need) == (101, 25)
+    assert (record.count, record.need) == (50, 25)  # a host tells no more than twice the need
     assert record.last_ip == "192.0.2.1"
     assert replace(record, failure=None) == record
 

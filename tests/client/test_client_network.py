@@ -15,7 +15,8 @@ from muster.system.clock import SystemClock
 from muster.system.entropy import SystemDice
 from muster.testing.loopback import LoopbackHost
 from muster.testing.nanodns import NanoDNS, Trouble
-from muster.testing.world import Mood, machine_facts
+from muster.testing.tiny_host import Mood
+from muster.testing.world import machine_facts
 from muster.wire.activation import ClientInfo
 
 pytestmark = pytest.mark.real

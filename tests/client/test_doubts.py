@@ -40,16 +40,8 @@ from muster.core.keys import parse_product_key
 from muster.health.report import Mark
 from muster.lease.descriptor import read_descriptor
 from muster.system.entropy import SeededDice
-from muster.testing.world import (
-    DOMAIN,
-    START,
-    Mood,
-    TinyHost,
-    World,
-    WorldMachine,
-    WorldNetwork,
-    machine_facts,
-)
+from muster.testing.tiny_host import DOMAIN, Mood, TinyHost
+from muster.testing.world import START, World, WorldMachine, WorldNetwork, machine_facts
 from muster.wire.activation import ClientInfo
 from muster.wire.routes import Route
 

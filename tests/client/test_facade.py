@@ -20,7 +20,8 @@ from muster.client.facade import system_client
 from muster.core.states import LicenceState
 from muster.system.facts import facts_file
 from muster.testing.loopback import LoopbackHost
-from muster.testing.world import Mood, machine_facts
+from muster.testing.tiny_host import Mood
+from muster.testing.world import machine_facts
 
 PRODUCT = "desktop-pro"
 
@@ -81,7 +82,7 @@ def test_from_nothing_to_a_licence(place: Place) -> None:
 
 @pytest.mark.real
 def test_a_refusal_is_told_with_count_and_need(place: Place) -> None:
-    place.served.host.seen.clear()
+    place.served.host.forget()
     got = place.activate()
     assert not got.licensed
     assert got.in_grace

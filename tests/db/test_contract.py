@@ -1,4 +1,4 @@
-"""What every engine promises, held against SQLite and PostgreSQL alike."""
+"""What every engine promises, held against SQLite and PostgreSQL alike, and SQLite in memory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from muster.db.engine import ConstraintError, Database, Transaction
 from muster.db.migrate import Migration, load_migrations, migrate
 from muster.db.open import open_database
 from muster.db.postgres import without_password
+from muster.testing.memory import MemoryDatabase
 from muster.testing.postgres import PostgresServer
 
 ONE = Migration(
@@ -37,6 +38,21 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def db(url: str) -> Iterator[Database]:
     with open_database(url, create=True) as found:
+        migrate(found, "test", (ONE,), 100)
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "memory"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of each kind, the one of tests included, for what needs no second opening."""
+    if request.param == "memory":
+        found: Database = MemoryDatabase()
+    elif request.param == "sqlite":
+        found = open_database(tmp_path / "x.db", create=True)
+    else:
+        found = open_database(request.getfixturevalue("postgres_url"))
+    with found:
+        assert not found.has_table("muster_migration")
         migrate(found, "test", (ONE,), 100)
         yield found
 
@@ -81,19 +97,19 @@ def test_the_publishers_own_schema_is_taken_by_both(url: str) -> None:
         assert migrate(database, "publisher", steps, 1) == tuple(range(1, len(steps) + 1))
 
 
-def test_a_block_that_raises_leaves_nothing(db: Database) -> None:
-    add(db, "a")
+def test_a_block_that_raises_leaves_nothing(database: Database) -> None:
+    add(database, "a")
 
     def halfway() -> None:
-        with db.transaction() as tx:
+        with database.transaction() as tx:
             tx.execute("INSERT INTO t (id, name, size) VALUES (?, ?, ?)", (7, "b", 1))
             raise RuntimeError("halfway")
 
     with pytest.raises(RuntimeError, match="halfway"):
         halfway()
-    assert names(db) == ["a"]
-    add(db, "c")
-    assert names(db) == ["a", "c"]
+    assert names(database) == ["a"]
+    add(database, "c")
+    assert names(database) == ["a", "c"]
 
 
 @pytest.mark.parametrize(
@@ -106,11 +122,13 @@ def test_a_block_that_raises_leaves_nothing(db: Database) -> None:
         ("INSERT INTO part (t) VALUES (?)", (99,)),
     ],
 )
-def test_rules_of_tables_are_told_alike(db: Database, sql: str, values: tuple[object, ...]) -> None:
-    add(db, "a")
-    with pytest.raises(ConstraintError), db.transaction() as tx:
+def test_rules_of_tables_are_told_alike(
+    database: Database, sql: str, values: tuple[object, ...]
+) -> None:
+    add(database, "a")
+    with pytest.raises(ConstraintError), database.transaction() as tx:
         tx.execute(sql, values)
-    assert names(db) == ["a"]
+    assert names(database) == ["a"]
 
 
 def two_rows(tx: Transaction) -> None:
@@ -120,18 +138,18 @@ def two_rows(tx: Transaction) -> None:
         part.execute("INSERT INTO t (id, name, size) VALUES (1, ?, 1)", ("c",))
 
 
-def test_a_savepoint_is_undone_alone(db: Database) -> None:
-    with db.transaction() as tx:
+def test_a_savepoint_is_undone_alone(database: Database) -> None:
+    with database.transaction() as tx:
         tx.execute("INSERT INTO t (id, name, size) VALUES (1, ?, 1)", ("a",))
         with pytest.raises(ConstraintError):
             two_rows(tx)
         with tx.savepoint() as part:
             part.execute("INSERT INTO t (id, name, size) VALUES (3, ?, 1)", ("d",))
-    assert names(db) == ["a", "d"]
+    assert names(database) == ["a", "d"]
 
 
-def test_counts_of_changed_rows_and_returning(db: Database) -> None:
-    with db.transaction() as tx:
+def test_counts_of_changed_rows_and_returning(database: Database) -> None:
+    with database.transaction() as tx:
         rows = [(number, f"n{number}", number) for number in range(1, 6)]
         assert tx.execute_many("INSERT INTO t (id, name, size) VALUES (?, ?, ?)", rows) == 5
         assert tx.execute_many("INSERT INTO t (id, name, size) VALUES (?, ?, ?)", []) == 0
@@ -140,18 +158,18 @@ def test_counts_of_changed_rows_and_returning(db: Database) -> None:
         row = tx.one("UPDATE t SET size = 0 WHERE id = ? RETURNING name", (1,))
         assert row is not None
         assert row["name"] == "n1"
-    (total,) = db.query("SELECT SUM(size), count(*) FROM t")
+    (total,) = database.query("SELECT SUM(size), count(*) FROM t")
     assert tuple(total) == (2 + 3 + 14 + 15, 5)
     assert isinstance(total[0], int)
 
 
-def test_texts_with_marks_and_blobs_come_back_as_they_were(db: Database) -> None:
+def test_texts_with_marks_and_blobs_come_back_as_they_were(database: Database) -> None:
     text, data = "50 % of ? and 'quotes' \u00e4\U0001f511", bytes(range(256))
-    with db.transaction() as tx:
+    with database.transaction() as tx:
         tx.execute(
             "INSERT INTO t (id, name, size, data) VALUES (?, ?, ?, ?)", (1, text, 2**53 - 1, data)
         )
-    row = db.one("SELECT name, size, data FROM t WHERE name = ? OR ? = ''", (text, "x"))
+    row = database.one("SELECT name, size, data FROM t WHERE name = ? OR ? = ''", (text, "x"))
     assert row is not None
     assert (row["name"], row["size"], bytes(row["data"])) == (text, 2**53 - 1, data)
 
@@ -202,9 +220,9 @@ def test_a_writer_that_holds_on_is_busy_for_the_others(url: str, db: Database) -
     assert names(db) == ["a"]
 
 
-def test_transactions_are_not_nested(db: Database) -> None:
-    with db.transaction(), pytest.raises(RuntimeError, match="open in this thread"):
-        db.transaction().__enter__()
+def test_transactions_are_not_nested(database: Database) -> None:
+    with database.transaction(), pytest.raises(RuntimeError, match="open in this thread"):
+        database.transaction().__enter__()
 
 
 def test_a_commit_reaches_the_disk_whatever_the_server_was_told(

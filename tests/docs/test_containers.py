@@ -16,7 +16,8 @@ import pytest
 from muster.system.clock import SystemClock
 from muster.system.facts import facts_file
 from muster.testing.loopback import LoopbackHost
-from muster.testing.world import TinyHost, machine_facts
+from muster.testing.tiny_host import TinyHost
+from muster.testing.world import machine_facts
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "containers.md"
 pytestmark = [

@@ -18,8 +18,9 @@ from muster.core.products import DAY, Revocation, day_of
 from muster.lease.catalogue import make_catalogue
 from muster.lease.jws import MemorySigningKey
 from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, Trust, TrustKey, follow, make_trust
+from muster.testing.tiny_host import TinyHost
 from muster.testing.tiny_publisher import test_key
-from muster.testing.world import TinyHost, World, WorldMachine
+from muster.testing.world import World, WorldMachine
 
 CHAPTER = Path(__file__).resolve().parents[2] / "docs/spec/13-revocation-and-rotation.md"
 PRODUCT, OTHER = "desktop-pro", "server-standard"
@@ -57,7 +58,6 @@ class Story:
         # The worst case: machines got their leases in the last second before day 0.
         clock.pass_time(DAY - 1 - clock.now() % DAY)
         self.host: TinyHost = self.world.host()
-        self.host.obeys = True
         self.world.advertise([self.host])
         self.near = self.machine("near")
         self.far = self.machine("far")
@@ -215,7 +215,6 @@ def host_revoked(found: Story, days: Days) -> None:
 @story("host revoked, another host stands by")
 def host_with_another(found: Story, days: Days) -> None:
     other = found.world.host("kms2")
-    other.obeys = True
     found.world.advertise([other], priority=9)
     found.revoke(jti=found.host.jti)
     assert days.host == 0

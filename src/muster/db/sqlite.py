@@ -39,7 +39,9 @@ the test of durability would notice. No setting names it."""
 _READERS_KEPT = 8
 
 
-class _SQLiteReader(Reader):
+class SQLiteReader(Reader):
+    """Reads over one connection; `path` is how people know the database."""
+
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._connection = connection
         self._path = path
@@ -60,7 +62,9 @@ class _SQLiteReader(Reader):
                 cursor.close()
 
 
-class _SQLiteTransaction(_SQLiteReader, Transaction):
+class SQLiteTransaction(SQLiteReader, Transaction):
+    """Writes over one connection, on which a transaction was begun."""
+
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Run a statement; the number of rows that it changed."""
         with _translated(self._path):
@@ -146,7 +150,7 @@ class SQLiteDatabase(Database):
                 with self._wait_bounded():
                     connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield _SQLiteTransaction(connection, self._name)
+                    yield SQLiteTransaction(connection, self._name)
                     self._commit(connection)
                 except BaseException:
                     self._undo(connection)
@@ -163,7 +167,7 @@ class SQLiteDatabase(Database):
             with self._wait_bounded():
                 connection.execute("BEGIN")
             try:
-                yield _SQLiteReader(connection, self._name)
+                yield SQLiteReader(connection, self._name)
             finally:
                 if connection.in_transaction:
                     with _translated(self._name):

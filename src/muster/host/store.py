@@ -23,6 +23,8 @@ from muster.host.model import HostKey
 DATABASE = "host.db"
 """Name of the database in the host's store."""
 WING = "host"
+SCHEMA = "muster.host.schema"
+"""Where the steps of the tables lie."""
 AUDIT_ROWS = 100_000
 """Entries of the audit that are kept."""
 
@@ -73,7 +75,7 @@ def open_store(folder: str | os.PathLike[str], now: int, *, create: bool = False
             raise error("host/not-initialised", path=str(folder)) from None
         raise
     try:
-        migrate(database, WING, load_migrations("muster.host.schema"), now)
+        migrate(database, WING, load_migrations(SCHEMA), now)
     except BaseException:
         database.close()
         raise

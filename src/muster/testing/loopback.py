@@ -17,8 +17,8 @@ from typing import Any, Self
 from muster.client.discovery import Address
 from muster.core.products import DAY
 from muster.system.clock import SystemClock
+from muster.testing.tiny_host import Mood, TinyHost
 from muster.testing.tiny_publisher import TinyPublisher
-from muster.testing.world import Mood, TinyHost
 from muster.wire.routes import (
     ACTIVATE,
     HOST_CATALOGUE,

@@ -1,8 +1,7 @@
 """A small world in memory for tests of clients: hosts, DNS, disks and a clock, no socket.
 
-The host in it is made of the real wire and lease functions: it counts, signs leases and notices
-under a real grant and answers problem documents. What it lacks is durability. Peers misbehave
-when told (`Mood`), disks fill up and are cut, the clock moves by hand.
+The host in it is `muster.testing.tiny_host`: the real service on a database in memory. Peers
+misbehave when told (`Mood`), disks fill up and are cut, the clock moves by hand.
 
 ```
 world = World()
@@ -17,11 +16,10 @@ Publishers test the programs that embed Muster with it.
 from __future__ import annotations
 
 import contextlib
-import enum
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from muster.client.discovery import Address, Record, names
@@ -29,326 +27,26 @@ from muster.client.driver import Reply
 from muster.client.messages import Plan
 from muster.client.service import Client
 from muster.core.catalogue import error
-from muster.core.clock import Clock
 from muster.core.errors import MusterError
-from muster.core.identity import host_binding
-from muster.core.products import DAY, SKEW, Product, day_of
-from muster.lease import strict
-from muster.lease.bundle import Bundle, NoticeBundle
-from muster.lease.catalogue import Catalogue
-from muster.lease.grant import issue_grant, read_claims, read_grant
-from muster.lease.jws import MemorySigningKey, parse
-from muster.lease.lease import LeaseClaims, make_lease
-from muster.lease.notice import DUPLICATE_CMID, NoticeClaims, make_notice
-from muster.lease.strict import b64url_encode
-from muster.lease.verify import open_licence
+from muster.core.products import DAY
 from muster.system.entropy import SeededDice
 from muster.testing.clock import ManualClock
-from muster.testing.tiny_publisher import GROUPS, TinyPublisher
-from muster.wire.activation import ActivationAnswer, ActivationRequest, ClientInfo, decode_request
+from muster.testing.tiny_host import DOMAIN, Mood, TinyHost
+from muster.testing.tiny_publisher import TinyPublisher
+from muster.wire.activation import ClientInfo
 from muster.wire.problem import encode_problem
 from muster.wire.publisher import decode_confirm_request
-from muster.wire.release import decode_release
 from muster.wire.routes import (
-    ACTIVATE,
     ACTIVATIONS,
     CATALOGUE,
-    HOST_CATALOGUE,
-    HOST_PORT,
-    HOST_TRUST,
-    PUBLISHER_GRANTS,
-    PUBLISHERS,
-    RELEASE,
     TRUST,
     Route,
 )
-from muster.wire.status import HostGrant, ServedPublisher, encode_grants, encode_publishers
 
 START = 1_795_500_000
 """When a world begins: 2026-11-24."""
-DOMAIN = "corp.test"
 PUBLISHER_URL = "https://activation.contoso.test"
 """Where the publisher of a world listens."""
-
-
-class Mood(enum.Enum):
-    """How a host behaves."""
-
-    HONEST = "honest"
-    SILENT = "silent"
-    REFUSING = "refusing"
-    """It refuses connections."""
-    RUBBISH = "rubbish"
-    """It answers 200 with bytes that are nothing."""
-    EMPTY = "empty"
-    HUGE = "huge"
-    REDIRECT = "redirect"
-    UNSIGNED_DUPLICATE = "unsigned-duplicate"
-    """It orders to change the CMID without a signed notice."""
-    DUPLICATE = "duplicate"
-    """It sends a signed notice that another machine has the CMID."""
-    STRANGER = "stranger"
-    """It signs leases with a key that no grant names."""
-    GREEDY = "greedy"
-    """It signs leases until the year 9999."""
-    COUNTLESS = "countless"
-    """It signs leases though too few machines asked."""
-    HIDES_DOCUMENTS = "hides-documents"
-    """It names trust and catalogue versions and does not give them."""
-
-
-@dataclass
-class TinyHost:
-    """A host in memory.
-
-    `skew` seconds its clock is ahead; `trust` and `catalogue` the newest versions that it gives,
-    None for the publisher's; `held` the catalogue that it holds, None for the publisher's
-    newest; `obeys` whether it refuses what that revokes; `asked` every request that it read; `seen`
-    CMIDs by application with the time.
-    """
-
-    publisher: TinyPublisher
-    clock: Clock
-    name: str
-    group: str = "server"
-    mood: Mood = Mood.HONEST
-    skew: int = 0
-    renew_after: int = 7 * DAY
-    retry_after: int = 7200
-    lease_span: int = 180 * DAY
-    trust: int | None = None
-    catalogue_text: str | None = None
-    held: Catalogue | None = None
-    obeys: bool = False
-    duplicates: set[str] = field(default_factory=set)
-    asked: list[ActivationRequest] = field(default_factory=list)
-    seen: dict[str, dict[str, int]] = field(default_factory=dict)
-    released: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        """Make its key pair and its grant."""
-        self.key = MemorySigningKey(hashlib.sha256(f"host {self.name}".encode()).digest())
-        self.host_key = self.publisher.host_key(self.group)
-        self.grant = self._grant()
-        self._leases = 0
-
-    def _grant(self) -> str:
-        key_id = self.host_key.key_id
-        publisher = self.publisher.publisher
-        return issue_grant(
-            publisher=publisher,
-            key_id=key_id,
-            binding=host_binding(publisher, key_id, self.key.public.raw),
-            hw="0" * 12,
-            term=0,
-            day=day_of(self.publisher.now),
-            group=next(one for one in GROUPS if one.id == self.group),
-            key=self.publisher.grant_key,
-        )
-
-    def regrant(self) -> None:
-        """Take a new grant under the publisher's present grant key."""
-        self.grant = self._grant()
-
-    @property
-    def address(self) -> Address:
-        """Where it listens."""
-        return Address(f"{self.name}.{DOMAIN}", HOST_PORT)
-
-    @property
-    def jti(self) -> str:
-        """The licence id of its grant."""
-        return read_grant(self.grant, self.publisher.trust, self.publisher.publisher).jti
-
-    def crowd(self, machines: int, application: str = "os") -> None:
-        """Let other machines have asked."""
-        seen = self.seen.setdefault(application, {})
-        for number in range(machines):
-            seen[f"other machine {number}"] = self._now()
-
-    def _now(self) -> int:
-        return self.clock.now() + self.skew
-
-    def answer(self, route: Route, path: str, body: bytes | None) -> Reply:
-        """Answer one request as a host does."""
-        try:
-            if route is ACTIVATE:
-                return Reply(200, self._activate(decode_request(body or b"")).encode())
-            if route is RELEASE:
-                return self._release(body or b"")
-            if route is PUBLISHERS:
-                return Reply(200, encode_publishers((self._served(),)))
-            if route is PUBLISHER_GRANTS and self.publisher.publisher in path:
-                return Reply(200, encode_grants((HostGrant(self.grant, self.key.public),)))
-            return self._document(route, path)
-        except MusterError as fault:
-            return self._problem(fault)
-
-    def _problem(self, fault: MusterError, notice: NoticeBundle | None = None) -> Reply:
-        import json
-
-        status, body = encode_problem(
-            fault,
-            trust=self._trust_version(),
-            catalogue=self._catalogue().version,
-            notice=None if notice is None else json.loads(notice.encode()),
-        )
-        return Reply(status, body)
-
-    def _trust_version(self) -> int:
-        return self.publisher.trust.version if self.trust is None else self.trust
-
-    def _catalogue(self) -> Catalogue:
-        return self.publisher.catalogue if self.held is None else self.held
-
-    def _obey(self, product: Product) -> None:
-        if not self.obeys:
-            return
-        label = self.publisher.label
-        grant = read_claims(parse(self.grant, strict.SMALL, "grant"))
-        try:
-            read_grant(self.grant, self.publisher.trust, self.publisher.publisher)
-        except MusterError as fault:
-            raise error("host/not-activated", label=label) from fault
-        if self._catalogue().product_revoked(product) is not None:
-            raise error("host/product-revoked", product=product.id, label=label)
-        if self._catalogue().revoked(grant.jti, grant.key) is not None:
-            raise error("host/grant-revoked", label=label)
-
-    def _served(self) -> ServedPublisher:
-        covers = next(one for one in GROUPS if one.id == self.group).covers
-        return ServedPublisher(
-            publisher=self.publisher.publisher,
-            label=self.publisher.label,
-            trust=self._trust_version(),
-            catalogue=self._catalogue().version,
-            groups=covers,
-        )
-
-    def _activate(self, request: ActivationRequest) -> ActivationAnswer:
-        self.asked.append(request)
-        now = self._now()
-        request.check_proof()
-        if request.publisher != self.publisher.publisher:
-            raise error("host/not-served", product=request.product, labels=self.publisher.label)
-        product = self._catalogue().product(request.product)
-        self._obey(product)
-        covers = next(one for one in GROUPS if one.id == self.group).covers
-        if product.group not in covers:
-            raise error("host/not-served", product=request.product, labels=self.publisher.label)
-        # A host in whose clock the tests do not trust answers all the same.
-        if not self.skew and abs(request.sent_at - now) > SKEW:
-            raise error("host/clock-skew", host_time=str(now), client_time=str(request.sent_at))
-        seen = self.seen.setdefault(product.application, {})
-        seen[request.cmid] = now
-        count = sum(1 for last in seen.values() if now - last <= 30 * DAY)
-        if count < product.need and self.mood is not Mood.COUNTLESS:
-            raise error(
-                "host/insufficient-count",
-                count=count,
-                need=product.need,
-                retry_after=self.retry_after,
-            )
-        self._leases += 1
-        jti = hashlib.sha256(f"{self.name} {self._leases}".encode()).digest()[:16]
-        exp = now + self.lease_span if self.mood is not Mood.GREEDY else 253_402_300_799
-        lease = LeaseClaims(
-            cmid=request.cmid,
-            publisher=request.publisher,
-            product=request.product,
-            iat=now,
-            exp=exp,
-            jti=b64url_encode(jti),
-            group=product.group,
-            identity=request.identity,
-            nonce=request.nonce,
-            renew_after=self.renew_after,
-            retry_after=self.retry_after,
-            count=count,
-            need=product.need,
-            fingerprint=request.fingerprint,
-            catalogue=self._catalogue().version,
-            trust=self._trust_version(),
-        )
-        key = self.key
-        if self.mood is Mood.STRANGER:
-            key = MemorySigningKey(hashlib.sha256(b"a stranger").digest())
-        return ActivationAnswer(
-            Bundle(make_lease(lease, key), self.grant, key.public),
-            count=count,
-            need=product.need,
-            trust=self._trust_version(),
-            catalogue=self._catalogue().version,
-        )
-
-    def notice(self, request: ActivationRequest, code: str = DUPLICATE_CMID) -> NoticeBundle:
-        """A signed notice for a request."""
-        claims = NoticeClaims(
-            cmid=request.cmid,
-            publisher=request.publisher,
-            product=request.product,
-            iat=self._now(),
-            jti=b64url_encode(hashlib.sha256(request.nonce.encode()).digest()[:16]),
-            code=code,
-            nonce=request.nonce,
-        )
-        return NoticeBundle(make_notice(claims, self.key), self.grant, self.key.public)
-
-    def _release(self, body: bytes) -> Reply:
-        request = decode_release(body)
-        trust = self.publisher.trust
-        opened = open_licence(request.bundle.encode(), trust, self.publisher.publisher)
-        lease = opened.lease
-        request.check_proof(lease.publisher, lease.identity, lease.cmid)
-        self.released.append(opened.lease.cmid)
-        for seen in self.seen.values():
-            seen.pop(opened.lease.cmid, None)
-        return Reply(200, b'{"v":1}')
-
-    def _document(self, route: Route, path: str) -> Reply:
-        if self.mood is Mood.HIDES_DOCUMENTS:
-            raise error("wire/not-found")
-        if route is HOST_CATALOGUE:
-            text = self.catalogue_text or self._catalogue().text
-            return Reply(200, text.encode("ascii"))
-        if route is HOST_TRUST:
-            wanted = int(path.rpartition("/")[2])
-            for trust in self.publisher.line:
-                if wanted <= trust.version <= self._trust_version():
-                    return Reply(200, trust.text.encode("ascii"))
-        raise error("wire/not-found")
-
-    # Moods.
-
-    def moody(self, route: Route, path: str, body: bytes | None) -> Reply:
-        """Answer, or misbehave as told. Raises: `net/…` where no answer would arrive."""
-        peer = self.address.text
-        match self.mood:
-            case Mood.SILENT:
-                raise error("net/timeout", peer=peer, seconds="10")
-            case Mood.REFUSING:
-                raise error("net/refused", peer=peer)
-            case Mood.HUGE:
-                raise error("net/too-large", peer=peer, limit=route.answer_limit)
-            case Mood.RUBBISH:
-                return Reply(200, b"\x00\xff<html>" * 20)
-            case Mood.EMPTY:
-                return Reply(200, b"")
-            case Mood.REDIRECT:
-                return Reply(302, b"")
-        if route is ACTIVATE and self.mood in (Mood.UNSIGNED_DUPLICATE, Mood.DUPLICATE):
-            return self._duplicate(decode_request(body or b""))
-        if route is ACTIVATE and self.duplicates:
-            request = decode_request(body or b"")
-            if request.cmid in self.duplicates:
-                return self._duplicate(request)
-        return self.answer(route, path, body)
-
-    def _duplicate(self, request: ActivationRequest) -> Reply:
-        self.asked.append(request)
-        signed = self.mood is not Mood.UNSIGNED_DUPLICATE
-        fault = error("host/duplicate-cmid", cmid=request.cmid)
-        return self._problem(fault, self.notice(request) if signed else None)
 
 
 class MemoryDisk:
