@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from muster.cli.output import MusterCommand, emit
 from muster.client import messages as m
+from muster.client.authority import authority, stands_behind
 from muster.client.discovery import Address
-from muster.client.judge import Verdict, authority, stands_behind
+from muster.client.judge import Verdict
 from muster.client.line import above, added, anchor_name, ordered, version_of, walk
 from muster.client.machine import Machine
 from muster.client.messages import Document, Plan, Situation

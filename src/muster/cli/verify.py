@@ -149,9 +149,9 @@ def _from_store(
     now: int,
 ) -> _Judgement:
     """Judge from the descriptor that was added here, with what this machine knows of itself."""
+    from muster.client.authority import authority
     from muster.client.disk import SystemDisk
     from muster.client.identity import fingerprint
-    from muster.client.judge import authority
     from muster.client.store import Store
     from muster.core.errors import MusterError
     from muster.core.facts import clean_facts

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from muster.client.authority import Authority
 from muster.client.discovery import Candidate
-from muster.client.judge import Authority
 from muster.client.messages import Document
 from muster.lease.trust import WALK_LIMIT
 from muster.wire.activation import ActivationAnswer

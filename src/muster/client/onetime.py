@@ -12,15 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from muster.client import bound, schedule
-from muster.client.judge import (
-    EVALUATION,
-    Authority,
-    Verdict,
-    authority,
-    binding_in,
-    judge,
-    verify_stored,
-)
+from muster.client.authority import Authority, authority
+from muster.client.judge import EVALUATION, Verdict, binding_in, judge, verify_stored
 from muster.client.model import Memory, ProductRecord
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from muster.client import line
-from muster.client.judge import Authority, authority, stands_behind
+from muster.client.authority import Authority, authority, stands_behind
 from muster.client.model import CatalogueMark, Memory
 from muster.core.catalogue import error
 from muster.core.errors import MusterError

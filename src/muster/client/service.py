@@ -15,6 +15,7 @@ from pathlib import Path
 
 from muster.client import bound, doubts, onetime, schedule, store
 from muster.client import identity as identities
+from muster.client.authority import authority
 from muster.client.discovery import (
     DNS_SECONDS,
     TRY_SECONDS,
@@ -29,7 +30,7 @@ from muster.client.discovery import (
     turn,
 )
 from muster.client.driver import Driver, Network, Reply, discover
-from muster.client.judge import Verdict, assess, authority, is_activation
+from muster.client.judge import Verdict, assess, is_activation
 from muster.client.line import anchor_name, walk
 from muster.client.machine import Machine
 from muster.client.messages import Finish, Plan, Save, Situation, Tried

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from muster.client import doubts, line, papers, schedule
 from muster.client import identity as identities
+from muster.client.authority import Authority
 from muster.client.discovery import Address
-from muster.client.judge import Authority, Verdict, judge, must_hurry
+from muster.client.judge import Verdict, judge, must_hurry
 from muster.client.messages import Situation
 from muster.client.model import Identity, ProductRecord
 from muster.client.requests import Requests
