@@ -13,9 +13,9 @@ import pytest
 from muster.core.identity import LETTERS, Fact, commitments, machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import day_start
 from muster.db.engine import Database
-from muster.host.enrol import Activated, HostAdmin
+from muster.host.enrol import HostAdmin
 from muster.host.keyring import KeyRing
-from muster.host.model import Arrival, Refused, Reply
+from muster.host.model import Activated, Arrival, Refused, Reply
 from muster.host.service import HostService
 from muster.host.store import open_store
 from muster.lease.bundle import Bundle

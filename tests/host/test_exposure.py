@@ -12,7 +12,7 @@ from tests.host.conftest import Machine, World
 from tests.host.processes import PRODUCT, HostProcess, prepare
 from tests.host.test_host_api import Asking, problem
 
-from muster.host import ledger, store
+from muster.host import request_log, store
 from muster.host.server import HostServer
 from muster.net import operation
 from muster.net.http import HTTPClient
@@ -56,7 +56,7 @@ def test_machines_behind_a_trusted_proxy_are_told_apart(asking: Asking) -> None:
     asking.headers = {"X-Forwarded-For": "192.0.2.8"}
     assert asking.activate(4).status == 409
     with asking.world.database.snapshot() as reader:
-        rows = ledger.requests(reader, 10)
+        rows = request_log.requests(reader, 10)
     assert [one.address for one in rows] == ["192.0.2.8", "192.0.2.7", "192.0.2.7", "192.0.2.7"]
 
 
@@ -65,7 +65,7 @@ def test_machines_behind_a_local_proxy_do_not_use_up_one_rate(asking: Asking) ->
     asking.headers = {"X-Forwarded-For": "192.0.2.7"}
     assert {asking.activate(n).status for n in range(1, 8)} == {409}
     with asking.world.database.snapshot() as reader:
-        assert {one.address for one in ledger.requests(reader, 10)} == {"127.0.0.1"}
+        assert {one.address for one in request_log.requests(reader, 10)} == {"127.0.0.1"}
 
 
 def test_networks_hold_for_the_address_that_a_trusted_proxy_names(asking: Asking) -> None:

@@ -10,7 +10,7 @@ from tests.host.test_exposure import asking  # noqa: F401  # the fixture
 from tests.host.test_host_api import Asking, problem
 
 from muster.core.audit import Event
-from muster.host import ledger, store
+from muster.host import request_log, store
 from muster.host.journal import AGAIN, SOURCE, TOTAL
 from muster.host.model import MORE, Arrival, LogRow, Released
 from muster.wire.activation import ActivationAnswer
@@ -21,7 +21,7 @@ RELEASE = Event.HOST_LEASE_RELEASE.value
 def rows(world: World) -> list[LogRow]:
     """All rows of the log, the oldest first."""
     with world.database.snapshot() as reader:
-        return ledger.requests(reader, 1_000_000)[::-1]
+        return request_log.requests(reader, 1_000_000)[::-1]
 
 
 def refused(world: World, times: int, address: str = "192.0.2.66") -> None:
@@ -42,7 +42,7 @@ def test_refusals_of_one_source_are_summed_up(host: World) -> None:
     assert (more.code, more.count, more.address) == (MORE, 1000 - SOURCE.at_once, "192.0.2.66")
     # Counted all the same.
     with host.database.snapshot() as reader:
-        counted = sum(one.number for one in ledger.counters(reader) if one.code)
+        counted = sum(one.number for one in request_log.counters(reader) if one.code)
     assert counted == 1001
 
 

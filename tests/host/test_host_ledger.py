@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.host.conftest import START, World
 
 from muster.core.products import COUNT_WINDOW, SKEW
-from muster.host import count, ledger
+from muster.host import count, ledger, request_log
 from muster.host.count import PURGE_AFTER, Seen
 
 near = st.integers(-3, 3)
@@ -87,7 +87,7 @@ def test_a_decision_reads_few_rows_of_a_large_fleet(world: World) -> None:
 def test_the_log_keeps_the_newest(world: World) -> None:
     world.ask(1)
     with world.database.transaction() as tx:
-        tx.execute("UPDATE request_log SET id = ?", (ledger.LOG_ROWS + 999,))
+        tx.execute("UPDATE request_log SET id = ?", (request_log.LOG_ROWS + 999,))
         tx.execute(
             "INSERT INTO request_log SELECT 1, at, publisher, product, cmid, address, code,"
             " field_code, need, shown_count, client_time, is_virtual, state, minutes, os, version,"
@@ -95,5 +95,5 @@ def test_the_log_keeps_the_newest(world: World) -> None:
         )
     world.ask(2)
     with world.database.snapshot() as reader:
-        numbers = [row.id for row in ledger.requests(reader, 10)]
-    assert numbers == [ledger.LOG_ROWS + 1000, ledger.LOG_ROWS + 999]
+        numbers = [row.id for row in request_log.requests(reader, 10)]
+    assert numbers == [request_log.LOG_ROWS + 1000, request_log.LOG_ROWS + 999]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from muster.host import ledger, report
+from muster.host import report, request_log
 from muster.host.metrics import ledger_lines
 from muster.lease import strict
 from muster.lease.jws import parse
@@ -25,7 +25,7 @@ def named(world: World, number: int, name: str, product: str = "desktop-pro") ->
 def log_names(world: World) -> list[tuple[str, str]]:
     """Code and name of the requests in the log, oldest first."""
     with world.database.snapshot() as reader:
-        rows = ledger.requests(reader, 100)
+        rows = request_log.requests(reader, 100)
     found = [report.request_data(row) for row in reversed(rows)]
     return [(row["code"], row["name"]) for row in found]
 

@@ -14,7 +14,7 @@ from muster.core.errors import MusterError
 from muster.core.identity import nonce_prefix
 from muster.core.keys import parse_product_key
 from muster.core.products import COUNT_WINDOW, DAY, Revocation, day_of
-from muster.host import ledger, store
+from muster.host import ledger, request_log, store
 from muster.host.model import Arrival, Refused, Released
 from muster.lease.bundle import Bundle, NoticeBundle
 from muster.lease.descriptor import read_descriptor
@@ -242,7 +242,7 @@ def test_what_is_not_counted(host: World) -> None:
     assert count_of(host) == 0
     with host.database.snapshot() as reader:
         assert ledger.machines(reader, 10) == []
-        assert len(ledger.requests(reader, 10)) == 6
+        assert len(request_log.requests(reader, 10)) == 6
 
 
 def test_new_machines_of_one_source_are_bounded_and_old_ones_are_not(host: World) -> None:
@@ -550,8 +550,8 @@ def test_the_log_has_the_fields_of_event_12290(host: World) -> None:
     host.ask(25)
     host.ask(26, "unknown")
     with host.database.snapshot() as reader:
-        unknown, again, first, *_ = ledger.requests(reader, 30)
-        numbers = {(one.code, one.state): one.number for one in ledger.counters(reader)}
+        unknown, again, first, *_ = request_log.requests(reader, 30)
+        numbers = {(one.code, one.state): one.number for one in request_log.counters(reader)}
     assert (unknown.code, unknown.field_code) == ("host/not-served", "0xC004F042")
     assert (again.code, again.need, again.count) == ("", 25, 25)
     assert again.minutes == 180 * 24 * 60 - 60
@@ -568,4 +568,4 @@ def test_invented_names_do_not_fill_the_counters(host: World) -> None:
     for number in range(50):
         host.ask(1, f"invented-{number}")
     with host.database.snapshot() as reader:
-        assert len(ledger.counters(reader)) == 1
+        assert len(request_log.counters(reader)) == 1

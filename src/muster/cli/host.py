@@ -21,8 +21,8 @@ from muster.core.catalogue import error
 if TYPE_CHECKING:
     from muster.core.settings import Value
     from muster.db.engine import Database
-    from muster.host.enrol import Activated, HostAdmin, Update
-    from muster.host.model import HostKey, HostView, PublisherView
+    from muster.host.enrol import HostAdmin
+    from muster.host.model import Activated, HostKey, HostView, PublisherView, Update
     from muster.host.online import PublisherClient
     from muster.host.publish import Plan, ZoneResult
     from muster.net.dnsupdate import TSIGKey
@@ -989,7 +989,7 @@ def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> N
     Time, then: code, need, address, CMID, client's time, virtual, licence state, minutes that its
     licence runs, product, and in quotes the name that the machine gave itself.
     """
-    from muster.host import ledger, report
+    from muster.host import report, request_log
     from muster.host import store as tables
 
     with compose.host_database(store) as database, database.snapshot() as reader:
@@ -1005,7 +1005,7 @@ def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> N
                 for one in reversed(tables.audit_log(reader, limit))
             ]
         else:
-            rows = ledger.requests(reader, limit, None if cmid is None else cmid.lower())
+            rows = request_log.requests(reader, limit, None if cmid is None else cmid.lower())
             entries = [report.request_data(one) for one in reversed(rows)]
     line = _audit_line if audit else _log_line
     name = "audit" if audit else "requests"

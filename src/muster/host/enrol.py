@@ -9,7 +9,7 @@ nothing and says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from muster.core import identity
 from muster.core.audit import Event
@@ -22,7 +22,7 @@ from muster.core.keys import KeyId, Kind, ProductKey, parse_product_key
 from muster.db.engine import Database, Transaction
 from muster.host import store
 from muster.host.keyring import KeyRing
-from muster.host.model import HostKey, HostView, PublisherView
+from muster.host.model import Activated, HostKey, HostView, Installed, PublisherView, Update
 from muster.host.view import load_view
 from muster.lease.catalogue import Catalogue, accept_catalogue, read_catalogue, still_valid
 from muster.lease.grant import HOST, Grant, read_grant, rebuild_grant
@@ -30,43 +30,6 @@ from muster.lease.terms import accept_terms, read_terms
 from muster.lease.trust import Trust, anchor, follow, parse_trust
 from muster.wire.exchange import PublisherFile, ReplyFile, RequestFile
 from muster.wire.publisher import ConfirmAnswer, ConfirmRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What an update brought: the versions held before and after; 0 where there was none."""
-
-    publisher: str
-    label: str
-    trust_before: int
-    trust: int
-    catalogue_before: int
-    catalogue: int
-    added: bool = False
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything is newer than before."""
-        before = (self.trust_before, self.catalogue_before)
-        return self.added or before != (self.trust, self.catalogue)
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """An installed host key; `survives` whether its hardware id survives a reinstall."""
-
-    key: HostKey
-    changed: bool
-    survives: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Activated:
-    """A host key with its grant."""
-
-    key: HostKey
-    grant: Grant
-    changed: bool
 
 
 class HostAdmin:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from muster.core.audit import Event
 from muster.core.trickle import Held, Pace, Trickle
 from muster.db.engine import Transaction
-from muster.host import ledger, store
+from muster.host import request_log, store
 from muster.host.model import MORE, LogRow
 from muster.net.peers import source_key
 
@@ -44,7 +44,7 @@ class Journal:
         if self._ordinary(row, monotonic) or self._requests.take(
             source_key(row.address), monotonic
         ):
-            ledger.log(tx, row)
+            request_log.log(tx, row)
 
     def entry(
         self, tx: Transaction, now: int, event: Event, publisher: str, cmid: str, detail: str,
@@ -66,7 +66,7 @@ class Journal:
         """Write what was held back, at most one row a minute of each kind."""
         held = self._requests.held(monotonic)
         if held is not None:
-            ledger.log(tx, _more(held, now))
+            request_log.log(tx, _more(held, now))
         for event, trickle in self._entries.items():
             held = trickle.held(monotonic)
             if held is not None:

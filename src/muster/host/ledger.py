@@ -1,4 +1,4 @@
-"""The tables of the count: sightings, machines, leases, log (docs/spec/06-counting.md, 6.7).
+"""The tables of the count: sightings, machines, leases (docs/spec/06-counting.md, 6.7).
 
 Holds their SQL and nothing else. What a row means and when it may be deleted is
 `muster.host.count`; SQL never asks what time it is.
@@ -13,13 +13,9 @@ from muster.core.products import COUNT_WINDOW, SKEW
 from muster.db.engine import Reader, Row, Transaction
 from muster.host.count import NEVER, PURGE_AFTER, Seen
 from muster.host.lines import Line, decode_left, encode_left, forget
-from muster.host.model import KnownMachine, LeaseRow, LogRow, Machine
+from muster.host.model import KnownMachine, LeaseRow, Machine
 from muster.wire.activation import ActivationRequest
 
-LOG_ROWS = 500_000
-"""Requests that the log keeps."""
-_TRIM_EVERY = 1_000
-"""The log is cut whenever a row with a number divisible by this was written."""
 PURGE_STEP = 1_000
 """Rows that one transaction of the housekeeping deletes at most."""
 
@@ -302,7 +298,7 @@ def _machines(rows: Sequence[Row]) -> list[Machine]:
             address=row["address"],
             os=row["os"],
             version=row["version"],
-            virtual=_flag(row["is_virtual"]),
+            virtual=flag(row["is_virtual"]),
             state=row["state"],
             first_seen=row["first_seen"],
             last_seen=row["last_seen"],
@@ -405,101 +401,6 @@ def quiet_seats(
     return [(str(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows]
 
 
-# Log and counters.
-
-
-def log(tx: Transaction, row: LogRow) -> None:
-    """Write one request; the oldest ones beyond LOG_ROWS are dropped now and then."""
-    found = tx.one(
-        "INSERT INTO request_log (at, publisher, product, cmid, address, code, field_code, need,"
-        " shown_count, client_time, is_virtual, state, minutes, os, version, name)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-        (
-            row.at,
-            row.publisher,
-            row.product,
-            row.cmid,
-            row.address,
-            row.code,
-            row.field_code,
-            row.need,
-            row.count,
-            row.client_time,
-            None if row.virtual is None else int(row.virtual),
-            row.state,
-            row.minutes,
-            row.os,
-            row.version,
-            row.name,
-        ),
-    )
-    assert found is not None
-    if found[0] % _TRIM_EVERY == 0:
-        tx.execute("DELETE FROM request_log WHERE id <= ?", (found[0] - LOG_ROWS,))
-
-
-def requests(reader: Reader, limit: int, cmid: str | None = None) -> list[LogRow]:
-    """The newest requests, newest first; of one CMID, or all."""
-    rows = reader.query(
-        "SELECT id, at, publisher, product, cmid, address, code, field_code, need, shown_count,"
-        " client_time, is_virtual, state, minutes, os, version, name"
-        " FROM request_log WHERE ? = '' OR cmid = ? ORDER BY id DESC LIMIT ?",
-        (cmid or "", cmid or "", limit),
-    )
-    return [_log_row(row) for row in rows]
-
-
-def _log_row(row: Row) -> LogRow:
-    return LogRow(
-        at=row["at"],
-        publisher=row["publisher"],
-        product=row["product"],
-        cmid=row["cmid"],
-        address=row["address"],
-        code=row["code"],
-        field_code=row["field_code"],
-        need=row["need"],
-        count=row["shown_count"],
-        client_time=row["client_time"],
-        virtual=_flag(row["is_virtual"]),
-        state=row["state"],
-        minutes=row["minutes"],
-        os=row["os"],
-        version=row["version"],
-        id=row["id"],
-        name=row["name"],
-    )
-
-
-def _flag(value: int | None) -> bool | None:
+def flag(value: int | None) -> bool | None:
+    """A column that says yes, no or nothing."""
     return None if value is None else bool(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Counter:
-    """Requests since the host exists; `code` "" where a lease was given, `state` 0 to 6."""
-
-    publisher: str
-    product: str
-    code: str
-    state: int
-    number: int
-
-
-def add_counters(tx: Transaction, added: Mapping[tuple[str, str, str, int], int]) -> None:
-    """Add to counters, by (publisher, product, code, state)."""
-    tx.execute_many(
-        "INSERT INTO counter (publisher, product, code, state, number) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (publisher, product, code, state)"
-        " DO UPDATE SET number = counter.number + excluded.number",
-        [(*key, number) for key, number in sorted(added.items())],
-    )
-
-
-def counters(reader: Reader) -> list[Counter]:
-    """All counters."""
-    rows = reader.query(
-        "SELECT publisher, product, code, state, number FROM counter"
-        " ORDER BY publisher, product, code, state"
-    )
-    return [Counter(*row) for row in rows]

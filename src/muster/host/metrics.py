@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from muster.core.products import COUNT_WINDOW
 from muster.db.engine import Reader
-from muster.host import ledger
+from muster.host import ledger, request_log
 from muster.host.model import HostView
 from muster.host.rules import serves
 
@@ -74,7 +74,7 @@ def series(name: str, value: int | str, **labels: str | int) -> str:
 
 def ledger_lines(reader: Reader, view: HostView, now: int) -> list[str]:
     """Counters of requests, counts per application and versions held, as Prometheus text."""
-    counters = ledger.counters(reader)
+    counters = request_log.counters(reader)
     found = head("requests_total", "counter", "Requests by outcome, since the host exists.")
     found += [
         series(

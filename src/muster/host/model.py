@@ -42,6 +42,43 @@ class HostKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """What an update brought: the versions held before and after; 0 where there was none."""
+
+    publisher: str
+    label: str
+    trust_before: int
+    trust: int
+    catalogue_before: int
+    catalogue: int
+    added: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is newer than before."""
+        before = (self.trust_before, self.catalogue_before)
+        return self.added or before != (self.trust, self.catalogue)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An installed host key; `survives` whether its hardware id survives a reinstall."""
+
+    key: HostKey
+    changed: bool
+    survives: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """A host key with its grant."""
+
+    key: HostKey
+    grant: Grant
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HeldGrant:
     """A grant of this host that verified against the publisher's trust, and its terms."""
 

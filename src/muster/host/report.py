@@ -17,7 +17,7 @@ from muster.core.settings import Role, Value
 from muster.core.states import LicenceState
 from muster.core.text import shown_url
 from muster.db.engine import Reader
-from muster.host import count, ledger, rules, store
+from muster.host import count, ledger, request_log, rules, store
 from muster.host.model import (
     HeldGrant,
     HostKey,
@@ -210,7 +210,7 @@ def _requests(reader: Reader) -> dict[str, Any]:
     total = failed = 0
     states = dict.fromkeys((int(state) for state in LicenceState), 0)
     outcomes: dict[str, int] = {}
-    for one in ledger.counters(reader):
+    for one in request_log.counters(reader):
         total += one.number
         failed += one.number if one.code not in _NOT_FAILED else 0
         states[one.state] = states.get(one.state, 0) + one.number

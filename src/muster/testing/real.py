@@ -21,9 +21,9 @@ from muster.client.service import Activation, Client
 from muster.core.clock import Clock
 from muster.core.identity import Fact
 from muster.host import publish as records
-from muster.host.enrol import Activated, HostAdmin
+from muster.host.enrol import HostAdmin
 from muster.host.keyring import KeyRing
-from muster.host.model import HostView
+from muster.host.model import Activated, HostView
 from muster.host.server import HostServer
 from muster.host.store import open_store
 from muster.net.dnsupdate import TSIGKey
