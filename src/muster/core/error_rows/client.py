@@ -1,5 +1,8 @@
 """Errors of the areas `client` and `facts`: what a machine finds in its store, its hardware and
-the answers of hosts (docs/client.md)."""
+the answers of hosts (docs/client.md).
+
+A table: as long as there are errors.
+"""
 
 from muster.core.errors import Kind, Retry, Row
 

@@ -1,4 +1,7 @@
-"""Errors of the areas `net`, `dns`, `file`, `keyfile` and `db`: what stands around the rules."""
+"""Errors of the areas `net`, `dns`, `file`, `keyfile` and `db`: what stands around the rules.
+
+A table: as long as there are errors.
+"""
 
 from muster.core.errors import Kind, Retry, Row
 

@@ -1,4 +1,7 @@
-"""Errors of the area `publisher`: what the publisher's service and its engineer's commands say."""
+"""Errors of the area `publisher`: what the publisher's service and its engineer's commands say.
+
+A table: as long as there are errors.
+"""
 
 from muster.core.errors import Kind, Retry, Row
 
