@@ -10,7 +10,7 @@ import pytest
 from muster.client import schedule
 from muster.client.discovery import Address
 from muster.client.messages import Plan
-from muster.client.service import Activation
+from muster.client.results import Activation
 from muster.client.store import Store
 from muster.core.audit import Event
 from muster.core.catalogue import error

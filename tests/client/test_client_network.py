@@ -10,7 +10,8 @@ import pytest
 from muster.client.disk import SystemDisk
 from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
-from muster.client.service import Activation, Client
+from muster.client.results import Activation
+from muster.client.service import Client
 from muster.system.clock import SystemClock
 from muster.system.entropy import SystemDice
 from muster.testing.loopback import LoopbackHost

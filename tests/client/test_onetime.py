@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from muster.client.service import Activation, Client
+from muster.client.results import Activation
+from muster.client.service import Client
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey

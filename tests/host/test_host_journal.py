@@ -98,7 +98,7 @@ def test_one_machine_that_is_counted_again_and_again_is_listed_once(host: World)
     listed = 1 + SOURCE.at_once + SOURCE.a_minute
     assert len([one for one in found if one.code != MORE]) <= listed
     with host.database.snapshot() as reader:
-        counted = sum(one.number for one in ledger.counters(reader))
+        counted = sum(one.number for one in request_log.counters(reader))
     assert counted == 60
 
 

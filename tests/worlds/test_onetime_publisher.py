@@ -10,7 +10,8 @@ import pytest
 from tests.publisher.conftest import HandClock, Shop
 
 from muster.client.messages import Plan
-from muster.client.service import Activation, Client
+from muster.client.results import Activation
+from muster.client.service import Client
 from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey
 from muster.core.products import DAY

@@ -33,7 +33,8 @@ from muster.core.text import shown_url
 
 if TYPE_CHECKING:
     from muster.client.messages import Tried
-    from muster.client.service import Activation, Client, Discovery, Probe, Readout, Status
+    from muster.client.results import Activation, Discovery, Probe, Readout, Status
+    from muster.client.service import Client
 
 """A command before click gives it its options; each comes by name."""
 

@@ -24,7 +24,8 @@ from muster.cli.output import MusterCommand, emit, wants_json
 from muster.core.catalogue import error
 
 if TYPE_CHECKING:
-    from muster.client.service import Activation, Client
+    from muster.client.results import Activation
+    from muster.client.service import Client
     from muster.health.report import Report
     from muster.testing.site import Machine, Site
 

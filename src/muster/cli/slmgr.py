@@ -34,7 +34,7 @@ from muster.core.keys import KeyId, Kind
 from muster.core.states import LicenceState
 
 if TYPE_CHECKING:
-    from muster.client.service import Status
+    from muster.client.results import Status
 
 Fields = list[tuple[str, str]]
 """Field names and values in the order in which they are printed; an empty name is a heading."""

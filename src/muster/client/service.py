@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from muster.client import bound, doubts, onetime, schedule, store
+from muster.client import bound, doctor, doubts, onetime, schedule, store
 from muster.client import identity as identities
 from muster.client.authority import authority
 from muster.client.discovery import (
@@ -21,7 +21,6 @@ from muster.client.discovery import (
     TRY_SECONDS,
     Address,
     Candidate,
-    Found,
     Names,
     Source,
     names,
@@ -33,10 +32,23 @@ from muster.client.driver import Driver, Network, Reply, discover
 from muster.client.judge import Verdict, assess, is_activation
 from muster.client.line import anchor_name, walk
 from muster.client.machine import Machine
-from muster.client.messages import Finish, Plan, Save, Situation, Tried
+from muster.client.messages import Finish, Plan, Save, Situation
 from muster.client.model import Failure, Identity, Memory, Note, ProductRecord
 from muster.client.papers import take_all
 from muster.client.requests import Requests, Secrets
+from muster.client.results import (
+    Activation,
+    Added,
+    Discovery,
+    IdentityChange,
+    Imported,
+    KeyChange,
+    MarkReset,
+    Probe,
+    Readout,
+    Released,
+    Status,
+)
 from muster.client.store import Disk, Loaded, Store
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
@@ -44,7 +56,7 @@ from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
 from muster.core.identity import Fact, facts_salt, prefix_of
-from muster.core.ids import ConfirmationId, InstallationId, parse_confirmation_id, proof_key
+from muster.core.ids import ConfirmationId, parse_confirmation_id, proof_key
 from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.core.text import instant_text, shown_url
@@ -64,139 +76,11 @@ from muster.wire.problem import decode_problem
 from muster.wire.publisher import ConfirmAnswer, ConfirmRequest, decode_confirm_answer
 from muster.wire.release import ReleaseRequest
 from muster.wire.routes import ACTIVATIONS, CATALOGUE, PUBLISHERS, RELEASE, TRUST
-from muster.wire.status import ServedPublisher, decode_publishers
+from muster.wire.status import decode_publishers
 
 _LOG = logging.getLogger("muster.client")
 _LOG.addHandler(logging.NullHandler())  # a program that configured no log gets none
 _MAX_PROBED = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What `add_product` did. `state` of the product afterwards; `key` masked, or ""."""
-
-    product: str
-    publisher: str
-    label: str
-    changed: bool
-    key: str
-    state: LicenceState
-    identity: str
-    cmid: str
-    warnings: tuple[MusterError, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class KeyChange:
-    """What installing or removing a key did."""
-
-    product: str
-    publisher: str
-    key: str
-    changed: bool
-    state: LicenceState
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What is known of one product on this machine.
-
-    `identity` is None where the publisher's store could not be read; `verdict.problem` says why.
-    """
-
-    descriptor: Descriptor
-    verdict: Verdict
-    identity: Identity | None
-    plan: Plan
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Activation:
-    """What a try for one product brought; `told` is what happened on the way."""
-
-    status: Status
-    fault: MusterError | None
-    renewed: bool
-    due: bool
-    tried: tuple[Tried, ...]
-    told: tuple[MusterError, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One host that discovery found, and what it said of itself.
-
-    `served` is what it serves of the publisher, None where it serves nothing of it or did not
-    answer; `problem` why it did not answer; `doubted`: it gave no lease lately and is asked last.
-    """
-
-    candidate: Candidate
-    served: ServedPublisher | None
-    problem: MusterError | None
-    doubted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Discovery:
-    """How hosts are found for one publisher: the plan, names asked, records, order, faults."""
-
-    publisher: str
-    label: str
-    plan: Plan
-    asked: tuple[Names, ...]
-    found: tuple[Found, ...]
-    faults: tuple[MusterError, ...]
-    last_good: Address | None
-    probes: tuple[Probe, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """A lease that was given back, and to which host."""
-
-    product: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
-class Readout:
-    """What a machine shows to be activated without a network; `lasting`: the same after a
-    reinstall on this hardware."""
-
-    product: str
-    publisher: str
-    masked: str
-    installation_id: InstallationId
-    request: RequestFile
-    lasting: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """The versions held after a publisher file was taken; 0 is no catalogue."""
-
-    publisher: str
-    trust: int
-    catalogue: int
-    changed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MarkReset:
-    """A clock mark that was reset; `old` 0 where there was none."""
-
-    publisher: str
-    old: int
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityChange:
-    """The identity of this machine for one publisher after a wish to change it."""
-
-    publisher: str
-    identity: Identity
-    changed: bool
 
 
 class Client:
@@ -1107,8 +991,6 @@ class Client:
         nothing (docs/doctor.md).
         Raises: `client/no-product`.
         """
-        from muster.client import doctor
-
         by_place: dict[str, list[Status]] = {}
         for one in self.statuses():
             by_place.setdefault(one.descriptor.publisher, []).append(one)

@@ -17,7 +17,8 @@ from muster.client.discovery import Address
 from muster.client.disk import SystemDisk
 from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
-from muster.client.service import Activation, Client
+from muster.client.results import Activation
+from muster.client.service import Client
 from muster.core.clock import Clock
 from muster.core.identity import Fact
 from muster.host import publish as records
