@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from muster.core.errors import MusterError
@@ -309,9 +309,31 @@ def test_any_answer_that_is_nearly_right(answer: bytes) -> None:
     check([answer] if answer else [])
 
 
+GOOD = [
+    length(b" 2"),
+    OK + b"Date: x\r\n folded\r\n\r\nab",
+    CHUNKED + b"2;x\r\nab\r\n0\r\nX: y\r\n\r\n",
+    b"HTTP/1.1 103 x\r\n\r\nHTTP/1.1 204 x\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("answer", GOOD)
+def test_a_good_answer_that_is_cut_or_spoilt_anywhere(answer: bytes) -> None:
+    """Not by chance: every beginning of it, and every byte taken out or made another one."""
+    assert isinstance(read([answer]), Response)
+    for at in range(1, len(answer)):
+        check([answer[:at]])
+        for odd in (b"", b"\x1c", b"\x00", b"\r", b"\n", b" ", b"9", b"\xb2", b":"):
+            check([answer[:at] + odd + answer[at + 1 :]])
+
+
 @pytest.mark.fuzz
 @given(answers(), st.lists(st.integers(0, 400), max_size=20))
+@example(CHUNKED + b"2\r\nab\r\n1;x\r\nc\r\n0\r\nX: y\r\n\r\n", [])
+@example(b"HTTP/1.1 103 x\r\n\r\n" + length(b" 2"), [])
 def test_the_borders_of_packets_mean_nothing(answer: bytes, cuts: list[int]) -> None:
     places = sorted({0, *(one for one in cuts if one < len(answer)), len(answer)})
     pieces = [answer[one:other] for one, other in itertools.pairwise(places)]
-    assert read(pieces) == read([answer] if answer else [])
+    whole = read([answer] if answer else [])
+    assert read(pieces) == whole
+    assert read([answer[at : at + 1] for at in range(len(answer))]) == whole

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,14 @@ from muster.core.errors import MusterError
 from muster.core.settings import Role, check, lookup
 from muster.core.text import shown_url
 from muster.db.open import open_database
+from muster.net.certificate import Certificate
+from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.net.http import HTTPClient
 from muster.net.proxy import is_excepted, parse_proxy, proxy_for
+from muster.net.serve import ThreadServer
+from muster.system.clock import SystemClock
+from muster.testing.authority import Authority
+from muster.wire.routes import Route
 
 SECRET = "s3cret"
 
@@ -235,6 +241,70 @@ def test_the_login_goes_to_the_proxy_and_never_to_the_server(clean: pytest.Monke
         line, fields = proxy.heads[-1]
         assert line == "CONNECT publisher.invalid:443 HTTP/1.1"
         assert base64.b64decode(fields["proxy-authorization"][6:]) == f"user:{SECRET}".encode()
+
+
+class Tunnel:
+    """A proxy that opens a tunnel to one server; `asked` is what it was asked for."""
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self._server = server
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.asked = b""
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        near, _ = self._listener.accept()
+        with near, socket.create_connection(self._server) as far:
+            while not self.asked.endswith(b"\r\n\r\n"):
+                self.asked += near.recv(4096)
+            near.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            back = threading.Thread(target=_pass_on, args=(far, near), daemon=True)
+            back.start()
+            _pass_on(near, far)
+            back.join(10)
+
+    def close(self) -> None:
+        """Wait for the end of the tunnel."""
+        self._thread.join(10)
+        self._listener.close()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.real
+def test_the_login_does_not_go_through_the_tunnel_to_the_server(
+    clean: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificate, key, ca_file = (tmp_path / name for name in ("cert.pem", "key.pem", "ca.pem"))
+    authority = Authority("Corp CA")
+    authority.write(ca_file)
+    authority.issue("publisher.test").write(certificate, key)
+    seen: list[Mapping[str, str]] = []
+
+    def handler(request: Request) -> Answer:
+        seen.append(request.headers)
+        return Answer(200, b"through")
+
+    door = Door([BoundRoute(Route("get", "GET", "/v1", ""), handler)])
+    shown = Certificate(str(certificate), str(key), SystemClock().now)
+    with ThreadServer(door, tls=shown) as server:
+        proxy = Tunnel((server.address, server.port))
+        clean.setenv("https_proxy", f"http://user:{SECRET}@127.0.0.1:{proxy.port}")
+        client = HTTPClient(timeout=20, ca_file=str(ca_file), proxies=True)
+        assert client.request("GET", "https://publisher.test/v1").body == b"through"
+        proxy.close()
+    given = base64.b64encode(f"user:{SECRET}".encode())
+    assert b"Proxy-Authorization: Basic " + given in proxy.asked
+    (fields,) = seen
+    assert fields["host"] == "publisher.test"
+    assert "proxy-authorization" not in fields
 
 
 @pytest.mark.real
