@@ -124,6 +124,18 @@ def test_a_change_of_mode_ends_no_licence(world: World) -> None:
         assert drawn(machine.client) == first
 
 
+def test_a_change_of_mode_ends_no_licence_that_is_bound_to_the_store(world: World) -> None:
+    """Drawn by a user who read nothing that lasts; root reads more, and changes the mode."""
+    guest = {"permanent-macs": "52:54:00:5e:0a:01"}
+    machine = ready(world, guest)
+    first = drawn(machine.client)
+    online(machine.client)
+    machine.facts["system-uuid"] = UUID
+    machine.client.set_identity("device")
+    assert licensed(machine.client)
+    assert drawn(machine.client) == first
+
+
 def test_a_store_on_another_machine_is_not_licensed(world: World) -> None:
     machine = ready(world, {**USER, "system-uuid": UUID})
     first = drawn(machine.client)
