@@ -126,17 +126,20 @@ def test_homes_that_are_none(as_nobody: tuple[str, ...], folder: Path, home: str
     assert code in ("file/no-home", "file/denied", "file/missing", "file/io", "file/read-only")
 
 
-@pytest.mark.parametrize("kind", ["device", "file", "below a file"])
+@pytest.mark.parametrize("kind", ["device", "file", "program", "below a file"])
 def test_a_home_that_is_no_folder_is_none(
     as_nobody: tuple[str, ...], folder: Path, kind: str
 ) -> None:
     (folder / "file").write_text("")
+    (folder / "program").write_text("")
+    (folder / "program").chmod(0o755)
     store = folder / "store"
     store.mkdir()
     os.chown(store, NOBODY, 0)
     home = {
         "device": Path("/dev/null"),
         "file": folder / "file",
+        "program": folder / "program",
         "below a file": folder / "file" / "anna",
     }[kind]
     home_words = (f"HOME={home}", *MUSTER, "client", "status", "--json")
