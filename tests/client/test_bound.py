@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from tests.system.trees import lay_out, recorded, with_files, with_new_kernel
 
 from muster.client.service import Client
 from muster.client.store import Store
 from muster.core.keys import Kind
 from muster.core.states import LicenceState
+from muster.system.hardware import read_hardware
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.testing.world import PUBLISHER_URL, World, WorldMachine, machine_facts
 
@@ -112,6 +115,24 @@ def test_a_licence_is_found_again_where_the_store_does_not_say_what_bound_it(
     machine.facts.clear()
     machine.facts.update(new)
     assert licensed(machine.client)
+
+
+@pytest.mark.parametrize("hidden", [(), ("product_uuid", "board_serial")], ids=["root", "user"])
+def test_new_kernel_draws_nothing_and_ends_nothing(
+    world: World, tmp_path: Path, hidden: tuple[str, ...]
+) -> None:
+    """The machine starts with another kernel: boot id, release and names of cards are others."""
+    reading = with_files(recorded("laptop-thinkpad"), **dict.fromkeys(hidden, ""))
+    machine = ready(world, read_hardware(lay_out(tmp_path / "before", reading)))
+    first = drawn(machine.client)
+    online(machine.client)
+    facts = read_hardware(lay_out(tmp_path / "after", with_new_kernel(reading)))
+    again = world.machine("pc-1", disk=machine.disk, facts=facts, boot="boot-2")
+    assert licensed(again.client)
+    assert drawn(again.client) == first
+    online(again.client)
+    assert licensed(again.client)
+    assert drawn(again.client) == first
 
 
 def test_a_change_of_mode_ends_no_licence(world: World) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.system.trees import lay_out, names, recorded
+from tests.system.trees import lay_out, names, recorded, with_new_kernel
 
 from muster.core.facts import clean_facts
 from muster.core.identity import commitments, matches, primary_fact
@@ -30,6 +30,13 @@ def test_a_recorded_machine(name: str, tmp_path: Path) -> None:
     whys |= {one.name: one.why for one in found}
     for what, why in reading["whys"].items():
         assert whys[what] == why, what
+
+
+@pytest.mark.parametrize("name", [one for one in names() if one != "wsl2"])
+def test_a_new_kernel_changes_no_fact(name: str, tmp_path: Path) -> None:
+    reading = recorded(name)
+    before = read_hardware(lay_out(tmp_path / "before", reading))
+    assert read_hardware(lay_out(tmp_path / "after", with_new_kernel(reading))) == before
 
 
 def test_a_docked_laptop_is_the_same_machine_as_without_its_dock(tmp_path: Path) -> None:

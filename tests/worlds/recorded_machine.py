@@ -7,18 +7,23 @@ says anything. The clock and the network are those of the machine that runs the 
 
 from __future__ import annotations
 
-import copy
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.system.trees import lay_out
+import pytest
+from tests.host.processes import HostProcess, prepare
+from tests.system.trees import lay_out, with_cards_named
+from tests.worlds.conftest import TOOL
 
+ROOT = 0
 NOBODY = 65534
 """An ordinary user."""
 _AS_USER = Path(__file__).with_name("as_user.py")
@@ -51,28 +56,6 @@ def why_not() -> str | None:
     if tried.returncode != 0:
         return f"needs mount namespaces: {tried.stderr.decode(errors='replace').strip()}"
     return None
-
-
-def with_files(reading: dict[str, Any], **files: str) -> dict[str, Any]:
-    """The reading with other content, by file name (`product_uuid`, `address`), where it has it."""
-    made = copy.deepcopy(reading)
-    for path in made["files"]:
-        name = path.rpartition("/")[2]
-        if name in files:
-            made["files"][path] = files[name] + "\n"
-    return made
-
-
-def with_cards_named(reading: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """The reading with other names of its network cards: the prefix before each."""
-
-    def named(path: str) -> str:
-        return re.sub(r"(^|/)net/(?=.)", rf"\1net/{prefix}", path)
-
-    made = copy.deepcopy(reading)
-    made["files"] = {named(path): text for path, text in reading["files"].items()}
-    made["links"] = {named(path): named(target) for path, target in reading["links"].items()}
-    return made
 
 
 class RecordedMachine:
@@ -140,6 +123,13 @@ class RecordedMachine:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
+    def output(self, *command: str) -> str:
+        """What a program of the system prints on the machine."""
+        done = subprocess.run(
+            [*self._enter, *command], capture_output=True, text=True, timeout=60, check=True
+        )
+        return done.stdout
+
     def facts(self) -> dict[str, str]:
         """The facts that count, as this user sees them: name and value."""
         return {
@@ -148,3 +138,68 @@ class RecordedMachine:
             for reading in one["readings"]
             if reading["counts"]
         }
+
+
+class Site:
+    """A host that is a process, and machines that ask it."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self._store = folder / "host"
+        self.publisher = prepare(self._store, lone=TOOL)
+        self._host = stack.enter_context(HostProcess(self._store))
+        self._descriptor = folder / "product.json"
+        self._descriptor.write_bytes(self.publisher.descriptor(TOOL))
+        self._descriptor.chmod(0o644)
+
+    def machine(self, name: str, reading: dict[str, Any], uid: int) -> RecordedMachine:
+        """A machine with the product, which knows the host."""
+        made = RecordedMachine(self.folder / name, reading, uid)
+        made.run("product", "add", str(self._descriptor))
+        made.run("set-host", f"127.0.0.1:{self._host.port}")
+        return made
+
+    def count(self) -> int:
+        """The machines that the host counts, as its administrator sees."""
+        return int(self._status()["applications"][0]["count"])
+
+    def machines(self) -> list[str]:
+        """The CMIDs of all machines that it lists."""
+        return [str(one["cmid"]) for one in self._host_says("clients")["clients"]]
+
+    def clones(self) -> int:
+        """The machines of which it says that they have clones."""
+        return int(self._status()["publishers"][0]["clones"])
+
+    def _status(self) -> dict[str, Any]:
+        return self._host_says("status")
+
+    def _host_says(self, *words: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [sys.executable, "-m", "muster", "host", *words, "--store", str(self._store),
+             "--json"],
+            capture_output=True, check=True, timeout=60,
+        )  # fmt: skip
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
+@contextmanager
+def site() -> Iterator[Site]:
+    """A host, and room for machines. Skips where no recorded machine can run."""
+    lacks = why_not()
+    if lacks is not None:
+        pytest.skip(lacks)
+    folder = Path(tempfile.mkdtemp(prefix="muster-image-"))
+    folder.chmod(0o755)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        yield Site(folder, stack)
+
+
+def ask(machine: RecordedMachine) -> tuple[str, list[str]]:
+    """The machine renews; its CMID afterwards, and what it told, by code."""
+    (found,) = machine.run("activate")["products"]
+    assert found["renewed"], found
+    assert found["licensed"]
+    return found["cmid"], [one["code"] for one in found["told"]]

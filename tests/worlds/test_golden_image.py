@@ -7,84 +7,25 @@ Commands run as root, who reads the UUID, and as an ordinary user, who does not.
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.host.processes import HostProcess, prepare
-from tests.system.trees import recorded
-from tests.worlds.conftest import TOOL
-from tests.worlds.recorded_machine import NOBODY, RecordedMachine, why_not, with_files
+from tests.system.trees import recorded, with_files
+from tests.worlds import recorded_machine
+from tests.worlds.recorded_machine import NOBODY, ROOT, Site, ask
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
-ROOT = 0
 USERS = pytest.mark.parametrize("uid", [ROOT, NOBODY], ids=["root", "ordinary-user"])
 UUIDS = [f"8f4c2100-3b1e-4d27-9a55-6c0f12d3a0{number:02x}" for number in range(4)]
 FOUR = range(4)
 
 
-class Site:
-    """A host that is a process, and machines that ask it."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.folder = folder
-        self._store = folder / "host"
-        publisher = prepare(self._store, lone=TOOL)
-        self._host = stack.enter_context(HostProcess(self._store))
-        self._descriptor = folder / "product.json"
-        self._descriptor.write_bytes(publisher.descriptor(TOOL))
-        self._descriptor.chmod(0o644)
-
-    def machine(self, name: str, reading: dict[str, Any], uid: int) -> RecordedMachine:
-        """A machine with the product, which knows the host."""
-        made = RecordedMachine(self.folder / name, reading, uid)
-        made.run("product", "add", str(self._descriptor))
-        made.run("set-host", f"127.0.0.1:{self._host.port}")
-        return made
-
-    def count(self) -> int:
-        """The machines that the host counts, as its administrator sees."""
-        return int(self._status()["applications"][0]["count"])
-
-    def clones(self) -> int:
-        """The machines of which it says that they have clones."""
-        return int(self._status()["publishers"][0]["clones"])
-
-    def _status(self) -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, "-m", "muster", "host", "status", "--store", str(self._store),
-             "--json"],
-            capture_output=True, check=True, timeout=60,
-        )  # fmt: skip
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
-    lacks = why_not()
-    if lacks is not None:
-        pytest.skip(lacks)
-    folder = Path(tempfile.mkdtemp(prefix="muster-image-"))
-    folder.chmod(0o755)
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
-        yield Site(folder, stack)
-
-
-def ask(machine: RecordedMachine) -> tuple[str, list[str]]:
-    """The machine renews; its CMID afterwards, and what it told, by code."""
-    (found,) = machine.run("activate")["products"]
-    assert found["renewed"], found
-    assert found["licensed"]
-    return found["cmid"], [one["code"] for one in found["told"]]
+    with recorded_machine.site() as made:
+        yield made
 
 
 def guests(name: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.publisher.conftest import HandClock, Shop
+from tests.system.trees import lay_out, recorded, with_new_kernel
 
 from muster.client.messages import Plan
 from muster.client.results import Activation
@@ -21,6 +22,7 @@ from muster.net.serve import ThreadServer
 from muster.publisher.admin import Admin
 from muster.publisher.api import PublisherAPI
 from muster.publisher.service import PublisherService
+from muster.system.hardware import read_hardware
 from muster.testing.real import RealMachine
 from muster.wire.exchange import ReplyFile
 from muster.wire.publisher import decode_confirm_answer
@@ -46,12 +48,19 @@ class Fair:
         return self.admin.issue_pool_keys(kind, "client-volume", pool, term=term)[0].key
 
     def machine(
-        self, name: str, key: ProductKey, *, store: str = "", online: bool = True
+        self,
+        name: str,
+        key: ProductKey,
+        *,
+        store: str = "",
+        online: bool = True,
+        facts: dict[str, str] | None = None,
     ) -> Client:
         """A machine with the product and a key; `store` sets another store up on its hardware."""
         plan = replace(Plan(host=None), publisher_url=self.url if online else "")
         made = RealMachine(self.folder / "machines" / name, self.clock, plan)
         made.store = self.folder / "machines" / (store or name)
+        made.facts = made.facts if facts is None else facts
         client = made.client
         client.add_product(self.admin.descriptor(PRODUCT, 1))
         client.install_key(key.text)
@@ -108,6 +117,20 @@ def test_every_door_ends_in_the_same_licence_and_one_draw(fair: Fair) -> None:
         assert licence is not None
         texts.add(licence.text)
     assert len(texts) == 1
+    assert fair.drawn(key) == 1
+
+
+def test_new_kernel_takes_one_of_the_pool(fair: Fair, tmp_path: Path) -> None:
+    key, reading = fair.key(), recorded("laptop-thinkpad")
+    facts = read_hardware(lay_out(tmp_path / "before", reading))
+    client = fair.machine("pc", key, facts=facts)
+    assert online(client).renewed
+    facts.clear()
+    facts.update(read_hardware(lay_out(tmp_path / "after", with_new_kernel(reading))))
+    assert state(client) == LICENSED
+    assert online(client).fault is None
+    # Nor does the same machine with a store that was made anew.
+    assert online(fair.machine("pc", key, store="anew", facts=facts)).renewed
     assert fair.drawn(key) == 1
 
 
