@@ -1,11 +1,12 @@
-"""Run on a node by `test_bad_network`: hosts that give nothing, and a DNS server of the old kind.
+"""Run on a node by `test_bad_network`: hosts that give nothing, an old DNS server, and a proxy.
 
     python bad_hosts.py FOLDER
 
 Silent hosts listen on 127.0.0.11 to .17, one that sends rubbish on .18, one that lies on .19, all
 at port 16880. The DNS server on 127.0.0.2 answers FORMERR to questions with EDNS and hands others
-to 127.0.0.1. FOLDER/ready is written when all listen; FOLDER/asked gets one line for each
-question with EDNS, and for each connection.
+to 127.0.0.1. The proxy on 127.0.0.21:3128 wants a login, and refuses each. FOLDER/ready is written
+when all listen; FOLDER/asked gets one line for each question with EDNS, and for each connection;
+FOLDER/logins one for each request to the proxy that brought a login.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 SILENT = [f"127.0.0.{number}" for number in range(11, 18)]
 RUBBISH, LIAR = "127.0.0.18", "127.0.0.19"
 PORT = 16880
+PROXY = ("127.0.0.21", 3128)
 
 
 def silent(link: socket.socket) -> None:
@@ -47,9 +49,25 @@ def liar(link: socket.socket) -> None:
     link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
-def serve(folder: Path, address: str, act: Callable[[socket.socket], None]) -> None:
+def proxy(folder: Path) -> Callable[[socket.socket], None]:
+    """What the proxy does with a connection: it wants another login."""
+
+    def act(link: socket.socket) -> None:
+        if b"\r\nproxy-authorization: basic " in link.recv(65536).lower():
+            note(folder, "login", "logins")
+        link.sendall(
+            b'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\n'
+            b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+
+    return act
+
+
+def serve(
+    folder: Path, address: str, act: Callable[[socket.socket], None], port: int = PORT
+) -> None:
     """Answer at one address, each connection on a thread."""
-    listener = socket.create_server((address, PORT), backlog=50)
+    listener = socket.create_server((address, port), backlog=50)
 
     def play(link: socket.socket) -> None:
         with contextlib.suppress(OSError), link:
@@ -81,20 +99,22 @@ def old_dns(folder: Path, sock: socket.socket) -> None:
             sock.sendto(onward.recv(4096), peer)
 
 
-def note(folder: Path, what: str) -> None:
+def note(folder: Path, what: str, name: str = "asked") -> None:
     """Add a line to what was asked."""
-    with (folder / "asked").open("a") as file:
+    with (folder / name).open("a") as file:
         file.write(what + "\n")
 
 
 def main() -> None:
     """Listen until killed."""
     folder = Path(sys.argv[1])
-    (folder / "asked").touch()
+    for name in ("asked", "logins"):
+        (folder / name).touch()
     for address in SILENT:
         serve(folder, address, silent)
     serve(folder, RUBBISH, rubbish)
     serve(folder, LIAR, liar)
+    serve(folder, PROXY[0], proxy(folder), PROXY[1])
     dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     dns.bind(("127.0.0.2", 53))
     (folder / "ready").touch()

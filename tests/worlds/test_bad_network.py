@@ -2,15 +2,18 @@
 
 A machine whose resolv.conf has a bad line and nine search domains, behind a DNS server that knows
 no EDNS, finds and uses the one good host (priority 10) beside seven silent ones, one that sends
-rubbish and one that lies (priority 0).
+rubbish and one that lies (priority 0). The environment names a proxy with a login: hosts are not
+asked through it, the publisher is, and the login is nowhere afterwards.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from hashlib import sha256
@@ -29,10 +32,16 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 ZONE = "corp.test"
 PRODUCT = "contoso-server-2008-standard"
 GROUP = "server-c"
+MAK_GROUP = "server-b"
 NEED = 5
 GOOD = "127.0.0.20"
 BAD = {f"bad{number}": f"127.0.0.{number}" for number in range(11, 20)}
+PROXY = "127.0.0.21"
+USER, SECRET = "svc-proxy", "Qx7-mcPr0xy.Wd9"
+LOGIN = b64encode(f"{USER}:{SECRET}".encode()).decode()
 SEARCH = [*(f"d{number}.example" for number in range(1, 9)), ZONE]
+URL = f"http://{USER}:{SECRET}@{PROXY}:3128"
+PROXIES = {"http_proxy": URL, "https_proxy": URL, "no_proxy": ""}
 
 
 def missing() -> str | None:
@@ -51,6 +60,7 @@ class Network:
         self.node = node
         self.programs = programs
         self.descriptor = folder / "product.descriptor.json"
+        self.printed: list[str] = []
 
     def make_publisher(self) -> str:
         """A publisher that serves nobody; gives its label."""
@@ -92,9 +102,33 @@ class Network:
 
     def client(self, name: str, *words: str) -> Done:
         store, facts = self.folder / name, self.programs.facts(name, machine_facts(name))
-        return self.programs.run(
+        done = self.programs.run(
             "client", *words, "--store", str(store), node=self.node, facts=facts
         )
+        self.printed += [json.dumps(done.data, ensure_ascii=False), done.trouble]
+        return done
+
+    def person(self, name: str, *words: str) -> None:
+        """The same command as a person types it, without `--json`; what it prints is kept."""
+        store, facts = self.folder / name, self.programs.facts(name, machine_facts(name))
+        line = [sys.executable, "-m", "muster", *words, "--store", str(store)]
+        done = subprocess.run(
+            self.node.wrap([*line, "--facts", str(facts)]),
+            env={**os.environ, "HOME": str(self.folder), **PROXIES},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        self.printed += [done.stdout, done.stderr]
+
+    def one_time_key(self) -> str:
+        """A key that the publisher activates once."""
+        store = str(self.folder / "publisher")
+        kind = ("--kind", "mak", "--group", MAK_GROUP, "--pool", "5")
+        issued = self.programs.muster("publisher", "key", "issue", "--store", store, *kind)
+        return str(issued["keys"][0]["key"])
 
     def asked(self) -> list[str]:
         return (self.folder / "asked").read_text().split()
@@ -107,7 +141,7 @@ def network(tmp_path: Path) -> Iterator[Network]:
         pytest.skip(lacks)
     with ExitStack() as stack:
         node = stack.enter_context(Lab()).node("bad")
-        programs = stack.enter_context(Programs(tmp_path))
+        programs = stack.enter_context(Programs(tmp_path, PROXIES))
         made = Network(tmp_path, node, programs)
         tsig = TSIGKey("host-key", "hmac-sha256", sha256(os.urandom(32)).digest())
         records = [f"{name} 60 IN A {address}" for name, address in BAD.items()]
@@ -159,6 +193,42 @@ def test_a_machine_finds_and_uses_the_one_good_host(network: Network) -> None:
 
     # Without the memory of the good one, nobody bad is asked a second time.
     before = len(network.asked())
-    (network.folder / "last" / "client.toml").write_text("[client]\nhost_caching = false\n")
+    (network.folder / "last" / "client.toml").write_text(
+        "[client]\nhost_caching = false\ntimeout = 2\n"
+    )
     assert network.client("last", "activate").code == 0
     assert len(network.asked()) == before
+
+    # The publisher is asked through the proxy, which refuses the login.
+    network.client("once", "product", "add", str(network.descriptor))
+    network.client("once", "install-key", network.one_time_key())
+    for scheme in ("http", "https"):
+        url = f"{scheme}://licences.contoso.example"
+        tried = network.client("once", "activate", "--publisher-url", url)
+        assert tried.error == "net/proxy-login", tried
+    assert network.asked()[before:] == [PROXY] * 2
+    assert (network.folder / "logins").read_text().split() == ["login"] * 2
+    (network.folder / "once" / "client.toml").write_text("[client]\ntimeout = 2\n")
+    for words in (("client", "activate"), ("client", "status"), ("slmgr", "/dlv")):
+        network.person("last", *words)
+        network.person("once", *words)
+    network.person("once", "client", "history")
+    network.person("once", "doctor")
+    network.client("once", "set-publisher", URL)
+    the_login_is_nowhere(network)
+
+
+def the_login_is_nowhere(network: Network) -> None:
+    """The login is in nothing that was printed, in no store and in no log; no program broke."""
+    printed = "\n".join(network.printed)
+    assert len(printed) > 5_000
+    assert "Traceback" not in printed
+    assert "defect" not in printed
+    files = [path for path in network.folder.rglob("*") if path.is_file()]
+    assert {"last", "once", "host"} <= {path.relative_to(network.folder).parts[0] for path in files}
+    for secret in (SECRET, LOGIN):
+        assert secret not in printed
+        assert [path for path in files if secret.encode() in path.read_bytes()] == []
+    for path in files:
+        if path.suffix in (".err", ".log"):
+            assert "Traceback" not in path.read_text(errors="replace"), path
