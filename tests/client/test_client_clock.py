@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,19 @@ def test_a_publisher_is_asked_again_when_the_clock_is_right(world: World) -> Non
     assert not tried(machine)
 
 
+def test_news_are_looked_for_again_after_an_activation_under_a_clock_ahead(world: World) -> None:
+    world.publisher.now = world.clock.now()
+    machine = machine_of(world)
+    machine.client.install_key(world.publisher.machine_key("desktop", Kind.MAK).text)
+    machine.client._plan = lambda _: Plan(publisher_url=PUBLISHER_URL)
+    world.clock.jump(20 * DAY)
+    assert machine.client.activate()[0].renewed
+    assert not tried(machine)
+    world.clock.jump(-20 * DAY)
+    assert tried(machine)
+    assert not tried(machine)
+
+
 def test_an_older_store_counts_from_its_last_try(world: World) -> None:
     machine = machine_of(world)
     host_of(world).mood = Mood.SILENT
@@ -209,6 +223,21 @@ def test_a_clock_that_is_not_set_wins_no_licence_that_was_over(world: World) -> 
     world.clock.set(IN_1970)
     assert verdict_of(machine).state is not LicenceState.LICENSED
     assert why(machine) != "client/clock-unset"
+
+
+def test_a_licence_that_was_over_at_a_proved_time_shows_no_grace_by_an_unset_clock(
+    world: World,
+) -> None:
+    """Something that was signed after its end has been seen; it was not judged since."""
+    machine = machine_of(world)
+    assert machine.client.activate()[0].renewed
+    place = Store(machine.client.root, world.publisher.publisher, machine.disk)
+    loaded = place.load()
+    assert loaded is not None
+    place.save(replace(loaded.memory, clock_mark=world.clock.now() + 211 * DAY))
+    world.clock.set(IN_1970)
+    assert verdict_of(machine).state is LicenceState.NOTIFICATION
+    assert why(machine) == "client/clock-behind"
 
 
 def test_a_clock_that_was_turned_back_within_the_life_of_the_product_is_no_unset_one(
