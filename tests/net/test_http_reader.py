@@ -220,7 +220,7 @@ def test_a_tunnel_that_says_more_than_yes(monkeypatch: pytest.MonkeyPatch) -> No
             monkeypatch.setenv("NO_PROXY", "")
             with pytest.raises(MusterError) as caught:
                 HTTPClient(timeout=5, proxies=True).request("GET", "https://publisher.invalid/")
-        assert caught.value.code == "net/not-http"
+        assert caught.value.code == "net/proxy"
 
 
 @contextlib.contextmanager
