@@ -1,0 +1,43 @@
+"""How much of the house one wish or one question walks through."""
+
+from __future__ import annotations
+
+import pytest
+from tests.cli.test_host_cli import Desk as HostDesk
+from tests.cli.test_host_cli import active, desk, made
+from tests.cli.test_publisher_cli import Desk as PublisherDesk
+from tests.cli.test_publisher_cli import desk as publisher_desk
+from tests.cli.test_publisher_cli import empty
+from tests.house.tracer import touched
+from tests.worlds.conftest import Scene, scene
+
+__all__ = ["active", "desk", "empty", "made", "publisher_desk", "scene"]
+
+MOST_MODULES = 54
+MOST_FUNCTIONS = 389
+"""Of ours, by a machine that is activated by a host over HTTP."""
+MOST_STATES = {"host status": 6, "key revoke": 8}
+"""Snapshots and transactions of a database by a command."""
+
+
+@pytest.mark.real
+def test_an_activation_walks_through_few_modules_and_functions(scene: Scene) -> None:
+    client = scene.machine("pc").client
+    with touched() as found:
+        (done,) = client.activate(None)
+    assert done.renewed
+    assert len(found.modules) <= MOST_MODULES, sorted(found.modules)
+    assert len(found.functions) <= MOST_FUNCTIONS, sorted(found.functions)
+
+
+def test_a_status_looks_at_few_states_of_the_database(active: HostDesk) -> None:
+    with touched() as found:
+        active.data("status")
+    assert 1 <= len(found.states) <= MOST_STATES["host status"]
+
+
+def test_a_revocation_takes_few_states_of_the_database(publisher_desk: PublisherDesk) -> None:
+    key = publisher_desk.data("key", "issue", "--kind", "host", "--group", "server-c")["keys"][0]
+    with touched() as found:
+        publisher_desk.data("key", "revoke", key["id"])
+    assert 1 <= len(found.states) <= MOST_STATES["key revoke"]

@@ -1,0 +1,59 @@
+"""Counts what a piece of work walks through: modules and functions of ours, states of a database.
+
+A tracer by `sys.setprofile`, for the thread that runs the block: servers of a test, which run in
+others, do not count. Used by test_paths.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import muster
+
+SOURCE = str(Path(muster.__file__).resolve().parent) + "/"
+_STATES = ("snapshot", "transaction")
+
+
+@dataclass
+class Touched:
+    """Modules by path below `src/muster`, and functions as `path:name`.
+
+    `states` are the snapshots and transactions that were opened of a database; each is one frame,
+    which runs more than once.
+    """
+
+    modules: set[str] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)
+    states: list[FrameType] = field(default_factory=list)
+
+
+@contextmanager
+def touched() -> Iterator[Touched]:
+    """What runs inside the block. The tops of modules, comprehensions and what tests are made of
+    do not count."""
+    found = Touched()
+
+    def look(frame: FrameType, event: str, _argument: Any) -> None:
+        code = frame.f_code
+        if event != "call" or not code.co_filename.startswith(SOURCE):
+            return
+        path = code.co_filename.removeprefix(SOURCE)
+        if code.co_name.startswith("<") or path.startswith("testing/"):
+            return
+        found.modules.add(path)
+        found.functions.add(f"{path}:{code.co_qualname}")
+        of_database = path.startswith("db/") and code.co_name in _STATES
+        if of_database and not any(frame is one for one in found.states):
+            found.states.append(frame)
+
+    sys.setprofile(look)
+    try:
+        yield found
+    finally:
+        sys.setprofile(None)
