@@ -16,7 +16,7 @@ from tests.worlds.conftest import TOOL, Scene
 from muster.client.discovery import Address
 from muster.client.messages import Plan
 from muster.core.identity import machine_cmid, nonce_of, nonce_prefix
-from muster.core.products import DAY
+from muster.core.products import DAY, SKEW
 from muster.lease import strict
 from muster.lease.jws import MemorySigningKey
 from muster.net.http import HTTPClient
@@ -288,6 +288,37 @@ def test_nobody_takes_a_cmid_at_a_host_that_the_machine_has_yet_to_meet(scene: S
     machine.plan = Plan(host=other.address)
     assert machine.ask().told == ()
     assert cmid(machine) == first
+
+
+def test_a_request_that_is_shown_to_another_host_counts_the_machine_and_no_more(
+    scene: Scene,
+) -> None:
+    other = scene.another_host("other", scene.contoso)
+    with listened(scene.host) as wire:
+        machine = recorded(scene, scene.host, wire)
+        requests = wire.bodies(wire.requests)
+    first = cmid(machine)
+    for request in reversed(requests):
+        post(other, "/v1/activate", request)
+    assert other.count(scene.contoso) == 1
+    (row,) = kept(other)["machine"]
+    assert first in row
+    machine.plan = Plan(host=other.address)
+    done = machine.ask()
+    assert done.renewed
+    assert done.told == ()
+    assert cmid(machine) == first
+
+
+def test_a_request_that_is_shown_after_four_hours_is_refused(scene: Scene) -> None:
+    other = scene.another_host("other", scene.contoso)
+    with listened(scene.host) as wire:
+        recorded(scene, scene.host, wire)
+        requests = wire.bodies(wire.requests)
+    scene.host_clock.pass_time(SKEW + 60)
+    codes = {post(other, "/v1/activate", request) for request in requests}
+    assert codes == {"host/clock-skew"}
+    assert kept(other)["machine"] == []
 
 
 def test_a_request_that_was_withheld_is_worth_nothing(scene: Scene) -> None:
