@@ -16,6 +16,7 @@ from muster.db.engine import Database
 from muster.host.enrol import HostAdmin
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, Arrival, Refused, Reply
+from muster.host.open import OpenHost
 from muster.host.service import HostService
 from muster.host.store import open_store
 from muster.lease.bundle import Bundle
@@ -138,6 +139,12 @@ class World:
     @property
     def id(self) -> str:
         return self.publisher.publisher
+
+    @property
+    def opened(self) -> OpenHost:
+        """What acts and looks are given."""
+        dice = SeededDice("opened")
+        return OpenHost(self.folder, self.database, self.keyring, self.clock, dice)
 
     def enrol(self, group: str, term: int = 0, publisher: TinyPublisher | None = None) -> Activated:
         """Install and activate a host key of a group."""

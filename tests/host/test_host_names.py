@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from muster.host import report, request_log
+from muster.host import look
 from muster.host.metrics import ledger_lines
 from muster.lease import strict
 from muster.lease.jws import parse
@@ -24,10 +24,7 @@ def named(world: World, number: int, name: str, product: str = "desktop-pro") ->
 
 def log_names(world: World) -> list[tuple[str, str]]:
     """Code and name of the requests in the log, oldest first."""
-    with world.database.snapshot() as reader:
-        rows = request_log.requests(reader, 100)
-    found = [report.request_data(row) for row in reversed(rows)]
-    return [(row["code"], row["name"]) for row in found]
+    return [(row.code, row.name) for row in look.requests(world.opened, 100).requests]
 
 
 def test_lists_and_log_say_who_is_who(host: World) -> None:
@@ -35,14 +32,14 @@ def test_lists_and_log_say_who_is_who(host: World) -> None:
     host.ask(2, request=named(host, 2, "Büro № 7 受付"))
     host.ask(3)
     rows = clients(host)
-    assert [rows[Machine(number).cmid]["name"] for number in (1, 2, 3)] == [
+    assert [rows[Machine(number).cmid].name for number in (1, 2, 3)] == [
         "reception-1",
         "Büro № 7 受付",
         "",
     ]
     assert [name for _, name in log_names(host)] == ["reception-1", "Büro № 7 受付", ""]
     host.ask(1, request=named(host, 1, "renamed"))
-    assert clients(host)[Machine(1).cmid]["name"] == "renamed"
+    assert clients(host)[Machine(1).cmid].name == "renamed"
 
 
 def test_who_was_refused_at_the_ceiling_is_in_the_log(world: World) -> None:
@@ -63,8 +60,8 @@ def test_a_clone_is_named_and_renames_nobody(host: World) -> None:
     clone = replace(clone, client=replace(clone.client, name="copy-of-golden")).prove(key)
     assert refused(host.ask(2, request=clone, address="192.0.2.77")) == "host/duplicate-cmid"
     row = clients(host)[first.cmid]
-    assert row["name"] == "golden"
-    assert (row["duplicates"], row["clone_name"], row["clone_address"]) == (
+    assert row.name == "golden"
+    assert (row.duplicates, row.clone_name, row.clone_address) == (
         1,
         "copy-of-golden",
         "192.0.2.77",

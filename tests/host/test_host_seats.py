@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from muster.core.errors import MusterError
 from muster.core.products import DAY
-from muster.host import ledger, report, rules, store
+from muster.host import ledger, look, rules, store
 from muster.host.model import Settings
+from muster.host.results import ClientStatus, TermsStatus
 from muster.lease.terms import read_terms
 from muster.testing.tiny_publisher import GROUPS
 
@@ -38,21 +38,15 @@ def put_terms(world: World, text: str) -> None:
         store.touch(tx)
 
 
-def clients(world: World, *, silent: bool = False) -> dict[str, dict[str, Any]]:
-    with world.database.snapshot() as reader:
-        view, now = world.service.view(), world.clock.now()
-        if silent:
-            rows = report.silent_clients(reader, view, now, 100)
-        else:
-            rows = report.clients(reader, view, now, 100)
-    return {row["cmid"]: row for row in rows}
+def clients(world: World, *, silent: bool = False) -> dict[str, ClientStatus]:
+    found = look.clients(world.opened, 100, silent=silent)
+    return {row.cmid: row for row in found.clients}
 
 
-def terms_of(world: World) -> dict[str, Any]:
-    with world.database.snapshot() as reader:
-        status = report.status(reader, world.service.view(), {}, world.clock.now())
-    found: dict[str, Any] = status["publishers"][0]["keys"][0]["terms"]
-    return found
+def terms_of(world: World) -> TermsStatus:
+    terms = look.status(world.opened).publishers[0].keys[0].terms
+    assert terms is not None
+    return terms
 
 
 def test_a_machine_that_vanished_gives_its_seat_back_when_the_terms_say(world: World) -> None:
@@ -112,7 +106,7 @@ def test_a_lease_from_before_the_terms_keeps_its_end_and_its_seat(world: World) 
     world.clock.pass_time(OF_THE_GROUP - 2 * DAY)
     assert refused(world.ask(2, "tiny")) == "host/limit-reached"
     row = clients(world)[Machine(1).cmid]
-    assert row["seat_until"] == world.clock.now() + 2 * DAY
+    assert row.seat_until == world.clock.now() + 2 * DAY
     assert leased(world.ask(1, "tiny"))
     world.clock.pass_time(DAY)
     leased(world.ask(2, "tiny"))
@@ -133,16 +127,16 @@ def test_silent_machines_are_named_with_the_day_on_which_their_seat_comes_back(
     assert list(clients(world, silent=True)) == [Machine(1).cmid]
     rows = clients(world)
     gone, here = rows[Machine(1).cmid], rows[Machine(2).cmid]
-    assert (gone["silent"], gone["silent_days"], gone["seat_until"]) == (True, 5, start + 10 * DAY)
-    assert (here["silent"], here["silent_days"]) == (False, 0)
+    assert (gone.silent, gone.silent_days, gone.seat_until) == (True, 5, start + 10 * DAY)
+    assert (here.silent, here.silent_days) == (False, 0)
     shown = terms_of(world)
-    assert (shown["seats"], shown["silent"], shown["silent_until"]) == (3, 1, start + 10 * DAY)
-    assert shown["max_lease"] == 10 * DAY
+    assert (shown.seats, shown.silent, shown.silent_until) == (3, 1, start + 10 * DAY)
+    assert shown.max_lease == 10 * DAY
     world.clock.pass_time(6 * DAY)
     leased(world.ask(3, "tiny"))
     assert list(clients(world, silent=True)) == [Machine(1).cmid, Machine(2).cmid]
-    assert clients(world)[Machine(1).cmid]["seat_until"] is None
-    assert terms_of(world)["silent"] == 1
+    assert clients(world)[Machine(1).cmid].seat_until is None
+    assert terms_of(world).silent == 1
 
 
 @pytest.mark.parametrize("span", [0, DAY - 1, 2**31, 2**53, -1])

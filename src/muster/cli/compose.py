@@ -5,10 +5,11 @@ Commands ask here for a clock, dice, a service or a driver; nothing is made at i
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from muster.client.service import Client
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from muster.health.report import Report
     from muster.host.enrol import HostAdmin
     from muster.host.online import PublisherClient
+    from muster.host.open import OpenHost
     from muster.host.server import HostServer
     from muster.host.service import HostService
     from muster.net.certificate import Certificate
@@ -207,6 +209,27 @@ def host_database(store: Path | None, *, create: bool = False) -> Database:
     if create:
         make_folder(folder)
     return open_store(folder, clock().now(), create=create)
+
+
+@contextmanager
+def open_host(
+    store: Path | None, flags: Mapping[str, object] | None = None, *, create: bool = False
+) -> Iterator[OpenHost]:
+    """The host's store with what belongs to it, for acts and looks; closed at the end.
+
+    Args:
+        flags: settings that the command line gives; they win over those of environment and files.
+        create: make folder and database where they are missing.
+    Raises: `host/not-initialised`; the errors of `muster.db`.
+    """
+    from muster.host.keyring import KeyRing
+    from muster.host.open import OpenHost
+
+    below, above = host_layers(host_settings(flags or {}))
+    folder = host_folder(store)
+    with host_database(store, create=create) as database:
+        keyring = KeyRing(folder / "keys")
+        yield OpenHost(folder, database, keyring, clock(), dice(), below, above)
 
 
 def host_admin(store: Path | None, database: Database) -> HostAdmin:

@@ -22,9 +22,19 @@ if TYPE_CHECKING:
     from muster.core.settings import Value
     from muster.db.engine import Database
     from muster.host.enrol import HostAdmin
-    from muster.host.model import Activated, HostKey, HostView, PublisherView, Update
+    from muster.host.model import Activated, HostKey, HostView, LogRow, PublisherView, Update
     from muster.host.online import PublisherClient
     from muster.host.publish import Plan, ZoneResult
+    from muster.host.results import (
+        AuditList,
+        ClientStatus,
+        HostStatus,
+        KeyStatus,
+        RequestList,
+        TermsStatus,
+        TLSStatus,
+    )
+    from muster.host.store import AuditRow
     from muster.net.dnsupdate import TSIGKey
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -79,12 +89,9 @@ def _day(instant: int) -> str:
 
 def _publisher_id(view: HostView, name: str | None) -> str | None:
     """A publisher's id from its id or label; None stays None."""
-    if name is None or name in view.publishers:
-        return name
-    found = [one.publisher for one in view.publishers.values() if one.label == name]
-    if len(found) != 1:
-        raise error("host/unknown-publisher", publisher=name[:64])
-    return found[0]
+    from muster.host.look import publisher_id
+
+    return publisher_id(view, name)
 
 
 def _read(path: Path) -> bytes:
@@ -771,124 +778,110 @@ def _print_records(plan: Plan, labels: Sequence[str]) -> None:
 @store_option
 def status(store: Path | None) -> None:
     """Show publishers, keys, grants, counts and settings."""
-    from muster.host import report
+    from muster.host import look
 
-    below, above = compose.host_layers(compose.host_settings({}))
-    with compose.host_database(store) as database:
-        view = compose.host_admin(store, database).view()
-        values = _values(database, below, above)
-        with database.snapshot() as reader:
-            data = report.status(reader, view, values, compose.clock().now())
-    data["tls"] = report.tls_data(values, compose.clock().now)
-    data["store"] = str(compose.host_folder(store))
-    emit(data, _status_lines(data))
+    with compose.open_host(store) as opened:
+        found = look.status(opened)
+    emit(found, _status_lines(found))
 
 
 def _row(text: str, value: object, depth: int = 0) -> str:
     return f"{'  ' * depth + text + ':':<29}{value}"
 
 
-def _status_lines(data: Mapping[str, Any]) -> list[str]:
-    lines = [_row("Host store", data["store"])]
-    for one in data["publishers"]:
-        old = " (older than 400 days: fetch a newer one)" if one["catalogue_old"] else ""
+def _status_lines(status: HostStatus) -> list[str]:
+    lines = [_row("Host store", status.store)]
+    for known in status.publishers:
+        old = " (older than 400 days: fetch a newer one)" if known.catalogue_old else ""
         lines += [
             "",
-            _row("Publisher", f"{one['name']} ({one['label']}, {one['publisher']})"),
-            _row("State", "serving" if one["serving"] else "NOT SERVING", 1),
-            _row("Trust version", one["trust"], 1),
-            _row("Catalogue version", f"{one['catalogue']}{old}", 1),
+            _row("Publisher", f"{known.name} ({known.label}, {known.publisher})"),
+            _row("State", "serving" if known.serving else "NOT SERVING", 1),
+            _row("Trust version", known.trust, 1),
+            _row("Catalogue version", f"{known.catalogue}{old}", 1),
         ]
-        for key in one["keys"]:
+        for key in known.keys:
             lines += _key_lines(key)
-        if not one["keys"]:
+        if not known.keys:
             lines.append(_row("Host key", "none installed", 1))
-        lines += [_row("Left out, not verified", code, 1) for code in one["broken"]]
-        if one["clones"]:
-            of = "one machine" if one["clones"] == 1 else f"{one['clones']} machines"
+        lines += [_row("Left out, not verified", code, 1) for code in known.broken]
+        if known.clones:
+            of = "one machine" if known.clones == 1 else f"{known.clones} machines"
             told = f"found of {of} in 30 days; see 'muster host clients'"
             lines.append(_row("CLONES", told, 1))
-    for one in data["applications"]:
+    for app in status.applications:
         lines += [
             "",
-            _row("Application", f"{one['application']} ({one['label']})"),
-            _row("Current count", one["count"], 1),
-            _row("Distinct addresses", one["addresses"], 1),
+            _row("Application", f"{app.application} ({app.label})"),
+            _row("Current count", app.count, 1),
+            _row("Distinct addresses", app.addresses, 1),
         ]
-        lines += [
-            _row(
-                "Needed",
-                f"{product['need']} for {product['product']}, "
-                + ("reached" if product["met"] else "not reached"),
-                1,
-            )
-            for product in one["products"]
-        ]
-    return [*lines, "", *_service_lines(data)]
+        for product in app.products:
+            reached = "reached" if product.met else "not reached"
+            lines.append(_row("Needed", f"{product.need} for {product.product}, {reached}", 1))
+    return [*lines, "", *_service_lines(status)]
 
 
-def _key_lines(key: Mapping[str, Any]) -> list[str]:
-    from muster.core.text import exact_span_text
-
+def _key_lines(key: KeyStatus) -> list[str]:
     lines = [
-        _row("Host key", f"XXXXX-XXXXX-XXXXX-XXXXX-{key['partial']} ({key['key']})", 1),
-        _row("Hardware id", f"{key['hardware']}, from {key['hardware_fact']}", 2),
+        _row("Host key", f"XXXXX-XXXXX-XXXXX-XXXXX-{key.partial} ({key.key})", 1),
+        _row("Hardware id", f"{key.hardware}, from {key.hardware_fact}", 2),
     ]
-    grant = key["grant"]
+    grant = key.grant
     if grant is None:
         return [*lines, _row("Grant", "none; run 'muster host activate'", 2)]
-    end = _NEVER if grant["expires_at"] is None else f"ends {_moment(grant['expires_at'])}"
-    lines.append(_row("Grant", f"licenses {', '.join(grant['covers'])}; {end}", 2))
-    if grant["code"]:
-        lines.append(_row("NOT USED", grant["code"], 2))
-    terms = key["terms"]
-    if terms is not None:
-        over = "refused" if terms["over"] == "refuse" else "reported"
-        seats = f"{terms['seats']} of {terms['limit']} seats taken; more are {over}"
-        lines.append(_row("Terms", seats, 2))
-        if terms["max_lease"] is not None:
-            longest = exact_span_text(terms["max_lease"])
-            lines.append(_row("Leases under it", f"{longest} at most", 2))
-        if terms["silent"]:
-            back = f"the first comes back {_moment(terms['silent_until'])}"
-            lines.append(_row("Seats of silent machines", f"{terms['silent']}; {back}", 2))
+    end = _NEVER if grant.expires_at is None else f"ends {_moment(grant.expires_at)}"
+    lines.append(_row("Grant", f"licenses {', '.join(grant.covers)}; {end}", 2))
+    if grant.code:
+        lines.append(_row("NOT USED", grant.code, 2))
+    return lines if key.terms is None else [*lines, *_terms_lines(key.terms)]
+
+
+def _terms_lines(terms: TermsStatus) -> list[str]:
+    from muster.core.text import exact_span_text
+
+    over = "refused" if terms.over == "refuse" else "reported"
+    lines = [_row("Terms", f"{terms.seats} of {terms.limit} seats taken; more are {over}", 2)]
+    if terms.max_lease is not None:
+        lines.append(_row("Leases under it", f"{exact_span_text(terms.max_lease)} at most", 2))
+    if terms.silent:
+        back = f"the first comes back {_moment(terms.silent_until)}"
+        lines.append(_row("Seats of silent machines", f"{terms.silent}; {back}", 2))
     return lines
 
 
-def _service_lines(data: Mapping[str, Any]) -> list[str]:
+def _service_lines(status: HostStatus) -> list[str]:
     from muster.core.states import STATES, LicenceState
 
-    settings, listening, requests = data["settings"], data["listening"], data["requests"]
-    publishing = "enabled" if settings["publish_dns"]["value"] else "disabled"
+    listening = status.listening
+    publishing = "enabled" if status.settings["publish_dns"].value else "disabled"
     lines = [
-        _row("Listening on port", "not served yet" if listening is None else listening["port"]),
+        _row("Listening on port", "not served yet" if listening is None else listening.port),
         _row("DNS publishing", publishing),
     ]
-    for zone in data["dns"]:
-        word = zone["detail"] if not zone["code"] else f"{zone['code']}: {zone['detail']}"
-        lines.append(f"  {zone['zone']}, {_moment(zone['at'])}: {word}")
-    lines += _tls_lines(data["tls"])
+    for zone in status.dns:
+        word = zone.detail if not zone.code else f"{zone.code}: {zone.detail}"
+        lines.append(f"  {zone.zone}, {_moment(zone.at)}: {word}")
+    lines += _tls_lines(status.tls)
     for name, text in zip(_INTERVALS, ("Activation interval", "Renewal interval"), strict=True):
-        one = settings[name]
-        lines.append(_row(text, f"{one['value']} s" if one["set"] else _BY_PRODUCT))
+        interval = status.settings[name]
+        lines.append(_row(text, f"{interval.value} s" if interval.set else _BY_PRODUCT))
     lines += [
-        _row("Total requests", requests["total"]),
-        _row("Failed requests", requests["failed"]),
+        _row("Total requests", status.requests.total),
+        _row("Failed requests", status.requests.failed),
     ]
-    lines += [
-        _row(STATES[state].text, requests["by_state"][str(int(state))], 1) for state in LicenceState
-    ]
+    by_state = status.requests.by_state
+    lines += [_row(STATES[state].text, by_state[str(int(state))], 1) for state in LicenceState]
     return lines
 
 
-def _tls_lines(tls: Mapping[str, Any] | None) -> list[str]:
+def _tls_lines(tls: TLSStatus | None) -> list[str]:
     if tls is None:
         return []
-    if tls["ends_at"] is None:
-        return [_row("TLS", "NOT USABLE"), _row("Certificate", tls["problem"], 1)]
-    names = ", ".join(tls["names"])
-    lines = [_row("TLS", f"for {names}, until {_moment(tls['ends_at'])}")]
-    return lines if tls["problem"] is None else [*lines, _row("Problem", tls["problem"], 1)]
+    if tls.ends_at is None:
+        return [_row("TLS", "NOT USABLE"), _row("Certificate", tls.problem, 1)]
+    lines = [_row("TLS", f"for {', '.join(tls.names)}, until {_moment(tls.ends_at)}")]
+    return lines if tls.problem is None else [*lines, _row("Problem", tls.problem, 1)]
 
 
 @host.command()
@@ -911,32 +904,26 @@ def clients(
     A removed machine gives its seats and its place in the count back, and its id may be taken by
     another machine.
     """
-    from muster.host import report
+    from muster.host import look
 
-    with compose.host_database(store) as database:
-        view = compose.host_admin(store, database).view()
-        if action == "remove":
-            _remove(store, database, _publisher_id(view, publisher), cmid)
-            return
-        with database.snapshot() as reader:
-            listed = report.silent_clients if silent else report.clients
-            found = listed(reader, view, compose.clock().now(), limit)
-    chosen = _publisher_id(view, publisher)
-    found = [one for one in found if chosen in (None, one["publisher"])]
+    if action == "remove":
+        _remove(store, publisher, cmid)
+        return
+    with compose.open_host(store) as opened:
+        found = look.clients(opened, limit, publisher=publisher, silent=silent)
     nobody = "No machine is silent." if silent else "No machine has asked yet."
-    emit({"clients": found}, [_client_line(one) for one in found] or [nobody])
+    emit(found, [_client_line(row) for row in found.clients] or [nobody])
 
 
-def _remove(
-    store: Path | None, database: Database, publisher: str | None, cmid: str | None
-) -> None:
+def _remove(store: Path | None, publisher: str | None, cmid: str | None) -> None:
     from muster.core.identity import check_uuid
 
-    if cmid is None:
-        raise click.UsageError("Name the machine: muster host clients remove CMID")
-    number = compose.host_service(store, database).remove_machine(
-        check_uuid(cmid.lower()), publisher
-    )
+    with compose.host_database(store) as database:
+        chosen = _publisher_id(compose.host_admin(store, database).view(), publisher)
+        if cmid is None:
+            raise click.UsageError("Name the machine: muster host clients remove CMID")
+        service = compose.host_service(store, database)
+        number = service.remove_machine(check_uuid(cmid.lower()), chosen)
     line = f"Machine {cmid} is removed: {number} leases and counts given back."
     if not number:
         line = f"Machine {cmid} was removed already; nothing was changed."
@@ -948,31 +935,29 @@ def _quoted(name: str) -> str:
     return json.dumps(name, ensure_ascii=False)
 
 
-def _client_line(one: Mapping[str, Any]) -> str:
-    counted = [name for name, counts in one["applications"].items() if counts]
+def _client_line(client: ClientStatus) -> str:
+    counted = [name for name, counts in client.applications.items() if counts]
     live = [
-        f"{lease['product']} until {_day(lease['expires_at'])}"
-        for lease in one["leases"]
-        if lease["live"]
+        f"{lease.product} until {_day(lease.expires_at)}" for lease in client.leases if lease.live
     ]
     parts = [
-        one["cmid"],
-        *([_quoted(one["name"])] if one["name"] else []),
-        one["address"],
-        f"seen {_moment(one['last_seen'])}",
+        client.cmid,
+        *([_quoted(client.name)] if client.name else []),
+        client.address,
+        f"seen {_moment(client.last_seen)}",
         f"counted for {', '.join(counted)}" if counted else "not counted",
         "; ".join(live) or "no licence",
     ]
-    if one["silent"]:
-        parts.append(f"SILENT for {one['silent_days']} days")
-    if one["seat_until"] is not None:
-        parts.append(f"seat until {_day(one['seat_until'])}")
-    if one["cloned_at"]:
-        last = one["clone_address"]
-        if one["clone_name"]:
-            last = f"{_quoted(one['clone_name'])} at {last}"
+    if client.silent:
+        parts.append(f"SILENT for {client.silent_days} days")
+    if client.seat_until is not None:
+        parts.append(f"seat until {_day(client.seat_until)}")
+    if client.cloned_at:
+        last = client.clone_address
+        if client.clone_name:
+            last = f"{_quoted(client.clone_name)} at {last}"
         parts.append(
-            f"CLONES have its store, {one['duplicates']} requests refused"
+            f"CLONES have its store, {client.duplicates} requests refused"
             + (f", last of {last}" if last else "")
         )
     return "  ".join(parts)
@@ -989,52 +974,42 @@ def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> N
     Time, then: code, need, address, CMID, client's time, virtual, licence state, minutes that its
     licence runs, product, and in quotes the name that the machine gave itself.
     """
-    from muster.host import report, request_log
-    from muster.host import store as tables
+    from muster.host import look
 
-    with compose.host_database(store) as database, database.snapshot() as reader:
+    found: AuditList | RequestList
+    with compose.open_host(store) as opened:
         if audit:
-            entries = [
-                {
-                    "at": one.at,
-                    "event": one.event,
-                    "publisher": one.publisher,
-                    "subject": one.subject,
-                    "detail": one.detail,
-                }
-                for one in reversed(tables.audit_log(reader, limit))
-            ]
+            found = look.audit(opened, limit)
+            lines = [_audit_line(row) for row in found.audit]
         else:
-            rows = request_log.requests(reader, limit, None if cmid is None else cmid.lower())
-            entries = [report.request_data(one) for one in reversed(rows)]
-    line = _audit_line if audit else _log_line
-    name = "audit" if audit else "requests"
-    emit({name: entries}, [line(one) for one in entries] or ["Nothing yet."])
+            found = look.requests(opened, limit, cmid)
+            lines = [_log_line(row) for row in found.requests]
+    emit(found, lines or ["Nothing yet."])
 
 
-def _audit_line(one: Mapping[str, Any]) -> str:
-    return f"{_moment(one['at'])}  {one['event']}  {one['subject']}  {one['detail']}".rstrip()
+def _audit_line(row: AuditRow) -> str:
+    return f"{_moment(row.at)}  {row.event}  {row.subject}  {row.detail}".rstrip()
 
 
-def _log_line(one: Mapping[str, Any]) -> str:
+def _log_line(row: LogRow) -> str:
     from muster.host.model import MORE
 
-    if one["code"] == MORE:
-        what = f"{one['count']} more requests of {one['address']}"
-        return f"{_moment(one['at'])}  {what}, refused or repeated, are counted and not listed"
+    if row.code == MORE:
+        what = f"{row.count} more requests of {row.address}"
+        return f"{_moment(row.at)}  {what}, refused or repeated, are counted and not listed"
     fields = [
-        one["field_code"] or ("0" if not one["code"] else one["code"]),
-        one["need"],
-        one["address"],
-        one["cmid"],
-        _moment(one["client_time"]),
-        {None: "?", True: 1, False: 0}[one["virtual"]],
-        one["state"],
-        one["minutes"],
-        one["product"],
-        _quoted(one["name"]) if one["name"] else "",
+        row.field_code or ("0" if not row.code else row.code),
+        row.need,
+        row.address,
+        row.cmid,
+        _moment(row.client_time),
+        {None: "?", True: 1, False: 0}[row.virtual],
+        row.state,
+        row.minutes,
+        row.product,
+        _quoted(row.name) if row.name else "",
     ]
-    return f"{_moment(one['at'])}  {','.join(str(field) for field in fields)}"
+    return f"{_moment(row.at)}  {','.join(str(field) for field in fields)}"
 
 
 # Settings.
@@ -1050,35 +1025,18 @@ def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -
 
     Port and addresses take effect at the next start. Spans are whole seconds; lists have commas.
     """
-    below, above = compose.host_layers(compose.host_settings({}))
-    with compose.host_database(store) as database:
+    from muster.host import look
+
+    with compose.open_host(store) as opened:
         if name is None:
-            _show_settings(_values(database, below, above))
+            found = look.settings(opened)
+            rows = found.settings.items()
+            emit(found, [_setting_line(each, row.value, row.set) for each, row in rows])
         elif value is None and not unset:
-            _show_setting(name, _values(database, below, above))
+            one = look.setting(opened, name)
+            emit(one, [_setting_line(one.name, one.value, one.set)])
         else:
-            _set(database, name, value if not unset else None, above)
-
-
-def _show_settings(values: Mapping[str, Value]) -> None:
-    from muster.host.report import settings_data
-
-    data = settings_data(values)
-    emit(
-        {"changed": False, "settings": data},
-        [_setting_line(name, one["value"], one["set"]) for name, one in data.items()],
-    )
-
-
-def _show_setting(name: str, values: Mapping[str, Value]) -> None:
-    from muster.core.settings import Role, lookup
-
-    setting = lookup(Role.HOST, name)
-    value = values.get(setting.name, setting.default)
-    emit(
-        {"changed": False, "name": setting.name, "value": value, "set": setting.name in values},
-        [_setting_line(setting.name, value, setting.name in values)],
-    )
+            _set(opened.database, name, value if not unset else None, opened.above)
 
 
 def _setting_line(name: str, value: Value, given: bool) -> str:

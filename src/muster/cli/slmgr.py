@@ -35,6 +35,7 @@ from muster.core.states import LicenceState
 
 if TYPE_CHECKING:
     from muster.client.results import Status
+    from muster.host.results import HostStatus, KeyStatus, PublisherStatus, SettingState
 
 Fields = list[tuple[str, str]]
 """Field names and values in the order in which they are printed; an empty name is a heading."""
@@ -521,70 +522,65 @@ def _minutes(call: _Call) -> str:
 
 
 def _show_host(store: Path, *, long: bool) -> None:
-    from muster.host import report
-    from muster.host import store as tables
-    from muster.host.view import effective
+    from muster.core.records import encode
+    from muster.host import look
 
-    below, above = compose.host_layers(compose.host_settings({}))
-    with compose.host_database(store) as database:
-        view = compose.host_admin(store, database).view()
-        with database.snapshot() as reader:
-            values = effective(tables.settings(reader), below, above)
-            data = report.status(reader, view, values, compose.clock().now())
+    with compose.open_host(store) as opened:
+        status = look.status(opened)
     blocks = [
-        _host_fields(data, publisher, key, long=long)
-        for publisher in data["publishers"]
-        for key in publisher["keys"]
+        _host_fields(status, publisher, key, long=long)
+        for publisher in status.publishers
+        for key in publisher.keys
     ] or [[("", "This license is not in use: no host key is installed.")]]
     lines: list[str] = []
     for each in blocks:
         lines += [*_printed(each), ""]
     fields = [{name.strip(): value for name, value in each if name} for each in blocks]
-    emit({**data, "fields": fields}, lines[:-1])
+    emit({**encode(status), "fields": fields}, lines[:-1])
 
 
 def _host_fields(
-    data: Mapping[str, Any], publisher: Mapping[str, Any], key: Mapping[str, Any], *, long: bool
+    status: HostStatus, publisher: PublisherStatus, key: KeyStatus, *, long: bool
 ) -> Fields:
     """The block of one host key, with the names that administrators of KMS hosts look for."""
-    grant = key["grant"]
-    covers = "none yet" if grant is None else ", ".join(grant["covers"])
-    licensed = grant is not None and not grant["code"]
+    grant = key.grant
+    covers = "none yet" if grant is None else ", ".join(grant.covers)
+    licensed = grant is not None and not grant.code
     fields: Fields = [
-        ("Name", f"{publisher['name']} activation host"),
+        ("Name", f"{publisher.name} activation host"),
         ("Description", f"licenses {covers}, VOLUME_KMS channel"),
-        ("Partial Product Key", key["partial"]),
+        ("Partial Product Key", key.partial),
         ("License Status", "Licensed" if licensed else "Unlicensed"),
     ]
-    if grant is not None and grant["code"]:
-        fields.append(("Notification Reason", grant["code"]))
-    if grant is not None and grant["expires_at"] is not None:
-        left = grant["expires_at"] - data["time"]
+    if grant is not None and grant.code:
+        fields.append(("Notification Reason", grant.code))
+    if grant is not None and grant.expires_at is not None:
+        left = grant.expires_at - status.time
         fields.append(("Volume activation expiration", _span(left)))
     if not long:
         return fields
     fields[2:2] = [
-        ("Activation ID", f"{publisher['publisher']}/{key['key']}"),
-        ("Extended PID", key["key"]),
+        ("Activation ID", f"{publisher.publisher}/{key.key}"),
+        ("Extended PID", key.key),
         ("Product Key Channel", "Volume:CSVLK (host key)"),
     ]
-    if not licensed:
+    if grant is None or grant.code:
         hint = "Run 'muster slmgr --host /ato' to activate this host."
         return [("Software licensing service version", __version__), *fields, ("", hint)]
-    settings, listening = data["settings"], data["listening"]
-    port = settings["port"]["value"] if listening is None else listening["port"]
-    publishing = "enabled" if settings["publish_dns"]["value"] else "disabled"
+    settings, listening = status.settings, status.listening
+    port = settings["port"].value if listening is None else listening.port
+    publishing = "enabled" if settings["publish_dns"].value else "disabled"
     # Of the applications, those with products that this key licenses: each key has its block.
     counted = [
         one
-        for one in data["applications"]
-        if one["publisher"] == publisher["publisher"]
-        and any(product["group"] in grant["covers"] for product in one["products"])
+        for one in status.applications
+        if one.publisher == publisher.publisher
+        and any(product.group in grant.covers for product in one.products)
     ]
     several = len(counted) > 1
     fields += [("", ""), ("", "Key Management Service is enabled on this machine")]
     fields += [
-        ("    Current count", f"{one['count']}{' (' + one['application'] + ')' if several else ''}")
+        ("    Current count", f"{one.count}{' (' + one.application + ')' if several else ''}")
         for one in counted
     ]
     fields += [
@@ -594,23 +590,26 @@ def _host_fields(
         ("    Renewal interval", _interval(settings["renewal_interval"])),
         ("", ""),
         ("", "Key Management Service cumulative requests received from clients"),
-        ("    Total requests received", str(data["requests"]["total"])),
-        ("    Failed requests received", str(data["requests"]["failed"])),
+        ("    Total requests received", str(status.requests.total)),
+        ("    Failed requests received", str(status.requests.failed)),
     ]
     from muster.core.states import STATES, LicenceState
 
     fields += [
         (
             f"    Requests with License Status {STATES[state].text}",
-            str(data["requests"]["by_state"][str(int(state))]),
+            str(status.requests.by_state[str(int(state))]),
         )
         for state in LicenceState
     ]
     return [("Software licensing service version", __version__), *fields]
 
 
-def _interval(setting: Mapping[str, Any]) -> str:
-    return f"{setting['value'] // _MINUTE} minutes" if setting["set"] else "as each product says"
+def _interval(setting: SettingState) -> str:
+    if not setting.set:
+        return "as each product says"
+    assert isinstance(setting.value, int)
+    return f"{setting.value // _MINUTE} minutes"
 
 
 def _when(instant: int | None) -> str:

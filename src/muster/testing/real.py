@@ -21,10 +21,12 @@ from muster.client.results import Activation
 from muster.client.service import Client
 from muster.core.clock import Clock
 from muster.core.identity import Fact
+from muster.host import look
 from muster.host import publish as records
 from muster.host.enrol import HostAdmin
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, HostView
+from muster.host.open import OpenHost
 from muster.host.server import HostServer
 from muster.host.store import open_store
 from muster.net.dnsupdate import TSIGKey
@@ -51,6 +53,7 @@ class RealHost:
         dice = SeededDice(f"host {folder.name}")
         self.database = open_store(folder, clock.now(), create=True)
         self._keyring = KeyRing(folder / "keys")
+        self._opened = OpenHost(folder, self.database, self._keyring, clock, dice)
         self.admin = HostAdmin(self.database, self._keyring, clock, dice)
         for publisher in publishers:
             self.admin.add_publisher(publisher.file())
@@ -70,13 +73,12 @@ class RealHost:
 
     def count(self, publisher: TinyPublisher, application: str = "os") -> int:
         """The machines that it counts now, read from its database."""
-        from muster.host.report import applications
-
-        with self.database.snapshot() as reader:
-            rows = applications(reader, self.admin.view(), self._clock.now())
-        wanted = (publisher.publisher, application)
-        (found,) = [row for row in rows if (row["publisher"], row["application"]) == wanted]
-        return int(found["count"])
+        (found,) = [
+            row
+            for row in look.applications(self._opened)
+            if (row.publisher, row.application) == (publisher.publisher, application)
+        ]
+        return found.count
 
     def housekeep(self) -> int:
         """What it does each minute by itself; gives how many rows of a jumped clock it mended."""

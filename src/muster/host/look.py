@@ -1,0 +1,389 @@
+"""What administrators are told of a host: status, machines, requests, audit, settings, as records.
+
+Each public function is one question: it reads one snapshot of the store and returns a frozen
+record of `muster.host.results`. Refuses to know how it is worded: that is `muster.cli.host`.
+Administrators see whole counts, machines never do (docs/spec/06-counting.md, section 6.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from muster.core import settings as table
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.core.products import COUNT_WINDOW, DAY
+from muster.core.settings import Role, Value
+from muster.core.states import LicenceState
+from muster.core.text import shown_url
+from muster.db.engine import Reader
+from muster.host import count, ledger, request_log, rules, store
+from muster.host.model import (
+    HeldGrant,
+    HostKey,
+    HostView,
+    LeaseRow,
+    Machine,
+    PublisherView,
+    Settings,
+)
+from muster.host.open import OpenHost
+from muster.host.results import (
+    ApplicationStatus,
+    AuditList,
+    ClientLease,
+    ClientList,
+    ClientStatus,
+    GrantStatus,
+    HostSetting,
+    HostSettings,
+    HostStatus,
+    KeyStatus,
+    Listening,
+    ProductNeed,
+    PublisherStatus,
+    RequestCounts,
+    RequestList,
+    SettingState,
+    TermsStatus,
+    TLSStatus,
+)
+from muster.lease.terms import Terms
+from muster.net.certificate import certificate_of
+
+OLD_CATALOGUE = 400 * DAY
+"""A catalogue older than this is a warning, never a stop."""
+_NOT_FAILED = ("", "host/insufficient-count")
+
+
+# Settings.
+
+
+def settings(host: OpenHost) -> HostSettings:
+    """All settings of a host."""
+    with host.database.snapshot() as reader:
+        return HostSettings(_settings(host.values(reader)))
+
+
+def setting(host: OpenHost, name: str) -> HostSetting:
+    """One setting of a host. Raises: `settings/unknown`."""
+    row = table.lookup(Role.HOST, name)
+    with host.database.snapshot() as reader:
+        values = host.values(reader)
+    return HostSetting(row.name, values.get(row.name, row.default), row.name in values)
+
+
+def _settings(values: Mapping[str, Value]) -> dict[str, SettingState]:
+    return {
+        row.name: SettingState(values.get(row.name, row.default), row.name in values)
+        for row in table.of_role(Role.HOST)
+    }
+
+
+# Status.
+
+
+def status(host: OpenHost) -> HostStatus:
+    """The whole status of a host."""
+    now = host.clock.now()
+    with host.database.snapshot() as reader:
+        view, values = host.view(reader), host.values(reader)
+        listening = store.listening(reader)
+        return HostStatus(
+            time=now,
+            store=str(host.folder),
+            publishers=tuple(
+                _publisher(reader, known, view.settings, now) for known in view.publishers.values()
+            ),
+            applications=_applications(reader, view, now),
+            requests=_requests(reader),
+            listening=None if listening is None else Listening(*listening),
+            settings=_settings(values),
+            dns=tuple(store.dns_results(reader)),
+            tls=_tls(values, host.clock.now),
+        )
+
+
+def _tls(values: Mapping[str, Value], now: Callable[[], float]) -> TLSStatus | None:
+    """How it stands with the certificate of the settings.
+
+    Looks at the files: a running host shows the certificate of before while these cannot be used.
+    """
+    path, key = (str(values.get(name, "")) for name in ("tls_certificate", "tls_key"))
+    try:
+        certificate = certificate_of(path, key, now)
+    except MusterError as fault:
+        return TLSStatus(path, (), None, fault.what)
+    if certificate is None:
+        return None
+    shown, problem = certificate.look(), certificate.problem
+    return TLSStatus(path, shown.names, shown.ends_at, None if problem is None else problem.what)
+
+
+def _publisher(
+    reader: Reader, known: PublisherView, settings: Settings, now: int
+) -> PublisherStatus:
+    held = {each.grant.key: each for each in known.grants}
+    catalogue = known.catalogue
+    return PublisherStatus(
+        publisher=known.publisher,
+        label=known.label,
+        name=known.trust.name,
+        url=None if known.url is None else shown_url(known.url),
+        trust=known.trust.version,
+        catalogue=known.catalogue_version,
+        catalogue_old=catalogue is not None and now - catalogue.iat > OLD_CATALOGUE,
+        serving=rules.serves(known, now),
+        groups=tuple(rules.granted_groups(known, now)),
+        keys=tuple(
+            _key(reader, known, key, held.get(key.key_id), settings, now) for key in known.keys
+        ),
+        broken=tuple(fault.code for fault in known.broken),
+        clones=ledger.with_clones(reader, known.publisher, now - COUNT_WINDOW),
+    )
+
+
+def _key(
+    reader: Reader,
+    known: PublisherView,
+    key: HostKey,
+    held: HeldGrant | None,
+    settings: Settings,
+    now: int,
+) -> KeyStatus:
+    grant = terms = None
+    if held is not None:
+        grant = _grant(held, rules.live(known, held, now))
+        if held.terms is not None:
+            terms = _terms_status(reader, known, held, held.terms, settings, now)
+    return KeyStatus(
+        key=key.key_id,
+        partial=key.partial,
+        hardware=key.hw,
+        hardware_fact=key.primary,
+        installed_at=key.installed_at,
+        activated_at=key.activated_at,
+        grant=grant,
+        terms=terms,
+    )
+
+
+def _grant(held: HeldGrant, fault: MusterError | None) -> GrantStatus:
+    grant = held.grant
+    return GrantStatus(
+        jti=grant.jti,
+        group=grant.group,
+        covers=grant.covers,
+        issued_at=grant.iat,
+        expires_at=grant.exp,
+        max_lease=grant.max_lease,
+        code="" if fault is None else fault.code,
+    )
+
+
+def _terms_status(
+    reader: Reader,
+    known: PublisherView,
+    held: HeldGrant,
+    terms: Terms,
+    settings: Settings,
+    now: int,
+) -> TermsStatus:
+    silent, until = _silent_seats(reader, known, held, settings, now)
+    return TermsStatus(
+        version=terms.version,
+        limit=terms.limit,
+        over=terms.over,
+        customer=terms.customer,
+        agreement=terms.agreement,
+        max_lease=terms.max_lease,
+        seats=ledger.seats(reader, known.publisher, held.grant.jti, now),
+        silent=silent,
+        silent_until=until,
+    )
+
+
+def _silent_seats(
+    reader: Reader, known: PublisherView, held: HeldGrant, settings: Settings, now: int
+) -> tuple[int, int | None]:
+    """Machines that hold a seat under a grant and have been silent, and when the first of these
+    seats comes back (None where there are none)."""
+    quiet = ledger.quiet_seats(reader, known.publisher, held.grant.jti, now, now - DAY)
+    silent_after: dict[str, int] = {}
+    ends: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    for cmid, product, last_seen, expires_at in quiet:
+        span = _silent_after(known, product, held.terms, settings)
+        silent_after[cmid] = max(silent_after.get(cmid, DAY), span)
+        ends[cmid] = max(ends.get(cmid, 0), expires_at)
+        seen[cmid] = last_seen
+    back = [ends[cmid] for cmid, last_seen in seen.items() if now - last_seen > silent_after[cmid]]
+    return len(back), min(back, default=None)
+
+
+def applications(host: OpenHost) -> tuple[ApplicationStatus, ...]:
+    """The count of each application that the host can serve or that machines asked for."""
+    with host.database.snapshot() as reader:
+        return _applications(reader, host.view(reader), host.clock.now())
+
+
+def _applications(reader: Reader, view: HostView, now: int) -> tuple[ApplicationStatus, ...]:
+    counted = {(row.publisher, row.application): row for row in ledger.counts(reader, now)}
+    rows = []
+    for known in view.publishers.values():
+        groups = set(rules.granted_groups(known, now))
+        products = () if known.catalogue is None else known.catalogue.products
+        names = [] if known.catalogue is None else [app.id for app in known.catalogue.applications]
+        for name in names:
+            served = [item for item in products if item.application == name]
+            served = [item for item in served if item.group in groups]
+            row = counted.get((known.publisher, name))
+            if not served and row is None:
+                continue
+            number = 0 if row is None else row.count
+            rows.append(
+                ApplicationStatus(
+                    publisher=known.publisher,
+                    label=known.label,
+                    application=name,
+                    count=number,
+                    addresses=0 if row is None else row.addresses,
+                    products=tuple(
+                        ProductNeed(item.id, item.group, item.need, number >= item.need)
+                        for item in served
+                    ),
+                )
+            )
+    return tuple(rows)
+
+
+def _requests(reader: Reader) -> RequestCounts:
+    total = failed = 0
+    states = dict.fromkeys((int(state) for state in LicenceState), 0)
+    outcomes: dict[str, int] = {}
+    for row in request_log.counters(reader):
+        total += row.number
+        failed += row.number if row.code not in _NOT_FAILED else 0
+        states[row.state] = states.get(row.state, 0) + row.number
+        outcomes[row.code or "leased"] = outcomes.get(row.code or "leased", 0) + row.number
+    by_state = {str(state): number for state, number in states.items()}
+    return RequestCounts(total, failed, by_state, outcomes)
+
+
+# Machines.
+
+
+def clients(
+    host: OpenHost, limit: int, *, publisher: str | None = None, silent: bool = False
+) -> ClientList:
+    """Machines, the most recently seen first.
+
+    Args:
+        limit: how many are read at most.
+        publisher: only those that asked for its products; its id or label.
+        silent: only those that have been silent, the longest silent first.
+    Raises: `host/unknown-publisher`.
+    """
+    now = host.clock.now()
+    with host.database.snapshot() as reader:
+        view = host.view(reader)
+        chosen = publisher_id(view, publisher)
+        if silent:
+            machines = ledger.quiet_machines(reader, limit, now, now - DAY)
+        else:
+            machines = ledger.machines(reader, limit)
+        rows = [
+            _client(reader, view, machine, now)
+            for machine in machines
+            if chosen in (None, machine.publisher)
+        ]
+    return ClientList(tuple(row for row in rows if row.silent or not silent))
+
+
+def publisher_id(view: HostView, name: str | None) -> str | None:
+    """A publisher's id from its id or label; None stays None. Raises: `host/unknown-publisher`."""
+    if name is None or name in view.publishers:
+        return name
+    matches = [known.publisher for known in view.publishers.values() if known.label == name]
+    if len(matches) != 1:
+        raise error("host/unknown-publisher", publisher=name[:64])
+    return matches[0]
+
+
+def _client(reader: Reader, view: HostView, machine: Machine, now: int) -> ClientStatus:
+    known = view.publishers.get(machine.publisher)
+    rows = ledger.applications_of(reader, machine.publisher, machine.cmid)
+    leases = ledger.leases(reader, machine.publisher, machine.cmid)
+    live = [lease for lease in leases.values() if _live(lease, now)]
+    counted = {name: count.counts(row, now) for name, row in rows.items()}
+    spans = (
+        _silent_after(known, lease.product, _terms(known, lease), view.settings) for lease in live
+    )
+    silence = now - machine.last_seen
+    silent = (bool(live) or any(counted.values())) and silence > max(spans, default=DAY)
+    seats = [lease.expires_at for lease in live if _terms(known, lease) is not None]
+    return ClientStatus(
+        publisher=machine.publisher,
+        label="" if known is None else known.label,
+        cmid=machine.cmid,
+        name=machine.name,
+        identity=machine.identity,
+        address=machine.address,
+        os=machine.os,
+        version=machine.version,
+        virtual=machine.virtual,
+        state=machine.state,
+        first_seen=machine.first_seen,
+        last_seen=machine.last_seen,
+        silent=silent,
+        silent_days=silence // DAY if silent else 0,
+        seat_until=max(seats, default=None),
+        duplicates=machine.duplicates,
+        cloned_at=machine.cloned_at or None,
+        restored=machine.restored,
+        clone_name=machine.clone_name,
+        clone_address=machine.clone_address,
+        applications=counted,
+        leases=tuple(
+            ClientLease(lease.product, lease.issued_at, lease.expires_at, _live(lease, now))
+            for lease in leases.values()
+        ),
+    )
+
+
+def _live(lease: LeaseRow, now: int) -> bool:
+    return not lease.released_at and lease.expires_at > now
+
+
+def _terms(known: PublisherView | None, lease: LeaseRow) -> Terms | None:
+    """The terms of the grant under which a lease was given."""
+    grants = () if known is None else known.grants
+    return next((held.terms for held in grants if held.grant.jti == lease.grant_jti), None)
+
+
+def _silent_after(
+    known: PublisherView | None, product: str, terms: Terms | None, settings: Settings
+) -> int:
+    """Seconds after which the holder of a lease of a product is silent."""
+    catalogue = None if known is None else known.catalogue
+    products = () if catalogue is None else catalogue.products
+    for row in products:
+        if row.id == product:
+            return rules.silent_after(row, settings, terms)
+    return DAY
+
+
+# Requests and audit.
+
+
+def requests(host: OpenHost, limit: int, cmid: str | None = None) -> RequestList:
+    """The newest requests, of one machine or of all."""
+    with host.database.snapshot() as reader:
+        rows = request_log.requests(reader, limit, None if cmid is None else cmid.lower())
+    return RequestList(tuple(reversed(rows)))
+
+
+def audit(host: OpenHost, limit: int) -> AuditList:
+    """The newest entries of the audit."""
+    with host.database.snapshot() as reader:
+        return AuditList(tuple(reversed(store.audit_log(reader, limit))))

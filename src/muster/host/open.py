@@ -1,0 +1,45 @@
+"""A host's store, open: what every act and every look of a host is given.
+
+Decides how settings come together: what `muster host set` has set wins over the settings file and
+gives way to environment and flags. Refuses to know where folders lie and who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from muster.core.clock import Clock, Dice
+from muster.core.settings import Value
+from muster.db.engine import Database, Reader
+from muster.host import store
+from muster.host.keyring import KeyRing
+from muster.host.model import HostView
+from muster.host.view import effective, load_view
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHost:
+    """The store of a host with what belongs to it.
+
+    `folder` where it lies; `database` from `store.open_store`; `keyring` the host signing keys;
+    `clock` and `dice` the machine's, or a test's; `below` and `above` the settings that give way to
+    `muster host set`, and that win over it.
+    """
+
+    folder: Path
+    database: Database
+    keyring: KeyRing
+    clock: Clock
+    dice: Dice
+    below: Mapping[str, Value] = field(default_factory=dict)
+    above: Mapping[str, Value] = field(default_factory=dict)
+
+    def values(self, reader: Reader) -> dict[str, Value]:
+        """The settings that are set in one state of the store, by name."""
+        return effective(store.settings(reader), self.below, self.above)
+
+    def view(self, reader: Reader) -> HostView:
+        """What the host knows in one state of the store, verified."""
+        return load_view(reader, self.keyring, below=self.below, above=self.above)

@@ -1,0 +1,245 @@
+"""What acts and looks of a host return: frozen records, whose fields are the members of `--json`.
+
+Decides the names that programs read (`muster.core.records` makes the JSON). Refuses to know how a
+record comes about and how it is worded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from muster.core.records import Instant, Seconds
+from muster.core.settings import Value
+from muster.host.model import LogRow
+from muster.host.store import AuditRow, DNSResult
+
+
+@dataclass(frozen=True, slots=True)
+class SettingState:
+    """The value of a setting that is in force; `set` is False where it is the default."""
+
+    value: Value
+    set: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """All settings of a host by name; looking changes nothing."""
+
+    settings: Mapping[str, SettingState]
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostSetting:
+    """One setting of a host; looking changes nothing."""
+
+    name: str
+    value: Value
+    set: bool
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GrantStatus:
+    """A host grant. `covers` the key groups that it licenses; `code` why it is not used, or ""."""
+
+    jti: str
+    group: str
+    covers: tuple[str, ...]
+    issued_at: Instant
+    expires_at: Instant | None
+    max_lease: Seconds | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class TermsStatus:
+    """The ceiling on a grant: `limit` machines, and "refuse" or "report" for those `over` it.
+
+    `seats` are taken, `silent` of them by machines that have been silent; the first of these comes
+    back at `silent_until`.
+    """
+
+    version: int
+    limit: int
+    over: str
+    customer: str
+    agreement: str
+    max_lease: Seconds | None
+    seats: int
+    silent: int
+    silent_until: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """An installed host key: its id, its last group, the hardware id and the fact behind it."""
+
+    key: str
+    partial: str
+    hardware: str
+    hardware_fact: str
+    installed_at: Instant
+    activated_at: Instant | None
+    grant: GrantStatus | None
+    terms: TermsStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherStatus:
+    """A publisher and what the host holds of it.
+
+    `trust` and `catalogue` are versions, 0 for none; `groups` the key groups of live grants;
+    `broken` the codes of what did not verify and is left out; `clones` machines with clones within
+    30 days.
+    """
+
+    publisher: str
+    label: str
+    name: str
+    url: str | None
+    trust: int
+    catalogue: int
+    catalogue_old: bool
+    serving: bool
+    groups: tuple[str, ...]
+    keys: tuple[KeyStatus, ...]
+    broken: tuple[str, ...]
+    clones: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProductNeed:
+    """How many machines a product needs, and whether they are counted."""
+
+    product: str
+    group: str
+    need: int
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationStatus:
+    """The count of an application, the distinct addresses behind it, and its products."""
+
+    publisher: str
+    label: str
+    application: str
+    count: int
+    addresses: int
+    products: tuple[ProductNeed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCounts:
+    """Requests since the host exists: by licence state "0" to "6", and by error code or "leased".
+
+    A request that was counted and refused for the count alone has not `failed`.
+    """
+
+    total: int
+    failed: int
+    by_state: Mapping[str, int]
+    by_outcome: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where machines were last answered."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class TLSStatus:
+    """The certificate of the settings. `ends_at` is None where none can be used; `problem` says
+    why, or why a newer one is not taken."""
+
+    certificate: str
+    names: tuple[str, ...]
+    ends_at: Instant | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """The whole status of a host at `time`; `tls` is None where TLS is not spoken."""
+
+    time: Instant
+    store: str
+    publishers: tuple[PublisherStatus, ...]
+    applications: tuple[ApplicationStatus, ...]
+    requests: RequestCounts
+    listening: Listening | None
+    settings: Mapping[str, SettingState]
+    dns: tuple[DNSResult, ...]
+    tls: TLSStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLease:
+    """The newest lease of a machine for a product; `live` until it ends or is released."""
+
+    product: str
+    issued_at: Instant
+    expires_at: Instant
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClientStatus:
+    """A machine with its counts and leases.
+
+    `silent` tells of a machine that counts or holds a lease and was last seen longer ago than
+    section 6.5 says, `silent_days` for how many whole days; `seat_until` when the last of its
+    leases under a ceiling ends, None where it holds no seat. `virtual` is None where it is
+    unknown. `duplicates` requests of its clones were refused, and `cloned_at` is when one was last
+    found. `applications` says by name whether the machine is counted for it.
+    """
+
+    publisher: str
+    label: str
+    cmid: str
+    name: str
+    identity: str
+    address: str
+    os: str
+    version: str
+    virtual: bool | None
+    state: int
+    first_seen: Instant
+    last_seen: Instant
+    silent: bool
+    silent_days: int
+    seat_until: Instant | None
+    duplicates: int
+    cloned_at: Instant | None
+    restored: int
+    clone_name: str
+    clone_address: str
+    applications: Mapping[str, bool]
+    leases: tuple[ClientLease, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientList:
+    """Machines that asked the host."""
+
+    clients: tuple[ClientStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestList:
+    """Requests of the log, oldest first, with the fields of event 12290."""
+
+    requests: tuple[LogRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditList:
+    """What administrators did, oldest first."""
+
+    audit: tuple[AuditRow, ...]

@@ -1,0 +1,93 @@
+"""Looks at a host: one snapshot each, and records whose JSON has the shape of their types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import jsonschema
+import pytest
+
+from muster.core.errors import MusterError
+from muster.core.products import DAY
+from muster.core.records import encode, schema
+from muster.db.engine import Database, Reader, Transaction
+from muster.host import look
+from muster.host.open import OpenHost
+
+from .conftest import Machine, World
+
+
+class Counted(Database):
+    """A database that counts how often a state of it is read."""
+
+    def __init__(self, inner: Database) -> None:
+        self.inner = inner
+        self.snapshots = 0
+        self.transactions = 0
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        self.transactions += 1
+        return self.inner.transaction()
+
+    def snapshot(self) -> AbstractContextManager[Reader]:
+        self.snapshots += 1
+        return self.inner.snapshot()
+
+    def has_table(self, name: str) -> bool:
+        return self.inner.has_table(name)
+
+    def ddl(self, statement: str) -> str:
+        return self.inner.ddl(statement)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+QUESTIONS: dict[str, Callable[[OpenHost], object]] = {
+    "status": look.status,
+    "settings": look.settings,
+    "setting": lambda opened: look.setting(opened, "port"),
+    "clients": lambda opened: look.clients(opened, 100),
+    "silent": lambda opened: look.clients(opened, 100, silent=True),
+    "requests": lambda opened: look.requests(opened, 100),
+    "audit": lambda opened: look.audit(opened, 100),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_reads_one_snapshot_and_its_json_has_the_shape_of_its_record(
+    host: World, name: str
+) -> None:
+    host.fill(range(1, 4))
+    counted = Counted(host.database)
+    found = QUESTIONS[name](replace(host.opened, database=counted))
+    assert (counted.snapshots, counted.transactions) == (1, 0)
+    jsonschema.validate(encode(found), schema(type(found)), jsonschema.Draft202012Validator)
+
+
+def test_machines_of_one_publisher_are_asked_for_by_id_or_label(host: World) -> None:
+    host.ask(1)
+    for name in (host.id, "contoso"):
+        (found,) = look.clients(host.opened, 100, publisher=name).clients
+        assert found.cmid == Machine(1).cmid
+    with pytest.raises(MusterError, match="host/unknown-publisher"):
+        look.clients(host.opened, 100, publisher="nobody")
+
+
+def test_a_machine_is_silent_by_the_settings_that_the_host_obeys(host: World) -> None:
+    """A renewal interval of environment or file counts as one of `muster host set` does."""
+    host.fill(range(1, 26))
+    host.clock.pass_time(3 * DAY)
+
+    def silent(opened: OpenHost) -> set[str]:
+        return {row.cmid for row in look.clients(opened, 100, silent=True).clients}
+
+    licensed = Machine(25).cmid
+    assert licensed not in silent(host.opened)
+    assert licensed in silent(replace(host.opened, above={"renewal_interval": 900}))
