@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         HostStatus,
         KeyStatus,
         RequestList,
+        SettingChange,
         TermsStatus,
         TLSStatus,
     )
@@ -1026,6 +1027,7 @@ def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -
     Port and addresses take effect at the next start. Spans are whole seconds; lists have commas.
     """
     from muster.host import look
+    from muster.host.act import settings as act
 
     with compose.open_host(store) as opened:
         if name is None:
@@ -1036,58 +1038,31 @@ def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -
             one = look.setting(opened, name)
             emit(one, [_setting_line(one.name, one.value, one.set)])
         else:
-            _set(opened.database, name, value if not unset else None, opened.above)
+            done = act.unset(opened, name) if unset else act.set_setting(opened, name, value or "")
+            emit(done, setting_change_lines(done, given=not unset))
 
 
 def _setting_line(name: str, value: Value, given: bool) -> str:
+    from muster.host.act.settings import value_text
+
     if given:
-        return f"{name} = {_text(value)}"
+        return f"{name} = {value_text(value)}"
     if name in _INTERVALS:
         return f"{name} is not set: {_BY_PRODUCT}"
-    return f"{name} = {_text(value)} (default)" if value not in ("", ()) else f"{name} is not set"
+    return (
+        f"{name} = {value_text(value)} (default)" if value not in ("", ()) else f"{name} is not set"
+    )
 
 
-def _text(value: Value) -> str:
-    """A value as it is typed."""
-    if isinstance(value, tuple | list):
-        return ",".join(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def setting_change_lines(change: SettingChange, *, given: bool) -> list[str]:
+    """What is said of a setting that was set (`given`), or that went back to its default."""
+    from muster.core.settings import Role, lookup
 
-
-def _set(database: Database, name: str, text: str | None, above: Mapping[str, Value]) -> None:
-    from muster.core import settings as table
-    from muster.core.audit import Event
-    from muster.core.settings import Role
-    from muster.host import store as tables
-
-    setting = table.lookup(Role.HOST, name)
-    value = setting.default if text is None else table.parse(setting, text)
-    with database.transaction() as tx:
-        before = tables.settings(tx).get(setting.name)
-        wanted = None if text is None else _text(value)
-        changed = before != wanted
-        if changed:
-            if wanted is None:
-                tables.clear_setting(tx, setting.name)
-            else:
-                tables.put_setting(tx, setting.name, wanted)
-            now = compose.clock().now()
-            detail = "default" if wanted is None else wanted
-            tables.audit(tx, now, Event.HOST_SETTING_CHANGE, "", setting.name, detail)
-            tables.touch(tx)
-    warning = table.warning(setting, value)
-    hidden = setting.name in above
-    shown = _setting_line(setting.name, value, text is not None)
-    lines = [shown if changed else f"{shown}; nothing was changed."]
-    if warning is not None:
-        lines.append(f"Warning: {warning}")
-    if hidden:
-        lines.append(f"Now {setting.env} in the environment wins over it.")
-    data = {
-        "changed": changed,
-        "name": setting.name,
-        "value": value,
-        "warning": warning,
-        "overridden": hidden,
-    }
-    emit(data, lines)
+    shown = _setting_line(change.name, change.value, given)
+    lines = [shown if change.changed else f"{shown}; nothing was changed."]
+    if change.warning is not None:
+        lines.append(f"Warning: {change.warning}")
+    if change.overridden:
+        env = lookup(Role.HOST, change.name).env
+        lines.append(f"Now {env} in the environment wins over it.")
+    return lines

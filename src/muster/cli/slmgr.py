@@ -507,10 +507,12 @@ def _activation(store: Path) -> dict[str, Any]:
 
 
 def _set_on_host(store: Path, name: str, value: str) -> None:
-    from muster.cli import host
+    from muster.cli.host import setting_change_lines
+    from muster.host.act.settings import set_setting
 
-    context = click.get_current_context()
-    context.invoke(host.set_, store=store, name=name, value=value, unset=False)
+    with compose.open_host(store) as opened:
+        done = set_setting(opened, name, value)
+    emit(done, setting_change_lines(done, given=True))
 
 
 def _minutes(call: _Call) -> str:

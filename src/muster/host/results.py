@@ -42,6 +42,21 @@ class HostSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting that was set, or went back to its default.
+
+    `value` the one that it has now; `warning` what an administrator should know of it;
+    `overridden` tells that the environment wins over it.
+    """
+
+    changed: bool
+    name: str
+    value: Value
+    warning: str | None
+    overridden: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GrantStatus:
     """A host grant. `covers` the key groups that it licenses; `code` why it is not used, or ""."""
 

@@ -1,0 +1,1 @@
+"""What administrators wish of a host: one function a wish, one transaction, one frozen record."""

@@ -1,0 +1,58 @@
+"""Set a setting of a host, or go back to its default; a running host follows.
+
+Decides what is stored of a value. Refuses to know which settings there are
+(`muster.core.settings`).
+"""
+
+from __future__ import annotations
+
+from muster.core import settings as table
+from muster.core.audit import Event
+from muster.core.settings import Role, Value
+from muster.host import store
+from muster.host.open import OpenHost
+from muster.host.results import SettingChange
+
+
+def set_setting(host: OpenHost, name: str, text: str) -> SettingChange:
+    """Set a setting to what was typed. Raises: `settings/unknown`, `settings/value`, and those of
+    the setting's type."""
+    setting = table.lookup(Role.HOST, name)
+    value = table.parse(setting, text)
+    return _store(host, setting, value, value_text(value))
+
+
+def unset(host: OpenHost, name: str) -> SettingChange:
+    """Go back to the default of a setting. Raises: `settings/unknown`."""
+    setting = table.lookup(Role.HOST, name)
+    return _store(host, setting, setting.default, None)
+
+
+def _store(
+    host: OpenHost, setting: table.Setting, value: Value, stored: str | None
+) -> SettingChange:
+    with host.database.transaction() as tx:
+        changed = store.settings(tx).get(setting.name) != stored
+        if changed:
+            if stored is None:
+                store.clear_setting(tx, setting.name)
+            else:
+                store.put_setting(tx, setting.name, stored)
+            detail = "default" if stored is None else stored
+            now = host.clock.now()
+            store.audit(tx, now, Event.HOST_SETTING_CHANGE, "", setting.name, detail)
+            store.touch(tx)
+    return SettingChange(
+        changed=changed,
+        name=setting.name,
+        value=value,
+        warning=table.warning(setting, value),
+        overridden=setting.name in host.above,
+    )
+
+
+def value_text(value: Value) -> str:
+    """A value as it is typed and stored: lists with commas, `true` and `false`."""
+    if isinstance(value, tuple | list):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
