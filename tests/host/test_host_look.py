@@ -15,6 +15,7 @@ from muster.core.records import encode, schema
 from muster.db.engine import Database, Reader, Transaction
 from muster.host import look
 from muster.host.open import OpenHost
+from muster.host.publish import DNSPlace, ZoneResult
 
 from .conftest import Machine, World
 
@@ -49,6 +50,11 @@ class Counted(Database):
         self.inner.close()
 
 
+def refused(result: ZoneResult, _text: str) -> None:
+    """Nothing is sent by a look."""
+    raise AssertionError(result)
+
+
 QUESTIONS: dict[str, Callable[[OpenHost], object]] = {
     "status": look.status,
     "settings": look.settings,
@@ -57,6 +63,7 @@ QUESTIONS: dict[str, Callable[[OpenHost], object]] = {
     "silent": lambda opened: look.clients(opened, 100, silent=True),
     "requests": lambda opened: look.requests(opened, 100),
     "audit": lambda opened: look.audit(opened, 100),
+    "dns": lambda opened: look.dns_records(opened, DNSPlace("host.example.test", refused)),
 }
 
 

@@ -172,10 +172,10 @@ def test_a_publisher_and_a_host(desk: Desk, form: str) -> None:
 
 @forms
 def test_the_key_of_dns_updates(desk: Desk, form: str) -> None:
-    from muster.cli.host import _tsig
+    from muster.host.publish import tsig_key
 
     text = b'key "update" {\n\talgorithm hmac-sha256;\n\tsecret "c2VjcmV0IHNlY3JldA==";\n};\n'
-    found = _tsig({"tsig_key_file": str(desk.put("update.key", text, form))})
+    found = tsig_key({"tsig_key_file": str(desk.put("update.key", text, form))})
     assert found is not None
     assert found.name.rstrip(".") == "update"
 

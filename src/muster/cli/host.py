@@ -24,19 +24,20 @@ if TYPE_CHECKING:
     from muster.host.enrol import HostAdmin
     from muster.host.model import Activated, HostKey, HostView, LogRow, PublisherView, Update
     from muster.host.online import PublisherClient
-    from muster.host.publish import Plan, ZoneResult
+    from muster.host.publish import ZoneResult
     from muster.host.results import (
         AuditList,
         ClientStatus,
+        DNSChange,
         HostStatus,
         KeyStatus,
         RequestList,
         SettingChange,
         TermsStatus,
         TLSStatus,
+        ZoneRecords,
     )
     from muster.host.store import AuditRow
-    from muster.net.dnsupdate import TSIGKey
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _FILE_LIMIT = 16 * 1024 * 1024
@@ -564,6 +565,7 @@ def serve(
     withdraw_on_stop: bool,
 ) -> None:
     """Answer machines until SIGTERM or Ctrl-C; what was accepted by then is answered."""
+    from muster.host.publish import tsig_key
     from muster.host.server import DNSOptions
     from muster.net import operation
     from muster.net.certificate import certificate_of
@@ -588,7 +590,7 @@ def serve(
     below, above = compose.host_layers(settings)
     with compose.host_database(store) as database:
         values = _values(database, below, above)
-        tsig = _tsig(values)
+        tsig = tsig_key(values)
         certificate = certificate_of(
             str(_value(values, "tls_certificate")),
             str(_value(values, "tls_key")),
@@ -650,16 +652,6 @@ def _value(values: Mapping[str, Value], name: str) -> Any:
     return values.get(name, lookup(Role.HOST, name).default)
 
 
-def _tsig(values: Mapping[str, Value]) -> TSIGKey | None:
-    from muster.net.dnsupdate import parse_tsig_key
-    from muster.system.textfile import read_text
-
-    path = str(_value(values, "tsig_key_file"))
-    if not path:
-        return None
-    return parse_tsig_key(read_text(path, 64 * 1024).decode("utf-8", errors="replace"))
-
-
 @host.command("publish-dns")
 @store_option
 @dns_options
@@ -677,99 +669,50 @@ def publish_dns(
     print_only: bool,
 ) -> None:
     """Publish the SRV records of this host now, withdraw them, or print them."""
-    from muster.core.audit import Event
-    from muster.host import publish as dns
-    from muster.host import rules
-    from muster.host import store as tables
+    from muster.host import look
+    from muster.host.act import dns as act
+    from muster.host.publish import DNSPlace
 
-    settings = compose.host_settings(
-        {
-            "dns_server": dns_server,
-            "dns_zone": dns_zone,
-            "tsig_key_file": tsig_key_file,
-            "dns_target": advertise,
-        }
-    )
-    with compose.host_database(store) as database:
-        values = _values(database, *compose.host_layers(settings))
-        with database.snapshot() as reader:
-            last = tables.listening(reader)
-        number = port or (last[1] if last else 0) or int(_value(values, "port"))
-        plan = dns.plan_of(values, port=number, name=compose.host_name(), tsig=_tsig(values))
-        view, now = compose.host_admin(store, database).view(), compose.clock().now()
-        labels = rules.labels(view, now)
-        if print_only:
-            _print_records(plan, labels)
-            return
-        if withdraw:
-            results, event = dns.withdraw(plan, view), Event.HOST_DNS_WITHDRAW
-        else:
-            if not labels:
-                raise error("host/no-key")
-            results, event = dns.publish(plan, view, now), Event.HOST_DNS_PUBLISH
-        dns.remember(database, results, now, event)
-    for one in results:
-        if one.error is not None:
-            if one.records and not wants_json():
-                click.echo(
-                    dns.by_hand(plan, one.records, one.zone, withdraw=one.withdrawn), nl=False
-                )
-            raise one.error
-    word = "withdrawn" if withdraw else "published"
-    data = {
-        "changed": any(one.added or one.removed for one in results),
-        "withdrawn": withdraw,
-        "zones": [
-            {
-                "zone": one.zone,
-                "records": [] if withdraw else _record_lines(one),
-                "added": one.added,
-                "removed": one.removed,
-            }
-            for one in results
-        ],
+    flags = {
+        "dns_server": dns_server,
+        "dns_zone": dns_zone,
+        "tsig_key_file": tsig_key_file,
+        "dns_target": advertise,
     }
+    place = DNSPlace(compose.host_name(), _by_hand, port)
+    with compose.open_host(store, flags) as opened:
+        if print_only:
+            found = look.dns_records(opened, place)
+            served = any(zone.records for zone in found.zones)
+            lines = [_zone_text(zone) for zone in found.zones]
+            emit(found, lines if served else ["This host serves nobody yet."])
+            return
+        done = act.withdraw(opened, place) if withdraw else act.publish(opened, place)
+    emit(done, _dns_lines(done))
+
+
+def _by_hand(_: ZoneResult, text: str) -> None:
+    if not wants_json():
+        click.echo(text, nl=False)
+
+
+def _dns_lines(change: DNSChange) -> list[str]:
+    word = "withdrawn" if change.withdrawn else "published"
     lines = []
-    for one in results:
-        changes = f"{one.added} added, {one.removed} removed"
-        if not (one.added or one.removed):
+    for zone in change.zones:
+        changes = f"{zone.added} added, {zone.removed} removed"
+        if not (zone.added or zone.removed):
             changes = "nothing was changed"
-        lines.append(f"Records in {one.zone} are {word}: {changes}.")
-        lines += [] if withdraw else [f"  {line}" for line in _record_lines(one)]
-    emit(data, lines)
+        lines.append(f"Records in {zone.zone} are {word}: {changes}.")
+        lines += [f"  {line}" for line in zone.records]
+    return lines
 
 
-def _record_lines(result: ZoneResult) -> list[str]:
-    from muster.net.dnsupdate import zone_lines
+def _zone_text(zone: ZoneRecords) -> str:
+    from muster.host.publish import paste_text
 
-    return zone_lines(result.records).splitlines()
-
-
-def _print_records(plan: Plan, labels: Sequence[str]) -> None:
-    from muster.host import publish as dns
-    from muster.net.dnsupdate import nsupdate_script, zone_lines
-
-    records = plan.names(labels)
-    zones = []
-    for domain in plan.domains:
-        here = [one for one in records if one.name.endswith(f"._tcp.{domain}")]
-        zone = plan.zone or domain
-        zones.append(
-            {
-                "zone": zone,
-                "records": zone_lines(here).splitlines(),
-                "nsupdate": nsupdate_script(here, zone, plan.server or None),
-            }
-        )
-    text = [
-        dns.by_hand(
-            plan,
-            [one for one in records if one.name.endswith(f"._tcp.{domain}")],
-            plan.zone or domain,
-        ).rstrip("\n")
-        for domain in plan.domains
-    ]
-    emit({"changed": False, "zones": zones}, text if labels else ["This host serves nobody yet."])
+    lines = "".join(f"{line}\n" for line in zone.records)
+    return paste_text(lines, zone.nsupdate).rstrip("\n")
 
 
 # Looking.

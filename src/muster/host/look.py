@@ -28,12 +28,14 @@ from muster.host.model import (
     Settings,
 )
 from muster.host.open import OpenHost
+from muster.host.publish import DNSPlace, read_plan
 from muster.host.results import (
     ApplicationStatus,
     AuditList,
     ClientLease,
     ClientList,
     ClientStatus,
+    DNSRecords,
     GrantStatus,
     HostSetting,
     HostSettings,
@@ -47,9 +49,11 @@ from muster.host.results import (
     SettingState,
     TermsStatus,
     TLSStatus,
+    ZoneRecords,
 )
 from muster.lease.terms import Terms
 from muster.net.certificate import certificate_of
+from muster.net.dnsupdate import nsupdate_script, zone_lines
 
 OLD_CATALOGUE = 400 * DAY
 """A catalogue older than this is a warning, never a stop."""
@@ -387,3 +391,19 @@ def audit(host: OpenHost, limit: int) -> AuditList:
     """The newest entries of the audit."""
     with host.database.snapshot() as reader:
         return AuditList(tuple(reversed(store.audit_log(reader, limit))))
+
+
+# DNS.
+
+
+def dns_records(host: OpenHost, place: DNSPlace) -> DNSRecords:
+    """What the host would publish now. Raises: as `publish.read_plan`."""
+    plan, view = read_plan(host, place)
+    wanted = plan.names(rules.labels(view, host.clock.now()))
+    zones = []
+    for domain in plan.domains:
+        here = [record for record in wanted if record.name.endswith(f"._tcp.{domain}")]
+        zone = plan.zone or domain
+        script = nsupdate_script(here, zone, plan.server or None)
+        zones.append(ZoneRecords(zone, tuple(zone_lines(here).splitlines()), script))
+    return DNSRecords(tuple(zones))

@@ -22,6 +22,7 @@ from muster.core.settings import Role, Value
 from muster.db.engine import Database
 from muster.host import rules, store
 from muster.host.model import HostView
+from muster.host.open import OpenHost
 from muster.net.dns import Resolver
 from muster.net.dnsupdate import (
     DynamicUpdate,
@@ -30,8 +31,10 @@ from muster.net.dnsupdate import (
     general_name,
     label_name,
     nsupdate_script,
+    parse_tsig_key,
     zone_lines,
 )
+from muster.system.textfile import read_text
 
 DAILY = 24 * 3600
 """Seconds after which records are refreshed."""
@@ -39,6 +42,7 @@ AGAIN = 3600
 """Seconds after which a publishing that failed is tried again."""
 LOOK_SECONDS = 30.0
 """How often a running host looks whether it serves other publishers than before."""
+_KEY_FILE_LIMIT = 64 * 1024
 _log = logging.getLogger("muster.host.dns")
 
 
@@ -123,6 +127,43 @@ def plan_of(values: Mapping[str, Value], *, port: int, name: str, tsig: TSIGKey 
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DNSPlace:
+    """What an act or a look of DNS is told beside the store.
+
+    `name` the host's own full name; `port` that of the records, or None for where the host last
+    listened; `refused` is told what an administrator can paste where an update was refused.
+    """
+
+    name: str
+    refused: Callable[[ZoneResult, str], None]
+    port: int | None = None
+
+
+def read_plan(host: OpenHost, place: DNSPlace) -> tuple[Plan, HostView]:
+    """The plan of the settings, and what the host knows, out of one state of the store.
+
+    Raises: as `plan_of` and `tsig_key`.
+    """
+    with host.database.snapshot() as reader:
+        values, view, last = host.values(reader), host.view(reader), store.listening(reader)
+    full = {**table.defaults(Role.HOST), **values}
+    port = place.port or (last[1] if last else 0) or _number(full["port"])
+    return plan_of(values, port=port, name=place.name, tsig=tsig_key(values)), view
+
+
+def tsig_key(values: Mapping[str, Value]) -> TSIGKey | None:
+    """The key of the file that `tsig_key_file` names, None where it is not set.
+
+    Raises: `file/…`; as `parse_tsig_key`.
+    """
+    path = str(values.get("tsig_key_file", ""))
+    if not path:
+        return None
+    text = read_text(path, _KEY_FILE_LIMIT).decode("utf-8", errors="replace")
+    return parse_tsig_key(text)
+
+
 def _number(value: Value) -> int:
     assert isinstance(value, int)
     return value
@@ -196,13 +237,14 @@ def by_hand(plan: Plan, records: Sequence[SRVRecord], zone: str, *, withdraw: bo
 
     With `withdraw` the lines to remove, and the script that removes them.
     """
-    server = plan.server or None
-    return (
-        ("; lines to take out of the zone file\n" if withdraw else "; lines for the zone file\n")
-        + zone_lines(records)
-        + "\n; or for 'nsupdate -k KEYFILE'\n"
-        + nsupdate_script(records, zone, server, withdraw=withdraw)
-    )
+    script = nsupdate_script(records, zone, plan.server or None, withdraw=withdraw)
+    return paste_text(zone_lines(records), script, withdraw=withdraw)
+
+
+def paste_text(lines: str, script: str, *, withdraw: bool = False) -> str:
+    """Zone lines and the nsupdate script that does the same, with what each is for."""
+    act = "lines to take out of the zone file" if withdraw else "lines for the zone file"
+    return f"; {act}\n{lines}\n; or for 'nsupdate -k KEYFILE'\n{script}"
 
 
 def remember(database: Database, results: Sequence[ZoneResult], now: int, event: Event) -> None:

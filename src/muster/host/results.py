@@ -258,3 +258,42 @@ class AuditList:
     """What administrators did, oldest first."""
 
     audit: tuple[AuditRow, ...]
+
+
+# DNS.
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneChange:
+    """The records of a zone as lines of a zone file, and how many were added and removed."""
+
+    zone: str
+    records: tuple[str, ...]
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DNSChange:
+    """Records that were published, or `withdrawn`."""
+
+    changed: bool
+    withdrawn: bool
+    zones: tuple[ZoneChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRecords:
+    """The records of a zone as lines of a zone file, and the script that makes them."""
+
+    zone: str
+    records: tuple[str, ...]
+    nsupdate: str
+
+
+@dataclass(frozen=True, slots=True)
+class DNSRecords:
+    """What a host would publish; looking changes nothing."""
+
+    zones: tuple[ZoneRecords, ...]
+    changed: bool = False
