@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from muster.core.settings import Value
     from muster.db.engine import Database
     from muster.host.enrol import HostAdmin
-    from muster.host.model import Activated, HostKey, HostView, LogRow, PublisherView, Update
+    from muster.host.model import Activated, HostKey, HostView, LogRow, PublisherView
     from muster.host.online import PublisherClient
     from muster.host.publish import ZoneResult
     from muster.host.results import (
@@ -31,8 +31,11 @@ if TYPE_CHECKING:
         DNSChange,
         HostStatus,
         KeyStatus,
+        KeyTerms,
+        PublisherUpdate,
         RequestList,
         SettingChange,
+        TermsNews,
         TermsStatus,
         TLSStatus,
         ZoneRecords,
@@ -91,7 +94,7 @@ def _day(instant: int) -> str:
 
 def _publisher_id(view: HostView, name: str | None) -> str | None:
     """A publisher's id from its id or label; None stays None."""
-    from muster.host.look import publisher_id
+    from muster.host.view import publisher_id
 
     return publisher_id(view, name)
 
@@ -121,34 +124,23 @@ def init(store: Path | None, files: tuple[Path, ...]) -> None:
     The file must come by a way that you trust: everything else is checked from it. For a publisher
     that is known already, what the file has newer is taken.
     """
+    from muster.core.records import encode
+    from muster.host.results import publisher_update
     from muster.wire.exchange import read_publisher_file
 
     read = [read_publisher_file(_read(path)) for path in files]
     with compose.host_database(store, create=True) as database:
         admin = compose.host_admin(store, database)
-        updates = [admin.add_publisher(one) for one in read]
+        updates = [publisher_update(admin.add_publisher(one)) for one in read]
     data = {
         "changed": any(one.changed for one in updates),
         "store": str(compose.host_folder(store)),
-        "publishers": [_update_data(one) for one in updates],
+        "publishers": [encode(one) for one in updates],
     }
     emit(data, [f"Host store: {data['store']}", *(_update_line(one) for one in updates)])
 
 
-def _update_data(one: Update) -> dict[str, Any]:
-    return {
-        "changed": one.changed,
-        "added": one.added,
-        "publisher": one.publisher,
-        "label": one.label,
-        "trust_before": one.trust_before,
-        "trust": one.trust,
-        "catalogue_before": one.catalogue_before,
-        "catalogue": one.catalogue,
-    }
-
-
-def _update_line(one: Update) -> str:
+def _update_line(one: PublisherUpdate) -> str:
     versions = f"trust version {one.trust}, catalogue version {one.catalogue}"
     if one.added:
         return f"Publisher {one.label} ({one.publisher}) is pinned: {versions}."
@@ -433,15 +425,13 @@ def catalogue() -> None:
 @click.argument("file", type=_FILE)
 def catalogue_import(store: Path | None, file: Path) -> None:
     """Take the newer trust and catalogue out of a publisher file."""
+    from muster.host.act.news import import_catalogue
     from muster.wire.exchange import read_publisher_file
 
     read = read_publisher_file(_read(file))
-    with compose.host_database(store) as database:
-        admin = compose.host_admin(store, database)
-        if read.publisher not in admin.view().publishers:
-            raise error("host/unknown-publisher", publisher=read.publisher)
-        done = admin.add_publisher(read)
-    emit(_update_data(done), [_update_line(done)])
+    with compose.open_host(store) as opened:
+        done = import_catalogue(opened, read)
+    emit(done, [_update_line(done)])
 
 
 @catalogue.command("fetch")
@@ -450,22 +440,12 @@ def catalogue_import(store: Path | None, file: Path) -> None:
 @click.option("--publisher-url", metavar="URL", help="Address of the publisher's service.")
 def catalogue_fetch(store: Path | None, publisher: str | None, publisher_url: str | None) -> None:
     """Fetch newer trust and catalogue from the publishers' services."""
-    with compose.host_database(store) as database:
-        admin = compose.host_admin(store, database)
-        view = admin.view()
-        chosen = _publisher_id(view, publisher)
-        done = []
-        for one in view.publishers.values():
-            if chosen not in (None, one.publisher):
-                continue
-            client = _service(one, publisher_url)
-            trust = client.trust_above(one.trust.version)
-            done.append(admin.update(one.publisher, trust, client.catalogue()))
-    data = {
-        "changed": any(one.changed for one in done),
-        "publishers": [_update_data(one) for one in done],
-    }
-    emit(data, [_update_line(one) for one in done] or ["No publisher is known."])
+    from muster.host.act.news import fetch_catalogues
+
+    with compose.open_host(store) as opened:
+        done = fetch_catalogues(opened, lambda known: _service(known, publisher_url), publisher)
+    lines = [_update_line(update) for update in done.publishers]
+    emit(done, lines or ["No publisher is known."])
 
 
 @host.group(cls=LazyGroup)
@@ -478,14 +458,14 @@ def terms() -> None:
 @click.argument("file", type=_FILE)
 def terms_import(store: Path | None, file: Path) -> None:
     """Take terms out of a reply file of the publisher."""
+    from muster.host.act.news import import_terms
     from muster.wire.exchange import read_reply_file
 
     read = read_reply_file(_read(file))
     if read.answer.terms is None:
         raise error("host/no-terms", path=str(file))
-    with compose.host_database(store) as database:
-        admin = compose.host_admin(store, database)
-        _took_terms(admin, [admin.accept_reply(read)])
+    with compose.open_host(store) as opened:
+        _told_terms(import_terms(opened, read))
 
 
 @terms.command("fetch")
@@ -494,47 +474,25 @@ def terms_import(store: Path | None, file: Path) -> None:
 @click.option("--publisher-url", metavar="URL", help="Address of the publisher's service.")
 def terms_fetch(store: Path | None, publisher: str | None, publisher_url: str | None) -> None:
     """Ask the publishers' services for newer terms; draws nothing."""
-    with compose.host_database(store) as database:
-        admin = compose.host_admin(store, database)
-        view = admin.view()
-        chosen = _publisher_id(view, publisher)
-        done = []
-        for one in view.publishers.values():
-            keys = [key for key in one.keys if key.grant is not None]
-            if chosen not in (None, one.publisher) or not keys:
-                continue
-            client = _service(one, publisher_url)
-            # Trust first: the key that signed what is held may be withdrawn.
-            admin.update(one.publisher, client.trust_above(one.trust.version), client.catalogue())
-            for key in keys:
-                answer = client.activate(admin.installation_id(key))
-                done.append(admin.accept(one.publisher, answer))
-        _took_terms(admin, done)
+    from muster.host.act.news import fetch_terms
+
+    with compose.open_host(store) as opened:
+        done = fetch_terms(opened, lambda known: _service(known, publisher_url), publisher)
+    _told_terms(done)
 
 
-def _took_terms(admin: HostAdmin, done: Sequence[Activated]) -> None:
-    from muster.lease.terms import read_terms
+def _told_terms(news: TermsNews) -> None:
+    lines = [_terms_line(key) for key in news.keys]
+    emit(news, lines or ["No host key is activated; nothing was changed."])
 
-    view = admin.view()
-    rows: list[dict[str, Any]] = []
-    lines = []
-    for one in done:
-        row: dict[str, Any] = {**_key_data(one.key), "changed": one.changed, "terms": None}
-        line = f"Host key {_masked(one.key)} has no terms."
-        if one.key.terms is not None:
-            found = read_terms(one.key.terms, view.publishers[one.key.publisher].trust, one.grant)
-            row["terms"] = {"version": found.version, "limit": found.limit, "over": found.over}
-            over = "refused" if found.over == "refuse" else "reported"
-            line = (
-                f"Host key {_masked(one.key)} has terms version {found.version}: {found.limit}"
-                f" machines, more are {over}."
-            )
-            if not one.changed:
-                line += " Nothing was changed."
-        rows.append(row)
-        lines.append(line)
-    data = {"changed": any(one.changed for one in done), "keys": rows}
-    emit(data, lines or ["No host key is activated; nothing was changed."])
+
+def _terms_line(key: KeyTerms) -> str:
+    name, terms = f"Host key XXXXX-XXXXX-XXXXX-XXXXX-{key.partial}", key.terms
+    if terms is None:
+        return f"{name} has no terms."
+    over = "refused" if terms.over == "refuse" else "reported"
+    line = f"{name} has terms version {terms.version}: {terms.limit} machines, more are {over}."
+    return line if key.changed else f"{line} Nothing was changed."
 
 
 # Serving.

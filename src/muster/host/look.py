@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from muster.core import settings as table
-from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import COUNT_WINDOW, DAY
 from muster.core.settings import Role, Value
@@ -51,6 +50,7 @@ from muster.host.results import (
     TLSStatus,
     ZoneRecords,
 )
+from muster.host.view import publisher_id
 from muster.lease.terms import Terms
 from muster.net.certificate import certificate_of
 from muster.net.dnsupdate import nsupdate_script, zone_lines
@@ -302,16 +302,6 @@ def clients(
             if chosen in (None, machine.publisher)
         ]
     return ClientList(tuple(row for row in rows if row.silent or not silent))
-
-
-def publisher_id(view: HostView, name: str | None) -> str | None:
-    """A publisher's id from its id or label; None stays None. Raises: `host/unknown-publisher`."""
-    if name is None or name in view.publishers:
-        return name
-    matches = [known.publisher for known in view.publishers.values() if known.label == name]
-    if len(matches) != 1:
-        raise error("host/unknown-publisher", publisher=name[:64])
-    return matches[0]
 
 
 def _client(reader: Reader, view: HostView, machine: Machine, now: int) -> ClientStatus:

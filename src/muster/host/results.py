@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from muster.core.records import Instant, Seconds
 from muster.core.settings import Value
-from muster.host.model import LogRow
+from muster.host.model import LogRow, Update
 from muster.host.store import AuditRow, DNSResult
 
 
@@ -297,3 +297,73 @@ class DNSRecords:
 
     zones: tuple[ZoneRecords, ...]
     changed: bool = False
+
+
+# News of publishers.
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherUpdate:
+    """Versions of trust and catalogue before and after, 0 for none; `added` where it was pinned."""
+
+    changed: bool
+    added: bool
+    publisher: str
+    label: str
+    trust_before: int
+    trust: int
+    catalogue_before: int
+    catalogue: int
+
+
+def publisher_update(update: Update) -> PublisherUpdate:
+    """What an update brought, as a record."""
+    return PublisherUpdate(
+        changed=update.changed,
+        added=update.added,
+        publisher=update.publisher,
+        label=update.label,
+        trust_before=update.trust_before,
+        trust=update.trust,
+        catalogue_before=update.catalogue_before,
+        catalogue=update.catalogue,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueNews:
+    """What the services of publishers had newer."""
+
+    changed: bool
+    publishers: tuple[PublisherUpdate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TermsHeld:
+    """Terms: `limit` machines, and "refuse" or "report" for those `over` it."""
+
+    version: int
+    limit: int
+    over: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTerms:
+    """An installed host key and its terms, None where it has none."""
+
+    publisher: str
+    key: str
+    partial: str
+    hardware: str
+    hardware_fact: str
+    activated: bool
+    changed: bool
+    terms: TermsHeld | None
+
+
+@dataclass(frozen=True, slots=True)
+class TermsNews:
+    """The terms of activated host keys after they were taken or asked for."""
+
+    changed: bool
+    keys: tuple[KeyTerms, ...]

@@ -59,6 +59,16 @@ def load_view(
     return HostView(store.revision(reader), found, decision_settings(values))
 
 
+def publisher_id(view: HostView, name: str | None) -> str | None:
+    """A publisher's id from its id or label; None stays None. Raises: `host/unknown-publisher`."""
+    if name is None or name in view.publishers:
+        return name
+    matches = [known.publisher for known in view.publishers.values() if known.label == name]
+    if len(matches) != 1:
+        raise error("host/unknown-publisher", publisher=name[:64])
+    return matches[0]
+
+
 def _publisher(
     reader: Reader, row: store.PublisherRow, keyring: KeyRing, before: PublisherView | None
 ) -> PublisherView:
