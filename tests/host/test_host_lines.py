@@ -16,6 +16,7 @@ from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.products import DAY, SKEW
 from muster.db.engine import Reader
 from muster.host import ledger, lines
+from muster.host.act.machines import remove_machine
 from muster.host.lines import Asked, Left, Line, Row
 from muster.host.model import Arrival, KnownMachine, Refused, Released, Reply
 from muster.wire.activation import ActivationAnswer, ActivationRequest
@@ -215,7 +216,7 @@ def test_row_5_after_removal_by_an_administrator(store: Store) -> None:
     recorded = store.request(sent_at=store.world.clock.now())
     leased(store.send(recorded))
     leased(store.ask())
-    assert store.world.service.remove_machine(Machine(NUMBER).cmid) == 2
+    assert remove_machine(store.world.opened, Machine(NUMBER).cmid).given_back == 2
     # What was recorded before does not bring it back.
     assert refused(unchanged(store.world, store, recorded)) == "host/request-old"
     leased(store.copy("again", facts="a new board").ask())
@@ -329,7 +330,7 @@ def test_nothing_that_was_sent_before_a_removal_brings_the_machine_back(store: S
     world.clock.pass_time(1)
     elsewhere = store.request()  # to another host
     world.clock.pass_time(1)
-    world.service.remove_machine(Machine(NUMBER).cmid)
+    remove_machine(world.opened, Machine(NUMBER).cmid)
     world.clock.pass_time(60)
     for recorded in (last, elsewhere):
         assert refused(unchanged(world, store, recorded)) == "host/request-old"
@@ -372,7 +373,7 @@ def test_mode_explicit_what_was_sent_before_a_release_is_old(host: World, way: s
     if way == "release":
         assert store.send(Machine(NUMBER).release(answer.bundle, clock.now(), ())) == Released(True)
     else:
-        assert host.service.remove_machine(explicit(host, 0, 0).cmid) == 2
+        assert remove_machine(host.opened, explicit(host, 0, 0).cmid).given_back == 2
     clock.pass_time(60)
     for one in recorded:
         assert refused(unchanged(host, store, one)) == "host/request-old"

@@ -15,6 +15,7 @@ from muster.core.identity import nonce_prefix
 from muster.core.keys import parse_product_key
 from muster.core.products import COUNT_WINDOW, DAY, Revocation, day_of
 from muster.host import ledger, request_log, store
+from muster.host.act.machines import remove_machine
 from muster.host.model import Arrival, Refused, Released
 from muster.lease.bundle import Bundle, NoticeBundle
 from muster.lease.descriptor import read_descriptor
@@ -310,15 +311,15 @@ def test_a_machine_that_changes_fact_by_fact_stays_itself(host: World) -> None:
 
 def test_removing_a_machine_lets_another_take_its_id(host: World) -> None:
     host.ask(1)
-    assert host.service.remove_machine(Machine(1).cmid) == 1
-    assert host.service.remove_machine(Machine(1).cmid) == 0
+    assert remove_machine(host.opened, Machine(1).cmid).given_back == 1
+    assert remove_machine(host.opened, Machine(1).cmid).given_back == 0
     assert count_of(host) == 0
     host.clock.pass_time(1)
     request = Machine(2).request(host.id, "desktop-pro", host.clock.now(), key=Machine(1).key)
     assert refused(host.ask(2, request=request)) == "host/insufficient-count"
     assert count_of(host) == 1
     with pytest.raises(MusterError) as caught:
-        host.service.remove_machine(Machine(3).cmid)
+        remove_machine(host.opened, Machine(3).cmid)
     assert caught.value.code == "host/unknown-machine"
     assert "host:machine:remove" in audit_events(host)
 

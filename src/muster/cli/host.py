@@ -818,18 +818,16 @@ def clients(
 
 
 def _remove(store: Path | None, publisher: str | None, cmid: str | None) -> None:
-    from muster.core.identity import check_uuid
+    from muster.host.act.machines import remove_machine
 
-    with compose.host_database(store) as database:
-        chosen = _publisher_id(compose.host_admin(store, database).view(), publisher)
-        if cmid is None:
-            raise click.UsageError("Name the machine: muster host clients remove CMID")
-        service = compose.host_service(store, database)
-        number = service.remove_machine(check_uuid(cmid.lower()), chosen)
-    line = f"Machine {cmid} is removed: {number} leases and counts given back."
-    if not number:
+    if cmid is None:
+        raise click.UsageError("Name the machine: muster host clients remove CMID")
+    with compose.open_host(store) as opened:
+        done = remove_machine(opened, cmid, publisher)
+    line = f"Machine {cmid} is removed: {done.given_back} leases and counts given back."
+    if not done.changed:
         line = f"Machine {cmid} was removed already; nothing was changed."
-    emit({"changed": number > 0, "cmid": cmid.lower(), "given_back": number}, [line])
+    emit(done, [line])
 
 
 def _quoted(name: str) -> str:

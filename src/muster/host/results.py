@@ -367,3 +367,15 @@ class TermsNews:
 
     changed: bool
     keys: tuple[KeyTerms, ...]
+
+
+# Machines that are removed.
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRemoval:
+    """A machine that was removed, and how many leases and counts were `given_back`."""
+
+    changed: bool
+    cmid: str
+    given_back: int

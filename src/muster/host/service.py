@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from muster.core.audit import Event
-from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.core.settings import Value
-from muster.db.engine import Database, Transaction
+from muster.db.engine import Database
 from muster.host import count, ledger, store
 from muster.host.batch import Batch
 from muster.host.journal import Journal
@@ -132,49 +131,3 @@ class HostService:
             store.audit(tx, now, Event.HOST_CLOCK_MEND, "", "", f"{number} rows set to now")
         _log.warning("a jumped clock was mended: %d rows from the future were set to now", number)
         return number
-
-    def remove_machine(self, cmid: str, publisher: str | None = None) -> int:
-        """An administrator's release of a machine: its leases, its place in the counts, and the
-        memory of its hardware.
-
-        Returns:
-            How many leases and counts were given back; 0 when it was removed already.
-        Raises: `host/unknown-machine`.
-        """
-        now = self._clock.now()
-        with self.database.transaction() as tx:
-            found = [
-                one
-                for one in ledger.machines(tx, 1024, cmid)
-                if publisher is None or one.publisher == publisher
-            ]
-            if not found:
-                raise error("host/unknown-machine", cmid=cmid)
-            changed = 0
-            for machine in found:
-                number = _remove(tx, machine.publisher, cmid, now)
-                if number:
-                    store.audit(
-                        tx,
-                        now,
-                        Event.HOST_MACHINE_REMOVE,
-                        machine.publisher,
-                        cmid,
-                        f"{number} leases and counts given back",
-                    )
-                changed += number
-        return changed
-
-
-def _remove(tx: Transaction, publisher: str, cmid: str, now: int) -> int:
-    changed = 0
-    for lease in ledger.leases(tx, publisher, cmid).values():
-        if not lease.released_at:
-            ledger.release_lease(tx, publisher, cmid, lease.product, now)
-            changed += 1
-    for application, row in ledger.applications_of(tx, publisher, cmid).items():
-        if row.last_seen > row.released:
-            ledger.put_seen(tx, publisher, application, cmid, count.released(row, now))
-            changed += 1
-    ledger.forget_machine(tx, publisher, cmid, now)
-    return changed
