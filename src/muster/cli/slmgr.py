@@ -455,7 +455,8 @@ def slmgr(
 
 def _on_host(word: str, values: tuple[str, ...], machine: compose.Machine) -> None:
     """Do what the word means on a host: mostly a command of `muster host` by its old name."""
-    from muster.cli import host
+    from muster.cli.host.activate import activate
+    from muster.cli.host.enrol import install_key
 
     call = _Call(word, values, None, machine)
     context = click.get_current_context()
@@ -463,16 +464,14 @@ def _on_host(word: str, values: tuple[str, ...], machine: compose.Machine) -> No
     match word:
         case "/ipk":
             key = call.value("a host key")
-            context.invoke(
-                host.install_key, store=store, publisher=None, key=key, facts=machine.facts
-            )
+            context.invoke(install_key, store=store, publisher=None, key=key, facts=machine.facts)
         case "/ato":
-            context.invoke(host.activate, **_activation(store))
+            context.invoke(activate, **_activation(store))
         case "/dti":
-            context.invoke(host.activate, **{**_activation(store), "telephone": True})
+            context.invoke(activate, **{**_activation(store), "telephone": True})
         case "/atp":
             digits = call.value("a confirmation ID")
-            context.invoke(host.activate, **{**_activation(store), "confirmation_id": digits})
+            context.invoke(activate, **{**_activation(store), "confirmation_id": digits})
         case "/dli" | "/dlv":
             _show_host(store, long=word == "/dlv")
         case "/sprt":
@@ -507,7 +506,7 @@ def _activation(store: Path) -> dict[str, Any]:
 
 
 def _set_on_host(store: Path, name: str, value: str) -> None:
-    from muster.cli.host import setting_change_lines
+    from muster.cli.host.settings import setting_change_lines
     from muster.host.act.settings import set_setting
 
     with compose.open_host(store) as opened:

@@ -1,0 +1,131 @@
+"""`muster host status`: publishers, keys, counts, requests, DNS and TLS of a host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from muster.cli import compose
+from muster.cli.host.options import BY_PRODUCT, INTERVALS, NEVER, moment
+from muster.cli.options import store_option
+from muster.cli.output import MusterCommand, emit
+
+if TYPE_CHECKING:
+    from muster.host.results import (
+        HostStatus,
+        KeyStatus,
+        TermsStatus,
+        TLSStatus,
+    )
+
+
+@click.command(cls=MusterCommand)
+@store_option
+def status(store: Path | None) -> None:
+    """Show publishers, keys, grants, counts and settings."""
+    from muster.host import look
+
+    with compose.open_host(store) as opened:
+        found = look.status(opened)
+    emit(found, _status_lines(found))
+
+
+def _row(text: str, value: object, depth: int = 0) -> str:
+    return f"{'  ' * depth + text + ':':<29}{value}"
+
+
+def _status_lines(status: HostStatus) -> list[str]:
+    lines = [_row("Host store", status.store)]
+    for known in status.publishers:
+        old = " (older than 400 days: fetch a newer one)" if known.catalogue_old else ""
+        lines += [
+            "",
+            _row("Publisher", f"{known.name} ({known.label}, {known.publisher})"),
+            _row("State", "serving" if known.serving else "NOT SERVING", 1),
+            _row("Trust version", known.trust, 1),
+            _row("Catalogue version", f"{known.catalogue}{old}", 1),
+        ]
+        for key in known.keys:
+            lines += _key_lines(key)
+        if not known.keys:
+            lines.append(_row("Host key", "none installed", 1))
+        lines += [_row("Left out, not verified", code, 1) for code in known.broken]
+        if known.clones:
+            of = "one machine" if known.clones == 1 else f"{known.clones} machines"
+            told = f"found of {of} in 30 days; see 'muster host clients'"
+            lines.append(_row("CLONES", told, 1))
+    for app in status.applications:
+        lines += [
+            "",
+            _row("Application", f"{app.application} ({app.label})"),
+            _row("Current count", app.count, 1),
+            _row("Distinct addresses", app.addresses, 1),
+        ]
+        for product in app.products:
+            reached = "reached" if product.met else "not reached"
+            lines.append(_row("Needed", f"{product.need} for {product.product}, {reached}", 1))
+    return [*lines, "", *_service_lines(status)]
+
+
+def _key_lines(key: KeyStatus) -> list[str]:
+    lines = [
+        _row("Host key", f"XXXXX-XXXXX-XXXXX-XXXXX-{key.partial} ({key.key})", 1),
+        _row("Hardware id", f"{key.hardware}, from {key.hardware_fact}", 2),
+    ]
+    grant = key.grant
+    if grant is None:
+        return [*lines, _row("Grant", "none; run 'muster host activate'", 2)]
+    end = NEVER if grant.expires_at is None else f"ends {moment(grant.expires_at)}"
+    lines.append(_row("Grant", f"licenses {', '.join(grant.covers)}; {end}", 2))
+    if grant.code:
+        lines.append(_row("NOT USED", grant.code, 2))
+    return lines if key.terms is None else [*lines, *_terms_lines(key.terms)]
+
+
+def _terms_lines(terms: TermsStatus) -> list[str]:
+    from muster.core.text import exact_span_text
+
+    over = "refused" if terms.over == "refuse" else "reported"
+    lines = [_row("Terms", f"{terms.seats} of {terms.limit} seats taken; more are {over}", 2)]
+    if terms.max_lease is not None:
+        lines.append(_row("Leases under it", f"{exact_span_text(terms.max_lease)} at most", 2))
+    if terms.silent:
+        back = f"the first comes back {moment(terms.silent_until)}"
+        lines.append(_row("Seats of silent machines", f"{terms.silent}; {back}", 2))
+    return lines
+
+
+def _service_lines(status: HostStatus) -> list[str]:
+    from muster.core.states import STATES, LicenceState
+
+    listening = status.listening
+    publishing = "enabled" if status.settings["publish_dns"].value else "disabled"
+    lines = [
+        _row("Listening on port", "not served yet" if listening is None else listening.port),
+        _row("DNS publishing", publishing),
+    ]
+    for zone in status.dns:
+        word = zone.detail if not zone.code else f"{zone.code}: {zone.detail}"
+        lines.append(f"  {zone.zone}, {moment(zone.at)}: {word}")
+    lines += _tls_lines(status.tls)
+    for name, text in zip(INTERVALS, ("Activation interval", "Renewal interval"), strict=True):
+        interval = status.settings[name]
+        lines.append(_row(text, f"{interval.value} s" if interval.set else BY_PRODUCT))
+    lines += [
+        _row("Total requests", status.requests.total),
+        _row("Failed requests", status.requests.failed),
+    ]
+    by_state = status.requests.by_state
+    lines += [_row(STATES[state].text, by_state[str(int(state))], 1) for state in LicenceState]
+    return lines
+
+
+def _tls_lines(tls: TLSStatus | None) -> list[str]:
+    if tls is None:
+        return []
+    if tls.ends_at is None:
+        return [_row("TLS", "NOT USABLE"), _row("Certificate", tls.problem, 1)]
+    lines = [_row("TLS", f"for {', '.join(tls.names)}, until {moment(tls.ends_at)}")]
+    return lines if tls.problem is None else [*lines, _row("Problem", tls.problem, 1)]

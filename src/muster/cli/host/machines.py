@@ -1,0 +1,149 @@
+"""`muster host clients` and `muster host log`: who asked a host, and what was answered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from muster.cli import compose
+from muster.cli.host.options import day, moment, publisher_option
+from muster.cli.options import store_option
+from muster.cli.output import MusterCommand, emit
+
+if TYPE_CHECKING:
+    from muster.host.model import LogRow
+    from muster.host.results import (
+        AuditList,
+        ClientStatus,
+        RequestList,
+    )
+    from muster.host.store import AuditRow
+
+
+@click.command(cls=MusterCommand)
+@store_option
+@click.argument("action", required=False, type=click.Choice(["remove"]))
+@click.argument("cmid", required=False)
+@publisher_option
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
+@click.option("--silent", is_flag=True, help="Only machines that have been silent, longest first.")
+def clients(
+    store: Path | None,
+    action: str | None,
+    cmid: str | None,
+    publisher: str | None,
+    limit: int,
+    silent: bool,
+) -> None:
+    """List the machines that asked, or remove one: 'muster host clients remove CMID'.
+
+    A removed machine gives its seats and its place in the count back, and its id may be taken by
+    another machine.
+    """
+    from muster.host import look
+
+    if action == "remove":
+        _remove(store, publisher, cmid)
+        return
+    with compose.open_host(store) as opened:
+        found = look.clients(opened, limit, publisher=publisher, silent=silent)
+    nobody = "No machine is silent." if silent else "No machine has asked yet."
+    emit(found, [_client_line(row) for row in found.clients] or [nobody])
+
+
+def _remove(store: Path | None, publisher: str | None, cmid: str | None) -> None:
+    from muster.host.act.machines import remove_machine
+
+    if cmid is None:
+        raise click.UsageError("Name the machine: muster host clients remove CMID")
+    with compose.open_host(store) as opened:
+        done = remove_machine(opened, cmid, publisher)
+    line = f"Machine {cmid} is removed: {done.given_back} leases and counts given back."
+    if not done.changed:
+        line = f"Machine {cmid} was removed already; nothing was changed."
+    emit(done, [line])
+
+
+def _quoted(name: str) -> str:
+    """A stranger's word, so that nobody takes it for ours: in quotes, quotes in it escaped."""
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _client_line(client: ClientStatus) -> str:
+    counted = [name for name, counts in client.applications.items() if counts]
+    live = [
+        f"{lease.product} until {day(lease.expires_at)}" for lease in client.leases if lease.live
+    ]
+    parts = [
+        client.cmid,
+        *([_quoted(client.name)] if client.name else []),
+        client.address,
+        f"seen {moment(client.last_seen)}",
+        f"counted for {', '.join(counted)}" if counted else "not counted",
+        "; ".join(live) or "no licence",
+    ]
+    if client.silent:
+        parts.append(f"SILENT for {client.silent_days} days")
+    if client.seat_until is not None:
+        parts.append(f"seat until {day(client.seat_until)}")
+    if client.cloned_at:
+        last = client.clone_address
+        if client.clone_name:
+            last = f"{_quoted(client.clone_name)} at {last}"
+        parts.append(
+            f"CLONES have its store, {client.duplicates} requests refused"
+            + (f", last of {last}" if last else "")
+        )
+    return "  ".join(parts)
+
+
+@click.command("log", cls=MusterCommand)
+@store_option
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
+@click.option("--cmid", help="Only requests of this machine.")
+@click.option("--audit", is_flag=True, help="What administrators did, in place of requests.")
+def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> None:
+    """Show the newest requests, oldest first, with the fields of event 12290.
+
+    Time, then: code, need, address, CMID, client's time, virtual, licence state, minutes that its
+    licence runs, product, and in quotes the name that the machine gave itself.
+    """
+    from muster.host import look
+
+    found: AuditList | RequestList
+    with compose.open_host(store) as opened:
+        if audit:
+            found = look.audit(opened, limit)
+            lines = [_audit_line(row) for row in found.audit]
+        else:
+            found = look.requests(opened, limit, cmid)
+            lines = [_log_line(row) for row in found.requests]
+    emit(found, lines or ["Nothing yet."])
+
+
+def _audit_line(row: AuditRow) -> str:
+    return f"{moment(row.at)}  {row.event}  {row.subject}  {row.detail}".rstrip()
+
+
+def _log_line(row: LogRow) -> str:
+    from muster.host.model import MORE
+
+    if row.code == MORE:
+        what = f"{row.count} more requests of {row.address}"
+        return f"{moment(row.at)}  {what}, refused or repeated, are counted and not listed"
+    fields = [
+        row.field_code or ("0" if not row.code else row.code),
+        row.need,
+        row.address,
+        row.cmid,
+        moment(row.client_time),
+        {None: "?", True: 1, False: 0}[row.virtual],
+        row.state,
+        row.minutes,
+        row.product,
+        _quoted(row.name) if row.name else "",
+    ]
+    return f"{moment(row.at)}  {','.join(str(field) for field in fields)}"

@@ -1,0 +1,115 @@
+"""Options and phrases that the commands of `muster host` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muster.cli import compose
+from muster.cli.options import Command
+from muster.core.catalogue import error
+
+if TYPE_CHECKING:
+    from muster.host.model import HostKey, HostView, PublisherView
+    from muster.host.online import PublisherClient
+    from muster.host.results import PublisherUpdate
+
+
+_FILE_LIMIT = 16 * 1024 * 1024
+FILE = click.Path(path_type=Path, dir_okay=False)
+"""A file on the command line."""
+NEVER = "does not end"
+BY_PRODUCT = "as each product says"
+INTERVALS = ("retry_interval", "renewal_interval")
+"""Settings that products decide while they are not set."""
+
+
+def publisher_option(command: Command) -> Command:
+    """`--publisher ID`, where several publishers may be meant."""
+    return click.option(
+        "--publisher", metavar="ID", help="Publisher id or label, where several are known."
+    )(command)
+
+
+def dns_options(command: Command) -> Command:
+    """The options of DNS publishing; each wins over what 'muster host set' has set."""
+    for option in (
+        click.option("--dns-server", metavar="IP[:PORT]", help="Server that takes updates."),
+        click.option("--dns-zone", metavar="ZONE", help="Zone that is updated."),
+        click.option(
+            "--tsig-key", "tsig_key_file", metavar="FILE", help="Key file of 'tsig-keygen'."
+        ),
+        click.option(
+            "--advertise", metavar="NAME", help="Name that the records point to; this machine's."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def moment(instant: int | None) -> str:
+    """An instant as text, or a dash."""
+    from muster.core.text import instant_text
+
+    return "-" if instant is None else instant_text(instant)
+
+
+def day(instant: int) -> str:
+    """The day of an instant as text."""
+    from muster.core.text import day_text
+
+    return day_text(instant)
+
+
+def known_publisher(view: HostView, name: str | None) -> str | None:
+    """A publisher's id from its id or label; None stays None."""
+    from muster.host.view import publisher_id
+
+    return publisher_id(view, name)
+
+
+def read_file(path: Path) -> bytes:
+    """The text of a file that somebody carried here."""
+    from muster.system.textfile import read_text
+
+    return read_text(path, _FILE_LIMIT)
+
+
+def update_line(one: PublisherUpdate) -> str:
+    """What is said of news of a publisher."""
+    versions = f"trust version {one.trust}, catalogue version {one.catalogue}"
+    if one.added:
+        return f"Publisher {one.label} ({one.publisher}) is pinned: {versions}."
+    if one.changed:
+        return f"Publisher {one.label} ({one.publisher}) is updated: {versions}."
+    return f"Publisher {one.label} ({one.publisher}): {versions}; nothing was changed."
+
+
+def publisher_service(known: PublisherView, url: str | None) -> PublisherClient:
+    """The service of a publisher at the address given, or else at its own.
+
+    Raises: `host/no-url`.
+    """
+    address = url or known.url
+    if address is None:
+        raise error("host/no-url", label=known.label)
+    return compose.host_publisher_client(address)
+
+
+def masked(key: HostKey) -> str:
+    """A host key as people see it."""
+    return f"XXXXX-XXXXX-XXXXX-XXXXX-{key.partial}"
+
+
+def key_data(key: HostKey) -> dict[str, Any]:
+    """The members of JSON that tell of a host key."""
+    return {
+        "publisher": key.publisher,
+        "key": key.key_id,
+        "partial": key.partial,
+        "hardware": key.hw,
+        "hardware_fact": key.primary,
+        "activated": key.grant is not None,
+    }

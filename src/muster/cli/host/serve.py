@@ -1,0 +1,132 @@
+"""`muster host serve`: answer machines until the stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muster.cli import compose
+from muster.cli.host.options import dns_options
+from muster.cli.options import store_option
+from muster.cli.output import MusterCommand, wants_json
+
+if TYPE_CHECKING:
+    from muster.core.settings import Value
+    from muster.db.engine import Database
+    from muster.host.publish import ZoneResult
+
+
+@click.command(cls=MusterCommand)
+@store_option
+@click.option("--port", type=int, help="Port for machines (16880); 0 takes a free one.")
+@click.option("--bind", help="Address to answer at (0.0.0.0, all).")
+@dns_options
+@click.option(
+    "--operation-address",
+    metavar="ADDRESS:PORT",
+    help="Where /readyz and /metrics are answered (127.0.0.1:16881), or off.",
+)
+@click.option("--no-dns", is_flag=True, help="Do not publish SRV records.")
+@click.option("--withdraw-on-stop", is_flag=True, help="Remove the SRV records at the stop.")
+def serve(
+    store: Path | None,
+    port: int | None,
+    bind: str | None,
+    dns_server: str | None,
+    dns_zone: str | None,
+    tsig_key_file: str | None,
+    advertise: str | None,
+    operation_address: str | None,
+    no_dns: bool,
+    withdraw_on_stop: bool,
+) -> None:
+    """Answer machines until SIGTERM or Ctrl-C; what was accepted by then is answered."""
+    from muster.host.publish import tsig_key
+    from muster.host.server import DNSOptions
+    from muster.net import operation
+    from muster.net.certificate import certificate_of
+    from muster.net.peers import networks
+    from muster.net.serve import Listener, serve_forever
+    from muster.net.serve import bind as bind_socket
+    from muster.system import log
+
+    flags = {
+        "port": port,
+        "bind": bind,
+        "dns_server": dns_server,
+        "dns_zone": dns_zone,
+        "tsig_key_file": tsig_key_file,
+        "dns_target": advertise,
+        "operation_address": operation_address,
+        "publish_dns": False if no_dns else None,
+        "withdraw_dns": True if withdraw_on_stop else None,
+    }
+    settings = compose.host_settings(flags)
+    log.configure(settings.text("log_format"), settings.text("log_level"))
+    below, above = compose.host_layers(settings)
+    with compose.host_database(store) as database:
+        values = _values(database, below, above)
+        tsig = tsig_key(values)
+        certificate = certificate_of(
+            str(_value(values, "tls_certificate")),
+            str(_value(values, "tls_key")),
+            compose.clock().now,
+        )
+        sock = bind_socket(str(_value(values, "bind")), int(_value(values, "port")))
+        monitor = operation.listen(str(_value(values, "operation_address")))
+        with compose.host_server(store, database, below, above, certificate) as server:
+            server.listens(sock)
+            options = DNSOptions(compose.host_name(), tsig, _paste)
+
+            def ready() -> None:
+                if _value(values, "publish_dns"):
+                    server.publish_dns(sock, options)
+                address, number = sock.getsockname()[:2]
+                place = None if monitor is None else operation.place_of(monitor)
+                tls = certificate is not None
+                said = {"address": address, "port": number, "tls": tls, "operation": place}
+                if wants_json():
+                    click.echo(json.dumps(said))
+                else:
+                    by = " by TLS" if tls else ""
+                    click.echo(f"The host answers at {address} port {number}{by}.")
+
+            per_source = int(_value(values, "connections_per_source"))
+            trusted = networks(_value(values, "trusted_proxies"))
+            listeners = [
+                Listener(server.door, sock, certificate, per_source=per_source, shared=trusted)
+            ]
+            if monitor is not None:
+                listeners.append(operation.listener(server.operation, monitor))
+            serve_forever(listeners, ready=ready)
+
+
+def _paste(result: ZoneResult, text: str) -> None:
+    """Say what an administrator can paste where an update was refused."""
+    assert result.error is not None
+    act = "take these records out of" if result.withdrawn else "write these records into"
+    click.echo(
+        f"{result.error.code}: {result.error.what} {result.error.fix}\n"
+        f"Until then, {act} the zone {result.zone} by hand:\n{text}",
+        err=True,
+    )
+
+
+def _values(
+    database: Database, below: Mapping[str, Value], above: Mapping[str, Value]
+) -> dict[str, Value]:
+    from muster.host import store as tables
+    from muster.host.view import effective
+
+    with database.snapshot() as reader:
+        return effective(tables.settings(reader), below, above)
+
+
+def _value(values: Mapping[str, Value], name: str) -> Any:
+    from muster.core.settings import Role, lookup
+
+    return values.get(name, lookup(Role.HOST, name).default)

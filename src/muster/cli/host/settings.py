@@ -1,0 +1,69 @@
+"""`muster host set`: look at the settings of a host, and change them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from muster.cli import compose
+from muster.cli.host.options import BY_PRODUCT, INTERVALS
+from muster.cli.options import store_option
+from muster.cli.output import MusterCommand, emit
+
+if TYPE_CHECKING:
+    from muster.core.settings import Value
+    from muster.host.results import SettingChange
+
+
+@click.command("set", cls=MusterCommand)
+@store_option
+@click.argument("name", required=False)
+@click.argument("value", required=False)
+@click.option("--unset", is_flag=True, help="Go back to the default.")
+def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -> None:
+    """Show the settings, or set one; a running host follows within seconds.
+
+    Port and addresses take effect at the next start. Spans are whole seconds; lists have commas.
+    """
+    from muster.host import look
+    from muster.host.act import settings as act
+
+    with compose.open_host(store) as opened:
+        if name is None:
+            found = look.settings(opened)
+            rows = found.settings.items()
+            emit(found, [_setting_line(each, row.value, row.set) for each, row in rows])
+        elif value is None and not unset:
+            one = look.setting(opened, name)
+            emit(one, [_setting_line(one.name, one.value, one.set)])
+        else:
+            done = act.unset(opened, name) if unset else act.set_setting(opened, name, value or "")
+            emit(done, setting_change_lines(done, given=not unset))
+
+
+def _setting_line(name: str, value: Value, given: bool) -> str:
+    from muster.host.act.settings import value_text
+
+    if given:
+        return f"{name} = {value_text(value)}"
+    if name in INTERVALS:
+        return f"{name} is not set: {BY_PRODUCT}"
+    return (
+        f"{name} = {value_text(value)} (default)" if value not in ("", ()) else f"{name} is not set"
+    )
+
+
+def setting_change_lines(change: SettingChange, *, given: bool) -> list[str]:
+    """What is said of a setting that was set (`given`), or that went back to its default."""
+    from muster.core.settings import Role, lookup
+
+    shown = _setting_line(change.name, change.value, given)
+    lines = [shown if change.changed else f"{shown}; nothing was changed."]
+    if change.warning is not None:
+        lines.append(f"Warning: {change.warning}")
+    if change.overridden:
+        env = lookup(Role.HOST, change.name).env
+        lines.append(f"Now {env} in the environment wins over it.")
+    return lines
