@@ -22,8 +22,10 @@ from muster.cli import compose
 from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import Kind
 from muster.net.http import HTTPClient
-from muster.publisher.admin import KEYS_FOLDER, init_publisher, open_admin
+from muster.publisher.act.setup import init_publisher
+from muster.publisher.admin import open_admin
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
+from muster.publisher.office import KEYS_FOLDER
 from muster.publisher.vault import Vault
 from muster.system.entropy import SystemDice
 from muster.system.keyfile import Scrypt

@@ -15,9 +15,11 @@ from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import ProductKey
 from muster.core.products import DAY, day_start
 from muster.lease.jws import MemorySigningKey
-from muster.publisher.admin import KEYS_FOLDER, Admin, Initialised, init_publisher, open_admin
+from muster.publisher.act.setup import Initialised, init_publisher
+from muster.publisher.admin import Admin, open_admin
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.model import Content
+from muster.publisher.office import KEYS_FOLDER
 from muster.publisher.service import PublisherService, open_service
 from muster.publisher.vault import Vault
 from muster.system.entropy import SeededDice

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from muster.core.errors import MusterError
-from muster.publisher.admin import KEYS_FOLDER
+from muster.publisher.office import KEYS_FOLDER
 from muster.publisher.service import open_service
 from muster.publisher.vault import Vault
 

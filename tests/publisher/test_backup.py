@@ -16,9 +16,11 @@ from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey
 from muster.lease import strict
 from muster.publisher import backup, tables
-from muster.publisher.admin import KEYS_FOLDER, Admin, init_publisher, open_admin
+from muster.publisher.act.setup import init_publisher
+from muster.publisher.admin import Admin, open_admin
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.chain import Head
+from muster.publisher.office import KEYS_FOLDER
 from muster.publisher.pools import MachineActivation
 from muster.publisher.service import PublisherService, open_service
 from muster.publisher.store import Store, open_store

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,18 @@ from muster.core.errors import MusterError
 from muster.core.identity import prefix_of
 from muster.core.keys import SERIALS, Kind, parse_product_key, verify_tag
 from muster.core.products import DAY, Revocation
+from muster.db.engine import Reader, Transaction
 from muster.lease.catalogue import read_catalogue
 from muster.lease.descriptor import read_descriptor
 from muster.lease.trust import anchor, follow, walk
 from muster.publisher import tables
+from muster.publisher.act.keys import revoke_key
+from muster.publisher.act.signing import issuer_of
 from muster.publisher.admin import open_admin
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.model import Content
-from muster.publisher.store import open_store
+from muster.publisher.office import Office
+from muster.publisher.store import Store, open_store
 from muster.publisher.vault import Vault
 from muster.system.files import Lock
 from muster.system.keyfile import load_key, read_header
@@ -551,7 +556,7 @@ def test_another_writer_in_the_midst_of_an_act_undoes_the_act(shop: Shop) -> Non
 
 
 def test_serials_stay_sparse_enough_not_to_be_guessed(shop: Shop) -> None:
-    issuer = shop.admin()._issuer(shop.clock.seconds)
+    issuer = issuer_of(shop.admin(), shop.clock.seconds)
     group = shop.admin().catalogue().group("server-b")
     taken = cast("set[int]", range(SERIALS // 2))
     with pytest.raises(MusterError, match="publisher/serials"):
@@ -568,3 +573,30 @@ def test_acts_wait_for_each_other(shop: Shop) -> None:
             # Reading does not wait, and the service does not either.
             shop.service().check_ready()
         assert len(waiting.result(timeout=60)) == 1
+
+
+class CountingStore(Store):
+    """Tables that count how often a state of them is taken."""
+
+    taken = 0
+
+    @contextlib.contextmanager
+    def view(self) -> Iterator[Reader]:
+        self.taken += 1
+        with super().view() as reader:
+            yield reader
+
+    @contextlib.contextmanager
+    def edit(self) -> Iterator[Transaction]:
+        self.taken += 1
+        with super().edit() as tx:
+            yield tx
+
+
+def test_a_key_is_revoked_with_three_looks_at_the_store(shop: Shop) -> None:
+    key = shop.admin().issue_host_keys("server-b")[0].issued.key_id.text
+    with contextlib.closing(open_store(shop.folder, shop.clock.seconds)) as opened:
+        store = CountingStore(opened.database)
+        office = Office(shop.folder, store, shop.vault(), shop.clock, shop.dice, "test")
+        assert revoke_key(office, key).changed
+        assert store.taken <= 3

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from muster.host.service import HostService
     from muster.net.certificate import Certificate
     from muster.net.door import Door
-    from muster.publisher.admin import Admin, Initialised
+    from muster.publisher.act.setup import Initialised
+    from muster.publisher.admin import Admin
     from muster.publisher.model import Content
     from muster.publisher.service import PublisherService
     from muster.publisher.store import Store
@@ -86,7 +87,7 @@ def _publisher_vault(
     root_passphrase: Callable[[], str] | None,
     kdf: KDF | None,
 ) -> Vault:
-    from muster.publisher.admin import KEYS_FOLDER
+    from muster.publisher.office import KEYS_FOLDER
     from muster.publisher.vault import Vault
     from muster.system.keyfile import DEFAULT_KDF
 
@@ -105,7 +106,7 @@ def publisher_init(
     reserve: Path,
 ) -> Initialised:
     """Make a publisher."""
-    from muster.publisher.admin import init_publisher
+    from muster.publisher.act.setup import init_publisher
 
     folder = publisher_folder(store)
     return init_publisher(

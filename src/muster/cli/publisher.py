@@ -28,9 +28,12 @@ from muster.core.text import shown_url
 if TYPE_CHECKING:
     from muster.core.products import KeyGroup, Product
     from muster.lease.trust import Trust, TrustKey
-    from muster.publisher.admin import Admin, HostRow, Revoked, Rotated
+    from muster.publisher.act.signing import Revoked
+    from muster.publisher.act.trust import Rotated
+    from muster.publisher.admin import Admin
     from muster.publisher.backup import Resumed
     from muster.publisher.chain import Head
+    from muster.publisher.look import HostRow
     from muster.publisher.model import Change, Draft, IssuedKey, MachineGrant
     from muster.system.keyfile import KDF
     from muster.wire.publisher import ConfirmRequest

@@ -2,7 +2,7 @@
 
 Decides one activation in one transaction: the rules judge, the tables change, the grant is signed,
 and all of it is durable before the answer leaves. Refuses to know HTTP and files. It opens grant
-keys only; roots, catalogue key and tag key belong to `muster.publisher.admin`. Obeys
+keys only; roots, catalogue key and tag key belong to `muster.publisher.act`. Obeys
 docs/spec/08-http.md, section 8.5, and docs/spec/04-grant-function.md.
 """
 

@@ -1,0 +1,127 @@
+"""Publishes catalogues, and revokes products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from muster.core.audit import Event
+from muster.core.catalogue import error
+from muster.core.keys import Kind, parse_product_key
+from muster.core.products import KeyGroup, Product
+from muster.db.engine import Transaction
+from muster.publisher import reading, rules, tables
+from muster.publisher.act.keys import register
+from muster.publisher.act.signing import Revoked, issuer_of, read_ground, sign_next
+from muster.publisher.issuer import NewKey
+from muster.publisher.model import Change, Content
+from muster.publisher.office import Office
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The newest catalogue after an act, and what the act changed in it."""
+
+    changed: bool
+    version: int
+    changes: tuple[Change, ...] = ()
+
+
+def publish(office: Office, content: Content) -> Published:
+    """Sign the next catalogue, with setup keys for the products that are new.
+
+    Raises: `publisher/catalogue-file`, `publisher/catalogue-fixed`, and the errors of opening key
+        files.
+    """
+    with office.alone() as now:
+        rules.check_content(content)
+        with office.store.view() as reader:
+            before = reading.newest_documents(reader)[1]
+            old = reading.content_of(before)
+            rules.check_successor(old, content)
+            changes = rules.diff(old, content)
+            if not changes:
+                return Published(False, before.version)
+            ground = read_ground(reader, now)
+        known = {one.id: one.setup_key for one in before.products if one.setup_key}
+        wanted = in_need_of_setup(content, known)
+        made: list[NewKey] = []
+        if wanted:
+            made, again = _setup_keys(office, wanted, now)
+            known |= again
+            known |= {one.issued.product or "": one.key.text for one in made}
+        finished = rules.with_setup_keys(content, known)
+
+        def act(tx: Transaction) -> None:
+            register(tx, made, now, office.actor)
+            for change in changes:
+                audit_change(tx, change, now, office.actor)
+
+        version = sign_next(office, now, ground, act, finished)
+    return Published(True, version, changes)
+
+
+def _setup_keys(
+    office: Office, wanted: Sequence[tuple[Product, KeyGroup]], now: int
+) -> tuple[list[NewKey], dict[str, str]]:
+    """Setup keys of products that have none in the newest catalogue: new ones, and the texts
+    of those that an earlier catalogue had."""
+    issuer = issuer_of(office, now)
+    with office.store.view() as reader:
+        issued = {one.product: one.key_id for one in tables.keys.keys(reader, Kind.SETUP)}
+        taken = {
+            group.number: set(tables.keys.serials(reader, Kind.SETUP, group.number))
+            for _, group in wanted
+        }
+    again = {
+        product.id: issuer.again(issued[product.id]).text
+        for product, _ in wanted
+        if product.id in issued
+    }
+    new = [one for one in wanted if one[0].id not in issued]
+    return issuer.issue_setup(new, taken), again
+
+
+def revoke_product(office: Office, product: str) -> Revoked:
+    """Revoke a product in a new catalogue, by the key id of its setup key.
+
+    Hosts that hold the catalogue refuse it; leases end within 30 days, activations at once.
+
+    Raises: `publisher/product`, `publisher/no-setup-key`.
+    Source: docs/spec/03-trust-and-catalogue.md, section 3.7.
+    """
+    with office.alone() as now:
+        with office.store.view() as reader:
+            before = reading.newest_documents(reader)[1]
+            found = reading.product_of(before, product)
+            if not found.setup_key:
+                raise error("publisher/no-setup-key", product=found.id)
+            setup = parse_product_key(found.setup_key).key_id.text
+            if before.product_revoked(found) is not None:
+                return Revoked(False, before.version, key=setup)
+            ground = read_ground(reader, now)
+
+        def act(tx: Transaction) -> None:
+            tables.keys.revoke_key(tx, setup, rules.today(now))
+            detail = {"key": setup}
+            tables.audit.write(tx, now, office.actor, Event.PRODUCT_REVOKE, found.id, detail)
+
+        version = sign_next(office, now, ground, act)
+    return Revoked(True, version, key=setup)
+
+
+def audit_change(tx: Transaction, change: Change, now: int, actor: str) -> None:
+    """Say a change of the content in the audit table."""
+    event = Event.PRODUCT_ADD if change.how == "added" else Event.PRODUCT_CHANGE
+    detail = {"what": change.what, "how": change.how, "fields": list(change.fields)}
+    tables.audit.write(tx, now, actor, event, change.id, detail)
+
+
+def in_need_of_setup(content: Content, known: dict[str, str]) -> list[tuple[Product, KeyGroup]]:
+    """Products that need a setup key and are not among `known`, with their groups."""
+    groups = {one.id: one for one in content.groups}
+    return [
+        (one, groups[one.group])
+        for one in content.products
+        if rules.needs_setup_key(one) and one.id not in known
+    ]

@@ -1,0 +1,158 @@
+"""Revokes and releases hosts, and puts ceilings on what they may lease."""
+
+from __future__ import annotations
+
+from muster.core.audit import Event
+from muster.core.catalogue import error
+from muster.db.engine import Reader, Transaction
+from muster.publisher import reading, rules, tables, terms
+from muster.publisher.act.signing import Revoked, read_ground, sign_next
+from muster.publisher.model import HostGrant, HostTerms
+from muster.publisher.office import Office
+from muster.wire.exchange import ReplyFile
+from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
+
+
+def revoke_host(office: Office, host: str) -> Revoked:
+    """Revoke the grants of a host in a new catalogue; its seat stays taken.
+
+    Args:
+        host: a licence id, which names one grant, or a hardware id, which names all of one
+            machine.
+    Raises: `publisher/unknown-host`.
+    """
+    return _revoke(office, host, release=False)
+
+
+def release_host(office: Office, host: str) -> Revoked:
+    """Free the seat of a host, and revoke all its grants in the same new catalogue.
+
+    Args:
+        host: its hardware id, or the licence id of one of its grants.
+    Raises: `publisher/unknown-host`.
+    """
+    return _revoke(office, host, release=True)
+
+
+def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
+    with office.alone() as now:
+        with office.store.view() as reader:
+            named = tables.grants.grants(reader, host=host)
+            if not named:
+                raise error("publisher/unknown-host", host=host[:64])
+            key, hw = named[0].key, named[0].hw
+            if release:
+                named = tuple(one for one in tables.grants.grants(reader, key=key) if one.hw == hw)
+            seat = tables.grants.seat(reader, key, hw)
+            open_grants = [one for one in named if one.revoked is None]
+            held = release and seat is not None and seat.released_at is None
+            if not open_grants and not held:
+                version = tables.documents.newest_catalogue(reader).version
+                return Revoked(False, version, key=key, hw=hw)
+            ground = read_ground(reader, now)
+        revoked: list[str] = []
+
+        def act(tx: Transaction) -> None:
+            # Read again: a host may have drawn between the two looks.
+            fresh = (
+                tables.grants.grants(tx, key=key)
+                if release
+                else tables.grants.grants(tx, host=host)
+            )
+            for one in fresh:
+                if one.hw == hw and one.revoked is None:
+                    tables.grants.revoke_grant(tx, one.key, one.binding, rules.today(now))
+                    tables.audit.write(
+                        tx, now, office.actor, Event.HOST_REVOKE, one.jti, {"key": key, "hw": hw}
+                    )
+                    revoked.append(one.jti)
+            if held and tables.grants.release_host(tx, key, hw, now):
+                tables.audit.write(tx, now, office.actor, Event.HOST_RELEASE, hw, {"key": key})
+
+        version = sign_next(office, now, ground, act)
+    return Revoked(True, version, tuple(revoked), key=key, hw=hw)
+
+
+def issue_terms(
+    office: Office,
+    host: str,
+    *,
+    limit: int,
+    over: str,
+    agreement: str,
+    customer: str,
+    max_lease: int | None = None,
+) -> tuple[HostTerms, ReplyFile]:
+    """Put a ceiling on a host's grant; the terms, and the reply file that carries them.
+
+    Terms that say the same as the newest ones are given again; nothing is signed then.
+
+    Args:
+        host: the licence id of its grant, or its hardware id where that names one grant.
+        limit: machines.
+        over: "refuse" or "report", what the host does above the limit.
+        agreement: a contract's name or number, shown to the customer.
+        customer: shown too; may be empty.
+        max_lease: seconds that a lease under the ceiling lasts at most; None leaves that to
+            the product and the key group.
+    Raises: `publisher/unknown-host`, `publisher/many-hosts`, `publisher/grant-revoked`,
+        `publisher/terms-later`, `publisher/no-key`, `terms/claims`.
+    """
+    with office.alone() as now:
+        with office.store.view() as reader:
+            grant = _one_grant(reader, host)
+            held = tables.grants.host_terms(reader, grant.jti)
+            trust, catalogue = reading.newest_documents(reader)
+            entry = terms.signer_of(trust, now)
+            record = tables.documents.key_file(reader, entry.key.kid)
+        same = held is not None and terms.still_vouched(held, trust)
+        wanted = (limit, over, customer, agreement, max_lease)
+        if (
+            same
+            and held is not None
+            and wanted == (held.limit, held.over, held.customer, held.agreement, held.max_lease)
+        ):
+            made = held
+        else:
+            key = office.vault.signing_key(record, entry.key)
+            with office.edit() as tx:
+                if tables.documents.newest_trust(tx).version != trust.version:
+                    raise error("publisher/changed")
+                made = terms.issue(
+                    tx,
+                    grant,
+                    trust,
+                    catalogue,
+                    key,
+                    now,
+                    office.actor,
+                    limit=limit,
+                    over=over,
+                    customer=customer,
+                    agreement=agreement,
+                    max_lease=max_lease,
+                )
+        with office.store.view() as reader:
+            line = tables.documents.trust_above(
+                reader, max(0, trust.version - TRUST_STEPS), TRUST_STEPS
+            )
+        answer = ConfirmAnswer(
+            grant=grant.grant,
+            confirmation_id=grant.confirmation,
+            trust=tuple(one.text for one in line),
+            catalogue=catalogue.text,
+            terms=made.text,
+        )
+        return made, ReplyFile(office.publisher.id, answer)
+
+
+def _one_grant(reader: Reader, host: str) -> HostGrant:
+    named = tables.grants.grants(reader, host=host)
+    if not named:
+        raise error("publisher/unknown-host", host=host[:64])
+    good = [one for one in named if one.revoked is None]
+    if not good:
+        raise error("publisher/grant-revoked", jti=named[-1].jti)
+    if len(good) > 1:
+        raise error("publisher/many-hosts", host=host[:64], count=len(good))
+    return good[0]

@@ -1,0 +1,135 @@
+"""Issues and revokes product keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from muster.core.audit import Event
+from muster.core.catalogue import error
+from muster.core.keys import Kind
+from muster.db.engine import Transaction
+from muster.publisher import reading, rules, tables
+from muster.publisher.act.signing import Revoked, issuer_of, read_ground, sign_next
+from muster.publisher.issuer import NewKey
+from muster.publisher.office import Office
+
+MOST_KEYS = 1000
+"""Product keys that one command issues."""
+
+
+def issue_host_keys(
+    office: Office, group: str, count: int = 1, term: int = 0, customer: str = ""
+) -> tuple[NewKey, ...]:
+    """Issue host keys.
+
+    Args:
+        group: id of the key group.
+        count: 1 to `MOST_KEYS`.
+        term: of the grants, times 30 days; 0 = no end.
+        customer: for the publisher's own lists.
+    Raises: `publisher/group`, `publisher/serials`, and the errors of opening the tag key.
+    """
+    return _issue(office, Kind.HOST, group, count, term, customer)
+
+
+def issue_pool_keys(
+    office: Office,
+    kind: Kind,
+    group: str,
+    pool: int | None,
+    *,
+    count: int = 1,
+    term: int = 0,
+    customer: str = "",
+    alerts: Sequence[int] | None = None,
+) -> tuple[NewKey, ...]:
+    """Issue keys that activate machines, each with a pool of its own.
+
+    Args:
+        kind: mak, evaluation or retail.
+        group: id of the key group.
+        pool: machines that each key activates; None for a retail key, which activates one.
+        count: 1 to `MOST_KEYS`.
+        term: of the licences, times 30 days; 0 = no end, an evaluation has 3 or 6.
+        customer: for the publisher's own lists.
+        alerts: percentages of the pool at which somebody is told; None for the usual ones.
+    Raises: `publisher/pool`, `publisher/group`, `publisher/serials`, and the errors of opening
+        the tag key.
+    """
+    size, levels = rules.check_pool(kind, pool, term, alerts)
+    return _issue(office, kind, group, count, term, customer, size, levels)
+
+
+def _issue(
+    office: Office,
+    kind: Kind,
+    group: str,
+    count: int,
+    term: int,
+    customer: str,
+    pool: int = 0,
+    alerts: tuple[int, ...] = (),
+) -> tuple[NewKey, ...]:
+    with office.alone() as now:
+        with office.store.view() as reader:
+            catalogue = reading.newest_documents(reader)[1]
+            found = next((one for one in catalogue.groups if one.id == group), None)
+            if found is None:
+                known = ", ".join(one.id for one in catalogue.groups)
+                raise error("publisher/group", group=group, known=known)
+            taken = set(tables.keys.serials(reader, kind, found.number))
+        issuer = issuer_of(office, now)
+        made: list[NewKey] = []
+        for _ in range(count):
+            new = issuer.issue(kind, found, taken, term=term, customer=customer)
+            if pool:
+                limit = rules.correction_limit(pool)
+                issued = replace(new.issued, pool=pool, correction_limit=limit, alerts=alerts)
+                new = NewKey(issued, new.key)
+            taken.add(new.key.serial)
+            made.append(new)
+        with office.store.edit() as tx:
+            register(tx, made, now, office.actor)
+    return tuple(made)
+
+
+def revoke_key(office: Office, key: str) -> Revoked:
+    """Revoke a product key, and with it every grant that was drawn on it, in a new catalogue.
+
+    Args:
+        key: key id or product key.
+    Raises: `key/id`, `publisher/unknown-key`, `publisher/kind`.
+    """
+    with office.alone() as now:
+        with office.store.view() as reader:
+            found = reading.find_key(reader, office.publisher.id, key)
+            name = found.key_id.text
+            if found.key_id.kind is Kind.SETUP:
+                raise error("publisher/kind", key=name, kind=found.key_id.kind.text)
+            if found.revoked is not None:
+                version = tables.documents.newest_catalogue(reader).version
+                return Revoked(False, version, key=name)
+            ground = read_ground(reader, now)
+        grants: list[str] = []
+
+        def act(tx: Transaction) -> None:
+            tables.keys.revoke_key(tx, name, rules.today(now))
+            tables.audit.write(tx, now, office.actor, Event.KEY_REVOKE, name, {})
+            grants.extend(one.jti for one in tables.grants.grants(tx, key=name))
+            grants.extend(one.jti for one in tables.pools.machines(tx, key=name))
+
+        version = sign_next(office, now, ground, act)
+    return Revoked(True, version, tuple(grants), key=name)
+
+
+def register(tx: Transaction, made: Sequence[NewKey], now: int, actor: str) -> None:
+    """Keep keys that were just made, each with its audit row."""
+    for new in made:
+        tables.keys.add_key(tx, new.issued)
+        detail: dict[str, object] = {"group": new.issued.group, "term": new.issued.term}
+        if new.issued.product:
+            detail["product"] = new.issued.product
+        if new.issued.pool:
+            detail["pool"] = new.issued.pool
+        tables.audit.write(tx, now, actor, Event.KEY_ISSUE, new.issued.key_id.text, detail)

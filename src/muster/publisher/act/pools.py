@@ -1,0 +1,103 @@
+"""Corrects and extends the pools of keys, and revokes what single machines drew on them."""
+
+from __future__ import annotations
+
+from muster.core.audit import Event
+from muster.core.catalogue import error
+from muster.db.engine import Transaction
+from muster.publisher import reading, rules, tables
+from muster.publisher.act.signing import Revoked, read_ground, sign_next
+from muster.publisher.model import IssuedKey
+from muster.publisher.office import Office
+from muster.publisher.pools import tell_levels
+
+
+def correct_pool(office: Office, key: str, count: int, reason: str) -> IssuedKey:
+    """Give activations back to a pool after a mistake; within the key's limit, audited.
+
+    Args:
+        key: key id or product key.
+        count: activations, from 1.
+        reason: for the audit log; not empty.
+    Returns:
+        The key afterwards.
+    Raises: `publisher/unknown-key`, `publisher/pool` (no pool, no reason, no count),
+        `publisher/correction-limit`.
+    """
+    now, found = _pool(office, key)
+    name = found.key_id.text
+    if count < 1 or not reason.strip():
+        raise error("publisher/pool", detail="a correction has a number from 1 and a reason")
+    with office.store.edit() as tx:
+        if not tables.pools.correct_pool(tx, name, count):
+            fresh = tables.keys.key(tx, found.key_id) or found
+            raise error(
+                "publisher/correction-limit",
+                key=name,
+                corrected=fresh.corrected,
+                limit=fresh.correction_limit,
+            )
+        detail = {"count": count, "reason": reason.strip()[:256]}
+        tables.audit.write(tx, now, office.actor, Event.POOL_CORRECT, name, detail)
+        return tables.keys.key(tx, found.key_id) or found
+
+
+def extend_pool(office: Office, key: str, pool: int) -> tuple[IssuedKey, bool]:
+    """Give a pool another size, as a changed agreement says; audited.
+
+    Returns:
+        The key afterwards, and whether anything changed.
+    Raises: `publisher/unknown-key`, `publisher/pool`, `publisher/pool-drawn`.
+    """
+    now, found = _pool(office, key)
+    name = found.key_id.text
+    rules.check_pool(found.key_id.kind, pool, found.term, found.alerts)
+    with office.store.edit() as tx:
+        before = tables.keys.key(tx, found.key_id) or found
+        if before.pool == pool:
+            return before, False
+        if not tables.pools.extend_pool(tx, name, pool, rules.correction_limit(pool)):
+            raise error("publisher/pool-drawn", key=name, pool=pool, drawn=before.drawn)
+        after = tables.keys.key(tx, found.key_id) or found
+        detail = {"from": before.pool, "to": pool}
+        tables.audit.write(tx, now, office.actor, Event.POOL_EXTEND, name, detail)
+        tell_levels(tx, before, after, now, office.actor)
+        return after, True
+
+
+def _pool(office: Office, key: str) -> tuple[int, IssuedKey]:
+    now = office.clock.now()
+    rules.today(now)
+    with office.store.view() as reader:
+        found = reading.find_key(reader, office.publisher.id, key)
+    if not found.pool:
+        kind = found.key_id.kind.text
+        raise error("publisher/pool", detail=f"a {kind} key has no pool")
+    return now, found
+
+
+def revoke_activation(office: Office, jti: str) -> Revoked:
+    """Revoke the activation of one machine in a new catalogue; it stays drawn.
+
+    Args:
+        jti: its licence id.
+    Raises: `publisher/unknown-activation`.
+    """
+    with office.alone() as now:
+        with office.store.view() as reader:
+            found = tables.pools.machines(reader, jti=jti[:64])
+            if not found:
+                raise error("publisher/unknown-activation", jti=jti[:64])
+            (one,) = found
+            if one.revoked is not None:
+                version = tables.documents.newest_catalogue(reader).version
+                return Revoked(False, version, (), key=one.key)
+            ground = read_ground(reader, now)
+
+        def act(tx: Transaction) -> None:
+            tables.pools.revoke_machine(tx, one.key, one.binding, rules.today(now))
+            detail = {"key": one.key}
+            tables.audit.write(tx, now, office.actor, Event.MACHINE_REVOKE, one.jti, detail)
+
+        version = sign_next(office, now, ground, act)
+    return Revoked(True, version, (one.jti,), key=one.key)

@@ -1,0 +1,176 @@
+"""Makes a publisher: its roots, its working keys, trust version 1 and catalogue version 1."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from muster.core.audit import Event
+from muster.core.catalogue import error
+from muster.core.clock import Clock, Dice
+from muster.core.identity import check_label, publisher_id, publisher_prefix
+from muster.lease.jws import SigningKey
+from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, TrustKey, anchor, make_trust
+from muster.publisher import rules, tables
+from muster.publisher.act.catalogue import audit_change, in_need_of_setup
+from muster.publisher.act.keys import register
+from muster.publisher.act.signing import kids, sign_catalogue
+from muster.publisher.issuer import Issuer
+from muster.publisher.model import Content, KeyFileRecord, Publisher, SignedText
+from muster.publisher.office import LOCK_FILE
+from muster.publisher.store import DATABASE_FILE, open_store
+from muster.publisher.vault import RESERVE, ROOT, Vault
+from muster.system.files import Lock, make_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What `init` made or found; the files of the two roots are None where nothing was made now."""
+
+    publisher: Publisher
+    changed: bool
+    trust: int
+    catalogue: int
+    keys_folder: Path
+    root: Path | None = None
+    reserve: Path | None = None
+    unfinished: Path | None = None
+
+
+def init_publisher(
+    folder: Path,
+    vault: Vault,
+    *,
+    label: str,
+    name: str,
+    content: Content,
+    reserve: Path,
+    clock: Clock,
+    dice: Dice,
+    actor: str,
+    url: str = "",
+) -> Initialised:
+    """Make a publisher: two roots, one key file per role, trust version 1, catalogue version 1.
+
+    A store that holds the publisher already is left as it is. One where an earlier `init` did not
+    end begins anew; the key files of that one are moved aside.
+
+    Args:
+        folder: the store; made where missing.
+        vault: over `folder / KEYS_FOLDER`.
+        label, name: the publisher's; the label is for ever.
+        content: of catalogue version 1.
+        reserve: the new file of the reserve root, outside of the store.
+        url: a database in place of the store's file, as `open_store` takes it.
+    Raises: `publisher/other`, `publisher/reserve-inside`, `publisher/catalogue-file`,
+        `keyfile/exists`, `id/grammar`, `publisher/clock`, and the errors of files and database.
+    """
+    check_label(label)
+    rules.check_content(content)
+    now = clock.now()
+    rules.today(now)
+    if folder.resolve() in reserve.resolve().parents:
+        raise error("publisher/reserve-inside")
+    make_folder(folder)
+    with Lock(folder / LOCK_FILE):
+        if url or (folder / DATABASE_FILE).exists():
+            found = _found(folder, now, label, vault, url)
+            if found is not None:
+                return found
+        if reserve.exists():
+            raise error("keyfile/exists", path=str(reserve))
+        unfinished = vault.create_folder()
+        publisher, root = _make(folder, vault, label, name, content, reserve, now, dice, actor, url)
+    return Initialised(
+        publisher, True, 1, 1, vault.folder, vault.folder / root.file, reserve, unfinished
+    )
+
+
+def _found(folder: Path, now: int, label: str, vault: Vault, url: str) -> Initialised | None:
+    """The publisher that a store holds already; None where an earlier `init` did not end."""
+    with contextlib.closing(open_store(folder, now, url=url)) as store, store.view() as reader:
+        found = tables.documents.publisher(reader)
+        if found is None:
+            return None
+        if found.label != label:
+            raise error("publisher/other", found=found.label, wanted=label)
+        trust, catalogue = (
+            tables.documents.newest_trust(reader).version,
+            tables.documents.newest_catalogue(reader).version,
+        )
+        return Initialised(found, False, trust, catalogue, vault.folder)
+
+
+def _make(
+    folder: Path,
+    vault: Vault,
+    label: str,
+    name: str,
+    content: Content,
+    reserve: Path,
+    now: int,
+    dice: Dice,
+    actor: str,
+    url: str,
+) -> tuple[Publisher, KeyFileRecord]:
+    records: list[KeyFileRecord] = []
+
+    def make(role: str, number: int, path: Path | None = None) -> SigningKey:
+        record, key = vault.make_key(role, number, dice.token(32), now, path)
+        records.append(record)
+        return key
+
+    root = make(ROOT, 1)
+    catalogue_key = make(CATALOGUE_ROLE, 1)
+    grant_key = make(GRANT_ROLE, 0)
+    tag_key = dice.token(32)
+    vault.make_tag_key(tag_key)
+    reserve_root = make(RESERVE, 1, reserve)
+    issuer = publisher_id(root.public.raw)
+    text = make_trust(
+        issuer=issuer,
+        label=label,
+        name=name,
+        version=1,
+        iat=now,
+        roots=(root.public, reserve_root.public),
+        keys=(
+            TrustKey(catalogue_key.public, CATALOGUE_ROLE),
+            TrustKey(grant_key.public, GRANT_ROLE, index=0),
+        ),
+        signer=root,
+    )
+    trust = anchor(text)
+    publisher = Publisher(issuer, label, name, now)
+    issuer_of_keys = Issuer(publisher_prefix(root.public.raw), issuer, tag_key, dice, now)
+    setup = issuer_of_keys.issue_setup(in_need_of_setup(content, {}), {})
+    finished = rules.with_setup_keys(
+        content, {one.issued.product or "": one.key.text for one in setup}
+    )
+    signed = sign_catalogue(trust, 1, now, finished, (), catalogue_key)
+    with (
+        contextlib.closing(open_store(folder, now, create=True, url=url)) as store,
+        store.edit() as tx,
+    ):
+        tables.documents.add_publisher(tx, publisher)
+        tables.documents.add_trust(tx, SignedText(1, now, text))
+        tables.documents.add_catalogue(tx, signed)
+        for record in records:
+            tables.documents.add_key_file(tx, record)
+        tables.audit.write(
+            tx,
+            now,
+            actor,
+            Event.PUBLISHER_INIT,
+            issuer,
+            {"label": label, "roots": kids(trust.roots)},
+        )
+        tables.audit.write(tx, now, actor, Event.TRUST_SIGN, "1", {"signer": root.public.kid})
+        register(tx, setup, now, actor)
+        for change in rules.diff(Content(), content):
+            audit_change(tx, change, now, actor)
+        tables.audit.write(
+            tx, now, actor, Event.CATALOGUE_SIGN, "1", {"signer": catalogue_key.public.kid}
+        )
+    return publisher, records[0]

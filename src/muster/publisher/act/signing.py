@@ -1,0 +1,134 @@
+"""Signs the next catalogue: revocations, releases and publications make one necessary at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from muster.core.audit import Event
+from muster.core.catalogue import error
+from muster.core.identity import prefix_of
+from muster.core.products import Revocation
+from muster.db.engine import Reader, Transaction
+from muster.lease.catalogue import Catalogue, make_catalogue
+from muster.lease.jws import PublicKey, SigningKey
+from muster.lease.trust import Trust
+from muster.publisher import reading, rules, tables
+from muster.publisher.issuer import Issuer
+from muster.publisher.model import Content, KeyFileRecord, SignedText
+from muster.publisher.office import Office
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The newest catalogue after a revocation; `grants` are the licence ids that it revokes."""
+
+    changed: bool
+    catalogue: int
+    grants: tuple[str, ...] = ()
+    key: str = ""
+    hw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the next catalogue follows from: the newest documents, and the key that may sign it.
+
+    `record` tells where the private half of the key lies; `iat` is in Unix seconds.
+    """
+
+    trust: Trust
+    catalogue: Catalogue
+    signer: PublicKey
+    record: KeyFileRecord | None
+    iat: int
+
+
+def read_ground(reader: Reader, now: int) -> Ground:
+    """The ground at an instant (Unix seconds). Raises: `publisher/no-key`, `publisher/clock`."""
+    trust, catalogue = reading.newest_documents(reader)
+    signer = rules.catalogue_key(trust, rules.today(now)).key
+    iat = rules.stamp(now, max(trust.iat, catalogue.iat))
+    return Ground(trust, catalogue, signer, tables.documents.key_file(reader, signer.kid), iat)
+
+
+def sign_next(
+    office: Office,
+    now: int,
+    ground: Ground,
+    act: Callable[[Transaction], None],
+    content: Content | None = None,
+) -> int:
+    """Do `act` and sign the catalogue that follows from it, in one transaction.
+
+    Args:
+        now: Unix seconds.
+        ground: what was read before; where it is not the newest any more, nothing is done.
+        act: changes the tables; may not sign.
+        content: of the next catalogue; that of the newest by default.
+    Returns:
+        The version of the new catalogue.
+    Raises: `publisher/changed`, and the errors of opening the catalogue key.
+    """
+    trust, catalogue = ground.trust, ground.catalogue
+    key = office.vault.signing_key(ground.record, ground.signer)
+    with office.edit() as tx:
+        if (
+            tables.documents.newest_trust(tx).version != trust.version
+            or tables.documents.newest_catalogue(tx).version != catalogue.version
+        ):
+            raise error("publisher/changed")
+        act(tx)
+        signed = sign_catalogue(
+            trust,
+            catalogue.version + 1,
+            ground.iat,
+            reading.content_of(catalogue) if content is None else content,
+            tables.documents.revocations(tx),
+            key,
+        )
+        add_catalogue(office, tx, signed, now, key)
+    return signed.version
+
+
+def add_catalogue(
+    office: Office, tx: Transaction, signed: SignedText, now: int, key: SigningKey
+) -> None:
+    """Keep a catalogue that was just signed, and say so in the audit table."""
+    tables.documents.add_catalogue(tx, signed)
+    detail = {"signer": key.public.kid}
+    tables.audit.write(tx, now, office.actor, Event.CATALOGUE_SIGN, str(signed.version), detail)
+
+
+def sign_catalogue(
+    trust: Trust,
+    version: int,
+    iat: int,
+    content: Content,
+    revocations: Sequence[Revocation],
+    key: SigningKey,
+) -> SignedText:
+    """Sign a catalogue; `iat` in Unix seconds."""
+    text = make_catalogue(
+        trust=trust,
+        version=version,
+        iat=iat,
+        groups=content.groups,
+        applications=content.applications,
+        products=content.products,
+        conversions=content.conversions,
+        revocations=revocations,
+        key=key,
+    )
+    return SignedText(version, iat, text)
+
+
+def issuer_of(office: Office, now: int) -> Issuer:
+    """Who makes product keys at an instant (Unix seconds); opens the tag key."""
+    tag_key = office.vault.tag_key()
+    return Issuer(prefix_of(office.publisher.id), office.publisher.id, tag_key, office.dice, now)
+
+
+def kids(keys: Sequence[PublicKey]) -> list[str]:
+    """The ids of keys."""
+    return [one.kid for one in keys]

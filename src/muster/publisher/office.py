@@ -1,0 +1,72 @@
+"""What every act and every question at a publisher needs: its store, its key files, who acts.
+
+Draws the transactions that they share: acts that sign trust or a catalogue, or that issue keys,
+run one at a time (a lock in the store); the service goes on beside them. Refuses to decide what
+an act does (`muster.publisher.act`) or what a question tells (`muster.publisher.look`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from muster.core.catalogue import error
+from muster.core.clock import Clock, Dice
+from muster.db.engine import ConstraintError, Transaction
+from muster.publisher import rules, tables
+from muster.publisher.store import Store
+from muster.publisher.vault import Vault
+from muster.system.files import Lock
+
+KEYS_FOLDER = "keys"
+LOCK_FILE = "admin.lock"
+
+
+class Office:
+    """One publisher, opened for an engineer.
+
+    Args:
+        folder: the store.
+        store: its tables.
+        vault: its key files.
+        clock, dice: of this machine.
+        actor: who acts, for the audit table.
+    Raises: `publisher/none`.
+    """
+
+    def __init__(
+        self, folder: Path, store: Store, vault: Vault, clock: Clock, dice: Dice, actor: str
+    ) -> None:
+        self.folder = folder
+        self.store = store
+        self.vault = vault
+        self.clock = clock
+        self.dice = dice
+        self.actor = actor
+        with store.view() as reader:
+            found = tables.documents.publisher(reader)
+        if found is None:
+            raise error("publisher/none", path=str(folder))
+        self.publisher = found
+
+    def close(self) -> None:
+        """Close the tables."""
+        self.store.close()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[int]:
+        """Run one act at a time; gives the instant of the act, in Unix seconds."""
+        with Lock(self.folder / LOCK_FILE):
+            now = self.clock.now()
+            rules.today(now)
+            yield now
+
+    @contextlib.contextmanager
+    def edit(self) -> Iterator[Transaction]:
+        """One transaction. Raises: `publisher/changed` where somebody else was faster."""
+        try:
+            with self.store.edit() as tx:
+                yield tx
+        except ConstraintError as fault:
+            raise error("publisher/changed") from fault
