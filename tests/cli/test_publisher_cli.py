@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from muster.cli.main import muster
-from muster.cli.publisher import TokenCommand
+from muster.cli.publisher.options import TokenCommand
 from muster.core.identity import Fact, hardware_id, host_binding
 from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import parse_product_key

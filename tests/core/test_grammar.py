@@ -18,7 +18,7 @@ from muster.core.settings import split_host_port
 SOURCE = Path(__file__).parents[2] / "src" / "muster"
 HELD = {name: value for name, value in vars(grammar).items() if isinstance(value, re.Pattern)}
 LOCAL = {
-    "cli/publisher.py": "an argument that looks like an option",
+    "cli/publisher/options.py": "an argument that looks like an option",
     "core/digits.py": "the sentences of its own hints",
     "core/keys.py": "product keys anywhere in a text, to mask them",
     "core/macs.py": "a table of address ranges by vendor",

@@ -1,0 +1,197 @@
+"""`muster publisher trust …`: show, rotate, recover."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muster.cli.options import store_option
+from muster.cli.output import LazyGroup, emit
+from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_admin, passphrase_options
+from muster.cli.publisher.words import day, table, when
+
+if TYPE_CHECKING:
+    from muster.lease.trust import Trust, TrustKey
+    from muster.publisher.act.trust import Rotated
+    from muster.system.keyfile import KDF
+
+
+@click.group(cls=LazyGroup)
+def trust() -> None:
+    """Trust: show, rotate keys, recover with the reserve root."""
+
+
+def _trust_data(one: Trust) -> dict[str, Any]:
+    return {
+        "version": one.version,
+        "iat": one.iat,
+        "roots": [root.kid for root in one.roots],
+        "keys": [
+            {
+                "kid": entry.key.kid,
+                "role": entry.role,
+                "index": entry.index,
+                "until_day": entry.until,
+            }
+            for entry in one.keys
+        ],
+    }
+
+
+def _trust_lines(one: Trust) -> list[str]:
+    return [
+        f"Trust version {one.version}, signed {when(one.iat)}",
+        *table(
+            ("ROLE", "KEY", "STATE"),
+            [
+                ("working root", one.roots[0].kid, "in use"),
+                ("reserve root", one.roots[1].kid, "locked away"),
+                *(_key_line(entry) for entry in one.keys),
+            ],
+        ),
+    ]
+
+
+def _key_line(entry: TrustKey) -> tuple[str, str, str]:
+    role = entry.role if entry.index is None else f"{entry.role} {entry.index}"
+    state = "in use" if entry.until is None else f"retired, good until {day(entry.until)}"
+    return role, entry.key.kid, state
+
+
+@trust.command("show")
+@store_option
+@click.option("--all", "every", is_flag=True, help="Every version, not only the newest.")
+def trust_show(store: Path | None, every: bool) -> None:
+    """Show the roots and working keys."""
+    with open_admin(store) as admin:
+        line = admin.trusts() if every else (admin.trust(),)
+        who = admin.publisher
+    lines = [f"{who.name} (label {who.label}, id {who.id})"]
+    for one in line:
+        lines += ["", *_trust_lines(one)]
+    emit(
+        {
+            "publisher": who.id,
+            "label": who.label,
+            "name": who.name,
+            "trust": [_trust_data(one) for one in line],
+        },
+        lines,
+    )
+
+
+_ROLE = click.Choice(["grant", "catalogue"])
+
+
+@trust.command("rotate")
+@store_option
+@click.option("--role", "roles", type=_ROLE, multiple=True, help="Key to renew; both by default.")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0, 3660),
+    default=0,
+    help="Days that the old key may still sign, for hosts that do not follow at once (0).",
+)
+@click.option(
+    "--withdraw",
+    is_flag=True,
+    help="Withdraw the old key (it was stolen): all that it signed refuses.",
+)
+@click.option(
+    "--withdraw-retired", is_flag=True, help="Withdraw the keys that were retired before, too."
+)
+@click.option("--root", type=FILE, help="File of the working root, where it is not in the store.")
+@passphrase_options
+@kdf_options
+def trust_rotate(
+    store: Path | None,
+    roles: Sequence[str],
+    keep_days: int,
+    withdraw: bool,
+    withdraw_retired: bool,
+    root: Path | None,
+    phrases: Phrases,
+    kdf: KDF,
+) -> None:
+    """Sign the next trust version with the working root: new working keys."""
+    if withdraw and keep_days:
+        raise click.UsageError("--withdraw and --keep-days contradict each other.")
+    with open_admin(store, phrases, kdf) as admin:
+        found = admin.rotate(
+            sorted(set(roles)) or ["catalogue", "grant"],
+            keep_days=keep_days,
+            withdraw=withdraw,
+            withdraw_retired=withdraw_retired,
+            root=root,
+        )
+    _emit_rotated(found)
+
+
+@trust.command("recover")
+@store_option
+@click.option(
+    "--reserve-root", type=FILE, required=True, help="File of the reserve root, brought back."
+)
+@click.option(
+    "--version",
+    type=click.IntRange(2),
+    help="Version to sign: above whatever a thief may have published. The next one by default.",
+)
+@click.option("--role", "roles", type=_ROLE, multiple=True, help="Working key to renew as well.")
+@click.option("--withdraw", is_flag=True, help="Withdraw the old keys of these roles.")
+@click.option("--new-root", is_flag=True, help="Make a new working root.")
+@click.option(
+    "--new-reserve-root", type=FILE, help="Make a new reserve root too; needs --new-root."
+)
+@passphrase_options
+@kdf_options
+def trust_recover(
+    store: Path | None,
+    reserve_root: Path,
+    version: int | None,
+    roles: Sequence[str],
+    withdraw: bool,
+    new_root: bool,
+    new_reserve_root: Path | None,
+    phrases: Phrases,
+    kdf: KDF,
+) -> None:
+    """Sign a higher trust version with the reserve root.
+
+    For the day on which the working root is lost or stolen. Whatever a thief signed with it above
+    our newest version is left behind, and with --new-root his root is out.
+    """
+    if new_reserve_root is not None and not new_root:
+        raise click.UsageError("--new-reserve-root needs --new-root.")
+    if withdraw and not roles:
+        raise click.UsageError("--withdraw needs the --role whose keys are withdrawn.")
+    with open_admin(store, phrases, kdf) as admin:
+        found = admin.recover(
+            reserve_root,
+            version,
+            roles=sorted(set(roles)),
+            withdraw=withdraw,
+            new_root=new_root,
+            new_reserve=new_reserve_root,
+        )
+    _emit_rotated(found)
+
+
+def _emit_rotated(found: Rotated) -> None:
+    data = {
+        "changed": True,
+        "trust": _trust_data(found.trust),
+        "catalogue": found.catalogue,
+        "activate_again": found.again,
+    }
+    lines = [*_trust_lines(found.trust), f"Catalogue version {found.catalogue}."]
+    if found.again:
+        lines.append(
+            f"{found.again} host grants were signed by a key that is withdrawn now. Their hosts"
+            " activate again, which draws nothing."
+        )
+    lines.append("Hosts and machines follow by themselves; export it for sites that are offline.")
+    emit(data, lines)

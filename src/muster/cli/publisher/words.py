@@ -1,0 +1,57 @@
+"""How commands of a publisher say instants, days, spans, tables and revocations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from muster.cli.output import emit
+
+if TYPE_CHECKING:
+    from muster.publisher.act.signing import Revoked
+
+
+def emit_revoked(found: Revoked, done: str) -> None:
+    data = {
+        "changed": found.changed,
+        "catalogue": found.catalogue,
+        "key": found.key,
+        "hw": found.hw or None,
+        "grants": list(found.grants),
+    }
+    if not found.changed:
+        emit(data, [f"{done} already; nothing was changed."])
+        return
+    lines = [
+        f"{done} in catalogue version {found.catalogue}.",
+        *(f"  grant {one}" for one in found.grants),
+        "A host stops when it holds this catalogue; export it for hosts that are offline.",
+    ]
+    emit(data, lines)
+
+
+def when(instant: int) -> str:
+    from muster.core.text import instant_text
+
+    return instant_text(instant)
+
+
+def day(day: int | None) -> str:
+    from muster.core.products import day_start
+    from muster.core.text import day_text
+
+    return "-" if day is None else day_text(day_start(day))
+
+
+def span(seconds: int) -> str:
+    from muster.core.text import exact_span_text
+
+    return exact_span_text(seconds)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (head, *rows)
+    ]
