@@ -379,3 +379,51 @@ class MachineRemoval:
     changed: bool
     cmid: str
     given_back: int
+
+
+# Enrolment.
+
+
+@dataclass(frozen=True, slots=True)
+class HostInit:
+    """Publishers that were pinned or updated, and where the host's store lies."""
+
+    changed: bool
+    store: str
+    publishers: tuple[PublisherUpdate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInstallation:
+    """An installed host key; `survives_reinstall` whether its hardware id does."""
+
+    changed: bool
+    label: str
+    publisher: str
+    key: str
+    partial: str
+    hardware: str
+    hardware_fact: str
+    activated: bool
+    survives_reinstall: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRemoval:
+    """A host key that was removed; `activated` tells whether it had a grant."""
+
+    changed: bool
+    publisher: str
+    key: str
+    partial: str
+    hardware: str
+    hardware_fact: str
+    activated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherRemoval:
+    """A publisher that was forgotten."""
+
+    changed: bool
+    publisher: str

@@ -9,8 +9,6 @@ import click
 from muster.cli import compose
 from muster.cli.host.options import (
     FILE,
-    key_data,
-    known_publisher,
     masked,
     publisher_option,
     read_file,
@@ -36,20 +34,13 @@ def init(store: Path | None, files: tuple[Path, ...]) -> None:
     The file must come by a way that you trust: everything else is checked from it. For a publisher
     that is known already, what the file has newer is taken.
     """
-    from muster.core.records import encode
-    from muster.host.results import publisher_update
+    from muster.host.act import enrol as act
     from muster.wire.exchange import read_publisher_file
 
     read = [read_publisher_file(read_file(path)) for path in files]
-    with compose.host_database(store, create=True) as database:
-        admin = compose.host_admin(store, database)
-        updates = [publisher_update(admin.add_publisher(one)) for one in read]
-    data = {
-        "changed": any(one.changed for one in updates),
-        "store": str(compose.host_folder(store)),
-        "publishers": [encode(one) for one in updates],
-    }
-    emit(data, [f"Host store: {data['store']}", *(update_line(one) for one in updates)])
+    with compose.open_host(store, create=True) as opened:
+        done = act.pin(opened, read)
+    emit(done, [f"Host store: {done.store}", *(update_line(each) for each in done.publishers)])
 
 
 @click.command("install-key", cls=MusterCommand)
@@ -61,26 +52,22 @@ def install_key(store: Path | None, publisher: str | None, key: str, facts: Path
     """Install a host key; several keys and publishers live side by side."""
     from muster.core.facts import clean_facts
     from muster.core.keys import parse_product_key
+    from muster.host.act import enrol as act
     from muster.host.enrol import check_kind
     from muster.system.facts import read_facts
 
     check_kind(parse_product_key(key))
-    with compose.host_database(store) as database:
-        admin = compose.host_admin(store, database)
-        chosen = known_publisher(admin.view(), publisher)
-        done = admin.install_key(key, clean_facts(read_facts(facts)), chosen)
-        label = admin.view().publishers[done.key.publisher].label
-    data = {"changed": done.changed, "label": label, **key_data(done.key)}
-    data["survives_reinstall"] = done.survives
-    shown = f"Host key {masked(done.key)} of {label}"
+    with compose.open_host(store) as opened:
+        done = act.install_key(opened, key, clean_facts(read_facts(facts)), publisher)
+    shown = f"Host key {masked(done)} of {done.label}"
     lines = [f"{shown} is installed." if done.changed else f"{shown}: nothing was changed."]
-    if not done.survives:
+    if not done.survives_reinstall:
         lines.append(
             "This machine shows no hardware fact: its hardware id does not survive a reinstall."
         )
-    if done.key.grant is None:
+    if not done.activated:
         lines.append("Next: muster host activate")
-    emit(data, lines)
+    emit(done, lines)
 
 
 @click.command("remove-key", cls=MusterCommand)
@@ -88,9 +75,11 @@ def install_key(store: Path | None, publisher: str | None, key: str, facts: Path
 @click.argument("key")
 def remove_key(store: Path | None, key: str) -> None:
     """Remove a host key with its grant, by its last group or key id; the others go on."""
-    with compose.host_database(store) as database:
-        gone = compose.host_admin(store, database).remove_key(key)
-    emit({"changed": True, **key_data(gone)}, [f"Host key {masked(gone)} is removed."])
+    from muster.host.act import enrol as act
+
+    with compose.open_host(store) as opened:
+        done = act.remove_key(opened, key)
+    emit(done, [f"Host key {masked(done)} is removed."])
 
 
 @click.command("remove-publisher", cls=MusterCommand)
@@ -98,9 +87,8 @@ def remove_key(store: Path | None, key: str) -> None:
 @click.argument("publisher")
 def remove_publisher(store: Path | None, publisher: str) -> None:
     """Forget a publisher with its keys and grants; the others go on."""
-    with compose.host_database(store) as database:
-        admin = compose.host_admin(store, database)
-        found = known_publisher(admin.view(), publisher)
-        assert found is not None
-        admin.remove_publisher(found)
-    emit({"changed": True, "publisher": found}, [f"Publisher {publisher} is removed."])
+    from muster.host.act import enrol as act
+
+    with compose.open_host(store) as opened:
+        done = act.remove_publisher(opened, publisher)
+    emit(done, [f"Publisher {publisher} is removed."])

@@ -14,7 +14,7 @@ from muster.core.catalogue import error
 if TYPE_CHECKING:
     from muster.host.model import HostKey, HostView, PublisherView
     from muster.host.online import PublisherClient
-    from muster.host.results import PublisherUpdate
+    from muster.host.results import KeyInstallation, KeyRemoval, PublisherUpdate
 
 
 _FILE_LIMIT = 16 * 1024 * 1024
@@ -98,7 +98,7 @@ def publisher_service(known: PublisherView, url: str | None) -> PublisherClient:
     return compose.host_publisher_client(address)
 
 
-def masked(key: HostKey) -> str:
+def masked(key: HostKey | KeyInstallation | KeyRemoval) -> str:
     """A host key as people see it."""
     return f"XXXXX-XXXXX-XXXXX-XXXXX-{key.partial}"
 

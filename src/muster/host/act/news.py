@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from muster.core.catalogue import error
+from muster.host.act.enrol import host_admin
 from muster.host.enrol import HostAdmin
 from muster.host.model import Activated, HostView, PublisherView
 from muster.host.online import PublisherClient
@@ -34,7 +35,7 @@ def import_catalogue(host: OpenHost, file: PublisherFile) -> PublisherUpdate:
 
     Raises: `host/unknown-publisher`; as `HostAdmin.add_publisher`.
     """
-    admin = _admin(host)
+    admin = host_admin(host)
     if file.publisher not in admin.view().publishers:
         raise error("host/unknown-publisher", publisher=file.publisher)
     return publisher_update(admin.add_publisher(file))
@@ -49,7 +50,7 @@ def fetch_catalogues(
         publisher: an id or a label.
     Raises: `host/unknown-publisher`, `host/no-url`, `net/…`; as `HostAdmin.update`.
     """
-    admin = _admin(host)
+    admin = host_admin(host)
     updates = []
     for known in _chosen(admin.view(), publisher):
         client = service(known)
@@ -60,7 +61,7 @@ def fetch_catalogues(
 
 def import_terms(host: OpenHost, reply: ReplyFile) -> TermsNews:
     """Take the terms out of a publisher's reply. Raises: as `HostAdmin.accept_reply`."""
-    admin = _admin(host)
+    admin = host_admin(host)
     return _terms(admin, [admin.accept_reply(reply)])
 
 
@@ -70,7 +71,7 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
     Draws nothing from a pool: the keys are activated already.
     Raises: as `fetch_catalogues`; as `HostAdmin.accept`.
     """
-    admin = _admin(host)
+    admin = host_admin(host)
     accepted = []
     for known in _chosen(admin.view(), publisher):
         keys = [key for key in known.keys if key.grant is not None]
@@ -84,10 +85,6 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
             answer = client.activate(admin.installation_id(key))
             accepted.append(admin.accept(known.publisher, answer))
     return _terms(admin, accepted)
-
-
-def _admin(host: OpenHost) -> HostAdmin:
-    return HostAdmin(host.database, host.keyring, host.clock, host.dice)
 
 
 def _chosen(view: HostView, publisher: str | None) -> list[PublisherView]:

@@ -1,0 +1,91 @@
+"""Enrolment of a host: pin publishers, install host keys, and forget both.
+
+Decides what a wish comes to; what of a document verifies is decided in `muster.host.enrol`. Each
+publisher file is pinned in a transaction of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from muster.core.identity import Fact
+from muster.host.enrol import HostAdmin
+from muster.host.open import OpenHost
+from muster.host.results import (
+    HostInit,
+    KeyInstallation,
+    KeyRemoval,
+    PublisherRemoval,
+    publisher_update,
+)
+from muster.host.view import publisher_id
+from muster.wire.exchange import PublisherFile
+
+
+def pin(host: OpenHost, files: Sequence[PublisherFile]) -> HostInit:
+    """Pin publishers by their files; of one that is pinned, take what is newer.
+
+    Raises: as `HostAdmin.add_publisher`.
+    """
+    admin = host_admin(host)
+    updates = tuple(publisher_update(admin.add_publisher(file)) for file in files)
+    return HostInit(any(update.changed for update in updates), str(host.folder), updates)
+
+
+def install_key(
+    host: OpenHost, text: str, facts: Sequence[Fact], publisher: str | None = None
+) -> KeyInstallation:
+    """Install a host key.
+
+    Args:
+        text: the product key as typed.
+        facts: of this machine, for the hardware id.
+        publisher: which one is meant, by id or label, where several have the same prefix.
+    Raises: `host/unknown-publisher`; as `HostAdmin.install_key`.
+    """
+    admin = host_admin(host)
+    view = admin.view()
+    done = admin.install_key(text, facts, publisher_id(view, publisher))
+    key = done.key
+    return KeyInstallation(
+        changed=done.changed,
+        label=view.publishers[key.publisher].label,
+        publisher=key.publisher,
+        key=key.key_id,
+        partial=key.partial,
+        hardware=key.hw,
+        hardware_fact=key.primary,
+        activated=key.grant is not None,
+        survives_reinstall=done.survives,
+    )
+
+
+def remove_key(host: OpenHost, name: str) -> KeyRemoval:
+    """Remove a host key with its grant, by last group or key id. Raises: `host/unknown-key`,
+    `host/which-key`."""
+    key = host_admin(host).remove_key(name)
+    return KeyRemoval(
+        changed=True,
+        publisher=key.publisher,
+        key=key.key_id,
+        partial=key.partial,
+        hardware=key.hw,
+        hardware_fact=key.primary,
+        activated=key.grant is not None,
+    )
+
+
+def remove_publisher(host: OpenHost, name: str) -> PublisherRemoval:
+    """Forget a publisher, by id or label, with its keys and grants; the others go on.
+
+    Raises: `host/unknown-publisher`.
+    """
+    admin = host_admin(host)
+    chosen = publisher_id(admin.view(), name)
+    assert chosen is not None
+    return PublisherRemoval(admin.remove_publisher(chosen), chosen)
+
+
+def host_admin(host: OpenHost) -> HostAdmin:
+    """What verifies and stores, on an open host."""
+    return HostAdmin(host.database, host.keyring, host.clock, host.dice)
