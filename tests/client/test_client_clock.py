@@ -109,7 +109,7 @@ def test_a_publisher_is_asked_again_when_the_clock_is_right(world: World) -> Non
     machine = machine_of(world)
     machine.client.install_key(world.publisher.machine_key("desktop", Kind.MAK).text)
     plan = Plan(publisher_url=PUBLISHER_URL)
-    machine.client._plan = lambda _: plan
+    machine.client.parts = replace(machine.client.parts, plan=lambda _: plan)
     world.publisher_fault = error("net/refused", peer="publisher")
     world.clock.jump(20 * DAY)
     assert tried(machine)
@@ -129,7 +129,9 @@ def test_news_are_looked_for_again_after_an_activation_under_a_clock_ahead(world
     world.publisher.now = world.clock.now()
     machine = machine_of(world)
     machine.client.install_key(world.publisher.machine_key("desktop", Kind.MAK).text)
-    machine.client._plan = lambda _: Plan(publisher_url=PUBLISHER_URL)
+    machine.client.parts = replace(
+        machine.client.parts, plan=lambda _: Plan(publisher_url=PUBLISHER_URL)
+    )
     world.clock.jump(20 * DAY)
     assert machine.client.activate()[0].renewed
     assert not tried(machine)
@@ -297,7 +299,9 @@ def test_an_evaluation_is_not_judged_by_a_clock_that_is_not_set(world: World) ->
     machine = machine_of(world)
     key = world.publisher.machine_key("desktop", Kind.EVALUATION, term=3)
     machine.client.install_key(key.text)
-    machine.client._plan = lambda _: Plan(publisher_url=PUBLISHER_URL)
+    machine.client.parts = replace(
+        machine.client.parts, plan=lambda _: Plan(publisher_url=PUBLISHER_URL)
+    )
     assert machine.client.activate()[0].renewed
     world.clock.set(IN_1970)
     assert verdict_of(machine).state is not LicenceState.TOLERANCE_GRACE
@@ -413,7 +417,9 @@ def test_the_publisher_is_asked_again_soon_too(world: World) -> None:
     world.publisher.now = world.clock.now()
     machine = at_boot(world, 5)
     machine.client.install_key(world.publisher.machine_key("desktop", Kind.MAK).text)
-    machine.client._plan = lambda _: Plan(publisher_url=PUBLISHER_URL)
+    machine.client.parts = replace(
+        machine.client.parts, plan=lambda _: Plan(publisher_url=PUBLISHER_URL)
+    )
     world.publisher_fault = error("net/name", name="publisher.test")
     assert tried(machine)
     world.clock.pass_time(50)

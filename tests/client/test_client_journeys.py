@@ -795,7 +795,7 @@ def test_a_try_ends_after_a_minute_however_many_hosts_are_silent(world: World) -
     for host in hosts:
         host.mood = Mood.SILENT
     machine = added(world)
-    network = machine.client._network
+    network = machine.client.parts.network
     call = network.call
 
     def slow(*args: object) -> object:

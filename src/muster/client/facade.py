@@ -186,7 +186,7 @@ def _look(
     facts: str | os.PathLike[str] | None,
 ) -> Licence:
     from muster.client.disk import SystemDisk
-    from muster.client.service import look
+    from muster.client.look import judged
     from muster.client.store import Store
     from muster.core.facts import clean_facts
     from muster.system.clock import SystemClock
@@ -198,7 +198,7 @@ def _look(
     except MusterError as fault:
         known = fault
     place = Store(_root(store), anchor.publisher, SystemDisk())
-    verdict, _ = look(place, anchor, known, boot_id(), SystemClock().now())
+    verdict, _ = judged(place, anchor, known, boot_id(), SystemClock().now())
     return _with_store_warning(_told(verdict), store)
 
 

@@ -1,6 +1,6 @@
 """What the wishes and questions of a client return: frozen records without behaviour.
 
-Times are Unix seconds. Which of them a wish returns stands at the wish (`muster.client.service`).
+Times are Unix seconds. Which of them a wish returns stands at the wish (`muster.client.act`).
 """
 
 from __future__ import annotations

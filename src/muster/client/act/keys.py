@@ -1,0 +1,157 @@
+"""Installing and uninstalling product keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from muster.client import onetime
+from muster.client.authority import authority
+from muster.client.model import Memory
+from muster.client.results import KeyChange
+from muster.client.store import Store
+from muster.client.stores import Parts, load_present, record_of
+from muster.core.audit import Event as Audit
+from muster.core.catalogue import error
+from muster.core.identity import facts_salt, prefix_of
+from muster.core.ids import proof_key
+from muster.core.keys import Kind, ProductKey, parse_product_key
+from muster.core.states import LicenceEvent, step
+from muster.lease.descriptor import Descriptor
+
+
+def install_key(parts: Parts, text: str, product: str | None = None) -> KeyChange:
+    """Install a product key in place of the one that is there.
+
+    A setup key makes this machine a client of hosts; a multiple activation, evaluation or
+    retail key is activated by the publisher. The licence that runs stays until another one is
+    verified.
+
+    Raises: `key/…` for what is no product key; `client/host-key`, `client/key-group`,
+        `client/which-key-product`, `client/key-publisher`, `client/key-unknown`,
+        `client/no-product`, `client/conversion-…`.
+    What is kept of a key does not give it back (docs/spec/01-identities.md, section 1.7.5).
+    """
+    key = parse_product_key(text)
+    found = parts.descriptors(product)
+    if not found:
+        raise parts.no_product()
+    if key.kind is Kind.HOST:
+        raise error("client/host-key", masked=key.masked)
+    of_publisher = [one for one in found if prefix_of(one[1].publisher) == key.prefix]
+    if not of_publisher:
+        labels = ", ".join(sorted({one.trust.label for _, one in found}))
+        raise error("client/key-publisher", masked=key.masked, publishers=labels)
+    if key.kind in onetime.KINDS:
+        return _put_key(parts, *_covered(parts, key, of_publisher), key)
+    for place, descriptor in of_publisher:
+        if descriptor.product.setup_key == key.text:
+            return _put_key(parts, place, descriptor, key)
+    raise error("client/key-unknown", masked=key.masked)
+
+
+def _covered(
+    parts: Parts, key: ProductKey, found: list[tuple[Store, Descriptor]]
+) -> tuple[Store, Descriptor]:
+    """The one product that a key which activates machines once is for."""
+    number = key.key_id.group
+    fits = [one for one in found if any(each.number == number for each in one[1].groups)]
+    if not fits:
+        raise error(
+            "client/key-group",
+            masked=key.masked,
+            product=", ".join(one.product.id for _, one in found),
+            kind=key.kind.text,
+            group=number,
+        )
+    if len(fits) > 1:
+        # The key's own group says it, where only one product is of that group itself.
+        own = [
+            one
+            for one in fits
+            if any(
+                each.number == number and each.id == one[1].product.group for each in one[1].groups
+            )
+        ]
+        fits = own if len(own) == 1 else fits
+    if len(fits) > 1:
+        products = ", ".join(one.product.id for _, one in fits)
+        raise error(
+            "client/which-key-product",
+            masked=key.masked,
+            kind=key.kind.text,
+            products=products,
+        )
+    place, descriptor = fits[0]
+    memory = load_present(place).memory
+    held = authority(descriptor, memory, parts.clock.now())
+    onetime.check_conversion(descriptor.product, key.key_id, descriptor.groups, held.catalogue)
+    return place, descriptor
+
+
+def _put_key(parts: Parts, place: Store, descriptor: Descriptor, key: ProductKey) -> KeyChange:
+    with place.lock():
+        memory = load_present(place).memory
+        record = record_of(memory, descriptor)
+        changed = record.key != key.key_id.text
+        if changed:
+            state = step(record.state, LicenceEvent.KEY_INSTALLED)
+            since = record.since
+            if state != record.state:  # back in the initial grace, which began once
+                since = record.added
+            record = replace(
+                record,
+                key=key.key_id.text,
+                masked=key.masked,
+                state=state,
+                since=since,
+                next_attempt=0,
+                failures=0,
+                failure=None,
+            )
+            memory = parts.noted(
+                memory.with_product(record), Audit.CLIENT_KEY_INSTALL, record.product
+            )
+        if key.kind in onetime.KINDS:
+            changed = _keep_of_key(place, memory, key, changed=changed)
+        elif changed:
+            place.save(memory)
+    return KeyChange(descriptor.product.id, descriptor.publisher, key.masked, changed, record.state)
+
+
+def _keep_of_key(place: Store, memory: Memory, key: ProductKey, *, changed: bool) -> bool:
+    """Save with what a machine keeps of a key (section 1.7.5); whether anything was new."""
+    name = key.key_id.text
+    if not changed and name in memory.salts and name in place.proofs():
+        return False
+    salt = facts_salt(place.publisher, key.key_id, key.tag_bytes)
+    proof = proof_key(place.publisher, key.key_id, key.tag_bytes)
+    place.save(memory.salted(name, salt), proofs={name: proof})
+    return True
+
+
+def uninstall_key(parts: Parts, product: str | None = None) -> KeyChange:
+    """Remove the product key and with it the licence: the product is unlicensed then."""
+    place, descriptor = parts.one(product)
+    with place.lock():
+        memory = load_present(place).memory
+        record = record_of(memory, descriptor)
+        changed = bool(record.key)
+        masked = record.masked
+        if changed:
+            record = replace(
+                record,
+                key="",
+                masked="",
+                licence="",
+                nonce="",
+                state=step(record.state, LicenceEvent.KEY_REMOVED),
+                since=parts.clock.now(),
+                next_attempt=0,
+                failures=0,
+                failure=None,
+            )
+            memory = parts.noted(
+                memory.with_product(record), Audit.CLIENT_KEY_REMOVE, record.product
+            )
+            place.save(memory)
+    return KeyChange(descriptor.product.id, descriptor.publisher, masked, changed, record.state)

@@ -1,0 +1,163 @@
+"""Activating a machine without a network: installation IDs, confirmation IDs and files."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+from muster.client import bound, look, onetime
+from muster.client.act import onetime as once
+from muster.client.authority import authority
+from muster.client.model import Memory
+from muster.client.papers import take_all
+from muster.client.results import Activation, Imported, Readout
+from muster.client.store import Loaded, Store
+from muster.client.stores import Parts, load_present, record_of
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.core.ids import ConfirmationId, parse_confirmation_id
+from muster.lease.descriptor import Descriptor
+from muster.wire.exchange import (
+    ConfirmationFile,
+    RequestFile,
+    read_publisher_file,
+    read_reply,
+)
+from muster.wire.publisher import ConfirmRequest
+
+_LOG = logging.getLogger("muster.client")
+
+
+def installation_id(parts: Parts, product: str | None = None) -> Readout:
+    """What to read out, show or send to activate a product without a network.
+
+    Raises: `client/no-key`, `client/no-one-time-key`, `client/which-product`.
+    """
+    place, descriptor = parts.one(product) if product else look.one_waiting(parts)
+    memory, facts = load_present(place).memory, parts.facts()
+    onetime.check_waiting(descriptor, memory)
+    # An ordinary user may not write the system's store; the ID is the same.
+    with contextlib.suppress(MusterError), place.lock():
+        memory = once.remembering(place, descriptor, load_present(place).memory, facts)
+    now = parts.clock.now()
+    found = onetime.installation_id(descriptor, memory, facts, now, place.proofs)
+    return Readout(
+        product=descriptor.product.id,
+        publisher=place.publisher,
+        masked=record_of(memory, descriptor).masked,
+        installation_id=found,
+        request=RequestFile(place.publisher, ConfirmRequest(found.text)),
+        lasting=bound.lasting(memory, record_of(memory, descriptor).key, facts),
+    )
+
+
+def confirm(parts: Parts, digits: str, product: str | None = None) -> Activation:
+    """Take the confirmation ID that was read back; with several keys, the one that verifies.
+
+    Raises: `digits/…`, `id/…`, `client/no-waiting-key`, `confirmation/…`, `licence/…`,
+        `client/better-licence`, `client/conversion-…`.
+    """
+    confirmation = parse_confirmation_id(digits)
+    return _confirm(parts, confirmation, [parts.one(product)] if product else look.waiting(parts))
+
+
+def _confirm(
+    parts: Parts, confirmation: ConfirmationId, waiting: list[tuple[Store, Descriptor]]
+) -> Activation:
+    if not waiting:
+        raise error("client/no-waiting-key")
+    failed: MusterError | None = None
+    facts = parts.facts()
+    for place, descriptor in waiting:
+        with place.lock():
+            loaded = load_present(place)
+            now = parts.clock.now()
+            try:
+                grant = onetime.rebuilt(descriptor, loaded.memory, facts, confirmation, now)
+            except MusterError as fault:
+                failed = failed or fault
+                continue
+            return _keep(parts, place, descriptor, loaded, loaded.memory, grant, "digits")
+    assert failed is not None
+    raise failed
+
+
+def accept_reply(parts: Parts, data: bytes, product: str | None = None) -> Activation:
+    """Take a reply file, or the short form of it out of a QR code.
+
+    Nothing of it is kept unless the grant in it verifies for this machine.
+    Raises: `wire/not-exchange`, `client/reply-publisher`, `client/no-waiting-key`, `trust/…`,
+        `licence/…`, `confirmation/…`.
+    """
+    reply = read_reply(data)
+    waiting = [parts.one(product)] if product else look.waiting(parts)
+    if not waiting:
+        raise error("client/no-waiting-key")
+    waiting = [one for one in waiting if one[0].publisher == reply.publisher]
+    if not waiting:
+        raise error("client/reply-publisher", publisher=reply.publisher)
+    if isinstance(reply, ConfirmationFile):
+        return _confirm(parts, parse_confirmation_id(reply.confirmation_id), waiting)
+    failed: MusterError | None = None
+    for place, descriptor in waiting:
+        with place.lock():
+            loaded = load_present(place)
+            try:
+                memory = take_all(
+                    descriptor,
+                    loaded.memory,
+                    reply.answer.trust,
+                    reply.answer.catalogue,
+                    parts.clock.now(),
+                )
+                return _keep(
+                    parts, place, descriptor, loaded, memory, reply.answer.grant, "a reply file"
+                )
+            except MusterError as fault:
+                failed = failed or fault
+    assert failed is not None
+    raise failed
+
+
+def _keep(
+    parts: Parts,
+    place: Store,
+    descriptor: Descriptor,
+    loaded: Loaded,
+    memory: Memory,
+    grant: str,
+    door: str,
+) -> Activation:
+    """Keep a grant of this machine; whether it is new is told in `renewed`."""
+    now = parts.clock.now()
+    before = record_of(loaded.memory, descriptor).licence
+    memory, licence = onetime.accept(descriptor, memory, parts.facts(), grant, now, door)
+    place.save(memory)
+    new = licence.text != before
+    if new:
+        _LOG.info("%s is activated by %s", descriptor.product.id, door)
+    return Activation(
+        look.status_of(parts, place, descriptor), None, new, True, (), tuple(loaded.warnings)
+    )
+
+
+def import_publisher_file(parts: Parts, data: bytes) -> Imported:
+    """Take trust and catalogue out of a publisher file: news for machines without a network.
+
+    Raises: `wire/not-exchange`, `client/reply-publisher`, `trust/…`, `catalogue/…`.
+    """
+    found = read_publisher_file(data)
+    mine = [one for one in parts.descriptors(None) if one[0].publisher == found.publisher]
+    if not mine:
+        raise error("client/reply-publisher", publisher=found.publisher)
+    place, descriptor = mine[0]
+    with place.lock():
+        before = load_present(place).memory
+        memory = take_all(descriptor, before, found.trust, found.catalogue, parts.clock.now())
+        memory = once.settled(parts, place, memory, parts.facts())
+        changed = memory != before
+        if changed:
+            place.save(memory)
+    held = authority(descriptor, memory, parts.clock.now())
+    version = 0 if held.catalogue is None else held.catalogue.version
+    return Imported(place.publisher, held.trust.version, version, changed)

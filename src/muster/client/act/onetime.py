@@ -1,0 +1,167 @@
+"""Activating a machine once at the publisher, over the network."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from muster.client import bound, look, onetime, schedule
+from muster.client.authority import authority
+from muster.client.driver import Reply
+from muster.client.judge import is_activation
+from muster.client.model import Failure, Memory
+from muster.client.papers import take_all
+from muster.client.results import Activation
+from muster.client.store import Loaded, Store
+from muster.client.stores import Parts, record_of
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.core.identity import Fact
+from muster.core.text import shown_url
+from muster.lease.descriptor import Descriptor, read_descriptor
+from muster.lease.trust import WALK_LIMIT
+from muster.wire.peer import Peer
+from muster.wire.problem import decode_problem
+from muster.wire.publisher import ConfirmAnswer, ConfirmRequest, decode_confirm_answer
+from muster.wire.routes import ACTIVATIONS, CATALOGUE, TRUST
+
+_LOG = logging.getLogger("muster.client")
+
+
+def try_once(
+    parts: Parts, place: Store, descriptor: Descriptor, loaded: Loaded, url: str, *, typed: bool
+) -> Activation:
+    """Activate one product at the publisher, or look there for news when that is due."""
+    told = tuple(loaded.warnings)
+    facts, now, memory = parts.facts(), parts.clock.now(), loaded.memory
+    verdict = look.judged_now(parts, descriptor, memory, facts)
+    record = record_of(memory, descriptor)
+    plan = parts.plan(place.publisher)
+    url = url or plan.publisher_url or descriptor.url
+    done = onetime.is_done(verdict)
+    kept = memory
+    due = schedule.is_due(record.next_attempt, now, record.scheduled)
+    if (done and (typed or not url or not due)) or not (typed or due):
+        judged = settled(parts, place, memory, facts)
+        if judged != memory:
+            place.save(judged)
+        return Activation(
+            look.status_of(parts, place, descriptor, plan), None, False, False, (), told
+        )
+    fault: MusterError | None = None
+    try:
+        if not url:
+            raise error("client/no-publisher", product=descriptor.product.id)
+        if done:
+            memory = _news(parts, descriptor, memory, url)
+            again = now + onetime.LOOK_AGAIN
+            memory = memory.with_product(
+                replace(record, next_attempt=again, scheduled=now, last_contact=now)
+            )
+        else:
+            kept = memory = remembering(place, descriptor, memory, facts)
+            if not bound.lasting(memory, record.key, facts):
+                told = (*told, error("client/not-lasting", product=descriptor.product.id))
+            memory = _activated(parts, descriptor, memory, facts, url)
+    except MusterError as failed:
+        fault = failed
+        memory = kept
+        record = onetime.after_failure(
+            record_of(memory, descriptor), now, failed.code, parts.uptime(), parts.dice
+        )
+        if not done:
+            record = replace(record, failure=Failure.of(failed, now))
+        memory = memory.with_product(record)
+        _LOG.warning("%s got no activation: %s", descriptor.product.id, failed)
+    place.save(settled(parts, place, memory, facts))
+    status = look.status_of(parts, place, descriptor, plan)
+    return Activation(status, fault, fault is None and not done, True, (), told)
+
+
+def remembering(
+    place: Store, descriptor: Descriptor, memory: Memory, facts: tuple[Fact, ...]
+) -> Memory:
+    """The memory, saved, that knows the fact of the binding that is drawn for next.
+
+    Saved before anybody is asked: an answer may be lost, and the next try must show the same.
+    """
+    key = record_of(memory, descriptor).key
+    if not onetime.is_one_time(key):
+        return memory
+    known = bound.remembered(memory, key, bound.chosen(memory, key, facts))
+    if known != memory:
+        place.save(known)
+    return known
+
+
+def settled(parts: Parts, place: Store, memory: Memory, facts: tuple[Fact, ...]) -> Memory:
+    """The memory with the states as they are judged now, so that a grace begins once.
+
+    Only of products whose key activates them once; the machine that asks hosts keeps its own.
+    """
+    for name in place.products():
+        record = memory.product(name)
+        if record is None:
+            continue
+        found = look.judged_now(parts, read_descriptor(place.anchor(name)), memory, facts).record
+        if found is None or not (is_activation(record.licence) or found.added != record.added):
+            continue
+        if (found.state, found.since) != (record.state, record.since):
+            memory = memory.with_product(found)
+    return memory
+
+
+def _activated(
+    parts: Parts, descriptor: Descriptor, memory: Memory, facts: tuple[Fact, ...], url: str
+) -> Memory:
+    """The memory after the publisher activated this machine online."""
+    now = parts.clock.now()
+    proofs = parts.store(memory.publisher).proofs
+    digits = onetime.installation_id(descriptor, memory, facts, now, proofs).text
+    answer = _confirmed(parts, url, digits)
+    if answer is None:
+        # The publisher wants newer trust first; with it the ID is another.
+        memory = _news(parts, descriptor, memory, url)
+        digits = onetime.installation_id(descriptor, memory, facts, now, proofs).text
+        answer = _confirmed(parts, url, digits, last=True)
+    assert answer is not None
+    memory = take_all(descriptor, memory, answer.trust, answer.catalogue, now)
+    memory, _ = onetime.accept(descriptor, memory, facts, answer.grant, now, "the publisher")
+    record = record_of(memory, descriptor)
+    return memory.with_product(replace(record, last_contact=now, last_attempt=now))
+
+
+def _confirmed(parts: Parts, url: str, digits: str, *, last: bool = False) -> ConfirmAnswer | None:
+    """The publisher's answer; None where it asks to follow trust first."""
+    route = ACTIVATIONS
+    reply = parts.network.ask(url, route, route.path, ConfirmRequest(digits).encode())
+    peer = shown_url(url)
+    if reply.status == 200:
+        return decode_confirm_answer(reply.body, peer)
+    problem = decode_problem(reply.status, reply.body, peer, Peer.PUBLISHER)
+    if problem.code == "publisher/update-trust-first" and not last:
+        return None
+    raise problem.error()
+
+
+def _news(parts: Parts, descriptor: Descriptor, memory: Memory, url: str) -> Memory:
+    """The memory with the trust and the catalogue that the publisher has now."""
+    now, peer = parts.clock.now(), shown_url(url)
+    for _ in range(WALK_LIMIT):
+        version = authority(descriptor, memory, now).trust.version + 1
+        reply = parts.network.ask(url, TRUST, TRUST.fill(version=str(version)), None)
+        if reply.status == 404:
+            break
+        memory = take_all(descriptor, memory, [_document(reply, peer)], None, now)
+        if authority(descriptor, memory, now).trust.version < version:
+            raise error("wire/bad-answer", peer=peer, detail="its trust leads nowhere")
+    reply = parts.network.ask(url, CATALOGUE, CATALOGUE.path, None)
+    return take_all(descriptor, memory, (), _document(reply, peer), now)
+
+
+def _document(reply: Reply, peer: str) -> str:
+    """The text of a signed document. Raises: the peer's refusal."""
+    if reply.status != 200:
+        raise decode_problem(reply.status, reply.body, peer, Peer.PUBLISHER).error()
+    # What is not ASCII is no compact JWS; the reader will say so.
+    return reply.body.decode("ascii", "replace").strip()

@@ -1,0 +1,111 @@
+"""Giving a lease back to the host that gave it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from muster.client import identity as identities
+from muster.client import look, schedule
+from muster.client.discovery import TRY_SECONDS, Address, order, turn
+from muster.client.driver import discover as ask_dns
+from muster.client.judge import is_activation
+from muster.client.model import ProductRecord
+from muster.client.results import Released
+from muster.client.stores import Parts, load_present, record_of
+from muster.core.audit import Event as Audit
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.core.states import LicenceEvent, LicenceState, step
+from muster.lease.bundle import read_bundle
+from muster.lease.descriptor import Descriptor
+from muster.wire.peer import Peer
+from muster.wire.problem import decode_problem
+from muster.wire.release import ReleaseRequest
+from muster.wire.routes import RELEASE
+
+_LOG = logging.getLogger("muster.client")
+
+
+def release(parts: Parts, product: str | None = None) -> Released:
+    """Give the lease of a product back to the host that gave it.
+
+    Afterwards the product is unlicensed here; it asks again when `activate` is typed, or
+    after 30 days.
+    Raises: `client/nothing-to-release`, `client/no-secret`, what the host says, `net/…`.
+    """
+    place, descriptor = parts.one(product)
+    name = descriptor.product.id
+    with place.lock():
+        memory = load_present(place).memory
+        record = record_of(memory, descriptor)
+        if not record.licence or is_activation(record.licence):
+            raise error("client/nothing-to-release", product=name)
+        secrets = place.secrets()
+        key = identities.machine_key(memory.identity, place.publisher, parts.facts(), secrets.seeds)
+        if key is None:
+            raise error("client/no-secret", product=name)
+        sent_at = memory.requests.next_sent_at(parts.clock.now())
+        memory = replace(memory, requests=replace(memory.requests, sent_at=sent_at))
+        bundle = read_bundle(record.licence.encode("utf-8"))
+        line = memory.requests.line
+        body = ReleaseRequest(bundle, key.public.raw, line, sent_at).prove(key).body
+        host = _give_back(parts, place.publisher, descriptor, record, body)
+        record = replace(
+            record,
+            licence="",
+            nonce="",
+            state=step(LicenceState.LICENSED, LicenceEvent.LICENCE_RELEASED),
+            since=parts.clock.now(),
+            next_attempt=parts.clock.now() + schedule.LONGEST,
+            scheduled=parts.clock.now(),
+            failure=None,
+            failures=0,
+        )
+        place.save(
+            parts.noted(
+                memory.with_product(record),
+                Audit.CLIENT_LICENCE_RELEASE,
+                name,
+                f"to {host.text}",
+            )
+        )
+    _LOG.info("released %s at %s", name, host.text)
+    return Released(name, host.text)
+
+
+def _give_back(
+    parts: Parts, publisher: str, descriptor: Descriptor, record: ProductRecord, body: bytes
+) -> Address:
+    """Show the release to the host that gave the lease, else to each that can be found."""
+    plan = parts.plan(publisher)
+    hosts = [one for one in (record.last_good, plan.host) if one is not None]
+    fault: MusterError | None = None
+    looked = plan.host is not None
+    tried: set[Address] = set()
+    end = parts.clock.monotonic() + TRY_SECONDS
+    while True:
+        for place, host in enumerate(hosts):
+            left = end - parts.clock.monotonic()
+            if host in tried or left <= 0:
+                continue
+            tried.add(host)
+            waiting = len(hosts) - place - 1 + (not looked)
+            _, seconds = turn(left, waiting)
+            try:
+                reply = parts.network.call(host, RELEASE, RELEASE.path, body, seconds)
+                if reply.status == 200:
+                    return host
+                peer = host.text
+                problem = decode_problem(reply.status, reply.body, peer, Peer.HOST)
+                fault = problem.error()
+            except MusterError as failed:
+                fault = failed
+        if looked:
+            break
+        looked = True
+        label = descriptor.trust.label
+        found, faults = ask_dns(parts.network, look.names_asked(label, plan), parts.late())
+        hosts = [one.address for one in order(found, parts.dice, passed=tried)]
+        fault = fault or (faults[0] if faults else None)
+    raise fault or error("client/no-suffix")

@@ -1,0 +1,129 @@
+"""What wishes and questions work with, and which store and product they concern."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from muster.client import store
+from muster.client.discovery import DNS_SECONDS
+from muster.client.driver import Network
+from muster.client.messages import Plan
+from muster.client.model import Memory, ProductRecord
+from muster.client.store import Disk, Loaded, Store
+from muster.core.audit import Event as Audit
+from muster.core.catalogue import error
+from muster.core.clock import Clock, Dice
+from muster.core.errors import MusterError
+from muster.core.facts import clean_facts
+from muster.core.identity import Fact
+from muster.lease.descriptor import Descriptor, read_descriptor
+from muster.wire.activation import ClientInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One machine, as each wish and each question gets it.
+
+    Attributes:
+        root: the root of stores.
+        disk: where stores lie.
+        network: DNS and HTTP.
+        clock: the machine's clock.
+        dice: the machine's dice.
+        read_facts: reads the machine's facts; raises `facts/…` or `file/…`.
+        plan: what settings say for a publisher.
+        info: what the client says of itself in requests.
+        boot: the id of the present boot, "" where unknown.
+        uptime: seconds since the machine started, None where unknown.
+    """
+
+    root: Path
+    disk: Disk
+    network: Network
+    clock: Clock
+    dice: Dice
+    read_facts: Callable[[], Mapping[str, str]]
+    plan: Callable[[str], Plan]
+    info: ClientInfo
+    boot: str = ""
+    uptime: Callable[[], int | None] = lambda: None
+
+    def store(self, publisher: str) -> Store:
+        return Store(self.root, publisher, self.disk)
+
+    def descriptors(self, product: str | None) -> list[tuple[Store, Descriptor]]:
+        """Stores and descriptors of a product, or of all; a product id may hold its publisher."""
+        publisher, mark, name = (product or "").rpartition("/")
+        if product is not None and not mark:
+            publisher, name = "", product
+        found: list[tuple[Store, Descriptor]] = []
+        for one in store.publishers(self.root, self.disk):
+            if publisher and one != publisher:
+                continue
+            place = self.store(one)
+            for each in place.products():
+                if product is None or each == name:
+                    descriptor = read_descriptor(place.anchor(each))
+                    if descriptor.publisher != one or descriptor.product.id != each:
+                        detail = "it is the descriptor of another product"
+                        raise error(
+                            "client/store-damaged",
+                            where=str(place.folder / "anchors" / f"{each}.json"),
+                            detail=detail,
+                        )
+                    found.append((place, descriptor))
+        if product is not None and not found:
+            raise error("client/not-added", product=ascii(product)[1:-1][:96])
+        return found
+
+    def one(self, product: str | None) -> tuple[Store, Descriptor]:
+        found = self.descriptors(product)
+        if not found:
+            raise self.no_product()
+        if len(found) > 1:
+            listed = ", ".join(
+                f"{one.publisher}/{one.product.id}" if product else one.product.id
+                for _, one in found
+            )
+            raise error("client/which-product", products=listed)
+        return found[0]
+
+    def one_publisher(self, publisher: str) -> tuple[Store, list[Descriptor]]:
+        found = [one for one in self.descriptors(None) if publisher in ("", one[1].publisher)]
+        if not found:
+            raise self.no_product()
+        known = {place.publisher: place for place, _ in found}
+        if len(known) > 1:
+            raise error("client/which-publisher", publishers=", ".join(sorted(known)))
+        return found[0][0], [descriptor for _, descriptor in found]
+
+    def no_product(self) -> MusterError:
+        return error("client/no-product", store=str(self.root))
+
+    def facts(self) -> tuple[Fact, ...]:
+        return clean_facts(self.read_facts())
+
+    def late(self) -> Callable[[], bool]:
+        """Whether DNS has had its time, counted from now."""
+        end = self.clock.monotonic() + DNS_SECONDS
+        return lambda: self.clock.monotonic() >= end
+
+    def noted(self, memory: Memory, event: Audit, product: str = "", detail: str = "") -> Memory:
+        return memory.noted(self.clock.now(), event, product, detail)
+
+
+def load_present(place: Store) -> Loaded:
+    loaded = place.load()
+    if loaded is None:
+        where = str(place.folder / "state.json")
+        raise error("client/store-damaged", where=where, detail="it is missing")
+    return loaded
+
+
+def record_of(memory: Memory, descriptor: Descriptor) -> ProductRecord:
+    record = memory.product(descriptor.product.id)
+    if record is None:
+        raise error("client/not-added", product=descriptor.product.id)
+    return record
