@@ -59,6 +59,29 @@ def test_below_the_need_nobody_is_licensed(tmp_path: Path) -> None:
     assert report["verified_offline"] is False
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_before_its_end_leaves_nothing_and_is_no_defect(number: int) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        child = subprocess.Popen(
+            [*COMMAND, "--clients", "1", "--small-dns"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "TMPDIR": temporary, "PYTHONUNBUFFERED": "1"},
+        )
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline(), "the demo says nothing"
+            child.send_signal(number)
+            rest, _ = child.communicate(timeout=60)
+        finally:
+            child.kill()
+            child.wait()
+        assert child.returncode == 1
+        assert b"nothing is left" in rest
+        assert b"Traceback" not in rest
+        assert list(Path(temporary).iterdir()) == []
+
+
 def test_keep_says_what_to_type_and_a_stop_leaves_nothing() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         child = subprocess.Popen(

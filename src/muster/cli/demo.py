@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,7 @@ def demo(clients: int, keep: bool, small_dns: bool) -> None:
     from muster.testing.site import Site
 
     begun = compose.clock().monotonic()
+    report: Mapping[str, Any] | None = None
     try:
         folder = Path(tempfile.mkdtemp(prefix="muster-demo-"))
     except OSError as fault:
@@ -92,7 +93,7 @@ def demo(clients: int, keep: bool, small_dns: bool) -> None:
             for line in story.what_to_type():
                 click.echo(line)
             threading.Event().wait()
-    if report["problems"]:
+    if report is None or report["problems"]:  # None: stopped before its end
         click.get_current_context().exit(1)
 
 

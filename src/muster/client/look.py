@@ -1,6 +1,6 @@
 """What can be asked about a machine: status, discovery, history, the doctor. Changes nothing.
 
-Each question loads a store once; what is licensed is decided in `muster.client.judge`.
+What is licensed is decided in `muster.client.judge`.
 """
 
 from __future__ import annotations
