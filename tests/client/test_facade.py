@@ -311,3 +311,14 @@ def test_the_name_of_the_machine_goes_along_unless_a_setting_leaves_it_out(
     assert place.activate().licensed
     (asked,) = place.served.host.asked
     assert asked.client.name == (platform.node()[:64] if sent else "")
+
+
+def test_a_program_that_configured_no_log_is_shown_none(tmp_path: Path) -> None:
+    """Python prints warnings of loggers without a handler to standard error by itself."""
+    code = (
+        "import logging, muster.client\nlogging.getLogger('muster.client').warning('a warning')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
