@@ -284,6 +284,17 @@ def test_looking_at_a_licence_loads_no_network_and_no_database(tmp_path: Path) -
     assert loaded_by(code) == []
 
 
+def test_judging_a_licence_loads_nothing_that_only_asking_needs() -> None:
+    unused = ("muster.client.act", "muster.client.doctor", "muster.client.service")
+    show = (
+        "import sys, muster.client.present\n"
+        f"print([m for m in {unused!r} + ('muster.health', 'muster.client.look')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", show], capture_output=True, check=True)
+    assert done.stdout.strip() == b"[]"
+
+
 def test_the_import_times_name_no_heavy_module() -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-X", "importtime", "-c", "import muster.client"],

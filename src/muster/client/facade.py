@@ -186,7 +186,7 @@ def _look(
     facts: str | os.PathLike[str] | None,
 ) -> Licence:
     from muster.client.disk import SystemDisk
-    from muster.client.look import judged
+    from muster.client.present import judged
     from muster.client.store import Store
     from muster.core.facts import clean_facts
     from muster.system.clock import SystemClock

@@ -21,9 +21,10 @@ from muster.client.discovery import (
 from muster.client.driver import discover as ask_dns
 from muster.client.judge import Verdict, assess
 from muster.client.messages import Plan
-from muster.client.model import Identity, Memory, Note
+from muster.client.model import Memory, Note
+from muster.client.present import judged
 from muster.client.results import Discovery, Probe, Status
-from muster.client.store import Loaded, Store
+from muster.client.store import Store
 from muster.client.stores import Parts, load_present, record_of
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -125,7 +126,8 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
     place, descriptors = parts.one_publisher(publisher)
     label = descriptors[0].trust.label
     plan = parts.plan(place.publisher)
-    last_good = _last_good(place)
+    memory = _memory(place)
+    last_good = _last_good(memory)
     if plan.host is not None:
         return Discovery(
             publisher=place.publisher,
@@ -141,7 +143,8 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
     found, faults = ask_dns(parts.network, asked, parts.late())
     if not asked:
         faults = (error("client/no-suffix"),)
-    doubted = _doubted(parts, place)
+    held = () if memory is None else memory.doubts
+    doubted = doubts.standing(held, parts.clock.now())
     candidates = list(order(found, parts.dice, doubted=doubted, limit=_MAX_PROBED))
     if not candidates and asked and not faults:
         listed = ", ".join(f"{one.label}, {one.general}" for one in asked)
@@ -202,23 +205,19 @@ def _probe(parts: Parts, candidate: Candidate, publisher: str) -> Probe:
     return Probe(candidate, mine[0] if mine else None, None)
 
 
-def _doubted(parts: Parts, place: Store) -> frozenset[Address]:
-    try:
-        loaded = place.load()
-    except MusterError:
-        return frozenset()
-    held = () if loaded is None else loaded.memory.doubts
-    return doubts.standing(held, parts.clock.now())
-
-
-def _last_good(place: Store) -> Address | None:
+def _memory(place: Store) -> Memory | None:
+    """What a store holds; None where it is new or cannot be read."""
     try:
         loaded = place.load()
     except MusterError:
         return None
-    if loaded is None:
+    return None if loaded is None else loaded.memory
+
+
+def _last_good(memory: Memory | None) -> Address | None:
+    if memory is None:
         return None
-    records = sorted(loaded.memory.products.values(), key=lambda one: one.last_contact)
+    records = sorted(memory.products.values(), key=lambda one: one.last_contact)
     known = [one.last_good for one in records if one.last_good is not None]
     return known[-1] if known else None
 
@@ -231,48 +230,6 @@ def history(parts: Parts, publisher: str = "") -> list[tuple[str, Note]]:
         if loaded is not None and publisher in ("", one):
             found += [(one, note) for note in loaded.memory.history]
     return sorted(found, key=lambda each: each[1].at)
-
-
-def judged(
-    place: Store,
-    descriptor: Descriptor,
-    facts: tuple[Fact, ...] | MusterError,
-    boot: str,
-    now: int,
-) -> tuple[Verdict, Identity | None]:
-    """Load a store and judge one product; a store that cannot be read is told in the verdict.
-
-    A writer may be at work: what fails is looked at once more if the store changed meanwhile.
-    """
-    loaded, fault = _load(place)
-    verdict = _judged(descriptor, loaded, fault, facts, boot, now)
-    if not verdict.licensed:
-        again, fault = _load(place)
-        if again is not None and (loaded is None or again.generation != loaded.generation):
-            loaded = again
-            verdict = _judged(descriptor, loaded, fault, facts, boot, now)
-    return verdict, None if loaded is None else loaded.memory.identity
-
-
-def _load(place: Store) -> tuple[Loaded | None, MusterError | None]:
-    try:
-        return place.load(), None
-    except MusterError as fault:
-        return None, fault
-
-
-def _judged(
-    descriptor: Descriptor,
-    loaded: Loaded | None,
-    fault: MusterError | None,
-    facts: tuple[Fact, ...] | MusterError,
-    boot: str,
-    now: int,
-) -> Verdict:
-    memory = None if loaded is None else loaded.memory
-    warnings = () if loaded is None else loaded.warnings
-    verdict = assess(descriptor, memory, facts, boot, now, warnings)
-    return verdict if fault is None else replace(verdict, problem=fault)
 
 
 def names_asked(label: str, plan: Plan) -> tuple[Names, ...]:
