@@ -31,6 +31,7 @@ from muster.system.entropy import SeededDice
 from muster.testing.tiny_host import Mood, TinyHost
 from muster.testing.world import START, World, machine_facts
 from muster.wire.activation import ClientInfo
+from muster.wire.problem import encode_problem
 from muster.wire.routes import ACTIVATE, HOST_CATALOGUE, HOST_TRUST
 
 SET = Address("kms1.corp.test", 16880)
@@ -153,7 +154,12 @@ class Playbook:
         return self.last
 
     def answer(self, host: TinyHost, ask: m.Ask) -> m.Answered:
+        """What the host says at last: a challenge on the way is met."""
         reply = host.moody(ACTIVATE, ACTIVATE.path, ask.body)
+        if reply.status == 428:
+            self >> m.Answered(self.now, ask.number, reply.status, reply.body, "192.0.2.1")
+            ask = self.ask()
+            reply = host.moody(ACTIVATE, ACTIVATE.path, ask.body)
         return m.Answered(self.now, ask.number, reply.status, reply.body, "192.0.2.1")
 
     def document(self, host: TinyHost, fetch: m.Fetch) -> m.Fetched:
@@ -209,7 +215,9 @@ def test_a_first_activation() -> None:
     assert record.nonce == request["nonce"]
     shown = nonce_prefix(record.nonce)
     assert play.prepared.memory.requests == Requests((shown,), shown, START)
-    assert save.memory.requests == Requests((shown,), "", START, ((SET.text, shown),))
+    requests = save.memory.requests
+    assert requests.challenge_of(SET.text)
+    assert replace(requests, challenges=()) == Requests((shown,), "", START, ((SET.text, shown),))
     assert record.state is LicenceState.LICENSED
     assert record.last_good == SET
     assert record.last_ip == "192.0.2.1"
@@ -222,6 +230,85 @@ def test_a_first_activation() -> None:
     assert finish.fault is None
     assert finish.verdict.licensed
     assert finish.verdict.until == START + 180 * DAY
+
+
+def challenge(play: Playbook, ask: m.Ask, text: str | None) -> m.Answered:
+    """A challenge of nobody knows whom."""
+    params = {} if text is None else {"challenge": text}
+    status, body = encode_problem(error("host/challenge", **params))
+    return m.Answered(play.now, ask.number, status, body)
+
+
+def test_a_challenge_is_met_with_the_same_request_and_kept_with_the_lease() -> None:
+    world = World()
+    host = world.host()
+    play = Playbook(world)
+    play.begin()
+    first = play.ask()
+    reply = host.moody(ACTIVATE, ACTIVATE.path, first.body)
+    assert reply.status == 428
+    play >> m.Answered(play.now, first.number, reply.status, reply.body)
+    second = play.ask()
+    before, after = json.loads(first.body), json.loads(second.body)
+    assert "challenge" not in before
+    assert after.pop("challenge") == json.loads(reply.body)["params"]["challenge"]
+    assert before.pop("proof") != after.pop("proof")
+    assert before == after
+    play >> m.Answered(play.now, second.number, *_said(host, second))
+    assert play.to_finish(host).renewed
+
+    world.clock.pass_time(60)
+    renewal = Playbook(world, memory=play.memory)
+    ask = renewal.begin().ask()
+    assert json.loads(ask.body)["challenge"] == play.memory.requests.challenge_of(SET.text)
+    status, body = _said(host, ask)
+    assert status == 200
+    renewal >> m.Answered(renewal.now, ask.number, status, body)
+    assert renewal.to_finish(host).renewed
+    # A renewal that was lost has spent nothing at the machine: the next one is challenged.
+    world.clock.pass_time(60)
+    assert Playbook(world, memory=play.memory).begin().to_finish(host).renewed
+
+
+def _said(host: TinyHost, ask: m.Ask) -> tuple[int, bytes]:
+    reply = host.moody(ACTIVATE, ACTIVATE.path, ask.body)
+    return reply.status, reply.body
+
+
+def test_a_host_that_challenges_without_end_is_left() -> None:
+    world = World()
+    play = Playbook(world)
+    ask = play.begin().ask()
+    for number in range(3):
+        play >> challenge(play, ask, f"{number:021}A")
+        ask = play.ask()
+        assert json.loads(ask.body)["challenge"] == f"{number:021}A"
+    play >> challenge(play, ask, "B" * 21 + "A")
+    fault = play.to_finish(world.host()).fault
+    assert fault is not None
+    assert fault.code == "host/challenge"
+
+
+@pytest.mark.parametrize("text", [None, "", "A" * 21, "A" * 23, "B" * 22, "A" * 21 + "="])
+def test_a_challenge_of_another_form_is_not_signed(text: str | None) -> None:
+    world = World()
+    play = Playbook(world)
+    ask = play.begin().ask()
+    play >> challenge(play, ask, text)
+    fault = play.to_finish(world.host()).fault
+    assert fault is not None
+    assert fault.code == "host/challenge"
+
+
+def test_what_one_host_gave_is_not_shown_to_another() -> None:
+    world = World()
+    play = Playbook(world)
+    assert play.begin().to_finish(world.host()).renewed
+    elsewhere = Playbook(
+        world, memory=play.memory, plan=Plan(host=Address("kms2.corp.test", 16880))
+    )
+    assert "challenge" not in json.loads(elsewhere.begin().ask().body)
+    assert elsewhere.memory.requests.challenges == play.memory.requests.challenges
 
 
 def test_a_refusal_for_a_low_count_ends_the_try_and_changes_nothing_but_the_timer() -> None:
@@ -603,7 +690,8 @@ def test_answers_of_hosts_that_were_given_up_are_ignored() -> None:
     first = play.ask()
     play >> m.Failed(play.now, first.number, error("net/timeout", peer="x", seconds="10"))
     second = play.ask()
-    play >> play.answer(host, first)
+    late = host.moody(ACTIVATE, ACTIVATE.path, first.body)
+    play >> m.Answered(play.now, first.number, late.status, late.body)
     assert play.effects == []
     play >> m.Failed(play.now, first.number, error("net/reset", peer="x"))
     assert play.effects == []

@@ -320,7 +320,8 @@ def test_the_name_of_the_machine_goes_along_unless_a_setting_leaves_it_out(
     if not sent:
         monkeypatch.setenv("MUSTER_CLIENT_SEND_NAME", "false")
     assert place.activate().licensed
-    (asked,) = place.served.host.asked
+    challenged, asked = place.served.host.asked
+    assert challenged.client.name == asked.client.name
     assert asked.client.name == (platform.node()[:64] if sent else "")
 
 

@@ -34,7 +34,7 @@ def test_a_store_that_was_deleted_starts_the_machine_anew(place: Place) -> None:
     assert gone.why is not None
     assert gone.why.code == "client/not-added"
     assert place.activate().licensed
-    first, second = place.served.host.asked
+    _, first, _, second = place.served.host.asked
     assert first.cmid != second.cmid
     assert not set(first.fingerprint) & set(second.fingerprint)
 

@@ -13,6 +13,7 @@ import pytest
 from muster.core.identity import LETTERS, Fact, commitments, machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import day_start
 from muster.db.engine import Database
+from muster.host import challenges
 from muster.host.enrol import HostAdmin
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, Arrival, Refused, Reply
@@ -28,6 +29,7 @@ from muster.system.entropy import SeededDice
 from muster.testing.clock import ManualClock
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ActivationAnswer, ActivationRequest, ClientInfo
+from muster.wire.problem import decode_problem
 from muster.wire.release import ReleaseRequest
 
 START = day_start(328) + 9 * 3600
@@ -98,6 +100,7 @@ class Machine:
         state: int = 2,
         nonce: str | None = None,
         line: tuple[str, ...] | None = None,
+        challenge: str = "",
     ) -> ActivationRequest:
         key = key or self.key
         return ActivationRequest(
@@ -107,6 +110,7 @@ class Machine:
             key=key.public.raw,
             nonce=self.nonce if nonce is None else nonce,
             line=self.line if line is None else line,
+            challenge=challenge,
             fingerprint=self.fingerprint if fingerprint is None else fingerprint,
             identity=identity,
             state=state,
@@ -160,13 +164,34 @@ class World:
         *,
         address: str = "192.0.2.1",
         request: ActivationRequest | None = None,
+        key: MemorySigningKey | None = None,
     ) -> Reply:
-        """One machine asks; its own transaction."""
+        """One machine asks as its client does: each time in its own transaction, and once more
+        where it is challenged and has the key of the request."""
         if request is None:
             self.turns[number] = self.turns.get(number, -1) + 1
         asked = request or self.machine(number).request(self.id, product, self.clock.now())
-        (reply,) = self.service.handle([Arrival(asked, address)])
-        return reply
+        return self.send(asked, key or self.machine(number).key, address)
+
+    def send(
+        self, asked: ActivationRequest, key: MemorySigningKey, address: str = "192.0.2.1"
+    ) -> Reply:
+        """Send a request, and once more where it is challenged and the key is its own."""
+        return answer_of(self.service, asked, key, address)
+
+    def challenged(self, asked: ActivationRequest, key: MemorySigningKey) -> ActivationRequest:
+        """The request with a challenge that holds now; as it is, where none is asked for."""
+        view = self.service.view().publishers.get(asked.publisher)
+        if view is None or asked.key != key.public.raw:
+            return asked
+        now = self.clock.now()
+        challenge = challenges.fresh(view.challenge_key, asked.publisher, asked.cmid, now)
+        return meeting(asked, challenge, key)
+
+    def arrival(self, machine: Machine, product: str = "desktop-pro") -> Arrival:
+        """A machine's request with a challenge that holds now."""
+        asked = machine.request(self.id, product, self.clock.now())
+        return Arrival(self.challenged(asked, machine.key), "192.0.2.1")
 
     def machine(self, number: int) -> Machine:
         """A machine as it made its last request."""
@@ -198,6 +223,41 @@ class World:
             fresh=True,
         )
         return verify_lease(answer.bundle.encode(), expected)
+
+
+def answer_of(
+    service: HostService, asked: ActivationRequest, key: MemorySigningKey, address: str
+) -> Reply:
+    """The answer to a request, which is sent once more where it is challenged and the key is its
+    own."""
+    (reply,) = service.handle([Arrival(asked, address)])
+    challenge = challenge_in(reply)
+    if not challenge or asked.key != key.public.raw:
+        return reply
+    (reply,) = service.handle([Arrival(meeting(asked, challenge, key), address)])
+    return reply
+
+
+def challenge_in(reply: Reply) -> str:
+    """The challenge that a refusal brings, "" for none."""
+    if not isinstance(reply, Refused) or reply.error.code != "host/challenge":
+        return ""
+    return str(reply.error.params["challenge"])
+
+
+def meeting(asked: ActivationRequest, challenge: str, key: MemorySigningKey) -> ActivationRequest:
+    """The same request with a challenge, signed once more."""
+    return replace(asked, challenge=challenge).prove(key)
+
+
+def body_meeting(
+    asked: ActivationRequest, key: MemorySigningKey, status: int, answer: bytes
+) -> bytes:
+    """The body that meets the challenge of an answer, b"" where there is none."""
+    if status != 428:
+        return b""
+    found = decode_problem(status, answer, "host")
+    return meeting(asked, str(found.params["challenge"]), key).body
 
 
 def refused(reply: Reply) -> str:

@@ -96,9 +96,10 @@ class HostProcess:
             self.process.stdout.close()
 
 
-def http_request(publisher: TinyPublisher, machine: Machine) -> bytes:
+def http_request(publisher: TinyPublisher, machine: Machine, challenge: str = "") -> bytes:
     """The bytes of one activation request."""
-    body = machine.request(publisher.publisher, PRODUCT, compose.clock().now()).body
+    now = compose.clock().now()
+    body = machine.request(publisher.publisher, PRODUCT, now, challenge=challenge).body
     head = (
         "POST /v1/activate HTTP/1.1\r\nhost: localhost\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -125,12 +126,13 @@ async def exchange(
 async def crowd(
     port: int,
     size: int,
-    request: Callable[[int], bytes],
+    request: Callable[[int, str], bytes],
     answered: Callable[[int, int, bytes], None],
     each: int | None = None,
 ) -> None:
     """`size` machines at once ask again and again, each time as a new machine, until the host is
-    gone or each has asked `each` times. `answered` is told number, status and body."""
+    gone or each has asked `each` times. `request` is given a number and the challenge to meet;
+    `answered` is told number, status and body of what is no challenge."""
 
     async def one(place: int) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -139,7 +141,11 @@ async def crowd(
                 turn = 0
                 while each is None or turn < each:
                     number = place + size * turn
-                    status, body = await exchange(reader, writer, request(number))
+                    status, body = await exchange(reader, writer, request(number, ""))
+                    if status == 428:
+                        challenge = json.loads(body)["params"]["challenge"]
+                        again = request(number, challenge)
+                        status, body = await exchange(reader, writer, again)
                     answered(number, status, body)
                     turn += 1
             finally:

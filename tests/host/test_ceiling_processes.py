@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.host.conftest import Machine
+from tests.host.conftest import Machine, body_meeting
 from tests.host.processes import FACTS, HostProcess
 
 from muster.cli import compose
@@ -44,8 +44,11 @@ class Site:
     hosts: tuple[HostProcess, HostProcess]
 
     def body(self, number: int) -> bytes:
-        now = compose.clock().now()
-        return Machine(number).request(self.publisher.publisher, PRODUCT, now).body
+        """A request that meets the challenge of the hosts, which have one store and one key."""
+        machine, now = Machine(number), compose.clock().now()
+        asked = machine.request(self.publisher.publisher, PRODUCT, now)
+        answer = self.post(0, "/v1/activate", asked.body)
+        return body_meeting(asked, machine.key, *answer) or asked.body
 
     def post(self, host: int, path: str, body: bytes) -> tuple[int, bytes]:
         url = f"http://127.0.0.1:{self.hosts[host].port}{path}"

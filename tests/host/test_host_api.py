@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.host.conftest import Machine, World
+from tests.host.conftest import Machine, World, body_meeting
 
 from muster.host import store
 from muster.host.server import HostServer
@@ -47,8 +47,12 @@ class Asking:
 
     def activate(self, number: int, product: str = "desktop-pro", **changes: Any) -> Response:
         world = self.world
-        request = Machine(number).request(world.id, product, world.clock.now(), **changes)
-        return self.post("/v1/activate", request.body)
+        machine = Machine(number)
+        request = machine.request(world.id, product, world.clock.now(), **changes)
+        answer = self.post("/v1/activate", request.body)
+        key = changes.get("key", machine.key)
+        again = body_meeting(request, key, answer.status, answer.body)
+        return self.post("/v1/activate", again) if again else answer
 
 
 def problem(answer: Response) -> Problem:
@@ -192,7 +196,7 @@ def test_health_readiness_metrics_and_openapi(asking: Asking) -> None:
     # Twice the largest need of the application, 25: the size of the fleet stays private.
     assert f'muster_host_count{{publisher="{publisher}",application="os"}} 50' in text
     assert 'muster_host_http_answers_total{route="activate",status="409"} 4' in text
-    assert 'muster_host_http_answer_seconds_count{route="activate"} 61' in text
+    assert 'muster_host_http_answer_seconds_count{route="activate"} 122' in text
     names = {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")}
     typed = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     assert all(any(name.startswith(one) for one in typed) for name in names)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.host.conftest import HOST_FACTS, START, Machine
+from tests.host.conftest import HOST_FACTS, START, Machine, body_meeting
 
 from muster.core.products import DAY
 from muster.host import ledger
@@ -65,13 +65,14 @@ def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
             http = HTTPClient(timeout=30)
 
             def ask(number: int) -> Response:
-                request = Machine(number).request(publisher.publisher, "desktop-pro", START)
-                return http.request(
-                    "POST",
-                    listening.url + "/v1/activate",
-                    request.body,
-                    {"Content-Type": "application/json"},
-                )
+                machine = Machine(number)
+                request = machine.request(publisher.publisher, "desktop-pro", START)
+                body, url = request.body, listening.url + "/v1/activate"
+                while True:
+                    answer = http.request("POST", url, body, {"Content-Type": "application/json"})
+                    body = body_meeting(request, machine.key, answer.status, answer.body)
+                    if not body:
+                        return answer
 
             answer = ask(0)
             while answer.status != 503:

@@ -97,6 +97,8 @@ def judge(trace: str, database: str) -> Verdict:
             asked[call.fd] = cmid
         elif call.name in ("sendto", "sendmsg", "write", "writev") and '"HTTP/1.1 ' in call.text:
             cmid = asked.pop(call.fd)
+            if '"HTTP/1.1 428 ' in call.text:
+                continue  # a challenge tells of nothing that is kept
             verdict.replies += 1
             file, end = written.get(cmid, ("", 0))
             durable = any(
@@ -125,7 +127,7 @@ def watched(root: Path, environ: dict[str, str]) -> Verdict:
             crowd(
                 host.port,
                 CROWD,
-                lambda number: http_request(publisher, Machine(number)),
+                lambda number, challenge: http_request(publisher, Machine(number), challenge),
                 lambda _number, status, _body: statuses.append(status),
                 EACH,
             )

@@ -37,7 +37,7 @@ def test_refusals_of_one_source_are_summed_up(host: World) -> None:
     assert len(rows(host)) == SOURCE.at_once
     host.clock.pass_time(60)
     host.ask(1)
-    *_, machine, more = rows(host)
+    *_, more, machine = rows(host)
     assert machine.cmid == Machine(1).cmid
     assert (more.code, more.count, more.address) == (MORE, 1000 - SOURCE.at_once, "192.0.2.66")
     # Counted all the same.
@@ -78,9 +78,9 @@ def test_what_is_held_is_told_without_another_request(host: World) -> None:
 
 def test_one_machine_that_asks_without_pause_is_listed_once(host: World) -> None:
     """The twin: who is counted can fill a log too."""
-    request = Machine(1).request(host.id, "desktop-pro", host.clock.now())
+    arrival = host.arrival(Machine(1))
     for _ in range(20):
-        host.service.handle([Arrival(request, "192.0.2.1")] * 50)
+        host.service.handle([arrival] * 50)
     assert len(rows(host)) == 1 + SOURCE.at_once
     host.clock.pass_time(int(AGAIN))
     host.ask(1)

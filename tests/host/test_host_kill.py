@@ -47,10 +47,10 @@ class Crowd:
         self.asked: dict[int, str] = {}
         self.answered: set[str] = set()
 
-    def request(self, place: int) -> bytes:
+    def request(self, place: int, challenge: str) -> bytes:
         machine = Machine(place, seed=self._seed)
         self.asked[place] = machine.cmid
-        return http_request(self._publisher, machine)
+        return http_request(self._publisher, machine, challenge)
 
     def told(self, place: int, status: int, body: bytes) -> None:
         assert status in (200, 409), body

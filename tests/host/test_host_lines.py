@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.host.conftest import Machine, World, leased, refused
+from tests.host.conftest import Machine, World, challenge_in, leased, refused
 
 from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.products import DAY, SKEW
 from muster.db.engine import Reader
-from muster.host import ledger, lines
+from muster.host import challenges, ledger, lines
 from muster.host.act.machines import remove_machine
 from muster.host.lines import Asked, Left, Line, Row
 from muster.host.model import Arrival, KnownMachine, Refused, Released, Reply
-from muster.wire.activation import ActivationAnswer, ActivationRequest
+from muster.wire.activation import ActivationAnswer, ActivationRequest, decode_request
 from muster.wire.release import ReleaseRequest
 
 CHAPTER = Path(__file__).parents[2] / "docs/spec/06-counting.md"
@@ -41,6 +42,7 @@ class Store:
         self.name = "golden"
         self.made = 0
         self.line: tuple[str, ...] = ()
+        self.sent: ActivationRequest | None = None
 
     def copy(self, name: str, facts: str = "") -> Store:
         """The same store on another machine, which draws its own nonces from here on."""
@@ -69,7 +71,15 @@ class Store:
         return self.send(self.request())
 
     def send(self, request: ActivationRequest | ReleaseRequest) -> Reply:
-        (reply,) = self.world.service.handle([Arrival(request, "192.0.2.1")])
+        """Send as a client does, which signs once more what is challenged."""
+        if isinstance(request, ActivationRequest):
+            self.sent = self.world.challenged(request, self.machine.key)
+            request = self.sent
+        return self.show(request)
+
+    def show(self, message: ActivationRequest | ReleaseRequest) -> Reply:
+        """Show a message as it is, as somebody can who recorded it."""
+        (reply,) = self.world.service.handle([Arrival(message, "192.0.2.1")])
         return reply
 
     def release(self, answer: ActivationAnswer) -> ReleaseRequest:
@@ -104,7 +114,7 @@ def unchanged(world: World, send: Store, request: ActivationRequest | ReleaseReq
     """Send something that must change nothing that is kept."""
     with world.database.snapshot() as reader:
         before = everything(reader)
-    reply = send.send(request)
+    reply = send.show(request)
     with world.database.snapshot() as reader:
         assert everything(reader) == before
     return reply
@@ -415,6 +425,104 @@ def test_a_sent_at_of_a_jumped_clock_is_mended(store: Store) -> None:
     assert refused(restored.ask()) == "host/request-old"
     assert world.service.housekeep().mended == 1
     leased(restored.ask())
+
+
+# Challenges.
+
+
+def resigned(request: ActivationRequest, challenge: str) -> ActivationRequest:
+    return replace(request, challenge=challenge).prove(Machine(NUMBER).key)
+
+
+def brought(reply: Reply) -> str:
+    """The challenge that a refusal brings."""
+    assert refused(reply) == "host/challenge"
+    return challenge_in(reply)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["first request", "renewal"])
+def test_a_request_without_a_challenge_that_holds_changes_nothing(
+    store: Store, known: bool
+) -> None:
+    world, clock = store.world, store.world.clock
+    key = world.service.view().publishers[world.id].challenge_key
+    cmid, now = Machine(NUMBER).cmid, clock.now()
+    if known:
+        leased(store.ask())
+    clock.pass_time(1)
+    request = store.request()
+    late = request.sent_at
+    wrong = {
+        "none": "",
+        "invented": "A" * 22,
+        "of another host": challenges.fresh(b"another key", world.id, cmid, late),
+        "of another machine": challenges.fresh(key, world.id, Machine(1).cmid, late),
+        "of another publisher": challenges.fresh(key, "contosocontosoco", cmid, late),
+        "of two minutes ago": challenges.fresh(key, world.id, cmid, late - 120),
+        "of a minute to come": challenges.fresh(key, world.id, cmid, late + 60),
+        "of no request": challenges.after(key, world.id, cmid, ""),
+        "of this request": challenges.after(key, world.id, cmid, request.nonce),
+    }
+    for name, challenge in wrong.items():
+        reply = unchanged(world, store, resigned(request, challenge))
+        assert refused(reply) == "host/challenge", name
+    assert now < late
+    good = brought(store.show(request))
+    for minutes in range(2):
+        assert challenges.holds(key, world.id, cmid, "", late + 60 * minutes, good)
+    assert not challenges.holds(key, world.id, cmid, "", late + 120, good)
+    leased(store.show(resigned(request, good)))
+
+
+def test_a_challenge_of_a_lease_is_good_once_and_for_as_long_as_it_takes(store: Store) -> None:
+    world, clock = store.world, store.world.clock
+    first = leased(store.ask())
+    clock.pass_time(170 * DAY)
+    world.restart()  # what another process gave is good here
+    renewal = resigned(store.request(), first.challenge)
+    second = leased(store.show(renewal))
+    assert second.challenge != first.challenge
+    clock.pass_time(1)
+    spent = resigned(store.request(), first.challenge)
+    assert refused(unchanged(world, store, spent)) == "host/challenge"
+    # The answer was lost: the same request again brings the same lease and the same challenge.
+    assert leased(unchanged(world, store, renewal)).challenge == second.challenge
+    clock.pass_time(1)
+    leased(store.show(resigned(store.request(), second.challenge)))
+
+
+def test_a_challenge_goes_with_no_other_hands(store: Store) -> None:
+    """It is signed, so nobody puts in the one that the host gives to whoever asks."""
+    world = store.world
+    world.clock.pass_time(1)
+    recorded = store.request()
+    good = brought(store.show(recorded))
+    body = json.loads(recorded.body)
+    body["challenge"] = good
+    put_in = decode_request(json.dumps(body).encode())
+    assert refused(unchanged(world, store, put_in)) == "host/request-proof"
+
+
+def test_mode_explicit_what_was_recorded_has_nobody_seen(host: World) -> None:
+    product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=("explicit",))
+    host.publisher.publish([product])
+    host.admin.add_publisher(host.publisher.file())
+    store = Store(host)
+    recorded = []
+    for container in range(3):
+        host.clock.pass_time(60)
+        leased(store.send(explicit(host, container, host.clock.now())))
+        assert store.sent is not None
+        recorded.append(store.sent)
+    host.clock.pass_time(120)
+    for one in recorded[:-1]:
+        assert refused(unchanged(host, store, one)) == "host/challenge"
+    leased(unchanged(host, store, recorded[-1]))
+
+
+def test_another_host_key_makes_other_challenges() -> None:
+    assert challenges.key_of(Machine(1).key) != challenges.key_of(Machine(2).key)
+    assert challenges.key_of(Machine(1).key) == challenges.key_of(Machine(1).key)
 
 
 # Proof.

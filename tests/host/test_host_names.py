@@ -58,7 +58,9 @@ def test_a_clone_is_named_and_renames_nobody(host: World) -> None:
     key = Machine(1).key
     clone = Machine(2).request(host.id, "desktop-pro", host.clock.now(), key=key)
     clone = replace(clone, client=replace(clone.client, name="copy-of-golden")).prove(key)
-    assert refused(host.ask(2, request=clone, address="192.0.2.77")) == "host/duplicate-cmid"
+    assert (
+        refused(host.ask(2, request=clone, address="192.0.2.77", key=key)) == "host/duplicate-cmid"
+    )
     row = clients(host)[first.cmid]
     assert row.name == "golden"
     assert (row.duplicates, row.clone_name, row.clone_address) == (

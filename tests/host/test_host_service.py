@@ -90,9 +90,7 @@ def test_any_batching_of_the_same_machines_gives_the_same_count(
         arrivals = []
         for number in batch:
             turns[number] += 1
-            asked = Machine(number, turn=turns[number])
-            request = asked.request(host.id, "desktop-pro", host.clock.now())
-            arrivals.append(Arrival(request, "192.0.2.1"))
+            arrivals.append(host.arrival(Machine(number, turn=turns[number])))
         for number, reply in zip(batch, host.service.handle(arrivals), strict=True):
             seen.add(number)
             if len(seen) < 25:
@@ -105,10 +103,7 @@ def test_any_batching_of_the_same_machines_gives_the_same_count(
 
 def test_two_of_one_batch_never_both_read_twenty_four(host: World) -> None:
     host.fill(range(1, 24))
-    arrivals = [
-        Arrival(Machine(n).request(host.id, "desktop-pro", host.clock.now()), "192.0.2.1")
-        for n in (24, 25)
-    ]
+    arrivals = [host.arrival(Machine(n)) for n in (24, 25)]
     first, second = host.service.handle(arrivals)
     assert isinstance(first, Refused)
     assert first.error.params["count"] == 24
@@ -270,7 +265,7 @@ def test_a_clone_gets_a_signed_notice_and_the_first_machine_keeps_the_id(host: W
     host.fill(range(1, 26))
     clone = Machine(99)
     request = clone.request(host.id, "desktop-pro", host.clock.now(), key=Machine(1).key)
-    reply = host.ask(99, request=request)
+    reply = host.ask(99, request=request, key=Machine(1).key)
     assert isinstance(reply, Refused)
     assert reply.error.code == "host/duplicate-cmid"
     assert reply.error.row.http == 409
@@ -316,7 +311,7 @@ def test_removing_a_machine_lets_another_take_its_id(host: World) -> None:
     assert count_of(host) == 0
     host.clock.pass_time(1)
     request = Machine(2).request(host.id, "desktop-pro", host.clock.now(), key=Machine(1).key)
-    assert refused(host.ask(2, request=request)) == "host/insufficient-count"
+    assert refused(host.ask(2, request=request, key=Machine(1).key)) == "host/insufficient-count"
     assert count_of(host) == 1
     with pytest.raises(MusterError) as caught:
         remove_machine(host.opened, Machine(3).cmid)
@@ -415,10 +410,7 @@ def limited(world: World, limit: int) -> str:
 
 def test_a_ceiling_is_exact_and_what_is_refused_is_not_counted(world: World) -> None:
     jti = limited(world, 3)
-    arrivals = [
-        Arrival(Machine(n).request(world.id, "tiny", world.clock.now()), "192.0.2.1")
-        for n in range(1, 6)
-    ]
+    arrivals = [world.arrival(Machine(n), "tiny") for n in range(1, 6)]
     replies = world.service.handle(arrivals)
     assert [isinstance(one, ActivationAnswer) for one in replies] == [True] * 3 + [False] * 2
     assert refused(replies[3]) == "host/limit-reached"

@@ -553,10 +553,24 @@ def proofs(publisher: str, machine: dict[str, str], before: str) -> list[dict[st
     good = signed("muster-request-v1", request)
     gave = signed("muster-release-v1", release)
     newer = signed("muster-request-v1", {**request, "news": {"b": [1], "a": "ä"}})
+    met = signed("muster-request-v1", {**request, "challenge": b64(seed("challenge")[:16])})
     other = {**request, "cmid": machine["cmid"][:-1] + ("0" if machine["cmid"][-1] != "0" else "1")}
     cases = [
         ("request", "as it is", good, True),
         ("request", "with members that nobody knows", newer, True),
+        ("request", "with a challenge", met, True),
+        (
+            "request",
+            "the challenge of another host",
+            {**met, "challenge": b64(seed("other")[:16])},
+            False,
+        ),
+        (
+            "request",
+            "a challenge that was put in later",
+            {**good, "challenge": met["challenge"]},
+            False,
+        ),
         ("request", "an unknown member was taken out", {**newer, "news": {}}, False),
         ("request", "another nonce", {**good, "nonce": "A" * 22}, False),
         ("request", "another licence state", {**good, "state": 2}, False),

@@ -160,9 +160,11 @@ def releases(wire: Wire, now: int) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "as before proofs", {**bundle, "secret": strict.b64url_encode(bytes(32))}
 
 
-def recorded(scene: Scene, host: RealHost, wire: Wire) -> RealMachine:
+def recorded(
+    scene: Scene, host: RealHost, wire: Wire, machine: RealMachine | None = None
+) -> RealMachine:
     """A machine that was licensed and renewed twice over the wire."""
-    machine = scene.machine("victim")
+    machine = machine or scene.machine("victim")
     machine.plan = Plan(host=wire.address)
     for _ in range(3):
         assert machine.ask().renewed
@@ -290,19 +292,28 @@ def test_nobody_takes_a_cmid_at_a_host_that_the_machine_has_yet_to_meet(scene: S
     assert cmid(machine) == first
 
 
-def test_a_request_that_is_shown_to_another_host_counts_the_machine_and_no_more(
-    scene: Scene,
-) -> None:
+@pytest.mark.parametrize("known", [False, True], ids=["never-asked", "asked-before"])
+def test_a_request_that_is_shown_to_another_host_changes_nothing(scene: Scene, known: bool) -> None:
+    """What was answered elsewhere, at once and late; and what was challenged and given up."""
     other = scene.another_host("other", scene.contoso)
+    victim = scene.machine("victim")
+    if known:
+        victim.plan = Plan(host=other.address)
+        assert victim.ask().renewed
     with listened(scene.host) as wire:
-        machine = recorded(scene, scene.host, wire)
+        machine = recorded(scene, scene.host, wire, victim)
         requests = wire.bodies(wire.requests)
-    first = cmid(machine)
-    for request in reversed(requests):
-        post(other, "/v1/activate", request)
-    assert other.count(scene.contoso) == 1
-    (row,) = kept(other)["machine"]
-    assert first in row
+    first, before = cmid(machine), kept(other)
+    with_challenge = [one for one in requests if "challenge" in one]
+    assert with_challenge
+    assert len(with_challenge) < len(requests)
+    for _ in range(2):
+        codes = {post(other, "/v1/activate", request) for request in reversed(requests)}
+        assert codes == {"host/challenge"}
+        assert kept(other) == before
+        for clock in (scene.clock, scene.host_clock):
+            clock.pass_time(3600)
+    assert other.count(scene.contoso) == int(known)
     machine.plan = Plan(host=other.address)
     done = machine.ask()
     assert done.renewed

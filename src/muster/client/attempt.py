@@ -15,13 +15,20 @@ from muster.lease.trust import WALK_LIMIT
 from muster.wire.activation import ActivationAnswer
 from muster.wire.problem import Problem
 
+CHALLENGE = "host/challenge"
+"""The refusal that is answered with the same request, signed once more."""
+MOST_CHALLENGES = 3
+"""Challenges of one host that are answered in one try."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """Where one request stands.
 
     `candidate` the host that is asked, None before; `nonce` that of the request and `line` the
-    prefixes of those before it; `answer` what the host said, None before, and `ip` the address
+    prefixes of those before it;
+    `challenge` what the host gave for it, "" for nothing, and `challenges` how many it has given
+    in this try; `answer` what the host said, None before, and `ip` the address
     under which it was reached; `steps` how many trust objects were followed for it; `unwanted`
     what is not fetched again; `fetching` what is on its way.
     """
@@ -29,6 +36,8 @@ class Attempt:
     candidate: Candidate | None = None
     nonce: str = ""
     line: tuple[str, ...] = ()
+    challenge: str = ""
+    challenges: int = 0
     answer: ActivationAnswer | Problem | None = None
     ip: str = ""
     steps: int = 0
@@ -41,9 +50,19 @@ class Attempt:
         assert self.candidate is not None
         return self.candidate
 
-    def of(self, candidate: Candidate | None) -> Attempt:
-        """The same request, to another host or to none."""
-        return Attempt(candidate, self.nonce, self.line)
+    def of(self, candidate: Candidate | None, challenge: str = "") -> Attempt:
+        """The same request, to another host or to none; `challenge` is what that one gave."""
+        return Attempt(candidate, self.nonce, self.line, challenge)
+
+    def challenged(self, answer: ActivationAnswer | Problem) -> Attempt | None:
+        """The same request with the challenge that an answer brings, None where it brings none
+        or this host has given enough of them."""
+        if not isinstance(answer, Problem) or answer.code != CHALLENGE:
+            return None
+        given = answer.params.get("challenge")
+        if not isinstance(given, str) or self.challenges >= MOST_CHALLENGES:
+            return None
+        return replace(self, challenge=given, challenges=self.challenges + 1)
 
     def without(self, document: Document) -> Attempt:
         """The same, which does not fetch a document any more."""

@@ -223,7 +223,11 @@ class Machine:
     # Ask.
 
     def _ask(self, candidate: Candidate) -> Effects:
-        self._attempt = self._attempt.of(candidate)
+        challenge = self._known.memory.requests.challenge_of(candidate.address.text)
+        self._attempt = self._attempt.of(candidate, challenge)
+        return self._send(candidate)
+
+    def _send(self, candidate: Candidate) -> Effects:
         self._number += 1
         identity = self._known.memory.identity
         assert self._key is not None
@@ -234,6 +238,7 @@ class Machine:
             key=self._key.public.raw,
             nonce=self._attempt.nonce,
             line=self._attempt.line,
+            challenge=self._attempt.challenge,
             fingerprint=self._known.fingerprint(),
             identity=identity.mode,
             state=int(self._known.verdict().state),
@@ -265,6 +270,10 @@ class Machine:
                 answer = decode_problem(event.status, event.body, peer, Peer.HOST)
         except MusterError as fault:
             return self._strike(fault)
+        again = self._attempt.challenged(answer)
+        if again is not None:
+            self._attempt = again
+            return self._send(self._attempt.host)
         self._attempt = replace(self._attempt, answer=answer, ip=event.ip)
         return self._fetch_next()
 
@@ -346,7 +355,7 @@ class Machine:
             )
         )
         self._known.trust_again(host.address)
-        self._known.accept(licence, nonce, host.address)
+        self._known.accept(licence, nonce, host.address, answer.challenge)
         self._tried.append(Tried(host, None))
         self.phase = Phase.SAVING
         return (Save(self._known.memory, self._secrets),)

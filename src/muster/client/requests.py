@@ -27,13 +27,15 @@ class Requests:
     `newest` are those of the last ones, oldest first; nobody knows which of them a host has seen.
     `first` is the first one since the last lease, "" for none. `hosts` has the last one that
     brought a lease for each host, by address, the host that was asked last at the end: however
-    often another host was asked since, it stands for the line.
+    often another host was asked since, it stands for the line. `challenges` has what each of these
+    hosts gave for the next request to it, by address.
     """
 
     newest: tuple[str, ...] = ()
     first: str = ""
     sent_at: int = 0
     hosts: tuple[tuple[str, str], ...] = ()
+    challenges: tuple[tuple[str, str], ...] = ()
 
     @property
     def line(self) -> tuple[str, ...]:
@@ -64,15 +66,22 @@ class Requests:
             sent_at=self.next_sent_at(now),
         )
 
-    def answered(self, nonce: str, host: str) -> Requests:
+    def challenge_of(self, host: str) -> str:
+        """What the next request to this host carries, "" where it gave nothing."""
+        return dict(self.challenges).get(host, "")
+
+    def answered(self, nonce: str, host: str, challenge: str = "") -> Requests:
         """The same after a lease for this nonce was verified.
 
         Args:
             host: the address of the host that gave it.
+            challenge: what it gave with it, "" for nothing.
         """
         others = (one for one in self.hosts if one[0] != host)
         hosts = (*others, (host, nonce_prefix(nonce)))[-KEPT_HOSTS:]
-        return replace(self, first="", hosts=hosts)
+        given = {**dict(self.challenges), host: challenge}
+        kept = tuple((name, given[name]) for name, _ in hosts if given.get(name))
+        return replace(self, first="", hosts=hosts, challenges=kept)
 
 
 @dataclass(frozen=True, slots=True)

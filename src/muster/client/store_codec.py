@@ -117,7 +117,7 @@ def state_to_dict(memory: Memory) -> dict[str, Any]:
             "newest": "".join(memory.requests.newest),
             "first": memory.requests.first,
             "sent_at": memory.requests.sent_at,
-            "hosts": [{"host": host, "nonce": prefix} for host, prefix in memory.requests.hosts],
+            "hosts": [_request_host(memory.requests, *one) for one in memory.requests.hosts],
         }
     if memory.salts:
         value["salts"] = [
@@ -258,15 +258,24 @@ def _requests(value: Claims) -> Requests:
     if not found.has("newest"):  # older stores kept nonces
         return Requests(sent_at=sent_at)
     newest = found.text("newest", grammar.NONCE_LINE)
+    hosts = found.objects("hosts", KEPT_HOSTS)
     return Requests(
         tuple(newest[at : at + 8] for at in range(0, len(newest), 8)),
         found.text("first", grammar.NONCE_PREFIX_OR_EMPTY),
         sent_at,
+        tuple((_text(one, "host"), one.text("nonce", grammar.NONCE_PREFIX)) for one in hosts),
         tuple(
-            (_text(one, "host"), one.text("nonce", grammar.NONCE_PREFIX))
-            for one in found.objects("hosts", KEPT_HOSTS)
+            (_text(one, "host"), one.text("challenge", grammar.BASE64URL_16))
+            for one in hosts
+            if one.given("challenge")
         ),
     )
+
+
+def _request_host(requests: Requests, host: str, prefix: str) -> dict[str, str]:
+    challenge = requests.challenge_of(host)
+    given = {"challenge": challenge} if challenge else {}
+    return {"host": host, "nonce": prefix, **given}
 
 
 def bytes32(value: Claims, name: str) -> bytes:

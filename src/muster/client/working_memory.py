@@ -142,11 +142,12 @@ class WorkingMemory:
         memory = memory.noted(self.now, Audit.CLIENT_CMID_RENEW, detail=detail)
         self.memory = replace(memory.with_all(next_attempt=0), requests=Requests())
 
-    def accept(self, licence: VerifiedLicence, nonce: str, by: Address) -> None:
-        """Remember beside the record what a verified lease tells of machine, time and requests."""
+    def accept(self, licence: VerifiedLicence, nonce: str, by: Address, challenge: str) -> None:
+        """Remember beside the record what a verified lease tells of machine, time and requests,
+        and what the host gave for the next one."""
         identity = replace(self.memory.identity, made_on=self.fingerprint())
         mark = advance_mark(self.held().clock_mark, licence.issued, self.now)
-        requests = self.memory.requests.answered(nonce, by.text)
+        requests = self.memory.requests.answered(nonce, by.text, challenge)
         self.memory = replace(
             self.memory, identity=identity, clock_mark=mark, requests=requests
         ).noted(self.now, Audit.CLIENT_LICENCE_ACCEPT, licence.product, f"by {by.text}")

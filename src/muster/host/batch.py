@@ -17,7 +17,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.db.engine import Transaction
-from muster.host import count, ledger, lines, request_log, rules
+from muster.host import challenges, count, ledger, lines, request_log, rules
 from muster.host.journal import Journal
 from muster.host.limits import NewMachines
 from muster.host.lines import Line, Row
@@ -101,6 +101,10 @@ class Batch:
         row, line = rules.line(request, known, now)
         if row in (Row.REPEAT, Row.OLD):
             return self._again(request, address, row, entitled, leases)
+        refusal = rules.unchallenged(request, known, entitled.publisher, now)
+        if refusal is not None:
+            # The same request comes once more in a moment; that one is logged and counted.
+            return self._refused(request, refusal)
         if row in lines.CLONES:
             ledger.put_line(tx, publisher, request.cmid, line)
             self._name_clones(request, address, row)
@@ -257,6 +261,9 @@ class Batch:
         shown: int = 0,
     ) -> Refused:
         self._log(request, address, refusal, entitled, rest, shown)
+        return self._refused(request, refusal)
+
+    def _refused(self, request: ActivationRequest, refusal: MusterError) -> Refused:
         known = self._view.publishers.get(request.publisher)
         if known is None:
             return Refused(refusal)
@@ -384,6 +391,7 @@ def _answer(claims: LeaseClaims, entitled: Standing) -> ActivationAnswer:
     """The answer that brings a lease."""
     signer = entitled.publisher.signer
     assert signer is not None
+    key = entitled.publisher.challenge_key
     return ActivationAnswer(
         bundle=Bundle(
             lease=make_lease(claims, signer),
@@ -394,6 +402,7 @@ def _answer(claims: LeaseClaims, entitled: Standing) -> ActivationAnswer:
         need=claims.need,
         trust=claims.trust,
         catalogue=claims.catalogue,
+        challenge=challenges.after(key, claims.publisher, claims.cmid, claims.nonce),
     )
 
 

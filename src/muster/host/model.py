@@ -90,7 +90,8 @@ class HeldGrant:
 class PublisherView:
     """A publisher as this host knows it now; everything in it has been verified.
 
-    `line` holds the trust versions from the anchor on, lowest first; `broken` tells what stands
+    `line` holds the trust versions from the anchor on, lowest first; `challenge_key` is that of
+    `muster.host.challenges`, b"" without a signer; `broken` tells what stands
     in the store and did not verify.
     """
 
@@ -102,6 +103,7 @@ class PublisherView:
     keys: tuple[HostKey, ...]
     grants: tuple[HeldGrant, ...]
     signer: SigningKey | None
+    challenge_key: bytes = b""
     broken: tuple[MusterError, ...] = ()
 
     @property

@@ -2,8 +2,8 @@
 
 A refusal is a value (an error of the catalogue), not an exception. Refuses to know tables, clocks
 and bytes: what is stored and what time it is are passed in. Obeys docs/spec/06-counting.md,
-sections 6.2 to 6.5, in this order: served, allowed, in time, proved, new, not a clone, [counted], a
-seat left, enough machines, lease.
+sections 6.2 to 6.5, in this order: served, allowed, in time, proved, new, challenged, not a clone,
+[counted], a seat left, enough machines, lease.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import DAY, SKEW, Product
 from muster.core.text import instant_text
-from muster.host import lines
+from muster.host import challenges, lines
 from muster.host.count import shown
 from muster.host.lines import Asked, Line, Row
 from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
@@ -179,6 +179,23 @@ def line(request: ActivationRequest, known: KnownMachine | None, now: int) -> tu
         or identity.matches(known.fingerprint, request.fingerprint),
     )
     return lines.judge(None if known is None else known.line, asked, now)
+
+
+def unchallenged(
+    request: ActivationRequest,
+    known: KnownMachine | None,
+    publisher: PublisherView,
+    now: int,
+) -> MusterError | None:
+    """`host/challenge`, with a fresh one, where the request carries none of this host that holds.
+
+    Source: docs/spec/06-counting.md, sections 6.2, step 8, and 6.4.1.
+    """
+    key, named = publisher.challenge_key, (request.publisher, request.cmid)
+    nonce = "" if known is None else known.line.nonce
+    if challenges.holds(key, *named, nonce, now, request.challenge):
+        return None
+    return error("host/challenge", challenge=challenges.fresh(key, *named, now))
 
 
 def release_refused(

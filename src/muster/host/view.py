@@ -17,7 +17,7 @@ from muster.core.identity import host_binding
 from muster.core.keys import KeyId
 from muster.core.settings import Role, Value
 from muster.db.engine import Reader
-from muster.host import store
+from muster.host import challenges, store
 from muster.host.keyring import KeyRing
 from muster.host.model import HeldGrant, HostKey, HostView, PublisherView, Settings
 from muster.lease.catalogue import Catalogue, read_catalogue
@@ -97,6 +97,7 @@ def _publisher(
         keys=keys,
         grants=grants,
         signer=signer,
+        challenge_key=b"" if signer is None else challenges.key_of(signer),
         broken=tuple(broken),
     )
 

@@ -1,9 +1,9 @@
 """Client to host: the activation request and its answer (docs/spec/08-http.md, section 3).
 
 Each member of the request has a named reader: `fingerprint`, `identity`, `cmid`, `nonce`,
-`publisher`, `product` the lease; `key`, `line` and `proof` the proof; `sent_at` the skew check and
-the order of requests; `state` and `client` the host's log and counters; `client.name` its
-administrator. What has no reader is not sent.
+`publisher`, `product` the lease; `key`, `line`, `challenge` and `proof` the proof; `sent_at` the
+skew check and the order of requests; `state` and `client` the host's log and counters;
+`client.name` its administrator. What has no reader is not sent.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class ActivationRequest:
     """One request. `v` is the highest version of any answer that this client reads.
 
     `key` is the public machine key, 32 bytes, and `cmid` its name; `line` the prefixes of the
-    nonces of the requests before, at most 128; `state` the licence state 0 to 6 before the
+    nonces of the requests before, at most 128; `challenge` what the host gave the machine for this
+    request, "" for none; `state` the licence state 0 to 6 before the
     request; `sent_at` the client's clock in Unix seconds; `fingerprint` up to 16 commitments.
     `body` is the message as it came, b"" before it is proved.
     """
@@ -55,6 +56,7 @@ class ActivationRequest:
     state: int
     sent_at: int
     client: ClientInfo
+    challenge: str = ""
     v: int = codec.VERSION
     body: bytes = field(default=b"", compare=False, repr=False)
 
@@ -65,6 +67,7 @@ class ActivationRequest:
             key: the machine key; `self.key` is its public half.
         """
         name = {"name": self.client.name} if self.client.name else {}
+        challenge = {"challenge": self.challenge} if self.challenge else {}
         message = {
             "v": self.v,
             "publisher": self.publisher,
@@ -73,6 +76,7 @@ class ActivationRequest:
             "key": strict.b64url_encode(self.key),
             "nonce": self.nonce,
             "line": "".join(self.line),
+            **challenge,
             "fingerprint": list(self.fingerprint),
             "identity": self.identity,
             "state": self.state,
@@ -111,6 +115,7 @@ def decode_request(body: bytes) -> ActivationRequest:
         key=strict.b64url_decode(reader.text("key", grammar.BASE64URL_32), 32),
         nonce=reader.text("nonce", grammar.BASE64URL_16),
         line=proof.line_of(reader),
+        challenge=reader.optional_text("challenge", grammar.BASE64URL_16) or "",
         fingerprint=reader.texts("fingerprint", grammar.COMMITMENT, limit=16, distinct=False),
         identity=reader.text("identity", grammar.IDENTITY_MODE),
         state=reader.integer("state", high=6),
@@ -127,13 +132,17 @@ def decode_request(body: bytes) -> ActivationRequest:
 
 @dataclass(frozen=True, slots=True)
 class ActivationAnswer:
-    """The answer 200: the licence bundle, the count of this transaction, versions to follow."""
+    """The answer 200: the licence bundle, the count of this transaction, versions to follow.
+
+    `challenge` is what the machine's next request to this host carries, "" for nothing.
+    """
 
     bundle: Bundle
     count: int
     need: int
     trust: int
     catalogue: int
+    challenge: str = ""
 
     def encode(self) -> bytes:
         """The body of the answer; its first four members are the licence bundle."""
@@ -147,6 +156,7 @@ class ActivationAnswer:
                 "need": self.need,
                 "trust": self.trust,
                 "catalogue": self.catalogue,
+                **({"challenge": self.challenge} if self.challenge else {}),
             }
         )
 
@@ -165,6 +175,7 @@ def decode_answer(body: bytes, peer: str) -> ActivationAnswer:
             need=reader.integer("need"),
             trust=reader.integer("trust"),
             catalogue=reader.integer("catalogue"),
+            challenge=reader.optional_text("challenge", grammar.BASE64URL_16) or "",
         )
     except MusterError as fault:
         raise _of_peer(fault, peer) from None

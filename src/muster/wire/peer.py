@@ -81,6 +81,7 @@ _TEXTS: Mapping[str, re.Pattern[str]] = {
     "read": re.compile(r"[0-9]{1,12}|nothing"),
     "key": re.compile(r"[0-7]-[0-9]{1,7}-[0-9]{1,10}"),
     "jti": grammar.BASE64URL_16,
+    "challenge": grammar.BASE64URL_16,
     "kind": re.compile(r"host|mak|setup|evaluation|retail|[5-7]"),
     "identity": grammar.IDENTITY_MODE,
     "allowed": re.compile(
@@ -125,6 +126,7 @@ _EXTRA: Mapping[str, frozenset[str]] = {
     "host/insufficient-count": frozenset({"retry_after"}),
     "host/not-served": frozenset({"labels"}),
     "host/clock-skew": frozenset({"host_seconds"}),
+    "host/challenge": frozenset({"challenge"}),
 }
 """Parameters that programs read beside those of the texts (docs/spec/08-http.md, section 8.3)."""
 

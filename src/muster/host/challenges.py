@@ -1,0 +1,65 @@
+"""Values that only this host can make for a machine, and that its request must carry.
+
+Decides which challenge a machine is given and which one holds. Nothing is stored for a challenge:
+it is an HMAC over what it is good for. Refuses to know requests, tables and clocks. Pure. Obeys
+docs/spec/06-counting.md, section 6.4.1.
+
+One that was given with a lease names the request that was answered, so it is spent when the host
+keeps the machine's next one. One that was given with a refusal names the minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from muster.lease import strict
+from muster.lease.jws import SigningKey
+
+MINUTE = 60
+"""Seconds; a challenge of a refusal holds in the minute in which it was given and in the next."""
+_WORD = b"muster-challenge-v1\n"
+
+
+def key_of(signer: SigningKey) -> bytes:
+    """The HMAC key, 32 bytes: follows from the host key, so that every process which has that
+    one, and each after a restart, knows the challenges of the others."""
+    return hashlib.sha256(signer.sign(_WORD)).digest()
+
+
+def after(key: bytes, publisher: str, cmid: str, nonce: str) -> str:
+    """The challenge for the machine's request after the one with this nonce.
+
+    Args:
+        key: as `key_of` made it.
+        nonce: of the last request that is kept of the machine.
+    Returns: 22 characters of base64url, 16 bytes.
+    """
+    return _made(key, "after", publisher, cmid, nonce)
+
+
+def fresh(key: bytes, publisher: str, cmid: str, now: int) -> str:
+    """The challenge for a machine that carried none which holds.
+
+    Args:
+        now: the host's clock in Unix seconds.
+    """
+    return _made(key, "fresh", publisher, cmid, str(now // MINUTE))
+
+
+def holds(key: bytes, publisher: str, cmid: str, nonce: str, now: int, challenge: str) -> bool:
+    """Whether this host made the challenge for this machine and it is not spent.
+
+    Args:
+        nonce: of the last request that is kept of the machine, "" where none is.
+        challenge: as the request carries it, "" for none.
+    """
+    good = [fresh(key, publisher, cmid, at) for at in (now, now - MINUTE)]
+    if nonce:
+        good.append(after(key, publisher, cmid, nonce))
+    return any(hmac.compare_digest(one, challenge) for one in good)
+
+
+def _made(key: bytes, kind: str, publisher: str, cmid: str, of: str) -> str:
+    text = "\n".join((kind, publisher, cmid, of)).encode()
+    return strict.b64url_encode(hmac.digest(key, text, "sha256")[:16])
