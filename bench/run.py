@@ -8,6 +8,7 @@ The load generator shares the machine with the host.
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import statistics
 import subprocess
@@ -59,11 +60,9 @@ def rate(work: Callable[[], object], seconds: float = 1.0) -> float:
 def throughput(
     publisher: TinyPublisher, host: HostProcess, seed: str, at_once: int, *, keep: bool
 ) -> tuple[float, list[float]]:
-    """Answers a second and the latency of each, for new machines that ask once each."""
+    """Answers a second and the latency of each, for machines that renew once each."""
     number = int(SECONDS * (900 if keep else 300) / at_once) + 1
-    requests = [
-        http_request(publisher, Machine(place, seed=seed)) for place in range(at_once * number)
-    ]
+    requests, _ = introduced(publisher, host, seed, at_once, number)
     took: list[float] = []
 
     def answered(_number: int, status: int, body: bytes) -> None:
@@ -84,10 +83,35 @@ def throughput(
 
     begun = time.perf_counter()
     if keep:
-        asyncio.run(crowd(host.port, at_once, requests.__getitem__, answered, number))
+        asyncio.run(crowd(host.port, at_once, lambda place, _: requests[place], answered, number))
     else:
         asyncio.run(all_fresh())
     return len(requests) / (time.perf_counter() - begun), took
+
+
+def introduced(
+    publisher: TinyPublisher, host: HostProcess, seed: str, at_once: int, number: int
+) -> tuple[list[bytes], float]:
+    """The renewals of new machines after each has asked once, and answers a second of those
+    first contacts, which are challenged; the proofs are made within that time."""
+    challenges: dict[int, str] = {}
+
+    def answered(place: int, status: int, body: bytes) -> None:
+        if status != 200:
+            raise RuntimeError(body.decode())
+        challenges[place] = json.loads(body)["challenge"]
+
+    def asked(place: int, challenge: str) -> bytes:
+        return http_request(publisher, Machine(place, seed=seed), challenge)
+
+    begun = time.perf_counter()
+    asyncio.run(crowd(host.port, at_once, asked, answered, number))
+    took = time.perf_counter() - begun
+    renewals = [
+        http_request(publisher, Machine(place, seed=seed, turn=1), challenges[place])
+        for place in range(at_once * number)
+    ]
+    return renewals, at_once * number / took
 
 
 def start_time(words: list[str]) -> float:
@@ -124,13 +148,25 @@ def main() -> None:
             f" {judged:,} of {sent:,} guesses are judged, 1 of {sent / judged:,.0f}"
         )
 
-    print("Host: durable activations a second as a share of one core's signatures")
+    print("Host: durable renewals a second as a share of one core's signatures")
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         publisher = prepare(root)
         first = 0.0
         with HostProcess(root) as host:
-            throughput(publisher, host, "warm", 32, keep=True)
+            asyncio.run(
+                crowd(
+                    host.port,
+                    1,
+                    lambda place, given: http_request(
+                        publisher, Machine(place, seed="warm"), given
+                    ),
+                    lambda *_: None,
+                    30,
+                )
+            )
+            _, got = introduced(publisher, host, "first", 32, 100)
+            print(f"    32 first contacts at once, challenged {got / sign:6.1%}")
             for at_once in (1, 32, 128):
                 got, _ = throughput(publisher, host, f"keep {at_once}", at_once, keep=True)
                 first = got if at_once == 128 else first
