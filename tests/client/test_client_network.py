@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from muster.client.discovery import Address
 from muster.client.disk import SystemDisk
 from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
 from muster.client.results import Activation
 from muster.client.service import Client
+from muster.net.door import Answer, BoundRoute, Door
+from muster.net.serve import ThreadServer
 from muster.system.clock import SystemClock
 from muster.system.entropy import SystemDice
 from muster.testing.loopback import LoopbackHost
@@ -19,6 +22,7 @@ from muster.testing.nanodns import NanoDNS, Trouble
 from muster.testing.tiny_host import Mood
 from muster.testing.world import machine_facts
 from muster.wire.activation import ClientInfo
+from muster.wire.routes import ACTIVATE
 
 pytestmark = pytest.mark.real
 
@@ -87,6 +91,22 @@ def test_an_activation_over_real_dns_and_http(
     asked = [(one.name, one.kind) for one in dns.asked]
     assert (LABEL.rstrip("."), "SRV") in asked
     assert (GENERAL.rstrip("."), "SRV") in asked
+
+
+def test_what_a_host_says_is_answered_to_that_host(tmp_path: Path, dns: NanoDNS) -> None:
+    """One name with two addresses, in an order that changes with each answer of DNS: two hosts
+    that know nothing of each other."""
+    door = Door([BoundRoute(ACTIVATE, lambda _: Answer(200, b"{}"))])
+    with ThreadServer(door) as one, ThreadServer(door, address="127.0.0.2", port=one.port):
+        network = SystemNetwork((dns.server,), 5.0)
+        address = Address(f"two.{ZONE}", one.port)
+        first = set()
+        for turn in range(6):
+            dns.remove(f"two.{ZONE}.")
+            for ip in ("127.0.0.1", "127.0.0.2")[:: 1 if turn % 2 else -1]:
+                dns.add(f"two.{ZONE}.", "A", ip, ttl=0)
+            first.add(network.call(address, ACTIVATE, ACTIVATE.path, b"{}").ip)
+        assert len(first) == 1
 
 
 def test_a_rotation_is_followed_over_real_http(tmp_path: Path, served: LoopbackHost) -> None:

@@ -36,6 +36,7 @@ from muster.client.store import Store
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
+from muster.core.identity import nonce_of
 from muster.core.keys import parse_product_key
 from muster.health.report import Mark
 from muster.lease.descriptor import read_descriptor
@@ -43,6 +44,7 @@ from muster.system.entropy import SeededDice
 from muster.testing.tiny_host import DOMAIN, Mood, TinyHost
 from muster.testing.world import START, World, WorldMachine, WorldNetwork, machine_facts
 from muster.wire.activation import ClientInfo
+from muster.wire.problem import encode_problem
 from muster.wire.routes import Route
 
 PRODUCT = "desktop-pro"
@@ -132,8 +134,42 @@ class Overrun(WorldNetwork):
         return super().call(address, route, path, body, 0)
 
 
-def test_a_host_that_was_not_asked_is_told_as_that() -> None:
-    world, good = crowded(5)
+class Challenging(WorldNetwork):
+    """Each bad host answers with another challenge, just before the time it was given is over."""
+
+    def __init__(self, world: World, good: Address) -> None:
+        super().__init__(world)
+        self.clock, self.good = world.clock, good
+
+    def call(
+        self,
+        address: Address,
+        route: Route,
+        path: str,
+        body: bytes | None,
+        seconds: float | None = None,
+    ) -> Reply:
+        if address == self.good:
+            return super().call(address, route, path, body, seconds)
+        assert seconds is not None
+        self.clock.pass_time(max(1, int(seconds)))
+        challenge = nonce_of(body[-16:] if body else bytes(16))
+        return Reply(*encode_problem(error("host/challenge", challenge=challenge)), "192.0.2.2")
+
+
+@pytest.mark.parametrize("liars", [3, MAX_CANDIDATES - 1])
+def test_hosts_that_challenge_slowly_take_no_more_than_their_turn(liars: int) -> None:
+    world, good = crowded(liars)
+    machine, saved = machine_alone(world)
+    network = Challenging(world, good.address)
+    result = Driver(network, world.clock, saved.append, lambda _: None).run(machine, typed=True)
+    assert result.renewed
+    assert result.tried[-1].candidate.address == good.address
+    assert len(result.tried) == liars + 1
+
+
+def machine_alone(world: World) -> tuple[Machine, list[Save]]:
+    """A machine that nobody drives yet, and what its store will be given."""
     descriptor = read_descriptor(world.publisher.descriptor(PRODUCT))
     facts = clean_facts(machine_facts("pc-1"))
     made = identities.new_identity("machine", descriptor.publisher, facts, SeededDice(7))
@@ -143,8 +179,12 @@ def test_a_host_that_was_not_asked_is_told_as_that() -> None:
     info, plan = ClientInfo("0.1.0", "World", None), Plan(None, (DOMAIN,))
     secrets = Secrets({made.identity.cmid: made.seed})
     situation = Situation(descriptor, memory, facts, plan, info, secrets=secrets)
-    machine = Machine(situation, SeededDice(1))
-    saved: list[Save] = []
+    return Machine(situation, SeededDice(1)), []
+
+
+def test_a_host_that_was_not_asked_is_told_as_that() -> None:
+    world, good = crowded(5)
+    machine, saved = machine_alone(world)
     told: list[MusterError] = []
     result = Driver(Overrun(world), world.clock, saved.append, told.append).run(machine, typed=True)
     assert not result.renewed

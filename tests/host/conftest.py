@@ -13,7 +13,7 @@ import pytest
 from muster.core.identity import LETTERS, Fact, commitments, machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import day_start
 from muster.db.engine import Database
-from muster.host import challenges
+from muster.host import challenges, ledger
 from muster.host.enrol import HostAdmin
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, Arrival, Refused, Reply
@@ -185,8 +185,17 @@ class World:
         if view is None or asked.key != key.public.raw:
             return asked
         now = self.clock.now()
-        challenge = challenges.fresh(view.challenge_key, asked.publisher, asked.cmid, now)
+        challenge = self.fresh(asked, now)
         return meeting(asked, challenge, key)
+
+    def fresh(self, asked: ActivationRequest, now: int) -> str:
+        """The challenge that a request gets at this time."""
+        key = self.service.view().publishers[asked.publisher].challenge_key
+        with self.database.snapshot() as reader:
+            known = ledger.known_machine(reader, asked.publisher, asked.cmid)
+        explicit = asked.identity == "explicit" and known is not None
+        released = known.line.asked_at if explicit and known is not None else 0
+        return challenges.fresh(key, asked.publisher, asked.cmid, released, now)
 
     def arrival(self, machine: Machine, product: str = "desktop-pro") -> Arrival:
         """A machine's request with a challenge that holds now."""
@@ -236,6 +245,15 @@ def answer_of(
         return reply
     (reply,) = service.handle([Arrival(meeting(asked, challenge, key), address)])
     return reply
+
+
+def limited(world: World, limit: int) -> str:
+    """A host key whose terms allow so many machines; the id of its grant."""
+    product = world.publisher.new_product("tiny", need=1)
+    world.publisher.publish([product])
+    installed = world.admin.install_key(world.publisher.host_key("limited").text, ())
+    answer = world.publisher.confirm(world.admin.installation_id(installed.key), limit=limit)
+    return world.admin.accept(world.id, answer).grant.jti
 
 
 def challenge_in(reply: Reply) -> str:

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.host.conftest import Machine, World, challenge_in, leased, refused
+from tests.host.conftest import Machine, World, challenge_in, leased, limited, refused
 
 from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.products import DAY, SKEW
 from muster.db.engine import Reader
 from muster.host import challenges, ledger, lines
 from muster.host.act.machines import remove_machine
+from muster.host.challenges import Kept
 from muster.host.lines import Asked, Left, Line, Row
 from muster.host.model import Arrival, KnownMachine, Refused, Released, Reply
 from muster.wire.activation import ActivationAnswer, ActivationRequest, decode_request
@@ -446,7 +447,7 @@ def test_a_request_without_a_challenge_that_holds_changes_nothing(
 ) -> None:
     world, clock = store.world, store.world.clock
     key = world.service.view().publishers[world.id].challenge_key
-    cmid, now = Machine(NUMBER).cmid, clock.now()
+    cmid = Machine(NUMBER).cmid
     if known:
         leased(store.ask())
     clock.pass_time(1)
@@ -455,22 +456,21 @@ def test_a_request_without_a_challenge_that_holds_changes_nothing(
     wrong = {
         "none": "",
         "invented": "A" * 22,
-        "of another host": challenges.fresh(b"another key", world.id, cmid, late),
-        "of another machine": challenges.fresh(key, world.id, Machine(1).cmid, late),
-        "of another publisher": challenges.fresh(key, "contosocontosoco", cmid, late),
-        "of two minutes ago": challenges.fresh(key, world.id, cmid, late - 120),
-        "of a minute to come": challenges.fresh(key, world.id, cmid, late + 60),
+        "of another host": challenges.fresh(b"another key", world.id, cmid, 0, late),
+        "of another machine": challenges.fresh(key, world.id, Machine(1).cmid, 0, late),
+        "of another publisher": challenges.fresh(key, "contosocontosoco", cmid, 0, late),
+        "of two minutes ago": challenges.fresh(key, world.id, cmid, 0, late - 120),
+        "of a minute to come": challenges.fresh(key, world.id, cmid, 0, late + 60),
         "of no request": challenges.after(key, world.id, cmid, ""),
         "of this request": challenges.after(key, world.id, cmid, request.nonce),
     }
     for name, challenge in wrong.items():
         reply = unchanged(world, store, resigned(request, challenge))
         assert refused(reply) == "host/challenge", name
-    assert now < late
     good = brought(store.show(request))
-    for minutes in range(2):
-        assert challenges.holds(key, world.id, cmid, "", late + 60 * minutes, good)
-    assert not challenges.holds(key, world.id, cmid, "", late + 120, good)
+    for minutes, holds in enumerate((True, True, False)):
+        now = late + 60 * minutes
+        assert challenges.holds(key, world.id, cmid, Kept(), good, late, now) is holds
     leased(store.show(resigned(request, good)))
 
 
@@ -518,6 +518,83 @@ def test_mode_explicit_what_was_recorded_has_nobody_seen(host: World) -> None:
     for one in recorded[:-1]:
         assert refused(unchanged(host, store, one)) == "host/challenge"
     leased(unchanged(host, store, recorded[-1]))
+
+
+def test_a_renewal_with_a_clock_that_differs_is_challenged_and_served(store: Store) -> None:
+    world, clock = store.world, store.world.clock
+    for ahead in (121, -121, SKEW, -SKEW + 60):
+        answer = leased(store.ask())
+        clock.pass_time(SKEW)
+        request = store.request(sent_at=clock.now() + ahead)
+        early = resigned(request, answer.challenge)
+        assert refused(unchanged(world, store, early)) == "host/challenge", ahead
+        leased(store.send(request))
+        clock.pass_time(2 * SKEW)
+
+
+@pytest.mark.parametrize("hours", [0, 1, 3])
+def test_what_a_host_refused_takes_no_seat_that_is_free_later(world: World, hours: int) -> None:
+    """A recorder waits for the seat; the machine has a licence from another host by then."""
+    limited(world, 1)
+    machine = Machine(1)
+    lease = leased(world.ask(1, "tiny"))
+    world.clock.pass_time(1)
+    (gone,) = world.service.handle(
+        [Arrival(machine.release(lease.bundle, world.clock.now()), "192.0.2.1")]
+    )
+    assert gone == Released(True)
+    other = leased(world.ask(2, "tiny"))
+    world.clock.pass_time(1)
+    asked = replace(machine, turn=1).request(world.id, "tiny", world.clock.now())
+    recorded = replace(asked, challenge=lease.challenge).prove(machine.key)
+    assert refused(world.send(recorded, Machine(9).key)) == "host/limit-reached"
+    world.clock.pass_time(1)
+    freed = Machine(2).release(other.bundle, world.clock.now())
+    assert world.service.handle([Arrival(freed, "192.0.2.1")]) == [Released(True)]
+    world.clock.pass_time(hours * 3600)
+    with world.database.snapshot() as reader:
+        before = everything(reader)
+    (reply,) = world.service.handle([Arrival(recorded, "192.0.2.66")])
+    assert refused(reply) == "host/request-old"
+    with world.database.snapshot() as reader:
+        assert everything(reader) == before
+    leased(world.ask(3, "tiny"))
+
+
+def test_what_a_host_refused_before_it_looked_at_the_line_is_not_news_later(store: Store) -> None:
+    """The machine's clock was hours ahead once; it would have been old for hours afterwards."""
+    world, clock = store.world, store.world.clock
+    answer = leased(store.ask())
+    clock.pass_time(60)
+    ahead = resigned(store.request(sent_at=clock.now() + SKEW + 3600), answer.challenge)
+    assert refused(unchanged(world, store, ahead)) == "host/clock-skew"
+    clock.pass_time(5400)
+    assert refused(unchanged(world, store, ahead)) == "host/challenge"
+    leased(store.ask())
+    clock.pass_time(SKEW - 5400 + 3600)
+    assert refused(unchanged(world, store, ahead)) == "host/challenge"
+
+
+@pytest.mark.parametrize("way", ["release", "removal"])
+def test_mode_explicit_a_challenge_does_not_outlive_a_release(host: World, way: str) -> None:
+    """Also where the clock of a container is ahead, so that its request is no older."""
+    product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=("explicit",))
+    host.publisher.publish([product])
+    host.admin.add_publisher(host.publisher.file())
+    store, clock = Store(host), host.clock
+    answer = leased(store.send(explicit(host, 1, clock.now() + 600)))
+    ahead = store.sent
+    assert ahead is not None
+    clock.pass_time(5)
+    leased(store.send(explicit(host, 2, clock.now())))
+    if way == "release":
+        gone = Machine(NUMBER).release(answer.bundle, clock.now(), ())
+        assert store.send(gone) == Released(True)
+    else:
+        assert remove_machine(host.opened, explicit(host, 0, 0).cmid).given_back == 2
+    clock.pass_time(5)
+    assert refused(unchanged(host, store, ahead)) == "host/challenge"
+    assert machines(host) == 0
 
 
 def test_another_host_key_makes_other_challenges() -> None:

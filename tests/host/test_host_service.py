@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.host.conftest import START, Machine, World, leased, refused
+from tests.host.conftest import START, Machine, World, leased, limited, refused
 
 from muster.core.errors import MusterError
 from muster.core.identity import nonce_prefix
@@ -398,14 +398,6 @@ def test_intervals_of_the_settings_go_into_leases_and_refusals(host: World) -> N
 
 
 # Ceiling.
-
-
-def limited(world: World, limit: int) -> str:
-    product = world.publisher.new_product("tiny", need=1)
-    world.publisher.publish([product])
-    installed = world.admin.install_key(world.publisher.host_key("limited").text, ())
-    answer = world.publisher.confirm(world.admin.installation_id(installed.key), limit=limit)
-    return world.admin.accept(world.id, answer).grant.jti
 
 
 def test_a_ceiling_is_exact_and_what_is_refused_is_not_counted(world: World) -> None:

@@ -16,6 +16,7 @@ import pytest
 from muster.client.requests import Requests
 from muster.core.products import DAY, SKEW
 from muster.host import challenges, lines
+from muster.host.challenges import Kept
 from muster.host.lines import Asked, Line, Row
 
 START = 1_800_000_000
@@ -58,8 +59,8 @@ class Host:
         if self.strict and row not in (Row.REPEAT, Row.OLD):
             nonce = "" if known is None else known.nonce
             named = (self.key, "publisher", message.cmid)
-            if not challenges.holds(*named, nonce, now, message.challenge):
-                return challenges.fresh(*named, now)
+            if not challenges.holds(*named, Kept(nonce), message.challenge, message.sent_at, now):
+                return challenges.fresh(*named, 0, now)
         self.lines[message.cmid] = line
         return row
 

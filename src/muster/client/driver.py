@@ -153,9 +153,14 @@ class Driver:
         if now >= self._end:
             fault = error("client/not-asked", peer=address.text, seconds=f"{TRY_SECONDS:g}")
             return Failed(self._clock.now(), effect.number, fault)
-        share, seconds = turn(self._end - now, effect.waiting)
-        self._turn = now + share
+        if effect.again:
+            seconds = self._turn - now
+        else:
+            share, seconds = turn(self._end - now, effect.waiting)
+            self._turn = now + share
         try:
+            if seconds <= 0:
+                raise error("net/timeout", peer=address.text, seconds=f"{TRY_SECONDS:g}")
             reply = self._network.call(address, ACTIVATE, ACTIVATE.path, effect.body, seconds)
             if 300 <= reply.status < 400:
                 raise error("client/redirect", peer=address.text, status=reply.status)

@@ -249,7 +249,8 @@ class Machine:
         waiting = len(self._queue)
         if not self._discovered and self._situation.plan.suffixes:
             waiting += 1
-        return (Ask(self._number, candidate, request.body, waiting),)
+        again = self._attempt.challenges > 0
+        return (Ask(self._number, candidate, request.body, waiting, again),)
 
     def _silent(self, event: Event) -> Effects:
         assert isinstance(event, Failed)

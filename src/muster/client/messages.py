@@ -135,13 +135,15 @@ class Discover:
 class Ask:
     """Send an activation request; answer with `Answered` or `Failed` of the same number.
 
-    `waiting` hosts have their turn after this one.
+    `waiting` hosts have their turn after this one; `again`: the same request, signed once more
+    within the turn of this host.
     """
 
     number: int
     candidate: Candidate
     body: bytes
     waiting: int = 0
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

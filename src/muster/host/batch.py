@@ -112,6 +112,10 @@ class Batch:
         source = None if shared else address
         refusal = self._bounded(request, source, entitled, known, leases)
         if refusal is not None:
+            if known is not None:
+                # It has spent its challenge: a seat that is free later is not for a recording.
+                ledger.put_line(tx, publisher, request.cmid, line)
+                self._name_clones(request, address, row)
             return self._refuse(request, address, refusal, entitled, rest)
 
         number = self._count(request, address, entitled, known, line)

@@ -5,19 +5,24 @@ it is an HMAC over what it is good for. Refuses to know requests, tables and clo
 docs/spec/06-counting.md, section 6.4.1.
 
 One that was given with a lease names the request that was answered, so it is spent when the host
-keeps the machine's next one. One that was given with a refusal names the minute.
+keeps the machine's next one; it holds for a request that was made just now, since one that was
+refused spends nothing. One that was given with a refusal names the minute, and in mode `explicit`
+the release before, which it does not outlive.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 
 from muster.lease import strict
 from muster.lease.jws import SigningKey
 
 MINUTE = 60
 """Seconds; a challenge of a refusal holds in the minute in which it was given and in the next."""
+JUST_NOW = 120
+"""Seconds between the clocks of machine and host within which a request was made just now."""
 _WORD = b"muster-challenge-v1\n"
 
 
@@ -38,25 +43,39 @@ def after(key: bytes, publisher: str, cmid: str, nonce: str) -> str:
     return _made(key, "after", publisher, cmid, nonce)
 
 
-def fresh(key: bytes, publisher: str, cmid: str, now: int) -> str:
+def fresh(key: bytes, publisher: str, cmid: str, released: int, now: int) -> str:
     """The challenge for a machine that carried none which holds.
 
     Args:
+        released: in mode `explicit` the `sent_at` that is kept, of the latest release or removal;
+            0 in other modes, whose requests are in an order anyway.
         now: the host's clock in Unix seconds.
     """
-    return _made(key, "fresh", publisher, cmid, str(now // MINUTE))
+    return _made(key, "fresh", publisher, cmid, f"{now // MINUTE} {released}")
 
 
-def holds(key: bytes, publisher: str, cmid: str, nonce: str, now: int, challenge: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a host keeps of a machine, as far as challenges name it: `nonce` of its last request,
+    "" where none is; `released` as `fresh` takes it."""
+
+    nonce: str = ""
+    released: int = 0
+
+
+def holds(
+    key: bytes, publisher: str, cmid: str, kept: Kept, challenge: str, sent_at: int, now: int
+) -> bool:
     """Whether this host made the challenge for this machine and it is not spent.
 
     Args:
-        nonce: of the last request that is kept of the machine, "" where none is.
         challenge: as the request carries it, "" for none.
+        sent_at: the request's, by the machine's clock in Unix seconds.
+        now: the host's clock in Unix seconds.
     """
-    good = [fresh(key, publisher, cmid, at) for at in (now, now - MINUTE)]
-    if nonce:
-        good.append(after(key, publisher, cmid, nonce))
+    good = [fresh(key, publisher, cmid, kept.released, at) for at in (now, now - MINUTE)]
+    if kept.nonce and abs(sent_at - now) <= JUST_NOW:
+        good.append(after(key, publisher, cmid, kept.nonce))
     return any(hmac.compare_digest(one, challenge) for one in good)
 
 

@@ -17,6 +17,7 @@ from muster.core.errors import MusterError
 from muster.core.products import DAY, SKEW, Product
 from muster.core.text import instant_text
 from muster.host import challenges, lines
+from muster.host.challenges import Kept
 from muster.host.count import shown
 from muster.host.lines import Asked, Line, Row
 from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
@@ -192,10 +193,13 @@ def unchallenged(
     Source: docs/spec/06-counting.md, sections 6.2, step 8, and 6.4.1.
     """
     key, named = publisher.challenge_key, (request.publisher, request.cmid)
-    nonce = "" if known is None else known.line.nonce
-    if challenges.holds(key, *named, nonce, now, request.challenge):
+    kept = Kept()
+    if known is not None:
+        released = known.line.asked_at if request.identity == "explicit" else 0
+        kept = Kept(known.line.nonce, released)
+    if challenges.holds(key, *named, kept, request.challenge, request.sent_at, now):
         return None
-    return error("host/challenge", challenge=challenges.fresh(key, *named, now))
+    return error("host/challenge", challenge=challenges.fresh(key, *named, kept.released, now))
 
 
 def release_refused(
