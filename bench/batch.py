@@ -20,12 +20,13 @@ from urllib.parse import urlsplit
 
 from muster.cli import compose
 from muster.core.ids import make_installation_id, proof_key
-from muster.core.keys import Kind
+from muster.core.keys import Kind, parse_product_key
 from muster.net.http import HTTPClient
-from muster.publisher.act.setup import init_publisher
-from muster.publisher.admin import open_admin
+from muster.publisher.act.keys import issue_keys
+from muster.publisher.act.setup import NewPublisher, init_publisher
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
-from muster.publisher.office import KEYS_FOLDER
+from muster.publisher.model import KeyOrder
+from muster.publisher.office import KEYS_FOLDER, open_office
 from muster.publisher.vault import Vault
 from muster.system.entropy import SystemDice
 from muster.system.keyfile import Scrypt
@@ -47,20 +48,14 @@ def installation_ids(folder: Path, count: int) -> list[str]:
     """Make a publisher in `folder` with a pool, and as many machines of it."""
     vault = Vault(folder / KEYS_FOLDER, lambda: PASSPHRASE, lambda: PASSPHRASE, Scrypt(1, 1))
     clock, dice = compose.clock(), SystemDice()
-    init_publisher(
-        folder,
-        vault,
-        label="contoso",
-        name="Contoso",
-        content=parse_catalogue_file(sample()).content,
-        reserve=folder.parent / "reserve.key",
-        clock=clock,
-        dice=dice,
-        actor="bench",
+    wanted = NewPublisher(
+        "contoso", "Contoso", parse_catalogue_file(sample()).content, folder.parent / "reserve.key"
     )
-    with open_admin(folder, vault, clock, dice, "bench") as admin:
-        publisher = admin.publisher.id
-        key = admin.issue_pool_keys(Kind.MAK, "client-volume", count)[0].key
+    init_publisher(folder, vault, wanted, clock, dice, "bench")
+    with open_office(folder, vault, clock, dice, "bench") as office:
+        publisher = office.publisher.id
+        (made,) = issue_keys(office, KeyOrder(Kind.MAK, "client-volume", pool=count)).keys
+    key = parse_product_key(made.key or "")
     proof = proof_key(publisher, key.key_id, key.tag_bytes)
     return [
         make_installation_id(1, key.key_id, f"{number:025x}", None, proof).text

@@ -12,10 +12,10 @@ from tests.house.measures import Module
 PAGE = Path(__file__).parents[2] / "docs/architecture.md"
 CEILINGS = {
     "long modules without a reason": 3,
-    "wide functions": 24,
+    "wide functions": 17,
     "cycles": 0,
-    "free-form dictionaries": 103,
-    "pairs that share lines": 36,
+    "free-form dictionaries": 83,
+    "pairs that share lines": 35,
 }
 """What may be left. A number here only ever gets smaller."""
 

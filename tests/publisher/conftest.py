@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.publisher.engineer import Engineer, open_engineer
 
 from muster.core.identity import Fact, hardware_id, host_binding
 from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import ProductKey
 from muster.core.products import DAY, day_start
 from muster.lease.jws import MemorySigningKey
-from muster.publisher.act.setup import Initialised, init_publisher
-from muster.publisher.admin import Admin, open_admin
+from muster.publisher.act.setup import NewPublisher, init_publisher
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.model import Content
 from muster.publisher.office import KEYS_FOLDER
+from muster.publisher.results import PublisherMade
 from muster.publisher.service import PublisherService, open_service
 from muster.publisher.vault import Vault
 from muster.system.entropy import SeededDice
@@ -96,28 +97,25 @@ class Shop:
     url: str = ""
     clock: HandClock = field(default_factory=HandClock)
     dice: SeededDice = field(default_factory=lambda: SeededDice("shop"))
-    opened: list[Admin | PublisherService] = field(default_factory=list)
+    opened: list[Engineer | PublisherService] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def vault(self, passphrase: str = PASSPHRASE, root: str = ROOT_PASSPHRASE) -> Vault:
         return Vault(self.folder / KEYS_FOLDER, lambda: passphrase, lambda: root, CHEAP)
 
-    def init(self, content: Content | None = None, label: str | None = None) -> Initialised:
+    def init(self, content: Content | None = None, label: str | None = None) -> PublisherMade:
+        wanted = NewPublisher(
+            label or self.label,
+            self.label.title(),
+            content or parse_catalogue_file(sample()).content,
+            self.reserve,
+        )
         return init_publisher(
-            self.folder,
-            self.vault(),
-            label=label or self.label,
-            name=self.label.title(),
-            content=content or parse_catalogue_file(sample()).content,
-            reserve=self.reserve,
-            clock=self.clock,
-            dice=self.dice,
-            actor="test",
-            url=self.url,
+            self.folder, self.vault(), wanted, self.clock, self.dice, "test", self.url
         )
 
-    def admin(self) -> Admin:
-        admin = open_admin(self.folder, self.vault(), self.clock, self.dice, "test", self.url)
+    def admin(self) -> Engineer:
+        admin = open_engineer(self.folder, self.vault(), self.clock, self.dice, "test", self.url)
         self.opened.append(admin)
         return admin
 

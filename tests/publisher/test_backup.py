@@ -11,16 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.publisher.engineer import Engineer, open_engineer
 
 from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey
 from muster.lease import strict
-from muster.publisher import backup, tables
-from muster.publisher.act.setup import init_publisher
-from muster.publisher.admin import Admin, open_admin
+from muster.publisher import results, tables
+from muster.publisher.act import backup
+from muster.publisher.act.setup import NewPublisher, init_publisher
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.chain import Head
-from muster.publisher.office import KEYS_FOLDER
+from muster.publisher.office import KEYS_FOLDER, Office
 from muster.publisher.pools import MachineActivation
 from muster.publisher.service import PublisherService, open_service
 from muster.publisher.store import Store, open_store
@@ -57,16 +58,15 @@ class Restored:
 
     def fill(
         self, path: Path, head: Head | None = None, *, accept_loss: bool = False
-    ) -> backup.Resumed:
-        _, done = backup.restore(
-            self.store, path, self._shop.clock, "test", head=head, accept_loss=accept_loss
-        )
-        return done
+    ) -> results.Restored:
+        return backup.restore(self._office(), path, head=head, accept_loss=accept_loss)
 
-    def resume(self, head: Head | None = None, *, accept_loss: bool = False) -> backup.Resumed:
-        return backup.resume(
-            self.store, self._shop.clock, "test", head=head, accept_loss=accept_loss
-        )
+    def resume(self, head: Head | None = None, *, accept_loss: bool = False) -> results.Resumed:
+        return backup.resume(self._office(), head=head, accept_loss=accept_loss)
+
+    def _office(self) -> Office:
+        shop = self._shop
+        return Office(shop.folder, self.store, shop.vault(), shop.clock, shop.dice, "test")
 
     @contextlib.contextmanager
     def service(self) -> Iterator[PublisherService]:
@@ -75,9 +75,9 @@ class Restored:
         with contextlib.closing(service):
             yield service
 
-    def admin(self) -> Admin:
+    def admin(self) -> Engineer:
         shop = self._shop
-        return open_admin(shop.folder, shop.vault(), shop.clock, shop.dice, "test", self._url)
+        return open_engineer(shop.folder, shop.vault(), shop.clock, shop.dice, "test", self._url)
 
 
 class _Closing:
@@ -107,10 +107,9 @@ def filled(shop: Shop) -> tuple[ProductKey, list[Machine]]:
     return key, machines
 
 
-def save(shop: Shop, path: Path) -> backup.Backup:
-    store = open_store(shop.folder, shop.clock.now())
-    with contextlib.closing(store):
-        return backup.write_backup(store.database, path, shop.clock.now())
+def save(shop: Shop, path: Path) -> Head:
+    """Back up; the audit head of the backup."""
+    return Head.parse(backup.write_backup(shop.admin(), path).audit_head)
 
 
 def test_a_backup_comes_back_whole_on_either_database(shop: Shop, tmp_path: Path, url: str) -> None:
@@ -119,7 +118,7 @@ def test_a_backup_comes_back_whole_on_either_database(shop: Shop, tmp_path: Path
     made = save(shop, tmp_path / "backup")
     assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o600
     there = Restored(shop, tmp_path / "again", url)
-    done = there.fill(tmp_path / "backup", made.head)
+    done = there.fill(tmp_path / "backup", made)
     assert (done.waiting, done.lost) == (False, False)
     with there.admin() as admin:
         assert admin.trust() == shop.admin().trust()
@@ -127,7 +126,7 @@ def test_a_backup_comes_back_whole_on_either_database(shop: Shop, tmp_path: Path
         assert admin.keys() == shop.admin().keys()
         assert admin.hosts() == shop.admin().hosts()
         assert admin.machines() == shop.admin().machines()
-        events = [one.event for one in admin.audit(made.head.seq, 100)]
+        events = [one.event for one in admin.audit(made.seq, 100)]
         assert events == ["publisher:store:restore", "publisher:store:resume"]
         admin.check_audit()
     with there.service() as service:
@@ -175,13 +174,14 @@ def test_a_backup_made_while_draws_wait_does_not_end_the_wait(
     first = save(shop, tmp_path / "first")
     waiting = Restored(shop, tmp_path / "waiting", "")
     assert waiting.fill(tmp_path / "first").waiting
-    second = backup.write_backup(waiting.store.database, tmp_path / "second", shop.clock.now())
+    with waiting.admin() as admin:
+        second = Head.parse(backup.write_backup(admin, tmp_path / "second").audit_head)
     there = Restored(shop, tmp_path / "again", url)
-    assert there.fill(tmp_path / "second", second.head).waiting, "the first is not vouched for"
+    assert there.fill(tmp_path / "second", second).waiting, "the first is not vouched for"
     with there.service() as service:
         assert code(lambda: draw(service, machines[3])) == "publisher/restored"
-        assert code(lambda: there.resume(second.head)) == "backup/head"
-        assert there.resume(first.head).waiting is False
+        assert code(lambda: there.resume(second)) == "backup/head"
+        assert there.resume(first).waiting is False
         draw(service, machines[3])
 
 
@@ -215,7 +215,7 @@ def test_hosts_wait_too(shop: Shop, tmp_path: Path, url: str) -> None:
     with there.service() as service:
         assert service.activate_host(known.digits(), "http").answer.grant == grant
         assert code(lambda: service.activate_host(new.digits(), "http")) == "publisher/restored"
-        there.resume(made.head)
+        there.resume(made)
         service.activate_host(new.digits(), "http")
 
 
@@ -223,8 +223,8 @@ def test_a_restore_fills_only_what_is_empty(shop: Shop, tmp_path: Path, url: str
     filled(shop)
     made = save(shop, tmp_path / "backup")
     there = Restored(shop, tmp_path / "again", url)
-    there.fill(tmp_path / "backup", made.head)
-    assert code(lambda: there.fill(tmp_path / "backup", made.head)) == "backup/not-empty"
+    there.fill(tmp_path / "backup", made)
+    assert code(lambda: there.fill(tmp_path / "backup", made)) == "backup/not-empty"
     assert code(lambda: save(shop, tmp_path / "backup")) == "backup/exists"
 
 
@@ -262,24 +262,17 @@ def test_a_publisher_in_postgresql(shop: Shop, tmp_path: Path, postgres_url: str
     vault = replace(shop, folder=folder).vault()
 
     def init(label: str) -> bool:
+        content = parse_catalogue_file(sample()).content
+        wanted = NewPublisher(label, "Fabrikam", content, tmp_path / "fabrikam.key")
         return init_publisher(
-            folder,
-            vault,
-            label=label,
-            name="Fabrikam",
-            content=parse_catalogue_file(sample()).content,
-            reserve=tmp_path / "fabrikam.key",
-            clock=shop.clock,
-            dice=shop.dice,
-            actor="test",
-            url=postgres_url,
+            folder, vault, wanted, shop.clock, shop.dice, "test", postgres_url
         ).changed
 
     assert init("fabrikam") is True
     assert init("fabrikam") is False
     assert code(lambda: init("another")) == "publisher/other"
     assert not (folder / "publisher.db").exists()
-    admin = open_admin(folder, vault, shop.clock, shop.dice, "test", postgres_url)
+    admin = open_engineer(folder, vault, shop.clock, shop.dice, "test", postgres_url)
     with (
         admin,
         contextlib.closing(open_service(folder, vault, shop.clock, postgres_url)) as service,
@@ -299,11 +292,9 @@ def test_a_publisher_in_postgresql(shop: Shop, tmp_path: Path, postgres_url: str
 
 
 def test_a_backup_into_a_folder_that_is_not_there_says_so(shop: Shop) -> None:
-    store = open_store(shop.folder, shop.clock.now())
-    with contextlib.closing(store):
-        missing = shop.folder / "nowhere" / "backup"
-        assert code(lambda: backup.write_backup(store.database, missing, 1)) == "file/missing"
-        assert not missing.parent.exists()
+    missing = shop.folder / "nowhere" / "backup"
+    assert code(lambda: save(shop, missing)) == "file/missing"
+    assert not missing.parent.exists()
 
 
 @pytest.mark.real
@@ -318,11 +309,8 @@ def test_a_backup_onto_a_full_disk_says_so_and_leaves_no_file(shop: Shop, tmp_pa
     if done.returncode:
         pytest.skip("this system does not let us mount")
     try:
-        store = open_store(shop.folder, shop.clock.now())
-        with contextlib.closing(store):
-            target = small / "backup"
-            assert code(lambda: backup.write_backup(store.database, target, 1)) == "file/full"
-            assert list(small.iterdir()) == []
+        assert code(lambda: save(shop, small / "backup")) == "file/full"
+        assert list(small.iterdir()) == []
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
 
@@ -332,11 +320,12 @@ def test_a_clock_that_no_file_can_hold_is_named(shop: Shop, tmp_path: Path, now:
     """Such a clock once ended a backup, and a restore, with an error of Python."""
     saved, good = tmp_path / "backup", shop.clock.now()
     save(shop, saved)
-    store = open_store(shop.folder, good)
-    database = store.database
-    assert code(lambda: backup.write_backup(database, tmp_path / "new", now)) == "publisher/clock"
-    store.close()
-    assert not (tmp_path / "new").exists()
+    with shop.admin() as admin:
+        shop.clock.seconds = now
+        new = tmp_path / "new"
+        assert code(lambda: backup.write_backup(admin, new)) == "publisher/clock"
+        assert not new.exists()
+        shop.clock.seconds = good
     there = Restored(shop, tmp_path / "again", "")
     shop.clock.seconds = now
     assert code(lambda: there.fill(saved)) == "publisher/clock"

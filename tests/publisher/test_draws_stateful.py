@@ -28,6 +28,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.publisher.engineer import Engineer
 
 from muster.core.audit import Event
 from muster.core.errors import MusterError
@@ -38,7 +39,6 @@ from muster.core.products import day_of, day_start
 from muster.lease.grant import TERM
 from muster.lease.trust import GRANT_ROLE, Trust
 from muster.publisher import rules
-from muster.publisher.admin import Admin
 from muster.publisher.model import ACTIVATION_LIMIT, HARDWARE_LIMIT
 from muster.publisher.pools import MachineActivation
 from muster.publisher.service import PublisherService
@@ -109,7 +109,7 @@ class Publisher(RuleBasedStateMachine):
     def begin(self) -> None:
         self.stack = contextlib.ExitStack()
         self.shop = self.stack.enter_context(type(self).make())
-        self.admin: Admin = self.shop.admin()
+        self.admin: Engineer = self.shop.admin()
         self.service: PublisherService = self.shop.service()
         self.publisher = self.admin.publisher.id
         self.pools: list[Pool] = []

@@ -503,7 +503,7 @@ def test_a_withdrawn_key_is_replaced_with_the_same_day_term_and_licence(shop: Sh
     host = shop.host(key)
     first = ask(service, host)
     shop.clock.days(20)
-    assert admin.rotate(["grant"], withdraw=True).again == 1
+    assert admin.rotate(["grant"], withdraw=True).activate_again == 1
     assert refused(service, host) == "publisher/update-trust-first"
     host.trust = 2
     again = ask(service, host)

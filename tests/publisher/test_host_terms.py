@@ -18,7 +18,7 @@ from muster.lease.terms import Terms, read_terms
 from muster.lease.trust import GRANT_ROLE, parse_trust
 from muster.net.serve import ThreadServer
 from muster.publisher.api import PublisherAPI
-from muster.publisher.model import HostGrant
+from muster.publisher.model import Ceiling, HostGrant
 from muster.wire.exchange import ReplyFile
 
 from .conftest import Shop
@@ -52,15 +52,9 @@ class Site:
         agreement: str = "A-1",
         max_lease: int | None = None,
     ) -> tuple[int, ReplyFile]:
-        made, reply = self.publisher.issue_terms(
-            self.grant.jti,
-            limit=limit,
-            over=over,
-            agreement=agreement,
-            customer="Fabrikam",
-            max_lease=max_lease,
-        )
-        return made.version, reply
+        ceiling = Ceiling(limit, over, agreement, "Fabrikam", max_lease)
+        issued = self.publisher.issue_terms(self.grant.jti, ceiling)
+        return issued.shown.version, issued.reply
 
     def run(self, *words: str) -> tuple[int, dict[str, Any]]:
         words = ("host", "terms", *words, "--store", str(self.folder), "--json")
@@ -166,7 +160,7 @@ def test_terms_say_how_long_leases_last_also_after_a_rotation(site: Site, tmp_pa
 
 def test_whom_terms_cannot_bind(site: Site) -> None:
     with pytest.raises(MusterError, match="publisher/unknown-host"):
-        site.publisher.issue_terms("0" * 12, limit=1, over="refuse", agreement="A", customer="")
+        site.publisher.issue_terms("0" * 12, Ceiling(1, "refuse", "A"))
     with pytest.raises(MusterError, match="terms/claims"):
         site.issue(1, agreement="\x1b[2J")
     site.publisher.revoke_host(site.grant.jti)

@@ -219,9 +219,10 @@ def test_a_pool_grows_and_shrinks_but_not_below_what_is_drawn(shop: Shop) -> Non
     machines = shop.machines(key, 8)
     service, admin = shop.service(), shop.admin()
     ask(service, *machines)
-    found, changed = admin.extend_pool(key.text, 6)
-    assert (found.left, changed) == (2, True)
-    assert admin.extend_pool(key.text, 6)[1] is False
+    done = admin.extend_pool(key.text, 6)
+    assert done.key.pool is not None
+    assert (done.key.pool.left, done.changed) == (2, True)
+    assert admin.extend_pool(key.text, 6).changed is False
     assert codes(ask(service, *machines)).count("drawn") == 2
     with pytest.raises(MusterError) as caught:
         admin.extend_pool(key.text, 5)
@@ -303,7 +304,7 @@ def test_after_a_withdrawal_the_same_licence_is_signed_anew_and_not_drawn(shop: 
     service, admin = shop.service(), shop.admin()
     first = service.activate(machine.digits(), "http")
     shop.clock.days(10)
-    assert admin.rotate([GRANT_ROLE], withdraw=True).again == 1
+    assert admin.rotate([GRANT_ROLE], withdraw=True).activate_again == 1
     assert codes(ask(service, machine)) == ["publisher/update-trust-first"]
     machine.trust = 2
     second = service.activate(machine.digits(), "http")

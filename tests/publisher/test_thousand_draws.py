@@ -28,6 +28,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.publisher.engineer import Engineer
 
 from muster.core.audit import Event
 from muster.core.identity import Fact, facts_salt, salted_binding
@@ -35,7 +36,6 @@ from muster.core.ids import make_installation_id, parse_confirmation_id, proof_k
 from muster.core.keys import Kind, ProductKey
 from muster.lease.grant import rebuild_grant
 from muster.net.http import HTTPClient
-from muster.publisher.admin import Admin
 from muster.publisher.store import DATABASE_FILE
 
 from .conftest import PASSPHRASE, Shop
@@ -102,7 +102,7 @@ class Draws:
     logs: list[Path] = field(default_factory=list)
 
     @cached_property
-    def admin(self) -> Admin:
+    def admin(self) -> Engineer:
         """The acts of the publisher's engineer, on the tables that the servers write."""
         return self.shop.admin()
 

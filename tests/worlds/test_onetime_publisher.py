@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.publisher.conftest import HandClock, Shop
+from tests.publisher.engineer import Engineer
 from tests.system.trees import lay_out, recorded, with_new_kernel
 
 from muster.client.messages import Plan
@@ -19,7 +20,6 @@ from muster.core.products import DAY
 from muster.core.states import LicenceState
 from muster.lease.trust import GRANT_ROLE
 from muster.net.serve import ThreadServer
-from muster.publisher.admin import Admin
 from muster.publisher.api import PublisherAPI
 from muster.publisher.service import PublisherService
 from muster.system.hardware import read_hardware
@@ -40,7 +40,7 @@ class Fair:
         self.clock = HandClock()
         self.shop = Shop(folder / "shop", folder / "reserve.key", clock=self.clock)
         self.shop.init()
-        self.admin: Admin = self.shop.admin()
+        self.admin: Engineer = self.shop.admin()
         self.service: PublisherService = self.shop.service()
         self.url = ""
 

@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from muster.host.service import HostService
     from muster.net.certificate import Certificate
     from muster.net.door import Door
-    from muster.publisher.act.setup import Initialised
-    from muster.publisher.admin import Admin
-    from muster.publisher.model import Content
+    from muster.publisher.act.setup import NewPublisher
+    from muster.publisher.office import Office
+    from muster.publisher.results import PublisherMade
     from muster.publisher.service import PublisherService
-    from muster.publisher.store import Store
     from muster.publisher.vault import Vault
     from muster.system.config import Settings
     from muster.system.keyfile import KDF
@@ -99,42 +98,39 @@ def publisher_init(
     passphrase: Callable[[], str],
     root_passphrase: Callable[[], str],
     kdf: KDF,
-    *,
-    label: str,
-    name: str,
-    content: Content,
-    reserve: Path,
-) -> Initialised:
+    wanted: NewPublisher,
+) -> PublisherMade:
     """Make a publisher."""
     from muster.publisher.act.setup import init_publisher
 
     folder = publisher_folder(store)
-    return init_publisher(
-        folder,
-        _publisher_vault(folder, passphrase, root_passphrase, kdf),
-        label=label,
-        name=name,
-        content=content,
-        reserve=reserve,
-        clock=clock(),
-        dice=dice(),
-        actor=actor(),
-        url=publisher_database(),
-    )
+    vault = _publisher_vault(folder, passphrase, root_passphrase, kdf)
+    return init_publisher(folder, vault, wanted, clock(), dice(), actor(), publisher_database())
 
 
-def publisher_admin(
+def publisher_office(
     store: Path | None,
     passphrase: Callable[[], str],
     root_passphrase: Callable[[], str],
     kdf: KDF | None = None,
-) -> Admin:
-    """The acts of an engineer on the publisher of a store."""
-    from muster.publisher.admin import open_admin
+    *,
+    create: bool = False,
+) -> Office:
+    """The publisher of a store, for acts and looks.
+
+    Args:
+        create: make folder and database where they are missing, for a restore.
+    """
+    from muster.publisher.office import Office
+    from muster.publisher.store import open_store
+    from muster.system.files import make_folder
 
     folder = publisher_folder(store)
     vault = _publisher_vault(folder, passphrase, root_passphrase, kdf)
-    return open_admin(folder, vault, clock(), dice(), actor(), publisher_database())
+    if create:
+        make_folder(folder)
+    tables = open_store(folder, clock().now(), create=create, url=publisher_database())
+    return Office(folder, tables, vault, clock(), dice(), actor())
 
 
 def publisher_service(store: Path | None, passphrase: Callable[[], str]) -> PublisherService:
@@ -144,17 +140,6 @@ def publisher_service(store: Path | None, passphrase: Callable[[], str]) -> Publ
     folder = publisher_folder(store)
     vault = _publisher_vault(folder, passphrase, None, None)
     return open_service(folder, vault, clock(), publisher_database())
-
-
-def publisher_tables(store: Path | None, *, create: bool = False) -> Store:
-    """The tables of the publisher of a store, for backups."""
-    from muster.publisher.store import open_store
-    from muster.system.files import make_folder
-
-    folder = publisher_folder(store)
-    if create:
-        make_folder(folder)
-    return open_store(folder, clock().now(), create=create, url=publisher_database())
 
 
 def publisher_doors(

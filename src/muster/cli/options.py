@@ -44,3 +44,16 @@ def show_code(
         from muster.system.qr import terminal
 
         lines += ["", *terminal(content).splitlines()]
+
+
+def code_lines(content: bytes, qr_file: Path | None, *, show: bool) -> list[str]:
+    """Write a QR code where a file is named, draw it where that is asked; what to print of it."""
+    lines = []
+    if qr_file is not None:
+        write_qr(qr_file, content)
+        lines.append(f"QR code written: {qr_file}")
+    if show:
+        from muster.system.qr import terminal
+
+        lines += ["", *terminal(content).splitlines()]
+    return lines

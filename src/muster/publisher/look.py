@@ -1,70 +1,98 @@
 """What there is at a publisher: every question that an engineer asks, one function each.
 
-Each reads one state of the store and gives frozen records. Refuses to change anything
-(`muster.publisher.act`) and opens no key file.
+Each reads one state of the store and gives frozen records, most of them of
+`muster.publisher.results`. Refuses to change anything (`muster.publisher.act`) and opens no key
+file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from muster.core.catalogue import error
 from muster.core.keys import Kind
-from muster.core.products import Product
-from muster.lease.catalogue import Catalogue
+from muster.db.engine import Reader
 from muster.lease.descriptor import make_descriptor
-from muster.lease.trust import Trust, parse_trust
+from muster.lease.trust import parse_trust
 from muster.publisher import chain, reading, rules, tables
 from muster.publisher.chain import Head
-from muster.publisher.model import (
-    AuditRow,
-    Change,
-    Content,
-    HostGrant,
-    IssuedKey,
-    MachineGrant,
-    Seat,
-)
+from muster.publisher.model import Content
 from muster.publisher.office import Office
+from muster.publisher.results import (
+    AuditList,
+    CatalogueDifference,
+    CatalogueShown,
+    Descriptor,
+    Export,
+    HostList,
+    HostRow,
+    KeyList,
+    KeyShown,
+    ProductList,
+    ProductShown,
+    TrustList,
+    audit_entry,
+    catalogue_shown,
+    host_row,
+    key_detail,
+    key_row,
+    trust_version,
+)
 from muster.wire.exchange import PublisherFile
 
-
-@dataclass(frozen=True, slots=True)
-class HostRow:
-    """One draw with its seat and key, for lists."""
-
-    grant: HostGrant
-    seat: Seat
-    key: IssuedKey
+_EVERY = 1_000_000
+"""More versions of trust than there can be."""
 
 
-def trust(office: Office) -> Trust:
-    """The newest trust."""
-    with office.store.view() as reader:
-        return reading.newest_trust(reader)
+# Documents.
 
 
-def trusts(office: Office) -> tuple[Trust, ...]:
-    """Every version of trust, lowest first."""
-    with office.store.view() as reader:
-        return tuple(
-            parse_trust(one.text) for one in tables.documents.trust_above(reader, 0, 1_000_000)
-        )
+def trust(office: Office, *, every: bool = False) -> TrustList:
+    """The newest trust, or every version of it, lowest first."""
+    with office.view() as reader:
+        if every:
+            texts = tables.documents.trust_above(reader, 0, _EVERY)
+            line = tuple(parse_trust(one.text) for one in texts)
+        else:
+            line = (reading.newest_trust(reader),)
+    who = office.publisher
+    return TrustList(who.id, who.label, who.name, tuple(map(trust_version, line)))
 
 
-def catalogue(office: Office) -> Catalogue:
+def catalogue(office: Office) -> CatalogueShown:
     """The newest catalogue."""
-    with office.store.view() as reader:
-        return reading.newest_documents(reader)[1]
+    with office.view() as reader:
+        return catalogue_shown(reading.newest_documents(reader)[1])
 
 
-def product(office: Office, product: str) -> Product:
+def difference(office: Office, content: Content) -> CatalogueDifference:
+    """What publishing this content would change; checked, nothing is signed.
+
+    Raises: `publisher/catalogue-file`, `publisher/catalogue-fixed`.
+    """
+    rules.check_content(content)
+    with office.view() as reader:
+        newest = reading.newest_documents(reader)[1]
+    old = reading.content_of(newest)
+    rules.check_successor(old, content)
+    return CatalogueDifference(newest.version, rules.diff(old, content))
+
+
+def products(office: Office) -> ProductList:
+    """The products of the newest catalogue."""
+    with office.view() as reader:
+        newest = reading.newest_documents(reader)[1]
+    return ProductList(newest.version, newest.products)
+
+
+def product(office: Office, product: str) -> ProductShown:
     """A product of the newest catalogue. Raises: `publisher/product`."""
-    return reading.product_of(catalogue(office), product)
+    with office.view() as reader:
+        newest = reading.newest_documents(reader)[1]
+    return ProductShown(reading.product_of(newest, product))
 
 
-def descriptor(office: Office, product: str, trust_version: int | None = None) -> bytes:
+def descriptor(office: Office, product: str, trust_version: int | None = None) -> Descriptor:
     """The descriptor of a product, to be built into its program.
 
     Args:
@@ -72,7 +100,7 @@ def descriptor(office: Office, product: str, trust_version: int | None = None) -
         trust_version: the version to pin; the newest by default.
     Raises: `publisher/product`, `publisher/no-trust`.
     """
-    with office.store.view() as reader:
+    with office.view() as reader:
         known = reading.newest_documents(reader)[1]
         found = reading.product_of(known, product)
         newest = tables.documents.newest_trust(reader)
@@ -82,71 +110,85 @@ def descriptor(office: Office, product: str, trust_version: int | None = None) -
             if chosen is None or chosen.version != trust_version:
                 raise error("publisher/no-trust", version=trust_version, newest=newest.version)
             pinned = chosen
-    return make_descriptor(pinned.text, found, known.groups)
+    data = make_descriptor(pinned.text, found, known.groups)
+    return Descriptor(product, pinned.version, data)
 
 
-def export(office: Office, url: str | None) -> PublisherFile:
+def export(office: Office, url: str | None) -> Export:
     """The publisher file: what hosts and offline sites need to know of this publisher."""
-    with office.store.view() as reader:
+    with office.view() as reader:
         line = tables.documents.trust_above(reader, 0, 4097)
-        return PublisherFile(
-            publisher=office.publisher.id,
-            anchor=line[0].text,
-            trust=tuple(one.text for one in line[1:]),
-            catalogue=tables.documents.newest_catalogue(reader).text,
-            url=url,
-        )
+        newest = tables.documents.newest_trust(reader).version
+        signed = tables.documents.newest_catalogue(reader)
+    file = PublisherFile(
+        publisher=office.publisher.id,
+        anchor=line[0].text,
+        trust=tuple(one.text for one in line[1:]),
+        catalogue=signed.text,
+        url=url,
+    )
+    return Export(file, newest, signed.version)
 
 
-def keys(office: Office, kind: Kind | None = None) -> tuple[IssuedKey, ...]:
+# Product keys and what was drawn on them.
+
+
+def keys(office: Office, kind: Kind | None = None) -> KeyList:
     """Issued product keys, in the order of issue."""
-    with office.store.view() as reader:
-        return tables.keys.keys(reader, kind)
+    with office.view() as reader:
+        return KeyList(tuple(map(key_row, tables.keys.keys(reader, kind))))
 
 
-def find_key(office: Office, text: str) -> IssuedKey:
-    """The issued key of a key id, or of a product key as typed. Raises: as `reading.find_key`."""
-    with office.store.view() as reader:
-        return reading.find_key(reader, office.publisher.id, text)
+def key(office: Office, text: str) -> KeyShown:
+    """What is known of a product key, with the hosts or machines that drew on it.
 
-
-def hosts(office: Office, key: str | None = None) -> tuple[HostRow, ...]:
-    """Every host grant that was drawn, or those of one host key."""
-    with office.store.view() as reader:
-        keys = {one.key_id.text: one for one in tables.keys.keys(reader, Kind.HOST)}
-        seats = {(one.key, one.hw): one for one in tables.grants.seats(reader, key)}
-        return tuple(
-            HostRow(one, seats[one.key, one.hw], keys[one.key])
-            for one in tables.grants.grants(reader, key=key)
-        )
-
-
-def machines(office: Office, key: str | None = None) -> tuple[MachineGrant, ...]:
-    """Every activation of a machine that was drawn, or those of one key."""
-    with office.store.view() as reader:
-        return tables.pools.machines(reader, key=key)
-
-
-def difference(office: Office, content: Content) -> tuple[Change, ...]:
-    """What publishing this content would change; checked, nothing is signed.
-
-    Raises: `publisher/catalogue-file`, `publisher/catalogue-fixed`.
+    Args:
+        text: its key id, or the product key as typed.
+    Raises: as `reading.find_key`.
     """
-    rules.check_content(content)
-    old = reading.content_of(catalogue(office))
-    rules.check_successor(old, content)
-    return rules.diff(old, content)
+    with office.view() as reader:
+        found = reading.find_key(reader, office.publisher.id, text)
+        name = found.key_id.text
+        drawn = _hosts(reader, name) if found.key_id.kind is Kind.HOST else ()
+        machines = tables.pools.machines(reader, key=name) if found.pool else ()
+    return KeyShown(key_detail(found, drawn, machines))
 
 
-def audit(office: Office, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
+def hosts(office: Office, key: str | None = None) -> HostList:
+    """Every host grant that was drawn, or those of one host key.
+
+    Args:
+        key: its key id, or the product key as typed.
+    Raises: as `reading.find_key`.
+    """
+    with office.view() as reader:
+        name = None
+        if key is not None:
+            name = reading.find_key(reader, office.publisher.id, key).key_id.text
+        return HostList(_hosts(reader, name))
+
+
+def _hosts(reader: Reader, key: str | None) -> tuple[HostRow, ...]:
+    keys = {one.key_id.text: one for one in tables.keys.keys(reader, Kind.HOST)}
+    seats = {(one.key, one.hw): one for one in tables.grants.seats(reader, key)}
+    return tuple(
+        host_row(one, seats[one.key, one.hw], keys[one.key])
+        for one in tables.grants.grants(reader, key=key)
+    )
+
+
+# Audit.
+
+
+def audit(office: Office, after: int = 0, limit: int = 1000) -> AuditList:
     """Rows of the audit table above a sequence number, oldest first."""
-    with office.store.view() as reader:
-        return tables.audit.rows(reader, after, limit)
+    with office.view() as reader:
+        return AuditList(tuple(map(audit_entry, tables.audit.rows(reader, after, limit))))
 
 
 def check_audit(office: Office, wanted: Head | None = None) -> Head:
     """Walk the chain of the audit table; its head. Raises: as `chain.check`."""
-    with office.store.view() as reader:
+    with office.view() as reader:
         return chain.check(tables.audit.all_rows(reader), wanted)
 
 
@@ -156,7 +198,7 @@ def export_audit(office: Office, write: Callable[[bytes], object]) -> Head:
     The rows are checked on the way: an export that ends well is a chain that holds.
     """
     head = Head()
-    with office.store.view() as reader:
+    with office.view() as reader:
         for row in chain.walk(tables.audit.all_rows(reader)):
             write(chain.write_line(row))
             head = Head(row.seq, row.hash)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from muster.core.keys import KeyId
+from muster.core.keys import KeyId, Kind
 from muster.core.products import Application, Conversion, KeyGroup, Product
 
 HARDWARE_LIMIT = 6
@@ -118,6 +118,42 @@ class IssuedKey:
     def left(self) -> int:
         """How many machines the pool can still activate."""
         return self.pool + self.corrected - self.drawn
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOrder:
+    """Product keys that are to be issued.
+
+    `group` is the id of their key group, `count` 1 to `MOST_KEYS`, `term` counts 30 days, 0 = no
+    end (an evaluation has 3 or 6), `customer` is for the publisher's own lists. Of keys that
+    activate machines, `pool` is the size of each one's pool (None for a retail key, which activates
+    one), `alerts` the percentages at which somebody is told (None for the usual ones).
+    """
+
+    kind: Kind
+    group: str
+    count: int = 1
+    term: int = 0
+    customer: str = ""
+    pool: int | None = None
+    alerts: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What terms say: the host leases to `limit` machines at most; above it does as `over` says,
+    "refuse" or "report".
+
+    `agreement` is a contract's name or number, and like `customer` (may be empty) shown to the
+    customer. `max_lease` bounds leases under it, in seconds; None leaves that to the product and
+    the key group.
+    """
+
+    limit: int
+    over: str
+    agreement: str
+    customer: str = ""
+    max_lease: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
-from muster.db.engine import ConstraintError, Transaction
+from muster.db.engine import ConstraintError, Reader, Transaction
 from muster.publisher import rules, tables
-from muster.publisher.store import Store
+from muster.publisher.model import Publisher
+from muster.publisher.store import Store, open_store
 from muster.publisher.vault import Vault
 from muster.system.files import Lock
 
@@ -32,7 +33,6 @@ class Office:
         vault: its key files.
         clock, dice: of this machine.
         actor: who acts, for the audit table.
-    Raises: `publisher/none`.
     """
 
     def __init__(
@@ -44,15 +44,36 @@ class Office:
         self.clock = clock
         self.dice = dice
         self.actor = actor
-        with store.view() as reader:
-            found = tables.documents.publisher(reader)
-        if found is None:
-            raise error("publisher/none", path=str(folder))
-        self.publisher = found
+        self._publisher: Publisher | None = None
+
+    def __enter__(self) -> Office:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the tables."""
         self.store.close()
+
+    @property
+    def publisher(self) -> Publisher:
+        """Who this publisher is; it never changes. Raises: `publisher/none`."""
+        if self._publisher is None:
+            with self.view():
+                pass
+        assert self._publisher is not None
+        return self._publisher
+
+    @contextlib.contextmanager
+    def view(self) -> Iterator[Reader]:
+        """Reads of one state, in which there is a publisher. Raises: `publisher/none`."""
+        with self.store.view() as reader:
+            if self._publisher is None:
+                self._publisher = tables.documents.publisher(reader)
+            if self._publisher is None:
+                raise error("publisher/none", path=str(self.folder))
+            yield reader
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[int]:
@@ -70,3 +91,14 @@ class Office:
                 yield tx
         except ConstraintError as fault:
             raise error("publisher/changed") from fault
+
+
+def open_office(
+    folder: Path, vault: Vault, clock: Clock, dice: Dice, actor: str, url: str = ""
+) -> Office:
+    """Open the publisher in a store folder; `url` as `open_store` takes it.
+
+    Raises: `publisher/none`, and the errors of opening its database.
+    """
+    store = open_store(folder, clock.now(), url=url)
+    return Office(folder, store, vault, clock, dice, actor)

@@ -230,16 +230,11 @@ class PublisherService:
                 again = terms.issue(
                     tx,
                     found.grant,
-                    newest,
-                    catalogue,
+                    (newest, catalogue),
                     key,
                     now,
                     f"door:{door}",
-                    limit=held.limit,
-                    over=held.over,
-                    customer=held.customer,
-                    agreement=held.agreement,
-                    max_lease=held.max_lease,
+                    terms.ceiling_of(held),
                 )
         return replace(found, answer=replace(found.answer, terms=again.text))
 

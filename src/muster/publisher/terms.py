@@ -16,7 +16,7 @@ from muster.lease.jws import SigningKey
 from muster.lease.terms import make_terms, read_terms
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
 from muster.publisher import rules, tables
-from muster.publisher.model import HostGrant, HostTerms
+from muster.publisher.model import Ceiling, HostGrant, HostTerms
 
 
 def signer_of(trust: Trust, now: int) -> TrustKey:
@@ -32,30 +32,30 @@ def still_vouched(terms: HostTerms, trust: Trust) -> bool:
     return rules.vouched(trust, terms.kid, day_of(terms.iat))
 
 
+def ceiling_of(terms: HostTerms) -> Ceiling:
+    """What terms say."""
+    return Ceiling(terms.limit, terms.over, terms.agreement, terms.customer, terms.max_lease)
+
+
 def issue(
     tx: Transaction,
     grant: HostGrant,
-    trust: Trust,
-    catalogue: Catalogue,
+    documents: tuple[Trust, Catalogue],
     key: SigningKey,
     now: int,
     actor: str,
-    *,
-    limit: int,
-    over: str,
-    customer: str,
-    agreement: str,
-    max_lease: int | None,
+    ceiling: Ceiling,
 ) -> HostTerms:
     """Sign the next version of the terms of a grant, and keep it with its audit line.
 
     Args:
         grant: of the host; its key must still be in trust, else the host activates first.
-        trust, catalogue: the newest.
+        documents: the newest.
         key: that of `signer_of`.
     Raises: `publisher/terms-later` (the grant must be drawn again first), `publisher/clock`,
         `terms/claims`.
     """
+    trust, catalogue = documents
     if not rules.vouched(trust, grant.kid, grant.day):
         raise error("publisher/terms-later", host=grant.jti)
     held = tables.grants.host_terms(tx, grant.jti)
@@ -66,26 +66,35 @@ def issue(
         grant=read,
         version=version,
         iat=iat,
-        limit=limit,
-        over=over,
-        customer=customer,
-        agreement=agreement,
+        limit=ceiling.limit,
+        over=ceiling.over,
+        customer=ceiling.customer,
+        agreement=ceiling.agreement,
         key=key,
-        max_lease=max_lease,
+        max_lease=ceiling.max_lease,
     )
     read_terms(text, trust, read)
     made = HostTerms(
-        grant.jti, version, iat, limit, over, customer, agreement, key.public.kid, text, max_lease
+        jti=grant.jti,
+        version=version,
+        iat=iat,
+        limit=ceiling.limit,
+        over=ceiling.over,
+        customer=ceiling.customer,
+        agreement=ceiling.agreement,
+        kid=key.public.kid,
+        text=text,
+        max_lease=ceiling.max_lease,
     )
     tables.grants.add_host_terms(tx, made)
     detail: dict[str, int | str] = {
-        "agreement": agreement,
+        "agreement": made.agreement,
         "kid": made.kid,
-        "limit": limit,
-        "over": over,
+        "limit": made.limit,
+        "over": made.over,
         "version": version,
     }
-    if max_lease is not None:
-        detail["max_lease"] = max_lease
+    if made.max_lease is not None:
+        detail["max_lease"] = made.max_lease
     tables.audit.write(tx, now, actor, Event.HOST_TERMS, grant.jti, detail)
     return made

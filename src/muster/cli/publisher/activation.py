@@ -8,7 +8,7 @@ import click
 
 from muster.cli.options import store_option
 from muster.cli.output import LazyGroup
-from muster.cli.publisher.options import Phrases, TokenCommand, open_admin, passphrase_options
+from muster.cli.publisher.options import Phrases, TokenCommand, open_office, passphrase_options
 from muster.cli.publisher.words import emit_revoked
 
 
@@ -23,6 +23,8 @@ def activation() -> None:
 @passphrase_options
 def activation_revoke(store: Path | None, jti: str, phrases: Phrases) -> None:
     """Revoke the activation of one machine, in a new catalogue; it stays drawn."""
-    with open_admin(store, phrases) as admin:
-        found = admin.revoke_activation(jti)
+    from muster.publisher.act.pools import revoke_activation
+
+    with open_office(store, phrases) as office:
+        found = revoke_activation(office, jti)
     emit_revoked(found, f"Activation {jti} is revoked")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from muster.cli.options import store_option
 from muster.cli.output import LazyGroup, emit
-from muster.cli.publisher.options import FILE, open_admin
+from muster.cli.publisher.options import FILE, open_office
 from muster.cli.publisher.words import table, when
-
-if TYPE_CHECKING:
-    pass
 
 
 class _AuditGroup(LazyGroup):
@@ -37,29 +32,26 @@ def audit() -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
 def audit_list(store: Path | None, after: int, limit: int) -> None:
     """List who changed and drew what, oldest first."""
-    with open_admin(store) as admin:
-        rows = admin.audit(after, limit)
-    data = {
-        "audit": [
-            {
-                "seq": one.seq,
-                "at": one.at,
-                "actor": one.actor,
-                "event": one.event,
-                "subject": one.subject,
-                "detail": json.loads(one.detail),
-            }
-            for one in rows
-        ]
-    }
+    from muster.lease.strict import canonical
+    from muster.publisher import look
+
+    with open_office(store) as office:
+        found = look.audit(office, after, limit)
     lines = table(
         ("SEQ", "WHEN", "ACTOR", "EVENT", "SUBJECT", "DETAIL"),
         [
-            (str(one.seq), when(one.at), one.actor, one.event, one.subject, one.detail)
-            for one in rows
+            (
+                str(one.seq),
+                when(one.at),
+                one.actor,
+                one.event,
+                one.subject,
+                canonical(one.detail).decode(),
+            )
+            for one in found.audit
         ],
     )
-    emit(data, lines)
+    emit(found, lines)
 
 
 @audit.command("verify")
@@ -77,20 +69,22 @@ def audit_verify(store: Path | None, head_text: str | None, file: Path | None) -
     Keep the head where those who can write to the store cannot. Only with --head is a log that
     was cut at its end, or written anew from some row on, told from a whole one.
     """
+    from muster.publisher import look
     from muster.publisher.audit_file import check_audit_file
     from muster.publisher.chain import Head
+    from muster.publisher.results import AuditVerified
 
     wanted = Head.parse(head_text) if head_text is not None else None
     if file is not None:
         head = check_audit_file(file, wanted)
     else:
-        with open_admin(store) as admin:
-            head = admin.check_audit(wanted)
-    data = {"rows": head.seq, "head": head.text, "contains": wanted.text if wanted else None}
-    lines = [f"{head.seq} rows hold together.", f"Head: {head.text}"]
+        with open_office(store) as office:
+            head = look.check_audit(office, wanted)
+    found = AuditVerified(head.seq, head.text, None if wanted is None else wanted.text)
+    lines = [f"{found.rows} rows hold together.", f"Head: {found.head}"]
     if wanted is not None:
         lines.append(f"The log contains the given head, row {wanted.seq}.")
-    emit(data, lines)
+    emit(found, lines)
 
 
 @audit.command("export")
@@ -98,12 +92,16 @@ def audit_verify(store: Path | None, head_text: str | None, file: Path | None) -
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 def audit_export(store: Path | None, file: Path) -> None:
     """Write the whole log as JSON lines to a new FILE, or to standard output with '-'."""
-    from muster.publisher.audit_file import export_audit
+    from functools import partial
 
-    with open_admin(store) as admin:
+    from muster.publisher import look
+    from muster.publisher.audit_file import export_audit
+    from muster.publisher.results import AuditExported
+
+    with open_office(store) as office:
         if str(file) == "-":
-            admin.export_audit(lambda line: click.echo(line, nl=False))
+            look.export_audit(office, lambda line: click.echo(line, nl=False))
             return
-        head = export_audit(admin.export_audit, file)
-    data = {"changed": True, "file": str(file), "rows": head.seq, "head": head.text}
-    emit(data, [f"Written: {file}, {head.seq} rows.", f"Head: {head.text}"])
+        head = export_audit(partial(look.export_audit, office), file)
+    done = AuditExported(True, str(file), head.seq, head.text)
+    emit(done, [f"Written: {file}, {done.rows} rows.", f"Head: {done.head}"])

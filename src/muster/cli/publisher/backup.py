@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from muster.cli import compose
 from muster.cli.options import Command, store_option
 from muster.cli.output import MusterCommand, emit
-from muster.cli.publisher.options import FILE
+from muster.cli.publisher.options import FILE, open_office
 from muster.cli.publisher.words import when
 
 if TYPE_CHECKING:
-    from muster.publisher.backup import Resumed
     from muster.publisher.chain import Head
+    from muster.publisher.results import Restored, Resumed
 
 
-def _resumed_lines(found: Resumed) -> list[str]:
+def _resumed_lines(found: Restored | Resumed, *, changed: bool) -> list[str]:
     if found.waiting:
         return [
-            f"New activations wait: the audit log of the backup ends at {found.head.text}.",
+            f"New activations wait: the audit log of the backup ends at {found.audit_head}.",
             "Compare that with the head kept elsewhere, then: muster publisher resume "
             "--audit-head SEQ:HASH, or --accept-loss.",
         ]
-    if not found.changed:
+    if not changed:
         return ["Nothing waits; nothing was changed."]
     return [
         "Activations go on; what was drawn after the backup is lost, as you accepted."
@@ -68,21 +66,15 @@ def backup(store: Path | None, file: Path) -> None:
 
     The key files in the store's folder 'keys', and the reserve root, are copied by themselves.
     """
-    from muster.publisher.backup import write_backup
+    from muster.publisher.act.backup import write_backup
 
-    with contextlib.closing(compose.publisher_tables(store)) as tables:
-        found = write_backup(tables.database, file, compose.clock().now())
+    with open_office(store) as office:
+        done = write_backup(office, file)
     emit(
-        {
-            "changed": True,
-            "file": str(file),
-            "publisher": found.publisher,
-            "rows": found.rows,
-            "audit_head": found.head.text,
-        },
+        done,
         [
-            f"Written: {file}, {found.rows} rows.",
-            f"Audit head: {found.head.text}",
+            f"Written: {file}, {done.rows} rows.",
+            f"Audit head: {done.audit_head}",
             "Keep the newest head apart from the backup ('muster publisher audit verify' prints "
             "it): after a restore it tells what is missing. Copy the folder 'keys' too.",
         ],
@@ -99,35 +91,17 @@ def restore(store: Path | None, file: Path, head: Head | None, accept_loss: bool
     New activations wait afterwards until the audit head kept elsewhere is given and is the
     backup's, or the loss of what came after the backup is accepted.
     """
-    from muster.publisher import backup as backups
+    from muster.publisher.act import backup as act
 
-    with contextlib.closing(compose.publisher_tables(store, create=True)) as tables:
-        found, done = backups.restore(
-            tables,
-            file,
-            compose.clock(),
-            compose.actor(),
-            head=head,
-            accept_loss=accept_loss,
-        )
+    with open_office(store, create=True) as office:
+        done = act.restore(office, file, head=head, accept_loss=accept_loss)
     emit(
-        {
-            "changed": True,
-            "publisher": found.publisher,
-            "rows": found.rows,
-            "made_at": found.made_at,
-            **_resumed_data(done),
-        },
+        done,
         [
-            f"Restored {found.rows} rows of publisher {found.publisher}, "
-            f"as of {when(found.made_at)}.",
-            *_resumed_lines(done),
+            f"Restored {done.rows} rows of publisher {done.publisher}, as of {when(done.made_at)}.",
+            *_resumed_lines(done, changed=True),
         ],
     )
-
-
-def _resumed_data(found: Resumed) -> dict[str, Any]:
-    return {"waiting": found.waiting, "lost": found.lost, "audit_head": found.head.text}
 
 
 @click.command(cls=MusterCommand)
@@ -135,10 +109,8 @@ def _resumed_data(found: Resumed) -> dict[str, Any]:
 @loss_options
 def resume(store: Path | None, head: Head | None, accept_loss: bool) -> None:
     """Let new activations go on after a restore."""
-    from muster.publisher import backup as backups
+    from muster.publisher.act import backup as act
 
-    with contextlib.closing(compose.publisher_tables(store)) as tables:
-        done = backups.resume(
-            tables, compose.clock(), compose.actor(), head=head, accept_loss=accept_loss
-        )
-    emit({"changed": done.changed, **_resumed_data(done)}, _resumed_lines(done))
+    with open_office(store) as office:
+        done = act.resume(office, head=head, accept_loss=accept_loss)
+    emit(done, _resumed_lines(done, changed=done.changed))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from muster.cli import compose
-from muster.cli.options import show_code, store_option
+from muster.cli.options import code_lines, store_option
 from muster.cli.output import MusterCommand, emit, interactive, wants_json
 from muster.cli.publisher.files import read_request, write_public, written
 from muster.cli.publisher.options import FILE, Phrases, passphrase_options
@@ -38,6 +38,7 @@ def confirm(
     nothing, whichever door it comes through.
     """
     from muster.cli import desk
+    from muster.publisher.results import Confirmed
     from muster.wire.exchange import ConfirmationFile, ReplyFile
 
     if digits and request is not None:
@@ -58,13 +59,13 @@ def confirm(
     finally:
         service.close()
     short = ConfirmationFile(own, answer.confirmation_id).encode()
-    data: dict[str, Any] = {"publisher": own, "confirmation_id": answer.confirmation_id}
+    done = Confirmed(own, answer.confirmation_id, qr=None if qr_file is None else str(qr_file))
     lines: list[str] = []
     if reply is not None:
-        data["file"] = str(reply)
-        data["written"] = write_public(reply, ReplyFile(own, answer).encode())
-        lines.append(written(reply, data["written"]))
-    show_code(short, qr_file, data, lines, show=show_qr)
+        new = write_public(reply, ReplyFile(own, answer).encode())
+        done = replace(done, file=str(reply), written=new)
+        lines.append(written(reply, new))
+    lines += code_lines(short, qr_file, show=show_qr)
     if asked:
         for line in lines:
             click.echo(line)
@@ -72,4 +73,4 @@ def confirm(
         return
     lines += ["Confirmation ID, as a text:", answer.confirmation_id, "", "To read out:"]
     lines += desk.lines(answer.confirmation_id)
-    emit(data, lines)
+    emit(done, lines)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +14,17 @@ from muster.cli import compose
 from muster.cli.options import store_option
 from muster.cli.output import LazyGroup, emit
 from muster.cli.publisher.files import read_request, write_public, written
-from muster.cli.publisher.options import FILE, Phrases, TokenCommand, open_admin, passphrase_options
+from muster.cli.publisher.options import (
+    FILE,
+    Phrases,
+    TokenCommand,
+    open_office,
+    passphrase_options,
+)
 from muster.cli.publisher.words import day, emit_revoked, span, table
 
 if TYPE_CHECKING:
-    from muster.publisher.look import HostRow
+    from muster.publisher.results import HostRow
 
 
 @click.group(cls=LazyGroup)
@@ -25,38 +32,18 @@ def host() -> None:
     """Hosts of customers: list, release, revoke, activate by file."""
 
 
-def host_data(one: HostRow) -> dict[str, Any]:
-    grant = one.grant
-    return {
-        "jti": grant.jti,
-        "key": grant.key,
-        "group": one.key.group,
-        "customer": one.key.customer,
-        "name": grant.name,
-        "hw": grant.hw,
-        "binding": grant.binding,
-        "day": grant.day,
-        "term_days": grant.term * 30,
-        "first_at": grant.first_at,
-        "last_at": grant.last_at,
-        "revoked_day": grant.revoked,
-        "activations": one.seat.activations,
-        "released_at": one.seat.released_at,
-    }
-
-
 def host_lines(hosts: Sequence[HostRow]) -> list[str]:
     return table(
         ("GRANT", "KEY ID", "HARDWARE", "NAME", "CUSTOMER", "ACTIVATIONS", "FIRST", "STATE"),
         [
             (
-                one.grant.jti,
-                one.grant.key,
-                one.grant.hw,
-                json.dumps(one.grant.name, ensure_ascii=False) if one.grant.name else "-",
-                one.key.customer or "-",
-                f"{one.seat.activations}/{one.key.activation_limit}",
-                day(one.grant.day),
+                one.jti,
+                one.key,
+                one.hw,
+                json.dumps(one.name, ensure_ascii=False) if one.name else "-",
+                one.customer or "-",
+                f"{one.activations}/{one.activation_limit}",
+                day(one.day),
                 _host_state(one),
             )
             for one in hosts
@@ -65,11 +52,11 @@ def host_lines(hosts: Sequence[HostRow]) -> list[str]:
 
 
 def _host_state(one: HostRow) -> str:
-    if one.grant.revoked is not None:
-        word = "released" if one.seat.released_at is not None else "revoked"
-        return f"{word} {day(one.grant.revoked)}"
-    if one.key.revoked is not None:
-        return f"key revoked {day(one.key.revoked)}"
+    if one.revoked_day is not None:
+        word = "released" if one.released_at is not None else "revoked"
+        return f"{word} {day(one.revoked_day)}"
+    if one.key_revoked_day is not None:
+        return f"key revoked {day(one.key_revoked_day)}"
     return "good"
 
 
@@ -78,9 +65,11 @@ def _host_state(one: HostRow) -> str:
 @click.option("--key", "key_id", help="Only hosts of this host key (key id).")
 def host_list(store: Path | None, key_id: str | None) -> None:
     """List the hosts that were activated."""
-    with open_admin(store) as admin:
-        found = admin.hosts(admin.find_key(key_id).key_id.text if key_id else None)
-    emit({"hosts": [host_data(one) for one in found]}, host_lines(found))
+    from muster.publisher import look
+
+    with open_office(store) as office:
+        found = look.hosts(office, key_id)
+    emit(found, host_lines(found.hosts))
 
 
 @host.command("revoke", cls=TokenCommand)
@@ -89,8 +78,10 @@ def host_list(store: Path | None, key_id: str | None) -> None:
 @passphrase_options
 def host_revoke(store: Path | None, host_id: str, phrases: Phrases) -> None:
     """Revoke a host (its grant or hardware id) in a new catalogue; its seat stays taken."""
-    with open_admin(store, phrases) as admin:
-        found = admin.revoke_host(host_id)
+    from muster.publisher.act.hosts import revoke_host
+
+    with open_office(store, phrases) as office:
+        found = revoke_host(office, host_id)
     emit_revoked(found, f"Host {host_id} is revoked")
 
 
@@ -133,36 +124,25 @@ def host_terms(
     The host takes the terms with 'muster host terms fetch', or by file with 'muster host terms
     import'.
     """
-    with open_admin(store, phrases) as admin:
-        made, reply = admin.issue_terms(
-            host_id,
-            limit=limit,
-            over=over,
-            agreement=agreement,
-            customer=customer,
-            max_lease=None if max_lease_days is None else max_lease_days * 86_400,
-        )
-    data: dict[str, Any] = {
-        "grant": made.jti,
-        "version": made.version,
-        "limit": made.limit,
-        "over": made.over,
-        "agreement": made.agreement,
-        "customer": made.customer,
-        "max_lease": made.max_lease,
-    }
+    from muster.publisher.act.hosts import issue_terms
+    from muster.publisher.model import Ceiling
+
+    longest = None if max_lease_days is None else max_lease_days * 86_400
+    with open_office(store, phrases) as office:
+        issued = issue_terms(office, host_id, Ceiling(limit, over, agreement, customer, longest))
+    made = issued.shown
     above = "refused" if made.over == "refuse" else "reported"
     lines = [
-        f"Terms version {made.version} of the grant {made.jti}: {made.limit} machines,"
+        f"Terms version {made.version} of the grant {made.grant}: {made.limit} machines,"
         f" more are {above}."
     ]
     if made.max_lease is not None:
         lines.append(f"Leases under it last {span(made.max_lease)} at most.")
     if file is not None:
-        data["file"] = str(file)
-        data["written"] = write_public(file, reply.encode())
-        lines.append(written(file, data["written"]))
-    emit(data, lines)
+        new = write_public(file, issued.reply.encode())
+        made = replace(made, file=str(file), written=new)
+        lines.append(written(file, new))
+    emit(made, lines)
 
 
 @host.command("release", cls=TokenCommand)
@@ -171,8 +151,10 @@ def host_terms(
 @passphrase_options
 def host_release(store: Path | None, host_id: str, phrases: Phrases) -> None:
     """Free the seat of a host that is gone, and revoke it in a new catalogue."""
-    with open_admin(store, phrases) as admin:
-        found = admin.release_host(host_id)
+    from muster.publisher.act.hosts import release_host
+
+    with open_office(store, phrases) as office:
+        found = release_host(office, host_id)
     emit_revoked(found, f"Host {found.hw} is released from key {found.key}")
 
 
@@ -193,6 +175,7 @@ def host_activate(
 
     The same host gets the same answer again, through whichever door, and draws nothing.
     """
+    from muster.publisher.results import HostActivated
     from muster.wire.exchange import ReplyFile
     from muster.wire.publisher import ConfirmRequest
 
@@ -211,26 +194,26 @@ def host_activate(
     finally:
         service.close()
     grant = found.grant
-    data: dict[str, Any] = {
-        "changed": found.drawn,
-        "grant": grant.jti,
-        "key": grant.key,
-        "hw": grant.hw,
-        "day": grant.day,
-        "term_days": grant.term * 30,
-        "confirmation_id": grant.confirmation,
-    }
+    done = HostActivated(
+        changed=found.drawn,
+        grant=grant.jti,
+        key=grant.key,
+        hw=grant.hw,
+        day=grant.day,
+        term_days=grant.term * 30,
+        confirmation_id=grant.confirmation,
+    )
     lines = [
         f"Host {grant.hw} is activated with the key {grant.key} (grant {grant.jti})."
         if found.drawn
         else f"Host {grant.hw} has its grant {grant.jti} already; nothing was drawn."
     ]
     if reply is not None:
-        data["file"] = str(reply)
-        data["written"] = write_public(reply, ReplyFile(own, found.answer).encode())
-        lines.append(written(reply, data["written"]))
+        new = write_public(reply, ReplyFile(own, found.answer).encode())
+        done = replace(done, file=str(reply), written=new)
+        lines.append(written(reply, new))
     else:
         from muster.core.digits import format_rows
 
         lines += ["Confirmation ID:", format_rows(tuple(grant.confirmation.split("-")))]
-    emit(data, lines)
+    emit(done, lines)

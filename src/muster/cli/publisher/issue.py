@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit
-from muster.cli.publisher.key import key_data
-from muster.cli.publisher.options import FILE, Phrases, open_admin, passphrase_options
+from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_options
 
 
 @click.command("issue", cls=MusterCommand)
@@ -65,6 +65,8 @@ def key_issue(
 ) -> None:
     """Issue product keys. They are shown in full this once."""
     from muster.core.keys import Kind
+    from muster.publisher.act.keys import issue_keys
+    from muster.publisher.model import KeyOrder
     from muster.system.files import write_atomic, write_new
 
     if kind == "host" and (pool or alerts):
@@ -72,45 +74,30 @@ def key_issue(
 
     if len(customer) > 200 or not customer.isprintable():
         raise click.UsageError("--customer takes up to 200 printable characters.")
-    with open_admin(store, phrases) as admin:
+    order = KeyOrder(Kind.of(kind), group, count, term, customer, pool=pool, alerts=alerts or None)
+    with open_office(store, phrases) as office:
         if file is not None:
             write_new(file, b"")  # a file that cannot be made is told before keys are drawn
         try:
-            if kind == "host":
-                made = admin.issue_host_keys(group, count, term, customer)
-            else:
-                made = admin.issue_pool_keys(
-                    Kind.of(kind),
-                    group,
-                    pool,
-                    count=count,
-                    term=term,
-                    customer=customer,
-                    alerts=alerts or None,
-                )
+            done = issue_keys(office, order)
         except BaseException:
             if file is not None:
                 file.unlink()
             raise
         if file is not None:
-            write_atomic(file, "".join(f"{one.key.text}\n" for one in made).encode("ascii"))
-    shown = [one.key.text if file is None else one.issued.masked for one in made]
-    data = {
-        "changed": True,
-        "file": None if file is None else str(file),
-        "keys": [
-            {**key_data(one.issued), "key": text if file is None else None}
-            for one, text in zip(made, shown, strict=True)
-        ],
-    }
+            write_atomic(file, "".join(f"{one.key}\n" for one in done.keys).encode("ascii"))
+            done = replace(
+                done, file=str(file), keys=tuple(replace(one, key=None) for one in done.keys)
+            )
+    size = done.keys[0].pool
     noun = "key" if count == 1 else "keys"
     lines = [
-        *(f"{text}   {one.issued.key_id.text}" for one, text in zip(made, shown, strict=True)),
+        *(f"{one.key or one.masked}   {one.id}" for one in done.keys),
         f"Issued {count} {kind} {noun} of the key group {group}"
-        + (f", {made[0].issued.pool} machines each" if made[0].issued.pool else "")
+        + ("" if size is None else f", {size.size} machines each")
         + (f", for {term * 30} days each." if term else "."),
         "Keep them now: they are not shown again."
         if file is None
         else f"Written: {file}. Keep it: what it holds is not shown again.",
     ]
-    emit(data, lines)
+    emit(done, lines)

@@ -21,7 +21,7 @@ from muster.cli.output import MusterCommand, interactive
 from muster.core.catalogue import error
 
 if TYPE_CHECKING:
-    from muster.publisher.admin import Admin
+    from muster.publisher.office import Office
     from muster.system.keyfile import KDF
 
 PASSPHRASE = "MUSTER_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -158,12 +158,19 @@ def _read_passphrase(path: Path) -> str:
     return text
 
 
-def open_admin(store: Path | None, phrases: Phrases | None = None, kdf: KDF | None = None) -> Admin:
-    return compose.publisher_admin(
+def open_office(
+    store: Path | None,
+    phrases: Phrases | None = None,
+    kdf: KDF | None = None,
+    *,
+    create: bool = False,
+) -> Office:
+    return compose.publisher_office(
         store,
         phrases.work if phrases else _no_passphrase,
         phrases.root if phrases else _no_passphrase,
         kdf,
+        create=create,
     )
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from muster.cli.options import store_option
 from muster.cli.output import LazyGroup, MusterCommand, emit
 from muster.cli.publisher.files import descriptor_with_url, write_public, written
-from muster.cli.publisher.options import FILE, Phrases, open_admin, passphrase_options
+from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_options
 from muster.cli.publisher.words import emit_revoked, span, table
-
-if TYPE_CHECKING:
-    from muster.core.products import Product
 
 
 @click.group(cls=LazyGroup)
@@ -22,47 +18,22 @@ def product() -> None:
     """Products of the newest catalogue."""
 
 
-def product_data(one: Product) -> dict[str, Any]:
-    spans = one.spans
-    return {
-        "id": one.id,
-        "name": one.name,
-        "edition": one.edition,
-        "application": one.application,
-        "group": one.group,
-        "need": one.need,
-        "channel": one.channel,
-        "identity": list(one.identity),
-        "features": list(one.features),
-        "setup_key": one.setup_key,
-        "spans": {
-            "lease": spans.lease,
-            "renew_after": spans.renew_after,
-            "retry_after": spans.retry_after,
-            "initial_grace": spans.initial_grace,
-            "tolerance_grace": spans.tolerance_grace,
-        },
-    }
-
-
 @product.command("list")
 @store_option
 def product_list(store: Path | None) -> None:
     """List the products."""
-    with open_admin(store) as admin:
-        catalogue = admin.catalogue()
-    data = {
-        "catalogue": catalogue.version,
-        "products": [product_data(one) for one in catalogue.products],
-    }
+    from muster.publisher import look
+
+    with open_office(store) as office:
+        found = look.products(office)
     lines = table(
         ("PRODUCT", "NEED", "APPLICATION", "KEY GROUP", "SETUP KEY"),
         [
             (one.id, str(one.need), one.application, one.group, one.setup_key or "-")
-            for one in catalogue.products
+            for one in found.products
         ],
     )
-    emit(data, lines)
+    emit(found, lines)
 
 
 @product.command("show")
@@ -70,8 +41,11 @@ def product_list(store: Path | None) -> None:
 @click.argument("product_id", metavar="PRODUCT")
 def product_show(store: Path | None, product_id: str) -> None:
     """Show one product."""
-    with open_admin(store) as admin:
-        found = admin.product(product_id)
+    from muster.publisher import look
+
+    with open_office(store) as office:
+        shown = look.product(office, product_id)
+    found = shown.product
     spans = found.spans
     lines = [
         f"{found.name} ({found.id})",
@@ -87,7 +61,7 @@ def product_show(store: Path | None, product_id: str) -> None:
         f"  Grace:            {span(spans.initial_grace)} at first,"
         f" {span(spans.tolerance_grace)} out of tolerance",
     ]
-    emit({"product": product_data(found)}, lines)
+    emit(shown, lines)
 
 
 @product.command("revoke")
@@ -96,8 +70,10 @@ def product_show(store: Path | None, product_id: str) -> None:
 @passphrase_options
 def product_revoke(store: Path | None, product_id: str, phrases: Phrases) -> None:
     """Revoke a product in a new catalogue: hosts refuse it, licences end within 30 days."""
-    with open_admin(store, phrases) as admin:
-        found = admin.revoke_product(product_id)
+    from muster.publisher.act.catalogue import revoke_product
+
+    with open_office(store, phrases) as office:
+        found = revoke_product(office, product_id)
     emit_revoked(found, f"Product {product_id} is revoked")
 
 
@@ -111,13 +87,12 @@ def descriptor(
     store: Path | None, product_id: str, file: Path, trust_version: int | None, url: str | None
 ) -> None:
     """Write a product descriptor, to be built into the product's program."""
-    with open_admin(store) as admin:
-        data = admin.descriptor(product_id, trust_version)
-        pinned = trust_version or admin.trust().version
-    if url:
-        data = descriptor_with_url(data, url)
+    from muster.publisher import look
+    from muster.publisher.results import DescriptorWritten
+
+    with open_office(store) as office:
+        found = look.descriptor(office, product_id, trust_version)
+    data = descriptor_with_url(found.data, url) if url else found.data
     changed = write_public(file, data)
-    emit(
-        {"changed": changed, "file": str(file), "product": product_id, "trust": pinned},
-        [written(file, changed), f"Pins trust version {pinned}."],
-    )
+    done = DescriptorWritten(changed, str(file), found.product, found.trust)
+    emit(done, [written(file, changed), f"Pins trust version {done.trust}."])

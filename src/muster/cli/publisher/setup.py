@@ -11,7 +11,7 @@ from muster.cli import compose
 from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit
 from muster.cli.publisher.files import checked_publisher_file, read_draft, write_public, written
-from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_admin, passphrase_options
+from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_office, passphrase_options
 from muster.core.catalogue import error
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def init(
 
     A second run changes nothing and says so.
     """
+    from muster.publisher.act.setup import NewPublisher
+
     if (catalogue is not None) == sample:
         raise click.UsageError("Give either --catalogue FILE or --sample.")
     draft = read_draft(catalogue)
@@ -53,50 +55,28 @@ def init(
     if not label or not name:
         raise error("publisher/label", field="name" if label else "label")
     phrases.confirm = True
-    made = compose.publisher_init(
-        store,
-        phrases.work,
-        phrases.root,
-        kdf,
-        label=label,
-        name=name,
-        content=draft.content,
-        reserve=reserve_root,
-    )
-    found = made.publisher
-    data = {
-        "changed": made.changed,
-        "publisher": found.id,
-        "label": found.label,
-        "name": found.name,
-        "trust": made.trust,
-        "catalogue": made.catalogue,
-        "store": str(made.keys_folder.parent),
-        "keys": str(made.keys_folder),
-        "root": str(made.root) if made.root else None,
-        "reserve_root": str(made.reserve) if made.reserve else None,
-        "unfinished": str(made.unfinished) if made.unfinished else None,
-    }
-    who = f"Publisher {found.name} (label {found.label}, id {found.id})"
+    wanted = NewPublisher(label, name, draft.content, reserve_root)
+    made = compose.publisher_init(store, phrases.work, phrases.root, kdf, wanted)
+    who = f"Publisher {made.name} (label {made.label}, id {made.publisher})"
     if not made.changed:
         lines = [
             f"{who} is there already; nothing was changed.",
             f"Trust version {made.trust}, catalogue version {made.catalogue}.",
         ]
-        emit(data, lines)
+        emit(made, lines)
         return
     lines = [
         f"{who} is made.",
-        f"Store: {made.keys_folder.parent}",
+        f"Store: {made.store}",
         "Trust version 1 and catalogue version 1 are signed.",
-        f"Reserve root: {made.reserve}",
+        f"Reserve root: {made.reserve_root}",
         "  Lock this file away now: it is the only way back when the working root is lost.",
         f"Working root: {made.root}",
         "  'publisher serve' never needs it. Move it to another machine before you serve.",
     ]
     if made.unfinished:
         lines.append(f"Key files of an init that did not end were moved to {made.unfinished}.")
-    emit(data, lines)
+    emit(made, lines)
 
 
 @click.command(cls=MusterCommand)
@@ -125,6 +105,7 @@ def serve(
     from muster.net.peers import networks
     from muster.net.serve import Listener, serve_forever, url_of
     from muster.net.serve import bind as bind_socket
+    from muster.publisher.results import PublisherServing
     from muster.system import log
 
     settings = compose.publisher_settings(
@@ -149,9 +130,9 @@ def serve(
             listeners.append(operation.listener(operation_door, monitor))
 
         def ready() -> None:
-            data = {"publisher": who.id, "label": who.label, "url": url, "grant_keys": opened}
-            data["operation"] = None if monitor is None else operation.place_of(monitor)
-            emit(data, [f"Publisher {who.name} ({who.label}) listens at {url}."])
+            place = None if monitor is None else operation.place_of(monitor)
+            serving = PublisherServing(who.id, who.label, url, opened, place)
+            emit(serving, [f"Publisher {who.name} ({who.label}) listens at {url}."])
 
         serve_forever(listeners, ready=ready)
     finally:
@@ -164,17 +145,15 @@ def serve(
 @click.option("--url", help="Where this publisher's service can be reached.")
 def export(store: Path | None, file: Path, url: str | None) -> None:
     """Write the publisher file: trust and catalogue, for hosts and for offline sites."""
+    from muster.publisher import look
+    from muster.publisher.results import Exported
+
     url = url or compose.publisher_settings({}).text("url") or None
-    with open_admin(store) as admin:
-        found = admin.export(url)
-        trust, catalogue = admin.trust().version, admin.catalogue().version
-    changed = write_public(file, checked_publisher_file(found.encode(), url))
-    data = {
-        "changed": changed,
-        "file": str(file),
-        "publisher": found.publisher,
-        "trust": trust,
-        "catalogue": catalogue,
-        "url": url,
-    }
-    emit(data, [written(file, changed), f"Trust version {trust}, catalogue version {catalogue}."])
+    with open_office(store) as office:
+        found = look.export(office, url)
+    changed = write_public(file, checked_publisher_file(found.file.encode(), url))
+    done = Exported(
+        changed, str(file), found.file.publisher, found.trust, found.catalogue, found.file.url
+    )
+    versions = f"Trust version {done.trust}, catalogue version {done.catalogue}."
+    emit(done, [written(file, changed), versions])

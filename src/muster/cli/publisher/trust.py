@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from muster.cli.options import store_option
 from muster.cli.output import LazyGroup, emit
-from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_admin, passphrase_options
+from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_office, passphrase_options
 from muster.cli.publisher.words import day, table, when
 
 if TYPE_CHECKING:
-    from muster.lease.trust import Trust, TrustKey
-    from muster.publisher.act.trust import Rotated
+    from muster.publisher.results import TrustKeyRow, TrustSigned, TrustVersion
     from muster.system.keyfile import KDF
 
 
@@ -24,41 +23,24 @@ def trust() -> None:
     """Trust: show, rotate keys, recover with the reserve root."""
 
 
-def _trust_data(one: Trust) -> dict[str, Any]:
-    return {
-        "version": one.version,
-        "iat": one.iat,
-        "roots": [root.kid for root in one.roots],
-        "keys": [
-            {
-                "kid": entry.key.kid,
-                "role": entry.role,
-                "index": entry.index,
-                "until_day": entry.until,
-            }
-            for entry in one.keys
-        ],
-    }
-
-
-def _trust_lines(one: Trust) -> list[str]:
+def _trust_lines(one: TrustVersion) -> list[str]:
     return [
         f"Trust version {one.version}, signed {when(one.iat)}",
         *table(
             ("ROLE", "KEY", "STATE"),
             [
-                ("working root", one.roots[0].kid, "in use"),
-                ("reserve root", one.roots[1].kid, "locked away"),
+                ("working root", one.roots[0], "in use"),
+                ("reserve root", one.roots[1], "locked away"),
                 *(_key_line(entry) for entry in one.keys),
             ],
         ),
     ]
 
 
-def _key_line(entry: TrustKey) -> tuple[str, str, str]:
+def _key_line(entry: TrustKeyRow) -> tuple[str, str, str]:
     role = entry.role if entry.index is None else f"{entry.role} {entry.index}"
-    state = "in use" if entry.until is None else f"retired, good until {day(entry.until)}"
-    return role, entry.key.kid, state
+    state = "in use" if entry.until_day is None else f"retired, good until {day(entry.until_day)}"
+    return role, entry.kid, state
 
 
 @trust.command("show")
@@ -66,21 +48,14 @@ def _key_line(entry: TrustKey) -> tuple[str, str, str]:
 @click.option("--all", "every", is_flag=True, help="Every version, not only the newest.")
 def trust_show(store: Path | None, every: bool) -> None:
     """Show the roots and working keys."""
-    with open_admin(store) as admin:
-        line = admin.trusts() if every else (admin.trust(),)
-        who = admin.publisher
-    lines = [f"{who.name} (label {who.label}, id {who.id})"]
-    for one in line:
+    from muster.publisher import look
+
+    with open_office(store) as office:
+        found = look.trust(office, every=every)
+    lines = [f"{found.name} (label {found.label}, id {found.publisher})"]
+    for one in found.trust:
         lines += ["", *_trust_lines(one)]
-    emit(
-        {
-            "publisher": who.id,
-            "label": who.label,
-            "name": who.name,
-            "trust": [_trust_data(one) for one in line],
-        },
-        lines,
-    )
+    emit(found, lines)
 
 
 _ROLE = click.Choice(["grant", "catalogue"])
@@ -117,17 +92,20 @@ def trust_rotate(
     kdf: KDF,
 ) -> None:
     """Sign the next trust version with the working root: new working keys."""
+    from muster.publisher.act import trust as act
+
     if withdraw and keep_days:
         raise click.UsageError("--withdraw and --keep-days contradict each other.")
-    with open_admin(store, phrases, kdf) as admin:
-        found = admin.rotate(
+    with open_office(store, phrases, kdf) as office:
+        done = act.rotate(
+            office,
             sorted(set(roles)) or ["catalogue", "grant"],
             keep_days=keep_days,
             withdraw=withdraw,
             withdraw_retired=withdraw_retired,
             root=root,
         )
-    _emit_rotated(found)
+    _emit_signed(done)
 
 
 @trust.command("recover")
@@ -164,12 +142,15 @@ def trust_recover(
     For the day on which the working root is lost or stolen. Whatever a thief signed with it above
     our newest version is left behind, and with --new-root his root is out.
     """
+    from muster.publisher.act import trust as act
+
     if new_reserve_root is not None and not new_root:
         raise click.UsageError("--new-reserve-root needs --new-root.")
     if withdraw and not roles:
         raise click.UsageError("--withdraw needs the --role whose keys are withdrawn.")
-    with open_admin(store, phrases, kdf) as admin:
-        found = admin.recover(
+    with open_office(store, phrases, kdf) as office:
+        done = act.recover(
+            office,
             reserve_root,
             version,
             roles=sorted(set(roles)),
@@ -177,21 +158,15 @@ def trust_recover(
             new_root=new_root,
             new_reserve=new_reserve_root,
         )
-    _emit_rotated(found)
+    _emit_signed(done)
 
 
-def _emit_rotated(found: Rotated) -> None:
-    data = {
-        "changed": True,
-        "trust": _trust_data(found.trust),
-        "catalogue": found.catalogue,
-        "activate_again": found.again,
-    }
+def _emit_signed(found: TrustSigned) -> None:
     lines = [*_trust_lines(found.trust), f"Catalogue version {found.catalogue}."]
-    if found.again:
+    if found.activate_again:
         lines.append(
-            f"{found.again} host grants were signed by a key that is withdrawn now. Their hosts"
-            " activate again, which draws nothing."
+            f"{found.activate_again} host grants were signed by a key that is withdrawn now."
+            " Their hosts activate again, which draws nothing."
         )
     lines.append("Hosts and machines follow by themselves; export it for sites that are offline.")
-    emit(data, lines)
+    emit(found, lines)

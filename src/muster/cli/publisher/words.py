@@ -8,26 +8,19 @@ from typing import TYPE_CHECKING
 from muster.cli.output import emit
 
 if TYPE_CHECKING:
-    from muster.publisher.act.signing import Revoked
+    from muster.publisher.results import Revoked
 
 
 def emit_revoked(found: Revoked, done: str) -> None:
-    data = {
-        "changed": found.changed,
-        "catalogue": found.catalogue,
-        "key": found.key,
-        "hw": found.hw or None,
-        "grants": list(found.grants),
-    }
     if not found.changed:
-        emit(data, [f"{done} already; nothing was changed."])
+        emit(found, [f"{done} already; nothing was changed."])
         return
     lines = [
         f"{done} in catalogue version {found.catalogue}.",
         *(f"  grant {one}" for one in found.grants),
         "A host stops when it holds this catalogue; export it for hosts that are offline.",
     ]
-    emit(data, lines)
+    emit(found, lines)
 
 
 def when(instant: int) -> str:

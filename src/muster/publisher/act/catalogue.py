@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
@@ -12,22 +11,14 @@ from muster.core.products import KeyGroup, Product
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
 from muster.publisher.act.keys import register
-from muster.publisher.act.signing import Revoked, issuer_of, read_ground, sign_next
+from muster.publisher.act.signing import issuer_of, read_ground, sign_next
 from muster.publisher.issuer import NewKey
 from muster.publisher.model import Change, Content
 from muster.publisher.office import Office
+from muster.publisher.results import CataloguePublished, Revoked
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The newest catalogue after an act, and what the act changed in it."""
-
-    changed: bool
-    version: int
-    changes: tuple[Change, ...] = ()
-
-
-def publish(office: Office, content: Content) -> Published:
+def publish(office: Office, content: Content) -> CataloguePublished:
     """Sign the next catalogue, with setup keys for the products that are new.
 
     Raises: `publisher/catalogue-file`, `publisher/catalogue-fixed`, and the errors of opening key
@@ -35,13 +26,13 @@ def publish(office: Office, content: Content) -> Published:
     """
     with office.alone() as now:
         rules.check_content(content)
-        with office.store.view() as reader:
+        with office.view() as reader:
             before = reading.newest_documents(reader)[1]
             old = reading.content_of(before)
             rules.check_successor(old, content)
             changes = rules.diff(old, content)
             if not changes:
-                return Published(False, before.version)
+                return CataloguePublished(False, before.version)
             ground = read_ground(reader, now)
         known = {one.id: one.setup_key for one in before.products if one.setup_key}
         wanted = in_need_of_setup(content, known)
@@ -58,7 +49,7 @@ def publish(office: Office, content: Content) -> Published:
                 audit_change(tx, change, now, office.actor)
 
         version = sign_next(office, now, ground, act, finished)
-    return Published(True, version, changes)
+    return CataloguePublished(True, version, changes)
 
 
 def _setup_keys(
@@ -67,7 +58,7 @@ def _setup_keys(
     """Setup keys of products that have none in the newest catalogue: new ones, and the texts
     of those that an earlier catalogue had."""
     issuer = issuer_of(office, now)
-    with office.store.view() as reader:
+    with office.view() as reader:
         issued = {one.product: one.key_id for one in tables.keys.keys(reader, Kind.SETUP)}
         taken = {
             group.number: set(tables.keys.serials(reader, Kind.SETUP, group.number))
@@ -91,7 +82,7 @@ def revoke_product(office: Office, product: str) -> Revoked:
     Source: docs/spec/03-trust-and-catalogue.md, section 3.7.
     """
     with office.alone() as now:
-        with office.store.view() as reader:
+        with office.view() as reader:
             before = reading.newest_documents(reader)[1]
             found = reading.product_of(before, product)
             if not found.setup_key:

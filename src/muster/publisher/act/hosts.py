@@ -6,9 +6,10 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.db.engine import Reader, Transaction
 from muster.publisher import reading, rules, tables, terms
-from muster.publisher.act.signing import Revoked, read_ground, sign_next
-from muster.publisher.model import HostGrant, HostTerms
+from muster.publisher.act.signing import read_ground, sign_next
+from muster.publisher.model import Ceiling, HostGrant
 from muster.publisher.office import Office
+from muster.publisher.results import Revoked, TermsIssued, TermsShown
 from muster.wire.exchange import ReplyFile
 from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
 
@@ -36,7 +37,7 @@ def release_host(office: Office, host: str) -> Revoked:
 
 def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
     with office.alone() as now:
-        with office.store.view() as reader:
+        with office.view() as reader:
             named = tables.grants.grants(reader, host=host)
             if not named:
                 raise error("publisher/unknown-host", host=host[:64])
@@ -73,66 +74,38 @@ def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
     return Revoked(True, version, tuple(revoked), key=key, hw=hw)
 
 
-def issue_terms(
-    office: Office,
-    host: str,
-    *,
-    limit: int,
-    over: str,
-    agreement: str,
-    customer: str,
-    max_lease: int | None = None,
-) -> tuple[HostTerms, ReplyFile]:
+def issue_terms(office: Office, host: str, ceiling: Ceiling) -> TermsIssued:
     """Put a ceiling on a host's grant; the terms, and the reply file that carries them.
 
     Terms that say the same as the newest ones are given again; nothing is signed then.
 
     Args:
         host: the licence id of its grant, or its hardware id where that names one grant.
-        limit: machines.
-        over: "refuse" or "report", what the host does above the limit.
-        agreement: a contract's name or number, shown to the customer.
-        customer: shown too; may be empty.
-        max_lease: seconds that a lease under the ceiling lasts at most; None leaves that to
-            the product and the key group.
+        ceiling: what they say.
     Raises: `publisher/unknown-host`, `publisher/many-hosts`, `publisher/grant-revoked`,
         `publisher/terms-later`, `publisher/no-key`, `terms/claims`.
     """
     with office.alone() as now:
-        with office.store.view() as reader:
+        with office.view() as reader:
             grant = _one_grant(reader, host)
             held = tables.grants.host_terms(reader, grant.jti)
             trust, catalogue = reading.newest_documents(reader)
             entry = terms.signer_of(trust, now)
             record = tables.documents.key_file(reader, entry.key.kid)
-        same = held is not None and terms.still_vouched(held, trust)
-        wanted = (limit, over, customer, agreement, max_lease)
-        if (
-            same
-            and held is not None
-            and wanted == (held.limit, held.over, held.customer, held.agreement, held.max_lease)
-        ):
-            made = held
-        else:
+        changed = not (
+            held is not None
+            and terms.still_vouched(held, trust)
+            and terms.ceiling_of(held) == ceiling
+        )
+        made = held
+        if made is None or changed:
             key = office.vault.signing_key(record, entry.key)
             with office.edit() as tx:
                 if tables.documents.newest_trust(tx).version != trust.version:
                     raise error("publisher/changed")
-                made = terms.issue(
-                    tx,
-                    grant,
-                    trust,
-                    catalogue,
-                    key,
-                    now,
-                    office.actor,
-                    limit=limit,
-                    over=over,
-                    customer=customer,
-                    agreement=agreement,
-                    max_lease=max_lease,
-                )
-        with office.store.view() as reader:
+                documents = (trust, catalogue)
+                made = terms.issue(tx, grant, documents, key, now, office.actor, ceiling)
+        with office.view() as reader:
             line = tables.documents.trust_above(
                 reader, max(0, trust.version - TRUST_STEPS), TRUST_STEPS
             )
@@ -143,7 +116,17 @@ def issue_terms(
             catalogue=catalogue.text,
             terms=made.text,
         )
-        return made, ReplyFile(office.publisher.id, answer)
+    shown = TermsShown(
+        changed=changed,
+        grant=made.jti,
+        version=made.version,
+        limit=made.limit,
+        over=made.over,
+        agreement=made.agreement,
+        customer=made.customer,
+        max_lease=made.max_lease,
+    )
+    return TermsIssued(shown, ReplyFile(office.publisher.id, answer))
 
 
 def _one_grant(reader: Reader, host: str) -> HostGrant:

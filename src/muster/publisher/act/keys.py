@@ -10,88 +10,49 @@ from muster.core.catalogue import error
 from muster.core.keys import Kind
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
-from muster.publisher.act.signing import Revoked, issuer_of, read_ground, sign_next
+from muster.publisher.act.signing import issuer_of, read_ground, sign_next
 from muster.publisher.issuer import NewKey
+from muster.publisher.model import KeyOrder
 from muster.publisher.office import Office
+from muster.publisher.results import KeysIssued, Revoked, new_key_row
 
 MOST_KEYS = 1000
 """Product keys that one command issues."""
 
 
-def issue_host_keys(
-    office: Office, group: str, count: int = 1, term: int = 0, customer: str = ""
-) -> tuple[NewKey, ...]:
-    """Issue host keys.
+def issue_keys(office: Office, order: KeyOrder) -> KeysIssued:
+    """Issue product keys: of hosts, or with a pool each for machines.
 
-    Args:
-        group: id of the key group.
-        count: 1 to `MOST_KEYS`.
-        term: of the grants, times 30 days; 0 = no end.
-        customer: for the publisher's own lists.
-    Raises: `publisher/group`, `publisher/serials`, and the errors of opening the tag key.
-    """
-    return _issue(office, Kind.HOST, group, count, term, customer)
-
-
-def issue_pool_keys(
-    office: Office,
-    kind: Kind,
-    group: str,
-    pool: int | None,
-    *,
-    count: int = 1,
-    term: int = 0,
-    customer: str = "",
-    alerts: Sequence[int] | None = None,
-) -> tuple[NewKey, ...]:
-    """Issue keys that activate machines, each with a pool of its own.
-
-    Args:
-        kind: mak, evaluation or retail.
-        group: id of the key group.
-        pool: machines that each key activates; None for a retail key, which activates one.
-        count: 1 to `MOST_KEYS`.
-        term: of the licences, times 30 days; 0 = no end, an evaluation has 3 or 6.
-        customer: for the publisher's own lists.
-        alerts: percentages of the pool at which somebody is told; None for the usual ones.
+    Returns:
+        The keys, each with its text, which is not kept.
     Raises: `publisher/pool`, `publisher/group`, `publisher/serials`, and the errors of opening
         the tag key.
     """
-    size, levels = rules.check_pool(kind, pool, term, alerts)
-    return _issue(office, kind, group, count, term, customer, size, levels)
-
-
-def _issue(
-    office: Office,
-    kind: Kind,
-    group: str,
-    count: int,
-    term: int,
-    customer: str,
-    pool: int = 0,
-    alerts: tuple[int, ...] = (),
-) -> tuple[NewKey, ...]:
+    kind, pool = order.kind, 0
+    alerts: tuple[int, ...] = ()
+    if kind is not Kind.HOST:
+        pool, alerts = rules.check_pool(kind, order.pool, order.term, order.alerts)
     with office.alone() as now:
-        with office.store.view() as reader:
+        with office.view() as reader:
             catalogue = reading.newest_documents(reader)[1]
-            found = next((one for one in catalogue.groups if one.id == group), None)
+            found = next((one for one in catalogue.groups if one.id == order.group), None)
             if found is None:
                 known = ", ".join(one.id for one in catalogue.groups)
-                raise error("publisher/group", group=group, known=known)
+                raise error("publisher/group", group=order.group, known=known)
             taken = set(tables.keys.serials(reader, kind, found.number))
         issuer = issuer_of(office, now)
         made: list[NewKey] = []
-        for _ in range(count):
-            new = issuer.issue(kind, found, taken, term=term, customer=customer)
+        for _ in range(order.count):
+            new = issuer.issue(kind, found, taken, term=order.term, customer=order.customer)
             if pool:
                 limit = rules.correction_limit(pool)
                 issued = replace(new.issued, pool=pool, correction_limit=limit, alerts=alerts)
                 new = NewKey(issued, new.key)
             taken.add(new.key.serial)
             made.append(new)
-        with office.store.edit() as tx:
+        with office.edit() as tx:
             register(tx, made, now, office.actor)
-    return tuple(made)
+    return KeysIssued(True, tuple(new_key_row(new.issued, new.key.text) for new in made))
 
 
 def revoke_key(office: Office, key: str) -> Revoked:
@@ -102,7 +63,7 @@ def revoke_key(office: Office, key: str) -> Revoked:
     Raises: `key/id`, `publisher/unknown-key`, `publisher/kind`.
     """
     with office.alone() as now:
-        with office.store.view() as reader:
+        with office.view() as reader:
             found = reading.find_key(reader, office.publisher.id, key)
             name = found.key_id.text
             if found.key_id.kind is Kind.SETUP:

@@ -6,13 +6,14 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
-from muster.publisher.act.signing import Revoked, read_ground, sign_next
+from muster.publisher.act.signing import read_ground, sign_next
 from muster.publisher.model import IssuedKey
 from muster.publisher.office import Office
 from muster.publisher.pools import tell_levels
+from muster.publisher.results import PoolChange, Revoked, key_row
 
 
-def correct_pool(office: Office, key: str, count: int, reason: str) -> IssuedKey:
+def correct_pool(office: Office, key: str, count: int, reason: str) -> PoolChange:
     """Give activations back to a pool after a mistake; within the key's limit, audited.
 
     Args:
@@ -28,7 +29,7 @@ def correct_pool(office: Office, key: str, count: int, reason: str) -> IssuedKey
     name = found.key_id.text
     if count < 1 or not reason.strip():
         raise error("publisher/pool", detail="a correction has a number from 1 and a reason")
-    with office.store.edit() as tx:
+    with office.edit() as tx:
         if not tables.pools.correct_pool(tx, name, count):
             fresh = tables.keys.key(tx, found.key_id) or found
             raise error(
@@ -39,36 +40,36 @@ def correct_pool(office: Office, key: str, count: int, reason: str) -> IssuedKey
             )
         detail = {"count": count, "reason": reason.strip()[:256]}
         tables.audit.write(tx, now, office.actor, Event.POOL_CORRECT, name, detail)
-        return tables.keys.key(tx, found.key_id) or found
+        return PoolChange(True, key_row(tables.keys.key(tx, found.key_id) or found))
 
 
-def extend_pool(office: Office, key: str, pool: int) -> tuple[IssuedKey, bool]:
+def extend_pool(office: Office, key: str, pool: int) -> PoolChange:
     """Give a pool another size, as a changed agreement says; audited.
 
     Returns:
-        The key afterwards, and whether anything changed.
+        The key afterwards.
     Raises: `publisher/unknown-key`, `publisher/pool`, `publisher/pool-drawn`.
     """
     now, found = _pool(office, key)
     name = found.key_id.text
     rules.check_pool(found.key_id.kind, pool, found.term, found.alerts)
-    with office.store.edit() as tx:
+    with office.edit() as tx:
         before = tables.keys.key(tx, found.key_id) or found
         if before.pool == pool:
-            return before, False
+            return PoolChange(False, key_row(before))
         if not tables.pools.extend_pool(tx, name, pool, rules.correction_limit(pool)):
             raise error("publisher/pool-drawn", key=name, pool=pool, drawn=before.drawn)
         after = tables.keys.key(tx, found.key_id) or found
         detail = {"from": before.pool, "to": pool}
         tables.audit.write(tx, now, office.actor, Event.POOL_EXTEND, name, detail)
         tell_levels(tx, before, after, now, office.actor)
-        return after, True
+        return PoolChange(True, key_row(after))
 
 
 def _pool(office: Office, key: str) -> tuple[int, IssuedKey]:
     now = office.clock.now()
     rules.today(now)
-    with office.store.view() as reader:
+    with office.view() as reader:
         found = reading.find_key(reader, office.publisher.id, key)
     if not found.pool:
         kind = found.key_id.kind.text
@@ -84,7 +85,7 @@ def revoke_activation(office: Office, jti: str) -> Revoked:
     Raises: `publisher/unknown-activation`.
     """
     with office.alone() as now:
-        with office.store.view() as reader:
+        with office.view() as reader:
             found = tables.pools.machines(reader, jti=jti[:64])
             if not found:
                 raise error("publisher/unknown-activation", jti=jti[:64])

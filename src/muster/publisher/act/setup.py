@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from muster.core.audit import Event
@@ -19,38 +19,32 @@ from muster.publisher.act.signing import kids, sign_catalogue
 from muster.publisher.issuer import Issuer
 from muster.publisher.model import Content, KeyFileRecord, Publisher, SignedText
 from muster.publisher.office import LOCK_FILE
+from muster.publisher.results import PublisherMade
 from muster.publisher.store import DATABASE_FILE, open_store
 from muster.publisher.vault import RESERVE, ROOT, Vault
 from muster.system.files import Lock, make_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Initialised:
-    """What `init` made or found; the files of the two roots are None where nothing was made now."""
+class NewPublisher:
+    """A publisher that is to be made: its label, for ever, its name, the `content` of catalogue
+    version 1, and the new file of the `reserve` root, outside of the store."""
 
-    publisher: Publisher
-    changed: bool
-    trust: int
-    catalogue: int
-    keys_folder: Path
-    root: Path | None = None
-    reserve: Path | None = None
-    unfinished: Path | None = None
+    label: str
+    name: str
+    content: Content
+    reserve: Path
 
 
 def init_publisher(
     folder: Path,
     vault: Vault,
-    *,
-    label: str,
-    name: str,
-    content: Content,
-    reserve: Path,
+    wanted: NewPublisher,
     clock: Clock,
     dice: Dice,
     actor: str,
     url: str = "",
-) -> Initialised:
+) -> PublisherMade:
     """Make a publisher: two roots, one key file per role, trust version 1, catalogue version 1.
 
     A store that holds the publisher already is left as it is. One where an earlier `init` did not
@@ -59,15 +53,14 @@ def init_publisher(
     Args:
         folder: the store; made where missing.
         vault: over `folder / KEYS_FOLDER`.
-        label, name: the publisher's; the label is for ever.
-        content: of catalogue version 1.
-        reserve: the new file of the reserve root, outside of the store.
+        wanted: what it is to be.
         url: a database in place of the store's file, as `open_store` takes it.
     Raises: `publisher/other`, `publisher/reserve-inside`, `publisher/catalogue-file`,
         `keyfile/exists`, `id/grammar`, `publisher/clock`, and the errors of files and database.
     """
-    check_label(label)
-    rules.check_content(content)
+    reserve = wanted.reserve
+    check_label(wanted.label)
+    rules.check_content(wanted.content)
     now = clock.now()
     rules.today(now)
     if folder.resolve() in reserve.resolve().parents:
@@ -75,19 +68,36 @@ def init_publisher(
     make_folder(folder)
     with Lock(folder / LOCK_FILE):
         if url or (folder / DATABASE_FILE).exists():
-            found = _found(folder, now, label, vault, url)
+            found = _found(folder, now, wanted.label, vault, url)
             if found is not None:
                 return found
         if reserve.exists():
             raise error("keyfile/exists", path=str(reserve))
         unfinished = vault.create_folder()
-        publisher, root = _make(folder, vault, label, name, content, reserve, now, dice, actor, url)
-    return Initialised(
-        publisher, True, 1, 1, vault.folder, vault.folder / root.file, reserve, unfinished
+        publisher, root = _make(folder, vault, wanted, now, dice, actor, url)
+    return replace(
+        _told(publisher, vault, 1, 1),
+        changed=True,
+        root=str(vault.folder / root.file),
+        reserve_root=str(reserve),
+        unfinished=None if unfinished is None else str(unfinished),
     )
 
 
-def _found(folder: Path, now: int, label: str, vault: Vault, url: str) -> Initialised | None:
+def _told(found: Publisher, vault: Vault, trust: int, catalogue: int) -> PublisherMade:
+    return PublisherMade(
+        changed=False,
+        publisher=found.id,
+        label=found.label,
+        name=found.name,
+        trust=trust,
+        catalogue=catalogue,
+        store=str(vault.folder.parent),
+        keys=str(vault.folder),
+    )
+
+
+def _found(folder: Path, now: int, label: str, vault: Vault, url: str) -> PublisherMade | None:
     """The publisher that a store holds already; None where an earlier `init` did not end."""
     with contextlib.closing(open_store(folder, now, url=url)) as store, store.view() as reader:
         found = tables.documents.publisher(reader)
@@ -99,21 +109,19 @@ def _found(folder: Path, now: int, label: str, vault: Vault, url: str) -> Initia
             tables.documents.newest_trust(reader).version,
             tables.documents.newest_catalogue(reader).version,
         )
-        return Initialised(found, False, trust, catalogue, vault.folder)
+        return _told(found, vault, trust, catalogue)
 
 
 def _make(
     folder: Path,
     vault: Vault,
-    label: str,
-    name: str,
-    content: Content,
-    reserve: Path,
+    wanted: NewPublisher,
     now: int,
     dice: Dice,
     actor: str,
     url: str,
 ) -> tuple[Publisher, KeyFileRecord]:
+    label, name, content = wanted.label, wanted.name, wanted.content
     records: list[KeyFileRecord] = []
 
     def make(role: str, number: int, path: Path | None = None) -> SigningKey:
@@ -126,7 +134,7 @@ def _make(
     grant_key = make(GRANT_ROLE, 0)
     tag_key = dice.token(32)
     vault.make_tag_key(tag_key)
-    reserve_root = make(RESERVE, 1, reserve)
+    reserve_root = make(RESERVE, 1, wanted.reserve)
     issuer = publisher_id(root.public.raw)
     text = make_trust(
         issuer=issuer,

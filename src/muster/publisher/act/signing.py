@@ -20,17 +20,6 @@ from muster.publisher.office import Office
 
 
 @dataclass(frozen=True, slots=True)
-class Revoked:
-    """The newest catalogue after a revocation; `grants` are the licence ids that it revokes."""
-
-    changed: bool
-    catalogue: int
-    grants: tuple[str, ...] = ()
-    key: str = ""
-    hw: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Ground:
     """What the next catalogue follows from: the newest documents, and the key that may sign it.
 

@@ -22,18 +22,33 @@ from muster.publisher import reading, rules, tables
 from muster.publisher.act.signing import add_catalogue, kids, sign_catalogue
 from muster.publisher.model import HostGrant, KeyFileRecord, MachineGrant, SignedText
 from muster.publisher.office import Office
+from muster.publisher.results import TrustSigned, trust_version
 from muster.publisher.vault import RESERVE, ROOT
 
 
 @dataclass(frozen=True, slots=True)
-class Rotated:
-    """The newest trust after a rotation; `again` hosts must activate again (which draws nothing),
-    because the key that signed their grants was withdrawn."""
+class _Signed:
+    """The newest trust after it was signed; `again` grants are vouched for no longer."""
 
     trust: Trust
     catalogue: int
     again: int
-    roots: tuple[str, ...] = ()
+
+    def told(self) -> TrustSigned:
+        """As it is told."""
+        return TrustSigned(True, trust_version(self.trust), self.catalogue, self.again)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What the next version of trust is to be: new keys of `roles`, the old ones of which may sign
+    `until` a day, or not at all (None)."""
+
+    version: int
+    roots: tuple[PublicKey, PublicKey]
+    roles: Sequence[str]
+    until: int | None
+    retired_too: bool = False
 
 
 def rotate(
@@ -44,7 +59,7 @@ def rotate(
     withdraw: bool = False,
     withdraw_retired: bool = False,
     root: Path | None = None,
-) -> Rotated:
+) -> TrustSigned:
     """Sign the next trust version with the working root: a new key for each role named.
 
     Args:
@@ -58,20 +73,17 @@ def rotate(
         `publisher/clock`.
     """
     with office.alone() as now:
-        with office.store.view() as reader:
+        with office.view() as reader:
             newest = reading.newest_trust(reader)
         signer = _root(office, newest.roots[0], root)
-        return _sign_trust(
-            office,
-            now,
-            newest,
-            signer,
-            version=newest.version + 1,
-            roots=newest.roots,
-            roles=roles,
+        step = _Step(
+            newest.version + 1,
+            newest.roots,
+            roles,
             until=None if withdraw else rules.today(now) + keep_days,
             retired_too=withdraw_retired,
         )
+        return _sign_trust(office, now, newest, signer, step).told()
 
 
 def recover(
@@ -83,7 +95,7 @@ def recover(
     withdraw: bool = False,
     new_root: bool = False,
     new_reserve: Path | None = None,
-) -> Rotated:
+) -> TrustSigned:
     """Sign a higher trust version with the reserve root, after the working root was lost or
     stolen.
 
@@ -100,7 +112,7 @@ def recover(
         `publisher/reserve-inside`, `keyfile/exists`.
     """
     with office.alone() as now:
-        with office.store.view() as reader:
+        with office.view() as reader:
             newest = reading.newest_trust(reader)
         wanted = newest.version + 1 if version is None else version
         if not newest.version < wanted < 2**53 - 1:
@@ -120,38 +132,17 @@ def recover(
             if new_reserve is not None:
                 roots = (root.public, _new_key(office, RESERVE, now, records, new_reserve).public)
         day = rules.today(now)
-        result = _sign_trust(
-            office,
-            now,
-            newest,
-            signer,
-            version=wanted,
-            roots=roots,
-            roles=roles,
-            until=None if withdraw else day,
-            retired_too=False,
-            records=records,
-        )
+        step = _Step(wanted, roots, roles, until=None if withdraw else day)
+        result = _sign_trust(office, now, newest, signer, step, records)
         if root is not None and roots[1] != newest.roots[1]:
-            result = replace(
-                _sign_trust(
-                    office,
-                    now,
-                    result.trust,
-                    root,
-                    version=wanted + 1,
-                    roots=roots,
-                    roles=(),
-                    until=day,
-                    retired_too=False,
-                ),
-                again=result.again,
-            )
-        return replace(result, roots=tuple(one.kid for one in roots))
+            step = _Step(wanted + 1, roots, (), until=day)
+            signed = _sign_trust(office, now, result.trust, root, step)
+            result = replace(signed, again=result.again)
+        return result.told()
 
 
 def _root(office: Office, public: PublicKey, path: Path | None) -> SigningKey:
-    with office.store.view() as reader:
+    with office.view() as reader:
         record = tables.documents.key_file(reader, public.kid)
     return office.vault.signing_key(record, public, path)
 
@@ -159,7 +150,7 @@ def _root(office: Office, public: PublicKey, path: Path | None) -> SigningKey:
 def _new_key(
     office: Office, role: str, now: int, records: list[KeyFileRecord], path: Path | None = None
 ) -> SigningKey:
-    with office.store.view() as reader:
+    with office.view() as reader:
         used = tables.documents.key_numbers(reader, role)
     number = rules.next_index(used) if role == GRANT_ROLE else max(used, default=0) + 1
     record, key = office.vault.make_key(role, number, office.dice.token(32), now, path)
@@ -172,30 +163,25 @@ def _sign_trust(
     now: int,
     newest: Trust,
     signer: SigningKey,
-    *,
-    version: int,
-    roots: tuple[PublicKey, PublicKey],
-    roles: Sequence[str],
-    until: int | None,
-    retired_too: bool,
-    records: list[KeyFileRecord] | None = None,
-) -> Rotated:
-    with office.store.view() as reader:
+    step: _Step,
+    records: Sequence[KeyFileRecord] = (),
+) -> _Signed:
+    with office.view() as reader:
         _, catalogue = reading.newest_documents(reader)
     iat = rules.stamp(now, max(newest.iat, catalogue.iat))
     day = rules.today(now)
-    made = [] if records is None else records
+    made = list(records)
     # Judged before any key is made, with what will stand in the new version.
     rules.next_keys(
         newest.keys,
-        [TrustKey(signer.public, role) for role in roles],
+        [TrustKey(signer.public, role) for role in step.roles],
         day,
-        until,
-        retired_too=retired_too,
+        step.until,
+        retired_too=step.retired_too,
     )
     fresh: dict[str, SigningKey] = {}
     entries: list[TrustKey] = []
-    for role in roles:
+    for role in step.roles:
         fresh[role] = _new_key(office, role, now, made)
         index = made[-1].number if role == GRANT_ROLE else None
         entries.append(TrustKey(fresh[role].public, role, index))
@@ -203,15 +189,15 @@ def _sign_trust(
         issuer=newest.issuer,
         label=newest.label,
         name=newest.name,
-        version=version,
+        version=step.version,
         iat=iat,
-        roots=roots,
+        roots=step.roots,
         keys=rules.next_keys(
             newest.keys,
             entries,
             day,
-            min(until, MAX_DAY) if until is not None else None,
-            retired_too=retired_too,
+            min(step.until, MAX_DAY) if step.until is not None else None,
+            retired_too=step.retired_too,
         ),
         signer=signer,
     )
@@ -219,7 +205,7 @@ def _sign_trust(
     with office.edit() as tx:
         if tables.documents.newest_trust(tx).version != newest.version:
             raise error("publisher/changed")
-        tables.documents.add_trust(tx, SignedText(version, iat, text))
+        tables.documents.add_trust(tx, SignedText(step.version, iat, text))
         for record in made:
             tables.documents.add_key_file(tx, record)
         tables.audit.write(
@@ -227,10 +213,10 @@ def _sign_trust(
             now,
             office.actor,
             Event.TRUST_SIGN,
-            str(version),
+            str(step.version),
             {
                 "signer": signer.public.kid,
-                "roots": kids(roots),
+                "roots": kids(step.roots),
                 "keys": [one.key.kid for one in trust.keys],
             },
         )
@@ -257,4 +243,4 @@ def _sign_trust(
             and not rules.vouched(trust, one.kid, one.day)
         )
         newest_catalogue = tables.documents.newest_catalogue(tx).version
-    return Rotated(trust, newest_catalogue, again)
+    return _Signed(trust, newest_catalogue, again)

@@ -37,7 +37,7 @@ def resolve(tx: Transaction, number: int, now: int) -> None:
     tx.execute("UPDATE restore SET resolved_at = ? WHERE number = ?", (now, number))
 
 
-def rows(reader: Reader, table: str, order: str) -> Iterator[dict[str, Any]]:
+def rows(reader: Reader, table: str, order: str) -> Iterator[Mapping[str, Any]]:
     """Every row of a table with all its columns, a thousand at a time; for backups.
 
     `table` and `order` are words of ours, never of anybody else.

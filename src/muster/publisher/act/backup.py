@@ -1,0 +1,114 @@
+"""Backs a publisher's tables up, fills empty ones from a backup, and lets activations go on after
+that: what was drawn after the backup is unknown to it, and would be drawn again.
+
+Obeys docs/spec/11-pools.md, section 11.7.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from muster.core.audit import Event
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.db.engine import Transaction
+from muster.publisher import backup_file, chain, tables
+from muster.publisher.chain import Head
+from muster.publisher.office import Office
+from muster.publisher.results import BackupWritten, Restored, Resumed
+from muster.system.files import translate, write_new
+
+
+def write_backup(office: Office, path: Path) -> BackupWritten:
+    """Write one state of the tables into a new file, while others write.
+
+    Raises: `backup/exists`, `file/…`, `publisher/none`, `publisher/clock`, and the errors of the
+        database.
+    """
+    now = office.clock.now()
+    chain.check_clock(now)
+    try:
+        write_new(path, b"")  # the name is durable before a row is written
+    except MusterError as fault:
+        if fault.code == "file/exists":
+            raise error("backup/exists", path=str(path)) from fault
+        raise
+    try:
+        with path.open("wb") as out, office.view() as reader:
+            done = backup_file.write(out, reader, office.publisher.id, now)
+            out.flush()
+            os.fsync(out.fileno())
+    except BaseException as fault:
+        path.unlink()
+        if isinstance(fault, OSError):
+            raise translate(fault, path) from fault
+        raise
+    return BackupWritten(True, str(path), done.publisher, done.rows, done.head.text)
+
+
+def restore(office: Office, path: Path, *, head: Head | None, accept_loss: bool) -> Restored:
+    """Fill empty tables from a backup; draws wait until the operator says how much is lost.
+
+    Args:
+        office: of an empty store.
+        head: the audit head kept elsewhere, or None.
+        accept_loss: what was drawn after the backup is lost; audited.
+    Raises: `backup/damaged`, `backup/newer`, `backup/not-empty`, `backup/head`, `file/…`,
+        `publisher/clock`, and as `chain.check`.
+    """
+    now = office.clock.now()
+    chain.check_clock(now)
+    with office.store.edit() as tx:
+        if tables.documents.publisher(tx) is not None:
+            raise error("backup/not-empty")
+        found = backup_file.fill(path, tx)
+        chain.check(tables.audit.all_rows(tx), found.head)
+        tables.restore.note(tx, now, found.head.text)
+        detail = {"head": found.head.text, "made_at": found.made_at}
+        tables.audit.write(tx, now, office.actor, Event.PUBLISHER_RESTORE, found.publisher, detail)
+        done = _resume(tx, now, office.actor, head, accept_loss=accept_loss)
+    return Restored(
+        changed=True,
+        publisher=found.publisher,
+        rows=found.rows,
+        made_at=found.made_at,
+        waiting=done.waiting,
+        lost=done.lost,
+        audit_head=done.audit_head,
+    )
+
+
+def resume(office: Office, *, head: Head | None, accept_loss: bool) -> Resumed:
+    """Let draws go on after a restore.
+
+    Raises: `backup/head`: the head given is not the backup's, so that draws are missing.
+    """
+    with office.store.edit() as tx:
+        return _resume(tx, office.clock.now(), office.actor, head, accept_loss=accept_loss)
+
+
+def _resume(
+    tx: Transaction, now: int, actor: str, head: Head | None, *, accept_loss: bool
+) -> Resumed:
+    """Close what the operator vouches for; draws wait while anything is open.
+
+    A backup that was made while draws waited brings its own open restore along: a head closes
+    the one restore that it belongs to, and only an accepted loss closes all.
+    """
+    waiting = {number: Head.parse(text) for number, text in tables.restore.waiting(tx).items()}
+    if not waiting:
+        return Resumed(False, False, False, tables.audit.head(tx).text)
+    newest = waiting[max(waiting)]
+    closed = [number for number, held in waiting.items() if accept_loss or held == head]
+    if not closed:
+        if head is not None:
+            raise error("backup/head", held=newest.text, given=head.text)
+        return Resumed(False, True, False, newest.text)
+    lost = any(waiting[number] != head for number in closed)
+    for number in closed:
+        tables.restore.resolve(tx, number, now)
+        detail = {"lost": waiting[number] != head}
+        tables.audit.write(tx, now, actor, Event.PUBLISHER_RESUME, waiting[number].text, detail)
+    still = [held for number, held in waiting.items() if number not in closed]
+    return Resumed(True, bool(still), lost, (still[-1] if still else newest).text)

@@ -1,0 +1,206 @@
+"""Backup and restore of a publisher's tables: one file, for SQLite and PostgreSQL alike.
+
+Decides what stands in the file, that a file is whole before a row of it is written, and that draws
+wait after a restore: what was drawn after the backup is unknown to it, and would be drawn again.
+Refuses to know key files: they are copied beside it. Obeys docs/spec/11-pools.md, section 11.7.
+
+The file is JSON lines: a head, one line a row, a foot with the number of rows and the SHA-256 of
+all lines before it. It holds product keys' proof keys and is made for its owner alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.db.engine import ConstraintError, Reader, Transaction
+from muster.db.migrate import load_migrations
+from muster.lease import strict
+from muster.publisher import tables
+from muster.publisher.chain import Head
+from muster.publisher.store import SCHEMA
+from muster.system.files import translate
+
+KIND = "muster-backup"
+TABLES = (
+    ("publisher", "one"),
+    ("trust", "version"),
+    ("catalogue", "version"),
+    ("key_file", "role, number"),
+    ("product_key", "id"),
+    ("host_seat", "key, hw"),
+    ("host_grant", "key, binding"),
+    ("host_terms", "jti, version"),
+    ("machine_grant", "key, binding"),
+    ("restore", "number"),
+    ("audit", "seq"),
+)
+"""Tables in the order in which they can be filled, with what orders their rows."""
+Line = Mapping[str, Any]
+"""A line of the file, as the strict reader gives it."""
+Row = Mapping[str, int | str | None]
+"""A row of a table by the names of its columns."""
+_LINE = 16 * 1024 * 1024
+_LIMITS = strict.Limits(bytes=_LINE, levels=4, members=128, items=16)
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup holds. `head` is the head of its audit log, to be kept elsewhere."""
+
+    publisher: str
+    made_at: int
+    head: Head
+    rows: int
+
+
+def write(out: BinaryIO, reader: Reader, publisher: str, now: int) -> Backup:
+    """Write all tables as they stand in one state.
+
+    Args:
+        publisher: the id of whose they are. now: Unix seconds.
+    """
+    digest = hashlib.sha256()
+
+    def line(value: Mapping[str, object]) -> None:
+        data = strict.canonical(value) + b"\n"
+        digest.update(data)
+        out.write(data)
+
+    audit_head = tables.audit.head(reader)
+    line(
+        {
+            "v": 1,
+            "file": KIND,
+            "publisher": publisher,
+            "made_at": now,
+            "schema": len(load_migrations(SCHEMA)),
+            "audit_head": audit_head.text,
+        }
+    )
+    count = 0
+    for table, order in TABLES:
+        for row in tables.restore.rows(reader, table, order):
+            line({"table": table, "row": row})
+            count += 1
+    out.write(strict.canonical({"rows": count, "sha256": digest.hexdigest()}) + b"\n")
+    return Backup(publisher, now, audit_head, count)
+
+
+def fill(path: Path, tx: Transaction) -> Backup:
+    """Put the rows of a backup into empty tables; the caller undoes that when this raises.
+
+    Raises: as `_read`.
+    """
+    filler = _Filler(tx)
+    found = _read(path, filler.take)
+    try:
+        filler.flush()
+    except ConstraintError as fault:
+        raise damaged(path, found.rows + 1, "a row breaks a rule of its table") from fault
+    restored = tables.documents.publisher(tx)
+    if restored is None or restored.id != found.publisher:
+        raise damaged(path, 1, "it names another publisher than its rows")
+    return found
+
+
+def _read(path: Path, take: Callable[[str, Row], None]) -> Backup:
+    """Give each row of a backup to `take`, and raise at the end where the whole is not right.
+
+    The caller undoes what it did with the rows when this raises.
+
+    Raises: `backup/damaged` naming the line, `backup/newer`, `file/…`.
+    """
+    lines = _lines(path)
+    found = _head(path, next(lines, None))
+    names = {table for table, _ in TABLES}
+    digest = hashlib.sha256(strict.canonical(found) + b"\n")
+    count = 0
+    for number, value in enumerate(lines, start=2):
+        if "rows" in value:
+            if value != {"rows": count, "sha256": digest.hexdigest()}:
+                raise damaged(path, number, "its sum does not hold")
+            if next(lines, None) is not None:
+                raise damaged(path, number + 1, "something follows its end")
+            head = Head.parse(found["audit_head"])
+            return Backup(found["publisher"], found["made_at"], head, count)
+        table, row = value.get("table"), value.get("row")
+        if table not in names or not isinstance(row, dict) or not _plain(row):
+            raise damaged(path, number, "it is no row of a table")
+        digest.update(strict.canonical(value) + b"\n")
+        count += 1
+        try:
+            take(str(table), row)
+        except ConstraintError as fault:
+            raise damaged(path, number, "a row breaks a rule of its table") from fault
+    raise damaged(path, count + 2, "the end is missing")
+
+
+def _plain(row: Line) -> bool:
+    return all(one is None or type(one) in (int, str) for one in row.values())
+
+
+def _head(path: Path, head: Line | None) -> Line:
+    """The first line of a backup, each member of its type."""
+    if head is None or head.get("file") != KIND:
+        raise damaged(path, 1, "it is no backup of a publisher")
+    kinds = {"v": int, "schema": int, "made_at": int, "publisher": str, "audit_head": str}
+    if any(type(head.get(name)) is not kind for name, kind in kinds.items()):
+        raise damaged(path, 1, "a member is missing or of another type")
+    if head["v"] != 1 or head["schema"] > len(load_migrations(SCHEMA)):
+        raise error("backup/newer", path=str(path))
+    try:
+        Head.parse(head["audit_head"])
+    except MusterError:
+        raise damaged(path, 1, "its audit head is none") from None
+    return head
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while data := file.readline(_LINE):
+                number += 1
+                try:
+                    value = strict.read(data.rstrip(b"\n"), _LIMITS)
+                except MusterError as fault:
+                    detail = str(fault.params.get("detail", fault.what))
+                    raise damaged(path, number, detail) from None
+                if strict.canonical(value) + b"\n" != data:
+                    raise damaged(path, number, "it was altered")
+                yield value
+    except OSError as fault:
+        raise translate(fault, path) from fault
+
+
+def damaged(path: Path, line: int, detail: str) -> MusterError:
+    """The error that names what is wrong with a line of a backup."""
+    return error("backup/damaged", path=str(path), line=line, detail=detail)
+
+
+class _Filler:
+    """Puts rows into their tables, many at once."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._table = ""
+        self._rows: list[Row] = []
+
+    def take(self, table: str, row: Row) -> None:
+        """One row more."""
+        if table != self._table or len(self._rows) >= _AT_ONCE:
+            self.flush()
+            self._table = table
+        self._rows.append(row)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        rows, self._rows = self._rows, []
+        tables.restore.fill(self._tx, self._table, rows)

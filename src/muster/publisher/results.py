@@ -1,0 +1,604 @@
+"""What acts and looks of a publisher return: frozen records, whose fields are the members of
+`--json`.
+
+Decides the names that programs read (`muster.core.records` makes the JSON), and what of a row of
+the tables they are told. Refuses to know how a record comes about and how it is worded. Days are
+day numbers (day 0 = 2026-01-01).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from muster.core.products import Application, Conversion, KeyGroup, Product, Revocation
+from muster.core.records import Instant, Seconds
+from muster.lease.catalogue import Catalogue
+from muster.lease.trust import Trust, TrustKey
+from muster.publisher.model import AuditRow, Change, HostGrant, IssuedKey, MachineGrant, Seat
+from muster.wire.exchange import PublisherFile, ReplyFile
+
+# The publisher and its documents.
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherMade:
+    """What `init` made or found, and where: `store` and `keys` are folders.
+
+    `root` and `reserve_root` are the files of the two roots, None where nothing was made now;
+    `unfinished` is where the key files of an `init` that did not end were moved to.
+    """
+
+    changed: bool
+    publisher: str
+    label: str
+    name: str
+    trust: int
+    catalogue: int
+    store: str
+    keys: str
+    root: str | None = None
+    reserve_root: str | None = None
+    unfinished: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherServing:
+    """A publisher that serves: `url` its address, `grant_keys` how many it opened, `operation`
+    the address of its pages for administrators, None where they are off."""
+
+    publisher: str
+    label: str
+    url: str
+    grant_keys: int
+    operation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The publisher file, with the newest versions in it."""
+
+    file: PublisherFile
+    trust: int
+    catalogue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A publisher file that was written; `url` of the service that it names."""
+
+    changed: bool
+    file: str
+    publisher: str
+    trust: int
+    catalogue: int
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """The descriptor of a product, and the trust version that it pins."""
+
+    product: str
+    trust: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorWritten:
+    """A descriptor that was written; `trust` is the version that it pins."""
+
+    changed: bool
+    file: str
+    product: str
+    trust: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationRow:
+    """A grant (`jti`) or a product key (`key`) that is revoked since a day."""
+
+    jti: str | None
+    key: str | None
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueShown:
+    """The newest catalogue: its version, when it was signed and by which key, and what it says."""
+
+    catalogue: int
+    iat: Instant
+    signer: str
+    applications: tuple[Application, ...]
+    groups: tuple[KeyGroup, ...]
+    products: tuple[Product, ...]
+    conversions: tuple[Conversion, ...]
+    revocations: tuple[RevocationRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductList:
+    """The products of the newest catalogue."""
+
+    catalogue: int
+    products: tuple[Product, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductShown:
+    """One product of the newest catalogue."""
+
+    product: Product
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueDifference:
+    """What a content would change of the newest catalogue, by version."""
+
+    catalogue: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguePublished:
+    """The newest catalogue after an act, and what the act changed in it."""
+
+    changed: bool
+    catalogue: int
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The newest catalogue after a revocation; `grants` are the licence ids that it revokes.
+
+    `key` is the key id of what was revoked, `hw` the hardware id where it is a host.
+    """
+
+    changed: bool
+    catalogue: int
+    grants: tuple[str, ...] = ()
+    key: str = ""
+    hw: str | None = None
+
+
+# Trust.
+
+
+@dataclass(frozen=True, slots=True)
+class TrustKeyRow:
+    """A working key; `index` that of a grant key, `until_day` the last day of a retired one."""
+
+    kid: str
+    role: str
+    index: int | None
+    until_day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustVersion:
+    """A version of trust; `roots` are the ids of the working root and of the reserve root."""
+
+    version: int
+    iat: Instant
+    roots: tuple[str, ...]
+    keys: tuple[TrustKeyRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrustList:
+    """Who the publisher is, and versions of its trust, lowest first."""
+
+    publisher: str
+    label: str
+    name: str
+    trust: tuple[TrustVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSigned:
+    """The newest trust after a rotation or recovery.
+
+    `activate_again` hosts must activate again (which draws nothing), because the key that signed
+    their grants was withdrawn.
+    """
+
+    changed: bool
+    trust: TrustVersion
+    catalogue: int
+    activate_again: int
+
+
+# Product keys.
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    """The pool of a key that activates machines: of `size` as agreed, and `corrected` that staff
+    gave back, `drawn` are taken. `alerts` are percentages at which somebody is told."""
+
+    size: int
+    drawn: int
+    left: int
+    corrected: int
+    correction_limit: int
+    alerts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A product key that was issued; `id` is its key id, `masked` shows its last group.
+
+    `product` is that of a setup key. `term_days` 0 = no end. `pool` is None where the key does
+    not activate machines.
+    """
+
+    id: str
+    kind: str
+    group: str
+    masked: str
+    product: str | None
+    term_days: int
+    customer: str
+    issued_at: Instant
+    revoked_day: int | None
+    hosts: int
+    host_limit: int
+    activation_limit: int
+    pool: PoolStatus | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeyRow(KeyRow):
+    """A key that was just issued; `key` is the product key itself, None where a file has it."""
+
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeysIssued:
+    """Product keys that were just issued; `file` has them where one was named."""
+
+    changed: bool
+    keys: tuple[NewKeyRow, ...]
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyList:
+    """Issued product keys, in the order of issue."""
+
+    keys: tuple[KeyRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A host grant that was drawn: `jti` its licence id, `name` what the host called itself.
+
+    `activations` of `activation_limit` host signing keys were activated on its hardware;
+    `released_at` is set while it holds no seat. `key_revoked_day` is that of its key.
+    """
+
+    jti: str
+    key: str
+    group: str
+    customer: str
+    name: str
+    hw: str
+    binding: str
+    day: int
+    term_days: int
+    first_at: Instant
+    last_at: Instant
+    revoked_day: int | None
+    activations: int
+    activation_limit: int
+    released_at: Instant | None
+    key_revoked_day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostList:
+    """Host grants that were drawn."""
+
+    hosts: tuple[HostRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationRow:
+    """The activation of one machine: `jti` its licence id, `first_day` the day of the draw."""
+
+    jti: str
+    binding: str
+    first_day: int
+    term_days: int
+    first_at: Instant
+    last_at: Instant
+    revoked_day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDetail(KeyRow):
+    """A product key with the hosts or machines that drew on it."""
+
+    grants: tuple[HostRow, ...]
+    activations: tuple[ActivationRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyShown:
+    """One product key."""
+
+    key: KeyDetail
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChange:
+    """A key after its pool was corrected or extended."""
+
+    changed: bool
+    key: KeyRow
+
+
+# Hosts and machines.
+
+
+@dataclass(frozen=True, slots=True)
+class TermsShown:
+    """The terms of a host's `grant`; `changed` tells that they were signed now.
+
+    `over` is "refuse" or "report". `file` is the reply file with them where one was named, and
+    `written` tells that it was written now.
+    """
+
+    changed: bool
+    grant: str
+    version: int
+    limit: int
+    over: str
+    agreement: str
+    customer: str
+    max_lease: Seconds | None
+    file: str | None = None
+    written: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TermsIssued:
+    """Terms, and the reply file that carries them to their host."""
+
+    shown: TermsShown
+    reply: ReplyFile
+
+
+@dataclass(frozen=True, slots=True)
+class HostActivated:
+    """A host that was activated by file or telephone; `changed` tells that it was drawn now.
+
+    `file` is the reply file where one was named, and `written` tells that it was written now.
+    """
+
+    changed: bool
+    grant: str
+    key: str
+    hw: str
+    day: int
+    term_days: int
+    confirmation_id: str
+    file: str | None = None
+    written: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The answer of the telephone desk.
+
+    `file` is the reply file and `qr` the file of the QR code, where they were named; `written`
+    tells that the reply file was written now.
+    """
+
+    publisher: str
+    confirmation_id: str
+    file: str | None = None
+    written: bool | None = None
+    qr: str | None = None
+
+
+# Audit and backup.
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One row of the audit log; the members of `detail` depend on the `event`."""
+
+    seq: int
+    at: Instant
+    actor: str
+    event: str
+    subject: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditList:
+    """Rows of the audit log, oldest first."""
+
+    audit: tuple[AuditEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerified:
+    """A log whose rows hold together; `head` is `SEQ:HASH` of its last row, `contains` the head
+    that it was asked for."""
+
+    rows: int
+    head: str
+    contains: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditExported:
+    """A log that was written to a file."""
+
+    changed: bool
+    file: str
+    rows: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackupWritten:
+    """A backup that was written; `audit_head` is to be kept elsewhere."""
+
+    changed: bool
+    file: str
+    publisher: str
+    rows: int
+    audit_head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A database that was filled from a backup made at `made_at`; the rest as `Resumed`."""
+
+    changed: bool
+    publisher: str
+    rows: int
+    made_at: Instant
+    waiting: bool
+    lost: bool
+    audit_head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Whether activations go on. `waiting` tells that they do not, `lost` that the operator
+    accepted a loss; `audit_head` is the head that the backup had."""
+
+    changed: bool
+    waiting: bool
+    lost: bool
+    audit_head: str
+
+
+# From rows and documents.
+
+
+def catalogue_shown(found: Catalogue) -> CatalogueShown:
+    """What is told of a catalogue."""
+    return CatalogueShown(
+        catalogue=found.version,
+        iat=found.iat,
+        signer=found.kid,
+        applications=found.applications,
+        groups=found.groups,
+        products=found.products,
+        conversions=found.conversions,
+        revocations=tuple(map(_revocation, found.revocations)),
+    )
+
+
+def _revocation(found: Revocation) -> RevocationRow:
+    return RevocationRow(found.jti, found.key, found.at)
+
+
+def trust_version(found: Trust) -> TrustVersion:
+    """What is told of a version of trust."""
+    roots = tuple(root.kid for root in found.roots)
+    return TrustVersion(found.version, found.iat, roots, tuple(map(_trust_key, found.keys)))
+
+
+def _trust_key(found: TrustKey) -> TrustKeyRow:
+    return TrustKeyRow(found.key.kid, found.role, found.index, found.until)
+
+
+def key_row(found: IssuedKey) -> KeyRow:
+    """What is told of an issued key."""
+    return KeyRow(
+        id=found.key_id.text,
+        kind=found.key_id.kind.text,
+        group=found.group,
+        masked=found.masked,
+        product=found.product,
+        term_days=found.term * 30,
+        customer=found.customer,
+        issued_at=found.issued_at,
+        revoked_day=found.revoked,
+        hosts=found.hosts,
+        host_limit=found.host_limit,
+        activation_limit=found.activation_limit,
+        pool=_pool(found),
+    )
+
+
+def _pool(found: IssuedKey) -> PoolStatus | None:
+    if not found.pool:
+        return None
+    return PoolStatus(
+        size=found.pool,
+        drawn=found.drawn,
+        left=found.left,
+        corrected=found.corrected,
+        correction_limit=found.correction_limit,
+        alerts=found.alerts,
+    )
+
+
+def new_key_row(found: IssuedKey, text: str) -> NewKeyRow:
+    """What is told of a key that was just issued; `text` is the product key."""
+    return NewKeyRow(**_members(key_row(found)), key=text)
+
+
+def key_detail(
+    found: IssuedKey, hosts: Iterable[HostRow], machines: Iterable[MachineGrant]
+) -> KeyDetail:
+    """What is told of one key."""
+    rows = tuple(map(activation_row, machines))
+    return KeyDetail(**_members(key_row(found)), grants=tuple(hosts), activations=rows)
+
+
+def _members(row: KeyRow) -> Mapping[str, Any]:
+    return {one.name: getattr(row, one.name) for one in fields(row)}
+
+
+def host_row(grant: HostGrant, seat: Seat, key: IssuedKey) -> HostRow:
+    """What is told of a host grant, of its seat and its key."""
+    return HostRow(
+        jti=grant.jti,
+        key=grant.key,
+        group=key.group,
+        customer=key.customer,
+        name=grant.name,
+        hw=grant.hw,
+        binding=grant.binding,
+        day=grant.day,
+        term_days=grant.term * 30,
+        first_at=grant.first_at,
+        last_at=grant.last_at,
+        revoked_day=grant.revoked,
+        activations=seat.activations,
+        activation_limit=key.activation_limit,
+        released_at=seat.released_at,
+        key_revoked_day=key.revoked,
+    )
+
+
+def activation_row(found: MachineGrant) -> ActivationRow:
+    """What is told of the activation of a machine."""
+    return ActivationRow(
+        jti=found.jti,
+        binding=found.binding,
+        first_day=found.day,
+        term_days=found.term * 30,
+        first_at=found.first_at,
+        last_at=found.last_at,
+        revoked_day=found.revoked,
+    )
+
+
+def audit_entry(row: AuditRow) -> AuditEntry:
+    """What is told of a row of the audit log."""
+    return AuditEntry(row.seq, row.at, row.actor, row.event, row.subject, json.loads(row.detail))
