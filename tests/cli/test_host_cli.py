@@ -195,7 +195,9 @@ def test_activation_by_file(made: Desk) -> None:
     reply.write_bytes(made.publisher.reply(asked).encode())
     assert made.data("activate", "--reply", str(reply))["changed"]
     assert not made.data("activate", "--reply", str(reply))["changed"]
-    assert made.data("activate", "--request", str(request)) == {"changed": False, "file": None}
+    nothing = made.data("activate", "--request", str(request))
+    assert nothing.pop("changed") is False
+    assert set(nothing.values()) == {None}
     reply.write_bytes(b"{}")
     assert made.error("activate", "--reply", str(reply), code=2) == "wire/not-exchange"
 

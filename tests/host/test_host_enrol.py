@@ -13,8 +13,8 @@ from muster.core.ids import make_installation_id, parse_installation_id, proof_k
 from muster.core.keys import Kind
 from muster.core.products import day_of
 from muster.host import store
-from muster.host.enrol import only
 from muster.host.keyring import KeyRing
+from muster.host.keys import only
 from muster.lease.catalogue import make_catalogue
 from muster.lease.grant import issue_grant
 from muster.lease.jws import MemorySigningKey

@@ -14,8 +14,8 @@ CEILINGS = {
     "long modules without a reason": 3,
     "wide functions": 17,
     "cycles": 0,
-    "free-form dictionaries": 83,
-    "pairs that share lines": 35,
+    "free-form dictionaries": 80,
+    "pairs that share lines": 33,
 }
 """What may be left. A number here only ever gets smaller."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from muster import __version__
 from muster.core import grammar
@@ -230,7 +229,7 @@ def _problem(reply: Refused) -> Answer:
     return Answer(status, body, routes.PROBLEM, headers)
 
 
-def _notice(notice: Notice) -> dict[str, Any]:
+def _notice(notice: Notice) -> Mapping[str, object]:
     return {
         "v": VERSION,
         "notice": notice.notice,

@@ -17,19 +17,19 @@ from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
 from muster.core.identity import Fact
-from muster.core.ids import ConfirmationId, make_installation_id, parse_confirmation_id, proof_key
+from muster.core.ids import ConfirmationId, parse_confirmation_id, proof_key
 from muster.core.keys import KeyId, Kind, ProductKey, parse_product_key
 from muster.db.engine import Database, Transaction
-from muster.host import store
+from muster.host import keys, store
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, HostKey, HostView, Installed, PublisherView, Update
-from muster.host.view import load_view
+from muster.host.view import load_view, publisher_id
 from muster.lease.catalogue import Catalogue, accept_catalogue, read_catalogue, still_valid
 from muster.lease.grant import HOST, Grant, read_grant, rebuild_grant
 from muster.lease.terms import accept_terms, read_terms
 from muster.lease.trust import Trust, anchor, follow, parse_trust
 from muster.wire.exchange import PublisherFile, ReplyFile, RequestFile
-from muster.wire.publisher import ConfirmAnswer, ConfirmRequest
+from muster.wire.publisher import ConfirmAnswer
 
 
 class HostAdmin:
@@ -267,17 +267,7 @@ class HostAdmin:
     def find_key(self, name: str) -> HostKey:
         """An installed key by last group or key id. Raises `host/unknown-key`,
         `host/which-key`."""
-        found = [
-            key
-            for one in self.view().publishers.values()
-            for key in one.keys
-            if name.upper() == key.partial or name == key.key_id
-        ]
-        if not found:
-            raise error("host/unknown-key", key=name[:32])
-        if len(found) > 1:
-            raise _which_key(found)
-        return found[0]
+        return keys.find_key(self.view(), name)
 
     def pending(self, publisher: str | None = None, name: str | None = None) -> list[HostKey]:
         """Keys that wait for activation: their grant is missing or does not verify.
@@ -285,31 +275,17 @@ class HostAdmin:
         Args:
             publisher: only its keys. name: only this key, by last group or key id.
         """
-        view = self.view()
-        if publisher is not None and publisher not in view.publishers:
-            raise error("host/unknown-publisher", publisher=publisher)
-        found = []
-        for one in view.publishers.values():
-            granted = {held.grant.key for held in one.grants}
-            for key in one.keys:
-                chosen = name is None or name.upper() == key.partial or name == key.key_id
-                wanted = publisher is None or one.publisher == publisher
-                if chosen and wanted and key.key_id not in granted:
-                    found.append(key)
-        return found
+        return keys.pending(self.view(), publisher, name)
 
     # Activation.
 
     def installation_id(self, key: HostKey) -> str:
         """The installation ID of a host key, 15 groups joined by dashes."""
-        known = self.view().publishers[key.publisher]
-        return make_installation_id(
-            known.trust.version, KeyId.parse(key.key_id), key.binding, key.hw, key.proof_key
-        ).text
+        return keys.installation_id(self.view(), key)
 
     def request_file(self, key: HostKey, name: str = "") -> RequestFile:
         """The request file of a host key; with a name of this host where one was given."""
-        return RequestFile(key.publisher, ConfirmRequest(self.installation_id(key), name))
+        return keys.request_file(self.view(), key, name)
 
     def accept_reply(self, reply: ReplyFile) -> Activated:
         """Take a reply file. Raises: `host/unknown-publisher`, and as `accept`."""
@@ -329,31 +305,33 @@ class HostAdmin:
             trust = self._follow(tx, known, answer.trust)
             taken = self._newest(known, answer.catalogue, trust)
             grant = read_grant(answer.grant, trust, publisher)
-            activated = self._accept(tx, known, trust, grant, answer.terms)
+            following = replace(known, trust=trust, catalogue=taken)
+            activated = self._accept(tx, following, grant, answer.terms)
             self._keep_catalogue(tx, known, taken)
         return activated
 
     def confirm(self, digits: str, publisher: str | None = None) -> Activated:
         """Take the confirmation ID that was read out on the telephone.
 
-        With several keys waiting, the one that verifies wins.
-        Raises: `digits/…`, `id/…`, `host/no-key`, `confirmation/…`.
+        With several keys waiting, the one that verifies wins; `publisher` (id or label) limits
+        them to its own.
+        Raises: `host/unknown-publisher`, `digits/…`, `id/…`, `host/no-key`, `confirmation/…`.
         """
         confirmation = parse_confirmation_id(digits)
-        waiting = self.pending(publisher)
-        if not waiting:
-            raise error("host/no-key")
-        failed: MusterError | None = None
-        for key in waiting:
-            with self.database.transaction() as tx:
-                known = self._known(tx, key.publisher)
-                assert known is not None
+        with self.database.transaction() as tx:
+            view = load_view(tx, self._keyring)
+            waiting = keys.pending(view, publisher_id(view, publisher))
+            if not waiting:
+                raise error("host/no-key")
+            failed: MusterError | None = None
+            for key in waiting:
+                known = view.publishers[key.publisher]
                 try:
                     grant = _rebuilt(known, key, confirmation)
                 except MusterError as fault:
                     failed = fault
                     continue
-                return self._accept(tx, known, known.trust, grant, None)
+                return self._accept(tx, known, grant, None)
         assert failed is not None
         raise failed
 
@@ -370,11 +348,10 @@ class HostAdmin:
         self,
         tx: Transaction,
         known: PublisherView,
-        trust: Trust,
         grant: Grant,
         terms: str | None,
     ) -> Activated:
-        key = _find(known.keys, grant.key)
+        key, trust = _find(known.keys, grant.key), known.trust
         if grant.kind != HOST:
             raise error("host/reply", detail="it licenses a single machine, not a host")
         if key is None:
@@ -392,15 +369,17 @@ class HostAdmin:
             kept = accept_terms(held, terms, trust, grant).text
         now = self._clock.now()
         made = replace(key, grant=grant.text, terms=kept, activated_at=key.activated_at or now)
-        if made == key:
-            return Activated(key, grant, changed=False)
+        lacks = kept is None and _requires_terms(known.catalogue, grant.group)
+        done = Activated(made, grant, made != key, known.label, lacks)
+        if not done.changed:
+            return done
         store.put_host_key(tx, made)
         if made.grant != key.grant:
             store.audit(tx, now, Event.HOST_GRANT_ACCEPT, key.publisher, key.partial, grant.jti)
         if made.terms != key.terms:
             store.audit(tx, now, Event.HOST_TERMS_ACCEPT, key.publisher, key.partial, grant.jti)
         store.touch(tx)
-        return Activated(made, grant, changed=True)
+        return done
 
 
 def check_kind(key: ProductKey) -> None:
@@ -446,18 +425,9 @@ def _find(keys: Iterable[HostKey], key_id: str) -> HostKey | None:
     return next((key for key in keys if key.key_id == key_id), None)
 
 
-def _which_key(keys: Sequence[HostKey]) -> MusterError:
-    names = ", ".join(key.partial for key in keys)
-    return error("host/which-key", count=len(keys), keys=names)
-
-
-def only(keys: Sequence[HostKey]) -> HostKey:
-    """The one key that is meant. Raises: `host/no-key`, `host/which-key`."""
-    if not keys:
-        raise error("host/no-key")
-    if len(keys) > 1:
-        raise _which_key(keys)
-    return keys[0]
+def _requires_terms(catalogue: Catalogue | None, group: str) -> bool:
+    groups = () if catalogue is None else catalogue.groups
+    return any(each.id == group and each.terms == "required" for each in groups)
 
 
 def _rebuilt(known: PublisherView, key: HostKey, confirmation: ConfirmationId) -> Grant:

@@ -16,7 +16,7 @@ from muster.core.settings import Role, Value
 from muster.core.states import LicenceState
 from muster.core.text import shown_url
 from muster.db.engine import Reader
-from muster.host import count, ledger, request_log, rules, store
+from muster.host import count, keys, ledger, request_log, rules, store
 from muster.host.model import (
     HeldGrant,
     HostKey,
@@ -39,6 +39,7 @@ from muster.host.results import (
     HostSetting,
     HostSettings,
     HostStatus,
+    KeyRequest,
     KeyStatus,
     Listening,
     ProductNeed,
@@ -49,6 +50,7 @@ from muster.host.results import (
     TermsStatus,
     TLSStatus,
     ZoneRecords,
+    key_members,
 )
 from muster.host.view import publisher_id
 from muster.lease.terms import Terms
@@ -272,6 +274,35 @@ def _requests(reader: Reader) -> RequestCounts:
         outcomes[row.code or "leased"] = outcomes.get(row.code or "leased", 0) + row.number
     by_state = {str(state): number for state, number in states.items()}
     return RequestCounts(total, failed, by_state, outcomes)
+
+
+# Activation.
+
+
+def key_request(
+    host: OpenHost, publisher: str | None = None, key: str | None = None, name: str = ""
+) -> KeyRequest | None:
+    """What the publisher of a key is shown: of the one key that waits, or of the one that is named.
+
+    Args:
+        publisher: only keys of this one, by id or label.
+        key: the key that is meant, by last group or key id, whether it waits or not.
+        name: of this host, that the publisher may see.
+    Returns:
+        None where no key waits and none is named.
+    Raises: `host/no-key`, `host/unknown-key`, `host/which-key`, `host/unknown-publisher`.
+    """
+    with host.database.snapshot() as reader:
+        view = host.view(reader)
+    waiting = keys.waiting(view, publisher_id(view, publisher), key)
+    if not waiting and key is None:
+        return None
+    chosen = keys.only(waiting or [keys.find_key(view, key or "")])
+    return KeyRequest(
+        **key_members(chosen),
+        installation_id=keys.installation_id(view, chosen),
+        file=keys.request_file(view, chosen, name),
+    )
 
 
 # Machines.

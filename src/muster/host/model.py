@@ -71,11 +71,14 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """A host key with its grant."""
+    """A host key with its grant; `label` of its publisher. `lacks_terms` tells that its key group
+    requires terms and that it has none."""
 
     key: HostKey
     grant: Grant
     changed: bool
+    label: str
+    lacks_terms: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,40 @@ record comes about and how it is worded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from muster.core.records import Instant, Seconds
 from muster.core.settings import Value
-from muster.host.model import LogRow, Update
+from muster.host.model import HostKey, LogRow, Update
 from muster.host.store import AuditRow, DNSResult
+from muster.wire.exchange import RequestFile
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledKey:
+    """An installed host key: `key` is its key id, `partial` its last group.
+
+    `hardware` is the hardware id, of the fact `hardware_fact`; `activated` tells whether it has a
+    grant.
+    """
+
+    publisher: str
+    key: str
+    partial: str
+    hardware: str
+    hardware_fact: str
+    activated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _MaybeKey:
+    publisher: str | None = None
+    key: str | None = None
+    partial: str | None = None
+    hardware: str | None = None
+    hardware_fact: str | None = None
+    activated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,15 +376,9 @@ class TermsHeld:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyTerms:
+class KeyTerms(InstalledKey):
     """An installed host key and its terms, None where it has none."""
 
-    publisher: str
-    key: str
-    partial: str
-    hardware: str
-    hardware_fact: str
-    activated: bool
     changed: bool
     terms: TermsHeld | None
 
@@ -394,22 +416,16 @@ class HostInit:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyInstallation:
+class KeyInstallation(InstalledKey):
     """An installed host key; `survives_reinstall` whether its hardware id does."""
 
     changed: bool
     label: str
-    publisher: str
-    key: str
-    partial: str
-    hardware: str
-    hardware_fact: str
-    activated: bool
     survives_reinstall: bool
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRemoval:
+class KeyRemoval(InstalledKey):
     """A host key that was removed; `activated` tells whether it had a grant."""
 
     changed: bool
@@ -427,3 +443,90 @@ class PublisherRemoval:
 
     changed: bool
     publisher: str
+
+
+# Activation.
+
+
+@dataclass(frozen=True, slots=True)
+class ActivatedKey(InstalledKey):
+    """A host key that has a grant; `changed` tells that it is new.
+
+    `label` is its publisher's, `group` and `covers` what the grant licenses, `expires_at` its end
+    or None. `lacks_terms` tells that its key group requires terms and that it has none.
+    """
+
+    changed: bool
+    label: str
+    group: str
+    covers: tuple[str, ...]
+    expires_at: Instant | None
+    lacks_terms: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostActivation:
+    """Host keys that were activated, or were so already."""
+
+    changed: bool
+    activated: tuple[ActivatedKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRequest(InstalledKey):
+    """What a publisher is shown of a host key: its installation ID, and the request file."""
+
+    installation_id: str
+    file: RequestFile
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWritten(_MaybeKey):
+    """A request file that was written; all None where no key waits."""
+
+    changed: bool = False
+    file: str | None = None
+    publisher: str | None = None
+    key: str | None = None
+    partial: str | None = None
+    hardware: str | None = None
+    hardware_fact: str | None = None
+    activated: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationIdShown(_MaybeKey):
+    """The installation ID of a host key, to be read out; all None where no key waits.
+
+    `qr` is the file of its QR code, where one was named. Looking changes nothing.
+    """
+
+    installation_id: str | None = None
+    qr: str | None = None
+    changed: bool = False
+
+
+def key_members(key: HostKey) -> Mapping[str, Any]:
+    """The members of an `InstalledKey`."""
+    return {
+        "publisher": key.publisher,
+        "key": key.key_id,
+        "partial": key.partial,
+        "hardware": key.hw,
+        "hardware_fact": key.primary,
+        "activated": key.grant is not None,
+    }
+
+
+def request_written(asked: KeyRequest, file: str, *, changed: bool) -> RequestWritten:
+    """What is told of a request file."""
+    return RequestWritten(**_same(asked), changed=changed, file=file)
+
+
+def installation_id_shown(asked: KeyRequest, qr: str | None) -> InstallationIdShown:
+    """What is told of an installation ID."""
+    return InstallationIdShown(**_same(asked), installation_id=asked.installation_id, qr=qr)
+
+
+def _same(key: InstalledKey) -> Mapping[str, Any]:
+    return {one.name: getattr(key, one.name) for one in fields(InstalledKey)}

@@ -8,10 +8,9 @@ docs/spec/08-http.md, section 8.5, and docs/spec/04-grant-function.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
@@ -104,7 +103,7 @@ class PublisherService:
             trust = tables.documents.newest_trust(reader)
             return trust.version, tables.documents.newest_catalogue(reader).version
 
-    def jwks(self) -> dict[str, Any]:
+    def jwks(self) -> Mapping[str, object]:
         """The working keys that may sign today, as a JWK set: a convenience, never the trust."""
         day = rules.today(self._clock.now())
         with self._store.view() as reader:

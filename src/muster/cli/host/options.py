@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +12,9 @@ from muster.cli.options import Command
 from muster.core.catalogue import error
 
 if TYPE_CHECKING:
-    from muster.host.model import HostKey, HostView, PublisherView
+    from muster.host.model import PublisherView
     from muster.host.online import PublisherClient
-    from muster.host.results import KeyInstallation, KeyRemoval, PublisherUpdate
+    from muster.host.results import InstalledKey, PublisherUpdate
 
 
 _FILE_LIMIT = 16 * 1024 * 1024
@@ -63,13 +63,6 @@ def day(instant: int) -> str:
     return day_text(instant)
 
 
-def known_publisher(view: HostView, name: str | None) -> str | None:
-    """A publisher's id from its id or label; None stays None."""
-    from muster.host.view import publisher_id
-
-    return publisher_id(view, name)
-
-
 def read_file(path: Path) -> bytes:
     """The text of a file that somebody carried here."""
     from muster.system.textfile import read_text
@@ -98,18 +91,6 @@ def publisher_service(known: PublisherView, url: str | None) -> PublisherClient:
     return compose.host_publisher_client(address)
 
 
-def masked(key: HostKey | KeyInstallation | KeyRemoval) -> str:
+def masked(key: InstalledKey) -> str:
     """A host key as people see it."""
     return f"XXXXX-XXXXX-XXXXX-XXXXX-{key.partial}"
-
-
-def key_data(key: HostKey) -> dict[str, Any]:
-    """The members of JSON that tell of a host key."""
-    return {
-        "publisher": key.publisher,
-        "key": key.key_id,
-        "partial": key.partial,
-        "hardware": key.hw,
-        "hardware_fact": key.primary,
-        "activated": key.grant is not None,
-    }

@@ -16,6 +16,7 @@ from muster.host.results import (
     KeyInstallation,
     KeyRemoval,
     PublisherRemoval,
+    key_members,
     publisher_update,
 )
 from muster.host.view import publisher_id
@@ -50,12 +51,7 @@ def install_key(
     return KeyInstallation(
         changed=done.changed,
         label=view.publishers[key.publisher].label,
-        publisher=key.publisher,
-        key=key.key_id,
-        partial=key.partial,
-        hardware=key.hw,
-        hardware_fact=key.primary,
-        activated=key.grant is not None,
+        **key_members(key),
         survives_reinstall=done.survives,
     )
 
@@ -66,12 +62,7 @@ def remove_key(host: OpenHost, name: str) -> KeyRemoval:
     key = host_admin(host).remove_key(name)
     return KeyRemoval(
         changed=True,
-        publisher=key.publisher,
-        key=key.key_id,
-        partial=key.partial,
-        hardware=key.hw,
-        hardware_fact=key.primary,
-        activated=key.grant is not None,
+        **key_members(key),
     )
 
 

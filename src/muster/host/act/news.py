@@ -20,6 +20,7 @@ from muster.host.results import (
     PublisherUpdate,
     TermsHeld,
     TermsNews,
+    key_members,
     publisher_update,
 )
 from muster.host.view import publisher_id
@@ -104,12 +105,7 @@ def _key_terms(known: PublisherView, accepted: Activated) -> KeyTerms:
         terms = read_terms(key.terms, known.trust, accepted.grant)
         held = TermsHeld(terms.version, terms.limit, terms.over)
     return KeyTerms(
-        publisher=key.publisher,
-        key=key.key_id,
-        partial=key.partial,
-        hardware=key.hw,
-        hardware_fact=key.primary,
-        activated=key.grant is not None,
+        **key_members(key),
         changed=accepted.changed,
         terms=held,
     )

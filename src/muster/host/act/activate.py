@@ -1,0 +1,85 @@
+"""Activation of a host: its keys get the grants of their publishers, online, by file or by digits.
+
+Decides which keys are shown to whom, and takes the answers. Each answer is verified and kept in a
+transaction of its own, after the publisher's service has given it. Refuses to know how a service is
+reached, and what of an answer verifies (`muster.host.enrol`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from muster.host import keys
+from muster.host.act.enrol import host_admin
+from muster.host.model import Activated, PublisherView
+from muster.host.online import PublisherClient
+from muster.host.open import OpenHost
+from muster.host.results import ActivatedKey, HostActivation, key_members
+from muster.host.view import publisher_id
+from muster.wire.exchange import ConfirmationFile, ReplyFile
+
+Service = Callable[[PublisherView], PublisherClient]
+"""Gives the client of a publisher's service. Raises: `host/no-url`."""
+
+
+def activate(
+    host: OpenHost,
+    service: Service,
+    publisher: str | None = None,
+    key: str | None = None,
+    name: str = "",
+) -> HostActivation:
+    """Ask the publishers' services for the grants of all keys that wait.
+
+    Args:
+        publisher: only keys of this one, by id or label.
+        key: only this one, by last group or key id.
+        name: of this host, that the publisher may see.
+    Raises: `host/no-key`, `host/unknown-key`, `host/which-key`, `host/unknown-publisher`,
+        `host/no-url`, `net/…`; as `HostAdmin.accept`.
+    """
+    admin = host_admin(host)
+    with host.database.snapshot() as reader:
+        view = host.view(reader)
+    done = []
+    for waiting in keys.waiting(view, publisher_id(view, publisher), key):
+        known = view.publishers[waiting.publisher]
+        answer = service(known).activate(keys.installation_id(view, waiting), name)
+        done.append(admin.accept(known.publisher, answer))
+    return _told(done)
+
+
+def take_reply(host: OpenHost, reply: ReplyFile | ConfirmationFile) -> HostActivation:
+    """Take what a publisher answered in a file. Raises: as `HostAdmin.accept` and `confirm`."""
+    admin = host_admin(host)
+    if isinstance(reply, ConfirmationFile):
+        return _told([admin.confirm(reply.confirmation_id, reply.publisher)])
+    return _told([admin.accept_reply(reply)])
+
+
+def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> HostActivation:
+    """Take the confirmation ID that was read out on the telephone.
+
+    Args:
+        digits: as typed.
+        publisher: only keys of this one, by id or label.
+    Raises: as `HostAdmin.confirm`.
+    """
+    return _told([host_admin(host).confirm(digits, publisher)])
+
+
+def _told(done: Sequence[Activated]) -> HostActivation:
+    return HostActivation(any(each.changed for each in done), tuple(map(_key, done)))
+
+
+def _key(done: Activated) -> ActivatedKey:
+    key, grant = done.key, done.grant
+    return ActivatedKey(
+        **key_members(key),
+        changed=done.changed,
+        label=done.label,
+        group=grant.group,
+        covers=grant.covers,
+        expires_at=grant.exp,
+        lacks_terms=done.lacks_terms,
+    )

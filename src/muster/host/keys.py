@@ -1,0 +1,93 @@
+"""Which host key is meant, which ones wait for activation, and what a publisher is shown of one.
+
+Decides from what the host knows (`HostView`), and changes nothing. Obeys
+docs/spec/04-grant-function.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.core.ids import make_installation_id
+from muster.core.keys import KeyId
+from muster.host.model import HostKey, HostView
+from muster.wire.exchange import RequestFile
+from muster.wire.publisher import ConfirmRequest
+
+
+def find_key(view: HostView, name: str) -> HostKey:
+    """An installed key by last group or key id. Raises `host/unknown-key`, `host/which-key`."""
+    found = [
+        key for known in view.publishers.values() for key in known.keys if _is_named(key, name)
+    ]
+    if not found:
+        raise error("host/unknown-key", key=name[:32])
+    return only(found)
+
+
+def pending(view: HostView, publisher: str | None = None, name: str | None = None) -> list[HostKey]:
+    """Keys that wait for activation: their grant is missing or does not verify.
+
+    Args:
+        publisher: only keys of the publisher with this id.
+        name: only this key, by last group or key id.
+    Raises: `host/unknown-publisher`.
+    """
+    if publisher is not None and publisher not in view.publishers:
+        raise error("host/unknown-publisher", publisher=publisher)
+    found = []
+    for known in view.publishers.values():
+        granted = {held.grant.key for held in known.grants}
+        wanted = publisher is None or known.publisher == publisher
+        for key in known.keys:
+            chosen = name is None or _is_named(key, name)
+            if chosen and wanted and key.key_id not in granted:
+                found.append(key)
+    return found
+
+
+def waiting(view: HostView, publisher: str | None, name: str | None) -> list[HostKey]:
+    """Keys that wait, as `pending`; a key that is not installed and a host without keys refuse.
+
+    Raises: `host/unknown-key`, `host/which-key`, `host/no-key`, `host/unknown-publisher`.
+    """
+    if name is not None:
+        find_key(view, name)
+    if not any(
+        known.keys for known in view.publishers.values() if publisher in (None, known.publisher)
+    ):
+        raise error("host/no-key")
+    return pending(view, publisher, name)
+
+
+def only(keys: Sequence[HostKey]) -> HostKey:
+    """The one key that is meant. Raises: `host/no-key`, `host/which-key`."""
+    if not keys:
+        raise error("host/no-key")
+    if len(keys) > 1:
+        raise _which_key(keys)
+    return keys[0]
+
+
+def installation_id(view: HostView, key: HostKey) -> str:
+    """The installation ID of a host key, 15 groups joined by dashes."""
+    trust = view.publishers[key.publisher].trust
+    return make_installation_id(
+        trust.version, KeyId.parse(key.key_id), key.binding, key.hw, key.proof_key
+    ).text
+
+
+def request_file(view: HostView, key: HostKey, name: str = "") -> RequestFile:
+    """The request file of a host key; with a name of this host where one was given."""
+    return RequestFile(key.publisher, ConfirmRequest(installation_id(view, key), name))
+
+
+def _is_named(key: HostKey, name: str) -> bool:
+    return name.upper() == key.partial or name == key.key_id
+
+
+def _which_key(keys: Sequence[HostKey]) -> MusterError:
+    names = ", ".join(key.partial for key in keys)
+    return error("host/which-key", count=len(keys), keys=names)
