@@ -40,8 +40,8 @@ class Counted(Database):
         self.snapshots += 1
         return self.inner.snapshot()
 
-    def has_table(self, name: str) -> bool:
-        return self.inner.has_table(name)
+    def has_table(self, name: str, reader: Reader | None = None) -> bool:
+        return self.inner.has_table(name, reader)
 
     def ddl(self, statement: str) -> str:
         return self.inner.ddl(statement)

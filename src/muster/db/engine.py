@@ -103,8 +103,8 @@ class Database(ABC):
         hindered."""
 
     @abstractmethod
-    def has_table(self, name: str) -> bool:
-        """Whether there is a table of this name."""
+    def has_table(self, name: str, reader: Reader | None = None) -> bool:
+        """Whether there is a table of this name; in the state that `reader` reads, or now."""
 
     @abstractmethod
     def ddl(self, statement: str) -> str:

@@ -122,9 +122,9 @@ def migrate(
 
 def _is_current(database: Database, wing: str, migrations: tuple[Migration, ...]) -> bool:
     # Read only, so that a command that merely looks needs no right to write.
-    if not database.has_table("muster_migration"):
-        return False
     with database.snapshot() as reader:
+        if not database.has_table("muster_migration", reader):
+            return False
         rows = reader.query(
             "SELECT number, checksum FROM muster_migration WHERE wing = ? ORDER BY number", (wing,)
         )

@@ -173,9 +173,10 @@ class PostgresDatabase(Database):
         """The address, without a password."""
         return self._name
 
-    def has_table(self, name: str) -> bool:
-        """Whether there is a table of this name."""
-        found = self.one("SELECT to_regclass(CAST(? AS text))", (name,))
+    def has_table(self, name: str, reader: Reader | None = None) -> bool:
+        """Whether there is a table of this name; in the state that `reader` reads, or now."""
+        asked = self if reader is None else reader
+        found = asked.one("SELECT to_regclass(CAST(? AS text))", (name,))
         return found is not None and found[0] is not None
 
     def ddl(self, statement: str) -> str:

@@ -121,9 +121,10 @@ class SQLiteDatabase(Database):
         """The path of the file."""
         return self._name
 
-    def has_table(self, name: str) -> bool:
-        """Whether there is a table of this name."""
-        return self.one("SELECT 1 FROM sqlite_schema WHERE name = ?", (name,)) is not None
+    def has_table(self, name: str, reader: Reader | None = None) -> bool:
+        """Whether there is a table of this name; in the state that `reader` reads, or now."""
+        asked = self if reader is None else reader
+        return asked.one("SELECT 1 FROM sqlite_schema WHERE name = ?", (name,)) is not None
 
     def ddl(self, statement: str) -> str:
         """Migrations are written in the words of SQLite."""
@@ -251,6 +252,10 @@ class SQLiteDatabase(Database):
                 return
         connection.close()
 
+    def connect(self) -> None:
+        """Make the first connection, which shows that the file is a whole database."""
+        self._give_reader(self._take_reader())
+
     def _connect(self) -> sqlite3.Connection:
         _check_whole(self._path)
         with self._wait_bounded():
@@ -310,7 +315,7 @@ def open_sqlite(
         path, busy_seconds=busy_seconds, durable=env.get(NO_SYNC_VARIABLE) != "1"
     )
     try:
-        database.one("SELECT 1")
+        database.connect()
     except BaseException:
         database.close()
         raise

@@ -70,9 +70,10 @@ class MemoryDatabase(Database):
             finally:
                 self._busy = False
 
-    def has_table(self, name: str) -> bool:
-        """Whether there is a table of this name."""
-        return self.one("SELECT 1 FROM sqlite_schema WHERE name = ?", (name,)) is not None
+    def has_table(self, name: str, reader: Reader | None = None) -> bool:
+        """Whether there is a table of this name; in the state that `reader` reads, or now."""
+        asked = self if reader is None else reader
+        return asked.one("SELECT 1 FROM sqlite_schema WHERE name = ?", (name,)) is not None
 
     def ddl(self, statement: str) -> str:
         """Migrations are written in the words of SQLite."""
