@@ -3,51 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import jsonschema
 import pytest
+from tests.db.counted import Counted
 
 from muster.core.errors import MusterError
 from muster.core.products import DAY
 from muster.core.records import encode, schema
-from muster.db.engine import Database, Reader, Transaction
 from muster.host import look
 from muster.host.open import OpenHost
 from muster.host.publish import DNSPlace, ZoneResult
 
 from .conftest import Machine, World
-
-
-class Counted(Database):
-    """A database that counts how often a state of it is read."""
-
-    def __init__(self, inner: Database) -> None:
-        self.inner = inner
-        self.snapshots = 0
-        self.transactions = 0
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        self.transactions += 1
-        return self.inner.transaction()
-
-    def snapshot(self) -> AbstractContextManager[Reader]:
-        self.snapshots += 1
-        return self.inner.snapshot()
-
-    def has_table(self, name: str, reader: Reader | None = None) -> bool:
-        return self.inner.has_table(name, reader)
-
-    def ddl(self, statement: str) -> str:
-        return self.inner.ddl(statement)
-
-    def close(self) -> None:
-        self.inner.close()
 
 
 def refused(result: ZoneResult, _text: str) -> None:

@@ -1,0 +1,79 @@
+"""Activation of a host by its acts: online, by file and by digits; and what is shown for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jsonschema
+import pytest
+from tests.db.counted import Counted
+
+from muster.core.errors import MusterError
+from muster.core.records import encode, schema
+from muster.host import look
+from muster.host.act import activate as act
+from muster.host.model import PublisherView
+from muster.host.online import PublisherClient
+from muster.net.http import HTTPClient
+from muster.net.serve import ThreadServer
+from muster.wire.exchange import ConfirmationFile
+
+from .conftest import HOST_FACTS, World
+
+pytestmark = pytest.mark.real
+
+
+def install(world: World, group: str = "server") -> str:
+    """Install a host key; its key id."""
+    world.admin.add_publisher(world.publisher.file())
+    return world.admin.install_key(world.publisher.host_key(group).text, HOST_FACTS).key.key_id
+
+
+def nobody(known: PublisherView) -> PublisherClient:
+    raise AssertionError(known.label)
+
+
+def test_all_keys_that_wait_are_activated_online_once(world: World) -> None:
+    first, second = install(world), install(world, "limited")
+    with ThreadServer(world.publisher.door()) as server:
+        done = act.activate(
+            world.opened, lambda _: PublisherClient(server.url, HTTPClient(5.0)), "contoso"
+        )
+    assert {one.key for one in done.activated} == {first, second}
+    assert [one.label for one in done.activated] == ["contoso"] * 2
+    assert {one.key for one in done.activated if one.lacks_terms} == {second}
+    jsonschema.validate(encode(done), schema(type(done)), jsonschema.Draft202012Validator)
+    again = act.activate(world.opened, nobody)
+    assert (again.changed, again.activated) == (False, ())
+    assert look.key_request(world.opened) is None
+
+
+def test_digits_come_by_file_and_by_telephone_and_change_nothing_twice(world: World) -> None:
+    key = install(world)
+    counted = Counted(world.database)
+    asked = look.key_request(replace(world.opened, database=counted), "contoso", name="hall")
+    assert asked is not None
+    assert (counted.snapshots, counted.transactions) == (1, 0)
+    assert (asked.key, asked.activated, asked.file.request.name) == (key, False, "hall")
+    digits = world.publisher.confirm(asked.installation_id).confirmation_id
+    counted = Counted(world.database)
+    done = act.confirm(replace(world.opened, database=counted), digits, "contoso")
+    assert (done.changed, done.activated[0].key) == (True, key)
+    assert (counted.snapshots, counted.transactions) == (0, 1)
+    with pytest.raises(MusterError, match="host/no-key"):
+        act.take_reply(world.opened, ConfirmationFile(world.id, digits))
+    shown = look.key_request(world.opened, key=key)
+    assert shown is not None
+    assert shown.activated
+
+
+def test_a_key_or_publisher_that_is_not_there_is_told_before_anybody_is_asked(
+    world: World,
+) -> None:
+    install(world)
+    for words, code in (
+        ({"key": "XXXXX"}, "host/unknown-key"),
+        ({"publisher": "nobody"}, "host/unknown-publisher"),
+    ):
+        with pytest.raises(MusterError, match=code):
+            act.activate(world.opened, nobody, **words)
