@@ -18,6 +18,7 @@ from tests.host.conftest import Machine
 from muster.cli import compose
 from muster.core.facts import clean_facts
 from muster.host import store as tables
+from muster.host.act.enrol import host_admin
 from muster.testing.tiny_publisher import TinyPublisher
 
 FACTS = {"system-uuid": "4c4c4544-0042-3510-8052-b4c04f4d3132"}
@@ -32,12 +33,12 @@ def prepare(root: Path, *, lone: str = "") -> TinyPublisher:
     publisher = TinyPublisher("contoso", now=compose.clock().now() - 3600)
     if lone:
         publisher.publish([publisher.new_product(lone, need=1)])
-    with compose.host_database(root, create=True) as database:
-        admin = compose.host_admin(root, database)
+    with compose.open_host(root, create=True) as opened:
+        admin = host_admin(opened)
         admin.add_publisher(publisher.file())
         key = admin.install_key(publisher.host_key("server").text, clean_facts(FACTS)).key
         admin.accept(publisher.publisher, publisher.confirm(admin.installation_id(key)))
-        with database.transaction() as tx:
+        with opened.database.transaction() as tx:
             tables.put_setting(tx, "new_cmid_rate", "0")
             tables.put_setting(tx, "publish_dns", "false")
             tables.touch(tx)

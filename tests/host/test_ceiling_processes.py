@@ -22,6 +22,7 @@ from muster.cli import compose
 from muster.core.facts import clean_facts
 from muster.core.identity import nonce_prefix
 from muster.host import store as tables
+from muster.host.act.enrol import host_admin
 from muster.net.http import HTTPClient
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ActivationAnswer, decode_answer
@@ -138,13 +139,13 @@ class Site:
 def site(tmp_path: Path) -> Iterator[Site]:
     publisher = TinyPublisher("contoso", now=compose.clock().now() - 3600)
     publisher.publish([publisher.new_product(PRODUCT, need=1)])
-    with compose.host_database(tmp_path, create=True) as database:
-        admin = compose.host_admin(tmp_path, database)
+    with compose.open_host(tmp_path, create=True) as opened:
+        admin = host_admin(opened)
         admin.add_publisher(publisher.file())
         key = admin.install_key(publisher.host_key("limited").text, clean_facts(FACTS)).key
         answer = publisher.confirm(admin.installation_id(key), limit=LIMIT)
         admin.accept(publisher.publisher, answer)
-        with database.transaction() as tx:
+        with opened.database.transaction() as tx:
             tables.put_setting(tx, "new_cmid_rate", "0")
             tables.put_setting(tx, "publish_dns", "false")
             tables.touch(tx)

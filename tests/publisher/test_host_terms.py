@@ -13,6 +13,7 @@ from muster.cli import compose
 from muster.cli.main import muster
 from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
+from muster.host.act.enrol import host_admin
 from muster.lease.grant import read_grant
 from muster.lease.terms import Terms, read_terms
 from muster.lease.trust import GRANT_ROLE, parse_trust
@@ -37,8 +38,8 @@ class Site:
         self.service = shop.service()
         folder.mkdir()
         key = self.publisher.issue_host_keys("server-b")[0].key
-        with compose.host_database(folder, create=True) as database:
-            admin = compose.host_admin(folder, database)
+        with compose.open_host(folder, create=True) as opened:
+            admin = host_admin(opened)
             admin.add_publisher(self.publisher.export(None))
             made = admin.install_key(key.text, clean_facts(FACTS)).key
             found = self.service.activate_host(admin.installation_id(made), "http")
@@ -63,8 +64,8 @@ class Site:
 
     def held(self) -> Terms | None:
         """What the host has taken."""
-        with compose.host_database(self.folder) as database:
-            view = compose.host_admin(self.folder, database).view()
+        with compose.open_host(self.folder) as opened:
+            view = host_admin(opened).view()
         (known,) = view.publishers.values()
         (key,) = known.keys
         assert key.grant is not None
@@ -117,8 +118,8 @@ def test_a_reply_to_a_request_carries_them_and_one_without_is_told(
     site: Site, tmp_path: Path
 ) -> None:
     file = tmp_path / "reply"
-    with compose.host_database(site.folder) as database:
-        admin = compose.host_admin(site.folder, database)
+    with compose.open_host(site.folder) as opened:
+        admin = host_admin(opened)
         (known,) = admin.view().publishers.values()
         digits = admin.installation_id(known.keys[0])
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from muster.core.settings import Value
     from muster.db.engine import Database
     from muster.health.report import Report
-    from muster.host.enrol import HostAdmin
     from muster.host.online import PublisherClient
     from muster.host.open import OpenHost
     from muster.host.server import HostServer
@@ -218,14 +217,6 @@ def open_host(
         yield OpenHost(folder, database, keyring, clock(), dice(), below, above)
 
 
-def host_admin(store: Path | None, database: Database) -> HostAdmin:
-    """The acts of an administrator on a host's store."""
-    from muster.host.enrol import HostAdmin
-    from muster.host.keyring import KeyRing
-
-    return HostAdmin(database, KeyRing(host_folder(store) / "keys"), clock(), dice())
-
-
 def host_service(store: Path | None, database: Database) -> HostService:
     """The host's service, for single acts of a command."""
     from muster.host.keyring import KeyRing
@@ -269,40 +260,27 @@ def holds_host(store: Path | None) -> bool:
 
 def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list[Report]:
     """What is wrong with the host of a store, one report for each of its publishers."""
-    from muster.core.products import COUNT_WINDOW
-    from muster.host import doctor, ledger
-    from muster.host import store as tables
-    from muster.host.view import effective
+    from muster.host import doctor, look
     from muster.net.dns import Resolver
     from muster.net.http import HTTPClient
 
-    settings = host_settings({})
-    below, above = host_layers(settings)
-    with host_database(store) as database:
-        with database.snapshot() as reader:
-            values = effective(tables.settings(reader), below, above)
-            listening = tables.listening(reader)
-        view = host_admin(store, database).view()
-        with database.snapshot() as reader:
-            clones = {
-                one: ledger.with_clones(reader, one, clock().now() - COUNT_WINDOW)
-                for one in view.publishers
-            }
-    ca_file = settings.text("ca_file") or None
+    ca_file = host_settings({}).text("ca_file") or None
+    with open_host(store) as opened:
+        found = look.surroundings(opened)
     looker = doctor.Looker(
         Resolver(nameservers, timeout=4.0),
         HTTPClient(5.0, ca_file=ca_file),
         HTTPClient(5.0, ca_file=ca_file, proxies=True),
-        tls=bool(values.get("tls_certificate")),
+        tls=bool(found.values.get("tls_certificate")),
     )
     return doctor.examine(
         looker,
-        view,
-        values,
-        listening=listening,
+        found.view,
+        found.values,
+        listening=found.listening,
         name=host_name(),
-        now=clock().now(),
-        clones=clones,
+        now=found.now,
+        clones=found.clones,
     )
 
 

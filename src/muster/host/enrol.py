@@ -110,16 +110,19 @@ class HostAdmin:
                 raise error("host/unknown-publisher", publisher=publisher)
             return self._update(tx, known, trust, catalogue, url)
 
-    def remove_publisher(self, publisher: str) -> bool:
-        """Forget a publisher with its keys and grants; the others go on. False if unknown."""
+    def remove_publisher(self, name: str) -> str:
+        """Forget a publisher, by id or label, with its keys and grants; the others go on.
+
+        Returns: its id. Raises: `host/unknown-publisher`.
+        """
         with self.database.transaction() as tx:
-            if self._known(tx, publisher) is None:
-                return False
+            publisher = publisher_id(load_view(tx, self._keyring), name)
+            assert publisher is not None
             store.remove_publisher(tx, publisher)
             now = self._clock.now()
             store.audit(tx, now, Event.HOST_PUBLISHER_REMOVE, publisher, publisher)
             store.touch(tx)
-        return True
+        return publisher
 
     def _known(self, tx: Transaction, publisher: str) -> PublisherView | None:
         """A pinned publisher, verified; one that is stored and does not verify raises."""
@@ -210,19 +213,20 @@ class HostAdmin:
         Args:
             text: the product key as typed.
             facts: of this machine, for the hardware id.
-            publisher: which one is meant, where several have the same prefix.
+            publisher: which one is meant, by id or label, where several have the same prefix.
         Raises: `key/…`, `host/key-setup`, `host/key-mak`, `host/key-machine`,
             `host/key-publisher`, `host/key-group`, `host/which-publisher`,
             `host/unknown-publisher`.
         """
         key = parse_product_key(text)
         check_kind(key)
-        view = self.view()
-        known = _publisher_of(view, key, publisher)
-        _check_group(known, key)
-        signing = self._keyring.ensure(known.publisher, self._dice)
         with self.database.snapshot() as reader:
+            view = load_view(reader, self._keyring)
             random = store.store_random(reader)
+        known = _publisher_of(view, key, publisher_id(view, publisher))
+        _check_group(known, key)
+        # A key file is made before the transaction, never inside of it.
+        signing = self._keyring.ensure(known.publisher, self._dice)
         primary = identity.primary_fact(facts, random)
         key_id, tag, name = key.key_id, key.tag_bytes, known.publisher
         made = HostKey(
@@ -247,17 +251,17 @@ class HostAdmin:
                     activated_at=before.activated_at,
                 )
             if made == before:
-                return Installed(made, changed=False, survives=survives)
+                return Installed(made, known.label, changed=False, survives=survives)
             store.put_host_key(tx, made)
             detail = f"{key_id.text}, group {key.group}"
             store.audit(tx, self._clock.now(), Event.HOST_KEY_INSTALL, name, made.partial, detail)
             store.touch(tx)
-        return Installed(made, changed=True, survives=survives)
+        return Installed(made, known.label, changed=True, survives=survives)
 
     def remove_key(self, name: str) -> HostKey:
         """Remove a host key with its grant, by last group or key id. Raises `host/unknown-key`."""
-        key = self.find_key(name)
         with self.database.transaction() as tx:
+            key = keys.find_key(load_view(tx, self._keyring), name)
             store.remove_host_key(tx, key.publisher, key.key_id)
             now = self._clock.now()
             store.audit(tx, now, Event.HOST_KEY_REMOVE, key.publisher, key.partial, key.key_id)

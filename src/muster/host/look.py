@@ -8,6 +8,7 @@ Administrators see whole counts, machines never do (docs/spec/06-counting.md, se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from muster.core import settings as table
 from muster.core.errors import MusterError
@@ -274,6 +275,33 @@ def _requests(reader: Reader) -> RequestCounts:
         outcomes[row.code or "leased"] = outcomes.get(row.code or "leased", 0) + row.number
     by_state = {str(state): number for state, number in states.items()}
     return RequestCounts(total, failed, by_state, outcomes)
+
+
+# The doctor.
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the doctor begins with: what the host knows, the settings that are set, where it
+    answered machines last, and how many machines were cloned within 30 days, by publisher."""
+
+    view: HostView
+    values: Mapping[str, Value]
+    listening: tuple[str, int] | None
+    clones: Mapping[str, int]
+    now: int
+
+
+def surroundings(host: OpenHost) -> Surroundings:
+    """What the doctor begins with."""
+    now = host.clock.now()
+    with host.database.snapshot() as reader:
+        view = host.view(reader)
+        clones = {
+            publisher: ledger.with_clones(reader, publisher, now - COUNT_WINDOW)
+            for publisher in view.publishers
+        }
+        return Surroundings(view, host.values(reader), store.listening(reader), clones, now)
 
 
 # Activation.

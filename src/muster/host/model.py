@@ -62,9 +62,11 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An installed host key; `survives` whether its hardware id survives a reinstall."""
+    """An installed host key; `label` of its publisher, `survives` whether its hardware id survives
+    a reinstall."""
 
     key: HostKey
+    label: str
     changed: bool
     survives: bool
 

@@ -19,7 +19,6 @@ from muster.host.results import (
     key_members,
     publisher_update,
 )
-from muster.host.view import publisher_id
 from muster.wire.exchange import PublisherFile
 
 
@@ -44,14 +43,11 @@ def install_key(
         publisher: which one is meant, by id or label, where several have the same prefix.
     Raises: `host/unknown-publisher`; as `HostAdmin.install_key`.
     """
-    admin = host_admin(host)
-    view = admin.view()
-    done = admin.install_key(text, facts, publisher_id(view, publisher))
-    key = done.key
+    done = host_admin(host).install_key(text, facts, publisher)
     return KeyInstallation(
         changed=done.changed,
-        label=view.publishers[key.publisher].label,
-        **key_members(key),
+        label=done.label,
+        **key_members(done.key),
         survives_reinstall=done.survives,
     )
 
@@ -71,10 +67,7 @@ def remove_publisher(host: OpenHost, name: str) -> PublisherRemoval:
 
     Raises: `host/unknown-publisher`.
     """
-    admin = host_admin(host)
-    chosen = publisher_id(admin.view(), name)
-    assert chosen is not None
-    return PublisherRemoval(admin.remove_publisher(chosen), chosen)
+    return PublisherRemoval(True, host_admin(host).remove_publisher(name))
 
 
 def host_admin(host: OpenHost) -> HostAdmin:
