@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,22 @@ def store_option(command: Command, lies: str = "the store lies") -> Command:
         envvar="MUSTER_STORE",
         help=f"Folder under which {lies}; by default the system's, or this user's.",
     )(command)
+
+
+def gathered(record: type) -> Callable[[Command], Command]:
+    """Give a command those of its options that are fields of `record` as one of these, in front of
+    its other arguments; stands next to the function."""
+    names = [one.name for one in fields(record)]
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            given = record(**{name: kwargs.pop(name) for name in names})
+            return command(*args, given, **kwargs)
+
+        return wrapped
+
+    return decorate
 
 
 def write_qr(path: Path, data: bytes) -> None:

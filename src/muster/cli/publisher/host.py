@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from muster.cli import compose
-from muster.cli.options import store_option
+from muster.cli.options import gathered, store_option
 from muster.cli.output import LazyGroup, emit
 from muster.cli.publisher.files import read_request, write_public, written
 from muster.cli.publisher.options import (
@@ -85,6 +85,17 @@ def host_revoke(store: Path | None, host_id: str, phrases: Phrases) -> None:
     emit_revoked(found, f"Host {host_id} is revoked")
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What is typed of terms."""
+
+    limit: int
+    over: str
+    agreement: str
+    customer: str
+    max_lease_days: int | None
+
+
 @host.command("terms", cls=TokenCommand)
 @store_option
 @click.argument("host_id", metavar="HOST")
@@ -108,16 +119,9 @@ def host_revoke(store: Path | None, host_id: str, phrases: Phrases) -> None:
 )
 @click.option("--out", "file", type=FILE, help="Reply file with the terms, for a host offline.")
 @passphrase_options
+@gathered(_Terms)
 def host_terms(
-    store: Path | None,
-    host_id: str,
-    limit: int,
-    over: str,
-    agreement: str,
-    customer: str,
-    max_lease_days: int | None,
-    file: Path | None,
-    phrases: Phrases,
+    said: _Terms, store: Path | None, host_id: str, file: Path | None, phrases: Phrases
 ) -> None:
     """Put a ceiling on a host: how many machines it may lease to.
 
@@ -127,9 +131,10 @@ def host_terms(
     from muster.publisher.act.hosts import issue_terms
     from muster.publisher.model import Ceiling
 
-    longest = None if max_lease_days is None else max_lease_days * 86_400
+    longest = None if said.max_lease_days is None else said.max_lease_days * 86_400
+    ceiling = Ceiling(said.limit, said.over, said.agreement, said.customer, longest)
     with open_office(store, phrases) as office:
-        issued = issue_terms(office, host_id, Ceiling(limit, over, agreement, customer, longest))
+        issued = issue_terms(office, host_id, ceiling)
     made = issued.shown
     above = "refused" if made.over == "refuse" else "reported"
     lines = [

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from muster.cli.options import store_option
+from muster.cli.options import gathered, store_option
 from muster.cli.output import MusterCommand, emit
 from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_options
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is typed of keys that are to be issued."""
+
+    kind: str
+    group: str
+    pool: int | None
+    alerts: tuple[int, ...]
+    count: int
+    term: int
+    customer: str
 
 
 @click.command("issue", cls=MusterCommand)
@@ -51,30 +64,23 @@ from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_
     help="New file for the keys, one a line, for you alone to read; they are not shown then.",
 )
 @passphrase_options
-def key_issue(
-    store: Path | None,
-    kind: str,
-    group: str,
-    pool: int | None,
-    alerts: tuple[int, ...],
-    count: int,
-    term: int,
-    customer: str,
-    file: Path | None,
-    phrases: Phrases,
-) -> None:
+@gathered(_Order)
+def key_issue(asked: _Order, store: Path | None, file: Path | None, phrases: Phrases) -> None:
     """Issue product keys. They are shown in full this once."""
     from muster.core.keys import Kind
     from muster.publisher.act.keys import issue_keys
     from muster.publisher.model import KeyOrder
     from muster.system.files import write_atomic, write_new
 
-    if kind == "host" and (pool or alerts):
+    kind, count, term = asked.kind, asked.count, asked.term
+    if kind == "host" and (asked.pool or asked.alerts):
         raise click.UsageError("--pool and --alert-at are for keys that activate machines.")
 
-    if len(customer) > 200 or not customer.isprintable():
+    if len(asked.customer) > 200 or not asked.customer.isprintable():
         raise click.UsageError("--customer takes up to 200 printable characters.")
-    order = KeyOrder(Kind.of(kind), group, count, term, customer, pool=pool, alerts=alerts or None)
+    order = KeyOrder(
+        Kind.of(kind), asked.group, count, term, asked.customer, asked.pool, asked.alerts or None
+    )
     with open_office(store, phrases) as office:
         if file is not None:
             write_new(file, b"")  # a file that cannot be made is told before keys are drawn
@@ -93,7 +99,7 @@ def key_issue(
     noun = "key" if count == 1 else "keys"
     lines = [
         *(f"{one.key or one.masked}   {one.id}" for one in done.keys),
-        f"Issued {count} {kind} {noun} of the key group {group}"
+        f"Issued {count} {kind} {noun} of the key group {asked.group}"
         + ("" if size is None else f", {size.size} machines each")
         + (f", for {term * 30} days each." if term else "."),
         "Keep them now: they are not shown again."

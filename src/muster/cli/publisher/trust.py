@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from muster.cli.options import store_option
+from muster.cli.options import gathered, store_option
 from muster.cli.output import LazyGroup, emit
 from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_office, passphrase_options
 from muster.cli.publisher.words import day, table, when
@@ -61,6 +62,29 @@ def trust_show(store: Path | None, every: bool) -> None:
 _ROLE = click.Choice(["grant", "catalogue"])
 
 
+@dataclass(frozen=True, slots=True)
+class _Rotation:
+    """What is typed of a rotation."""
+
+    roles: Sequence[str]
+    keep_days: int
+    withdraw: bool
+    withdraw_retired: bool
+    root: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Recovery:
+    """What is typed of a recovery."""
+
+    reserve_root: Path
+    version: int | None
+    roles: Sequence[str]
+    withdraw: bool
+    new_root: bool
+    new_reserve_root: Path | None
+
+
 @trust.command("rotate")
 @store_option
 @click.option("--role", "roles", type=_ROLE, multiple=True, help="Key to renew; both by default.")
@@ -81,29 +105,21 @@ _ROLE = click.Choice(["grant", "catalogue"])
 @click.option("--root", type=FILE, help="File of the working root, where it is not in the store.")
 @passphrase_options
 @kdf_options
-def trust_rotate(
-    store: Path | None,
-    roles: Sequence[str],
-    keep_days: int,
-    withdraw: bool,
-    withdraw_retired: bool,
-    root: Path | None,
-    phrases: Phrases,
-    kdf: KDF,
-) -> None:
+@gathered(_Rotation)
+def trust_rotate(wanted: _Rotation, store: Path | None, phrases: Phrases, kdf: KDF) -> None:
     """Sign the next trust version with the working root: new working keys."""
     from muster.publisher.act import trust as act
 
-    if withdraw and keep_days:
+    if wanted.withdraw and wanted.keep_days:
         raise click.UsageError("--withdraw and --keep-days contradict each other.")
     with open_office(store, phrases, kdf) as office:
         done = act.rotate(
             office,
-            sorted(set(roles)) or ["catalogue", "grant"],
-            keep_days=keep_days,
-            withdraw=withdraw,
-            withdraw_retired=withdraw_retired,
-            root=root,
+            sorted(set(wanted.roles)) or ["catalogue", "grant"],
+            keep_days=wanted.keep_days,
+            withdraw=wanted.withdraw,
+            withdraw_retired=wanted.withdraw_retired,
+            root=wanted.root,
         )
     _emit_signed(done)
 
@@ -126,17 +142,8 @@ def trust_rotate(
 )
 @passphrase_options
 @kdf_options
-def trust_recover(
-    store: Path | None,
-    reserve_root: Path,
-    version: int | None,
-    roles: Sequence[str],
-    withdraw: bool,
-    new_root: bool,
-    new_reserve_root: Path | None,
-    phrases: Phrases,
-    kdf: KDF,
-) -> None:
+@gathered(_Recovery)
+def trust_recover(wanted: _Recovery, store: Path | None, phrases: Phrases, kdf: KDF) -> None:
     """Sign a higher trust version with the reserve root.
 
     For the day on which the working root is lost or stolen. Whatever a thief signed with it above
@@ -144,19 +151,19 @@ def trust_recover(
     """
     from muster.publisher.act import trust as act
 
-    if new_reserve_root is not None and not new_root:
+    if wanted.new_reserve_root is not None and not wanted.new_root:
         raise click.UsageError("--new-reserve-root needs --new-root.")
-    if withdraw and not roles:
+    if wanted.withdraw and not wanted.roles:
         raise click.UsageError("--withdraw needs the --role whose keys are withdrawn.")
     with open_office(store, phrases, kdf) as office:
         done = act.recover(
             office,
-            reserve_root,
-            version,
-            roles=sorted(set(roles)),
-            withdraw=withdraw,
-            new_root=new_root,
-            new_reserve=new_reserve_root,
+            wanted.reserve_root,
+            wanted.version,
+            roles=sorted(set(wanted.roles)),
+            withdraw=wanted.withdraw,
+            new_root=wanted.new_root,
+            new_reserve=wanted.new_reserve_root,
         )
     _emit_signed(done)
 
