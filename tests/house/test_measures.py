@@ -12,7 +12,7 @@ from tests.house.measures import Module
 PAGE = Path(__file__).parents[2] / "docs/architecture.md"
 CEILINGS = {
     "long modules without a reason": 3,
-    "wide functions": 13,
+    "wide functions": 12,
     "cycles": 0,
     "free-form dictionaries": 80,
     "pairs that share lines": 33,

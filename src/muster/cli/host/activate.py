@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,24 @@ from muster.cli.host.options import (
     publisher_service,
     read_file,
 )
-from muster.cli.options import code_lines, store_option
+from muster.cli.options import code_lines, gathered, store_option
 from muster.cli.output import MusterCommand, emit
 
 if TYPE_CHECKING:
     from muster.host.results import HostActivation, KeyRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """What is typed of the way that an activation takes."""
+
+    publisher_url: str | None
+    request_file: Path | None
+    reply_file: Path | None
+    telephone: bool
+    confirmation_id: str | None
+    qr_file: Path | None
+    show_qr: bool
 
 
 @click.command(cls=MusterCommand)
@@ -36,18 +50,9 @@ if TYPE_CHECKING:
 @click.option("--confirmation-id", metavar="DIGITS", help="The digits that were read back.")
 @click.option("--qr", "qr_file", type=FILE, help="With --telephone: a QR code, .png or .svg.")
 @click.option("--show-qr", is_flag=True, help="With --telephone: draw the QR code here.")
+@gathered(_Doors)
 def activate(
-    store: Path | None,
-    publisher: str | None,
-    key: str | None,
-    publisher_url: str | None,
-    request_file: Path | None,
-    name: str,
-    reply_file: Path | None,
-    telephone: bool,
-    confirmation_id: str | None,
-    qr_file: Path | None,
-    show_qr: bool,
+    way: _Doors, store: Path | None, publisher: str | None, key: str | None, name: str
 ) -> None:
     """Activate the installed host keys with their publisher.
 
@@ -58,30 +63,40 @@ def activate(
     from muster.host.act import activate as act
     from muster.wire.exchange import read_reply
 
-    doors = [publisher_url, request_file, reply_file, telephone or None, confirmation_id]
+    doors = [
+        way.publisher_url,
+        way.request_file,
+        way.reply_file,
+        way.telephone or None,
+        way.confirmation_id,
+    ]
     if sum(one is not None for one in doors) > 1:
         raise click.UsageError(
             "Give one of --publisher-url, --request, --reply, --telephone, --confirmation-id."
         )
-    if (qr_file or show_qr) and not telephone:
+    if (way.qr_file or way.show_qr) and not way.telephone:
         raise click.UsageError("--qr and --show-qr go with --telephone.")
-    if name and (reply_file or telephone or confirmation_id):
+    if name and (way.reply_file or way.telephone or way.confirmation_id):
         raise click.UsageError("--name goes with the online way and with --request.")
     _check_name(name)
     with compose.open_host(store) as opened:
-        if request_file is not None:
-            _write_request(look.key_request(opened, publisher, key, name), request_file)
+        if way.request_file is not None:
+            _write_request(look.key_request(opened, publisher, key, name), way.request_file)
             return
-        if telephone:
-            _read_out(look.key_request(opened, publisher, key), qr_file, show_qr=show_qr)
+        if way.telephone:
+            _read_out(look.key_request(opened, publisher, key), way.qr_file, show_qr=way.show_qr)
             return
-        if reply_file is not None:
-            done = act.take_reply(opened, read_reply(read_file(reply_file)))
-        elif confirmation_id is not None:
-            done = act.confirm(opened, confirmation_id, publisher)
+        if way.reply_file is not None:
+            done = act.take_reply(opened, read_reply(read_file(way.reply_file)))
+        elif way.confirmation_id is not None:
+            done = act.confirm(opened, way.confirmation_id, publisher)
         else:
             done = act.activate(
-                opened, lambda known: publisher_service(known, publisher_url), publisher, key, name
+                opened,
+                lambda known: publisher_service(known, way.publisher_url),
+                publisher,
+                key,
+                name,
             )
     emit(done, _activated_lines(done))
 
