@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from muster.cli.main import muster
-from muster.cli.slmgr import _CLIENT, _REFUSED
+from muster.cli.slmgr.client import CLIENT
+from muster.cli.slmgr.words import REFUSED
 from muster.core.products import DAY
 from muster.system.clock import SystemClock
 from muster.system.facts import facts_file
@@ -167,8 +168,8 @@ def test_settings_by_the_old_words(desk: Desk) -> None:
 
 
 def test_every_word_of_slmgr_is_understood_or_refused_with_a_hint(desk: Desk) -> None:
-    assert set(ALL_OF_SLMGR.split()) == set(_CLIENT) | set(_REFUSED)
-    for word in _REFUSED:
+    assert set(ALL_OF_SLMGR.split()) == set(CLIENT) | set(REFUSED)
+    for word in REFUSED:
         found = desk.data(word, code=2)["error"]
         assert found["code"] == "client/slmgr-word"
         assert found["params"]["word"] == word

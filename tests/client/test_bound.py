@@ -10,6 +10,7 @@ from tests.system.trees import lay_out, recorded, with_files, with_new_kernel
 
 from muster.client.service import Client
 from muster.client.store import Store
+from muster.core.ids import parse_installation_id
 from muster.core.keys import Kind
 from muster.core.states import LicenceState
 from muster.system.hardware import read_hardware
@@ -37,7 +38,7 @@ def ready(world: World, facts: dict[str, str]) -> WorldMachine:
 
 def drawn(client: Client) -> str:
     """What the publisher draws by: the same binding takes nothing from the pool again."""
-    return client.installation_id().installation_id.binding
+    return parse_installation_id(client.installation_id().installation_id).binding
 
 
 def online(client: Client) -> None:
@@ -188,7 +189,7 @@ def test_a_fact_that_this_user_cannot_read_is_told_with_the_command_that_mends_i
 def test_a_machine_without_a_lasting_fact_says_so_before_it_draws(world: World) -> None:
     machine = ready(world, {"permanent-macs": "52:54:00:5e:0a:01"})
     assert machine.client.not_lasting() == [PRODUCT]
-    assert not machine.client.installation_id().lasting
+    assert not machine.client.installation_id().survives_reinstall
     (found,) = machine.client.activate(PRODUCT, publisher_url=PUBLISHER_URL)
     assert "client/not-lasting" in [one.code for one in found.told]
     assert machine.client.not_lasting() == [], "it is drawn"

@@ -9,8 +9,8 @@ import pytest
 
 from muster.client import schedule
 from muster.client.discovery import Address
+from muster.client.findings import Activation
 from muster.client.messages import Plan
-from muster.client.results import Activation
 from muster.client.store import Store
 from muster.core.audit import Event
 from muster.core.catalogue import error
@@ -116,7 +116,7 @@ def test_a_year_of_renewals_on_a_timer(world: World) -> None:
         assert machine.client.status(DESKTOP).verdict.licensed
         world.clock.pass_time(DAY)
     assert 365 // 7 <= tries <= 365 // 6 + 1
-    notes = [note for _, note in machine.client.history()]
+    notes = machine.client.history().history
     assert [note.event for note in notes[:2]] == [
         Event.CLIENT_PRODUCT_ADD,
         Event.CLIENT_LICENCE_ACCEPT,
@@ -389,11 +389,11 @@ def test_a_machine_that_was_once_in_2040_is_freed_by_resetting_the_mark() -> Non
     host.forget()
     host.crowd(30)
     assert problem(one(machine)) == "licence/clock"
-    resets = machine.client.reset_clock_mark()
-    assert resets[0].old > world.clock.now()
+    marks = machine.client.reset_clock_mark().marks
+    assert marks[0].old > world.clock.now()
     assert one(machine).renewed
-    assert machine.client.reset_clock_mark()[0].old <= world.clock.now()
-    events = [note.event for _, note in machine.client.history()]
+    assert machine.client.reset_clock_mark().marks[0].old <= world.clock.now()
+    events = [note.event for note in machine.client.history().history]
     assert Event.CLIENT_CLOCK_MARK_RESET in events
 
 
@@ -581,7 +581,7 @@ def test_clones_whose_facts_are_all_alike_are_told_apart_by_a_signed_notice(worl
     assert result.renewed
     assert [each.code for each in result.told] == ["client/new-cmid"]
     # Its old licence went with the old CMID; the new one is in the history.
-    assert [note.event for _, note in clone.client.history()][-2:] == [
+    assert [note.event for note in clone.client.history().history][-2:] == [
         Event.CLIENT_CMID_RENEW,
         Event.CLIENT_LICENCE_ACCEPT,
     ]

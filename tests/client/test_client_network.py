@@ -9,9 +9,9 @@ import pytest
 
 from muster.client.discovery import Address
 from muster.client.disk import SystemDisk
+from muster.client.findings import Activation
 from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
-from muster.client.results import Activation
 from muster.client.service import Client
 from muster.net.door import Answer, BoundRoute, Door
 from muster.net.serve import ThreadServer

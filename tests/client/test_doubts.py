@@ -26,11 +26,11 @@ from muster.client.discovery import (
     turn,
 )
 from muster.client.driver import Driver, Reply, discover
+from muster.client.findings import Activation
 from muster.client.machine import Machine
 from muster.client.messages import Plan, Save, Situation
 from muster.client.model import MAX_DOUBTS, Doubt, Memory, ProductRecord
 from muster.client.requests import Secrets
-from muster.client.results import Activation
 from muster.client.settings import plan_for
 from muster.client.store import Store
 from muster.core.catalogue import error

@@ -185,7 +185,7 @@ def test_an_ordinary_user_verifies_the_key_that_root_activated(public_place: Pla
     client = system_client(store=place.store, facts=place.facts)
     client.add_product(place.descriptor.read_bytes())
     client.install_key(place.served.publisher.machine_key("desktop").text)
-    answer = place.served.publisher.confirm(client.installation_id().installation_id.text)
+    answer = place.served.publisher.confirm(client.installation_id().installation_id)
     assert client.confirm(answer.confirmation_id).renewed
     place.facts.chmod(0o644)
     code = (

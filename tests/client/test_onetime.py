@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from muster.client.results import Activation
+from muster.client.findings import Activation
 from muster.client.service import Client
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -43,7 +43,7 @@ def with_key(world: World, key: ProductKey, name: str = "pc-1") -> WorldMachine:
 
 
 def iid(client: Client) -> str:
-    return client.installation_id().installation_id.text
+    return client.installation_id().installation_id
 
 
 def digits(world: World, client: Client) -> str:
@@ -129,7 +129,7 @@ def test_a_reinstall_gives_the_same_id_and_takes_the_old_digits(world: World) ->
     machine.client.confirm(taken)
     anew = with_key(world, key)
     assert iid(anew.client) == before
-    assert anew.client.installation_id().lasting
+    assert anew.client.installation_id().survives_reinstall
     assert state(anew.client)[1] is False
     anew.client.confirm(taken)
     assert state(anew.client) == LICENSED
@@ -139,7 +139,7 @@ def test_without_stable_facts_it_is_said_that_the_id_does_not_last(world: World)
     machine = world.machine("pc-9", facts={"machine-id": "a" * 32, "cpu-model": "X"})
     machine.client.add_product(world.publisher.descriptor(PRODUCT))
     machine.client.install_key(world.publisher.machine_key("desktop").text)
-    assert machine.client.installation_id().lasting is False
+    assert machine.client.installation_id().survives_reinstall is False
     machine.client.confirm(digits(world, machine.client))
     assert state(machine.client) == LICENSED
 
@@ -151,7 +151,7 @@ def test_of_several_keys_that_wait_the_one_that_verifies_wins(world: World) -> N
     client.install_key(world.publisher.machine_key("desktop").text)
     client.install_key(world.publisher.machine_key("office").text)
     assert code(client.installation_id) == "client/which-product"
-    spoken = client.installation_id("office-suite").installation_id.text
+    spoken = client.installation_id("office-suite").installation_id
     found = client.confirm(world.publisher.confirm(spoken).confirmation_id)
     assert found.status.descriptor.product.id == "office-suite"
     assert state(client)[1] is False

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from muster.core.errors import MusterError
+from muster.core.ids import parse_installation_id
 from muster.core.keys import Kind, ProductKey
 from muster.core.products import DAY, Revocation, day_of
 from muster.core.states import LicenceState
@@ -60,7 +61,7 @@ def forged(
     term: int = 0,
 ) -> str:
     """A grant for this machine by a signer of the test's choice."""
-    iid = machine.client.installation_id(PRODUCT).installation_id
+    iid = parse_installation_id(machine.client.installation_id(PRODUCT).installation_id)
     return issue_grant(
         publisher=world.publisher.publisher,
         key_id=iid.key_id,

@@ -34,7 +34,7 @@ def activated(world: World) -> WorldMachine:
     machine = world.machine()
     machine.client.add_product(world.publisher.descriptor(PRODUCT))
     machine.client.install_key(world.publisher.machine_key("desktop").text)
-    spoken = machine.client.installation_id().installation_id.text
+    spoken = machine.client.installation_id().installation_id
     machine.client.confirm(world.publisher.confirm(spoken).confirmation_id)
     return machine
 

@@ -82,10 +82,10 @@ def test_a_proof_file_that_is_damaged_is_asked_for_by_its_key() -> None:
     machine.client.add_product(world.publisher.descriptor(PRODUCT))
     key = world.publisher.machine_key("desktop")
     machine.client.install_key(key.text)
-    shown = machine.client.installation_id().installation_id.text
+    shown = machine.client.installation_id().installation_id
     (path,) = [one for one in machine.disk.files if one.name == "proofs.json"]
     machine.disk.files[path] = machine.disk.files[path][:-5]
     with pytest.raises(Exception, match="client/no-proof-key"):
         machine.client.installation_id()
     assert machine.client.install_key(key.text).changed
-    assert machine.client.installation_id().installation_id.text == shown
+    assert machine.client.installation_id().installation_id == shown

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.core.records import ErrorRecord, Instant, encode, schema
+from muster.core.records import ErrorRecord, Instant, encode, schema, widened
 
 
 class Colour(enum.Enum):
@@ -130,10 +130,21 @@ def test_a_shape_says_what_a_number_is() -> None:
     assert schema(Tree)["description"] == "A tree, and the trees in it."
 
 
+def test_a_record_is_widened_by_fields() -> None:
+    @dataclass(frozen=True)
+    class Fallen(Leaf):
+        where: str
+
+    leaf = Leaf(1, Colour.RED, Number.ONE)
+    assert widened(Fallen, leaf, where="lawn") == Fallen(1, Colour.RED, Number.ONE, "lawn")
+
+
 @pytest.mark.parametrize("value", [Leaf, {"a": 1}, None, b"bytes"])
 def test_what_is_no_record_is_a_bug(value: object) -> None:
     with pytest.raises(TypeError):
         encode(value)
+    with pytest.raises(TypeError):
+        widened(Leaf, value)
 
 
 @pytest.mark.parametrize("kind", [bytes, set[int], tuple[int, str]])

@@ -11,10 +11,10 @@ from tests.house.measures import Module
 
 PAGE = Path(__file__).parents[2] / "docs/architecture.md"
 CEILINGS = {
-    "long modules without a reason": 3,
+    "long modules without a reason": 1,
     "wide functions": 12,
     "cycles": 0,
-    "free-form dictionaries": 80,
+    "free-form dictionaries": 70,
     "pairs that share lines": 33,
 }
 """What may be left. A number here only ever gets smaller."""

@@ -11,8 +11,8 @@ from tests.publisher.conftest import HandClock, Shop
 from tests.publisher.engineer import Engineer
 from tests.system.trees import lay_out, recorded, with_new_kernel
 
+from muster.client.findings import Activation
 from muster.client.messages import Plan
-from muster.client.results import Activation
 from muster.client.service import Client
 from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey
@@ -68,7 +68,7 @@ class Fair:
 
     def by_telephone(self, client: Client) -> str:
         """Reads the installation ID out; gives the confirmation ID that is read back."""
-        spoken = client.installation_id().installation_id.text
+        spoken = client.installation_id().installation_id
         return self.service.activate(spoken, "desk").confirmation_id
 
     def drawn(self, key: ProductKey) -> int:
@@ -137,12 +137,12 @@ def test_new_kernel_takes_one_of_the_pool(fair: Fair, tmp_path: Path) -> None:
 def test_a_reinstall_years_later_takes_the_old_digits(fair: Fair) -> None:
     key = fair.key()
     first = fair.machine("pc-1", key, online=False)
-    before, digits = first.installation_id().installation_id.text, fair.by_telephone(first)
+    before, digits = first.installation_id().installation_id, fair.by_telephone(first)
     first.confirm(digits)
     fair.clock.days(800)
     fair.admin.rotate([GRANT_ROLE])
     again = fair.machine("pc-1", key, store="anew", online=False)
-    assert again.installation_id().installation_id.text == before
+    assert again.installation_id().installation_id == before
     again.confirm(digits)
     assert (state(first), state(again)) == (LICENSED, LICENSED)
     assert fair.drawn(key) == 1

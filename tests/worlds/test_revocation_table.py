@@ -256,7 +256,7 @@ def one_time(found: Story, days: Days, *, whole_key: bool) -> None:
     for machine in (near, far):
         machine.client.add_product(found.publisher.descriptor(PRODUCT))
         machine.client.install_key(key.text)
-        asked = machine.client.installation_id().installation_id.text
+        asked = machine.client.installation_id().installation_id
         machine.client.confirm(found.publisher.confirm(asked).confirmation_id)
     near.client.add_product(found.publisher.descriptor(OTHER))
     near.client.activate(OTHER)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from muster.client.service import Client
+    from muster.client.stores import Parts
     from muster.core.clock import Clock, Dice
     from muster.core.settings import Value
     from muster.db.engine import Database
@@ -335,6 +336,10 @@ class Machine:
         from muster.client.facade import system_client
 
         return system_client(store=self.root, facts=self.facts, nameservers=nameservers)
+
+    def parts(self) -> Parts:
+        """What acts and looks of this machine's client work with."""
+        return self.client().parts
 
     @property
     def holds_products(self) -> bool:

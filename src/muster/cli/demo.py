@@ -24,7 +24,7 @@ from muster.cli.output import MusterCommand, emit, wants_json
 from muster.core.catalogue import error
 
 if TYPE_CHECKING:
-    from muster.client.results import Activation
+    from muster.client.findings import Activation
     from muster.client.service import Client
     from muster.health.report import Report
     from muster.testing.site import Machine, Site
@@ -324,7 +324,7 @@ class _Story:
         key = self.site.machine_key(OFFICE_GROUP, POOL)
 
         spoken = self._offline("by-telephone", key)
-        digits = spoken.installation_id(OFFICE).installation_id.text
+        digits = spoken.installation_id(OFFICE).installation_id
         self._digits("Read out:", digits)
         answer = str(self.site.confirm(digits)["confirmation_id"])
         self._digits("Read back:", answer)

@@ -22,7 +22,7 @@ from muster.client.discovery import (
     order,
 )
 from muster.client.driver import Network, discover
-from muster.client.results import Status
+from muster.client.findings import Status
 from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import MusterError

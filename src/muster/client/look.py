@@ -1,14 +1,16 @@
 """What can be asked about a machine: status, discovery, history, the doctor. Changes nothing.
 
-What is licensed is decided in `muster.client.judge`.
+A question loads each store once. Its answer is a record of `muster.client.results`; programs and
+other rooms ask for the findings behind it. What is licensed is decided in `muster.client.judge`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from muster.client import bound, doctor, doubts, onetime, store
+from muster.client import bound, doctor, doubts, facts, onetime, store, summary
 from muster.client.discovery import (
     Address,
     Candidate,
@@ -19,13 +21,25 @@ from muster.client.discovery import (
     order,
 )
 from muster.client.driver import discover as ask_dns
+from muster.client.findings import Discovery, Probe, Status
 from muster.client.judge import Verdict, assess
 from muster.client.messages import Plan
-from muster.client.model import Memory, Note
-from muster.client.present import judged
-from muster.client.results import Discovery, Probe, Status
+from muster.client.model import Memory
+from muster.client.present import judged, judged_all
+from muster.client.results import (
+    DiscoveredHosts,
+    FactList,
+    History,
+    HistoryLine,
+    IdentityList,
+    KnownIdentity,
+    LicenceText,
+    ProductList,
+    ProductStatus,
+    StatusList,
+)
 from muster.client.store import Store
-from muster.client.stores import Parts, load_present, record_of
+from muster.client.stores import Parts, load_present
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import Fact
@@ -53,25 +67,37 @@ def not_lasting(parts: Parts, product: str | None = None) -> list[str]:
     """
     try:
         facts = parts.facts()
-        places = [parts.one(product)] if product else waiting(parts)
+        asked = [parts.one(product)] if product else parts.descriptors(None)
         found = []
-        for place, descriptor in places:
-            memory = load_present(place).memory
-            key = record_of(memory, descriptor).key
+        for _, descriptor, memory in _with_memory(asked):
+            record = memory.product(descriptor.product.id)
+            if record is None or not onetime.is_one_time(record.key):
+                continue
+            key = record.key
             done = onetime.is_done(judged_now(parts, descriptor, memory, facts))
-            if onetime.is_one_time(key) and not done and not bound.lasting(memory, key, facts):
+            if not done and not bound.lasting(memory, key, facts):
                 found.append(descriptor.product.id)
     except MusterError:
         return []
     return found
 
 
+def _with_memory(
+    found: Iterable[tuple[Store, Descriptor]],
+) -> Iterator[tuple[Store, Descriptor, Memory]]:
+    """Products with what their stores hold; each store is loaded once."""
+    held: dict[str, Memory] = {}
+    for place, descriptor in found:
+        if place.publisher not in held:
+            held[place.publisher] = load_present(place).memory
+        yield place, descriptor, held[place.publisher]
+
+
 def waiting(parts: Parts) -> list[tuple[Store, Descriptor]]:
     """Products whose installed key activates them once."""
     found: list[tuple[Store, Descriptor]] = []
-    for place, descriptor in parts.descriptors(None):
-        loaded = place.load()
-        record = None if loaded is None else loaded.memory.product(descriptor.product.id)
+    for place, descriptor, memory in _with_memory(parts.descriptors(None)):
+        record = memory.product(descriptor.product.id)
         if record is not None and onetime.is_one_time(record.key):
             found.append((place, descriptor))
     return found
@@ -88,15 +114,28 @@ def one_waiting(parts: Parts) -> tuple[Store, Descriptor]:
 
 
 def statuses(parts: Parts, product: str | None = None) -> list[Status]:
-    """What is known of one product, or of all.
+    """What is known of one product, or of all, with what it was judged by.
 
+    Each store is loaded once.
     Raises: `client/no-product`, `client/not-added`. A store that cannot be read is told in
         the verdict.
     """
     found = parts.descriptors(product)
     if not found:
         raise parts.no_product()
-    return [status_of(parts, place, descriptor) for place, descriptor in found]
+    facts, now = _facts(parts), parts.clock.now()
+    by_place: dict[Store, list[Descriptor]] = {}
+    for place, descriptor in found:
+        by_place.setdefault(place, []).append(descriptor)
+    statuses: list[Status] = []
+    for place, descriptors in by_place.items():
+        plan = parts.plan(place.publisher)
+        verdicts, identity = judged_all(place, descriptors, facts, parts.boot, now)
+        statuses += [
+            Status(descriptor, verdict, identity, plan, place.folder)
+            for descriptor, verdict in zip(descriptors, verdicts, strict=True)
+        ]
+    return statuses
 
 
 def status(parts: Parts, product: str | None = None) -> Status:
@@ -107,15 +146,80 @@ def status(parts: Parts, product: str | None = None) -> Status:
 def status_of(
     parts: Parts, place: Store, descriptor: Descriptor, plan: Plan | None = None
 ) -> Status:
-    facts: tuple[Fact, ...] | MusterError
-    try:
-        facts = parts.facts()
-    except MusterError as fault:
-        facts = fault
     now = parts.clock.now()
     chosen = parts.plan(place.publisher) if plan is None else plan
-    verdict, identity = judged(place, descriptor, facts, parts.boot, now)
+    verdict, identity = judged(place, descriptor, _facts(parts), parts.boot, now)
     return Status(descriptor, verdict, identity, chosen, place.folder)
+
+
+def _facts(parts: Parts) -> tuple[Fact, ...] | MusterError:
+    """The machine's facts, or why they cannot be read."""
+    try:
+        return parts.facts()
+    except MusterError as fault:
+        return fault
+
+
+def status_list(parts: Parts, product: str | None = None) -> StatusList:
+    """What is known of one product, or of all, to be shown. Raises: as `statuses`."""
+    now = parts.clock.now()
+    found = statuses(parts, product)
+    return StatusList(now, tuple(summary.status(one, now) for one in found))
+
+
+def product_list(parts: Parts) -> ProductList:
+    """The products on this machine. Raises: `client/no-product`."""
+    return ProductList(tuple(map(summary.product, statuses(parts))))
+
+
+def product_status(parts: Parts, product: str | None = None) -> ProductStatus:
+    """What is known of one product, to be shown. Raises: `client/which-product`; as `statuses`."""
+    return summary.status(status(parts, product), parts.clock.now())
+
+
+def licence(parts: Parts, product: str | None = None) -> LicenceText:
+    """The licence of a product: the bundle that anybody can verify offline.
+
+    Raises: why there is none; `client/not-activated`.
+    """
+    found = status(parts, product)
+    name = found.descriptor.product.id
+    if found.verdict.licence is None:
+        raise found.verdict.problem or error("client/not-activated", product=name)
+    return LicenceText(name, found.verdict.licence.text)
+
+
+def identities(parts: Parts) -> IdentityList:
+    """Who this machine is to each publisher whose store can be read.
+
+    Raises: `client/no-product`.
+    """
+    places = {place.publisher: place for place, _ in parts.descriptors(None)}
+    if not places:
+        raise parts.no_product()
+    found = [(one, _memory(place)) for one, place in places.items()]
+    return IdentityList(
+        tuple(
+            KnownIdentity(publisher, memory.identity.mode, memory.identity.cmid)
+            for publisher, memory in found
+            if memory is not None
+        )
+    )
+
+
+def facts_list(path: Path | None, *, whole: bool = False) -> FactList:
+    """By which facts this machine is known (`muster.client.facts`).
+
+    Args:
+        path: the facts file that was chosen, or None.
+        whole: show values whole; else they are masked.
+    """
+    return FactList(facts.statuses(facts.readings(path), whole=whole))
+
+
+def discovered(parts: Parts, publisher: str = "", *, probe: bool = True) -> DiscoveredHosts:
+    """How hosts are found and what each serves, to be shown. Raises: as `discover`."""
+    return summary.discovery(discover(parts, publisher, probe=probe))
 
 
 def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discovery:
@@ -222,14 +326,19 @@ def _last_good(memory: Memory | None) -> Address | None:
     return known[-1] if known else None
 
 
-def history(parts: Parts, publisher: str = "") -> list[tuple[str, Note]]:
-    """What was changed on this machine, oldest first, with the publisher that it concerns."""
-    found: list[tuple[str, Note]] = []
+def history(parts: Parts, publisher: str = "") -> History:
+    """What was changed on this machine, oldest first."""
+    lines: list[HistoryLine] = []
     for one in store.publishers(parts.root, parts.disk):
+        if publisher not in ("", one):
+            continue
         loaded = parts.store(one).load()
-        if loaded is not None and publisher in ("", one):
-            found += [(one, note) for note in loaded.memory.history]
-    return sorted(found, key=lambda each: each[1].at)
+        notes = () if loaded is None else loaded.memory.history
+        lines += [
+            HistoryLine(note.at, note.event, one, note.product or None, note.detail)
+            for note in notes
+        ]
+    return History(tuple(sorted(lines, key=lambda line: line.at)))
 
 
 def names_asked(label: str, plan: Plan) -> tuple[Names, ...]:

@@ -5,6 +5,7 @@ All that an application's question needs: it imports no act, no doctor and no ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from muster.client.judge import Verdict, assess
@@ -22,18 +23,39 @@ def judged(
     boot: str,
     now: int,
 ) -> tuple[Verdict, Identity | None]:
-    """Load a store and judge one product; a store that cannot be read is told in the verdict.
+    """Load a store and judge one product; a store that cannot be read is told in the verdict."""
+    (verdict,), identity = judged_all(place, (descriptor,), facts, boot, now)
+    return verdict, identity
 
-    A writer may be at work: what fails is looked at once more if the store changed meanwhile.
+
+def judged_all(
+    place: Store,
+    descriptors: Sequence[Descriptor],
+    facts: tuple[Fact, ...] | MusterError,
+    boot: str,
+    now: int,
+) -> tuple[list[Verdict], Identity | None]:
+    """Load a store once and judge products of it by what it held at that moment.
+
+    A writer may be at work: where one is not licensed, the store is read once more if it changed
+    meanwhile.
     """
     loaded, fault = _load(place)
-    verdict = _judged(descriptor, loaded, fault, facts, boot, now)
-    if not verdict.licensed:
+    verdicts = [_judged(one, loaded, fault, facts, boot, now) for one in descriptors]
+    if not all(one.licensed for one in verdicts) and _changed(place, loaded):
         again, fault = _load(place)
-        if again is not None and (loaded is None or again.generation != loaded.generation):
+        if again is not None:
             loaded = again
-            verdict = _judged(descriptor, loaded, fault, facts, boot, now)
-    return verdict, None if loaded is None else loaded.memory.identity
+            verdicts = [_judged(one, loaded, fault, facts, boot, now) for one in descriptors]
+    return verdicts, None if loaded is None else loaded.memory.identity
+
+
+def _changed(place: Store, loaded: Loaded | None) -> bool:
+    """Whether somebody wrote to a store since it was loaded, or may have when it was not."""
+    try:
+        return loaded is None or place.generation() != loaded.generation
+    except MusterError:
+        return False
 
 
 def _load(place: Store) -> tuple[Loaded | None, MusterError | None]:

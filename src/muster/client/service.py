@@ -1,7 +1,8 @@
-"""What a person or a program can do on a machine, composed from acts and questions.
+"""What a program can do on a machine, composed from acts and questions.
 
 What each method does, takes and raises stands at the function that it calls, in
-`muster.client.act` and `muster.client.look`. Obeys docs/client.md.
+`muster.client.act` and `muster.client.look`; of products it returns what they were judged by
+(`muster.client.findings`). Commands call those functions themselves. Obeys docs/client.md.
 """
 
 from __future__ import annotations
@@ -10,22 +11,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from muster.client import look
-from muster.client.act import keys, leases, offline, products, settings
+from muster.client.act import identity as identities
+from muster.client.act import keys, leases, offline, products
 from muster.client.act import release as releases
 from muster.client.driver import Network
+from muster.client.findings import Activation, Discovery, Status
 from muster.client.messages import Plan
-from muster.client.model import Note
 from muster.client.results import (
-    Activation,
-    Added,
-    Discovery,
+    ClockReset,
+    History,
     IdentityChange,
     Imported,
     KeyChange,
-    MarkReset,
+    ProductAdded,
+    ProductRemoved,
     Readout,
     Released,
-    Status,
 )
 from muster.client.store import Disk
 from muster.client.stores import Parts
@@ -89,13 +90,13 @@ class Client:
         identity: str | None = None,
         given: str = "",
         with_key: bool = True,
-    ) -> Added:
+    ) -> ProductAdded:
         """Set a product up on this machine by its descriptor."""
         return products.add_product(
             self.parts, data, identity=identity, given=given, with_key=with_key
         )
 
-    def remove_product(self, product: str | None = None) -> KeyChange:
+    def remove_product(self, product: str | None = None) -> ProductRemoved:
         """Forget a product on this machine: its key, its licence and its descriptor."""
         return products.remove_product(self.parts, product)
 
@@ -109,13 +110,13 @@ class Client:
 
     def set_identity(self, mode: str, given: str = "", publisher: str = "") -> IdentityChange:
         """Choose how this machine identifies itself to a publisher."""
-        return settings.set_identity(self.parts, mode, given, publisher)
+        return identities.set_identity(self.parts, mode, given, publisher)
 
     def activate(
         self, product: str | None = None, *, typed: bool = True, publisher_url: str = ""
     ) -> list[Activation]:
         """Ask hosts for a lease, or the publisher for an activation; for one product or for all."""
-        return leases.activate(self.parts, product, typed=typed, publisher_url=publisher_url)
+        return leases.try_products(self.parts, product, typed=typed, publisher_url=publisher_url)
 
     def installation_id(self, product: str | None = None) -> Readout:
         """What to read out, show or send to activate a product without a network."""
@@ -127,11 +128,11 @@ class Client:
 
     def confirm(self, digits: str, product: str | None = None) -> Activation:
         """Take the confirmation ID that was read back; with several keys, the one that verifies."""
-        return offline.confirm(self.parts, digits, product)
+        return offline.take_digits(self.parts, digits, product)
 
     def accept_reply(self, data: bytes, product: str | None = None) -> Activation:
         """Take a reply file, or the short form of it out of a QR code."""
-        return offline.accept_reply(self.parts, data, product)
+        return offline.take_reply(self.parts, data, product)
 
     def import_publisher_file(self, data: bytes) -> Imported:
         """Take trust and catalogue out of a publisher file: news for machines without a network."""
@@ -145,7 +146,7 @@ class Client:
         poll: float = 1.0,
     ) -> Status:
         """Wait until a product is licensed, asking hosts whenever a try is due."""
-        return leases.wait(self.parts, product, seconds, sleep, poll)
+        return leases.wait_for(self.parts, product, seconds, sleep, poll)
 
     def release(self, product: str | None = None) -> Released:
         """Give the lease of a product back to the host that gave it."""
@@ -167,14 +168,10 @@ class Client:
         """Look why this machine is or is not licensed: one report for each publisher."""
         return look.reports(self.parts)
 
-    def reset_clock_mark(self, publisher: str = "") -> list[MarkReset]:
+    def reset_clock_mark(self, publisher: str = "") -> ClockReset:
         """Forget that the clock was ever ahead; logged. All publishers where none is named."""
-        return settings.reset_clock_mark(self.parts, publisher)
+        return identities.reset_clock_mark(self.parts, publisher)
 
-    def history(self, publisher: str = "") -> list[tuple[str, Note]]:
-        """What was changed on this machine, oldest first, with the publisher that it concerns."""
+    def history(self, publisher: str = "") -> History:
+        """What was changed on this machine, oldest first."""
         return look.history(self.parts, publisher)
-
-    def note_setting(self, publisher: str, detail: str) -> None:
-        """Keep in the history that a setting was changed; of all publishers where none is named."""
-        settings.note_setting(self.parts, publisher, detail)

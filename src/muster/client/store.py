@@ -158,6 +158,10 @@ class Store:
         memory = codec.read_memory(self.publisher, value, trust, catalogue)
         return Loaded(memory, state.generation, tuple(warnings))
 
+    def generation(self) -> int:
+        """The generation of `state.json`, 0 where it is missing or damaged. Raises: `file/…`."""
+        return self._piece(STATE).generation
+
     def secrets(self) -> Secrets:
         """Seeds of machine keys; none where the file is missing or damaged."""
         piece = self._piece(SECRETS)

@@ -23,13 +23,23 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from muster.core.errors import MusterError, Retry
 from muster.core.keys import mask_typed
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 """What JSON can say."""
+_Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,14 @@ def encode(record: object) -> dict[str, JSON]:
     if not is_dataclass(record) or isinstance(record, type):
         raise TypeError(f"{type(record).__name__} is no record")
     return {one.name: _value(getattr(record, one.name)) for one in fields(record)}
+
+
+def widened(kind: type[_Record], record: object, **more: object) -> _Record:
+    """A record of a kind that has the fields of another record, and some more."""
+    if not is_dataclass(record) or isinstance(record, type):
+        raise TypeError(f"{type(record).__name__} is no record")
+    held = {one.name: getattr(record, one.name) for one in fields(record)}
+    return kind(**held, **more)
 
 
 def _value(value: object) -> JSON:

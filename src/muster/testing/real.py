@@ -15,9 +15,9 @@ from typing import Self
 
 from muster.client.discovery import Address
 from muster.client.disk import SystemDisk
+from muster.client.findings import Activation
 from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
-from muster.client.results import Activation
 from muster.client.service import Client
 from muster.core.clock import Clock
 from muster.core.identity import Fact

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from muster.cli.host.options import (
 )
 from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit
+
+if TYPE_CHECKING:
+    from muster.host.results import KeyInstallation
 
 
 @click.command(cls=MusterCommand)
@@ -59,6 +63,11 @@ def install_key(store: Path | None, publisher: str | None, key: str, facts: Path
     check_kind(parse_product_key(key))
     with compose.open_host(store) as opened:
         done = act.install_key(opened, key, clean_facts(read_facts(facts)), publisher)
+    emit(done, installation_lines(done))
+
+
+def installation_lines(done: KeyInstallation) -> list[str]:
+    """What is said of a host key that was installed."""
     shown = f"Host key {masked(done)} of {done.label}"
     lines = [f"{shown} is installed." if done.changed else f"{shown}: nothing was changed."]
     if not done.survives_reinstall:
@@ -67,7 +76,7 @@ def install_key(store: Path | None, publisher: str | None, key: str, facts: Path
         )
     if not done.activated:
         lines.append("Next: muster host activate")
-    emit(done, lines)
+    return lines
 
 
 @click.command("remove-key", cls=MusterCommand)

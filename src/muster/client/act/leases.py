@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from muster.client import look, onetime
+from muster.client import look, onetime, summary
 from muster.client.act import onetime as once
 from muster.client.driver import Driver
+from muster.client.findings import Activation, Status
 from muster.client.machine import Machine
 from muster.client.messages import Finish, Save, Situation
-from muster.client.results import Activation, Status
+from muster.client.results import Activations, Waited
 from muster.client.store import Loaded, Store
 from muster.client.stores import Parts, load_present
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.records import widened
 from muster.core.text import instant_text
 from muster.lease.descriptor import Descriptor
 
@@ -22,6 +24,17 @@ _LOG = logging.getLogger("muster.client")
 
 
 def activate(
+    parts: Parts, product: str | None = None, *, typed: bool = True, publisher_url: str = ""
+) -> Activations:
+    """Ask hosts for a lease, or the publisher for an activation; for one product or for all.
+
+    Args, Raises: as `try_products`.
+    """
+    tried = try_products(parts, product, typed=typed, publisher_url=publisher_url)
+    return summary.activations(tried, parts.clock.now())
+
+
+def try_products(
     parts: Parts, product: str | None = None, *, typed: bool = True, publisher_url: str = ""
 ) -> list[Activation]:
     """Ask hosts for a lease, or the publisher for an activation; for one product or for all.
@@ -89,7 +102,18 @@ def _try_hosts(
     return Activation(status, finish.fault, finish.renewed, finish.due, finish.tried, tuple(told))
 
 
-def wait(
+def wait(parts: Parts, product: str | None, seconds: int, sleep: Callable[[float], None]) -> Waited:
+    """Wait until a product is licensed, asking hosts whenever a try is due.
+
+    Args, Raises: as `wait_for`.
+    """
+    before = look.status(parts, product).verdict
+    found = wait_for(parts, product, seconds, sleep)
+    shown = summary.status(found, parts.clock.now())
+    return widened(Waited, shown, changed=not before.licensed)
+
+
+def wait_for(
     parts: Parts,
     product: str | None,
     seconds: int,
@@ -110,7 +134,7 @@ def wait(
     while True:
         status = look.status_of(parts, place, descriptor)
         if not status.verdict.licensed:
-            status = activate(parts, descriptor.product.id, typed=False)[0].status
+            status = try_products(parts, descriptor.product.id, typed=False)[0].status
         if status.verdict.licensed:
             return status
         left = end - parts.clock.monotonic()

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
+from pathlib import Path
 
-from muster.client import bound, look, onetime
+from muster.client import bound, look, onetime, summary
 from muster.client.act import onetime as once
 from muster.client.authority import authority
+from muster.client.findings import Activation
 from muster.client.model import Memory
 from muster.client.papers import take_all
-from muster.client.results import Activation, Imported, Readout
+from muster.client.results import Activations, Imported, Readout, RequestWritten
 from muster.client.store import Loaded, Store
 from muster.client.stores import Parts, load_present, record_of
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.ids import ConfirmationId, parse_confirmation_id
+from muster.core.records import widened
 from muster.lease.descriptor import Descriptor
 from muster.wire.exchange import (
     ConfirmationFile,
-    RequestFile,
     read_publisher_file,
     read_reply,
 )
-from muster.wire.publisher import ConfirmRequest
 
 _LOG = logging.getLogger("muster.client")
 
@@ -34,7 +36,8 @@ def installation_id(parts: Parts, product: str | None = None) -> Readout:
     Raises: `client/no-key`, `client/no-one-time-key`, `client/which-product`.
     """
     place, descriptor = parts.one(product) if product else look.one_waiting(parts)
-    memory, facts = load_present(place).memory, parts.facts()
+    before = memory = load_present(place).memory
+    facts = parts.facts()
     onetime.check_waiting(descriptor, memory)
     # An ordinary user may not write the system's store; the ID is the same.
     with contextlib.suppress(MusterError), place.lock():
@@ -44,14 +47,36 @@ def installation_id(parts: Parts, product: str | None = None) -> Readout:
     return Readout(
         product=descriptor.product.id,
         publisher=place.publisher,
-        masked=record_of(memory, descriptor).masked,
-        installation_id=found,
-        request=RequestFile(place.publisher, ConfirmRequest(found.text)),
-        lasting=bound.lasting(memory, record_of(memory, descriptor).key, facts),
+        key=record_of(memory, descriptor).masked,
+        installation_id=found.text,
+        survives_reinstall=bound.lasting(memory, record_of(memory, descriptor).key, facts),
+        changed=memory != before,
     )
 
 
-def confirm(parts: Parts, digits: str, product: str | None = None) -> Activation:
+def write_request(parts: Parts, path: Path, product: str | None = None) -> RequestWritten:
+    """Write a request file, to be carried to the publisher; the same again is not written.
+
+    Raises: as `installation_id`; `file/…`.
+    """
+    found = installation_id(parts, product)
+    data = found.request.encode()
+    try:
+        changed = parts.disk.read(path, len(data)) != data
+    except MusterError:
+        changed = True  # missing, or another file
+    if changed:
+        parts.disk.write(path, data, 0o644, keep_previous=False)
+    return widened(RequestWritten, replace(found, changed=changed), file=str(path))
+
+
+def confirm(parts: Parts, digits: str, product: str | None = None) -> Activations:
+    """Take the confirmation ID that was read back. Raises: as `take_digits`."""
+    done = take_digits(parts, digits, product)
+    return summary.activations([done], parts.clock.now())
+
+
+def take_digits(parts: Parts, digits: str, product: str | None = None) -> Activation:
     """Take the confirmation ID that was read back; with several keys, the one that verifies.
 
     Raises: `digits/…`, `id/…`, `client/no-waiting-key`, `confirmation/…`, `licence/…`,
@@ -82,7 +107,13 @@ def _confirm(
     raise failed
 
 
-def accept_reply(parts: Parts, data: bytes, product: str | None = None) -> Activation:
+def accept_reply(parts: Parts, data: bytes, product: str | None = None) -> Activations:
+    """Take a reply file, or the short form of it out of a QR code. Raises: as `take_reply`."""
+    done = take_reply(parts, data, product)
+    return summary.activations([done], parts.clock.now())
+
+
+def take_reply(parts: Parts, data: bytes, product: str | None = None) -> Activation:
     """Take a reply file, or the short form of it out of a QR code.
 
     Nothing of it is kept unless the grant in it verifies for this machine.

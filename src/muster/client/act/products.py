@@ -8,7 +8,7 @@ from muster.client import identity as identities
 from muster.client.line import anchor_name, walk
 from muster.client.model import Memory, ProductRecord
 from muster.client.requests import Secrets
-from muster.client.results import Added, KeyChange
+from muster.client.results import ProductAdded, ProductRemoved
 from muster.client.store import Store
 from muster.client.stores import Parts, load_present
 from muster.core.audit import Event as Audit
@@ -27,7 +27,7 @@ def add_product(
     identity: str | None = None,
     given: str = "",
     with_key: bool = True,
-) -> Added:
+) -> ProductAdded:
     """Set a product up on this machine by its descriptor.
 
     A product's setup key stands in its descriptor and is installed with it. Adding the same
@@ -75,7 +75,7 @@ def add_product(
                 memory = memory.reached(anchor_name(descriptor.trust), came)
             place.save(parts.noted(memory, Audit.CLIENT_PRODUCT_ADD, product.id), fresh)
             changed = True
-    return Added(
+    return ProductAdded(
         product=product.id,
         publisher=descriptor.publisher,
         label=descriptor.trust.label,
@@ -139,7 +139,7 @@ def _anchor_bytes(place: Store, product: str) -> bytes | None:
         raise
 
 
-def remove_product(parts: Parts, product: str | None = None) -> KeyChange:
+def remove_product(parts: Parts, product: str | None = None) -> ProductRemoved:
     """Forget a product on this machine: its key, its licence and its descriptor.
 
     A lease that runs is not given back by this; `release` does that.
@@ -147,14 +147,10 @@ def remove_product(parts: Parts, product: str | None = None) -> KeyChange:
     place, descriptor = parts.one(product)
     with place.lock():
         memory = load_present(place).memory
-        record = memory.product(descriptor.product.id)
         memory = memory.without_product(descriptor.product.id)
         place.save(parts.noted(memory, Audit.CLIENT_PRODUCT_REMOVE, descriptor.product.id))
         place.remove_anchor(descriptor.product.id)
-    masked = "" if record is None else record.masked
-    return KeyChange(
-        descriptor.product.id, descriptor.publisher, masked, True, LicenceState.UNLICENSED
-    )
+    return ProductRemoved(descriptor.product.id, descriptor.publisher, changed=True)
 
 
 def _by_version(trust: Trust) -> int:

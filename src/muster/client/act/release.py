@@ -71,7 +71,7 @@ def release(parts: Parts, product: str | None = None) -> Released:
             )
         )
     _LOG.info("released %s at %s", name, host.text)
-    return Released(name, host.text)
+    return Released(name, host.text, changed=True)
 
 
 def _give_back(

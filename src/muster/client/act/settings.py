@@ -1,86 +1,66 @@
-"""Changing how a machine identifies itself, and what it remembers of its clock and settings."""
+"""Writing the settings of a machine that commands write; each change stands in the history."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
-
-from muster.client import identity as identities
-from muster.client import store
-from muster.client.requests import Requests, Secrets
-from muster.client.results import IdentityChange, MarkReset
-from muster.client.store import Store
+from muster.client import settings, store
+from muster.client.results import (
+    CachingSetting,
+    DomainSetting,
+    HostSetting,
+    PublisherSetting,
+    TLSSetting,
+)
 from muster.client.stores import Parts, load_present
 from muster.core.audit import Event as Audit
-from muster.core.catalogue import error
-from muster.core.text import instant_text
+from muster.core.identity import check_publisher_id
 
-_LOG = logging.getLogger("muster.client")
-
-
-def set_identity(parts: Parts, mode: str, given: str = "", publisher: str = "") -> IdentityChange:
-    """Choose how this machine identifies itself to a publisher.
-
-    Every licence of the publisher on this machine ends with its old identity.
-    Raises: `client/identity-…`, `client/no-system-uuid`, `id/explicit`.
-    """
-    if (mode == "explicit") != bool(given):
-        raise error("client/identity-id", mode=mode)
-    place, descriptors = parts.one_publisher(publisher)
-    with place.lock():
-        memory = load_present(place).memory
-        for descriptor in descriptors:
-            product = descriptor.product
-            identities.check_mode(mode, product.identity, product.id)
-        if mode == memory.identity.mode and given == memory.identity.given:
-            return IdentityChange(place.publisher, memory.identity, changed=False)
-        made = identities.new_identity(mode, place.publisher, parts.facts(), parts.dice, given)
-        # What binds licences to this store stays: they outlive a change of mode.
-        identity = replace(made.identity, store_random=memory.identity.store_random)
-        detail = f"{memory.identity.cmid} became {identity.cmid}"
-        memory = replace(memory, identity=identity, requests=Requests())
-        place.save(
-            parts.noted(memory.with_all(next_attempt=0), Audit.CLIENT_CMID_RENEW, detail=detail),
-            Secrets().with_seed(identity.cmid, made.seed),
-        )
-    return IdentityChange(place.publisher, identity, changed=True)
+# `publisher` "" is the machine's own setting, which counts where a publisher has none. All raise
+# `settings/value`, `id/grammar`, `file/…`.
 
 
-def reset_clock_mark(parts: Parts, publisher: str = "") -> list[MarkReset]:
-    """Forget that the clock was ever ahead; logged. All publishers where none is named."""
-    places = [
-        Store(parts.root, one, parts.disk)
-        for one in store.publishers(parts.root, parts.disk)
-        if not publisher or one == publisher
-    ]
-    if not places:
-        raise parts.no_product()
-    resets: list[MarkReset] = []
-    for place in places:
-        with place.lock():
-            loaded = place.load()
-            if loaded is None:
-                continue
-            old = loaded.memory.clock_mark
-            if old:
-                memory = replace(loaded.memory, clock_mark=0)
-                detail = f"it stood at {instant_text(old)}"
-                place.save(parts.noted(memory, Audit.CLIENT_CLOCK_MARK_RESET, detail=detail))
-                _LOG.warning(
-                    "the clock mark of %s was reset; it stood at %s",
-                    place.publisher,
-                    instant_text(old),
-                )
-            resets.append(MarkReset(place.publisher, old))
-    return resets
+def set_host(parts: Parts, host: str | None, publisher: str = "") -> HostSetting:
+    """Ask one host and no other, or with None find hosts by DNS again."""
+    return HostSetting(host, publisher or None, _change(parts, publisher, "host", host))
 
 
-def note_setting(parts: Parts, publisher: str, detail: str) -> None:
-    """Keep in the history that a setting was changed; of all publishers where none is named."""
+def set_domains(
+    parts: Parts, suffixes: tuple[str, ...] | None, publisher: str = ""
+) -> DomainSetting:
+    """Look for hosts in these domains only, or with None in the machine's own."""
+    value = None if suffixes is None else list(suffixes)
+    changed = _change(parts, publisher, "suffixes", value)
+    return DomainSetting(suffixes, publisher or None, changed)
+
+
+def set_caching(parts: Parts, caching: bool, publisher: str = "") -> CachingSetting:
+    """Ask the host that answered last first, or DNS each time."""
+    changed = _change(parts, publisher, "host_caching", caching)
+    return CachingSetting(caching, publisher or None, changed)
+
+
+def set_tls(parts: Parts, host_tls: bool) -> TLSSetting:
+    """Ask hosts by TLS and by nothing else, or without TLS."""
+    return TLSSetting(host_tls, _change(parts, "", "host_tls", host_tls))
+
+
+def set_publisher(parts: Parts, url: str | None, publisher: str = "") -> PublisherSetting:
+    """Say where the publisher's service listens, or with None forget it."""
+    changed = _change(parts, publisher, "publisher_url", url)
+    return PublisherSetting(url, publisher or None, changed)
+
+
+def _change(parts: Parts, publisher: str, name: str, value: object | None) -> bool:
+    """Write one setting, and note it for each publisher that it concerns; whether it changed."""
+    if publisher:
+        check_publisher_id(publisher)
+    if not settings.change(parts.root, publisher, name, value):
+        return False
+    detail = f"{name} is not set" if value is None else f"{name} = {value}"
     for one in store.publishers(parts.root, parts.disk):
-        place = parts.store(one)
         if publisher not in ("", one):
             continue
+        place = parts.store(one)
         with place.lock():
             memory = load_present(place).memory
             place.save(parts.noted(memory, Audit.CLIENT_SETTING_CHANGE, detail=detail))
+    return True

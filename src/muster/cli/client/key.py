@@ -1,0 +1,50 @@
+"""`muster client install-key` and `uninstall-key`."""
+
+from __future__ import annotations
+
+import click
+
+from muster.cli import compose
+from muster.cli.client.options import machine_options, product_option
+from muster.cli.output import MusterCommand, emit
+
+
+@click.command("install-key", cls=MusterCommand)
+@click.argument("key")
+@product_option
+@machine_options
+def install_key(key: str, product: str | None, machine: compose.Machine) -> None:
+    """Install a product key in place of the one that is there.
+
+    A setup key makes this machine a client of hosts. A multiple activation, evaluation or retail
+    key is activated by the publisher: 'activate', or 'installation-id' and 'confirm'.
+    """
+    from muster.client.act import keys
+
+    done = keys.install_key(machine.parts(), key, product)
+    emit(
+        done,
+        [
+            f"Installed {done.key} for {done.product}."
+            if done.changed
+            else f"{done.key} is installed for {done.product} already; nothing was changed."
+        ],
+    )
+
+
+@click.command("uninstall-key", cls=MusterCommand)
+@product_option
+@machine_options
+def uninstall_key(product: str | None, machine: compose.Machine) -> None:
+    """Remove the product key; the product is unlicensed then."""
+    from muster.client.act import keys
+
+    done = keys.uninstall_key(machine.parts(), product)
+    emit(
+        done,
+        [
+            f"Removed {done.key} of {done.product}; it is unlicensed now."
+            if done.changed
+            else f"{done.product} has no product key; nothing was changed."
+        ],
+    )

@@ -1,0 +1,103 @@
+"""What a machine is: `muster client identity`, `facts` and `reset-clock-mark`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from muster.cli import compose
+from muster.cli.client.options import MODES, machine_options, publisher_option
+from muster.cli.client.words import when
+from muster.cli.output import MusterCommand, emit
+
+if TYPE_CHECKING:
+    from muster.client.results import FactStatus
+
+_CARRIED = {"machine": "the machine", "card": "a network card", "image": "the image"}
+
+
+@click.command(cls=MusterCommand)
+@click.argument("mode", type=click.Choice(MODES), required=False)
+@click.option("--id", "given", default="", metavar="TEXT", help="The id of mode explicit.")
+@publisher_option
+@machine_options
+def identity(mode: str | None, given: str, publisher: str, machine: compose.Machine) -> None:
+    """Show how this machine identifies itself to a publisher, or change it to MODE.
+
+    With another identity every licence of the publisher on this machine must be asked for anew.
+    """
+    from muster.client import look
+    from muster.client.act.identity import set_identity
+
+    if mode is None:
+        found = look.identities(machine.parts())
+        emit(found, [f"{one.publisher}  {one.mode}  {one.cmid}" for one in found.identities])
+        return
+    done = set_identity(machine.parts(), mode, given, publisher)
+    emit(
+        done,
+        [
+            f"This machine is {done.cmid} ({done.mode}) to {done.publisher} now."
+            if done.changed
+            else "This is its identity already; nothing was changed."
+        ],
+    )
+
+
+@click.command("reset-clock-mark", cls=MusterCommand)
+@publisher_option
+@machine_options
+def reset_clock_mark(publisher: str, machine: compose.Machine) -> None:
+    """Forget that the clock was ever ahead; the log keeps that this was done."""
+    from muster.client.act import identity as act
+
+    done = act.reset_clock_mark(machine.parts(), publisher)
+    emit(
+        done,
+        [
+            f"The clock mark of {one.publisher} stood at {when(one.old)} and is reset."
+            if one.old
+            else f"{one.publisher} has no clock mark; nothing was changed."
+            for one in done.marks
+        ],
+    )
+
+
+@click.command(cls=MusterCommand)
+@click.option("--write", is_flag=True, help="Write the facts file, for users who may not read all.")
+@click.option("--values", is_flag=True, help="Show values whole; by default they are masked.")
+@machine_options
+def facts(write: bool, values: bool, machine: compose.Machine) -> None:
+    """Show by which facts this machine is known, which of them count, and why others do not.
+
+    Values stay here and are masked, for these lines are sent to help desks. With --write the facts
+    file is written, so that programs of ordinary users see the same facts as root: run it as root
+    at each boot, before any product starts.
+    """
+    from muster.client import look
+    from muster.client.act.facts import write_facts
+
+    if not write:
+        found = look.facts_list(machine.facts, whole=values)
+        emit(found, _facts_lines(found.facts))
+        return
+    done = write_facts(machine.facts)
+    found = replace(look.facts_list(None, whole=values), written=done.file)
+    line = f"{done.count} facts are written to {done.file}."
+    emit(found, [*_facts_lines(found.facts), line])
+
+
+def _facts_lines(found: tuple[FactStatus, ...]) -> list[str]:
+    """One line a value."""
+    lines = []
+    for fact in found:
+        for one in fact.readings:
+            what = one.text
+            if one.counts:
+                bound = "counts, can bind a one-time licence" if one.binds else "counts"
+                what = f"{bound}; carried by {_CARRIED[fact.carried_by]}"
+            word = "yes" if one.counts else "no"
+            lines.append(f"{word:<4} {fact.name:<15} {one.value or '-':<10} {what} ({one.at})")
+    return lines

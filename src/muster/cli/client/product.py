@@ -1,0 +1,88 @@
+"""`muster client product …`: the products on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from muster.cli import compose
+from muster.cli.client.options import FILE, MODES, machine_options
+from muster.cli.client.words import warned
+from muster.cli.output import LazyGroup, emit
+
+
+@click.group(cls=LazyGroup)
+def product() -> None:
+    """The products on this machine."""
+
+
+@product.command("add")
+@click.argument("file", type=FILE)
+@click.option(
+    "--identity",
+    type=click.Choice(MODES),
+    help="How this machine identifies itself to the publisher; machine by default.",
+)
+@click.option("--id", "given", default="", metavar="TEXT", help="The id of mode explicit.")
+@click.option("--without-key", is_flag=True, help="Do not install the product's setup key.")
+@click.option(
+    "--trust-file", is_flag=True, help="Take the file whoever may write it; you answer for it."
+)
+@machine_options
+def product_add(
+    file: Path,
+    identity: str | None,
+    given: str,
+    without_key: bool,
+    trust_file: bool,
+    machine: compose.Machine,
+) -> None:
+    """Set a product up on this machine from its descriptor FILE.
+
+    The descriptor is where all trust begins: it must belong, with its folders, to root or to you,
+    and nobody else may be able to write it.
+    """
+    from muster.client.act.products import add_product
+    from muster.lease.strict import DESCRIPTOR
+    from muster.system.textfile import read_text_anchor
+
+    data = read_text_anchor(file, DESCRIPTOR.bytes, trusted=trust_file)
+    machine.warn_store()
+    added = add_product(
+        machine.parts(), data, identity=identity, given=given, with_key=not without_key
+    )
+    first = (
+        f"{added.product} of {added.label} is set up."
+        if added.changed
+        else f"{added.product} of {added.label} was set up already; nothing was changed."
+    )
+    key = f"Product key: {added.key}" if added.key else "No product key is installed."
+    emit(added, [first, f"{key}  License Status: {added.state.text}", *warned(added.warnings)])
+
+
+@product.command("list")
+@machine_options
+def product_list(machine: compose.Machine) -> None:
+    """List the products on this machine."""
+    from muster.client import look
+
+    found = look.product_list(machine.parts())
+    emit(
+        found,
+        [f"{one.publisher}/{one.product}  {one.state_text}  {one.name}" for one in found.products],
+    )
+
+
+@product.command("remove")
+@click.argument("product_id", metavar="PRODUCT")
+@machine_options
+def product_remove(product_id: str, machine: compose.Machine) -> None:
+    """Forget a product: its key, its licence and its descriptor.
+
+    A lease that runs is not given back by this; 'muster client release' does that.
+    """
+    from muster.client.act.products import remove_product
+
+    removed = remove_product(machine.parts(), product_id)
+    emit(removed, [f"{removed.product} is removed from this machine."])

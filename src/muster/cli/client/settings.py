@@ -1,0 +1,140 @@
+"""Settings of how hosts are found, as commands write them: `muster client set-host` and others."""
+
+from __future__ import annotations
+
+import click
+
+from muster.cli import compose
+from muster.cli.client.options import machine_options, publisher_option
+from muster.cli.output import MusterCommand, emit
+
+_ON_OFF = click.Choice(["on", "off"])
+
+
+@click.command("set-host", cls=MusterCommand)
+@click.argument("host", metavar="HOST[:PORT]")
+@publisher_option
+@machine_options
+def set_host(host: str, publisher: str, machine: compose.Machine) -> None:
+    """Ask one host and no other; discovery is off then."""
+    from muster.client.act import settings
+
+    done = settings.set_host(machine.parts(), host, publisher)
+    emit(
+        done,
+        [
+            f"This machine asks {host} and no other host now."
+            if done.changed
+            else f"{host} was set already; nothing was changed."
+        ],
+    )
+
+
+@click.command("clear-host", cls=MusterCommand)
+@publisher_option
+@machine_options
+def clear_host(publisher: str, machine: compose.Machine) -> None:
+    """Find hosts by DNS again."""
+    from muster.client.act import settings
+
+    done = settings.set_host(machine.parts(), None, publisher)
+    emit(
+        done,
+        [
+            "Hosts are found by DNS again."
+            if done.changed
+            else "No host was set by a command; nothing was changed."
+        ],
+    )
+
+
+@click.command("set-domain", cls=MusterCommand)
+@click.argument("domains", metavar="DOMAIN...", nargs=-1, required=True)
+@publisher_option
+@machine_options
+def set_domain(domains: tuple[str, ...], publisher: str, machine: compose.Machine) -> None:
+    """Look for hosts in these domains and in no other."""
+    from muster.client.act import settings
+
+    done = settings.set_domains(machine.parts(), domains, publisher)
+    emit(
+        done,
+        [
+            f"Hosts are looked for in {', '.join(domains)} now."
+            if done.changed
+            else "These domains were set already; nothing was changed."
+        ],
+    )
+
+
+@click.command("clear-domain", cls=MusterCommand)
+@publisher_option
+@machine_options
+def clear_domain(publisher: str, machine: compose.Machine) -> None:
+    """Look for hosts in the machine's own domain and search list again."""
+    from muster.client.act import settings
+
+    done = settings.set_domains(machine.parts(), None, publisher)
+    emit(
+        done,
+        [
+            "Hosts are looked for in the machine's own domain and search list again."
+            if done.changed
+            else "No domain was set by a command; nothing was changed."
+        ],
+    )
+
+
+@click.command("host-tls", cls=MusterCommand)
+@click.argument("value", type=_ON_OFF)
+@machine_options
+def host_tls(value: str, machine: compose.Machine) -> None:
+    """Ask hosts by TLS, and by nothing else: on or off (off by default)."""
+    from muster.client.act import settings
+
+    done = settings.set_tls(machine.parts(), value == "on")
+    emit(done, [f"Hosts are asked {'by TLS' if done.host_tls else 'without TLS'}."])
+
+
+@click.command("host-caching", cls=MusterCommand)
+@click.argument("value", type=_ON_OFF)
+@publisher_option
+@machine_options
+def host_caching(value: str, publisher: str, machine: compose.Machine) -> None:
+    """Ask the host that answered last first (on), or DNS each time (off)."""
+    from muster.client.act import settings
+
+    done = settings.set_caching(machine.parts(), value == "on", publisher)
+    said = "" if done.changed else " already"
+    emit(done, [f"Host caching {'is' if done.changed else 'was'} {value}{said}."])
+
+
+@click.command("set-publisher", cls=MusterCommand)
+@click.argument("url", metavar="URL")
+@publisher_option
+@machine_options
+def set_publisher(url: str, publisher: str, machine: compose.Machine) -> None:
+    """Say where the publisher's service listens, for keys that activate this machine once."""
+    from muster.client.act import settings
+
+    done = settings.set_publisher(machine.parts(), url, publisher)
+    said = "is" if done.changed else "was already"
+    emit(done, [f"The publisher's address {said} {url}."])
+
+
+@click.command("clear-publisher", cls=MusterCommand)
+@publisher_option
+@machine_options
+def clear_publisher(publisher: str, machine: compose.Machine) -> None:
+    """Forget the address of the publisher's service."""
+    from muster.client.act import settings
+
+    done = settings.set_publisher(machine.parts(), None, publisher)
+    emit(
+        done,
+        [
+            "The publisher's address is forgotten."
+            if done.changed
+            else "No address was set by a command; nothing was changed."
+        ],
+    )

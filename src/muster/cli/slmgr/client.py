@@ -1,0 +1,173 @@
+"""The words of slmgr that a client understands: each calls one act or one look of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from muster.cli.client.words import readout_lines, report_activations, warn_not_lasting
+from muster.cli.output import emit
+from muster.cli.slmgr.fields import (
+    Fields,
+    expiry_text,
+    long_fields,
+    named,
+    printed,
+    short_fields,
+)
+from muster.cli.slmgr.words import Call, refused
+from muster.core.records import widened
+
+if TYPE_CHECKING:
+    from muster.client.results import ProductStatus
+
+
+def _ipk(call: Call) -> None:
+    from muster.client.act import keys
+
+    done = keys.install_key(call.machine.parts(), call.value("a product key"), call.product)
+    emit(done, [f"Installed product key {done.key} successfully."])
+
+
+def _upk(call: Call) -> None:
+    from muster.client.act import keys
+
+    done = keys.uninstall_key(call.machine.parts(), call.chosen())
+    text = "Uninstalled product key successfully." if done.changed else "Product key not found."
+    emit(done, [text])
+
+
+def _ato(call: Call) -> None:
+    from muster.client import look
+    from muster.client.act import leases
+
+    parts = call.machine.parts()
+    warn_not_lasting(look.not_lasting(parts, call.chosen()))
+    report_activations(leases.activate(parts, call.chosen()))
+
+
+def _dti(call: Call) -> None:
+    from muster.client.act import offline
+
+    found = offline.installation_id(call.machine.parts(), call.chosen())
+    emit(found, [f"Installation ID: {found.installation_id}", "", *readout_lines(found)])
+
+
+def _atp(call: Call) -> None:
+    from muster.client.act import offline
+
+    digits = call.value("a confirmation ID")
+    report_activations(offline.confirm(call.machine.parts(), digits, call.product))
+
+
+def _dli(call: Call) -> None:
+    _show(call, short_fields)
+
+
+def _dlv(call: Call) -> None:
+    _show(call, long_fields)
+
+
+def _show(call: Call, fields: Callable[[ProductStatus, int], Fields]) -> None:
+    from muster.cli.slmgr.records import ShownProduct, ShownProducts
+    from muster.client import look
+
+    found = look.status_list(call.machine.parts(), call.chosen())
+    listed = [(one, fields(one, found.time)) for one in found.products]
+    shown = tuple(widened(ShownProduct, one, fields=named(each)) for one, each in listed)
+    lines = [line for _, each in listed for line in (*printed(each), "")]
+    emit(ShownProducts(shown), lines[:-1])
+
+
+def _xpr(call: Call) -> None:
+    from muster.cli.slmgr.records import Expiries, Expiry
+    from muster.client import look
+
+    found = look.status_list(call.machine.parts(), call.chosen()).products
+    shown = tuple(widened(Expiry, one, text=expiry_text(one)) for one in found)
+    lines = [line for one in shown for line in (f"{one.name}:", f"    {one.text}")]
+    emit(Expiries(shown), lines)
+
+
+def _cpky(call: Call) -> None:
+    from muster.cli.slmgr.records import NothingCleared
+    from muster.client import look
+
+    found = look.status_list(call.machine.parts(), call.chosen()).products
+    emit(
+        NothingCleared(changed=False, products=tuple(one.product for one in found)),
+        [
+            "There is nothing to clear: the store never holds a product key, and what it keeps"
+            " to verify and to show (the last group) does not give the key back."
+        ],
+    )
+
+
+def _skms(call: Call) -> None:
+    from muster.client.act import settings
+
+    text = call.value("a host name with or without a port")
+    if text.startswith(":"):
+        raise refused(
+            "/skms :PORT",
+            "A port without a host cannot be set; SRV records carry the port of each host.",
+            "Give the host too: 'muster slmgr /skms HOST:PORT'.",
+        )
+    done = settings.set_host(call.machine.parts(), text)
+    emit(done, [f"Key Management Service machine name set to {text} successfully."])
+
+
+def _ckms(call: Call) -> None:
+    from muster.client.act import settings
+
+    done = settings.set_host(call.machine.parts(), None)
+    emit(done, ["Key Management Service machine name cleared successfully."])
+
+
+def _skms_domain(call: Call) -> None:
+    from muster.client.act import settings
+
+    domain = call.value("a domain name")
+    done = settings.set_domains(call.machine.parts(), (domain,))
+    emit(done, [f"Key Management Service lookup domain set to {domain} successfully."])
+
+
+def _ckms_domain(call: Call) -> None:
+    from muster.client.act import settings
+
+    done = settings.set_domains(call.machine.parts(), None)
+    emit(done, ["Key Management Service lookup domain cleared successfully."])
+
+
+def _skhc(call: Call) -> None:
+    from muster.client.act import settings
+
+    done = settings.set_caching(call.machine.parts(), True)
+    emit(done, ["KMS host caching is enabled."])
+
+
+def _ckhc(call: Call) -> None:
+    from muster.client.act import settings
+
+    done = settings.set_caching(call.machine.parts(), False)
+    emit(done, ["KMS host caching is disabled."])
+
+
+CLIENT: Mapping[str, tuple[str, str, Callable[[Call], None]]] = {
+    "/ipk": ("KEY", "Install a product key.", _ipk),
+    "/ato": ("[ID]", "Activate now.", _ato),
+    "/dli": ("[ID|All]", "Show licence information.", _dli),
+    "/dlv": ("[ID|All]", "Show detailed licence information.", _dlv),
+    "/xpr": ("[ID]", "Show until when the product is licensed.", _xpr),
+    "/upk": ("[ID]", "Uninstall the product key.", _upk),
+    "/cpky": ("", "Clear the product key (the store never holds one).", _cpky),
+    "/skms": ("HOST[:PORT]", "Ask this host only; no DNS.", _skms),
+    "/ckms": ("", "Find hosts by DNS again.", _ckms),
+    "/skms-domain": ("DOMAIN", "Look for hosts in this domain only.", _skms_domain),
+    "/ckms-domain": ("", "Look in the machine's own domains again.", _ckms_domain),
+    "/skhc": ("", "Ask the host that answered last first.", _skhc),
+    "/ckhc": ("", "Ask DNS each time.", _ckhc),
+    "/dti": ("[PRODUCT]", "Show the installation ID for the telephone.", _dti),
+    "/atp": ("CONFIRMATION-ID", "Activate with the confirmation ID that was read back.", _atp),
+}
+"""Words that this machine understands: what follows them, what they do, who does it."""

@@ -1,0 +1,72 @@
+"""What a try, a look or a question found of a product, with everything that it was judged by.
+
+For programs and for the rest of the client; what people and scripts read of it are the records of
+`muster.client.results`, which `muster.client.summary` makes. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from muster.client.discovery import Address, Candidate, Found, Names
+from muster.client.judge import Verdict
+from muster.client.messages import Plan, Tried
+from muster.client.model import Identity
+from muster.core.errors import MusterError
+from muster.lease.descriptor import Descriptor
+from muster.wire.status import ServedPublisher
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of one product on this machine.
+
+    `identity` is None where the publisher's store could not be read; `verdict.problem` says why.
+    """
+
+    descriptor: Descriptor
+    verdict: Verdict
+    identity: Identity | None
+    plan: Plan
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What a try for one product brought; `told` is what happened on the way."""
+
+    status: Status
+    fault: MusterError | None
+    renewed: bool
+    due: bool
+    tried: tuple[Tried, ...]
+    told: tuple[MusterError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One host that discovery found, and what it said of itself.
+
+    `served` is what it serves of the publisher, None where it serves nothing of it or did not
+    answer; `problem` why it did not answer; `doubted`: it gave no lease lately and is asked last.
+    """
+
+    candidate: Candidate
+    served: ServedPublisher | None
+    problem: MusterError | None
+    doubted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How hosts are found for one publisher: the plan, names asked, records, order, faults."""
+
+    publisher: str
+    label: str
+    plan: Plan
+    asked: tuple[Names, ...]
+    found: tuple[Found, ...]
+    faults: tuple[MusterError, ...]
+    last_good: Address | None
+    probes: tuple[Probe, ...]
