@@ -11,7 +11,7 @@ from tests.house.measures import Module
 
 PAGE = Path(__file__).parents[2] / "docs/architecture.md"
 CEILINGS = {
-    "long modules without a reason": 1,
+    "long modules without a reason": 0,
     "wide functions": 12,
     "cycles": 0,
     "free-form dictionaries": 70,

@@ -12,21 +12,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-import functools
 import logging
 import math
 from collections.abc import Iterable, MutableMapping
-from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import unquote
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.net.door import RETRY_AFTER_SECONDS
+from muster.net import answers
 from muster.net.head import Chunks, Head, find_end, read_head
 from muster.net.serving import READ_BYTES, Serving
-from muster.wire.problem import encode_problem
-from muster.wire.routes import PROBLEM
 
 Message = MutableMapping[str, Any]
 
@@ -135,7 +131,7 @@ class Connection(asyncio.BufferedProtocol):
         if transport is None:
             self._cancel()
         elif state in (_State.HEAD, _State.BODY) and not self._paused:
-            transport.write(self._problem(_busy()))
+            transport.write(self._problem(answers.busy()))
             transport.close()
             self._until(LINGER_SECONDS)
         else:
@@ -184,7 +180,7 @@ class Connection(asyncio.BufferedProtocol):
         # Told of every byte that the kernel does not take: what waits here is counted.
         self._transport.set_write_buffer_limits(high=1, low=0)
         if not self.is_welcome:
-            self._refuse(_busy())
+            self._refuse(answers.busy())
             return
         self._until(FRESH_SECONDS if self._serving.stopping else HEAD_SECONDS)
 
@@ -427,20 +423,8 @@ class Connection(asyncio.BufferedProtocol):
             self._flush()
 
     def _status(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
-        lines = [b"HTTP/1.1 %d %s" % (status, _phrase(status)), b"date: " + self._serving.date()]
-        has_end = status in (204, 304)
-        for name, value in fields:
-            if name == b"connection":
-                self._keep = self._keep and value.lower() != b"close"
-            else:
-                has_end = has_end or name == b"content-length"
-                lines.append(name + b": " + value)
-        self._keep = self._keep and has_end and not self._serving.stopping
-        if not self._keep:
-            lines.append(b"connection: close")
-        text = b"\r\n".join(lines) + b"\r\n\r\n"
-        if text.count(b"\n") != len(lines) + 1:
-            raise RuntimeError("a field of an answer holds a line feed")
+        keep = self._keep and not self._serving.stopping
+        text, self._keep = answers.start(status, fields, self._serving.date(), keep=keep)
         return text
 
     def _flush(self) -> None:
@@ -493,17 +477,8 @@ class Connection(asyncio.BufferedProtocol):
             self._linger()
 
     def _problem(self, refusal: MusterError) -> bytes:
-        status, body = _encoded(refusal.code, tuple(refusal.params.items()))
-        fields = [
-            (b"content-type", PROBLEM.encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-            (b"connection", b"close"),
-        ]
-        if status == 503:
-            fields.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
-        return self._status(status, fields) + body
+        self._keep = False
+        return answers.refused(refusal, self._serving.date())
 
     def _linger(self) -> None:
         """Say that nothing more comes, and throw away what the peer still sends."""
@@ -564,23 +539,7 @@ class Connection(asyncio.BufferedProtocol):
         elif self._state not in (_State.HEAD, _State.BODY) or self._paused:
             self.abort()
         elif self._serving.stopping:
-            self._refuse(_busy())
+            self._refuse(answers.busy())
         else:
             seconds = HEAD_SECONDS if self._state is _State.HEAD else BODY_SECONDS
             self._refuse(error("wire/slow", seconds=f"{seconds:g}"))
-
-
-def _busy() -> MusterError:
-    return error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
-
-
-@functools.lru_cache(maxsize=64)
-def _encoded(code: str, params: tuple[tuple[str, Any], ...]) -> tuple[int, bytes]:
-    return encode_problem(error(code, **dict(params)))
-
-
-def _phrase(status: int) -> bytes:
-    try:
-        return HTTPStatus(status).phrase.encode()
-    except ValueError:
-        return b""
