@@ -12,7 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+
+from muster.cli.demo import DemoReport
+from muster.core.records import schema
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 COMMAND = [sys.executable, "-m", "muster", "demo"]
@@ -36,6 +40,7 @@ def test_the_whole_story_ends_with_every_machine_licensed(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
     report = demo(*words, temporary=tmp_path)
+    jsonschema.validate(report, schema(DemoReport), jsonschema.Draft202012Validator)
     desktops, servers, offices = report["fleets"]
     assert report["problems"] == []
     assert report["verified_offline"] is True

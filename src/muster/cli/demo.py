@@ -12,7 +12,7 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ import click
 from muster.cli import compose
 from muster.cli.output import MusterCommand, emit, wants_json
 from muster.core.catalogue import error
+from muster.core.records import Seconds
 
 if TYPE_CHECKING:
     from muster.client.findings import Activation
@@ -58,6 +59,50 @@ class Fleet:
     count: int = 0
     """*Current count* of the product's application, as the host says."""
 
+    def report(self) -> FleetReport:
+        """The same in numbers."""
+        return FleetReport(
+            product=self.product,
+            machines=len(self.machines),
+            need=self.need,
+            refused=self.refused,
+            first_licensed=self.first_licensed,
+            licensed=self.licensed,
+            count=self.count,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FleetReport:
+    """The machines of one product in numbers; `first_licensed` counts from 1, 0 is nobody."""
+
+    product: str
+    machines: int
+    need: int
+    refused: int
+    first_licensed: int
+    licensed: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What happened, in numbers, with what does not agree.
+
+    `licensed_once` by which doors machines were activated once, `drawn` how many from the key's
+    pool; `named_by_doctor` the hosts that prove no grant.
+    """
+
+    publisher: str
+    seconds: Seconds
+    fleets: tuple[FleetReport, ...]
+    verified_offline: bool
+    licensed_once: tuple[str, ...]
+    drawn: int
+    revoked_host: str
+    named_by_doctor: tuple[str, ...]
+    problems: tuple[str, ...]
+
 
 @click.command(cls=MusterCommand)
 @click.option(
@@ -79,7 +124,7 @@ def demo(clients: int, keep: bool, small_dns: bool) -> None:
     from muster.testing.site import Site
 
     begun = compose.clock().monotonic()
-    report: Mapping[str, Any] | None = None
+    report: DemoReport | None = None
     try:
         folder = Path(tempfile.mkdtemp(prefix="muster-demo-"))
     except OSError as fault:
@@ -93,7 +138,7 @@ def demo(clients: int, keep: bool, small_dns: bool) -> None:
             for line in story.what_to_type():
                 click.echo(line)
             threading.Event().wait()
-    if report is None or report["problems"]:  # None: stopped before its end
+    if report is None or report.problems:  # None: stopped before its end
         click.get_current_context().exit(1)
 
 
@@ -173,9 +218,10 @@ class _Story:
         self.desktops = Fleet("Desktops", DESKTOP)
         self.servers = Fleet("Servers", SERVER)
         self.offices = Fleet("Office suites", OFFICE)
-        self.publisher: dict[str, Any] = {}
+        self.publisher = ""
+        self.label = ""
         self.host_key = ""
-        self.verified: dict[str, Any] = {}
+        self.verified = False
         self.once: dict[str, str] = {}
         """Licence ids by the door through which a machine was activated once."""
         self.drawn = 0
@@ -212,11 +258,9 @@ class _Story:
     def _publisher_and_host(self) -> None:
         say = self.progress.say
         say("1. The publisher makes its roots, keys and catalogue, and serves activation.")
-        self.publisher = self.site.start_publisher()
-        say(
-            f"   Publisher {self.publisher['name']}, id {self.publisher['publisher']}, "
-            f"at {self.site.publisher_url}"
-        )
+        made = self.site.start_publisher()
+        self.publisher, self.label = str(made["publisher"]), str(made["label"])
+        say(f"   Publisher {made['name']}, id {self.publisher}, at {self.site.publisher_url}")
         for fleet in self.fleets:
             shown = self.site.muster(
                 "publisher", "product", "show", "--store", str(self.site.publisher_store),
@@ -231,8 +275,7 @@ class _Story:
         say(f"   Host: listens at {self.site.host_address}")
         from muster.testing.site import ZONE
 
-        label = self.publisher["label"]
-        for name in (f"_muster._tcp.{ZONE}", f"_{label}._sub._muster._tcp.{ZONE}"):
+        for name in (f"_muster._tcp.{ZONE}", f"_{self.label}._sub._muster._tcp.{ZONE}"):
             for record in self.site.wait_for_records(name):
                 say(f"   {name}. SRV {record}")
 
@@ -313,7 +356,7 @@ class _Story:
             "--out", str(bundle),
         )  # fmt: skip
         words = ["verify", str(bundle), "--descriptor", str(self.site.descriptor(DESKTOP))]
-        self.verified = self.site.muster(*words)
+        self.verified = bool(self.site.muster(*words)["good"])
         for line in self.site.text(*words):
             say(f"   | {line}")
 
@@ -371,8 +414,7 @@ class _Story:
         say = self.progress.say
         say("\n9. A second host is stolen and revoked, and keeps its old catalogue.")
         self.revoked = self.site.start_second_host(self.host_key)
-        label = self.publisher["label"]
-        self.site.wait_for_records(f"_{label}._sub._muster._tcp.{ZONE}", 2)
+        self.site.wait_for_records(f"_{self.label}._sub._muster._tcp.{ZONE}", 2)
         self.site.revoke_second_host()
         (report,) = self.desktops.machines[0].client(self.site.nameserver).doctor()
         self.named = _proving_nothing(report)
@@ -382,7 +424,7 @@ class _Story:
 
     # The end.
 
-    def report(self, seconds: float) -> dict[str, Any]:
+    def report(self, seconds: float) -> DemoReport:
         """What happened, in numbers, with what does not agree."""
         problems: list[str] = []
         for fleet in self.fleets:
@@ -406,36 +448,25 @@ class _Story:
             problems.append(f"the host counts {self.offices.count} office suites")
         if len(self.desktops.machines) >= self.desktops.need != self.desktops.first_licensed:
             problems.append("the first licensed desktop is not the one that reached the need")
-        if self.desktops.licensed and not self.verified.get("good"):
+        if self.desktops.licensed and not self.verified:
             problems.append("the licence does not verify offline")
         if len(set(self.once.values())) != 2 or self.drawn != 2:
             problems.append(f"licensed once: {', '.join(self.once)}; drawn {self.drawn}")
         if self.named != [self.revoked]:
             problems.append(f"the doctor names {self.named} and not {self.revoked}")
-        return {
-            "publisher": self.publisher["publisher"],
-            "seconds": int(seconds),
-            "fleets": [
-                {
-                    "product": fleet.product,
-                    "machines": len(fleet.machines),
-                    "need": fleet.need,
-                    "refused": fleet.refused,
-                    "first_licensed": fleet.first_licensed,
-                    "licensed": fleet.licensed,
-                    "count": fleet.count,
-                }
-                for fleet in self.fleets
-            ],
-            "verified_offline": bool(self.verified.get("good")),
-            "licensed_once": sorted(self.once),
-            "drawn": self.drawn,
-            "revoked_host": self.revoked,
-            "named_by_doctor": self.named,
-            "problems": problems,
-        }
+        return DemoReport(
+            publisher=self.publisher,
+            seconds=int(seconds),
+            fleets=tuple(fleet.report() for fleet in self.fleets),
+            verified_offline=self.verified,
+            licensed_once=tuple(sorted(self.once)),
+            drawn=self.drawn,
+            revoked_host=self.revoked,
+            named_by_doctor=tuple(self.named),
+            problems=tuple(problems),
+        )
 
-    def table(self, report: dict[str, Any]) -> list[str]:
+    def table(self, report: DemoReport) -> list[str]:
         """The summary for people."""
         lines = [
             "",
@@ -450,9 +481,9 @@ class _Story:
                 f"{first:>9} {fleet.licensed:>9} {fleet.count:>8}"
             )
         lines.append("")
-        lines += [f"PROBLEM: {one}" for one in report["problems"]]
-        if not report["problems"]:
-            lines.append(f"All numbers agree. {report['seconds']} seconds.")
+        lines += [f"PROBLEM: {one}" for one in report.problems]
+        if not report.problems:
+            lines.append(f"All numbers agree. {report.seconds} seconds.")
         return lines
 
     def what_to_type(self) -> list[str]:

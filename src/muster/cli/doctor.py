@@ -7,7 +7,7 @@ Exit code 0: healthy; 1: something is to be mended; 3: something could not be fo
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +16,7 @@ from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit
 
 if TYPE_CHECKING:
-    from muster.health.report import Check, Report
+    from muster.health.report import Report
 
 
 @click.command(cls=MusterCommand)
@@ -46,6 +46,8 @@ def doctor(
     Checks DNS records, every host that they name, clocks, grants, catalogues and licences; names
     each advertised host that cannot prove a grant. Changes nothing.
     """
+    from muster.health.report import diagnosis
+
     machine = compose.Machine(store, facts)
     reports: list[Report] = []
     holds_host = compose.holds_host(store)
@@ -53,10 +55,7 @@ def doctor(
         reports += machine.client(servers or None).doctor()
     if role == "host" or (role is None and holds_host):
         reports += compose.host_doctor(store, servers or None)
-    emit(
-        {"healthy": all(one.healthy for one in reports), "reports": list(map(_data, reports))},
-        [line for one in reports for line in text(one)],
-    )
+    emit(diagnosis(reports), [line for one in reports for line in text(one)])
     code = exit_code(reports)
     if code:
         click.get_current_context().exit(code)
@@ -68,28 +67,6 @@ def exit_code(reports: list[Report]) -> int:
 
     marks = {check.mark for one in reports for check in one.checks}
     return 1 if Mark.FAIL in marks else 3 if Mark.UNKNOWN in marks else 0
-
-
-def _data(one: Report) -> dict[str, Any]:
-    return {
-        "role": one.role,
-        "publisher": one.publisher or None,
-        "label": one.label or None,
-        "healthy": one.healthy,
-        "checks": [_check(check) for check in one.checks],
-        "mend": None if one.cure is None else _check(one.cure),
-    }
-
-
-def _check(one: Check) -> dict[str, Any]:
-    return {
-        "topic": one.topic.value,
-        "mark": one.mark.value,
-        "host": one.host or None,
-        "code": one.code or None,
-        "what": one.what,
-        "fix": one.fix or None,
-    }
 
 
 def text(one: Report) -> list[str]:

@@ -90,3 +90,66 @@ def failed(topic: Topic, fault: MusterError, mark: Mark = Mark.FAIL, host: str =
     """A check that ended with an error of the catalogue; a peer's own words are marked as such."""
     what = " ".join((fault.what, *quoted(fault)))
     return Check(topic, mark, what, fault.fix, host, fault.code)
+
+
+# Reports for programs: the fields are the members of `--json`.
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """One thing that was checked; `host`, `code` and `fix` are None where there is none."""
+
+    topic: Topic
+    mark: Mark
+    host: str | None
+    code: str | None
+    what: str
+    fix: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRecord:
+    """All checks for a publisher; `mend` is the one thing to mend first, None where all is well."""
+
+    role: str
+    publisher: str | None
+    label: str | None
+    healthy: bool
+    checks: tuple[CheckRecord, ...]
+    mend: CheckRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The reports of a machine or host; `healthy` where all of them are."""
+
+    healthy: bool
+    reports: tuple[ReportRecord, ...]
+
+
+def diagnosis(reports: Iterable[Report]) -> Diagnosis:
+    """Reports for programs."""
+    found = tuple(map(_report_record, reports))
+    return Diagnosis(all(one.healthy for one in found), found)
+
+
+def _report_record(one: Report) -> ReportRecord:
+    return ReportRecord(
+        role=one.role,
+        publisher=one.publisher or None,
+        label=one.label or None,
+        healthy=one.healthy,
+        checks=tuple(map(_check_record, one.checks)),
+        mend=None if one.cure is None else _check_record(one.cure),
+    )
+
+
+def _check_record(one: Check) -> CheckRecord:
+    return CheckRecord(
+        topic=one.topic,
+        mark=one.mark,
+        host=one.host or None,
+        code=one.code or None,
+        what=one.what,
+        fix=one.fix or None,
+    )
