@@ -14,7 +14,7 @@ CEILINGS = {
     "long modules without a reason": 0,
     "wide functions": 12,
     "cycles": 0,
-    "free-form dictionaries": 64,
+    "free-form dictionaries": 63,
     "pairs that share lines": 33,
 }
 """What may be left. A number here only ever gets smaller."""

@@ -50,20 +50,6 @@ def write_qr(path: Path, data: bytes) -> None:
     write_atomic(path, draw(data), 0o644)
 
 
-def show_code(
-    content: bytes, qr_file: Path | None, data: dict[str, Any], lines: list[str], *, show: bool
-) -> None:
-    """Write a QR code where a file is named, draw it where that is asked; adds what to print."""
-    if qr_file is not None:
-        write_qr(qr_file, content)
-        data["qr"] = str(qr_file)
-        lines.append(f"QR code written: {qr_file}")
-    if show:
-        from muster.system.qr import terminal
-
-        lines += ["", *terminal(content).splitlines()]
-
-
 def code_lines(content: bytes, qr_file: Path | None, *, show: bool) -> list[str]:
     """Write a QR code where a file is named, draw it where that is asked; what to print of it."""
     lines = []

@@ -84,7 +84,7 @@ def activate(
             _write_request(look.key_request(opened, publisher, key, name), way.request_file)
             return
         if way.telephone:
-            _read_out(look.key_request(opened, publisher, key), way.qr_file, show_qr=way.show_qr)
+            read_out(look.key_request(opened, publisher, key), way.qr_file, show_qr=way.show_qr)
             return
         if way.reply_file is not None:
             done = act.take_reply(opened, read_reply(read_file(way.reply_file)))
@@ -98,7 +98,7 @@ def activate(
                 key,
                 name,
             )
-    emit(done, _activated_lines(done))
+    emit(done, activated_lines(done))
 
 
 def _check_name(name: str) -> None:
@@ -111,7 +111,8 @@ def _check_name(name: str) -> None:
         )
 
 
-def _activated_lines(done: HostActivation) -> list[str]:
+def activated_lines(done: HostActivation) -> list[str]:
+    """What is said of host keys that got their grants."""
     lines = []
     for key in done.activated:
         end = NEVER if key.expires_at is None else f"ends {moment(key.expires_at)}"
@@ -145,7 +146,10 @@ def _write_request(asked: KeyRequest | None, path: Path) -> None:
     )
 
 
-def _read_out(asked: KeyRequest | None, qr_file: Path | None, *, show_qr: bool) -> None:
+def read_out(
+    asked: KeyRequest | None, qr_file: Path | None = None, *, show_qr: bool = False
+) -> None:
+    """Print the installation ID of a host key, to be read out on the telephone."""
     from muster.core.digits import format_rows
     from muster.host.results import InstallationIdShown, installation_id_shown
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from muster.cli import compose
 from muster.cli.output import emit
 from muster.cli.slmgr.client import CLIENT
@@ -21,20 +19,16 @@ if TYPE_CHECKING:
 
 def speak(call: Call) -> None:
     """Do what the word means on a host."""
-    from muster.cli.host.activate import activate
-
-    context = click.get_current_context()
     word, store = call.word, call.machine.root
     match word:
         case "/ipk":
             _install_key(call)
         case "/ato":
-            context.invoke(activate, **_activation(store))
+            _activate(store)
         case "/dti":
-            context.invoke(activate, **{**_activation(store), "telephone": True})
+            _read_out(store)
         case "/atp":
-            digits = call.value("a confirmation ID")
-            context.invoke(activate, **{**_activation(store), "confirmation_id": digits})
+            _confirm(store, call.value("a confirmation ID"))
         case "/dli" | "/dlv":
             _show_host(store, long=word == "/dlv")
         case "/sprt":
@@ -60,13 +54,6 @@ def speak(call: Call) -> None:
             raise unknown(word)
 
 
-def _activation(store: Path) -> dict[str, object]:
-    """The options of `muster host activate`, none given."""
-    doors = ("publisher", "key", "publisher_url", "request_file", "reply_file", "confirmation_id")
-    none = dict.fromkeys((*doors, "qr_file"))
-    return {"store": store, "telephone": False, "show_qr": False, **none}
-
-
 def _install_key(call: Call) -> None:
     from muster.cli.host.enrol import installation_lines
     from muster.core.facts import clean_facts
@@ -80,6 +67,34 @@ def _install_key(call: Call) -> None:
     with compose.open_host(call.machine.root) as opened:
         done = act.install_key(opened, key, clean_facts(read_facts(call.machine.facts)))
     emit(done, installation_lines(done))
+
+
+def _activate(store: Path) -> None:
+    from muster.cli.host.activate import activated_lines
+    from muster.cli.host.options import publisher_service
+    from muster.host.act.activate import activate
+
+    with compose.open_host(store) as opened:
+        done = activate(opened, lambda known: publisher_service(known, None))
+    emit(done, activated_lines(done))
+
+
+def _read_out(store: Path) -> None:
+    from muster.cli.host.activate import read_out
+    from muster.host.look import key_request
+
+    with compose.open_host(store) as opened:
+        asked = key_request(opened)
+    read_out(asked)
+
+
+def _confirm(store: Path, digits: str) -> None:
+    from muster.cli.host.activate import activated_lines
+    from muster.host.act.activate import confirm
+
+    with compose.open_host(store) as opened:
+        done = confirm(opened, digits)
+    emit(done, activated_lines(done))
 
 
 def _set_on_host(store: Path, name: str, value: str) -> None:
