@@ -13,6 +13,7 @@ from muster.client.findings import Activation
 from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
 from muster.client.service import Client
+from muster.client.stores import Parts
 from muster.net.door import Answer, BoundRoute, Door
 from muster.net.serve import ThreadServer
 from muster.system.clock import SystemClock
@@ -49,14 +50,16 @@ def machine(
 ) -> Client:
     plan = Plan(host=served.address) if dns is None else Plan(None, (ZONE,))
     client = Client(
-        folder / "store",
-        disk=SystemDisk(),
-        network=SystemNetwork(() if dns is None else (dns.server,), timeout),
-        clock=SystemClock(),
-        dice=SystemDice(),
-        facts=lambda: machine_facts("pc-1"),
-        plan=lambda _: plan,
-        info=ClientInfo("0.1.0", "Test", None),
+        Parts(
+            root=folder / "store",
+            disk=SystemDisk(),
+            network=SystemNetwork(() if dns is None else (dns.server,), timeout),
+            clock=SystemClock(),
+            dice=SystemDice(),
+            read_facts=lambda: machine_facts("pc-1"),
+            plan=lambda _: plan,
+            info=ClientInfo("0.1.0", "Test", None),
+        )
     )
     client.add_product(served.publisher.descriptor("desktop-pro"))
     return client

@@ -338,8 +338,10 @@ class Machine:
         return system_client(store=self.root, facts=self.facts, nameservers=nameservers)
 
     def parts(self) -> Parts:
-        """What acts and looks of this machine's client work with."""
-        return self.client().parts
+        """What acts and looks of this machine's client work with, with settings applied."""
+        from muster.client.facade import system_parts
+
+        return system_parts(store=self.root, facts=self.facts)
 
     @property
     def holds_products(self) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from muster.client.judge import Verdict
     from muster.client.service import Client
+    from muster.client.stores import Parts
     from muster.core.identity import Fact
     from muster.lease.descriptor import Descriptor
     from muster.wire.activation import ClientInfo
@@ -142,7 +143,19 @@ def system_client(
     facts: str | os.PathLike[str] | None = None,
     nameservers: tuple[str, ...] | None = None,
 ) -> Client:
-    """The client of this machine as commands and applications use it, with settings applied.
+    """The client of this machine as programs use it. Args, Raises: as `system_parts`."""
+    from muster.client.service import Client
+
+    return Client(system_parts(store=store, facts=facts, nameservers=nameservers))
+
+
+def system_parts(
+    *,
+    store: str | os.PathLike[str] | None = None,
+    facts: str | os.PathLike[str] | None = None,
+    nameservers: tuple[str, ...] | None = None,
+) -> Parts:
+    """What wishes and questions on this machine work with, with settings applied.
 
     Args:
         store: the root of stores, None for the one that every program of the machine uses.
@@ -152,8 +165,8 @@ def system_client(
     """
     from muster.client.disk import SystemDisk
     from muster.client.network import SystemNetwork
-    from muster.client.service import Client
     from muster.client.settings import load, plan_for
+    from muster.client.stores import Parts
     from muster.system.clock import SystemClock
     from muster.system.entropy import SystemDice
     from muster.system.facts import boot_id, read_facts, uptime
@@ -161,8 +174,8 @@ def system_client(
     root = _root(store)
     chosen = load(root)
     asked = chosen.texts("nameserver") if nameservers is None else nameservers
-    return Client(
-        root,
+    return Parts(
+        root=root,
         disk=SystemDisk(),
         network=SystemNetwork(
             asked,
@@ -172,7 +185,7 @@ def system_client(
         ),
         clock=SystemClock(),
         dice=SystemDice(),
-        facts=lambda: read_facts(facts, environ={}),
+        read_facts=lambda: read_facts(facts, environ={}),
         plan=lambda publisher: plan_for(root, publisher),
         info=_info(named=chosen.flag("send_name")),
         boot=boot_id(),

@@ -7,16 +7,14 @@ What each method does, takes and raises stands at the function that it calls, in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from muster.client import look
 from muster.client.act import identity as identities
 from muster.client.act import keys, leases, offline, products
 from muster.client.act import release as releases
-from muster.client.driver import Network
 from muster.client.findings import Activation, Discovery, Status
-from muster.client.messages import Plan
 from muster.client.results import (
     ClockReset,
     History,
@@ -28,55 +26,19 @@ from muster.client.results import (
     Readout,
     Released,
 )
-from muster.client.store import Disk
 from muster.client.stores import Parts
-from muster.core.clock import Clock, Dice
 from muster.health.report import Report
-from muster.wire.activation import ClientInfo
 
 
 class Client:
     """One machine.
 
     Args:
-        root: the root of stores.
-        disk: where stores lie.
-        network: DNS and HTTP.
-        clock: the machine's clock.
-        dice: the machine's dice.
-        facts: reads the machine's facts; raises `facts/…` or `file/…`.
-        plan: what settings say for a publisher.
-        info: what the client says of itself in requests.
-        boot: the id of the present boot, "" where unknown.
-        uptime: seconds since the machine started, None where unknown.
+        parts: what wishes and questions work with.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        *,
-        disk: Disk,
-        network: Network,
-        clock: Clock,
-        dice: Dice,
-        facts: Callable[[], Mapping[str, str]],
-        plan: Callable[[str], Plan],
-        info: ClientInfo,
-        boot: str = "",
-        uptime: Callable[[], int | None] = lambda: None,
-    ) -> None:
-        self.parts = Parts(
-            root=root,
-            disk=disk,
-            network=network,
-            clock=clock,
-            dice=dice,
-            read_facts=facts,
-            plan=plan,
-            info=info,
-            boot=boot,
-            uptime=uptime,
-        )
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
 
     @property
     def root(self) -> Path:

@@ -19,6 +19,7 @@ from muster.client.findings import Activation
 from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
 from muster.client.service import Client
+from muster.client.stores import Parts
 from muster.core.clock import Clock
 from muster.core.identity import Fact
 from muster.host import look
@@ -147,14 +148,16 @@ class RealMachine:
     def client(self) -> Client:
         """The client, as a command makes it anew each time."""
         return Client(
-            self.store,
-            disk=SystemDisk(1.0),
-            network=SystemNetwork(self.nameservers, 1.0),
-            clock=self._clock,
-            dice=SeededDice(f"machine {self.store.name} {next(_MADE)}"),
-            facts=lambda: self.facts,
-            plan=lambda _: self.plan,
-            info=ClientInfo("0.1.0", "Test", None),
+            Parts(
+                root=self.store,
+                disk=SystemDisk(1.0),
+                network=SystemNetwork(self.nameservers, 1.0),
+                clock=self._clock,
+                dice=SeededDice(f"machine {self.store.name} {next(_MADE)}"),
+                read_facts=lambda: self.facts,
+                plan=lambda _: self.plan,
+                info=ClientInfo("0.1.0", "Test", None),
+            )
         )
 
     def add(self, publisher: TinyPublisher, product: str) -> None:

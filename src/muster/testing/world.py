@@ -26,6 +26,7 @@ from muster.client.discovery import Address, Record, names
 from muster.client.driver import Reply
 from muster.client.messages import Plan
 from muster.client.service import Client
+from muster.client.stores import Parts
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import DAY
@@ -263,16 +264,18 @@ class World:
         own = machine_facts(name) if facts is None else facts
         place = MemoryDisk() if disk is None else disk
         client = Client(
-            Path("/store"),
-            disk=place,
-            network=WorldNetwork(self),
-            clock=self.clock,
-            dice=SeededDice(f"{self.seed} {name} {self._machines}"),
-            facts=lambda: own,
-            plan=plan or (lambda _: Plan(None, (DOMAIN,), caching=True)),
-            info=ClientInfo("0.1.0", "World", None),
-            boot=boot,
-            uptime=uptime,
+            Parts(
+                root=Path("/store"),
+                disk=place,
+                network=WorldNetwork(self),
+                clock=self.clock,
+                dice=SeededDice(f"{self.seed} {name} {self._machines}"),
+                read_facts=lambda: own,
+                plan=plan or (lambda _: Plan(None, (DOMAIN,), caching=True)),
+                info=ClientInfo("0.1.0", "World", None),
+                boot=boot,
+                uptime=uptime,
+            )
         )
         return WorldMachine(client, place, own)
 
