@@ -10,13 +10,13 @@ import base64
 import itertools
 import json
 import random
-import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.attacks.conftest import refusal
+from tests.house.growth import growth
 
 from muster.core.errors import MusterError
 from muster.lease import jws
@@ -299,19 +299,8 @@ COSTLY: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("name", list(COSTLY))
 def test_the_cost_of_a_text_grows_with_its_length_only(name: str) -> None:
-    """Eight times the text, not much more than eight times the time."""
-
-    def seconds(size: int) -> float:
-        text = COSTLY[name](size)
-        best = 60.0
-        for _ in range(3):
-            begin = time.process_time()
-            refusal(lambda: read(text, CATALOGUE))
-            best = min(best, time.process_time() - begin)
-        return best
-
-    small, large = seconds(MIB // 8), seconds(MIB)
-    assert large < 24 * small + 0.25, f"{small:.3f} s, {large:.3f} s"
+    small, large = (COSTLY[name](size) for size in (MIB // 64, MIB // 4))
+    assert growth(lambda text: refusal(lambda: read(text, CATALOGUE)), small, large) < 5
 
 
 def _peak(attack: Callable[[], object]) -> float:

@@ -145,14 +145,11 @@ def test_after_a_long_time_away_it_is_found_again_at_once(draws: Draws, cluster:
     assert ask(port, one)[0] == 200
     cluster.server.stop()
     try:
-        away = time.monotonic()
-        while time.monotonic() < away + 40:
+        for _ in range(8):  # each waits for the pool as long as it may
             assert ask(port, two)[0] == 503
     finally:
         cluster.server.start()
-    back = time.monotonic()
-    while ask(port, two)[0] == 503:
-        assert time.monotonic() < back + 8
+    assert 200 in (ask(port, two)[0] for _ in range(2))  # the first may still have waited in vain
     assert draws.drawn(key) == 2
 
 
