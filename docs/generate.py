@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from muster.cli import shapes
 from muster.cli.main import muster
 from muster.core.audit import Event
 from muster.core.catalogue import CATALOGUE
@@ -258,6 +259,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": commands,
     "errors.md": errors,
     "faults.md": faults,
+    "json.md": shapes.page,
     "promises.md": promises,
     "settings.md": settings,
     "states.md": states,
@@ -272,6 +274,11 @@ def text(name: str) -> str:
     return NOTE + PAGES[name]()
 
 
+def files() -> dict[str, str]:
+    """The texts of all generated pages and schemas, by path below docs/."""
+    return {name: text(name) for name in PAGES} | shapes.schemas()
+
+
 def say(line: str) -> None:
     """A line for whoever ran this."""
     sys.stdout.write(line + "\n")
@@ -283,8 +290,8 @@ def main(arguments: list[str], folder: Path = DOCS) -> int:
         say("usage: python docs/generate.py [--check]")
         return 2
     stale = 0
-    for name in PAGES:
-        path, wanted = folder / name, text(name)
+    for name, wanted in files().items():
+        path = folder / name
         found = path.read_text(encoding="utf-8") if path.exists() else ""
         if found == wanted:
             continue
@@ -296,6 +303,7 @@ def main(arguments: list[str], folder: Path = DOCS) -> int:
             )
             say("\n".join(list(lines)[:12]))
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(wanted, encoding="utf-8")
             say(f"docs/{name} written")
     return 1 if stale else 0

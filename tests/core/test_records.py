@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.core.records import ErrorRecord, Instant, encode, schema, widened
+from muster.core.records import ErrorRecord, Instant, any_of, encode, schema, widened
 
 
 class Colour(enum.Enum):
@@ -128,6 +128,18 @@ def test_a_shape_says_what_a_number_is() -> None:
         "number": {"enum": [0, 1]},
     }
     assert schema(Tree)["description"] == "A tree, and the trees in it."
+
+
+def test_one_of_several_records_has_a_shape() -> None:
+    shape = any_of("garden", (Leaf, Tree), 2)
+    assert shape["$id"] == "urn:muster:json:garden:2"
+    valid = jsonschema.Draft202012Validator(shape)
+    for good in (Leaf(1, Colour.RED, Number.ONE), Tree("", None, (), (), {}, False, 0, None)):
+        valid.validate(encode(good))
+    assert not valid.is_valid({"at": 1})
+    one = any_of("leaf", (Leaf,))
+    assert one["$ref"] == "#/$defs/Leaf"
+    assert one["$defs"] == {"Leaf": shape["$defs"]["Leaf"]}  # type: ignore[index,call-overload]
 
 
 def test_a_record_is_widened_by_fields() -> None:

@@ -21,7 +21,7 @@ import enum
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import (
     Annotated,
@@ -132,6 +132,9 @@ def _name(name: object) -> str:
     return str(name.value if isinstance(name, enum.Enum) else name)
 
 
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
 def schema(record: type, version: int = 1) -> dict[str, JSON]:
     """The JSON Schema (draft 2020-12) of a record, with those that it holds under `$defs`.
 
@@ -145,11 +148,31 @@ def schema(record: type, version: int = 1) -> dict[str, JSON]:
     defs: dict[str, JSON] = {}
     top = _object(record, defs)
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": _DRAFT,
         "$id": f"urn:muster:json:{record.__name__}:{version}",
         "title": record.__name__,
         **top,
         **({"$defs": dict(sorted(defs.items()))} if defs else {}),
+    }
+
+
+def any_of(name: str, records: Sequence[type], version: int = 1) -> dict[str, JSON]:
+    """The JSON Schema of an object that is one of several records; all stand under `$defs`.
+
+    Args:
+        name: of the schema, a part of its `$id`.
+        records: the classes, at least one.
+        version: as of `schema`.
+    Raises: TypeError for a field that JSON cannot say.
+    """
+    defs: dict[str, JSON] = {}
+    refs = [_type(record, defs) for record in records]
+    return {
+        "$schema": _DRAFT,
+        "$id": f"urn:muster:json:{name}:{version}",
+        "title": name,
+        **(refs[0] if len(refs) == 1 else {"anyOf": list(refs)}),
+        "$defs": dict(sorted(defs.items())),
     }
 
 

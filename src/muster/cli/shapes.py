@@ -1,0 +1,224 @@
+"""Which record each command prints with `--json`, and the schemas and the page made of them.
+
+Whoever adds a command adds a row to SHAPES; the tests of the commands hold what they print against
+it. A schema stands for one command: docs/schemas/host-status.json for `muster host status`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from muster.core.records import JSON, ErrorRecord, any_of
+from muster.host import results as host
+
+VERSION = 1
+"""Of all shapes; a command whose shape breaks gets a higher one of its own in SHAPES."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The records that a command may print, by what was asked of it."""
+
+    records: tuple[type, ...]
+    version: int = VERSION
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(record.__name__ for record in self.records)
+
+
+def _shape(*records: type) -> Shape:
+    return Shape(records)
+
+
+SHAPES: Mapping[str, Shape] = {
+    "host catalogue fetch": _shape(host.CatalogueNews),
+    "host catalogue import": _shape(host.PublisherUpdate),
+    "host clients": _shape(host.ClientList, host.MachineRemoval),
+    "host init": _shape(host.HostInit),
+    "host install-key": _shape(host.KeyInstallation),
+    "host log": _shape(host.RequestList, host.AuditList),
+    "host publish-dns": _shape(host.DNSChange, host.DNSRecords),
+    "host remove-key": _shape(host.KeyRemoval),
+    "host remove-publisher": _shape(host.PublisherRemoval),
+    "host set": _shape(host.HostSettings, host.HostSetting, host.SettingChange),
+    "host status": _shape(host.HostStatus),
+    "host terms fetch": _shape(host.TermsNews),
+    "host terms import": _shape(host.TermsNews),
+}
+"""By the words behind `muster`."""
+
+NOT_YET = frozenset(
+    {
+        "client activate",
+        "client catalogue import",
+        "client clear-domain",
+        "client clear-host",
+        "client clear-publisher",
+        "client confirm",
+        "client discover",
+        "client facts",
+        "client history",
+        "client host-caching",
+        "client host-tls",
+        "client identity",
+        "client install-key",
+        "client installation-id",
+        "client licence",
+        "client product add",
+        "client product list",
+        "client product remove",
+        "client release",
+        "client reset-clock-mark",
+        "client set-domain",
+        "client set-host",
+        "client set-publisher",
+        "client status",
+        "client uninstall-key",
+        "client wait",
+        "demo",
+        "doctor",
+        "host activate",
+        "host serve",
+        "publisher activation revoke",
+        "publisher audit export",
+        "publisher audit list",
+        "publisher audit verify",
+        "publisher backup",
+        "publisher catalogue diff",
+        "publisher catalogue publish",
+        "publisher catalogue show",
+        "publisher confirm",
+        "publisher descriptor",
+        "publisher export",
+        "publisher host activate",
+        "publisher host list",
+        "publisher host release",
+        "publisher host revoke",
+        "publisher host terms",
+        "publisher init",
+        "publisher key correct",
+        "publisher key extend",
+        "publisher key issue",
+        "publisher key list",
+        "publisher key revoke",
+        "publisher key show",
+        "publisher product list",
+        "publisher product revoke",
+        "publisher product show",
+        "publisher restore",
+        "publisher resume",
+        "publisher serve",
+        "publisher trust recover",
+        "publisher trust rotate",
+        "publisher trust show",
+        "slmgr",
+        "verify",
+    }
+)
+"""Commands whose object is not made of records, so that no schema is published. Only shrinks."""
+
+ERROR = "error"
+"""The name of the schema of what every command prints when it was refused."""
+
+
+def file_of(command: str) -> str:
+    """Where the schema of a command stands, below docs/."""
+    return f"schemas/{command.replace(' ', '-')}.json"
+
+
+def schema_of(command: str) -> dict[str, JSON]:
+    """The JSON Schema of what a command prints, or of an `error`."""
+    if command == ERROR:
+        inner = any_of("error", (ErrorRecord,), VERSION)
+        return {
+            "$schema": inner["$schema"],
+            "$id": inner["$id"],
+            "title": "A refusal or fault",
+            "type": "object",
+            "properties": {"error": {"$ref": "#/$defs/ErrorRecord"}},
+            "required": ["error"],
+            "$defs": inner["$defs"],
+        }
+    shape = SHAPES[command]
+    return any_of(command.replace(" ", "-"), shape.records, shape.version)
+
+
+def schemas() -> dict[str, str]:
+    """The text of each file below docs/schemas/, by its path below docs/."""
+    note: dict[str, JSON] = {"$comment": "Made by docs/generate.py (make docs). Do not edit."}
+    return {
+        file_of(command): json.dumps(note | schema_of(command), indent=1, ensure_ascii=False) + "\n"
+        for command in (ERROR, *SHAPES)
+    }
+
+
+def page() -> str:
+    """The page docs/json.md."""
+    parts = [
+        "# What programs read\n\n",
+        "Every command that does something takes `--json` and prints one object on standard"
+        " output. The object is a record: a member for each field, always there, in any order. The"
+        " shapes are published as JSON Schemas (draft 2020-12), one a command, and the tests hold"
+        " what commands print against them.\n\n"
+        "A schema has a version, the last part of its `$id`. Within a version members may be"
+        " added, so pass over what you do not know; none is taken away or changes its meaning."
+        " Instants are Unix seconds, spans are seconds. Codes and states are stable, texts may be"
+        " reworded.\n\n"
+        'A command that is refused prints `{"error": …}`'
+        f" ([schema]({file_of(ERROR)}), [codes](errors.md)); exit codes are in"
+        " [the list of commands](cli.md). `changed` says whether a command that changes something"
+        " changed anything.\n\n"
+        "## Commands\n\n"
+        "| command | schema | record |\n| --- | --- | --- |\n",
+    ]
+    for command in sorted(SHAPES):
+        file = file_of(command)
+        names = " or ".join(f"[{name}](#{name.lower()})" for name in SHAPES[command].names)
+        parts.append(f"| `muster {command}` | [version {SHAPES[command].version}]({file}) |")
+        parts.append(f" {names} |\n")
+    if NOT_YET:
+        parts.append(
+            f"\nThe other {len(NOT_YET)} commands print objects whose schemas are not published"
+            " yet.\n"
+        )
+    parts.append("\n## Records\n")
+    for name, record in sorted(_records().items()):
+        parts += _section(name, record)
+    return "".join(parts)
+
+
+def _records() -> dict[str, dict[str, JSON]]:
+    """The object of every record that is printed or stands in one."""
+    found: dict[str, dict[str, JSON]] = {}
+    for command in (ERROR, *SHAPES):
+        found |= cast(dict[str, dict[str, JSON]], schema_of(command)["$defs"])
+    return found
+
+
+def _section(name: str, record: dict[str, JSON]) -> Iterator[str]:
+    yield f"\n### {name}\n\n{record['description']}\n\n| member | value |\n| --- | --- |\n"
+    for member, value in cast(dict[str, dict[str, JSON]], record["properties"]).items():
+        yield f"| `{member}` | {_words(value)} |\n"
+
+
+def _words(value: dict[str, JSON]) -> str:
+    """A schema in words."""
+    if "anyOf" in value:
+        return " or ".join(_words(each) for each in cast(list[dict[str, JSON]], value["anyOf"]))
+    if "$ref" in value:
+        name = str(value["$ref"]).rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "enum" in value:
+        shown = (json.dumps(each) for each in cast(list[JSON], value["enum"]))
+        return "one of " + ", ".join(f"`{each}`" for each in shown)
+    if value.get("type") == "array":
+        return f"list of: {_words(cast(dict[str, JSON], value['items']))}"
+    if value.get("type") == "object":
+        inner = _words(cast(dict[str, JSON], value["additionalProperties"]))
+        return f"object by name, of: {inner}"
+    kind = str(value.get("type", "any value"))
+    return f"{kind}, {value['description']}" if "description" in value else kind

@@ -1,0 +1,81 @@
+"""The published shapes: every command has one or is named as not having one; none is stale."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import click
+import jsonschema
+import pytest
+from tests.cli import printed
+
+from muster.cli import shapes
+from muster.cli.main import muster
+from muster.core.catalogue import error
+from muster.core.records import encode, error_record
+from muster.host.results import PublisherRemoval
+
+NOT_YET = 64
+"""How many commands may lack a schema. Only ever gets smaller."""
+
+
+def commands(group: click.Group, before: str = "") -> Iterator[str]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        inner = group.get_command(context, name)
+        assert inner is not None
+        if isinstance(inner, click.Group):
+            yield from commands(inner, f"{before}{name} ")
+        elif not inner.hidden:
+            yield before + name
+
+
+def test_every_command_has_a_shape_or_is_named() -> None:
+    assert sorted([*shapes.SHAPES, *shapes.NOT_YET]) == sorted(commands(muster))
+
+
+def test_ever_fewer_commands_lack_a_schema() -> None:
+    assert len(shapes.NOT_YET) <= NOT_YET
+
+
+def test_what_is_published_is_current_and_nothing_else() -> None:
+    files = shapes.schemas()
+    assert {f"schemas/{path.name}" for path in (printed.DOCS / "schemas").iterdir()} == set(files)
+    for name, text in files.items():
+        assert (printed.DOCS / name).read_text("utf-8") == text
+        jsonschema.Draft202012Validator.check_schema(json.loads(text))
+    ids = [json.loads(text)["$id"] for text in files.values()]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_name_stands_for_one_record() -> None:
+    """The page has a section for each name."""
+    known: dict[str, object] = {}
+    for command in (shapes.ERROR, *shapes.SHAPES):
+        defs = shapes.schema_of(command)["$defs"]
+        assert isinstance(defs, dict)
+        for name, record in defs.items():
+            assert known.setdefault(name, record) == record, name
+
+
+def test_every_record_says_what_it_is() -> None:
+    records = {record for shape in shapes.SHAPES.values() for record in shape.records}
+    silent = [one.__name__ for one in records if (one.__doc__ or "(").startswith(one.__name__)]
+    assert silent == []
+
+
+def test_a_member_more_or_less_or_of_another_kind_is_noticed() -> None:
+    words = ("host", "remove-publisher", "contoso", "--json")
+    good = encode(PublisherRemoval(changed=True, publisher="a" * 16))
+    assert printed.judge(words, json.dumps(good)) == "host remove-publisher"
+    for bad in ({**good, "more": 1}, {"changed": True}, {**good, "changed": "yes"}):
+        with pytest.raises(jsonschema.ValidationError):
+            printed.judge(words, json.dumps(bad))
+
+
+def test_a_refusal_has_one_shape_for_all_commands() -> None:
+    refused = {"error": encode(error_record(error("net/refused", peer="kms1")))}
+    assert printed.judge(("demo", "--json"), json.dumps(refused)) == "error"
+    with pytest.raises(jsonschema.ValidationError):
+        printed.judge(("demo",), json.dumps({"error": {"code": "net/refused"}}))
