@@ -8,6 +8,7 @@ from tests.cli.test_host_cli import active, desk, made
 from tests.cli.test_publisher_cli import Desk as PublisherDesk
 from tests.cli.test_publisher_cli import desk as publisher_desk
 from tests.cli.test_publisher_cli import empty
+from tests.house.test_picture import named
 from tests.house.tracer import touched
 from tests.worlds.conftest import Scene, scene
 
@@ -27,6 +28,8 @@ def test_an_activation_walks_through_few_modules_and_functions(scene: Scene) -> 
     with touched() as found:
         (done,) = client.activate(None)
     assert done.renewed
+    walk = {f"{file}:{name}" for file, name in named() if file.startswith("client/")}
+    assert walk <= found.functions, "CONTRIBUTING.md walks where no activation goes"
     assert len(found.modules) <= MOST_MODULES, sorted(found.modules)
     assert len(found.functions) <= MOST_FUNCTIONS, sorted(found.functions)
 
