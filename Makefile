@@ -7,7 +7,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test lint bench torture fmt docs docs-check vectors guide parts clean lock
+.PHONY: demo test lint bench torture mutants fmt docs docs-check vectors guide parts clean lock
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Muster needs Python 3.11 or newer; say 'make PYTHON=python3.12 …'"; exit 1; }
@@ -39,6 +39,10 @@ test: $(VENV)/.dev parts lint docs-check
 torture: $(VENV)/.dev parts
 	$(BIN)/python -m pytest -m torture --timeout 3000
 	HYPOTHESIS_PROFILE=random $(BIN)/python -m pytest -m fuzz --timeout 3000
+
+# Breaks pure rooms on purpose, one place at a time, and names what no test notices.
+mutants: $(VENV)/.dev
+	$(BIN)/python tests/house/mutants.py --jobs $(JOBS)
 
 bench: $(VENV)/.run
 	$(BIN)/python bench/run.py

@@ -8,6 +8,7 @@ interim digit can therefore never become right again, so an error anywhere shows
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Mapping
 from functools import reduce
 
 import pytest
@@ -268,3 +269,93 @@ def test_every_hint_is_one_of_the_sentences_that_are_known(
     except MusterError as fault:
         hint = fault.params.get("hint", "")
         assert hint == "" or HINT.fullmatch(str(hint)), hint
+
+
+# What is told of wrong groups, word for word.
+
+FULL = encode_groups(271_828_182_845_904_523_536_028_747_135_266_249_775_724_709_369_995, 12)
+
+
+def told(action: Callable[[], object]) -> tuple[str, Mapping[str, object]]:
+    with pytest.raises(MusterError) as caught:
+        action()
+    return caught.value.code, caught.value.params
+
+
+def test_a_letter_is_no_digit_wherever_it_stands() -> None:
+    for place, digit in itertools.product(range(10), "0123456789"):
+        right = digit * 5 + check_digit(digit * 5, place)
+        for at in range(6):
+            assert not passes(f"{right[:at]}x{right[at + 1 :]}", place)
+
+
+def test_what_was_typed_is_read_back() -> None:
+    assert told(lambda: check_group("1x345é", 0))[1]["read"] == "1x345U+00E9"
+    assert told(lambda: check_group("x" * 20, 0))[1]["read"] == "x" * 12
+    assert told(lambda: check_group("", 0))[1]["read"] == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("missing", "hint"),
+    [
+        (1, "It is right as group A4: a group was left out before it. "),
+        (2, "It is right as group B1: 2 groups were left out before it. "),
+        (3, "It is right as group B2: 3 groups were left out before it. "),
+    ],
+)
+def test_groups_that_were_left_out_are_counted(missing: int, hint: str) -> None:
+    groups = FULL[:2] + FULL[2 + missing :] + FULL[:missing]
+    code, params = told(lambda: decode_groups(groups))
+    assert (code, params["label"], params["hint"]) == ("digits/group", "A3", hint)
+
+
+def test_a_group_that_was_said_twice_is_named() -> None:
+    hint = "What follows belongs one place earlier: a group was said twice. "
+    groups = FULL[:3] + FULL[2:]
+    for action in (
+        lambda: decode_groups(groups[:12]),
+        lambda: parse_groups(" ".join(groups), {12}),
+    ):
+        code, params = told(action)
+        assert (code, params["label"], params["hint"]) == ("digits/group", "A4", hint)
+
+
+@pytest.mark.parametrize(
+    ("groups", "hint"),
+    [
+        ((*FULL, FULL[-1]), "All groups up to C4 are right; more follows."),
+        (
+            (*FULL[:4], "123456", *FULL[5:11]),
+            "The first group that is not right is B1 (number 5): 123456 was read.",
+        ),
+        (
+            (*FULL[:3], "111111", "222222", *FULL[4:]),
+            "The first group that is not right is A4 (number 4): 111111 was read.",
+        ),
+        (FULL[:11], "Group C4 is the first that is missing."),
+        ((*FULL[:11], "12"), "Group C4 has 2 of 6 digits; all before it is right."),
+    ],
+)
+def test_a_wrong_number_of_digits_is_told_with_where_to_look(
+    groups: tuple[str, ...], hint: str
+) -> None:
+    code, params = told(lambda: parse_groups(" ".join(groups), {12}))
+    assert (code, params["hint"]) == ("digits/length", hint)
+
+
+def test_a_row_that_begins_too_early_is_told_with_the_group_that_is_wrong() -> None:
+    text = f"A {FULL[0]} {FULL[1]} 123456\nC {' '.join(FULL[4:])}"
+    code, params = told(lambda: parse_groups(text, {12}))
+    assert (code, params["label"], params["read"]) == ("digits/group", "A3", "123456")
+
+
+def test_a_text_is_read_up_to_four_thousand_characters() -> None:
+    text = " ".join(FULL)
+    assert parse_groups(text.ljust(4000), {12}) == FULL
+    code, params = told(lambda: parse_groups(text.ljust(4001), {12}))
+    assert (code, params["count"]) == ("digits/length", "more than 4000")
+    assert params["hint"] == "The text is far too long."
+
+
+def test_rows_beyond_z_have_two_letters() -> None:
+    assert [row_of(4 * row) for row in (25, 26, 27, 52, 702)] == ["Z", "AA", "AB", "BA", "AAA"]

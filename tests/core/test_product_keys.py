@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,9 +20,11 @@ from muster.core.keys import (
     KeyId,
     Kind,
     ProductKey,
+    check_symbol,
     compute_tag,
     make_product_key,
     mask_keys,
+    mask_typed,
     parse_product_key,
     verify_tag,
 )
@@ -292,7 +296,49 @@ def test_any_text_is_a_key_id_or_a_documented_error(text: str) -> None:
 def test_numbers_that_are_no_key_id(number: int) -> None:
     with pytest.raises(MusterError) as caught:
         KeyId.unpack(number)
-    assert caught.value.code in {"key/kind", "key/range"}
+    assert caught.value.code == ("key/kind" if number == 5 << 34 else "key/range")
+    assert caught.value.params.get("maximum", (1 << 37) - 1) == (1 << 37) - 1
+
+
+@pytest.mark.parametrize(
+    ("field", "below"),
+    [("version", 4), ("prefix", 65_536), ("group", 1024), ("tag", 1 << 55), ("serial", 24**5)],
+)
+def test_a_key_holds_no_number_beyond_its_bits(field: str, below: int) -> None:
+    def key(value: int) -> ProductKey:
+        changed: dict[str, Any] = {field: value}
+        return replace(KEY, **changed)
+
+    assert getattr(key(below - 1), field) == below - 1
+    for value in (-1, below):
+        with pytest.raises(Usage) as caught:
+            key(value)
+        assert caught.value.code == "key/range"
+        assert caught.value.params == {"field": field, "value": value, "maximum": below - 1}
+
+
+def test_a_tag_beyond_its_bits_is_refused_without_being_shown() -> None:
+    """Twelve symbols hold a little more than 55 bits."""
+    plain = KEY.text.replace("-", "")
+    symbols = [ALPHABET.index(symbol) for symbol in plain[:7]] + [23] * 12
+    symbols += [ALPHABET.index(symbol) for symbol in plain[19:24]]
+    fault = refused("".join(ALPHABET[value] for value in (*symbols, check_symbol(symbols))))
+    assert fault.code == "key/range"
+    assert fault.params == {"field": "tag", "value": "too large", "maximum": "55 bits"}
+
+
+def test_a_text_is_read_up_to_a_thousand_characters() -> None:
+    assert parse_product_key(KEY.text + " " * (1000 - len(KEY.text))) == KEY
+    fault = refused(KEY.text + " " * (1001 - len(KEY.text)))
+    assert (fault.code, fault.params) == ("key/length", {"count": "more than 1000"})
+
+
+def test_groups_of_a_key_that_was_taken_apart_are_masked() -> None:
+    first, second, *_, last = KEY.text.split("-")
+    assert mask_typed(f"no such option: {first} {second}") == "no such option: XXXXX XXXXX"
+    assert mask_typed(f"install-key {first} x") == f"install-key {first} x"
+    assert mask_typed(f"key {KEY.masked} is unknown") == f"key {KEY.masked} is unknown"
+    assert mask_typed(KEY.text) == f"XXXXX-XXXXX-XXXXX-XXXXX-{last}"
 
 
 @pytest.mark.parametrize(

@@ -123,3 +123,55 @@ def test_a_clock_before_signed_dates_is_not_believed() -> None:
     known = look(None, (NOW, 0.0), (NOW + int(day), day))
     assert not count.may_purge(known, NOW, day, NOW + 1)
     assert not count.may_mend(known, NOW, day, NOW + 1)
+
+
+# The edges.
+
+
+def test_the_spans_are_those_of_the_chapter() -> None:
+    assert (count.PURGE_AFTER, count.STEADY, count.JUMP) == (90 * 86_400, 86_400, 300)
+    assert NEVER == Seen(0) == Seen(0, 0)
+
+
+def test_a_machine_that_asks_in_the_second_of_its_release_is_seen_one_second_after_it() -> None:
+    assert count.sighted(Seen(0, NOW), NOW) == Seen(NOW + 1, NOW)
+
+
+def test_four_hours_ahead_is_not_yet_the_future() -> None:
+    for row in (Seen(NOW + SKEW), Seen(0, NOW + SKEW)):
+        assert count.acceptable(row, NOW)
+        assert not count.ahead(row, NOW)
+    for row in (Seen(NOW + SKEW + 1), Seen(0, NOW + SKEW + 1)):
+        assert not count.acceptable(row, NOW)
+        assert count.ahead(row, NOW)
+
+
+def test_a_mended_machine_that_counts_was_released_the_second_before() -> None:
+    ahead = NOW + SKEW + 10
+    assert count.mended(Seen(ahead, ahead - 1), NOW) == Seen(NOW, NOW - 1)
+    assert count.mended(Seen(ahead - 1, ahead), NOW) == Seen(NOW, NOW)
+
+
+def test_a_row_is_kept_for_ninety_days() -> None:
+    for row in (Seen(NOW), Seen(0, NOW)):
+        assert not count.purgeable(row, NOW)
+        assert not count.purgeable(row, NOW + 90 * DAY)
+        assert count.purgeable(row, NOW + 90 * DAY + 1)
+
+
+def test_a_clock_at_a_signed_date_is_believed() -> None:
+    known = look(None, (NOW, 0.0))
+    assert count.may_purge(known, NOW, 86_400.0, NOW)
+    assert count.may_mend(known, NOW, 86_400.0, NOW)
+    assert not count.may_purge(known, NOW, 86_399.0, NOW)
+
+
+def test_five_minutes_are_no_jump_and_four_hours_beside_the_old_time_are_back() -> None:
+    known = look(None, (NOW, 0.0))
+    assert look(known, (NOW + 300, 0.0)) is known
+    assert look(known, (NOW - 300, 0.0)) is known
+    gone = look(known, (NOW + 90 * DAY, 0.0))
+    assert gone is not known
+    assert not gone.mended
+    assert look(gone, (NOW + SKEW, 0.0)).mended
+    assert not look(gone, (NOW + SKEW + 1, 0.0)).mended

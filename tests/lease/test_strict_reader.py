@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,12 +163,23 @@ def test_white_space_is_allowed_where_json_allows_it() -> None:
     assert read(b' \t\r\n{ "a" : [ 1 , 2 ] } \n', SMALL) == {"a": [1, 2]}
 
 
+def test_limits_are_those_of_the_chapter() -> None:
+    chapter = Path(__file__).parents[2] / "docs/spec/02-signed-objects.md"
+    rows = re.findall(
+        r"^\| [^|]+ ((?:\| [0-9,]+ ){4})\|$", chapter.read_text("utf-8"), re.MULTILINE
+    )
+    written = [Limits(*(int(cell.replace(",", "")) for cell in row.split("|")[1:])) for row in rows]
+    assert written == [SMALL, strict.TRUST, strict.CATALOGUE, strict.BUNDLE, strict.DESCRIPTOR]
+
+
 def test_limits_at_their_edges() -> None:
     limits = Limits(bytes=40, levels=3, members=3, items=2)
     assert read(b'{"a":{"b":{"c":1}}}', limits) == {"a": {"b": {"c": 1}}}
     assert "deeper" in refused(b'{"a":{"b":[[1]]}}', limits)
     assert read(b'{"a":[[1],[2]]}', limits) == {"a": [[1], [2]]}
     assert "items" in refused(b'{"a":[1,2,3]}', limits)
+    assert "items" in refused(b'{"a":[{},2,3]}', limits)
+    assert read(b'{"a":[],"b":2,"c":3}', limits)
     assert read(b'{"a":1,"b":2,"c":3}', limits)
     assert "members" in refused(b'{"a":1,"b":2,"c":{"d":3}}', limits)
     assert read(b'{"a":"' + b"x" * 32 + b'"}', limits)
@@ -237,6 +250,12 @@ def test_the_top_is_an_object(value: Any) -> None:
     assert refused(json.dumps(value).encode(), WIDE) == "not an object"
 
 
+def test_the_largest_integer_is_written_and_read() -> None:
+    value = {"a": strict.MAX_INTEGER}
+    assert canonical(value) == b'{"a":9007199254740991}'
+    assert read(canonical(value), SMALL) == value
+
+
 def test_canonical_sorts_by_utf_16() -> None:
     """The example of RFC 8785, section 3.2.3."""
     value = {
@@ -264,8 +283,9 @@ def test_canonical_escapes_as_rfc_8785() -> None:
     [-1, 2**53, 1.0, float("nan"), "\ud800", b"x", {1: 2}, {"\udc00": 1}, {None: 1}, {1, 2}],
 )
 def test_canonical_refuses_what_no_reader_takes(value: Any) -> None:
-    with pytest.raises(ValueError, match=r".+"):
+    with pytest.raises(ValueError, match=r".+") as caught:
         canonical({"a": value})
+    assert type(caught.value) is ValueError, "it was refused before it was encoded"
 
 
 @given(st.binary(max_size=100))
@@ -273,6 +293,15 @@ def test_base64url_round_trip(data: bytes) -> None:
     text = b64url_encode(data)
     assert b64url_decode(text, len(data)) == data
     assert "=" not in text
+
+
+def test_a_text_that_holds_too_much_is_refused_by_its_length() -> None:
+    for limit in range(8):
+        text = b64url_encode(bytes(limit))
+        assert b64url_decode(text, limit) == bytes(limit)
+        with pytest.raises(MusterError) as caught:
+            b64url_decode(text + "A", limit)
+        assert caught.value.params["detail"] == f"longer than {limit} bytes"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,375 @@
+"""Breaks pure rooms on purpose, one place at a time, and names the breaks that no test notices.
+
+    python tests/house/mutants.py                      every room (make mutants; half an hour)
+    python tests/house/mutants.py lease/strict.py      one room
+    python tests/house/mutants.py --only DESCRIPTOR    mutants whose name holds a text
+    python tests/house/mutants.py --names              print the names, run nothing
+
+A mutant turns a comparison round or moves its bound, swaps an operator or a logical word, adds one
+to a number, or leaves a call or a refusal out. It runs against the tests of its room that walk over
+its line, and is killed where one of them fails. Survivors that are equal to the original, or are
+not worth a test, are listed in mutants.toml with the reason. Exit code 1: somebody survived
+unexplained, or an explanation is stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "muster"
+EXPLAINED = Path(__file__).with_name("mutants.toml")
+SECONDS = 120
+"""A mutant that runs longer than this goes in circles, which a test would notice."""
+MEMORY = 4 << 30
+
+ROOMS = {
+    "core/digits.py": ("tests/core/test_digit_groups.py", "tests/core/test_pasted_digits.py"),
+    "core/keys.py": (
+        "tests/core/test_product_keys.py",
+        "tests/core/test_key_checks.py",
+        "tests/core/test_identity_vectors.py",
+    ),
+    "host/count.py": ("tests/host/test_host_count.py",),
+    "host/lines.py": ("tests/host/test_host_lines.py", "tests/host/test_lines_model.py"),
+    "lease/steps.py": (
+        "tests/lease/test_verification.py",
+        "tests/lease/test_verification_steps.py",
+    ),
+    "lease/strict.py": ("tests/lease/test_strict_reader.py",),
+}
+"""Pure rooms by path below src/muster, with the tests that mirror them."""
+
+
+# What a mutant is.
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A room with one break: its name, the lines that it touches, and the broken text."""
+
+    name: str
+    lines: range
+    text: str
+
+
+_COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+_OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.FloorDiv,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitOr,
+}
+
+
+def _broken(node: ast.AST) -> Iterator[ast.AST]:
+    """The breaks of one node."""
+    match node:
+        case ast.Compare():
+            for at, operator in enumerate(node.ops):
+                changed = copy.deepcopy(node)
+                changed.ops[at] = _COMPARISONS[type(operator)]()
+                yield changed
+        case ast.BoolOp():
+            changed_word = copy.deepcopy(node)
+            changed_word.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+            yield changed_word
+        case ast.UnaryOp(op=ast.Not()):
+            yield node.operand
+        case ast.Constant(value=bool()):
+            yield ast.Constant(not node.value)
+        case ast.Constant(value=int()):
+            assert isinstance(node.value, int)
+            yield ast.Constant(node.value + 1)
+        case ast.BinOp() | ast.AugAssign() if type(node.op) in _OPERATORS:
+            changed_sum = copy.deepcopy(node)
+            changed_sum.op = _OPERATORS[type(node.op)]()
+            yield changed_sum
+        case ast.Raise() | ast.Expr(value=ast.Call()):
+            yield ast.Pass()
+        case ast.Continue():
+            yield ast.Break()
+        case ast.Break():
+            yield ast.Continue()
+
+
+def _places(node: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.AST]]:
+    """Every node that does something, with the function or class around it.
+
+    Left out: annotations, decorators, and texts that explain.
+    """
+    for name, value in ast.iter_fields(node):
+        if name in {"annotation", "returns", "decorator_list", "type_params"}:
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            if not isinstance(child, ast.AST):
+                continue
+            scope = inside
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                scope = f"{inside}.{child.name}".lstrip(".")
+            elif not inside and isinstance(child, ast.Assign):
+                scope = ast.unparse(child.targets[0])
+            yield scope, child
+            yield from _places(child, scope)
+
+
+def mutants(text: str) -> list[Mutant]:
+    """Every mutant of a module's text, from its top to its end."""
+    lines = text.encode().splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    data = text.encode()
+    found: list[Mutant] = []
+    seen: Counter[str] = Counter()
+    for scope, node in _places(ast.parse(text)):
+        for broken in _broken(node):
+            assert isinstance(node, ast.expr | ast.stmt)
+            assert node.end_lineno is not None
+            assert node.end_col_offset is not None
+            begin = starts[node.lineno - 1] + node.col_offset
+            end = starts[node.end_lineno - 1] + node.end_col_offset
+            shown = ast.unparse(broken)
+            written = f"({shown})" if isinstance(broken, ast.expr) else shown
+            name = f"{scope or 'module'}: {_short(node)} -> {_short(broken)}"
+            seen[name] += 1
+            found.append(
+                Mutant(
+                    name if seen[name] == 1 else f"{name} #{seen[name]}",
+                    range(node.lineno, node.end_lineno + 1),
+                    (data[:begin] + written.encode() + data[end:]).decode(),
+                )
+            )
+    return found
+
+
+def _short(node: ast.AST) -> str:
+    shown = " ".join(ast.unparse(node).split())
+    return shown if len(shown) <= 100 else f"{shown[:97]}..."
+
+
+# Running tests against it, in a process of its own.
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from a given text."""
+
+    def __init__(self, room: str, text: str) -> None:
+        self.path = str(SOURCE / room)
+        self.name = "muster." + room.removesuffix(".py").replace("/", ".")
+        self.code: CodeType = compile(text, self.path, "exec")
+
+    def find_spec(
+        self, fullname: str, _path: object = None, _target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self.code, module.__dict__)
+
+
+class _Walked:
+    """A plugin that notes which lines of a room each test walks over, and for how long."""
+
+    def __init__(self, room: str) -> None:
+        self.path = str(SOURCE / room)
+        self.tests: dict[str, tuple[float, list[int]]] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        lines: set[int] = set()
+
+        def inside(frame: FrameType, _event: str, _argument: Any) -> Any:
+            lines.add(frame.f_lineno)
+            return inside
+
+        def outside(frame: FrameType, _event: str, _argument: Any) -> Any:
+            return inside(frame, "", None) if frame.f_code.co_filename == self.path else None
+
+        begun = time.perf_counter()
+        sys.settrace(outside)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            self.tests[item.nodeid] = (time.perf_counter() - begun, sorted(lines))
+
+
+class _Chosen:
+    """A plugin that runs only these tests, the quickest first."""
+
+    def __init__(self, order: Sequence[str]) -> None:
+        self.order = {name: at for at, name in enumerate(order)}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self.order),
+            key=lambda item: self.order[item.nodeid],
+        )
+
+
+def _run(tests: Sequence[str], plugins: list[object]) -> int:
+    options = ["-x", "-q", "--no-header", "--no-summary", "--assert=plain", "-m", "not torture"]
+    return int(pytest.main([*options, *tests], plugins=plugins))
+
+
+def _fork(work: Any) -> int:
+    """Begin a process that ends with what `work` returns; its id."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 70
+    try:
+        silence = os.open(os.devnull, os.O_RDWR)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        code = int(work())
+    finally:
+        os._exit(code)
+
+
+def walks(room: str) -> dict[str, tuple[float, list[int]]]:
+    """Seconds and lines of the room, by test; the tests must pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = Path(folder) / "walked.json"
+
+        def work() -> int:
+            plugin = _Walked(room)
+            code = _run(ROOMS[room], [plugin])
+            told.write_text(json.dumps(plugin.tests))
+            return code
+
+        _, status = os.waitpid(_fork(work), 0)
+        if status:
+            raise SystemExit(f"the tests of {room} fail as it is: {' '.join(ROOMS[room])}")
+        found: dict[str, tuple[float, list[int]]] = json.loads(told.read_text())
+    return found
+
+
+def _try(room: str, mutant: Mutant, tests: Sequence[str]) -> int:
+    """Begin to run tests against a mutant; the id of the process, which ends 0 where it lives."""
+
+    def work() -> int:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        sys.meta_path.insert(0, _Finder(room, mutant.text))
+        return _run(ROOMS[room], [_Chosen(tests)])
+
+    return _fork(work)
+
+
+def survivors(room: str, chosen: Sequence[Mutant], jobs: int) -> Iterator[Mutant]:
+    """Those of a room's mutants that no test notices."""
+    walked = walks(room)
+    by_time = sorted(walked, key=lambda name: walked[name][0])
+    of_any = {line for _, lines in walked.values() for line in lines}
+    running: dict[int, Mutant] = {}
+    waiting = list(reversed(chosen))
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            mutant = waiting.pop()
+            touched = of_any.intersection(mutant.lines)
+            # Lines that run at the import belong to every test.
+            tests = [one for one in by_time if not touched or touched.intersection(walked[one][1])]
+            running[_try(room, mutant, tests)] = mutant
+        child, status = os.wait()
+        mutant = running.pop(child)
+        if status == 0:
+            yield mutant
+
+
+# What is known of survivors.
+
+
+def explained(path: Path = EXPLAINED) -> dict[str, dict[str, str]]:
+    """Reasons by room and name of a mutant."""
+    return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+def _preload() -> None:
+    """What every child needs and no mutant changes."""
+    for name in ("cryptography.hazmat.primitives.asymmetric.ed25519", "hypothesis", "jsonschema"):
+        importlib.import_module(name)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what was asked for, and print who survives."""
+    parser = argparse.ArgumentParser(prog="mutants", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=", ".join(ROOMS))
+    parser.add_argument("--only", default="", metavar="TEXT")
+    parser.add_argument("--names", action="store_true")
+    parser.add_argument("--jobs", type=int, default=2)
+    asked = parser.parse_args(arguments)
+    rooms = asked.rooms or list(ROOMS)
+    if unknown := set(rooms) - set(ROOMS):
+        parser.error(f"no such room: {', '.join(sorted(unknown))}")
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    _preload()
+    bad = 0
+    for room in rooms:
+        every = mutants((SOURCE / room).read_text("utf-8"))
+        chosen = [one for one in every if asked.only in one.name]
+        if asked.names:
+            print("\n".join(f"{room}: {one.name}" for one in chosen))
+            continue
+        reasons = explained().get(room, {})
+        alive = {one.name for one in survivors(room, chosen, asked.jobs)}
+        fresh = sorted(alive - set(reasons))
+        dead = sorted(
+            name for name in reasons if name not in alive and name in {one.name for one in chosen}
+        )
+        print(f"{room}: {len(chosen)} mutants, {len(alive)} survive, {len(fresh)} unexplained")
+        for name in fresh:
+            print(f"  survives: {name}")
+        for name in dead:
+            print(f"  is killed now, take it out of mutants.toml: {name}")
+        bad += len(fresh) + len(dead)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
