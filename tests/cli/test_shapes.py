@@ -49,16 +49,6 @@ def test_what_is_published_is_current_and_nothing_else() -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_a_name_stands_for_one_record() -> None:
-    """The page has a section for each name."""
-    known: dict[str, object] = {}
-    for command in (shapes.ERROR, *shapes.SHAPES):
-        defs = shapes.schema_of(command)["$defs"]
-        assert isinstance(defs, dict)
-        for name, record in defs.items():
-            assert known.setdefault(name, record) == record, name
-
-
 def test_every_record_says_what_it_is() -> None:
     records = {record for shape in shapes.SHAPES.values() for record in shape.records}
     silent = [one.__name__ for one in records if (one.__doc__ or "(").startswith(one.__name__)]

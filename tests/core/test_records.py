@@ -151,6 +151,12 @@ def test_a_record_is_widened_by_fields() -> None:
     assert widened(Fallen, leaf, where="lawn") == Fallen(1, Colour.RED, Number.ONE, "lawn")
 
 
+def test_a_name_in_a_shape_is_of_one_record() -> None:
+    other: Any = dataclass(type("Leaf", (), {"__annotations__": {"wet": bool}}))
+    with pytest.raises(TypeError, match="Leaf"):
+        any_of("garden", (Tree, other))
+
+
 @pytest.mark.parametrize("value", [Leaf, {"a": 1}, None, b"bytes"])
 def test_what_is_no_record_is_a_bug(value: object) -> None:
     with pytest.raises(TypeError):

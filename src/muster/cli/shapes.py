@@ -176,49 +176,67 @@ def page() -> str:
         "| command | schema | record |\n| --- | --- | --- |\n",
     ]
     for command in sorted(SHAPES):
-        file = file_of(command)
-        names = " or ".join(f"[{name}](#{name.lower()})" for name in SHAPES[command].names)
-        parts.append(f"| `muster {command}` | [version {SHAPES[command].version}]({file}) |")
-        parts.append(f" {names} |\n")
+        file, wing = file_of(command), _wing(command)
+        names = " or ".join(_link(wing, name) for name in SHAPES[command].names)
+        parts.append(
+            f"| `muster {command}` | [version {SHAPES[command].version}]({file}) | {names} |\n"
+        )
     if NOT_YET:
         parts.append(
             f"\nThe other {len(NOT_YET)} commands print objects whose schemas are not published"
             " yet.\n"
         )
-    parts.append("\n## Records\n")
-    for name, record in sorted(_records().items()):
-        parts += _section(name, record)
+    for wing, records in sorted(_records().items()):
+        parts.append(f"\n## Records: {wing}\n")
+        for name, record in sorted(records.items()):
+            parts += _section(wing, name, record)
     return "".join(parts)
 
 
-def _records() -> dict[str, dict[str, JSON]]:
-    """The object of every record that is printed or stands in one."""
-    found: dict[str, dict[str, JSON]] = {}
+def _wing(command: str) -> str:
+    """The word under which records of a command stand; each word has names of its own."""
+    return command.split(" ", maxsplit=1)[0]
+
+
+def _records() -> dict[str, dict[str, dict[str, JSON]]]:
+    """The object of every record that is printed or stands in one, by wing and name.
+
+    Raises: TypeError where a name of a wing stands for two records.
+    """
+    found: dict[str, dict[str, dict[str, JSON]]] = {}
     for command in (ERROR, *SHAPES):
-        found |= cast(dict[str, dict[str, JSON]], schema_of(command)["$defs"])
+        known = found.setdefault(_wing(command), {})
+        for name, record in cast(dict[str, dict[str, JSON]], schema_of(command)["$defs"]).items():
+            if known.setdefault(name, record) != record:
+                raise TypeError(f"{command} prints another {name} than a command beside it")
     return found
 
 
-def _section(name: str, record: dict[str, JSON]) -> Iterator[str]:
-    yield f"\n### {name}\n\n{record['description']}\n\n| member | value |\n| --- | --- |\n"
+def _link(wing: str, name: str) -> str:
+    return f"[{name}](#{wing}-{name.lower()})"
+
+
+def _section(wing: str, name: str, record: dict[str, JSON]) -> Iterator[str]:
+    yield f"\n### {wing} {name}\n\n{record['description']}\n\n| member | value |\n| --- | --- |\n"
     for member, value in cast(dict[str, dict[str, JSON]], record["properties"]).items():
-        yield f"| `{member}` | {_words(value)} |\n"
+        yield f"| `{member}` | {_words(wing, value)} |\n"
 
 
-def _words(value: dict[str, JSON]) -> str:
+def _words(wing: str, value: dict[str, JSON]) -> str:
     """A schema in words."""
     if "anyOf" in value:
-        return " or ".join(_words(each) for each in cast(list[dict[str, JSON]], value["anyOf"]))
+        return " or ".join(
+            _words(wing, each) for each in cast(list[dict[str, JSON]], value["anyOf"])
+        )
     if "$ref" in value:
-        name = str(value["$ref"]).rpartition("/")[2]
-        return f"[{name}](#{name.lower()})"
+        return _link(wing, str(value["$ref"]).rpartition("/")[2])
     if "enum" in value:
         shown = (json.dumps(each) for each in cast(list[JSON], value["enum"]))
         return "one of " + ", ".join(f"`{each}`" for each in shown)
     if value.get("type") == "array":
-        return f"list of: {_words(cast(dict[str, JSON], value['items']))}"
+        return f"list of: {_words(wing, cast(dict[str, JSON], value['items']))}"
     if value.get("type") == "object":
-        inner = _words(cast(dict[str, JSON], value["additionalProperties"]))
+        inner = _words(wing, cast(dict[str, JSON], value["additionalProperties"]))
         return f"object by name, of: {inner}"
     kind = str(value.get("type", "any value"))
     return f"{kind}, {value['description']}" if "description" in value else kind

@@ -145,14 +145,14 @@ def schema(record: type, version: int = 1) -> dict[str, JSON]:
         version: of the shape; a higher one broke it.
     Raises: TypeError for a field that JSON cannot say.
     """
-    defs: dict[str, JSON] = {}
+    defs = _Defs()
     top = _object(record, defs)
     return {
         "$schema": _DRAFT,
         "$id": f"urn:muster:json:{record.__name__}:{version}",
         "title": record.__name__,
         **top,
-        **({"$defs": dict(sorted(defs.items()))} if defs else {}),
+        **({"$defs": defs.sorted()} if defs.objects else {}),
     }
 
 
@@ -165,18 +165,41 @@ def any_of(name: str, records: Sequence[type], version: int = 1) -> dict[str, JS
         version: as of `schema`.
     Raises: TypeError for a field that JSON cannot say.
     """
-    defs: dict[str, JSON] = {}
+    defs = _Defs()
     refs = [_type(record, defs) for record in records]
     return {
         "$schema": _DRAFT,
         "$id": f"urn:muster:json:{name}:{version}",
         "title": name,
         **(refs[0] if len(refs) == 1 else {"anyOf": list(refs)}),
-        "$defs": dict(sorted(defs.items())),
+        "$defs": defs.sorted(),
     }
 
 
-def _object(record: type, defs: dict[str, JSON]) -> dict[str, JSON]:
+class _Defs:
+    """The records of one schema, by name."""
+
+    __slots__ = ("_kinds", "objects")
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, type] = {}
+        self.objects: dict[str, JSON] = {}
+
+    def put(self, record: type) -> str:
+        """The name of a record, which is described once; it may hold its own kind."""
+        name = record.__name__
+        if self._kinds.setdefault(name, record) is not record:
+            raise TypeError(f"two records of one shape are called {name}")
+        if name not in self.objects:
+            self.objects[name] = None
+            self.objects[name] = _object(record, self)
+        return name
+
+    def sorted(self) -> dict[str, JSON]:
+        return dict(sorted(self.objects.items()))
+
+
+def _object(record: type, defs: _Defs) -> dict[str, JSON]:
     hints = get_type_hints(record, include_extras=True)
     names = [one.name for one in fields(record)]
     return {
@@ -196,7 +219,7 @@ _SIMPLE: Mapping[object, str] = {
 }
 
 
-def _type(hint: Any, defs: dict[str, JSON]) -> dict[str, JSON]:
+def _type(hint: Any, defs: _Defs) -> dict[str, JSON]:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         said = next((one.description for one in inner[1:] if isinstance(one, About)), "")
@@ -218,8 +241,5 @@ def _type(hint: Any, defs: dict[str, JSON]) -> dict[str, JSON]:
     if isinstance(hint, type) and issubclass(hint, MusterError):
         return _type(ErrorRecord, defs)
     if isinstance(hint, type) and is_dataclass(hint):
-        if hint.__name__ not in defs:
-            defs[hint.__name__] = None  # a record may hold its own kind
-            defs[hint.__name__] = _object(hint, defs)
-        return {"$ref": f"#/$defs/{hint.__name__}"}
+        return {"$ref": f"#/$defs/{defs.put(hint)}"}
     raise TypeError(f"{hint!r} has no shape in JSON")
