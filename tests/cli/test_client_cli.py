@@ -216,6 +216,20 @@ def test_a_machine_without_a_domain_and_hosts_says_how_to_go_on(
     assert found["names"][0]["label"] == "_contoso._sub._muster._tcp.corp.invalid"
 
 
+def test_products_are_listed_and_news_of_their_publisher_taken(ready: Desk) -> None:
+    assert [one["product"] for one in ready.data("product", "list")["products"]] == [PRODUCT]
+    file = ready.store.parent / "publisher.json"
+    file.write_bytes(ready.served.publisher.file().encode())
+    assert ready.data("catalogue", "import", str(file))["changed"]
+    assert not ready.data("catalogue", "import", str(file))["changed"]
+
+
+def test_hosts_are_asked_by_tls_or_not(ready: Desk) -> None:
+    assert ready.data("host-tls", "on") == {"host_tls": True, "changed": True}
+    assert ready.data("host-tls", "on") == {"host_tls": True, "changed": False}
+    assert ready.data("host-tls", "off")["changed"]
+
+
 def test_identities(desk: Desk) -> None:
     add = ("product", "add", str(desk.descriptor), "--identity")
     assert desk.error(*add, "node", code=1) == "client/identity-node"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli import printed
 
 from muster.testing.nanodns import NanoDNS
 from muster.testing.site import HOST_NAME, ZONE, Machine, Site
@@ -64,6 +65,7 @@ def doctor(site: Site, store: Path, *words: str, dns: str = "") -> tuple[int, di
         timeout=60,
     )  # fmt: skip
     assert done.stderr == b""
+    assert printed.judge(("doctor",), done.stdout.decode()) in {"doctor", "error"}
     return done.returncode, json.loads(done.stdout)
 
 

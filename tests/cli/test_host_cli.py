@@ -581,10 +581,11 @@ def test_every_command_prints_as_published(made: Desk, zone: NanoDNS) -> None:
     publisher, file, reply = made.publisher, str(made.file), made.folder / "reply"
     walk("init", "--publisher", file)
     last = walk("install-key", publisher.host_key("limited").text)["partial"]
-    made.data("activate", "--request", str(made.folder / "request"))
+    walk("activate", "--request", str(made.folder / "request"))
+    walk("activate", "--telephone")
     asked = read_request_file((made.folder / "request").read_bytes())
     reply.write_bytes(publisher.reply(asked, limit=7).encode())
-    made.data("activate", "--reply", str(reply))
+    walk("activate", "--reply", str(reply))
     walk("terms", "import", str(reply))
     walk("catalogue", "import", file)
     with ThreadServer(publisher.door()) as server:

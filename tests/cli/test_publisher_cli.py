@@ -381,6 +381,17 @@ def test_hosts_are_revoked_and_released(desk: Desk) -> None:
     assert desk.refused(*again, code=1) == "publisher/host-revoked"
 
 
+def test_terms_for_a_host(desk: Desk) -> None:
+    publisher = desk.data("trust", "show")["publisher"]
+    key = desk.data("key", "issue", "--kind", "host", "--group", "server-c")["keys"][0]
+    digits = desk.request(key["key"], publisher)
+    host = desk.data("host", "activate", "--installation-id", digits)
+    terms = ("host", "terms", host["grant"], "--limit", "5", "--agreement", "A-1")
+    found = desk.data(*terms)
+    assert (found["changed"], found["version"], found["limit"]) == (True, 1, 5)
+    assert desk.data(*terms)["changed"] is False
+
+
 def test_a_licence_id_that_begins_with_a_dash_is_an_argument(desk: Desk) -> None:
     for host_id in ("-h" + "A" * 20, "--" + "a" * 20, "-" + "_" * 21):
         for verb in ("revoke", "release"):
@@ -454,6 +465,13 @@ def test_the_audit_table_says_who(desk: Desk) -> None:
     last = desk.data("audit")["audit"][-1]["seq"]
     assert desk.data("audit", "--after", str(last))["audit"] == []
     assert "publisher:catalogue:sign" in desk.text("audit")
+
+
+def test_the_audit_is_exported_to_a_file(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    done = desk.data("audit", "export", str(file))
+    assert len(file.read_text().splitlines()) >= done["rows"] > 0
+    assert desk.data("audit", "verify", "--file", str(file))["head"] == done["head"]
 
 
 # Everything else.
