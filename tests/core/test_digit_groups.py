@@ -344,9 +344,11 @@ def test_a_wrong_number_of_digits_is_told_with_where_to_look(
 
 
 def test_a_row_that_begins_too_early_is_told_with_the_group_that_is_wrong() -> None:
-    text = f"A {FULL[0]} {FULL[1]} 123456\nC {' '.join(FULL[4:])}"
+    text = f"A {FULL[0]} {FULL[1]}\nC {' '.join(FULL[4:])}"
+    assert told(lambda: parse_groups(text, {12}))[1]["label"] == "A3"
+    text = f"A {FULL[0]} 123456 {FULL[2]}\nC {' '.join(FULL[4:])}"
     code, params = told(lambda: parse_groups(text, {12}))
-    assert (code, params["label"], params["read"]) == ("digits/group", "A3", "123456")
+    assert (code, params["label"], params["read"]) == ("digits/group", "A2", "123456")
 
 
 def test_a_text_is_read_up_to_four_thousand_characters() -> None:

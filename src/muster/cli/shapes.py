@@ -11,7 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from muster.cli.demo import DemoReport
+from muster.cli.slmgr import records as slmgr
+from muster.client import results as client
 from muster.core.records import JSON, ErrorRecord, any_of
+from muster.health.report import Diagnosis
 from muster.host import results as host
 from muster.publisher import results as publisher
 
