@@ -575,6 +575,29 @@ def test_what_a_host_refused_before_it_looked_at_the_line_is_not_news_later(stor
     assert refused(unchanged(world, store, ahead)) == "host/challenge"
 
 
+@pytest.mark.parametrize("later", [100, 130, SKEW, SKEW + 60])
+def test_a_withheld_request_is_heard_for_two_minutes_and_a_release_for_hours(
+    store: Store, later: int
+) -> None:
+    world, clock = store.world, store.world.clock
+    answer = leased(store.ask())
+    clock.pass_time(60)
+    withheld = resigned(store.request(), answer.challenge)
+    clock.pass_time(later)
+    if later <= 120:
+        leased(store.show(withheld))
+    else:
+        late = refused(unchanged(world, store, withheld))
+        assert late == ("host/challenge" if later <= SKEW else "host/clock-skew")
+    answer = leased(store.ask())
+    release = store.release(answer)
+    clock.pass_time(later)
+    if later <= SKEW:
+        assert store.show(release) == Released(True)
+    else:
+        assert refused(unchanged(world, store, release)) == "host/clock-skew"
+
+
 @pytest.mark.parametrize("way", ["release", "removal"])
 def test_mode_explicit_a_challenge_does_not_outlive_a_release(host: World, way: str) -> None:
     """Also where the clock of a container is ahead, so that its request is no older."""

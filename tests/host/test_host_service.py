@@ -376,8 +376,10 @@ def test_two_publishers_are_counted_apart(host: World) -> None:
     assert isinstance(reply, Refused)
     assert reply.error.params["count"] == 1
     leased(host.ask(25))
-    assert host.admin.remove_publisher(other.publisher)
-    assert not host.admin.remove_publisher(other.publisher)
+    assert host.admin.remove_publisher(other.publisher) == other.publisher
+    with pytest.raises(MusterError) as caught:
+        host.admin.remove_publisher(other.publisher)
+    assert caught.value.code == "host/unknown-publisher"
     assert refused(host.ask(50, request=request)) == "host/not-served"
     leased(host.ask(25))
 

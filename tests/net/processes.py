@@ -20,10 +20,11 @@ _PHRASES = {"MUSTER_PASSPHRASE": "x" * 20, "MUSTER_ROOT_PASSPHRASE": "y" * 20}
 class ServerProcess:
     """`muster host serve` or `publisher serve` on loopback and a free port; ready when made.
 
-    `honest` makes a request of an honest machine, for a connection of its own.
+    `honest` makes a request of an honest machine, for a connection of its own: of another one each
+    time, or of the same with the challenge that it is given.
     """
 
-    def __init__(self, role: str, store: Path, honest: Callable[[], bytes]) -> None:
+    def __init__(self, role: str, store: Path, honest: Callable[[str], bytes]) -> None:
         self.honest = honest
         words = ["--store", str(store), "--bind", "127.0.0.1", "--port", "0", "--json"]
         self.process = subprocess.Popen(
@@ -70,10 +71,14 @@ def start(role: str, folder: Path) -> ServerProcess:
     """A host that leases, or a publisher with the sample products."""
     health = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     if role == "host":
-        publisher, number = prepare(folder / "host"), itertools.count()
+        publisher, numbers = prepare(folder / "host"), itertools.count()
+        machine = Machine(next(numbers), seed="honest")
 
-        def activation() -> bytes:
-            asked = http_request(publisher, Machine(next(number), seed="honest"))
+        def activation(challenge: str) -> bytes:
+            nonlocal machine
+            if not challenge:
+                machine = Machine(next(numbers), seed="honest")
+            asked = http_request(publisher, machine, challenge)
             return asked.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 
         return ServerProcess(role, folder / role, activation)
@@ -86,4 +91,4 @@ def start(role: str, folder: Path) -> ServerProcess:
         capture_output=True,
         env=os.environ | _PHRASES,
     )
-    return ServerProcess(role, folder / role, lambda: health)
+    return ServerProcess(role, folder / role, lambda _: health)

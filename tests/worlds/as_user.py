@@ -20,7 +20,7 @@ from muster.cli import main
 
 LATE = ("encodings.idna",)
 """What the interpreter itself imports late."""
-COMMANDS = ("client", "compose", "facts", "main", "output", "streams")
+COMMANDS = ("client", "compose", "main", "options", "output", "streams")
 """Modules of the command line that commands of clients run."""
 SERVERS = ("muster.db", "muster.host", "muster.publisher", "uvicorn")
 """What only servers need."""
@@ -33,7 +33,9 @@ def load() -> None:
             for source in Path(folder).rglob("*.py"):
                 load_imports(source)
     for name in COMMANDS:
-        load_imports(Path(cli.__path__[0]) / f"{name}.py")
+        room = Path(cli.__path__[0]) / name
+        for source in room.glob("*.py") if room.is_dir() else [room.with_suffix(".py")]:
+            load_imports(source)
     for name in LATE:
         importlib.import_module(name)
 
