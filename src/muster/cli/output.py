@@ -14,7 +14,7 @@ import importlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -39,6 +39,19 @@ def emit(data: object, lines: Iterable[str]) -> None:
     else:
         for line in lines:
             click.echo(line)
+
+
+class Done(Protocol):
+    """What an act returns: a record that says whether anything changed."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the act changed anything."""
+
+
+def emit_done(done: Done, changed: str, same: str) -> None:
+    """Print what an act did: one line where it changed something, another where all was so."""
+    emit(done, [changed if done.changed else same])
 
 
 def wants_json() -> bool:

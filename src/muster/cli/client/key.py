@@ -6,7 +6,7 @@ import click
 
 from muster.cli import compose
 from muster.cli.client.options import machine_options, product_option
-from muster.cli.output import MusterCommand, emit
+from muster.cli.output import MusterCommand, emit_done
 
 
 @click.command("install-key", cls=MusterCommand)
@@ -22,13 +22,10 @@ def install_key(key: str, product: str | None, machine: compose.Machine) -> None
     from muster.client.act import keys
 
     done = keys.install_key(machine.parts(), key, product)
-    emit(
+    emit_done(
         done,
-        [
-            f"Installed {done.key} for {done.product}."
-            if done.changed
-            else f"{done.key} is installed for {done.product} already; nothing was changed."
-        ],
+        f"Installed {done.key} for {done.product}.",
+        f"{done.key} is installed for {done.product} already; nothing was changed.",
     )
 
 
@@ -40,11 +37,8 @@ def uninstall_key(product: str | None, machine: compose.Machine) -> None:
     from muster.client.act import keys
 
     done = keys.uninstall_key(machine.parts(), product)
-    emit(
+    emit_done(
         done,
-        [
-            f"Removed {done.key} of {done.product}; it is unlicensed now."
-            if done.changed
-            else f"{done.product} has no product key; nothing was changed."
-        ],
+        f"Removed {done.key} of {done.product}; it is unlicensed now.",
+        f"{done.product} has no product key; nothing was changed.",
     )

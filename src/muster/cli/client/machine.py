@@ -10,7 +10,7 @@ import click
 from muster.cli import compose
 from muster.cli.client.options import MODES, machine_options, publisher_option
 from muster.cli.client.words import when
-from muster.cli.output import MusterCommand, emit
+from muster.cli.output import MusterCommand, emit, emit_done
 
 if TYPE_CHECKING:
     from muster.client.results import FactStatus
@@ -36,13 +36,10 @@ def identity(mode: str | None, given: str, publisher: str, machine: compose.Mach
         emit(found, [f"{one.publisher}  {one.mode}  {one.cmid}" for one in found.identities])
         return
     done = set_identity(machine.parts(), mode, given, publisher)
-    emit(
+    emit_done(
         done,
-        [
-            f"This machine is {done.cmid} ({done.mode}) to {done.publisher} now."
-            if done.changed
-            else "This is its identity already; nothing was changed."
-        ],
+        f"This machine is {done.cmid} ({done.mode}) to {done.publisher} now.",
+        "This is its identity already; nothing was changed.",
     )
 
 

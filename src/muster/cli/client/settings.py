@@ -6,7 +6,7 @@ import click
 
 from muster.cli import compose
 from muster.cli.client.options import machine_options, publisher_option
-from muster.cli.output import MusterCommand, emit
+from muster.cli.output import MusterCommand, emit, emit_done
 
 _ON_OFF = click.Choice(["on", "off"])
 
@@ -20,13 +20,10 @@ def set_host(host: str, publisher: str, machine: compose.Machine) -> None:
     from muster.client.act import settings
 
     done = settings.set_host(machine.parts(), host, publisher)
-    emit(
+    emit_done(
         done,
-        [
-            f"This machine asks {host} and no other host now."
-            if done.changed
-            else f"{host} was set already; nothing was changed."
-        ],
+        f"This machine asks {host} and no other host now.",
+        f"{host} was set already; nothing was changed.",
     )
 
 
@@ -38,13 +35,10 @@ def clear_host(publisher: str, machine: compose.Machine) -> None:
     from muster.client.act import settings
 
     done = settings.set_host(machine.parts(), None, publisher)
-    emit(
+    emit_done(
         done,
-        [
-            "Hosts are found by DNS again."
-            if done.changed
-            else "No host was set by a command; nothing was changed."
-        ],
+        "Hosts are found by DNS again.",
+        "No host was set by a command; nothing was changed.",
     )
 
 
@@ -57,13 +51,10 @@ def set_domain(domains: tuple[str, ...], publisher: str, machine: compose.Machin
     from muster.client.act import settings
 
     done = settings.set_domains(machine.parts(), domains, publisher)
-    emit(
+    emit_done(
         done,
-        [
-            f"Hosts are looked for in {', '.join(domains)} now."
-            if done.changed
-            else "These domains were set already; nothing was changed."
-        ],
+        f"Hosts are looked for in {', '.join(domains)} now.",
+        "These domains were set already; nothing was changed.",
     )
 
 
@@ -75,13 +66,10 @@ def clear_domain(publisher: str, machine: compose.Machine) -> None:
     from muster.client.act import settings
 
     done = settings.set_domains(machine.parts(), None, publisher)
-    emit(
+    emit_done(
         done,
-        [
-            "Hosts are looked for in the machine's own domain and search list again."
-            if done.changed
-            else "No domain was set by a command; nothing was changed."
-        ],
+        "Hosts are looked for in the machine's own domain and search list again.",
+        "No domain was set by a command; nothing was changed.",
     )
 
 
@@ -130,11 +118,8 @@ def clear_publisher(publisher: str, machine: compose.Machine) -> None:
     from muster.client.act import settings
 
     done = settings.set_publisher(machine.parts(), None, publisher)
-    emit(
+    emit_done(
         done,
-        [
-            "The publisher's address is forgotten."
-            if done.changed
-            else "No address was set by a command; nothing was changed."
-        ],
+        "The publisher's address is forgotten.",
+        "No address was set by a command; nothing was changed.",
     )
