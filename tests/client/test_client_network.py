@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from muster.client.messages import Plan
 from muster.client.network import SystemNetwork
 from muster.client.service import Client
 from muster.client.stores import Parts
-from muster.net.door import Answer, BoundRoute, Door
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.net.serve import ThreadServer
 from muster.system.clock import SystemClock
 from muster.system.entropy import SystemDice
@@ -23,7 +26,9 @@ from muster.testing.nanodns import NanoDNS, Trouble
 from muster.testing.tiny_host import Mood
 from muster.testing.world import machine_facts
 from muster.wire.activation import ClientInfo
-from muster.wire.routes import ACTIVATE
+from muster.wire.problem import encode_problem
+from muster.wire.release import ReleaseRequest, decode_release
+from muster.wire.routes import ACTIVATE, PROBLEM, RELEASE
 
 pytestmark = pytest.mark.real
 
@@ -126,6 +131,28 @@ def test_a_release_over_real_http(tmp_path: Path, served: LoopbackHost) -> None:
     assert one(client).renewed
     client.release()
     assert len(served.host.released) == 1
+
+
+def test_a_release_is_signed_with_each_challenge_but_not_for_ever(tmp_path: Path) -> None:
+    with LoopbackHost() as served:
+        port = served.address.port
+        client = machine(tmp_path, served)
+        assert one(client).renewed
+    shown: list[ReleaseRequest] = []
+
+    def challenges(request: Request) -> Answer:
+        shown.append(decode_release(request.body))
+        fault = error("host/challenge", challenge=f"{len(shown):021}A")
+        return Answer(*encode_problem(fault), PROBLEM)
+
+    door = Door([BoundRoute(RELEASE, challenges)])
+    with ThreadServer(door, port=port), pytest.raises(MusterError) as caught:
+        client.release()
+    assert caught.value.code == "host/challenge"
+    given = [f"{number:021}A" for number in range(1, 4)]
+    assert [one.challenge for one in shown] == ["", *given]
+    assert all(replace(one, challenge="") == shown[0] for one in shown)
+    assert client.status().verdict.licensed
 
 
 @pytest.mark.parametrize(

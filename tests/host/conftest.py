@@ -174,9 +174,12 @@ class World:
         return self.send(asked, key or self.machine(number).key, address)
 
     def send(
-        self, asked: ActivationRequest, key: MemorySigningKey, address: str = "192.0.2.1"
+        self,
+        asked: ActivationRequest | ReleaseRequest,
+        key: MemorySigningKey,
+        address: str = "192.0.2.1",
     ) -> Reply:
-        """Send a request, and once more where it is challenged and the key is its own."""
+        """Send a message, and once more where it is challenged and the key is its own."""
         return answer_of(self.service, asked, key, address)
 
     def challenged(self, asked: ActivationRequest, key: MemorySigningKey) -> ActivationRequest:
@@ -186,7 +189,7 @@ class World:
             return asked
         now = self.clock.now()
         challenge = self.fresh(asked, now)
-        return meeting(asked, challenge, key)
+        return replace(asked, challenge=challenge).prove(key)
 
     def fresh(self, asked: ActivationRequest, now: int) -> str:
         """The challenge that a request gets at this time."""
@@ -235,9 +238,12 @@ class World:
 
 
 def answer_of(
-    service: HostService, asked: ActivationRequest, key: MemorySigningKey, address: str
+    service: HostService,
+    asked: ActivationRequest | ReleaseRequest,
+    key: MemorySigningKey,
+    address: str,
 ) -> Reply:
-    """The answer to a request, which is sent once more where it is challenged and the key is its
+    """The answer to a message, which is sent once more where it is challenged and the key is its
     own."""
     (reply,) = service.handle([Arrival(asked, address)])
     challenge = challenge_in(reply)
@@ -263,13 +269,15 @@ def challenge_in(reply: Reply) -> str:
     return str(reply.error.params["challenge"])
 
 
-def meeting(asked: ActivationRequest, challenge: str, key: MemorySigningKey) -> ActivationRequest:
-    """The same request with a challenge, signed once more."""
+def meeting(
+    asked: ActivationRequest | ReleaseRequest, challenge: str, key: MemorySigningKey
+) -> ActivationRequest | ReleaseRequest:
+    """The same message with a challenge, signed once more."""
     return replace(asked, challenge=challenge).prove(key)
 
 
 def body_meeting(
-    asked: ActivationRequest, key: MemorySigningKey, status: int, answer: bytes
+    asked: ActivationRequest | ReleaseRequest, key: MemorySigningKey, status: int, answer: bytes
 ) -> bytes:
     """The body that meets the challenge of an answer, b"" where there is none."""
     if status != 428:

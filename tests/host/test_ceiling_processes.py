@@ -74,8 +74,11 @@ class Site:
         """ "released", "free already", or the code of the refusal."""
         now = compose.clock().now() + 1 + later
         line = None if nonce is None else (nonce_prefix(nonce),)
-        body = machine.release(answer.bundle, now, line).body
-        status, body = self.post(host, "/v1/release", body)
+        asked = machine.release(answer.bundle, now, line)
+        status, body = self.post(host, "/v1/release", asked.body)
+        met = body_meeting(asked, machine.key, status, body)
+        if met:
+            status, body = self.post(host, "/v1/release", met)
         if status != 200:
             return decode_problem(status, body, "host").code
         return "released" if json.loads(body)["released"] else "free already"

@@ -105,7 +105,10 @@ def test_a_release_over_the_wire(asking: Asking) -> None:
     bundle = decode_answer(answer.body, "the host").bundle
     now = asking.world.clock.now()
     for later, released in ((1, True), (2, False)):
-        reply = asking.post("/v1/release", Machine(5).release(bundle, now + later).body)
+        asked = Machine(5).release(bundle, now + later)
+        reply = asking.post("/v1/release", asked.body)
+        met = body_meeting(asked, Machine(5).key, reply.status, reply.body)
+        reply = asking.post("/v1/release", met)
         assert reply.status == 200
         assert json.loads(reply.body) == {"v": 1, "released": released}
     wrong = asking.post("/v1/release", Machine(4).release(bundle, now + 3).body)

@@ -110,7 +110,7 @@ def test_taking_and_giving_back_in_a_loop_does_not_fill_the_audit(host: World) -
         assert isinstance(answer, ActivationAnswer)
         host.clock.pass_time(1)
         release = host.machine(5).release(answer.bundle, host.clock.now())
-        (reply,) = host.service.handle([Arrival(release, "192.0.2.1")])
+        reply = host.send(release, host.machine(5).key)
         assert isinstance(reply, Released)
         assert reply.released
         host.clock.pass_time(1)

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.host.conftest import Machine, World, challenge_in, leased, limited, refused
+from tests.host.conftest import (
+    Machine,
+    World,
+    challenge_in,
+    leased,
+    limited,
+    meeting,
+    refused,
+)
 
 from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.products import DAY, SKEW
@@ -73,10 +81,10 @@ class Store:
 
     def send(self, request: ActivationRequest | ReleaseRequest) -> Reply:
         """Send as a client does, which signs once more what is challenged."""
-        if isinstance(request, ActivationRequest):
-            self.sent = self.world.challenged(request, self.machine.key)
-            request = self.sent
-        return self.show(request)
+        if isinstance(request, ReleaseRequest):
+            return self.world.send(request, self.machine.key)
+        self.sent = self.world.challenged(request, self.machine.key)
+        return self.show(self.sent)
 
     def show(self, message: ActivationRequest | ReleaseRequest) -> Reply:
         """Show a message as it is, as somebody can who recorded it."""
@@ -461,8 +469,8 @@ def test_a_request_without_a_challenge_that_holds_changes_nothing(
         "of another publisher": challenges.fresh(key, "contosocontosoco", cmid, 0, late),
         "of two minutes ago": challenges.fresh(key, world.id, cmid, 0, late - 120),
         "of a minute to come": challenges.fresh(key, world.id, cmid, 0, late + 60),
-        "of no request": challenges.after(key, world.id, cmid, ""),
-        "of this request": challenges.after(key, world.id, cmid, request.nonce),
+        "of no request": challenges.after(key, world.id, cmid, "", 0),
+        "of this request": challenges.after(key, world.id, cmid, request.nonce, late),
     }
     for name, challenge in wrong.items():
         reply = unchanged(world, store, resigned(request, challenge))
@@ -539,18 +547,16 @@ def test_what_a_host_refused_takes_no_seat_that_is_free_later(world: World, hour
     machine = Machine(1)
     lease = leased(world.ask(1, "tiny"))
     world.clock.pass_time(1)
-    (gone,) = world.service.handle(
-        [Arrival(machine.release(lease.bundle, world.clock.now()), "192.0.2.1")]
-    )
-    assert gone == Released(True)
+    gone = machine.release(lease.bundle, world.clock.now())
+    assert world.send(gone, machine.key) == Released(True)
     other = leased(world.ask(2, "tiny"))
     world.clock.pass_time(1)
     asked = replace(machine, turn=1).request(world.id, "tiny", world.clock.now())
-    recorded = replace(asked, challenge=lease.challenge).prove(machine.key)
+    recorded = replace(asked, challenge=world.fresh(asked, asked.sent_at)).prove(machine.key)
     assert refused(world.send(recorded, Machine(9).key)) == "host/limit-reached"
     world.clock.pass_time(1)
     freed = Machine(2).release(other.bundle, world.clock.now())
-    assert world.service.handle([Arrival(freed, "192.0.2.1")]) == [Released(True)]
+    assert world.send(freed, Machine(2).key) == Released(True)
     world.clock.pass_time(hours * 3600)
     with world.database.snapshot() as reader:
         before = everything(reader)
@@ -576,9 +582,7 @@ def test_what_a_host_refused_before_it_looked_at_the_line_is_not_news_later(stor
 
 
 @pytest.mark.parametrize("later", [100, 130, SKEW, SKEW + 60])
-def test_a_withheld_request_is_heard_for_two_minutes_and_a_release_for_hours(
-    store: Store, later: int
-) -> None:
+def test_what_was_withheld_is_heard_for_two_minutes(store: Store, later: int) -> None:
     world, clock = store.world, store.world.clock
     answer = leased(store.ask())
     clock.pass_time(60)
@@ -591,11 +595,80 @@ def test_a_withheld_request_is_heard_for_two_minutes_and_a_release_for_hours(
         assert late == ("host/challenge" if later <= SKEW else "host/clock-skew")
     answer = leased(store.ask())
     release = store.release(answer)
+    given = challenge_in(unchanged(world, store, release))
+    withheld_release = meeting(release, given, store.machine.key)
     clock.pass_time(later)
-    if later <= SKEW:
-        assert store.show(release) == Released(True)
+    if later < 120 - clock.now() % 60:
+        assert store.show(withheld_release) == Released(True)
     else:
-        assert refused(unchanged(world, store, release)) == "host/clock-skew"
+        late = refused(unchanged(world, store, withheld_release))
+        assert late == ("host/challenge" if later <= SKEW else "host/clock-skew")
+
+
+@pytest.mark.parametrize("identity", ["machine", "explicit"])
+def test_a_release_that_a_host_refused_is_worth_nothing_later(host: World, identity: str) -> None:
+    """The machine's clock was hours ahead; also with the challenge that came with its lease."""
+    product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=(identity,))
+    host.publisher.publish([product])
+    host.admin.add_publisher(host.publisher.file())
+    store, clock, machine = Store(host), host.clock, Machine(NUMBER)
+    asked = machine.request(host.id, EXPLICIT, clock.now(), identity=identity)
+    answer = leased(store.send(asked))
+    ahead = clock.now() + SKEW + 3600
+    recorded = [
+        meeting(machine.release(answer.bundle, ahead), challenge, machine.key)
+        for challenge in ("", answer.challenge, host.fresh(asked, clock.now()))
+    ]
+    for one in recorded:
+        assert refused(unchanged(host, store, one)) == "host/clock-skew"
+    for wait in (3700, SKEW - 100, SKEW + 3600):
+        clock.pass_time(wait - (clock.now() - ahead + SKEW + 3600))
+        for one in recorded:
+            assert refused(unchanged(host, store, one)) == "host/challenge"
+    assert store.send(machine.release(answer.bundle, clock.now())) == Released(True)
+
+
+def test_a_release_takes_no_challenge_but_one_of_these_minutes(store: Store) -> None:
+    world = store.world
+    key = world.service.view().publishers[world.id].challenge_key
+    answer = leased(store.ask())
+    release, cmid = store.release(answer), Machine(NUMBER).cmid
+    now = release.sent_at
+    wrong = {
+        "none": "",
+        "invented": "A" * 22,
+        "of the lease": answer.challenge,
+        "of another host": challenges.fresh(b"another key", world.id, cmid, 0, now),
+        "of another machine": challenges.fresh(key, world.id, Machine(1).cmid, 0, now),
+        "of two minutes ago": challenges.fresh(key, world.id, cmid, 0, now - 120),
+        "of a minute to come": challenges.fresh(key, world.id, cmid, 0, now + 60),
+    }
+    for name, challenge in wrong.items():
+        shown = unchanged(world, store, meeting(release, challenge, store.machine.key))
+        assert brought(shown) == challenges.fresh(key, world.id, cmid, 0, now), name
+    good = brought(store.show(release))
+    assert store.show(meeting(release, good, store.machine.key)) == Released(True)
+
+
+@pytest.mark.parametrize("identity", ["machine", "explicit"])
+def test_a_release_spends_the_challenge_of_the_lease(host: World, identity: str) -> None:
+    """A renewal was refused, since the clock was ahead; its time comes after the release."""
+    product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=(identity,))
+    host.publisher.publish([product])
+    host.admin.add_publisher(host.publisher.file())
+    store, clock = Store(host), host.clock
+    first = Machine(NUMBER).request(host.id, EXPLICIT, clock.now(), identity=identity)
+    answer = leased(store.send(first))
+    machine, ahead = Machine(NUMBER, turn=1), clock.now() + SKEW + 3600
+    renewal = machine.request(
+        host.id, EXPLICIT, ahead, identity=identity, challenge=answer.challenge
+    )
+    assert refused(unchanged(host, store, renewal)) == "host/clock-skew"
+    clock.pass_time(3700)
+    assert store.send(Machine(NUMBER).release(answer.bundle, clock.now())) == Released(True)
+    clock.pass_time(ahead - clock.now())
+    assert refused(unchanged(host, store, renewal)) == "host/challenge"
+    assert machines(host) == 0
 
 
 @pytest.mark.parametrize("way", ["release", "removal"])

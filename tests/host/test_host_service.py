@@ -8,7 +8,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.host.conftest import START, Machine, World, leased, limited, refused
+from tests.host.conftest import (
+    START,
+    Machine,
+    World,
+    challenge_in,
+    leased,
+    limited,
+    meeting,
+    refused,
+)
 
 from muster.core.errors import MusterError
 from muster.core.identity import nonce_prefix
@@ -446,7 +455,7 @@ def shown(world: World, machine: Machine, bundle: Bundle, **changes: tuple[str, 
     """A machine shows a bundle to give it back; a second later than it asked."""
     world.clock.pass_time(1)
     request = machine.release(bundle, world.clock.now(), **changes)
-    reply = world.service.handle([Arrival(request, "192.0.2.1")])[0]
+    reply = world.send(request, machine.key)
     if isinstance(reply, Refused):
         raise reply.error
     assert isinstance(reply, Released)
@@ -514,7 +523,10 @@ def test_a_recorded_release_releases_nothing_later(host: World) -> None:
     host.fill(range(1, 5), "server-standard")
     answer = leased(host.ask(5, "server-standard"))
     host.clock.pass_time(1)
-    recorded = host.machine(5).release(answer.bundle, host.clock.now())
+    machine = host.machine(5)
+    asked = machine.release(answer.bundle, host.clock.now())
+    (reply,) = host.service.handle([Arrival(asked, "192.0.2.1")])
+    recorded = meeting(asked, challenge_in(reply), machine.key)
     assert host.service.handle([Arrival(recorded, "192.0.2.1")]) == [Released(True)]
     host.clock.pass_time(1)
     leased(host.ask(5, "server-standard"))

@@ -26,13 +26,14 @@ KEPT = frozenset({Row.FIRST, Row.NEXT, Row.FIRST_CAME_BACK, Row.PUT_BACK})
 
 @dataclass(frozen=True)
 class Message:
-    """A request with its proof: nobody alters it."""
+    """A request or a release with its proof: nobody alters it."""
 
     cmid: str
     nonce: str
     shown: frozenset[str]
     sent_at: int
     challenge: str = ""
+    release: bool = False
 
 
 @dataclass
@@ -49,24 +50,39 @@ class Host:
         return self.name.encode()
 
     def hear(self, message: Message, now: int) -> Row | str | None:
-        """The row of a request, or the challenge that it is answered with; None for
-        `host/clock-skew`."""
+        """The row of a message, or the challenge that it is answered with; None for
+        `host/clock-skew` and for a release that is not of the line that goes on."""
         if abs(message.sent_at - now) > SKEW:
             return None
         known = self.lines.get(message.cmid)
+        if message.release:
+            return self._hear_release(message, known, now)
         asked = Asked(message.nonce, message.shown, message.sent_at, False, True)
         row, line = lines.judge(known, asked, now)
         if self.strict and row not in (Row.REPEAT, Row.OLD):
-            nonce = "" if known is None else known.nonce
+            kept = Kept() if known is None else Kept(known.nonce, known.asked_at)
             named = (self.key, "publisher", message.cmid)
-            if not challenges.holds(*named, Kept(nonce), message.challenge, message.sent_at, now):
+            if not challenges.holds(*named, kept, message.challenge, message.sent_at, now):
                 return challenges.fresh(*named, 0, now)
         self.lines[message.cmid] = line
         return row
 
+    def _hear_release(self, message: Message, known: Line | None, now: int) -> Row | str | None:
+        """`Row.NEXT` for a release that is taken."""
+        if known is None or not lines.shows(message.shown, known.nonce):
+            return None
+        if lines.is_old(known, message.sent_at - 1, message.shown, now):
+            return Row.OLD
+        named, kept = (self.key, "publisher", message.cmid), Kept(known.nonce, known.asked_at)
+        if self.strict and not challenges.is_fresh(*named, kept, message.challenge, now):
+            return challenges.fresh(*named, 0, now)
+        self.lines[message.cmid] = replace(known, asked_at=message.sent_at)
+        return Row.NEXT
+
     def gives(self, message: Message) -> str:
         """The challenge that comes with the lease for a message."""
-        return challenges.after(self.key, "publisher", message.cmid, message.nonce)
+        line = self.lines[message.cmid]
+        return challenges.after(self.key, "publisher", message.cmid, line.nonce, line.asked_at)
 
 
 @dataclass
@@ -138,6 +154,22 @@ class Model:
             machine.old += 1
         return row
 
+    def give_back(self, machine: Machine, host: int) -> Row | None:
+        """The machine releases its lease at one host, as `client.act.release` does."""
+        now = self.time + machine.ahead
+        machine.requests = replace(machine.requests, sent_at=machine.requests.next_sent_at(now))
+        shown, sent_at = frozenset(machine.requests.line), machine.requests.sent_at
+        message = Message(machine.cmid, "", shown, sent_at, release=True)
+        row: Row | str | None = None
+        for _ in range(2):
+            self.recorded.append(message)
+            row = self.hosts[host].hear(message, self.time)
+            if not isinstance(row, str):
+                break
+            message = replace(message, challenge=row)
+        assert not isinstance(row, str), "a fresh challenge was not taken"
+        return row
+
     def replay(self, host: int) -> None:
         """Show something that was recorded."""
         if self.recorded:
@@ -191,6 +223,8 @@ def one_machine(seed: int, story: Story) -> tuple[Model, Machine]:
                 model.time += dice.randint(0, 2)
                 lost = dice.choice(["", "", "", "request", "answer"]) if story.lost else ""
                 model.ask(machine, host, lost=lost)
+            if dice.random() < 0.1:
+                assert model.give_back(machine, host) is not Row.OLD
         elif event < 0.65:
             snapshot = machine.requests
         elif event < 0.72 and story.put_back and snapshot is not None:
@@ -231,7 +265,10 @@ def nothing_changes(seeds: range) -> None:
         machines.append(model.clone(machines[0], "c"))
         for _ in range(40):
             model.pass_time(600)
-            model.ask(model.dice.choice(machines), model.dice.randrange(3))
+            machine, host = model.dice.choice(machines), model.dice.randrange(3)
+            model.ask(machine, host)
+            if model.dice.random() < 0.2:
+                model.give_back(machine, host)
             kept = [dict(one.lines) for one in model.hosts]
             model.time += model.dice.choice([0, 0, 30, 600])
             for _ in range(5):
@@ -250,6 +287,21 @@ def test_without_challenges_it_would_change_another_host() -> None:
         model.hosts[1].strict = strict
         model.hosts[1].hear(model.recorded[-1], model.time)
         assert bool(model.hosts[1].lines) is not strict
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_without_challenges_a_release_that_was_refused_would_be_taken_later(strict: bool) -> None:
+    """The clock of the machine is five hours ahead, and right again afterwards."""
+    model = Model(1)
+    machine, (host,) = model.machine("a"), model.hosts
+    host.strict = strict
+    model.ask(machine)
+    machine.ahead = 5 * 3600
+    assert model.give_back(machine, 0) is None
+    kept = dict(host.lines)
+    model.time += 5 * 3600
+    host.hear(model.recorded[-1], model.time)
+    assert (host.lines == kept) is strict
 
 
 @pytest.mark.torture

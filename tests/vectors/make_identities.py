@@ -580,6 +580,21 @@ def proofs(publisher: str, machine: dict[str, str], before: str) -> list[dict[st
         ("request", "signed as a release", signed("muster-release-v1", request), False),
         ("request", "a proof of zeros", {**good, "proof": "A" * 86}, False),
         ("release", "as it is", gave, True),
+        (
+            "release",
+            "with a challenge",
+            signed("muster-release-v1", {**release, "challenge": met["challenge"]}),
+            True,
+        ),
+        (
+            "release",
+            "another challenge",
+            {
+                **signed("muster-release-v1", {**release, "challenge": met["challenge"]}),
+                "challenge": b64(seed("other challenge")[:16]),
+            },
+            False,
+        ),
         ("release", "another lease", {**gave, "lease": "a.b.d"}, False),
         ("release", "signed as a request", signed("muster-request-v1", release), False),
     ]

@@ -14,7 +14,9 @@ from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError, Retry
 from muster.core.identity import machine_cmid
+from muster.lease.bundle import Bundle
 from muster.lease.jws import MemorySigningKey
+from muster.net import openapi
 from muster.wire import activation, codec, exchange, problem, publisher, release, routes, status
 
 CLIENT = activation.ClientInfo(version="0.1.0", os="Linux", virtual=None)
@@ -71,6 +73,7 @@ def test_largest_request_fits_its_limit() -> None:
         key=KEY.public.raw,
         nonce="A" * 22,
         line=tuple(f"{n:08}" for n in range(128)),
+        challenge="A" * 22,
         fingerprint=tuple(f"n{n:016x}" for n in range(16)),
         identity="explicit",
         state=6,
@@ -78,6 +81,22 @@ def test_largest_request_fits_its_limit() -> None:
         client=activation.ClientInfo("v" * 64, "o" * 64, True, "\U0001f5a5" * 64),
     ).prove(KEY)
     assert len(largest.body) <= routes.ACTIVATE.request_limit
+
+
+def test_the_published_schemas_name_each_member_of_a_request() -> None:
+    """With all members that a message may have, and with those alone that it must have."""
+    signer = KEY.public
+    bundle = Bundle("a.b.c", "d.e.f", signer)
+    least = release.ReleaseRequest(bundle, signer.raw, (), 1)
+    named = replace(CLIENT, name="pc")
+    for name, few, all_ in (
+        (routes.ACTIVATE.name, REQUEST, replace(REQUEST, client=named, challenge="A" * 22)),
+        (routes.RELEASE.name, least, replace(least, challenge="A" * 22)),
+    ):
+        schema = openapi.REQUESTS[name]
+        assert set(schema["required"]) == set(json.loads(few.prove(KEY).body)), name
+        assert set(schema["properties"]) == set(json.loads(all_.prove(KEY).body)), name
+        assert 428 in {route.name: route for route in routes.HOST_ROUTES}[name].statuses
 
 
 HOSTILE = ['"', "{", "}", "{0}", "{fix}", "%s", "\\", "'; DROP TABLE machine; --", "<script>", "\n"]

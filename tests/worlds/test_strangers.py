@@ -15,6 +15,7 @@ from tests.worlds.conftest import TOOL, Scene
 
 from muster.client.discovery import Address
 from muster.client.messages import Plan
+from muster.core.errors import MusterError
 from muster.core.identity import machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import DAY, SKEW
 from muster.lease import strict
@@ -212,6 +213,41 @@ def test_a_listener_who_sends_changes_nothing(scene: Scene, ceiling: bool) -> No
             assert scene.machine("another").ask().fault.code == "host/limit-reached"  # type: ignore[union-attr]  # refused
             assert machine.client.release().product == TOOL
             assert scene.machine("third").ask().renewed
+
+
+def test_a_release_that_was_recorded_takes_no_licence_later(scene: Scene) -> None:
+    """A release that the host refused, for the clock of the machine was ahead, and one that it
+    took; each is shown again until its time has come and gone."""
+    host = scene.host
+    with listened(host) as wire:
+        machine = recorded(scene, host, wire)
+        scene.clock.jump(5 * 3600)
+        with pytest.raises(MusterError) as caught:
+            machine.client.release()
+        assert caught.value.code == "host/clock-skew"
+        scene.clock.jump(-5 * 3600)
+        machine.client.release()
+        assert machine.ask().renewed
+        machine.client.release()
+        scene.host_clock.pass_time(60)
+        scene.clock.pass_time(60)
+        assert machine.ask().renewed
+        messages = [one for one in wire.bodies(wire.requests) if "lease" in one]
+    assert len(messages) == 5
+    before = kept(host)
+    for wait in (0, 240, 3600, 3 * 3600, 3600):
+        scene.host_clock.pass_time(wait)
+        refused = {post(host, "/v1/release", one) for one in messages}
+        assert refused <= {
+            "host/request-old",
+            "host/clock-skew",
+            "host/release-proof",
+            "host/challenge",
+        }
+        assert kept(host) == before
+    scene.clock.pass_time(8 * 3600 - 120)
+    machine.plan = Plan(host=host.address)
+    assert machine.ask().renewed
 
 
 def test_the_case_steal_identity(scene: Scene) -> None:

@@ -15,8 +15,6 @@ from muster.lease.trust import WALK_LIMIT
 from muster.wire.activation import ActivationAnswer
 from muster.wire.problem import Problem
 
-CHALLENGE = "host/challenge"
-"""The refusal that is answered with the same request, signed once more."""
 MOST_CHALLENGES = 3
 """Challenges of one host that are answered in one try."""
 
@@ -57,10 +55,8 @@ class Attempt:
     def challenged(self, answer: ActivationAnswer | Problem) -> Attempt | None:
         """The same request with the challenge that an answer brings, None where it brings none
         or this host has given enough of them."""
-        if not isinstance(answer, Problem) or answer.code != CHALLENGE:
-            return None
-        given = answer.params.get("challenge")
-        if not isinstance(given, str) or self.challenges >= MOST_CHALLENGES:
+        given = answer.challenge if isinstance(answer, Problem) else ""
+        if not given or self.challenges >= MOST_CHALLENGES:
             return None
         return replace(self, challenge=given, challenges=self.challenges + 1)
 

@@ -100,7 +100,7 @@ class Batch:
         known = ledger.known_machine(tx, publisher, request.cmid)
         row, line = rules.line(request, known, now)
         if row in (Row.REPEAT, Row.OLD):
-            return self._again(request, address, row, entitled, leases)
+            return self._again(request, address, row, line, entitled, leases)
         refusal = rules.unchallenged(request, known, entitled.publisher, now)
         if refusal is not None:
             # The same request comes once more in a moment; that one is logged and counted.
@@ -129,13 +129,14 @@ class Batch:
         )
         self._keep(claims, entitled, leases)
         self._log(request, address, None, entitled, rest, shown)
-        return _answer(claims, entitled)
+        return _answer(claims, entitled, line)
 
     def _again(
         self,
         request: ActivationRequest,
         address: str,
         row: Row,
+        line: Line,
         entitled: Standing,
         leases: Mapping[str, LeaseRow],
     ) -> Reply:
@@ -157,7 +158,7 @@ class Batch:
             request, entitled, self._view.settings, number, lease.jti, lease.issued_at
         )
         self._log(request, address, None, entitled, rest, shown)
-        return _answer(replace(claims, exp=lease.expires_at), entitled)
+        return _answer(replace(claims, exp=lease.expires_at), entitled, line)
 
     def _name_clones(self, request: ActivationRequest, address: str, row: Row) -> None:
         """Tell that several machines share a store, when it is found."""
@@ -347,7 +348,8 @@ class Batch:
         if row is None:
             return Refused(error("host/release-unknown"))
         known = ledger.known_machine(tx, publisher, cmid)
-        unfit = rules.release_refused(request, claims, known, now)
+        entitled = self._view.publishers[publisher]
+        unfit = rules.release_refused(request, claims, known, entitled, now)
         if unfit is not None:
             return Refused(unfit)
         assert known is not None
@@ -391,8 +393,8 @@ class Batch:
         return claims
 
 
-def _answer(claims: LeaseClaims, entitled: Standing) -> ActivationAnswer:
-    """The answer that brings a lease."""
+def _answer(claims: LeaseClaims, entitled: Standing, line: Line) -> ActivationAnswer:
+    """The answer that brings a lease; `line` is what is kept of the machine now."""
     signer = entitled.publisher.signer
     assert signer is not None
     key = entitled.publisher.challenge_key
@@ -406,7 +408,7 @@ def _answer(claims: LeaseClaims, entitled: Standing) -> ActivationAnswer:
         need=claims.need,
         trust=claims.trust,
         catalogue=claims.catalogue,
-        challenge=challenges.after(key, claims.publisher, claims.cmid, claims.nonce),
+        challenge=challenges.after(key, claims.publisher, claims.cmid, line.nonce, line.asked_at),
     )
 
 

@@ -193,23 +193,31 @@ def unchallenged(
     Source: docs/spec/06-counting.md, sections 6.2, step 8, and 6.4.1.
     """
     key, named = publisher.challenge_key, (request.publisher, request.cmid)
-    kept = Kept()
-    if known is not None:
-        released = known.line.asked_at if request.identity == "explicit" else 0
-        kept = Kept(known.line.nonce, released)
+    kept = _kept(known, request.identity)
     if challenges.holds(key, *named, kept, request.challenge, request.sent_at, now):
         return None
     return error("host/challenge", challenge=challenges.fresh(key, *named, kept.released, now))
 
 
+def _kept(known: KnownMachine | None, mode: str) -> Kept:
+    if known is None:
+        return Kept(explicit=mode == "explicit")
+    return Kept(known.line.nonce, known.line.asked_at, mode == "explicit")
+
+
 def release_refused(
-    request: ReleaseRequest, claims: LeaseClaims, known: KnownMachine | None, now: int
+    request: ReleaseRequest,
+    claims: LeaseClaims,
+    known: KnownMachine | None,
+    publisher: PublisherView,
+    now: int,
 ) -> MusterError | None:
-    """Why a release whose proof is right is refused: not now, not the last of its line.
+    """Why a release whose proof is right is refused: not now, not the last of its line, or
+    without a challenge of these minutes.
 
     Returns:
         None, or `host/clock-skew`, `host/request-old`, `host/release-unknown`,
-        `host/release-proof`.
+        `host/release-proof`, `host/challenge`.
     Source: docs/spec/06-counting.md, section 6.9.
     """
     if known is None:
@@ -221,7 +229,11 @@ def release_refused(
         return error("host/request-old")
     if claims.identity != "explicit" and not lines.shows(shown, known.line.nonce):
         return error("host/release-proof", detail="the machine has had newer licences since")
-    return None
+    key, named = publisher.challenge_key, (claims.publisher, claims.cmid)
+    kept = _kept(known, claims.identity)
+    if challenges.is_fresh(key, *named, kept, request.challenge, now):
+        return None
+    return error("host/challenge", challenge=challenges.fresh(key, *named, kept.released, now))
 
 
 def seat_refused(terms: Terms | None, taken: int, holds_one: bool) -> MusterError | None:

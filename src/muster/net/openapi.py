@@ -90,6 +90,7 @@ REQUESTS: Mapping[str, Schema] = {
             "key": _text(grammar.BASE64URL_32),
             "nonce": _text(grammar.BASE64URL_16),
             "line": _text(grammar.NONCE_LINE),
+            "challenge": _text(grammar.BASE64URL_16),
             "fingerprint": _list(_text(grammar.COMMITMENT), 16),
             "identity": {"type": "string", "enum": list(IDENTITY_MODES)},
             "state": _integer(0, 6),
@@ -104,7 +105,8 @@ REQUESTS: Mapping[str, Schema] = {
                 optional=["virtual", "name"],
             ),
             "proof": _text(grammar.BASE64URL_64),
-        }
+        },
+        optional=["challenge"],
     ),
     routes.RELEASE.name: _object(
         {
@@ -112,9 +114,11 @@ REQUESTS: Mapping[str, Schema] = {
             **_BUNDLE,
             "key": _text(grammar.BASE64URL_32),
             "line": _text(grammar.NONCE_LINE),
+            "challenge": _text(grammar.BASE64URL_16),
             "sent_at": _integer(),
             "proof": _text(grammar.BASE64URL_64),
-        }
+        },
+        optional=["challenge"],
     ),
     routes.HOSTS_ACTIVATE.name: _object(
         {**_V, "installation_id": _text(grammar.DIGIT_GROUPS), "name": _NAME}, optional=["name"]
@@ -146,7 +150,9 @@ ANSWERS: Mapping[str, Schema] = {
             "need": _integer(),
             "trust": _integer(),
             "catalogue": _integer(),
-        }
+            "challenge": _text(grammar.BASE64URL_16),
+        },
+        optional=["challenge"],
     ),
     routes.RELEASE.name: _object({**_V, "released": {"type": "boolean"}}),
     routes.PUBLISHERS.name: _object(

@@ -19,6 +19,8 @@ from muster.lease import strict
 from muster.wire import codec
 from muster.wire.peer import Peer, Value, hear
 
+CHALLENGE = "host/challenge"
+"""The refusal that is answered with the same message, signed once more."""
 LIMITS = strict.Limits(bytes=16 * 1024, levels=6, members=128, items=256)
 _PARAM_CHARACTERS, _PARAM_TEXTS = 256, 64
 
@@ -65,6 +67,12 @@ class Problem:
     def field_code(self) -> str:
         """The number that administrators know, by our own row."""
         return self.said.row.field_code
+
+    @property
+    def challenge(self) -> str:
+        """What the same message is signed with and sent once more, "" where nothing is given."""
+        given = self.params.get("challenge")
+        return given if self.code == CHALLENGE and isinstance(given, str) else ""
 
     def number(self, name: str) -> int | None:
         """An integer parameter, or None where it is absent or something else."""

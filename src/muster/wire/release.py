@@ -17,14 +17,16 @@ class ReleaseRequest:
     must not be enough].
 
     `key` is the public machine key, 32 bytes; `line` the prefixes of the nonces of the machine's
-    requests, at most 128; `sent_at` the client's clock in Unix seconds. `body` is the message as
-    it came, b"" before it is proved.
+    requests, at most 128; `sent_at` the client's clock in Unix seconds; `challenge` what the host
+    gave the machine for this release, "" for none. `body` is the message as it came, b"" before it
+    is proved.
     """
 
     bundle: Bundle
     key: bytes
     line: tuple[str, ...]
     sent_at: int
+    challenge: str = ""
     body: bytes = field(default=b"", compare=False, repr=False)
 
     def prove(self, key: SigningKey) -> ReleaseRequest:
@@ -33,6 +35,7 @@ class ReleaseRequest:
         Args:
             key: the machine key; `self.key` is its public half.
         """
+        challenge = {"challenge": self.challenge} if self.challenge else {}
         message = {
             "v": codec.VERSION,
             "lease": self.bundle.lease,
@@ -40,6 +43,7 @@ class ReleaseRequest:
             "signer": self.bundle.signer.jwk,
             "key": strict.b64url_encode(self.key),
             "line": "".join(self.line),
+            **challenge,
             "sent_at": self.sent_at,
         }
         return replace(self, body=proof.prove(proof.RELEASE, message, key))
@@ -67,5 +71,6 @@ def decode_release(body: bytes) -> ReleaseRequest:
         key=strict.b64url_decode(reader.text("key", grammar.BASE64URL_32), 32),
         line=proof.line_of(reader),
         sent_at=reader.integer("sent_at"),
+        challenge=reader.optional_text("challenge", grammar.BASE64URL_16) or "",
         body=body,
     )

@@ -46,15 +46,15 @@ ACTIVATE = Route(
     "/v1/activate",
     "Count a machine and answer with a lease or a refusal",
     request_limit=4 * KIB,
-    statuses=(200, 400, 403, 404, 408, 409, 413, 415, 421, 429, 500, 503),
+    statuses=(200, 400, 403, 404, 408, 409, 413, 415, 421, 428, 429, 500, 503),
 )
 RELEASE = Route(
     "release",
     "POST",
     "/v1/release",
-    "Release the seat and the count of a machine, with proof of its nonce",
+    "Release the seat and the count of a machine, with its proof",
     request_limit=16 * KIB,
-    statuses=(200, 400, 403, 404, 408, 409, 413, 415, 421, 500, 503),
+    statuses=(200, 400, 403, 404, 408, 409, 413, 415, 421, 428, 500, 503),
 )
 PUBLISHERS = Route(
     "publishers",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from muster.client import identity as identities
 from muster.client import look, schedule
+from muster.client.attempt import MOST_CHALLENGES
 from muster.client.discovery import TRY_SECONDS, Address, order, turn
 from muster.client.driver import discover as ask_dns
 from muster.client.judge import is_activation
@@ -19,6 +20,7 @@ from muster.core.errors import MusterError
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.lease.bundle import read_bundle
 from muster.lease.descriptor import Descriptor
+from muster.lease.jws import SigningKey
 from muster.wire.peer import Peer
 from muster.wire.problem import decode_problem
 from muster.wire.release import ReleaseRequest
@@ -49,8 +51,8 @@ def release(parts: Parts, product: str | None = None) -> Released:
         memory = replace(memory, requests=replace(memory.requests, sent_at=sent_at))
         bundle = read_bundle(record.licence.encode("utf-8"))
         line = memory.requests.line
-        body = ReleaseRequest(bundle, key.public.raw, line, sent_at).prove(key).body
-        host = _give_back(parts, place.publisher, descriptor, record, body)
+        asked = ReleaseRequest(bundle, key.public.raw, line, sent_at)
+        host = _give_back(parts, place.publisher, descriptor, record, asked, key)
         record = replace(
             record,
             licence="",
@@ -75,7 +77,12 @@ def release(parts: Parts, product: str | None = None) -> Released:
 
 
 def _give_back(
-    parts: Parts, publisher: str, descriptor: Descriptor, record: ProductRecord, body: bytes
+    parts: Parts,
+    publisher: str,
+    descriptor: Descriptor,
+    record: ProductRecord,
+    asked: ReleaseRequest,
+    key: SigningKey,
 ) -> Address:
     """Show the release to the host that gave the lease, else to each that can be found."""
     plan = parts.plan(publisher)
@@ -93,12 +100,9 @@ def _give_back(
             waiting = len(hosts) - place - 1 + (not looked)
             _, seconds = turn(left, waiting)
             try:
-                reply = parts.network.call(host, RELEASE, RELEASE.path, body, seconds)
-                if reply.status == 200:
+                fault = _refused(parts, host, asked, key, seconds)
+                if fault is None:
                     return host
-                peer = host.text
-                problem = decode_problem(reply.status, reply.body, peer, Peer.HOST)
-                fault = problem.error()
             except MusterError as failed:
                 fault = failed
         if looked:
@@ -109,3 +113,27 @@ def _give_back(
         hosts = [one.address for one in order(found, parts.dice, passed=tried)]
         fault = fault or (faults[0] if faults else None)
     raise fault or error("client/no-suffix")
+
+
+def _refused(
+    parts: Parts, host: Address, asked: ReleaseRequest, key: SigningKey, seconds: float
+) -> MusterError | None:
+    """Show the release to one host, and sign it once more with each challenge that it gives.
+
+    Returns: None where the host took it, else what it says. Raises: `net/…`, `wire/…`.
+    Source: docs/spec/06-counting.md, section 6.9.
+    """
+    end = parts.clock.monotonic() + seconds
+    for _ in range(1 + MOST_CHALLENGES):
+        left = end - parts.clock.monotonic()
+        if left <= 0:
+            raise error("net/timeout", peer=host.text, seconds=f"{seconds:g}")
+        body = asked.prove(key).body
+        reply = parts.network.call(host, RELEASE, RELEASE.path, body, left)
+        if reply.status == 200:
+            return None
+        problem = decode_problem(reply.status, reply.body, host.text, Peer.HOST)
+        if not problem.challenge:
+            break
+        asked = replace(asked, challenge=problem.challenge)
+    return problem.error()

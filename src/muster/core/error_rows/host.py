@@ -157,11 +157,11 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=428,
         retry=Retry.OTHER_HOST,
-        what="The request does not carry a challenge of this host.",
-        why="A host takes no request that may be a recording: it gives each machine a value that it"
-        " signs with its request, and this one carries none, one of another host, or one that is"
-        " spent or older than a minute. Nothing of it was kept.",
-        fix="Nothing: the client signs its request once more with the value that this answer"
+        what="The message does not carry a challenge of this host.",
+        why="A host takes no request and no release that may be a recording: it gives each machine"
+        " a value that it signs with its message, and this one carries none, one of another host,"
+        " or one that is spent or older than a minute. Nothing of it was kept.",
+        fix="Nothing: the client signs its message once more with the value that this answer"
         " brings. If it ends here all the same, several hosts that know nothing of each other"
         " answer behind one address: give each one its own.",
     ),
