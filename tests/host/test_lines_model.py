@@ -3,7 +3,7 @@
 The model runs the pure halves against each other, `muster.client.requests` and
 `muster.host.lines` with `muster.host.challenges`, as the machine and the service do. Who records
 can show what was signed, to any host at any time, and nothing else: the proof is tested in
-`test_host_lines.py`.
+`test_lines.py`.
 """
 
 from __future__ import annotations

@@ -45,19 +45,19 @@ SECONDS = 60
 MEMORY = 4 << 30
 
 ROOMS = {
-    "core/digits.py": ("tests/core/test_digit_groups.py", "tests/core/test_pasted_digits.py"),
+    "core/digits.py": ("tests/core/test_digits.py", "tests/core/test_digits_pasted.py"),
     "core/keys.py": (
-        "tests/core/test_product_keys.py",
-        "tests/core/test_key_checks.py",
+        "tests/core/test_keys.py",
+        "tests/core/test_keys_checks.py",
         "tests/core/test_identity_vectors.py",
     ),
-    "host/count.py": ("tests/host/test_host_count.py",),
-    "host/lines.py": ("tests/host/test_host_lines.py", "tests/host/test_lines_model.py"),
+    "host/count.py": ("tests/host/test_count.py",),
+    "host/lines.py": ("tests/host/test_lines.py", "tests/host/test_lines_model.py"),
     "lease/steps.py": (
-        "tests/lease/test_verification.py",
-        "tests/lease/test_verification_steps.py",
+        "tests/lease/test_verify.py",
+        "tests/lease/test_steps.py",
     ),
-    "lease/strict.py": ("tests/lease/test_strict_reader.py",),
+    "lease/strict.py": ("tests/lease/test_strict.py",),
 }
 """Pure rooms by path below src/muster, with the tests that mirror them."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.cli.test_host_cli import Desk as HostDesk
-from tests.cli.test_host_cli import active, desk, made
-from tests.cli.test_publisher_cli import Desk as PublisherDesk
-from tests.cli.test_publisher_cli import desk as publisher_desk
-from tests.cli.test_publisher_cli import empty
+from tests.cli.test_host import Desk as HostDesk
+from tests.cli.test_host import active, desk, made
+from tests.cli.test_publisher import Desk as PublisherDesk
+from tests.cli.test_publisher import desk as publisher_desk
+from tests.cli.test_publisher import empty
 from tests.house.test_picture import named
 from tests.house.tracer import touched
 from tests.worlds.conftest import Scene, scene

@@ -261,7 +261,7 @@ def check_symbol(symbols24: Sequence[int]) -> int:
     """The value of the check symbol of 24 symbol values.
 
     The scheme is linear over GF(8) × GF(3): every single wrong symbol and every swap of two
-    unequal neighbours is caught (tests/core/test_key_checks.py proves it).
+    unequal neighbours is caught (tests/core/test_keys_checks.py proves it).
     Source: docs/spec/01-identities.md, section 1.4.3.
     """
     if len(symbols24) != SYMBOLS - 1:

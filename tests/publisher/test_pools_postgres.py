@@ -1,6 +1,6 @@
 """Draws on PostgreSQL: a thousand by eight programs on two servers, the model, a server lost.
 
-What must hold stands in `test_thousand_draws.py` and `test_draws_stateful.py`; here it holds for
+What must hold stands in `test_pools_thousand.py` and `test_pools_model.py`; here it holds for
 several publisher processes on one PostgreSQL server, and while that goes away and comes back.
 """
 
@@ -25,8 +25,8 @@ from muster.system.entropy import SeededDice
 from muster.testing.postgres import PostgresServer
 
 from .conftest import Shop
-from .test_draws_stateful import play, stock
-from .test_thousand_draws import Draws, ask, environment_of, overlapping, two_servers
+from .test_pools_model import play, stock
+from .test_pools_thousand import Draws, ask, environment_of, overlapping, two_servers
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres-draws")]
 

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 from tests.host.conftest import Machine, World
-from tests.host.test_exposure import asking  # noqa: F401  # the fixture
-from tests.host.test_host_api import Asking, problem
+from tests.host.test_api import Asking, problem
+from tests.host.test_server_exposure import asking  # noqa: F401  # the fixture
 
 from muster.core.audit import Event
 from muster.host import request_log, store

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.host.conftest import Machine, World
 from tests.host.processes import PRODUCT, HostProcess, prepare
-from tests.host.test_host_api import Asking, problem
+from tests.host.test_api import Asking, problem
 
 from muster.host import request_log, store
 from muster.host.server import HostServer

@@ -11,7 +11,7 @@ from muster.lease.jws import parse
 from muster.wire.activation import ActivationRequest
 
 from .conftest import Machine, World, leased, refused
-from .test_host_seats import clients, put_terms, under_terms
+from .test_count_seats import clients, put_terms, under_terms
 
 
 def named(world: World, number: int, name: str, product: str = "desktop-pro") -> ActivationRequest:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.client.test_client_store import PUBLISHER, everything
 from tests.client.test_facade import PRODUCT, Place
+from tests.client.test_store import PUBLISHER, everything
 
 from muster.client.disk import SystemDisk
 from muster.client.model import Memory

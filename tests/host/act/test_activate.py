@@ -7,6 +7,7 @@ from dataclasses import replace
 import jsonschema
 import pytest
 from tests.db.counted import Counted
+from tests.host.conftest import HOST_FACTS, World
 
 from muster.core.errors import MusterError
 from muster.core.records import encode, schema
@@ -17,8 +18,6 @@ from muster.host.online import PublisherClient
 from muster.net.http import HTTPClient
 from muster.net.serve import ThreadServer
 from muster.wire.exchange import ConfirmationFile
-
-from .conftest import HOST_FACTS, World
 
 pytestmark = pytest.mark.real
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.publisher.conftest import Machine, Shop
 from tests.publisher.engineer import Engineer, open_engineer
 
 from muster.core.errors import MusterError
@@ -25,8 +26,6 @@ from muster.publisher.office import KEYS_FOLDER, Office
 from muster.publisher.pools import MachineActivation
 from muster.publisher.service import PublisherService, open_service
 from muster.publisher.store import Store, open_store
-
-from .conftest import Machine, Shop
 
 
 def code(act: Callable[[], object]) -> str:

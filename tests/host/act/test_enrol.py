@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.host.conftest import HOST_FACTS, World
 
 from muster.core.errors import MusterError
 from muster.host import look
 from muster.host.act import enrol
-
-from .conftest import HOST_FACTS, World
 
 
 def test_a_key_is_installed_once_and_removed_with_its_publisher(world: World) -> None:

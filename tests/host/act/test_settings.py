@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.host.conftest import World
 
 from muster.core.errors import MusterError
 from muster.host import look
 from muster.host.act import settings
 from muster.host.results import SettingChange
-
-from .conftest import World
 
 
 def changes(world: World) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.host.conftest import START, World
 
 from muster.core.errors import MusterError
 from muster.host.act import news
@@ -11,8 +12,6 @@ from muster.host.online import PublisherClient
 from muster.net.http import HTTPClient
 from muster.net.serve import ThreadServer
 from muster.testing.tiny_publisher import TinyPublisher
-
-from .conftest import START, World
 
 pytestmark = pytest.mark.real
 
