@@ -35,6 +35,7 @@ lint: $(VENV)/.dev
 
 test: $(VENV)/.dev parts lint docs-check
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not torture"
+	@$(BIN)/python tests/house/mirror.py
 
 torture: $(VENV)/.dev parts
 	$(BIN)/python -m pytest -m torture --timeout 3000
