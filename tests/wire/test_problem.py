@@ -1,0 +1,32 @@
+"""Problems: the errors that travel (docs/spec/08-http.md)."""
+
+from __future__ import annotations
+
+import json
+
+from muster.core.catalogue import error
+from muster.core.errors import Retry
+from muster.wire import problem
+
+
+def test_problem_round_trip_keeps_texts_and_numbers() -> None:
+    fault = error("host/insufficient-count", count=3, need=25, retry_after=7200)
+    code, body = problem.encode_problem(fault, trust=3, catalogue=5)
+    read = problem.decode_problem(code, body, "peer")
+    assert (read.code, read.what, read.fix) == (fault.code, fault.what, fault.fix)
+    assert (read.trust, read.catalogue, read.retry) == (3, 5, Retry.LATER)
+    assert read.params == fault.params
+    again = read.error()
+    assert (again.code, again.what, again.why, again.fix) == (
+        fault.code,
+        fault.what,
+        fault.why,
+        fault.fix,
+    )
+
+
+def test_problem_of_a_server_fault_shows_no_parameters() -> None:
+    fault = error("wire/unavailable", retry_after=30)
+    code, body = problem.encode_problem(fault)
+    assert code == 503
+    assert "params" not in json.loads(body)
