@@ -39,7 +39,7 @@ test: $(VENV)/.dev parts lint docs-check
 
 torture: $(VENV)/.dev parts
 	$(BIN)/python -m pytest -m torture --timeout 3000
-	HYPOTHESIS_PROFILE=random $(BIN)/python -m pytest -m fuzz --timeout 3000
+	HYPOTHESIS_PROFILE=fresh $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m hypothesis --timeout 3000
 
 # Breaks pure rooms on purpose, one place at a time, and names what no test notices.
 mutants: $(VENV)/.dev

@@ -1,4 +1,4 @@
-"""Defaults of the whole suite: reproducible examples, and in CI a skipped test is a failed one."""
+"""Defaults of the whole suite: examples by a profile, and in CI a skipped test is a failed one."""
 
 from __future__ import annotations
 
@@ -6,27 +6,10 @@ import os
 from collections.abc import Generator, Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from muster.testing.postgres import PostgresServer
 
-settings.register_profile(
-    "fast",
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.register_profile("deep", settings.get_profile("fast"), max_examples=5_000)
-settings.register_profile(
-    "random",
-    settings.get_profile("fast"),
-    max_examples=2_000,
-    derandomize=False,
-    database=None,
-)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+pytest_plugins = ["tests.profiles"]
 
 IN_CI = os.environ.get("CI") == "true"
 

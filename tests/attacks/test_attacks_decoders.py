@@ -34,7 +34,6 @@ from muster.testing.world import World, WorldMachine
 from muster.wire import exchange
 
 DIGITS = "9" * 5_000
-pytestmark = pytest.mark.fuzz
 
 
 def told(fault: MusterError, *codes: str) -> None:

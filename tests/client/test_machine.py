@@ -9,8 +9,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.client import identity as identities
 from muster.client import messages as m
@@ -872,7 +873,7 @@ ANSWERS = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     status=st.integers(100, 599), body=ANSWERS, text=st.text(max_size=60), seed=st.integers(0, 9)
 )
@@ -904,7 +905,7 @@ def test_no_bytes_license_anybody_or_raise(status: int, body: bytes, text: str, 
     assert play.machine.phase is Phase.DONE
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(place=st.integers(0, 6000), byte=st.integers(0, 255), cut=st.booleans())
 def test_an_answer_changed_in_one_byte_or_cut_never_raises(
     place: int, byte: int, cut: bool

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.core.errors import MusterError
 from muster.core.ids import parse_installation_id
@@ -222,9 +223,7 @@ def test_an_answer_for_the_key_before_says_which_key_is_meant(world: World) -> N
     assert refused(machine, lambda: machine.client.confirm(spoken)) == "confirmation/signature"
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(150, shared=True)
 @given(st.data())
 def test_any_bytes_are_refused_or_are_the_true_reply(data: st.DataObject) -> None:
     machine, true = _ready_once()

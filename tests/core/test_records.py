@@ -10,8 +10,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -75,7 +76,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(tree(trees))
 def test_whatever_is_encoded_has_the_published_shape(one: Tree) -> None:
     shape = schema(Tree)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.host.conftest import Machine, World, body_meeting
+from tests.profiles import examples
 
 from muster.host import store
 from muster.host.server import HostServer
@@ -248,7 +249,7 @@ def test_quotes_and_braces_in_every_member(asking: Asking, member: str) -> None:
     assert row[0] == 0
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, shared=True)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_bad_request(asking: Asking, body: bytes) -> None:
     for path in ("/v1/activate", "/v1/release"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.host.conftest import START, World
+from tests.profiles import examples
 
 from muster.core.products import COUNT_WINDOW, SKEW
 from muster.host import count, ledger, request_log
@@ -19,7 +20,7 @@ times = st.one_of(
     near.map(lambda n: START - PURGE_AFTER + n),
 )
 tables = st.lists(st.builds(Seen, times, times), max_size=30)
-each_row = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+each_row = examples(60, shared=True)
 
 
 def fill(world: World, rows: list[Seen]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.host.conftest import (
     Machine,
@@ -20,6 +20,7 @@ from tests.host.conftest import (
     meeting,
     refused,
 )
+from tests.profiles import examples
 
 from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.products import DAY, SKEW
@@ -754,7 +755,7 @@ def test_an_ordinary_renewal_needs_its_signature_too(store: Store) -> None:
     leased(store.send(renewal))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, shared=True)
 @given(st.data())
 def test_no_bit_of_a_first_request_may_be_another(host: World, data: st.DataObject) -> None:
     request = Machine(data.draw(st.integers(1000, 2000))).request(

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.host.conftest import (
     START,
@@ -18,6 +18,7 @@ from tests.host.conftest import (
     meeting,
     refused,
 )
+from tests.profiles import examples
 
 from muster.core.errors import MusterError
 from muster.core.identity import nonce_prefix
@@ -82,7 +83,7 @@ def test_a_machine_with_two_products_of_an_application_counts_once(host: World) 
     assert count_of(host) == 1
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, shared=True)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=60), st.data())
 def test_any_batching_of_the_same_machines_gives_the_same_count(
     host: World, order: list[int], data: st.DataObject

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.core.errors import MusterError
 from muster.lease import strict
@@ -164,7 +165,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @ALL
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.data())
 def test_any_member_replaced(name: str, maker: Maker, data: st.DataObject) -> None:
     typ = READERS[name][0]

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.core.errors import MusterError
 from muster.core.identity import publisher_id
@@ -472,7 +473,7 @@ MUSTER_NAMES = [
 CODES = {code for step in LEASE_STEPS for code in step.codes}
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(
     outer=st.dictionaries(st.sampled_from(LEASE_NAMES), JSON, max_size=3),
     inner=st.dictionaries(st.sampled_from(MUSTER_NAMES), JSON, max_size=3),
@@ -499,7 +500,7 @@ def test_a_host_that_signs_anything(
         assert licence.text.encode() == data
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     outer=st.dictionaries(
         st.sampled_from(["iss", "aud", "iat", "exp", "jti", "muster"]), JSON, max_size=3

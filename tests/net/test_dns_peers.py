@@ -370,19 +370,16 @@ def check(wire: bytes) -> None:
         assert 0 < one.port < 65536
 
 
-@pytest.mark.fuzz
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: WIRES[0][:40] + tail))
 def test_any_bytes(wire: bytes) -> None:
     check(wire)
 
 
-@pytest.mark.fuzz
 @given(changed())
 def test_any_answer_that_is_nearly_right(wire: bytes) -> None:
     check(wire)
 
 
-@pytest.mark.fuzz
 @given(
     st.integers(0, 260).filter(lambda kind: kind not in (41, 249, 250)),
     st.binary(max_size=60),

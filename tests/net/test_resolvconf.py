@@ -139,7 +139,6 @@ LINE = st.lists(WORD | st.text(max_size=5), max_size=5).flatmap(
 FILE = st.lists(LINE, max_size=6).map("\n".join).map(str.encode) | st.binary(max_size=200)
 
 
-@pytest.mark.fuzz
 @given(FILE)
 def test_any_file_names_servers_that_can_be_dialled(data: bytes) -> None:
     found = parse(data)
@@ -152,7 +151,6 @@ def test_any_file_names_servers_that_can_be_dialled(data: bytes) -> None:
         assert scope.isascii()
 
 
-@pytest.mark.fuzz
 @given(FILE)
 def test_any_file_gives_suffixes_that_are_names(data: bytes) -> None:
     for one in parse(data).suffixes:

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.core.digits import decode_groups, encode_groups
 from muster.core.errors import MusterError
@@ -123,7 +124,7 @@ def slips(right: str) -> Iterator[str]:
             yield "-".join(swapped)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, shared=True)
 @given(text=st.text(alphabet="0123456789- \t\n٣３²aA", max_size=120))
 def test_any_digits(door: Door, text: str) -> None:
     door.refused(text)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.core.digits import encode_groups, format_rows
 from muster.core.errors import MusterError
@@ -20,7 +21,7 @@ def entered(text: str) -> Entry:
 
 
 @given(NUMBERS, st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_groups_are_taken_in_any_pieces(number: int, data: st.DataObject) -> None:
     groups = encode_groups(number, 12)
     text = "-".join(groups)
@@ -35,7 +36,7 @@ def test_groups_are_taken_in_any_pieces(number: int, data: st.DataObject) -> Non
 
 
 @given(NUMBERS, st.integers(0, 11), st.integers(0, 5), st.integers(1, 9))
-@settings(max_examples=100)
+@examples(100)
 def test_a_wrong_digit_is_told_at_its_group_and_entry_goes_on_there(
     number: int, place: int, at: int, more: int
 ) -> None:
@@ -53,7 +54,7 @@ def test_a_wrong_digit_is_told_at_its_group_and_entry_goes_on_there(
 
 
 @given(NUMBERS, st.integers(0, 10))
-@settings(max_examples=100)
+@examples(100)
 def test_repeated_left_out_and_misplaced_groups_are_told_there(number: int, place: int) -> None:
     groups = encode_groups(number, 12)
     spoilt = {

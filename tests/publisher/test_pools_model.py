@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -28,6 +27,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.profiles import lives
 from tests.publisher.engineer import Engineer
 
 from muster.core.audit import Event
@@ -481,11 +481,7 @@ def play(make: Callable[[], contextlib.AbstractContextManager[Shop]], examples: 
     machine = type("Publisher", (Publisher,), {"make": staticmethod(make)})
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=30,
-            suppress_health_check=list(HealthCheck),
-        ),
+        settings=lives(examples, 30),
     )
 
 
@@ -505,6 +501,7 @@ def on_sqlite(stocked: Path) -> Callable[[], contextlib.AbstractContextManager[S
     return make
 
 
+@pytest.mark.hypothesis
 def test_the_model_holds_on_sqlite(stocked: Path) -> None:
     play(on_sqlite(stocked), 12)
 

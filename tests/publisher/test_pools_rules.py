@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.core.errors import MusterError
 from muster.core.keys import KeyId, Kind
@@ -80,7 +81,7 @@ Batches = Sequence[Sequence[int]]
 
 
 @pytest.mark.parametrize("piece", [1, 3, 500])
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(8, shared=True)
 @given(
     size=st.integers(1, 12),
     batches=st.lists(st.lists(st.integers(0, 15), max_size=14), min_size=1, max_size=4),

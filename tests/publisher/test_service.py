@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.core.errors import MusterError
 from muster.core.ids import parse_confirmation_id, parse_installation_id
@@ -137,7 +138,7 @@ def test_a_store_that_was_copied_to_another_machine_is_told(shop: Shop) -> None:
     assert refused(service, shop.host(key, signing=500)) == "publisher/hardware-changed"
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15, shared=True)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 10)), max_size=40), st.integers(0, 9))
 def test_any_order_of_hosts_keeps_the_limits(
     make_key: tuple[Shop, PublisherService], order: list[tuple[int, int]], number: int
@@ -424,8 +425,8 @@ def test_wrong_digits_name_the_group(shop: Shop) -> None:
     assert not shop.admin().hosts()
 
 
+@examples(shared=True)
 @given(st.text(max_size=120) | st.from_regex(r"([0-9]{6}-){11,14}[0-9]{6}", fullmatch=True))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_refused_by_a_row_of_the_catalogue(
     make_key: tuple[Shop, PublisherService], text: str
 ) -> None:

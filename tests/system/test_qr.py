@@ -7,9 +7,10 @@ import io
 import pytest
 import segno
 import zxingcpp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tests.profiles import examples
 
 from muster.core.digits import encode_groups
 from muster.core.errors import MusterError
@@ -51,7 +52,7 @@ def test_what_people_scan_is_small_and_survives_a_smudge(content: bytes, version
 
 
 @given(st.binary(min_size=1, max_size=qr.MOST_BYTES).filter(lambda one: one.rstrip(b"\n")))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_any_bytes_come_back(content: bytes) -> None:
     assert read(Image.open(io.BytesIO(qr.png(content)))) == content.rstrip(b"\n")
 

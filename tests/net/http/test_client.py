@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.profiles import examples
 
 from muster.core.errors import MusterError
 from muster.net import http
@@ -582,7 +583,7 @@ def test_https_through_a_proxy(
     assert "407" in fault.what
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.one_of(
         st.binary(max_size=200),

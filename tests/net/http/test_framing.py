@@ -297,13 +297,11 @@ def check(pieces: Sequence[bytes]) -> None:
             assert len(found.body) == int(found.headers["content-length"])
 
 
-@pytest.mark.fuzz
 @given(st.binary(max_size=300) | st.binary(max_size=200).map(lambda tail: OK + tail))
 def test_any_bytes(answer: bytes) -> None:
     check([answer] if answer else [])
 
 
-@pytest.mark.fuzz
 @given(answers())
 def test_any_answer_that_is_nearly_right(answer: bytes) -> None:
     check([answer] if answer else [])
@@ -327,7 +325,6 @@ def test_a_good_answer_that_is_cut_or_spoilt_anywhere(answer: bytes) -> None:
             check([answer[:at] + odd + answer[at + 1 :]])
 
 
-@pytest.mark.fuzz
 @given(answers(), st.lists(st.integers(0, 400), max_size=20))
 @example(CHUNKED + b"2\r\nab\r\n1;x\r\nc\r\n0\r\nX: y\r\n\r\n", [])
 @example(b"HTTP/1.1 103 x\r\n\r\n" + length(b" 2"), [])
