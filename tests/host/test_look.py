@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -12,7 +13,9 @@ from tests.db.counted import Counted
 from muster.core.errors import MusterError
 from muster.core.products import DAY
 from muster.core.records import encode, schema
-from muster.host import look
+from muster.db.migrate import Migration, is_current, load_migrations, migrate
+from muster.db.open import open_database
+from muster.host import look, store
 from muster.host.open import OpenHost
 from muster.host.publish import DNSPlace, ZoneResult
 
@@ -45,6 +48,25 @@ def test_a_question_reads_one_snapshot_and_its_json_has_the_shape_of_its_record(
     found = QUESTIONS[name](replace(host.opened, database=counted))
     assert (counted.snapshots, counted.transactions) == (1, 0)
     jsonschema.validate(encode(found), schema(type(found)), jsonschema.Draft202012Validator)
+
+
+def test_a_question_to_tables_of_an_older_program_brings_them_up(tmp_path: Path) -> None:
+    steps = load_migrations(store.SCHEMA)
+    with open_database(tmp_path / store.DATABASE, create=True) as older:
+        migrate(older, store.WING, steps[:-1], 1)
+    with store.open_unjudged(tmp_path) as database:
+        for _ in range(2):
+            with store.snapshot(database, 2) as reader:
+                assert is_current(reader, database, store.WING, steps)
+
+
+def test_a_question_to_tables_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    steps = load_migrations(store.SCHEMA)
+    newer = (*steps, Migration(len(steps) + 1, "later", "CREATE TABLE later (a INTEGER);"))
+    with open_database(tmp_path / store.DATABASE, create=True) as database:
+        migrate(database, store.WING, newer, 1)
+        with pytest.raises(MusterError, match="db/newer"), store.snapshot(database, 2):
+            pass
 
 
 def test_machines_of_one_publisher_are_asked_for_by_id_or_label(host: World) -> None:

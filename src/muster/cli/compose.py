@@ -208,14 +208,30 @@ def open_host(
         create: make folder and database where they are missing.
     Raises: `host/not-initialised`; the errors of `muster.db`.
     """
+    with host_database(store, create=create) as database:
+        yield _open_host(store, database, flags or {})
+
+
+@contextmanager
+def look_at_host(store: Path | None) -> Iterator[OpenHost]:
+    """The host's store with what belongs to it, for looks alone: each judges the tables in the
+    state of the database that it reads, so that a question reads one.
+
+    Raises: `host/not-initialised`; the errors of `muster.db`.
+    """
+    from muster.host.store import open_unjudged
+
+    with open_unjudged(host_folder(store)) as database:
+        yield _open_host(store, database, {})
+
+
+def _open_host(store: Path | None, database: Database, flags: Mapping[str, object]) -> OpenHost:
     from muster.host.keyring import KeyRing
     from muster.host.open import OpenHost
 
-    below, above = host_layers(host_settings(flags or {}))
+    below, above = host_layers(host_settings(flags))
     folder = host_folder(store)
-    with host_database(store, create=create) as database:
-        keyring = KeyRing(folder / "keys")
-        yield OpenHost(folder, database, keyring, clock(), dice(), below, above)
+    return OpenHost(folder, database, KeyRing(folder / "keys"), clock(), dice(), below, above)
 
 
 def host_service(store: Path | None, database: Database) -> HostService:
@@ -266,7 +282,7 @@ def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list
     from muster.net.http import HTTPClient
 
     ca_file = host_settings({}).text("ca_file") or None
-    with open_host(store) as opened:
+    with look_at_host(store) as opened:
         found = look.surroundings(opened)
     looker = doctor.Looker(
         Resolver(nameservers, timeout=4.0),

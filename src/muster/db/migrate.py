@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from muster.core.catalogue import error
-from muster.db.engine import Database, Transaction
+from muster.db.engine import Database, Reader
 
 _NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
 _TABLE = """
@@ -101,8 +101,9 @@ def migrate(
     Raises: `db/altered`, `db/newer`, and the errors of a transaction.
     """
     applied: list[int] = []
-    if _is_current(database, wing, migrations):
-        return ()
+    with database.snapshot() as reader:
+        if is_current(reader, database, wing, migrations):
+            return ()
     with database.transaction() as tx:
         tx.execute(database.ddl(_TABLE))
     for step in migrations:
@@ -120,23 +121,21 @@ def migrate(
     return tuple(applied)
 
 
-def _is_current(database: Database, wing: str, migrations: tuple[Migration, ...]) -> bool:
-    # Read only, so that a command that merely looks needs no right to write.
-    with database.snapshot() as reader:
-        if not database.has_table("muster_migration", reader):
-            return False
-        rows = reader.query(
-            "SELECT number, checksum FROM muster_migration WHERE wing = ? ORDER BY number", (wing,)
-        )
-    return _compare(database, wing, migrations, [(row[0], row[1]) for row in rows]) == len(
-        migrations
-    )
+def is_current(
+    reader: Reader, database: Database, wing: str, migrations: tuple[Migration, ...]
+) -> bool:
+    """Whether one state of a database has every step.
+
+    Read only, so that a command that merely looks needs no right to write.
+    Raises: `db/altered`, `db/newer`.
+    """
+    if not database.has_table("muster_migration", reader):
+        return False
+    return _check(reader, database, wing, migrations) == len(migrations)
 
 
-def _check(
-    tx: Transaction, database: Database, wing: str, migrations: tuple[Migration, ...]
-) -> int:
-    rows = tx.query(
+def _check(reader: Reader, database: Database, wing: str, migrations: tuple[Migration, ...]) -> int:
+    rows = reader.query(
         "SELECT number, checksum FROM muster_migration WHERE wing = ? ORDER BY number", (wing,)
     )
     return _compare(database, wing, migrations, [(row[0], row[1]) for row in rows])

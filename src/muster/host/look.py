@@ -68,14 +68,14 @@ _NOT_FAILED = ("", "host/insufficient-count")
 
 def settings(host: OpenHost) -> HostSettings:
     """All settings of a host."""
-    with host.database.snapshot() as reader:
+    with host.snapshot() as reader:
         return HostSettings(_settings(host.values(reader)))
 
 
 def setting(host: OpenHost, name: str) -> HostSetting:
     """One setting of a host. Raises: `settings/unknown`."""
     row = table.lookup(Role.HOST, name)
-    with host.database.snapshot() as reader:
+    with host.snapshot() as reader:
         values = host.values(reader)
     return HostSetting(row.name, values.get(row.name, row.default), row.name in values)
 
@@ -93,7 +93,7 @@ def _settings(values: Mapping[str, Value]) -> dict[str, SettingState]:
 def status(host: OpenHost) -> HostStatus:
     """The whole status of a host."""
     now = host.clock.now()
-    with host.database.snapshot() as reader:
+    with host.snapshot() as reader:
         view, values = host.view(reader), host.values(reader)
         listening = store.listening(reader)
         return HostStatus(
@@ -230,7 +230,7 @@ def _silent_seats(
 
 def applications(host: OpenHost) -> tuple[ApplicationStatus, ...]:
     """The count of each application that the host can serve or that machines asked for."""
-    with host.database.snapshot() as reader:
+    with host.snapshot() as reader:
         return _applications(reader, host.view(reader), host.clock.now())
 
 
@@ -295,7 +295,7 @@ class Surroundings:
 def surroundings(host: OpenHost) -> Surroundings:
     """What the doctor begins with."""
     now = host.clock.now()
-    with host.database.snapshot() as reader:
+    with host.snapshot() as reader:
         view = host.view(reader)
         clones = {
             publisher: ledger.with_clones(reader, publisher, now - COUNT_WINDOW)
@@ -320,7 +320,7 @@ def key_request(
         None where no key waits and none is named.
     Raises: `host/no-key`, `host/unknown-key`, `host/which-key`, `host/unknown-publisher`.
     """
-    with host.database.snapshot() as reader:
+    with host.snapshot() as reader:
         view = host.view(reader)
     waiting = keys.waiting(view, publisher_id(view, publisher), key)
     if not waiting and key is None:
@@ -348,7 +348,7 @@ def clients(
     Raises: `host/unknown-publisher`.
     """
     now = host.clock.now()
-    with host.database.snapshot() as reader:
+    with host.snapshot() as reader:
         view = host.view(reader)
         chosen = publisher_id(view, publisher)
         if silent:
@@ -431,14 +431,14 @@ def _silent_after(
 
 def requests(host: OpenHost, limit: int, cmid: str | None = None) -> RequestList:
     """The newest requests, of one machine or of all."""
-    with host.database.snapshot() as reader:
+    with host.snapshot() as reader:
         rows = request_log.requests(reader, limit, None if cmid is None else cmid.lower())
     return RequestList(tuple(reversed(rows)))
 
 
 def audit(host: OpenHost, limit: int) -> AuditList:
     """The newest entries of the audit."""
-    with host.database.snapshot() as reader:
+    with host.snapshot() as reader:
         return AuditList(tuple(reversed(store.audit_log(reader, limit))))
 
 

@@ -7,6 +7,7 @@ gives way to environment and flags. Refuses to know where folders lie and who as
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from muster.host.view import effective, load_view
 class OpenHost:
     """The store of a host with what belongs to it.
 
-    `folder` where it lies; `database` from `store.open_store`; `keyring` the host signing keys;
+    `folder` where it lies; `database` from `store.open_store`, or for questions alone from
+    `store.open_unjudged`; `keyring` the host signing keys;
     `clock` and `dice` the machine's, or a test's; `below` and `above` the settings that give way to
     `muster host set`, and that win over it.
     """
@@ -35,6 +37,10 @@ class OpenHost:
     dice: Dice
     below: Mapping[str, Value] = field(default_factory=dict)
     above: Mapping[str, Value] = field(default_factory=dict)
+
+    def snapshot(self) -> AbstractContextManager[Reader]:
+        """One state of the store, its tables up to date. Raises: as `store.snapshot`."""
+        return store.snapshot(self.database, self.clock.now())
 
     def values(self, reader: Reader) -> dict[str, Value]:
         """The settings that are set in one state of the store, by name."""

@@ -8,7 +8,8 @@ the count are in `muster.host.ledger`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.db.engine import Database, Reader, Row, Transaction
-from muster.db.migrate import load_migrations, migrate
+from muster.db.migrate import is_current, load_migrations, migrate
 from muster.db.open import open_database
 from muster.host.model import HostKey
 
@@ -64,22 +65,45 @@ class DNSResult:
 def open_store(folder: str | os.PathLike[str], now: int, *, create: bool = False) -> Database:
     """The database of the host in its store folder, with its tables brought up to date.
 
-    Raises: `host/not-initialised` where there is none and `create` is False; the errors of
-    `muster.db`.
+    Raises: as `open_unjudged`; `db/altered`, `db/newer`.
     """
-    path = Path(folder) / DATABASE
-    try:
-        database = open_database(path, create=create)
-    except MusterError as fault:
-        if fault.code == "db/missing":
-            raise error("host/not-initialised", path=str(folder)) from None
-        raise
+    database = open_unjudged(folder, create=create)
     try:
         migrate(database, WING, load_migrations(SCHEMA), now)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def open_unjudged(folder: str | os.PathLike[str], *, create: bool = False) -> Database:
+    """The database of the host in its store folder, whatever tables it has; who only looks judges
+    them in the state that is read (`snapshot`).
+
+    Raises: `host/not-initialised` where there is none and `create` is False; the errors of
+    `muster.db`.
+    """
+    path = Path(folder) / DATABASE
+    try:
+        return open_database(path, create=create)
+    except MusterError as fault:
+        if fault.code == "db/missing":
+            raise error("host/not-initialised", path=str(folder)) from None
+        raise
+
+
+@contextmanager
+def snapshot(database: Database, now: int) -> Iterator[Reader]:
+    """One state of the database in which its tables are up to date; where they are not, they are
+    brought up first, and the state is a later one. Raises: `db/altered`, `db/newer`."""
+    steps = load_migrations(SCHEMA)
+    with database.snapshot() as reader:
+        if is_current(reader, database, WING, steps):
+            yield reader
+            return
+    migrate(database, WING, steps, now)
+    with database.snapshot() as reader:
+        yield reader
 
 
 def initialise(tx: Transaction, store_random: bytes) -> bool:

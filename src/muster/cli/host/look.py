@@ -27,7 +27,7 @@ def status(store: Path | None) -> None:
     """Show publishers, keys, grants, counts and settings."""
     from muster.host import look
 
-    with compose.open_host(store) as opened:
+    with compose.look_at_host(store) as opened:
         found = look.status(opened)
     emit(found, _status_lines(found))
 

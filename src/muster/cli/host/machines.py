@@ -48,7 +48,7 @@ def clients(
     if action == "remove":
         _remove(store, publisher, cmid)
         return
-    with compose.open_host(store) as opened:
+    with compose.look_at_host(store) as opened:
         found = look.clients(opened, limit, publisher=publisher, silent=silent)
     nobody = "No machine is silent." if silent else "No machine has asked yet."
     emit(found, [_client_line(row) for row in found.clients] or [nobody])
@@ -114,7 +114,7 @@ def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> N
     from muster.host import look
 
     found: AuditList | RequestList
-    with compose.open_host(store) as opened:
+    with compose.look_at_host(store) as opened:
         if audit:
             found = look.audit(opened, limit)
             lines = [_audit_line(row) for row in found.audit]

@@ -83,7 +83,7 @@ def _read_out(store: Path) -> None:
     from muster.cli.host.activate import read_out
     from muster.host.look import key_request
 
-    with compose.open_host(store) as opened:
+    with compose.look_at_host(store) as opened:
         asked = key_request(opened)
     read_out(asked)
 
@@ -119,7 +119,7 @@ def _show_host(store: Path, *, long: bool) -> None:
     from muster.core.records import widened
     from muster.host import look
 
-    with compose.open_host(store) as opened:
+    with compose.look_at_host(store) as opened:
         status = look.status(opened)
     blocks = [
         _host_fields(status, publisher, key, long=long)
