@@ -98,7 +98,7 @@ def test_users_without_a_store_of_the_system_are_told_that_they_count_as_machine
     facts = folder / "f.json"
     facts.write_bytes(facts_file(machine_facts("pc-1")))
     facts.chmod(0o644)
-    own = f"{home}/.local/state/muster is the store of this user alone"
+    own = f"{home}/.local/state/muster is the store of this user only"
     for system in ("", "mkdir -m 755 /var/lib/muster && "):
         line = f'mount -t tmpfs -o mode=0755 none /var/lib && {system}exec "$@"'
         start = ("unshare", "--mount", "sh", "-c", line, "sh", *as_nobody, f"HOME={home}")
@@ -109,7 +109,7 @@ def test_users_without_a_store_of_the_system_are_told_that_they_count_as_machine
             )
             if "mount:" in done.stderr:
                 pytest.skip(f"this machine lets nobody mount: {done.stderr}")
-            assert ("counts as one machine more" in done.stderr) is (not system), done.stderr
+            assert ("counts as another machine" in done.stderr) is (not system), done.stderr
             assert (own in done.stderr) is (not system)
 
 
@@ -199,7 +199,7 @@ def test_streams_that_are_closed_or_full(tmp_path: Path, script: str, code: int)
     done = shell(script, tmp_path)
     assert done.returncode == code, done.stderr
     if code == 3:
-        assert done.stderr.startswith(b"file/output: The outcome cannot be written")
+        assert done.stderr.startswith(b"file/output: The result cannot be written")
 
 
 def test_a_reader_that_has_gone_is_no_defect_and_no_refusal(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_the_refused_group_is_named_by_number_and_row(place: int, row: str, colu
     groups[place] = groups[place][:5] + str((int(groups[place][5]) + 1) % 10)
     with pytest.raises(MusterError) as caught:
         decode_groups(groups)
-    assert caught.value.what == f"Group {place + 1} (row {row}, number {column}) is not right."
+    assert caught.value.what == f"Group {place + 1} (row {row}, number {column}) is wrong."
     assert caught.value.fix.startswith(f"Group {row}{column} was read as {groups[place]}:")
 
 
@@ -200,7 +200,9 @@ def test_other_characters_are_named_with_their_place(symbol: str, place: int) ->
     assert caught.value.params["symbol"] == shown
     assert caught.value.params["group"] == (place + 5) // 6
     label = f"{'ABCDEFGHI'[(place - 1) // 24]}{(place - 1) // 6 % 4 + 1}"
-    assert caught.value.what.startswith(f"Group {label} (number {(place + 5) // 6}) holds {shown},")
+    assert caught.value.what.startswith(
+        f"Group {label} (number {(place + 5) // 6}) contains {shown},"
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 71, 73, 78, 90])

@@ -190,7 +190,7 @@ def test_what_only_looks_like_a_digit_is_named_with_its_group(symbol: str) -> No
     fault = refused(text.replace("-", " – "), {15})
     shown = symbol if symbol.isascii() else f"U+{ord(symbol):04X}"
     assert fault.code == "digits/symbol"
-    assert fault.what.startswith(f"Group C2 (number 10) holds {shown}, which is not a digit")
+    assert fault.what.startswith(f"Group C2 (number 10) contains {shown}, which is not a digit")
     assert f"{HOST[9][:4]} was read of the group before it" in fault.what
 
 
@@ -277,7 +277,7 @@ def test_lettered_rows_with_too_much() -> None:
 def test_a_letter_that_alone_is_wrong_is_no_missing_row() -> None:
     fault = refused(format_rows(HOST).replace("B", "C"), {15})
     assert fault.code == "digits/symbol"
-    assert fault.what.startswith("Group B1 (number 5) holds C,")
+    assert fault.what.startswith("Group B1 (number 5) contains C,")
 
 
 @given(st.text(st.sampled_from([*"0123456789ABCDEFGHIabc\n > "]), min_size=1, max_size=300))

@@ -163,7 +163,7 @@ def test_a_foreign_symbol_is_named_with_its_place(symbol: str, shown: str, place
     plain = KEY.text.replace("-", "")
     caught = refused(plain[: place - 1] + symbol + plain[place:])
     assert caught.code == "key/symbol"
-    assert f"holds {shown} at place {place}," in caught.what
+    assert f"contains {shown} at place {place}," in caught.what
     assert f"in group {(place + 4) // 5}." in caught.what
 
 
@@ -194,7 +194,7 @@ def test_a_failed_check_says_what_may_be_wrong() -> None:
     swapped = plain[1] + plain[0] + plain[2:]
     caught = refused(swapped)
     assert caught.code == "key/check"
-    assert "one symbol is wrong or two neighbours are swapped" in caught.why
+    assert "one symbol is wrong, or two neighbouring symbols are swapped" in caught.why
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

@@ -195,7 +195,7 @@ def test_the_desk_at_a_terminal(desk: Desk) -> None:
     terminal.type(" ".join(groups[:4]))
     terminal.until("B1> ")
     terminal.type(f"{wrong} {groups[5]}")
-    assert "Group 5 (row B, number 1) is not right" in terminal.until("Go on at B1")
+    assert "Group 5 (row B, number 1) is wrong" in terminal.until("Go on at B1")
     terminal.until("B1> ")
     terminal.type(groups[4][:3])
     terminal.until("B1 has 3 of 6 digits")

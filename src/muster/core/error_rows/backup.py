@@ -10,7 +10,7 @@ ROWS = (
         kind=Kind.USAGE,
         http=400,
         retry=Retry.NEVER,
-        what="{path} is there already.",
+        what="{path} already exists.",
         why="A backup never replaces another file.",
         fix="Choose a new name.",
     ),
@@ -19,9 +19,9 @@ ROWS = (
         kind=Kind.USAGE,
         http=400,
         retry=Retry.NEVER,
-        what="Line {line} of {path} is not right: {detail}.",
-        why="The file is another one, was cut, or was altered. Nothing of it was taken.",
-        fix="Take another copy of the backup.",
+        what="Line {line} of {path} is not valid: {detail}.",
+        why="The file is not a backup, was cut short, or was altered. Nothing was restored from it.",
+        fix="Use another copy of the backup.",
     ),
     Row(
         code="backup/newer",
@@ -29,7 +29,7 @@ ROWS = (
         http=400,
         retry=Retry.AFTER_FIX,
         what="{path} was written by a newer version of Muster.",
-        why="It may hold what this version does not know.",
+        why="It may contain data that this version does not know.",
         fix="Restore it with that version or a later one.",
     ),
     Row(
@@ -37,7 +37,7 @@ ROWS = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.NEVER,
-        what="There is a publisher in this database.",
+        what="This database already contains a publisher.",
         why="A restore fills an empty database and never mixes two states.",
         fix="Choose another store, or another database with the setting 'database'.",
     ),
@@ -46,9 +46,9 @@ ROWS = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.AFTER_FIX,
-        what="The audit log in the backup ends at {held}, the head given is {given}.",
-        why="What was drawn, issued or signed between the two is unknown here; drawing on would "
-        "sell it twice.",
+        what="The audit log in the backup ends at {held}, but the given head is {given}.",
+        why="What was activated, issued or signed between the two is not in the backup; going on "
+        "would sell it twice.",
         fix="Restore a later backup, or accept the loss with --accept-loss.",
     ),
     Row(
@@ -56,9 +56,9 @@ ROWS = (
         kind=Kind.FAULT,
         http=503,
         retry=Retry.LATER,
-        what="This publisher was restored from a backup, and new activations wait.",
-        why="What was activated after the backup is not known to it. Machines and hosts that it "
-        "knows are answered meanwhile.",
-        fix="The operator runs 'muster publisher resume'. Ask again in {retry_after} seconds.",
+        what="This publisher was restored from a backup, and new activations are on hold.",
+        why="It does not know what was activated after the backup. Machines and hosts that it knows "
+        "still get answers.",
+        fix="The operator has to run 'muster publisher resume'. Ask again in {retry_after} seconds.",
     ),
 )

@@ -3,11 +3,11 @@ grant and confirmation (docs/spec/02 to 05)."""
 
 from muster.core.errors import Kind, Retry, Row
 
-_STRANGER = "It was changed on the way, or somebody else made it."
+_STRANGER = "It was changed on the way, or somebody else created it."
 _ASK_AGAIN = (
-    "Fetch it again from the publisher or from a host; if it comes again, tell the publisher."
+    "Fetch it again from the publisher or from a host; if it stays the same, tell the publisher."
 )
-_ANOTHER_HOST = "Ask another host. If all answer so, tell whoever runs the host."
+_ANOTHER_HOST = "Ask another host. If all answer like this, tell the administrator of the host."
 _UPDATE_TRUST = "Fetch the publisher's newest trust from a host or as a file, and try again."
 
 ROWS: tuple[Row, ...] = (
@@ -18,23 +18,23 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="The {where} cannot be read: {detail}.",
         why="It is damaged, cut short, or was not written by Muster.",
-        fix="Fetch or copy it again as a whole.",
+        fix="Fetch it again, or copy the whole of it again.",
     ),
     Row(
         code="licence/header",
         kind=Kind.REFUSAL,
         http=400,
         retry=Retry.NEVER,
-        what="The {where} is not a signature that Muster makes: {detail}.",
+        what="The {where} is not a signed object of Muster: {detail}.",
         why="Signed objects have exactly alg, kid and typ in their header, and one algorithm.",
-        fix="Fetch it again. If it stays so, somebody else made it: do not use it.",
+        fix="Fetch it again. If it stays the same, somebody else created it: do not use it.",
     ),
     Row(
         code="licence/signature",
         kind=Kind.REFUSAL,
         http=400,
         retry=Retry.NEVER,
-        what="The signature does not hold for the key {kid}.",
+        what="The signature by the key {kid} is not valid.",
         why=_STRANGER,
         fix=_ASK_AGAIN,
     ),
@@ -45,14 +45,14 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.OTHER_HOST,
         what="The grant does not come from this publisher: {detail}.",
         why="Only a grant signed by a grant key in the publisher's trust licenses anything.",
-        fix="Fetch the newest trust and ask again. If it stays so, the grant is not the publisher's.",
+        fix="Fetch the newest trust and ask again. If it stays the same, the grant is not the publisher's.",
     ),
     Row(
         code="licence/signer",
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.OTHER_HOST,
-        what="The grant does not belong to whoever signed this: {detail}.",
+        what="The grant is not for the key that signed this: {detail}.",
         why="A grant names one host signing key, and only that key may sign under it.",
         fix=_ANOTHER_HOST,
     ),
@@ -62,7 +62,7 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.AFTER_FIX,
         what="The {where} needs format {v}; this program reads format 1.",
-        why="It was made by a newer Muster and holds a rule that this program does not know.",
+        why="It was created by a newer Muster and contains a rule that this program does not know.",
         fix="Update this program.",
     ),
     Row(
@@ -71,7 +71,7 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="The {where} is wrong: {detail}.",
-        why="A claim is missing or is not what the format promises.",
+        why="A claim is missing or breaks a rule of the format.",
         fix=_ASK_AGAIN,
     ),
     Row(
@@ -80,8 +80,8 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.OTHER_HOST,
         what="This is not a licence for this product: {detail}.",
-        why="A licence is good for the publisher, product and key group that it names.",
-        fix="Activate this product with a key or a host that serves it.",
+        why="A licence is valid for the publisher, product and key group that it names.",
+        fix="Activate this product with a key for it, or with a host that serves it.",
         field_code="0xC004F042",
     ),
     Row(
@@ -90,8 +90,8 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="This is the licence of another machine: {detail}.",
-        why="A licence is good on the machine that asked for it and nowhere else.",
-        fix="Activate this machine itself.",
+        why="A licence is valid only on the machine that asked for it.",
+        fix="Activate this machine.",
         field_code="0xC004F00F",
     ),
     Row(
@@ -100,7 +100,7 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.OTHER_HOST,
         what="The dates of the licence are not allowed: {detail}.",
-        why="The publisher's grant bounds when a host may sign and for how long.",
+        why="The publisher's grant limits when a host may sign and for how long.",
         fix=_ANOTHER_HOST,
     ),
     Row(
@@ -109,7 +109,7 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The clocks do not agree: {detail}.",
-        why="The clock of this machine or of the host is more than 4 hours wrong.",
+        why="The clock of this machine or of the host is wrong by more than 4 hours.",
         fix="Set the clocks of this machine and of the host, then activate again.",
         field_code="0xC004F06C",
     ),
@@ -118,7 +118,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.OTHER_HOST,
-        what="The licence was given at a count of {count}; the product needs {need}.",
+        what="The licence was issued at a count of {count}; the threshold of the product is {need}.",
         why="A host may license this product only when enough machines have asked.",
         fix=_ANOTHER_HOST,
         field_code="0xC004F038",
@@ -128,7 +128,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="This machine is not the one of the licence: {detail}.",
+        what="The licence is for another machine: {detail}.",
         why="The hardware changed, or the licence was copied from another machine.",
         fix="Activate this machine again.",
         field_code="0xC004F00F",
@@ -138,9 +138,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="The licence ended on {expires}; here it is {now}.",
+        what="The licence ended on {expires}; the clock here shows {now}.",
         why="It was not renewed in time, or the clock of this machine is wrong.",
-        fix="Let the machine reach a host of its publisher, or activate it again.",
+        fix="Make sure that the machine can reach a host of its publisher, or activate it again.",
         field_code="0xC004F009",
     ),
     Row(
@@ -150,7 +150,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.OTHER_HOST,
         what="The publisher has revoked this licence since {at}.",
         why="The catalogue lists its grant, the key of the grant, or the whole product as revoked.",
-        fix="Use another host or key; if the product is revoked, ask the publisher which follows it.",
+        fix="Use another host or key; if the product is revoked, ask the publisher what replaces it.",
         field_code="0xC004F051",
     ),
     Row(
@@ -167,7 +167,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.NEVER,
-        what="The root's signature on the trust object does not hold.",
+        what="The root's signature on the trust object is not valid.",
         why=_STRANGER,
         fix=_ASK_AGAIN,
     ),
@@ -178,14 +178,14 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="The {where} is wrong: {detail}.",
         why="The trust object breaks a rule that every trust object keeps.",
-        fix="Tell the publisher; keep the trust that you have.",
+        fix="Tell the publisher; go on using the trust that you have.",
     ),
     Row(
         code="trust/publisher",
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.NEVER,
-        what="The trust object is another publisher's, or changes its name: {detail}.",
+        what="The trust object belongs to another publisher, or changes its name: {detail}.",
         why="The id and label of a publisher never change.",
         fix="Use the trust of the publisher whose product this is.",
     ),
@@ -196,7 +196,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="Trust version {offered} does not follow version {held} under its {root} root.",
         why="The working root signs the next version only; the reserve root any higher one.",
-        fix="Take the versions between first. An older version is never taken back.",
+        fix="Import the versions in between first. An older version is never accepted again.",
     ),
     Row(
         code="trust/roots",
@@ -205,7 +205,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="The working root signed trust version {offered} with other roots.",
         why="Only the reserve root may change the roots.",
-        fix="Do not use it, and tell the publisher: its working root may be stolen.",
+        fix="Do not use it, and tell the publisher: its working root may have been stolen.",
     ),
     Row(
         code="trust/key",
@@ -222,7 +222,7 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The {role} key {key} was retired on day {until} and signed on day {day}.",
-        why="What a retired key signed later than that day is not the publisher's word.",
+        why="What a retired key signed after that day is not valid.",
         fix=_UPDATE_TRUST,
     ),
     Row(
@@ -231,7 +231,7 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The catalogue is not signed by a catalogue key of this publisher: {detail}.",
-        why="The key was withdrawn or retired, or somebody else made the catalogue.",
+        why="The key was withdrawn or retired, or somebody else created the catalogue.",
         fix=_UPDATE_TRUST,
     ),
     Row(
@@ -239,7 +239,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.NEVER,
-        what="The catalogue names the publisher {issuer}; expected is {publisher}.",
+        what="The catalogue names the publisher {issuer}, not {publisher}.",
         why="Each publisher has a catalogue of its own.",
         fix="Use the catalogue of the publisher whose product this is.",
     ),
@@ -250,7 +250,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="The {where} is wrong: {detail}.",
         why="The catalogue breaks a rule that every catalogue keeps.",
-        fix="Tell the publisher; keep the catalogue that you have.",
+        fix="Tell the publisher; go on using the catalogue that you have.",
     ),
     Row(
         code="catalogue/older",
@@ -258,7 +258,7 @@ ROWS: tuple[Row, ...] = (
         http=409,
         retry=Retry.NEVER,
         what="The catalogue has version {offered}; version {held} is already here.",
-        why="An older catalogue could hide a revocation, and two of one version cannot both be.",
+        why="An older catalogue could hide a revocation, and a version has only one catalogue.",
         fix="Nothing is wrong if this one was only out of date. Use the newest catalogue.",
     ),
     Row(
@@ -267,7 +267,7 @@ ROWS: tuple[Row, ...] = (
         http=404,
         retry=Retry.AFTER_FIX,
         what="The catalogue does not list the product {product}.",
-        why="The catalogue is older than the product, or the product is another publisher's.",
+        why="The catalogue is older than the product, or the product belongs to another publisher.",
         fix="Import the publisher's newest catalogue.",
         field_code="0xC004F042",
     ),
@@ -277,7 +277,7 @@ ROWS: tuple[Row, ...] = (
         http=404,
         retry=Retry.AFTER_FIX,
         what="The catalogue does not list the key group {group}.",
-        why="The catalogue is older than the key group, or the key is another publisher's.",
+        why="The catalogue is older than the key group, or the key belongs to another publisher.",
         fix="Import the publisher's newest catalogue.",
     ),
     Row(
@@ -305,7 +305,7 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The confirmation ID was made with grant key {index}: {detail}.",
-        why="The trust on this machine does not let that key sign on the day of the ID.",
+        why="The trust on this machine does not allow that key to sign on the day of the ID.",
         fix=_UPDATE_TRUST,
         field_code="0xC004F02C",
     ),
@@ -315,7 +315,7 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The confirmation ID does not belong to this machine and product key.",
-        why="It was made for another installation ID, or a group is mistyped in a way that its check digit cannot see.",
+        why="It was made for another installation ID, or a group is mistyped in a way that its check digit cannot detect.",
         fix="Compare the installation ID that was read out with the one shown here, then the groups.",
         field_code="0xC004F02C",
     ),
@@ -325,7 +325,7 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The terms are not signed by a grant key of this publisher: {detail}.",
-        why="The key was withdrawn or retired, or somebody else made the terms.",
+        why="The key was withdrawn or retired, or somebody else created the terms.",
         fix=_UPDATE_TRUST,
     ),
     Row(
@@ -342,8 +342,8 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="The terms bind another grant ({jti}).",
-        why="Terms belong to the grant of one host.",
+        what="The terms are for another grant ({jti}).",
+        why="Terms are for the grant of one host.",
         fix="Import the terms that the publisher made for this host.",
     ),
     Row(
@@ -352,7 +352,7 @@ ROWS: tuple[Row, ...] = (
         http=409,
         retry=Retry.NEVER,
         what="The terms have version {offered}; version {held} is already here.",
-        why="Older terms are never taken back.",
+        why="Older terms are never accepted again.",
         fix="Nothing is wrong if these were only out of date. Use the newest terms.",
     ),
     Row(
@@ -360,7 +360,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.USAGE,
         http=422,
         retry=Retry.AFTER_FIX,
-        what="The grant cannot say {field} {value}.",
+        what="A grant cannot have the {field} {value}.",
         why="A grant must also fit into the digits of a confirmation ID.",
         fix="Use {allowed}.",
     ),

@@ -13,7 +13,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.OTHER_HOST,
         what="{peer} refused the connection.",
         why="No program listens at that port, or a firewall answers with a refusal.",
-        fix="See that the server runs and that the port is right.",
+        fix="Check that the server is running and that the port is right.",
     ),
     Row(
         code="net/timeout",
@@ -22,7 +22,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.OTHER_HOST,
         what="{peer} did not answer within {seconds} seconds.",
         why="The server is down or overloaded, or a firewall drops the packets.",
-        fix="See that the server runs and that nothing on the way blocks the port.",
+        fix="Check that the server is running and that nothing on the way blocks the port.",
     ),
     Row(
         code="net/name",
@@ -38,9 +38,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=502,
         retry=Retry.OTHER_HOST,
-        what="{peer} closed the connection before the answer was whole.",
+        what="{peer} closed the connection before the answer was complete.",
         why="The server stopped, or something on the way cut the connection.",
-        fix="Ask again; if it stays so, look into the log of the server.",
+        fix="Ask again; if it keeps happening, check the log of the server.",
     ),
     Row(
         code="net/unreachable",
@@ -57,7 +57,7 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.OTHER_HOST,
         what="The answer of {peer} is larger than {limit} bytes.",
-        why="It is not what a Muster server answers, or another program listens there.",
+        why="No Muster server gives such an answer; another program may be listening there.",
         fix="Check that the address is that of a Muster server.",
     ),
     Row(
@@ -75,17 +75,17 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.AFTER_FIX,
         what="No TLS connection to {peer}: {detail}.",
-        why="The two could not agree on TLS, or something on the way disturbed it.",
-        fix="Look into the log of the server; it must speak TLS 1.2 or newer.",
+        why="The TLS handshake failed, or something on the way interfered with it.",
+        fix="Check the log of the server; it must support TLS 1.2 or newer.",
     ),
     Row(
         code="net/tls-date",
         kind=Kind.FAULT,
         http=502,
         retry=Retry.AFTER_FIX,
-        what="The certificate of {peer} is out of date: {detail}.",
-        why="A certificate holds from one day to another, by the clock of this machine.",
-        fix="Renew the certificate at the server; where it is in date, set the clock of this "
+        what="The certificate of {peer} is not valid today: {detail}.",
+        why="A certificate is valid between two dates, by the clock of this machine.",
+        fix="Renew the certificate on the server; if its dates are right, set the clock of this "
         "machine.",
     ),
     Row(
@@ -94,9 +94,9 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.AFTER_FIX,
         what="The certificate of {peer} is not for the name {name}.",
-        why="A certificate names the servers that it is for, and this name is not among them.",
-        fix="Ask under a name that stands in the certificate, or give the server one for {name}; "
-        "a host needs the name that its DNS records point to.",
+        why="A certificate lists the names that it is valid for, and this name is not among them.",
+        fix="Use a name that is in the certificate, or give the server a certificate for {name}; "
+        "the certificate of a host needs the name that its DNS records point to.",
     ),
     Row(
         code="net/tls-authority",
@@ -104,8 +104,8 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.AFTER_FIX,
         what="The certificate of {peer} is not trusted here: {detail}.",
-        why="It comes from an authority that this machine does not know: one of your own, or that "
-        "of a proxy which inspects TLS.",
+        why="It was issued by a certificate authority that this machine does not trust: a private "
+        "one, or that of a proxy which inspects TLS.",
         fix="Set ca_file (MUSTER_CA_FILE) to a PEM file with the certificate of that authority.",
     ),
     Row(
@@ -113,7 +113,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=502,
         retry=Retry.AFTER_FIX,
-        what="{peer} was asked by TLS and does not speak it.",
+        what="{peer} was asked over TLS but does not support it.",
         why="The server has no certificate, or another program listens at that port.",
         fix="Give the server tls_certificate and tls_key; or ask without TLS: http:// in the "
         "address, 'muster client host-tls off' for hosts.",
@@ -123,17 +123,17 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=502,
         retry=Retry.AFTER_FIX,
-        what="{peer} speaks TLS and was asked without it.",
-        why="What is read on the way could be read by others; such a server wants TLS.",
-        fix="Ask by TLS: https:// in the address, 'muster client host-tls on' for hosts.",
+        what="{peer} requires TLS but was asked without it.",
+        why="Without TLS others could read the connection; this server accepts TLS only.",
+        fix="Ask over TLS: https:// in the address, 'muster client host-tls on' for hosts.",
     ),
     Row(
         code="net/ca-file",
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="The authorities in {path} cannot be used: {detail}.",
-        why="The setting ca_file names a PEM file with the certificates of authorities.",
+        what="The certificate authorities in {path} cannot be used: {detail}.",
+        why="The setting ca_file names a PEM file with the certificates of certificate authorities.",
         fix="Set ca_file to such a file, readable by the user of this program, or unset it.",
     ),
     Row(
@@ -142,19 +142,19 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="The TLS certificate cannot be used: {path}: {detail}.",
-        why="tls_certificate names a PEM file with the certificate and those that lead to its "
-        "authority, tls_key one with its private key.",
-        fix="Put a pair that is in date and belongs together into these files, readable by the "
-        "user of the service; a running server takes it by itself.",
+        why="tls_certificate names a PEM file with the certificate and its intermediates, tls_key a "
+        "PEM file with its private key.",
+        fix="Put a valid certificate and the key that belongs to it into these files, readable by "
+        "the user of the service; a running server picks them up by itself.",
     ),
     Row(
         code="net/proxy",
         kind=Kind.FAULT,
         http=502,
         retry=Retry.AFTER_FIX,
-        what="The proxy {peer} gives no way to {server}: {detail}.",
-        why="A proxy stands between, and its rules forbid the server, it cannot reach the server "
-        "itself, or it is no HTTP proxy.",
+        what="The proxy {peer} does not connect to {server}: {detail}.",
+        why="The proxy's rules forbid the server, it cannot reach the server itself, or it is not an "
+        "HTTP proxy.",
         fix="Have the proxy's administrator allow {server}; check the proxy's port in {variable}; or "
         "name the server in no_proxy, to ask it without a proxy.",
     ),
@@ -164,9 +164,9 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.AFTER_FIX,
         what="The proxy {peer} cannot be reached: {detail}.",
-        why="Name or port of the proxy are wrong, it does not run, or a firewall stands before it; "
+        why="The name or port of the proxy is wrong, it is not running, or a firewall blocks it; "
         "{server} itself was not asked.",
-        fix="Correct {variable}, which names the proxy, and see that the proxy runs; or name the "
+        fix="Correct {variable}, which names the proxy, and check that it is running; or name the "
         "server in no_proxy, to ask it without a proxy.",
     ),
     Row(
@@ -175,10 +175,10 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.AFTER_FIX,
         what="The proxy {peer} answered with status 407: it {detail}.",
-        why="The proxy lets only those through who log in.",
+        why="The proxy requires a login.",
         fix="Put the login into {variable}, http://user:password@proxy:port, or let the "
-        "proxy's administrator allow the server without one. Muster logs in by Basic; for NTLM and "
-        "Negotiate put a local proxy that speaks them (such as cntlm) between.",
+        "proxy's administrator allow the server without one. Muster supports Basic only; for NTLM "
+        "and Negotiate use a local proxy that supports them, such as cntlm.",
     ),
     Row(
         code="net/proxy-address",
@@ -204,26 +204,26 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="{address} is not an address of this machine.",
-        why="A server can listen only at an address that the machine has.",
-        fix="Name one of this machine's addresses, 0.0.0.0 or ::.",
+        why="A server can listen only on an address that the machine has.",
+        fix="Use one of this machine's addresses, 0.0.0.0 or ::.",
     ),
     Row(
         code="net/port-taken",
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="Port {port} at {address} is taken.",
-        why="Another program, or another copy of this one, listens there.",
-        fix="Stop the other program or choose another port; 'ss -ltnp' shows who has it.",
+        what="Port {port} on {address} is already in use.",
+        why="Another program, or another copy of this one, is listening there.",
+        fix="Stop the other program or choose another port; 'ss -ltnp' shows which program uses it.",
     ),
     Row(
         code="net/port-denied",
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="Port {port} at {address} may not be used by this user.",
-        why="Ports below 1024 belong to root, and some systems reserve others.",
-        fix="Choose a port above 1023 or start the program with the right.",
+        what="This user may not listen on port {port} of {address}.",
+        why="Ports below 1024 are reserved for root, and some systems reserve others.",
+        fix="Choose a port above 1023, or start the program with CAP_NET_BIND_SERVICE.",
     ),
     Row(
         code="net/dns-timeout",
@@ -231,7 +231,7 @@ ROWS: tuple[Row, ...] = (
         http=504,
         retry=Retry.LATER,
         what="No DNS server answered for {name} within {seconds} seconds.",
-        why="The DNS servers are down, or the network drops the question.",
+        why="The DNS servers are down, or the network drops the query.",
         fix="Check the DNS servers of this machine with 'dig {name}'.",
     ),
     Row(
@@ -240,8 +240,8 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.LATER,
         what="The DNS servers could not answer for {name}: {detail}.",
-        why="The zone is broken, or its servers cannot be reached by the resolver.",
-        fix="Look at the zone with 'dig {name}'; the DNS administrator can mend it.",
+        why="The zone is misconfigured, or the resolver cannot reach its servers.",
+        fix="Check the zone with 'dig {name}'; the DNS administrator can fix it.",
     ),
     Row(
         code="net/dns-refused",
@@ -249,7 +249,7 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.AFTER_FIX,
         what="The DNS servers refused to answer for {name}.",
-        why="They do not serve this machine or this zone.",
+        why="They do not answer this machine, or not for this zone.",
         fix="Use the DNS servers that are meant for this machine.",
     ),
     Row(
@@ -258,8 +258,8 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.LATER,
         what="The DNS answer for {name} could not be read: {detail}.",
-        why="The server, or something on the way, sends broken messages.",
-        fix="Ask another DNS server; look for a device that alters DNS.",
+        why="The server, or something on the way, sends malformed messages.",
+        fix="Ask another DNS server; look for a device that modifies DNS.",
     ),
     Row(
         code="net/dns-name",
@@ -267,7 +267,7 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="{name} is not a DNS name.",
-        why="A name has labels of at most 63 characters and 253 in all.",
+        why="A name has labels of at most 63 characters, and 253 characters in all.",
         fix="Correct the name.",
     ),
     Row(
@@ -294,7 +294,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="The DNS server {server} is not in charge of the zone {zone}.",
+        what="The DNS server {server} is not authoritative for the zone {zone}.",
         why="The update was sent to a secondary or a resolver, or the zone has another name.",
         fix="Send the update to the primary server: 'dig SOA {zone}' names it.",
     ),
@@ -304,16 +304,16 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The DNS server {server} does not know the key {key}.",
-        why="The key is not in its configuration, or there under another name.",
-        fix="Add the key at the server, or use the key file that the server has.",
+        why="The key is not in its configuration, or is there under another name.",
+        fix="Add the key on the server, or use the key file that the server has.",
     ),
     Row(
         code="dns/badsig",
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="The signature with the key {key} does not fit at {server}.",
-        why="Secret or algorithm differ between the two sides.",
+        what="{server} says that the signature with the key {key} is not valid.",
+        why="The secret or the algorithm differs between the two sides.",
         fix="Copy the key file from the DNS server again.",
     ),
     Row(
@@ -331,7 +331,7 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.AFTER_FIX,
         what="The answer of {server} is not signed with the key {key}.",
-        why="Somebody else answered in its place, or the server does not sign.",
+        why="Another machine answered in its place, or the server does not sign.",
         fix="Check the address of the DNS server.",
     ),
     Row(
@@ -341,7 +341,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.LATER,
         what="The DNS server {server} did not answer within {seconds} seconds.",
         why="It is down, or port 53 over TCP is blocked.",
-        fix="See that the server runs and that nothing blocks TCP port 53.",
+        fix="Check that the server is running and that nothing blocks TCP port 53.",
     ),
     Row(
         code="dns/unreachable",
@@ -349,7 +349,7 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.LATER,
         what="The DNS server {server} cannot be reached: {detail}.",
-        why="Nothing listens there, or there is no route.",
+        why="Nothing is listening there, or there is no route.",
         fix="Check the address of the DNS server.",
     ),
     Row(
@@ -357,9 +357,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=502,
         retry=Retry.LATER,
-        what="The DNS server {server} could not do the update of {zone}: {detail}.",
-        why="The server met an error of its own or does not offer updates.",
-        fix="Look into the log of the DNS server.",
+        what="The DNS server {server} could not update {zone}: {detail}.",
+        why="The server returned an error such as SERVFAIL, or does not support updates.",
+        fix="Check the log of the DNS server.",
     ),
     Row(
         code="dns/garbage",
@@ -375,7 +375,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.USAGE,
         http=400,
         retry=Retry.NEVER,
-        what="{name} does not lie in the zone {zone}.",
+        what="{name} is not in the zone {zone}.",
         why="An update changes names of one zone only.",
         fix="Name the zone that holds {name}.",
     ),
@@ -413,8 +413,8 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="This user may not use {path}.",
-        why="The rights of the file or of its folder do not allow it.",
-        fix="Run the command as the owner, or change the rights.",
+        why="The permissions of the file or of its folder do not allow it.",
+        fix="Run the command as the owner, or change the permissions.",
     ),
     Row(
         code="file/encoding",
@@ -422,8 +422,8 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.AFTER_FIX,
         what="The file {path} is not in UTF-8: {detail}.",
-        why="Files are read in UTF-8, or in UTF-16 where a byte order mark says so.",
-        fix="Take the file as it was made; or save it anew as UTF-8 (in Notepad: Save as, Encoding: "
+        why="Files are read as UTF-8, or as UTF-16 if they start with a byte order mark.",
+        fix="Use the original file; or save it again as UTF-8 (in Notepad: Save as, Encoding: "
         "UTF-8).",
     ),
     Row(
@@ -431,9 +431,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.USAGE,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="There is no folder to keep a store in: this user has no home folder.",
+        what="There is no folder for a store: this user has no home folder.",
         why="HOME is not set, is not an absolute path or names no folder that this user may enter, "
-        "the system knows no home of this user, and nobody installed a store for the whole machine.",
+        "the system has no home for this user, and no store for the whole machine is installed.",
         fix="Name the folder with {variable} or --store; or set HOME.",
     ),
     Row(
@@ -441,27 +441,27 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="There is no folder for temporary files that this user may write.",
+        what="There is no folder for temporary files that this user may write to.",
         why="TMPDIR is not set or cannot be written, and neither can /tmp.",
-        fix="Set TMPDIR to a folder that this user may write.",
+        fix="Set TMPDIR to a folder that this user may write to.",
     ),
     Row(
         code="file/output",
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="The outcome cannot be written to the standard output: {detail}.",
-        why="It leads to a file on a full disk, or to a program or terminal that has gone.",
-        fix="See that the output can be written. What the command changed stays changed: ask for it "
-        "again, or for the status.",
+        what="The result cannot be written to the standard output: {detail}.",
+        why="It goes to a file on a full disk, or to a program or terminal that has closed.",
+        fix="Make sure that the output can be written. What the command changed stays changed: run it "
+        "again, or ask for the status.",
     ),
     Row(
         code="file/read-only",
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="{path} lies on a read-only file system.",
-        why="It was mounted so, or the disk has an error.",
+        what="{path} is on a read-only file system.",
+        why="It was mounted read-only, or the disk has an error.",
         fix="Mount it for writing, or choose another folder.",
     ),
     Row(
@@ -469,7 +469,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=507,
         retry=Retry.AFTER_FIX,
-        what="There is no room to write {path}.",
+        what="There is no space to write {path}.",
         why="The disk is full or a quota is used up. What was there before is unchanged.",
         fix="Free some space and try again.",
     ),
@@ -487,9 +487,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="{path} is not a plain file.",
-        why="A folder, link, pipe or device stands where a file is expected.",
-        fix="Remove what stands there, or choose another path.",
+        what="{path} is not a regular file.",
+        why="There is a folder, link, pipe or device where a file is expected.",
+        fix="Remove it, or choose another path.",
     ),
     Row(
         code="file/io",
@@ -497,7 +497,7 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="{path} could not be read or written: {detail}.",
-        why="The file system answered with an error.",
+        why="The file system returned an error.",
         fix="Check the disk.",
     ),
     Row(
@@ -505,8 +505,8 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.NEVER,
-        what="{path} exists already.",
-        why="What is there is not overwritten.",
+        what="{path} already exists.",
+        why="Existing files are not overwritten.",
         fix="Choose another path, or move the old file away.",
     ),
     Row(
@@ -523,8 +523,8 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=500,
         retry=Retry.LATER,
-        what="Another program holds {path} for longer than {seconds} seconds.",
-        why="Two programs do not change the same thing at once.",
+        what="Another program has locked {path} for more than {seconds} seconds.",
+        why="Only one program at a time may change it.",
         fix="Wait for the other program to end, then try again.",
     ),
     Row(
@@ -533,10 +533,10 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="{path} is not trusted: {detail}.",
-        why="A product descriptor is where all trust begins, so that nobody but root and this"
-        " user may be able to change it.",
-        fix="Correct owner and rights of the file and its folders, or say that this file "
-        "shall be trusted.",
+        why="All trust starts with the product descriptor, so nobody but root and this user may be"
+        " able to change it.",
+        fix="Correct the owner and permissions of the file and its folders, or state that this file "
+        "is to be trusted.",
     ),
     Row(
         code="keyfile/malformed",
@@ -553,7 +553,7 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="The key file {path} is damaged.",
-        why="Its checksum does not fit; the passphrase was not tried.",
+        why="Its checksum does not match; the passphrase was not tried.",
         fix="Restore the key file from its backup.",
     ),
     Row(
@@ -562,7 +562,7 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The passphrase does not open {path}.",
-        why="It is not the one that the file was sealed with, or the file was altered on purpose.",
+        why="The file was encrypted with another passphrase, or was altered on purpose.",
         fix="Give the right passphrase.",
     ),
     Row(
@@ -571,7 +571,7 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.AFTER_FIX,
         what="A key file needs a passphrase that is not empty.",
-        why="A key without a passphrase is open to whoever copies the file.",
+        why="Whoever copies a key file without a passphrase has the key.",
         fix="Give a passphrase.",
     ),
     Row(
@@ -579,9 +579,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="The key file {path} is open to others: {detail}.",
-        why="A key file is read only if nobody but its owner can read it.",
-        fix="chmod 600 {path}, and make it belong to the user that runs this program.",
+        what="Other users can read the key file {path}: {detail}.",
+        why="A key file is used only if nobody but its owner can read it.",
+        fix="chmod 600 {path}, and chown it to the user that runs this program.",
     ),
     Row(
         code="keyfile/cost",
@@ -597,7 +597,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.USAGE,
         http=400,
         retry=Retry.AFTER_FIX,
-        what="The key file {path} holds a key of the role {found}, wanted is {wanted}.",
+        what="The key file {path} contains a key of the role {found}, not of the role {wanted}.",
         why="One key has one role.",
         fix="Name the key file of the role {wanted}.",
     ),
@@ -606,7 +606,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.NEVER,
-        what="The key file {path} exists already.",
+        what="The key file {path} already exists.",
         why="A key is never overwritten.",
         fix="Choose another path, or move the old key away.",
     ),
@@ -616,8 +616,8 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.LATER,
         what="There is not enough memory to open {path}.",
-        why="Opening a key file takes {memory} KiB of memory on purpose.",
-        fix="Free memory, or seal the key with a lower cost.",
+        why="Opening a key file uses {memory} KiB of memory on purpose.",
+        fix="Free memory, or encrypt the key with a lower cost.",
     ),
     Row(
         code="db/missing",
@@ -625,7 +625,7 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="The database {path} does not exist.",
-        why="It was not made yet, or lies elsewhere.",
+        why="It has not been created yet, or it is in another place.",
         fix="Check the path, or run the command that sets the service up.",
     ),
     Row(
@@ -634,7 +634,7 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="The database {path} is damaged: {detail}.",
-        why="The file is not a database or its pages do not fit together. It was left as it is.",
+        why="The file is not a database or its pages are inconsistent. It was left as it is.",
         fix="Stop the service, keep a copy of the file, and restore the last backup.",
     ),
     Row(
@@ -642,8 +642,8 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=507,
         retry=Retry.AFTER_FIX,
-        what="There is no room to write the database {path}.",
-        why="The disk is full. The transaction was undone; nothing was half written.",
+        what="There is no space to write the database {path}.",
+        why="The disk is full. The transaction was rolled back.",
         fix="Free some space; the service goes on by itself.",
     ),
     Row(
@@ -652,19 +652,19 @@ ROWS: tuple[Row, ...] = (
         http=503,
         retry=Retry.LATER,
         what="The database {path} does not answer: {detail}.",
-        why="Its server is down, starts, or cannot be reached. What was asked for is not half "
-        "done: it is written whole or not at all.",
-        fix="See to the database server; ask again in {retry_after} seconds.",
+        why="Its server is down, starting, or cannot be reached. The change was committed as a whole "
+        "or not at all.",
+        fix="Check the database server; ask again in {retry_after} seconds.",
     ),
     Row(
         code="db/busy",
         kind=Kind.FAULT,
         http=503,
         retry=Retry.LATER,
-        what="The database {path} is held by another program.",
-        why="It waited {seconds} seconds for the other writer.",
-        fix="Ask again in {retry_after} seconds; if it stays so, look for a program that "
-        "holds the file.",
+        what="The database {path} is locked by another program.",
+        why="This program waited {seconds} seconds for the other writer.",
+        fix="Ask again in {retry_after} seconds; if it keeps happening, look for a program that "
+        "locks the file.",
     ),
     Row(
         code="db/denied",
@@ -672,9 +672,9 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="The database {path} cannot be opened for writing: {detail}.",
-        why="The rights of the file or of its folder do not allow it, or the file system is "
+        why="The permissions of the file or of its folder do not allow it, or the file system is "
         "read-only.",
-        fix="Run the service as the owner of the file, or change the rights.",
+        fix="Run the service as the owner of the file, or change the permissions.",
     ),
     Row(
         code="db/io",
@@ -682,7 +682,7 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="The database {path} could not be read or written: {detail}.",
-        why="The file system answered with an error. The transaction was undone.",
+        why="The file system returned an error. The transaction was rolled back.",
         fix="Check the disk.",
     ),
     Row(
@@ -691,7 +691,7 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="The database address {url} cannot be used: {detail}.",
-        why="This version stores in SQLite: sqlite:///absolute/path, or a path.",
+        why="This version supports SQLite: sqlite:///absolute/path, or a path.",
         fix="Correct the address.",
     ),
     Row(
@@ -699,7 +699,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="The database {path} was made by a newer Muster ({found} above {known}).",
+        what="The database {path} was created by a newer Muster (schema {found}, known {known}).",
         why="An older program does not know what the newer one stores.",
         fix="Update this program.",
     ),
@@ -708,8 +708,8 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="The database {path} was set up by another form of the step {step}.",
-        why="A step that was applied once never changes; this program is not the one that made it.",
-        fix="Use the program that made the database, or restore a backup.",
+        what="The database {path} was created with another version of the migration {step}.",
+        why="A migration never changes once it was applied; another program created this database.",
+        fix="Use the program that created the database, or restore a backup.",
     ),
 )

@@ -15,10 +15,10 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="The key {key} is a {kind} key; this door activates hosts.",
+        what="The key {key} is a {kind} key; this address activates hosts.",
         why="Only a host key enrols a host. A setup key makes a client of hosts and needs no "
         "activation by the publisher.",
-        fix="Install the host key from the licence paper with 'muster host install-key'.",
+        fix="Install the host key from your licence documents with 'muster host install-key'.",
         field_code="0xC004C001",
     ),
     Row(
@@ -26,7 +26,7 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="The key {key} is a {kind} key; this door activates machines.",
+        what="The key {key} is a {kind} key; this address activates machines.",
         why="Only a multiple activation, evaluation or retail key activates a machine. A setup "
         "key makes a client of hosts and needs no activation by the publisher.",
         fix="Install the right key, or activate a host with 'muster host activate'.",
@@ -38,8 +38,8 @@ ANSWERS: tuple[Row, ...] = (
         http=409,
         retry=Retry.AFTER_FIX,
         what="All {pool} activations of the product key {key} are used up.",
-        why="Each machine that is activated with the key takes one; a machine that has one gets "
-        "the same again and takes none.",
+        why="Each machine that is activated with the key uses one; a machine that has one gets "
+        "the same again and uses no other.",
         fix="Ask the publisher to extend the pool, or for another key.",
         field_code="0xC004C020",
     ),
@@ -50,8 +50,8 @@ ANSWERS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The activation {jti} of this machine is revoked; its key {key} is not.",
         why="The publisher revoked this one machine. The same machine with the same key always "
-        "gets the same grant, and that one is revoked.",
-        fix="Ask the publisher why; another product key makes another activation.",
+        "gets the same grant, and that grant is revoked.",
+        fix="Ask the publisher why; another product key gives another activation.",
         field_code="0xC004C003",
     ),
     Row(
@@ -59,9 +59,9 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="The licence of this machine with the key {key} ran for {days} days, which are over.",
-        why="The days count from the first activation; setting the machine up again starts none "
-        "anew.",
+        what="The licence of this machine with the key {key} was for {days} days and has ended.",
+        why="The days count from the first activation; setting the machine up again does not "
+        "restart them.",
         fix="Install a key of a full licence.",
         field_code="0xC004C003",
     ),
@@ -70,8 +70,8 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=400,
         retry=Retry.AFTER_FIX,
-        what="This row is of the key {key}, the first good row of the batch is of another.",
-        why="A batch draws on one pool.",
+        what="This row is for the key {key}; the first valid row of the batch is for another key.",
+        why="All rows of a batch use one pool.",
         fix="Send the machines of each product key in a batch of their own.",
     ),
     Row(
@@ -79,16 +79,17 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=503,
         retry=Retry.LATER,
-        what="The signing keys or the pool changed while this was answered.",
-        why="A rotation or other servers were at work at the same moment, several times.",
-        fix="Ask again in {retry_after} seconds; what was drawn is answered again and draws nothing.",
+        what="The signing keys or the pool changed while the request was being answered.",
+        why="A rotation or another server changed them at the same moment, several times in a row.",
+        fix="Ask again in {retry_after} seconds; an activation that was made is answered again and "
+        "uses no other.",
     ),
     Row(
         code="publisher/pool",
         kind=Kind.USAGE,
         http=400,
         retry=Retry.NEVER,
-        what="This is no pool: {detail}.",
+        what="The pool is not valid: {detail}.",
         why="A multiple activation key has a size, an evaluation key a size and 90 or 180 days, "
         "a retail key activates one machine.",
         fix="See 'muster publisher key issue --help'.",
@@ -98,7 +99,7 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.NEVER,
-        what="The key {key} had {corrected} of at most {limit} activations given back.",
+        what="Of the key {key}, {corrected} of at most {limit} activations have been given back.",
         why="Corrections are for mistakes; a limit keeps them from becoming a second pool.",
         fix="Extend the pool with 'muster publisher key extend', as the agreement says.",
     ),
@@ -107,9 +108,9 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.NEVER,
-        what="The pool of key {key} cannot become {pool}: {drawn} activations are drawn.",
-        why="What was drawn stays drawn.",
-        fix="Choose a size at or above that, or revoke the key.",
+        what="The pool of key {key} cannot become {pool}: {drawn} activations are used.",
+        why="A pool cannot be smaller than the number of activations that were used.",
+        fix="Choose that size or a larger one, or revoke the key.",
     ),
     Row(
         code="publisher/unknown-activation",
@@ -117,8 +118,8 @@ ANSWERS: tuple[Row, ...] = (
         http=404,
         retry=Retry.NEVER,
         what="No activation has the licence id {jti}.",
-        why="A licence id (jti) stands in 'muster publisher key show KEY' and in 'muster verify'.",
-        fix="Copy it whole, or revoke the key.",
+        why="'muster publisher key show KEY' and 'muster verify' show licence ids (jti).",
+        fix="Copy the whole id, or revoke the key.",
     ),
     Row(
         code="publisher/unknown-key",
@@ -128,7 +129,7 @@ ANSWERS: tuple[Row, ...] = (
         what="This publisher has not issued the product key {key}.",
         why="The key is another publisher's, or a digit of the installation ID is wrong in a way "
         "that its check digits cannot show.",
-        fix="Compare the product key with the licence paper and show the installation ID again.",
+        fix="Compare the product key with your licence documents and show the installation ID again.",
         field_code="0xC004C001",
     ),
     Row(
@@ -148,9 +149,9 @@ ANSWERS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The grant {jti} of this host is revoked; its key {key} is not.",
         why="The publisher revoked or released this host. The same host signing key always gets "
-        "the same grant, and that one is revoked.",
-        fix="If this machine shall serve again, set it up as a new host with a new host signing "
-        "key, and activate it; that draws on the product key.",
+        "the same grant, and that grant is revoked.",
+        fix="If this machine should serve again, set it up as a new host with a new host signing "
+        "key, and activate it; that uses an activation of the product key.",
         field_code="0xC004C003",
     ),
     Row(
@@ -159,7 +160,7 @@ ANSWERS: tuple[Row, ...] = (
         http=409,
         retry=Retry.AFTER_FIX,
         what="The host signing key was activated with the key {key} on other hardware.",
-        why="The host's store was copied to another machine, or its hardware was exchanged. A "
+        why="The host's store was copied to another machine, or its hardware was replaced. A "
         "grant names the hardware and is never changed.",
         fix="Set this machine up as a new host with a new host signing key, and activate it.",
         field_code="0xC004C008",
@@ -169,7 +170,7 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.AFTER_FIX,
-        what="The grant of this host was good for {days} days, which are over (key {key}).",
+        what="The grant of this host was valid for {days} days and has ended (key {key}).",
         why="The product key was issued with a term, which counts from the first activation.",
         fix="Ask the publisher for a new product key.",
         field_code="0xC004C003",
@@ -181,7 +182,7 @@ ANSWERS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The product key {key} has enrolled its {limit} hosts.",
         why="One host key enrols a fixed number of machines as hosts.",
-        fix="Ask the publisher to release a host that is gone, or for another host key.",
+        fix="Ask the publisher to release a host that is no longer used, or for another host key.",
         field_code="0xC004C008",
     ),
     Row(
@@ -201,10 +202,11 @@ ANSWERS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.AFTER_FIX,
-        what="Update trust first: the asker holds version {held}, the publisher is at {trust}.",
-        why="No key that trust version {held} knows may sign today.",
-        fix="Online, fetch trust from version {held} on and ask again. Elsewhere carry the file of "
-        "'muster publisher export' and import it; then show the installation ID anew.",
+        what="Update trust first: the request was made with version {held}, the publisher is at "
+        "{trust}.",
+        why="No key in trust version {held} may sign today.",
+        fix="Online, fetch trust from version {held} on and ask again. Offline, carry over the file "
+        "of 'muster publisher export' and import it; then show the installation ID again.",
     ),
     Row(
         code="publisher/trust-unknown",
@@ -213,8 +215,8 @@ ANSWERS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="The installation ID names a trust version (its last byte is {residue}) that this "
         "publisher never made; its newest is {trust}.",
-        why="The publisher's store was restored from an old backup, or the asker holds another "
-        "publisher's trust.",
+        why="The publisher's store was restored from an old backup, or the trust on the machine is "
+        "another publisher's.",
         fix=_DESK,
     ),
     Row(
@@ -223,7 +225,7 @@ ANSWERS: tuple[Row, ...] = (
         http=503,
         retry=Retry.LATER,
         what="The publisher's clock cannot be right: {detail}.",
-        why="Everything that a publisher signs says when; a wrong day would be signed for ever.",
+        why="Everything that a publisher signs carries its date; a wrong date could not be taken back.",
         fix=_CLOCK,
     ),
     Row(
@@ -233,7 +235,7 @@ ANSWERS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="No {role} key of trust version {trust} may sign today.",
         why="All of them are retired or withdrawn.",
-        fix="Make a new one with 'muster publisher trust rotate'.",
+        fix="Create a new one with 'muster publisher trust rotate'.",
     ),
 )
 """What hosts and machines may read: codes of this area that are taken from a peer, together with
@@ -248,8 +250,8 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="There is no publisher in {path}.",
-        why="The store was not made yet, or lies elsewhere.",
-        fix="Name the store with --store, or make one with 'muster publisher init'.",
+        why="The store has not been created yet, or it is in another folder.",
+        fix="Name the store with --store, or create one with 'muster publisher init'.",
     ),
     Row(
         code="publisher/other",
@@ -274,9 +276,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.USAGE,
         http=400,
         retry=Retry.AFTER_FIX,
-        what="The reserve root shall not lie in the store.",
-        why="It is for the day on which the store is stolen or lost; it must not go with it.",
-        fix="Name a file on a medium that is taken out and locked away.",
+        what="The reserve root must not be in the store.",
+        why="It is for the day on which the store is stolen or lost, and must not be lost with it.",
+        fix="Name a file on a removable medium that can be locked away.",
     ),
     Row(
         code="publisher/passphrase",
@@ -284,8 +286,8 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.AFTER_FIX,
         what="No passphrase was given for the key files.",
-        why="No command asks where nobody sits at a terminal, and a passphrase is never an argument "
-        "[everybody on the machine could read it].",
+        why="Commands prompt only on a terminal, and a passphrase is never an argument [everybody on "
+        "the machine could read it].",
         fix="Use --passphrase-file, or the environment variable {variable}.",
     ),
     Row(
@@ -302,7 +304,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="The publisher's own trust or catalogue does not hold: {detail}.",
+        what="The publisher's own trust or catalogue is not valid: {detail}.",
         why="The database was altered, or is not the one that belongs to the keys.",
         fix="Stop the service, keep a copy of the store, and restore the last backup.",
     ),
@@ -331,7 +333,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The catalogue file is wrong at {where}: {detail}.",
         why="Hosts and clients would refuse such a catalogue, or nobody could be licensed by it.",
-        fix="Mend that place; docs/publisher.md lists the members.",
+        fix="Correct that place; docs/publisher.md lists the members.",
     ),
     Row(
         code="publisher/catalogue-fixed",
@@ -340,8 +342,8 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="The catalogue cannot be published: {where}: {detail}.",
         why="Machines in the field hold descriptors and grants that name it as it was. Key groups, "
-        "and application, group and need of a product, are for ever.",
-        fix="Keep it as it was and add a product or group with a new id.",
+        "and application, group and threshold (need) of a product, never change.",
+        fix="Leave it as it was and add a product or group with a new id.",
     ),
     Row(
         code="publisher/product",
@@ -366,7 +368,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.NEVER,
-        what="The key group {group} has no room for {count} more product keys.",
+        what="The key group {group} does not have enough free serial numbers for {count} more keys.",
         why="A group holds a few million serial numbers, of which half stay free so that they "
         "cannot be guessed.",
         fix="Publish another key group.",
@@ -377,10 +379,10 @@ ROWS: tuple[Row, ...] = (
         http=409,
         retry=Retry.AFTER_FIX,
         what="Trust cannot hold {count} working keys; its limit is {maximum}.",
-        why="Retired keys stay listed as long as anything that they signed is to be good, and an "
+        why="Retired keys stay listed as long as anything that they signed must stay valid, and an "
         "index of a grant key is never used twice.",
         fix="Withdraw the keys that were retired long ago with --withdraw-retired; the hosts that "
-        "they activated activate again, which draws nothing.",
+        "they activated activate again, which uses no activation.",
     ),
     Row(
         code="publisher/trust-step",
@@ -388,8 +390,8 @@ ROWS: tuple[Row, ...] = (
         http=409,
         retry=Retry.AFTER_FIX,
         what="Version {version} is not above the newest trust version {newest}.",
-        why="Nobody takes an older trust, or another one of the same version.",
-        fix="Name a version above {newest}, and above whatever a thief may have published.",
+        why="Nobody accepts an older trust, or a different one of the same version.",
+        fix="Name a version above {newest}, and above any that an attacker may have published.",
     ),
     Row(
         code="publisher/no-trust",
@@ -406,7 +408,7 @@ ROWS: tuple[Row, ...] = (
         http=409,
         retry=Retry.LATER,
         what="Trust or catalogue changed while this command ran.",
-        why="Another program wrote into the store at the same time. Nothing was changed by this one.",
+        why="Another program wrote to the store at the same time. This command changed nothing.",
         fix="Run the command again.",
     ),
     Row(
@@ -414,9 +416,9 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=403,
         retry=Retry.NEVER,
-        what="The product key {masked} is another publisher's.",
+        what="The product key {masked} belongs to another publisher.",
         why="Its prefix is not that of this publisher.",
-        fix="Ask the publisher whose product it is for.",
+        fix="Ask the publisher whose product the key is for.",
         field_code="0xC004C001",
     ),
     Row(
@@ -424,7 +426,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.USAGE,
         http=400,
         retry=Retry.NEVER,
-        what="The key {key} is a {kind} key; this concerns host keys.",
+        what="The key {key} is a {kind} key; this command is for host keys.",
         why="A setup key is public and licenses nothing by itself. Revoking it revokes its product.",
         fix="Name a host key; 'muster publisher key list' shows them. To revoke the whole product: "
         "'muster publisher product revoke'.",
@@ -443,7 +445,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.USAGE,
         http=404,
         retry=Retry.AFTER_FIX,
-        what="No host {host} was ever activated.",
+        what="No host {host} has been activated.",
         why="It is neither the licence id of a grant nor the hardware id of a host of this publisher.",
         fix="See 'muster publisher host list'.",
     ),
@@ -453,18 +455,18 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.NEVER,
         what="The request is for the publisher {found}; this is {own}.",
-        why="The file was carried to another publisher than the one that it was made for.",
-        fix="Carry it to the publisher that it names.",
+        why="The file was made for another publisher.",
+        fix="Take it to the publisher that it names.",
     ),
     Row(
         code="publisher/too-many",
         kind=Kind.REFUSAL,
         http=429,
         retry=Retry.LATER,
-        what="Too many installation IDs were wrong; this one was not looked at.",
-        why="Wrong ones from one address, or of one key group from everywhere, came faster than "
-        "people mistype. The publisher slows down those who guess product keys.",
-        fix="Ask again after {retry_after} seconds, with the installation ID read anew.",
+        what="Too many installation IDs were wrong; this one was not checked.",
+        why="Wrong ones from one address, or for one key group from all addresses, came faster than "
+        "people mistype. The publisher slows down attempts to guess product keys.",
+        fix="Ask again after {retry_after} seconds, and read the installation ID again.",
     ),
     # Terms.
     Row(
@@ -474,17 +476,17 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The grant {host} was signed by a key that is withdrawn; terms cannot bind it yet.",
         why="Hosts refuse such a grant. The host gets the same licence under today's key when it "
-        "activates again, and draws nothing.",
-        fix="Let the host activate again, online or by file, then issue the terms.",
+        "activates again, which uses no activation.",
+        fix="Activate the host again, online or by file, then issue the terms.",
     ),
     Row(
         code="publisher/grant-revoked",
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.AFTER_FIX,
-        what="The grant {jti} is revoked; terms would bind nothing.",
-        why="Terms bind one grant, and hosts do not lease by this one.",
-        fix="See 'muster publisher host list' for grants that are good.",
+        what="The grant {jti} is revoked; terms for it would have no effect.",
+        why="Terms bind one grant, and hosts give no leases under this one.",
+        fix="See 'muster publisher host list' for grants that are valid.",
     ),
     Row(
         code="publisher/many-hosts",
@@ -492,7 +494,7 @@ ROWS: tuple[Row, ...] = (
         http=409,
         retry=Retry.AFTER_FIX,
         what="The hardware id {host} has {count} grants; terms bind one.",
-        why="A machine that was set up anew, or that has several host keys, has several grants.",
+        why="A machine that was set up again, or that has several host keys, has several grants.",
         fix="Name the grant by its licence id; 'muster publisher host list' shows them.",
     ),
     # The audit log.
@@ -501,11 +503,11 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.NEVER,
-        what="The audit log does not hold at row {seq}: {detail}.",
-        why="Each row holds the hash of the one before it, so that a row that was changed, left out "
-        "or put in later is the first that does not fit.",
-        fix="Keep the store as it is, find out who could write to it, and compare with an export "
-        "or a backup made earlier.",
+        what="The audit chain is broken at row {seq}: {detail}.",
+        why="Each row contains the hash of the row before it. A row was changed, removed or inserted "
+        "at this place.",
+        fix="Leave the store as it is, find out who could write to it, and compare with an earlier "
+        "export or backup.",
     ),
     Row(
         code="publisher/audit-head",
@@ -513,7 +515,7 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="{head} is not the head of an audit log.",
-        why="A head is the number of a row, a colon and 64 hexadecimal digits.",
+        why="A head is a row number, a colon and 64 hexadecimal digits.",
         fix="Give it as 'muster publisher audit verify' printed it.",
     ),
 )

@@ -10,7 +10,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="The request could not be read: {detail}.",
         why="A member is missing, of the wrong type or outside its grammar.",
-        fix="Mend the program that made the request; the members are listed in docs/spec/08-http.md.",
+        fix="Correct the program that made the request; docs/spec/08-http.md lists the members.",
     ),
     Row(
         code="wire/bad-answer",
@@ -18,20 +18,20 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.OTHER_HOST,
         what="The answer of {peer} could not be read: {detail}.",
-        why="It is not what a Muster server answers: another program listens there, or a proxy "
+        why="No Muster server gives such an answer: another program is listening there, or a proxy "
         "changed the answer.",
-        fix="Ask the address with 'muster client discover' and see which program answers there.",
+        fix="Run 'muster client discover' and see which program answers at the address.",
     ),
     Row(
         code="wire/unexpected-code",
         kind=Kind.FAULT,
         http=502,
         retry=Retry.OTHER_HOST,
-        what="{peer} answered with the code {given}, which is not one that it can say.",
-        why="The code tells what a program found out on its own machine. Answers like this one are"
-        " not signed: another program answers there, or somebody changed the answer on the way.",
-        fix="Nothing was changed, and other hosts are asked. See with 'muster client discover' which"
-        " program answers at the address.",
+        what="{peer} answered with the code {given}, which no server may send.",
+        why="The code is about something that only the client can find out. Error answers are not"
+        " signed: another program answers there, or the answer was changed on the way.",
+        fix="Nothing was changed, and other hosts are asked. Run 'muster client discover' to see"
+        " which program answers at the address.",
     ),
     Row(
         code="wire/unknown-code",
@@ -39,7 +39,7 @@ ROWS: tuple[Row, ...] = (
         http=502,
         retry=Retry.OTHER_HOST,
         what="{peer} refused with the code {given}, which this program does not know.",
-        why="A newer Muster answers there, or another program. Its own words are not signed.",
+        why="A newer Muster answers there, or another program. The text of an error is not signed.",
         fix="Update this program, or ask the administrator of {peer} what the code means.",
     ),
     Row(
@@ -57,7 +57,7 @@ ROWS: tuple[Row, ...] = (
         http=413,
         retry=Retry.NEVER,
         what="The request is larger than {limit} bytes.",
-        why="Requests are bounded, so that nobody can fill the memory of a server.",
+        why="The size of requests is limited, so that nobody can fill the memory of a server.",
         fix="Send less in one request.",
     ),
     Row(
@@ -66,7 +66,7 @@ ROWS: tuple[Row, ...] = (
         http=431,
         retry=Retry.NEVER,
         what="The head of the request is larger than {limit} bytes or has more than {fields} fields.",
-        why="Heads are bounded, so that nobody can fill the memory of a server.",
+        why="The size of heads is limited, so that nobody can fill the memory of a server.",
         fix="Send fewer and shorter header fields.",
     ),
     Row(
@@ -74,8 +74,8 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.USAGE,
         http=415,
         retry=Retry.NEVER,
-        what="The media type of the request is {given}; this address takes {wanted}.",
-        why="Only {wanted} is read here.",
+        what="The media type of the request is {given}; this address accepts {wanted}.",
+        why="Only {wanted} is accepted here.",
         fix="Send the header 'Content-Type: {wanted}'.",
     ),
     Row(
@@ -83,8 +83,8 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.USAGE,
         http=405,
         retry=Retry.NEVER,
-        what="{method} is not offered at this address.",
-        why="The address answers {allowed}.",
+        what="The method {method} is not allowed at this address.",
+        why="The address accepts {allowed}.",
         fix="Use {allowed}.",
     ),
     Row(
@@ -102,7 +102,7 @@ ROWS: tuple[Row, ...] = (
         http=408,
         retry=Retry.LATER,
         what="The request did not arrive within {seconds} seconds.",
-        why="The sender or the network is too slow; the server keeps no half requests.",
+        why="The sender or the network is too slow; the server does not wait for incomplete requests.",
         fix="Send the request again.",
     ),
     Row(
@@ -111,17 +111,17 @@ ROWS: tuple[Row, ...] = (
         http=421,
         retry=Retry.NEVER,
         what="This server does not answer under the name {name}.",
-        why="A page in a browser could otherwise reach it by a name of its own (DNS rebinding).",
-        fix="Use one of the names that its settings list.",
+        why="Otherwise a page in a browser could reach it under a name of its own (DNS rebinding).",
+        fix="Use one of the names in its settings.",
     ),
     Row(
         code="wire/internal",
         kind=Kind.FAULT,
         http=500,
         retry=Retry.LATER,
-        what="The server met an error of its own.",
-        why="The cause stands in the server's log, not in this answer.",
-        fix="Look into the log of the server; if it is a defect of Muster, report it with that entry.",
+        what="The server had an internal error.",
+        why="The cause is in the server's log, not in this answer.",
+        fix="Check the log of the server; if it is a defect of Muster, report it with that entry.",
     ),
     Row(
         code="wire/unavailable",
@@ -129,7 +129,7 @@ ROWS: tuple[Row, ...] = (
         http=503,
         retry=Retry.LATER,
         what="The server cannot answer now.",
-        why="It is starting, stopping, has too much to do, or its database is away.",
+        why="It is starting, stopping or overloaded, or its database is not available.",
         fix="Ask again after {retry_after} seconds.",
     ),
     Row(
@@ -138,7 +138,7 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="The file is not a Muster {wanted} file: {detail}.",
-        why="It is another file, an altered one, or one that was cut on the way.",
-        fix="Make the file again and carry it whole.",
+        why="It is another file, was altered, or was cut short on the way.",
+        fix="Create the file again and copy the whole file.",
     ),
 )
