@@ -13,13 +13,14 @@ import pytest
 from muster.core.identity import LETTERS, Fact, commitments, machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import day_start
 from muster.db.engine import Database
-from muster.host import challenges, ledger
+from muster.host import challenges
 from muster.host.enrol import HostAdmin
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, Arrival, Refused, Reply
 from muster.host.open import OpenHost
 from muster.host.service import HostService
 from muster.host.store import open_store
+from muster.host.tables import ledger
 from muster.lease.bundle import Bundle
 from muster.lease.descriptor import read_descriptor
 from muster.lease.jws import MemorySigningKey

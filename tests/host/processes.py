@@ -17,8 +17,8 @@ from tests.host.conftest import Machine
 
 from muster.cli import compose
 from muster.core.facts import clean_facts
-from muster.host import store as tables
 from muster.host.act.enrol import host_admin
+from muster.host.tables import host_settings, own
 from muster.testing.tiny_publisher import TinyPublisher
 
 FACTS = {"system-uuid": "4c4c4544-0042-3510-8052-b4c04f4d3132"}
@@ -39,9 +39,9 @@ def prepare(root: Path, *, lone: str = "") -> TinyPublisher:
         key = admin.install_key(publisher.host_key("server").text, clean_facts(FACTS)).key
         admin.accept(publisher.publisher, publisher.confirm(admin.installation_id(key)))
         with opened.database.transaction() as tx:
-            tables.put_setting(tx, "new_cmid_rate", "0")
-            tables.put_setting(tx, "publish_dns", "false")
-            tables.touch(tx)
+            host_settings.put(tx, "new_cmid_rate", "0")
+            host_settings.put(tx, "publish_dns", "false")
+            own.touch(tx)
     return publisher
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.host.conftest import Machine, World, body_meeting
 from tests.profiles import examples
 
-from muster.host import store
 from muster.host.server import HostServer
+from muster.host.tables import host_settings, own
 from muster.net.http import HTTPClient, Response
 from muster.net.serve import ThreadServer
 from muster.system.entropy import SeededDice
@@ -158,24 +158,24 @@ def test_every_answer_names_the_newest_versions_at_once(asking: Asking) -> None:
 
 def test_allowed_networks(asking: Asking) -> None:
     with asking.world.database.transaction() as tx:
-        store.put_setting(tx, "allowed_networks", "192.0.2.0/24")
-        store.touch(tx)
+        host_settings.put(tx, "allowed_networks", "192.0.2.0/24")
+        own.touch(tx)
     asking.server.service.view()
     found = problem(asking.activate(1))
     assert (found.status, found.code) == (403, "host/network-not-allowed")
     with asking.world.database.transaction() as tx:
-        store.put_setting(tx, "allowed_networks", "192.0.2.0/24,127.0.0.0/8")
-        store.touch(tx)
+        host_settings.put(tx, "allowed_networks", "192.0.2.0/24,127.0.0.0/8")
+        own.touch(tx)
     asking.server.service.view()
     assert problem(asking.activate(1)).number("count") == 1
 
 
 def test_the_rate_of_new_machines_says_when_to_come_back(asking: Asking) -> None:
     with asking.world.database.transaction() as tx:
-        store.put_setting(tx, "new_cmid_rate", "1")
+        host_settings.put(tx, "new_cmid_rate", "1")
         # Loopback itself is nobody in particular; behind a trusted proxy each source is one.
-        store.put_setting(tx, "trusted_proxies", "127.0.0.1/32")
-        store.touch(tx)
+        host_settings.put(tx, "trusted_proxies", "127.0.0.1/32")
+        own.touch(tx)
     asking.server.service.view()
     asking.headers = {"X-Forwarded-For": "192.0.2.7"}
     asking.activate(1)

@@ -21,8 +21,8 @@ from tests.host.processes import FACTS, HostProcess
 from muster.cli import compose
 from muster.core.facts import clean_facts
 from muster.core.identity import nonce_prefix
-from muster.host import store as tables
 from muster.host.act.enrol import host_admin
+from muster.host.tables import host_settings, own
 from muster.net.http import HTTPClient
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ActivationAnswer, decode_answer
@@ -149,9 +149,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
         answer = publisher.confirm(admin.installation_id(key), limit=LIMIT)
         admin.accept(publisher.publisher, answer)
         with opened.database.transaction() as tx:
-            tables.put_setting(tx, "new_cmid_rate", "0")
-            tables.put_setting(tx, "publish_dns", "false")
-            tables.touch(tx)
+            host_settings.put(tx, "new_cmid_rate", "0")
+            host_settings.put(tx, "publish_dns", "false")
+            own.touch(tx)
     with HostProcess(tmp_path) as one, HostProcess(tmp_path) as two:
         yield Site(tmp_path, publisher, (one, two))
 

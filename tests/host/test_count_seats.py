@@ -8,9 +8,10 @@ import pytest
 
 from muster.core.errors import MusterError
 from muster.core.products import DAY
-from muster.host import ledger, look, rules, store
+from muster.host import look, rules
 from muster.host.model import Settings
 from muster.host.results import ClientStatus, TermsStatus
+from muster.host.tables import host_keys, ledger, own
 from muster.lease.terms import read_terms
 from muster.testing.tiny_publisher import GROUPS
 
@@ -34,8 +35,8 @@ def under_terms(world: World, limit: int, max_lease: int | None, renew_after: in
 def put_terms(world: World, text: str) -> None:
     (known,) = world.service.view().publishers.values()
     with world.database.transaction() as tx:
-        store.put_host_key(tx, replace(known.keys[0], terms=text))
-        store.touch(tx)
+        host_keys.put(tx, replace(known.keys[0], terms=text))
+        own.touch(tx)
 
 
 def clients(world: World, *, silent: bool = False) -> dict[str, ClientStatus]:

@@ -12,9 +12,9 @@ from muster.core.identity import host_binding
 from muster.core.ids import make_installation_id, parse_installation_id, proof_key
 from muster.core.keys import Kind
 from muster.core.products import day_of
-from muster.host import store
 from muster.host.keyring import KeyRing
 from muster.host.keys import only
+from muster.host.tables import own
 from muster.lease.catalogue import make_catalogue
 from muster.lease.grant import issue_grant
 from muster.lease.jws import MemorySigningKey
@@ -87,7 +87,7 @@ def test_what_stands_in_the_store_is_verified_again(host: World) -> None:
     assert leased_before
     with host.database.transaction() as tx:
         tx.execute("UPDATE host_key SET host_grant = substr(host_grant, 1, 200)")
-        store.touch(tx)
+        own.touch(tx)
     view = host.service.view().publishers[host.id]
     assert view.grants == ()
     assert [fault.code for fault in view.broken] == ["licence/malformed"]
@@ -99,7 +99,7 @@ def test_a_grant_of_another_host_does_not_count(host: World) -> None:
     path.unlink()
     host.keyring.ensure(host.id, SeededDice("another"))
     with host.database.transaction() as tx:
-        store.touch(tx)
+        own.touch(tx)
     assert [one.code for one in host.service.view().publishers[host.id].broken] == ["host/reply"]
 
 

@@ -10,9 +10,9 @@ from tests.host.test_api import Asking, problem
 from tests.host.test_server_exposure import asking  # noqa: F401  # the fixture
 
 from muster.core.audit import Event
-from muster.host import request_log, store
 from muster.host.journal import AGAIN, SOURCE, TOTAL
 from muster.host.model import MORE, Arrival, LogRow, Released
+from muster.host.tables import audit, host_settings, own, request_log
 from muster.wire.activation import ActivationAnswer
 
 RELEASE = Event.HOST_LEASE_RELEASE.value
@@ -117,7 +117,7 @@ def test_taking_and_giving_back_in_a_loop_does_not_fill_the_audit(host: World) -
     host.clock.pass_time(60)
     host.ask(6, "server-standard")
     with host.database.snapshot() as reader:
-        events = [one for one in store.audit_log(reader, 1000) if one.event == RELEASE]
+        events = [one for one in audit.rows(reader, 1000) if one.event == RELEASE]
     # Eighty seconds passed: one more flowed in.
     listed = SOURCE.at_once + 1
     assert len(events) == listed + 1
@@ -145,8 +145,8 @@ def test_every_refusal_is_counted_and_some_are_logged(
 
 def test_strangers_from_another_network_are_counted(asking: Asking) -> None:  # noqa: F811
     with asking.world.database.transaction() as tx:
-        store.put_setting(tx, "allowed_networks", "192.0.2.0/24")
-        store.touch(tx)
+        host_settings.put(tx, "allowed_networks", "192.0.2.0/24")
+        own.touch(tx)
     asking.server.service.view()
     for _ in range(3):
         asking.activate(1)

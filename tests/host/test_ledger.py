@@ -8,8 +8,9 @@ from tests.host.conftest import START, World
 from tests.profiles import examples
 
 from muster.core.products import COUNT_WINDOW, SKEW
-from muster.host import count, ledger, request_log
+from muster.host import count
 from muster.host.count import PURGE_AFTER, Seen
+from muster.host.tables import ledger, request_log
 
 near = st.integers(-3, 3)
 times = st.one_of(

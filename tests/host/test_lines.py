@@ -25,11 +25,12 @@ from tests.profiles import examples
 from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.products import DAY, SKEW
 from muster.db.engine import Reader
-from muster.host import challenges, ledger, lines
+from muster.host import challenges, lines
 from muster.host.act.machines import remove_machine
 from muster.host.challenges import Kept
 from muster.host.lines import Asked, Left, Line, Row
 from muster.host.model import Arrival, KnownMachine, Refused, Released, Reply
+from muster.host.tables import ledger
 from muster.wire.activation import ActivationAnswer, ActivationRequest, decode_request
 from muster.wire.release import ReleaseRequest
 

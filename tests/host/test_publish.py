@@ -9,8 +9,8 @@ from tests.host.conftest import START, World
 
 from muster.core.errors import MusterError
 from muster.core.products import Revocation
-from muster.host import store
 from muster.host.publish import AGAIN, DAILY, Keeper, Plan, ZoneResult, plan_of, publish, withdraw
+from muster.host.tables import audit, dns
 from muster.net.dnsupdate import TSIGKey
 from muster.testing.nanodns import NanoDNS, Trouble
 from muster.testing.tiny_publisher import TinyPublisher
@@ -140,8 +140,8 @@ def test_at_the_start_daily_and_when_something_changed(kept: Kept, zone: NanoDNS
     assert kept.keeper.step() == []
     assert srv(zone, FABRIKAM)
     with kept.world.database.snapshot() as reader:
-        (result,) = store.dns_results(reader)
-        events = [row.event for row in store.audit_log(reader, 50)]
+        (result,) = dns.results(reader)
+        events = [row.event for row in audit.rows(reader, 50)]
     assert (result.zone, result.code) == ("example.test", "")
     assert events.count("host:dns:publish") == 3
 
@@ -156,7 +156,7 @@ def test_a_refused_update_is_said_once_and_tried_again(kept: Kept, zone: NanoDNS
     assert f"{GENERAL}. 3600 IN SRV 0 0 16880 host.example.test." in text
     assert f"update add {CONTOSO}. 3600 IN SRV 0 0 16880 host.example.test." in text
     with kept.world.database.snapshot() as reader:
-        assert store.dns_results(reader)[0].code == "dns/refused"
+        assert dns.results(reader)[0].code == "dns/refused"
     zone.trouble(None)
     kept.world.clock.pass_time(AGAIN)
     assert kept.keeper.step()[0].error is None

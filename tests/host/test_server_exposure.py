@@ -12,8 +12,8 @@ from tests.host.conftest import Machine, World
 from tests.host.processes import PRODUCT, HostProcess, prepare
 from tests.host.test_api import Asking, problem
 
-from muster.host import request_log, store
 from muster.host.server import HostServer
+from muster.host.tables import host_settings, own, request_log
 from muster.net import operation
 from muster.net.http import HTTPClient
 from muster.net.serve import ThreadServer
@@ -41,8 +41,8 @@ def settle(asking: Asking, **values: str) -> None:
     """Settings as `muster host set` sets them, and a look of the host at what changed."""
     with asking.world.database.transaction() as tx:
         for name, value in values.items():
-            store.put_setting(tx, name, value)
-        store.touch(tx)
+            host_settings.put(tx, name, value)
+        own.touch(tx)
     asking.server.service.view()
 
 

@@ -24,9 +24,9 @@ from muster.core.errors import MusterError
 from muster.core.identity import nonce_prefix
 from muster.core.keys import parse_product_key
 from muster.core.products import COUNT_WINDOW, DAY, Revocation, day_of
-from muster.host import ledger, request_log, store
 from muster.host.act.machines import remove_machine
 from muster.host.model import Arrival, Refused, Released
+from muster.host.tables import audit, host_keys, host_settings, ledger, own, request_log
 from muster.lease.bundle import Bundle, NoticeBundle
 from muster.lease.descriptor import read_descriptor
 from muster.lease.steps import Expected
@@ -42,7 +42,7 @@ def count_of(world: World, application: str = "os") -> int:
 
 def audit_events(world: World) -> list[str]:
     with world.database.snapshot() as reader:
-        return [row.event for row in store.audit_log(reader, 100)]
+        return [row.event for row in audit.rows(reader, 100)]
 
 
 # The threshold.
@@ -253,8 +253,8 @@ def test_what_is_not_counted(host: World) -> None:
 
 def test_new_machines_of_one_source_are_bounded_and_old_ones_are_not(host: World) -> None:
     with host.database.transaction() as tx:
-        store.put_setting(tx, "new_cmid_rate", "10")
-        store.touch(tx)
+        host_settings.put(tx, "new_cmid_rate", "10")
+        own.touch(tx)
     host.fill(range(1, 11))
     reply = host.ask(11)
     assert refused(reply) == "host/new-machines"
@@ -396,10 +396,10 @@ def test_two_publishers_are_counted_apart(host: World) -> None:
 
 def test_intervals_of_the_settings_go_into_leases_and_refusals(host: World) -> None:
     with host.database.transaction() as tx:
-        store.put_setting(tx, "retry_interval", "900")
-        store.put_setting(tx, "renewal_interval", "1296000")
-        store.put_setting(tx, "no_such", "1")
-        store.touch(tx)
+        host_settings.put(tx, "retry_interval", "900")
+        host_settings.put(tx, "renewal_interval", "1296000")
+        host_settings.put(tx, "no_such", "1")
+        own.touch(tx)
     reply = host.ask(1)
     assert isinstance(reply, Refused)
     assert reply.error.params["retry_after"] == 900
@@ -438,8 +438,8 @@ def test_a_ceiling_that_reports_refuses_nobody(world: World) -> None:
     terms = world.publisher.terms(held.grant, 0, over="report", version=2)
     key = view.keys[0]
     with world.database.transaction() as tx:
-        store.put_host_key(tx, replace(key, terms=terms))
-        store.touch(tx)
+        host_keys.put(tx, replace(key, terms=terms))
+        own.touch(tx)
     leased(world.ask(1, "tiny"))
 
 

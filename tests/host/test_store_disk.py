@@ -12,11 +12,11 @@ import pytest
 from tests.host.conftest import HOST_FACTS, START, Machine, body_meeting
 
 from muster.core.products import DAY
-from muster.host import ledger
 from muster.host.enrol import HostAdmin
 from muster.host.keyring import KeyRing
 from muster.host.server import HostServer
 from muster.host.store import open_store
+from muster.host.tables import ledger
 from muster.net.http import HTTPClient, Response
 from muster.net.serve import ThreadServer
 from muster.system.entropy import SeededDice

@@ -15,8 +15,8 @@ from muster.client.discovery import Address
 from muster.client.messages import Plan
 from muster.core.products import DAY
 from muster.health.report import Check, Mark, Topic
-from muster.host import ledger
 from muster.host.doctor import Findings, judge
+from muster.host.tables import ledger
 from muster.testing.real import RealHost, RealMachine
 
 pytestmark = pytest.mark.real

@@ -304,14 +304,14 @@ def limit(scene: Scene, seats: int) -> None:
     """Let the host's one grant have terms."""
     from dataclasses import replace
 
-    from muster.host import store
+    from muster.host.tables import host_keys, own
 
     (view,) = scene.host.admin.view().publishers.values()
     (held,) = view.grants
     terms = scene.contoso.terms(held.grant, seats)
     with scene.host.database.transaction() as tx:
-        store.put_host_key(tx, replace(view.keys[0], terms=terms))
-        store.touch(tx)
+        host_keys.put(tx, replace(view.keys[0], terms=terms))
+        own.touch(tx)
 
 
 def test_nobody_takes_a_cmid_at_a_host_that_the_machine_has_yet_to_meet(scene: Scene) -> None:

@@ -17,7 +17,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.db.engine import Transaction
-from muster.host import challenges, count, ledger, lines, request_log, rules
+from muster.host import challenges, count, lines, rules
 from muster.host.journal import Journal
 from muster.host.limits import NewMachines
 from muster.host.lines import Line, Row
@@ -33,6 +33,7 @@ from muster.host.model import (
     Reply,
 )
 from muster.host.rules import Standing
+from muster.host.tables import ledger, request_log
 from muster.lease import strict
 from muster.lease.bundle import Bundle
 from muster.lease.claims import Claims

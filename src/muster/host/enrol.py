@@ -20,9 +20,10 @@ from muster.core.identity import Fact
 from muster.core.ids import ConfirmationId, parse_confirmation_id, proof_key
 from muster.core.keys import KeyId, Kind, ProductKey, parse_product_key
 from muster.db.engine import Database, Transaction
-from muster.host import keys, store
+from muster.host import keys
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, HostKey, HostView, Installed, PublisherView, Update
+from muster.host.tables import audit, documents, host_keys, own
 from muster.host.view import load_view, publisher_id
 from muster.lease.catalogue import Catalogue, accept_catalogue, read_catalogue, still_valid
 from muster.lease.grant import HOST, Grant, read_grant, rebuild_grant
@@ -62,7 +63,7 @@ class HostAdmin:
         """
         now = self._clock.now()
         with self.database.transaction() as tx:
-            store.initialise(tx, self._dice.token(32))
+            own.initialise(tx, self._dice.token(32))
             known = self._known(tx, file.publisher)
             if known is not None:
                 return self._update(tx, known, (file.anchor, *file.trust), file.catalogue, file.url)
@@ -76,13 +77,13 @@ class HostAdmin:
                 trust = follow(trust, text)
                 line.append((trust.version, text))
             catalogue = read_catalogue(file.catalogue, trust)
-            store.add_publisher(
+            documents.add_publisher(
                 tx,
-                store.PublisherRow(file.publisher, file.anchor, file.url, file.catalogue, now),
+                documents.PublisherRow(file.publisher, file.anchor, file.url, file.catalogue, now),
             )
-            store.add_trust(tx, file.publisher, line)
-            store.audit(tx, now, Event.HOST_INIT, file.publisher, pinned.label)
-            store.touch(tx)
+            documents.add_trust(tx, file.publisher, line)
+            audit.write(tx, now, Event.HOST_INIT, file.publisher, pinned.label)
+            own.touch(tx)
         return Update(
             publisher=file.publisher,
             label=pinned.label,
@@ -118,15 +119,15 @@ class HostAdmin:
         with self.database.transaction() as tx:
             publisher = publisher_id(load_view(tx, self._keyring), name)
             assert publisher is not None
-            store.remove_publisher(tx, publisher)
+            documents.remove_publisher(tx, publisher)
             now = self._clock.now()
-            store.audit(tx, now, Event.HOST_PUBLISHER_REMOVE, publisher, publisher)
-            store.touch(tx)
+            audit.write(tx, now, Event.HOST_PUBLISHER_REMOVE, publisher, publisher)
+            own.touch(tx)
         return publisher
 
     def _known(self, tx: Transaction, publisher: str) -> PublisherView | None:
         """A pinned publisher, verified; one that is stored and does not verify raises."""
-        for row in store.publishers(tx):
+        for row in documents.publishers(tx):
             if row.publisher == publisher:
                 found = load_view(tx, self._keyring).publishers.get(publisher)
                 if found is None:
@@ -149,8 +150,8 @@ class HostAdmin:
         taken = held if catalogue is None else accept_catalogue(held, catalogue, trust)
         self._keep_catalogue(tx, known, taken)
         if url is not None and url != known.url:
-            store.set_url(tx, known.publisher, url)
-            store.touch(tx)
+            documents.set_url(tx, known.publisher, url)
+            own.touch(tx)
         return Update(
             publisher=known.publisher,
             label=known.label,
@@ -184,10 +185,10 @@ class HostAdmin:
             raise error("host/anchor", publisher=known.publisher)
         if steps:
             now = self._clock.now()
-            store.add_trust(tx, known.publisher, steps)
+            documents.add_trust(tx, known.publisher, steps)
             detail = f"version {trust.version}"
-            store.audit(tx, now, Event.HOST_TRUST_FOLLOW, known.publisher, known.label, detail)
-            store.touch(tx)
+            audit.write(tx, now, Event.HOST_TRUST_FOLLOW, known.publisher, known.label, detail)
+            own.touch(tx)
         return trust
 
     def _keep_catalogue(
@@ -197,11 +198,11 @@ class HostAdmin:
         text = None if taken is None else taken.text
         if text == held:
             return
-        store.set_catalogue(tx, known.publisher, text)
+        documents.set_catalogue(tx, known.publisher, text)
         if taken is not None:
             now, detail = self._clock.now(), f"version {taken.version}"
-            store.audit(tx, now, Event.HOST_CATALOGUE_ACCEPT, known.publisher, known.label, detail)
-        store.touch(tx)
+            audit.write(tx, now, Event.HOST_CATALOGUE_ACCEPT, known.publisher, known.label, detail)
+        own.touch(tx)
 
     # Host keys.
 
@@ -222,7 +223,7 @@ class HostAdmin:
         check_kind(key)
         with self.database.snapshot() as reader:
             view = load_view(reader, self._keyring)
-            random = store.store_random(reader)
+            random = own.store_random(reader)
         known = _publisher_of(view, key, publisher_id(view, publisher))
         _check_group(known, key)
         # A key file is made before the transaction, never inside of it.
@@ -241,7 +242,7 @@ class HostAdmin:
         )
         survives = primary.name != identity.STORE_RANDOM
         with self.database.transaction() as tx:
-            before = _find(store.host_keys(tx, name), key_id.text)
+            before = _find(host_keys.rows(tx, name), key_id.text)
             if before is not None and before.binding == made.binding:
                 made = replace(
                     made,
@@ -252,20 +253,20 @@ class HostAdmin:
                 )
             if made == before:
                 return Installed(made, known.label, changed=False, survives=survives)
-            store.put_host_key(tx, made)
+            host_keys.put(tx, made)
             detail = f"{key_id.text}, group {key.group}"
-            store.audit(tx, self._clock.now(), Event.HOST_KEY_INSTALL, name, made.partial, detail)
-            store.touch(tx)
+            audit.write(tx, self._clock.now(), Event.HOST_KEY_INSTALL, name, made.partial, detail)
+            own.touch(tx)
         return Installed(made, known.label, changed=True, survives=survives)
 
     def remove_key(self, name: str) -> HostKey:
         """Remove a host key with its grant, by last group or key id. Raises `host/unknown-key`."""
         with self.database.transaction() as tx:
             key = keys.find_key(load_view(tx, self._keyring), name)
-            store.remove_host_key(tx, key.publisher, key.key_id)
+            host_keys.remove(tx, key.publisher, key.key_id)
             now = self._clock.now()
-            store.audit(tx, now, Event.HOST_KEY_REMOVE, key.publisher, key.partial, key.key_id)
-            store.touch(tx)
+            audit.write(tx, now, Event.HOST_KEY_REMOVE, key.publisher, key.partial, key.key_id)
+            own.touch(tx)
         return key
 
     def find_key(self, name: str) -> HostKey:
@@ -377,12 +378,12 @@ class HostAdmin:
         done = Activated(made, grant, made != key, known.label, lacks)
         if not done.changed:
             return done
-        store.put_host_key(tx, made)
+        host_keys.put(tx, made)
         if made.grant != key.grant:
-            store.audit(tx, now, Event.HOST_GRANT_ACCEPT, key.publisher, key.partial, grant.jti)
+            audit.write(tx, now, Event.HOST_GRANT_ACCEPT, key.publisher, key.partial, grant.jti)
         if made.terms != key.terms:
-            store.audit(tx, now, Event.HOST_TERMS_ACCEPT, key.publisher, key.partial, grant.jti)
-        store.touch(tx)
+            audit.write(tx, now, Event.HOST_TERMS_ACCEPT, key.publisher, key.partial, grant.jti)
+        own.touch(tx)
         return done
 
 

@@ -14,8 +14,8 @@ from collections import OrderedDict
 from muster.core.audit import Event
 from muster.core.trickle import Held, Pace, Trickle
 from muster.db.engine import Transaction
-from muster.host import request_log, store
 from muster.host.model import MORE, LogRow
+from muster.host.tables import audit, request_log
 from muster.net.peers import source_key
 
 SOURCE = Pace(10, 1)
@@ -54,7 +54,7 @@ class Journal:
         together; whether it was written."""
         written = self._entries[event].take(source_key(address), monotonic)
         if written:
-            store.audit(tx, now, event, publisher, cmid, detail)
+            audit.write(tx, now, event, publisher, cmid, detail)
         return written
 
     def due(self, monotonic: float) -> bool:
@@ -70,7 +70,7 @@ class Journal:
         for event, trickle in self._entries.items():
             held = trickle.held(monotonic)
             if held is not None:
-                store.audit(tx, now, event, "", "", f"{held.number} more of {held.whose}")
+                audit.write(tx, now, event, "", "", f"{held.number} more of {held.whose}")
 
     def _ordinary(self, row: LogRow, monotonic: float) -> bool:
         """Whether a counted machine is listed for the first time in a while."""

@@ -17,7 +17,7 @@ from muster.core.settings import Role, Value
 from muster.core.states import LicenceState
 from muster.core.text import shown_url
 from muster.db.engine import Reader
-from muster.host import count, keys, ledger, request_log, rules, store
+from muster.host import count, keys, rules
 from muster.host.model import (
     HeldGrant,
     HostKey,
@@ -53,6 +53,8 @@ from muster.host.results import (
     ZoneRecords,
     key_members,
 )
+from muster.host.tables import audit as audit_table
+from muster.host.tables import dns, ledger, own, request_log
 from muster.host.view import publisher_id
 from muster.lease.terms import Terms
 from muster.net.certificate import certificate_of
@@ -95,7 +97,7 @@ def status(host: OpenHost) -> HostStatus:
     now = host.clock.now()
     with host.snapshot() as reader:
         view, values = host.view(reader), host.values(reader)
-        listening = store.listening(reader)
+        listening = own.listening(reader)
         return HostStatus(
             time=now,
             store=str(host.folder),
@@ -106,7 +108,7 @@ def status(host: OpenHost) -> HostStatus:
             requests=_requests(reader),
             listening=None if listening is None else Listening(*listening),
             settings=_settings(values),
-            dns=tuple(store.dns_results(reader)),
+            dns=tuple(dns.results(reader)),
             tls=_tls(values, host.clock.now),
         )
 
@@ -301,7 +303,7 @@ def surroundings(host: OpenHost) -> Surroundings:
             publisher: ledger.with_clones(reader, publisher, now - COUNT_WINDOW)
             for publisher in view.publishers
         }
-        return Surroundings(view, host.values(reader), store.listening(reader), clones, now)
+        return Surroundings(view, host.values(reader), own.listening(reader), clones, now)
 
 
 # Activation.
@@ -439,7 +441,7 @@ def requests(host: OpenHost, limit: int, cmid: str | None = None) -> RequestList
 def audit(host: OpenHost, limit: int) -> AuditList:
     """The newest entries of the audit."""
     with host.snapshot() as reader:
-        return AuditList(tuple(reversed(store.audit_log(reader, limit))))
+        return AuditList(tuple(reversed(audit_table.rows(reader, limit))))
 
 
 # DNS.

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 
 from muster.core.products import COUNT_WINDOW
 from muster.db.engine import Reader
-from muster.host import ledger, request_log
 from muster.host.model import HostView
 from muster.host.rules import serves
+from muster.host.tables import ledger, request_log
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds of the latency histogram, in seconds."""

@@ -17,6 +17,7 @@ from muster.db.engine import Database, Reader
 from muster.host import store
 from muster.host.keyring import KeyRing
 from muster.host.model import HostView
+from muster.host.tables import host_settings
 from muster.host.view import effective, load_view
 
 
@@ -44,7 +45,7 @@ class OpenHost:
 
     def values(self, reader: Reader) -> dict[str, Value]:
         """The settings that are set in one state of the store, by name."""
-        return effective(store.settings(reader), self.below, self.above)
+        return effective(host_settings.rows(reader), self.below, self.above)
 
     def view(self, reader: Reader) -> HostView:
         """What the host knows in one state of the store, verified."""

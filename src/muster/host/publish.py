@@ -20,9 +20,10 @@ from muster.core.clock import Clock
 from muster.core.errors import MusterError
 from muster.core.settings import Role, Value
 from muster.db.engine import Database
-from muster.host import rules, store
+from muster.host import rules
 from muster.host.model import HostView
 from muster.host.open import OpenHost
+from muster.host.tables import audit, dns, own
 from muster.net.dns import Resolver
 from muster.net.dnsupdate import (
     DynamicUpdate,
@@ -146,7 +147,7 @@ def read_plan(host: OpenHost, place: DNSPlace) -> tuple[Plan, HostView]:
     Raises: as `plan_of` and `tsig_key`.
     """
     with host.database.snapshot() as reader:
-        values, view, last = host.values(reader), host.view(reader), store.listening(reader)
+        values, view, last = host.values(reader), host.view(reader), own.listening(reader)
     full = {**table.defaults(Role.HOST), **values}
     port = place.port or (last[1] if last else 0) or _number(full["port"])
     return plan_of(values, port=port, name=place.name, tsig=tsig_key(values)), view
@@ -253,9 +254,9 @@ def remember(database: Database, results: Sequence[ZoneResult], now: int, event:
         for one in results:
             code = "" if one.error is None else one.error.code
             detail = f"{len(one.records)} records" if one.error is None else one.error.what
-            store.put_dns_result(tx, store.DNSResult(one.zone, now, code, detail))
+            dns.put_result(tx, dns.DNSResult(one.zone, now, code, detail))
             if one.added or one.removed:
-                store.audit(
+                audit.write(
                     tx, now, event, "", one.zone, f"{one.added} added, {one.removed} removed"
                 )
 

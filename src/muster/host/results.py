@@ -13,7 +13,8 @@ from typing import Any
 from muster.core.records import Instant, Seconds
 from muster.core.settings import Value
 from muster.host.model import HostKey, LogRow, Update
-from muster.host.store import AuditRow, DNSResult
+from muster.host.tables.audit import AuditRow
+from muster.host.tables.dns import DNSResult
 from muster.wire.exchange import RequestFile
 
 

@@ -16,13 +16,13 @@ from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
 from muster.core.settings import Value
 from muster.db.engine import Database
-from muster.host import store
 from muster.host.api import HostAPI
 from muster.host.commit import GroupWriter
 from muster.host.keyring import KeyRing
 from muster.host.model import Arrival, Reply
 from muster.host.publish import Keeper, Plan, ZoneResult, plan_of
 from muster.host.service import HostService
+from muster.host.tables import host_settings, own
 from muster.host.view import effective
 from muster.net.certificate import Certificate
 from muster.net.dnsupdate import TSIGKey
@@ -84,7 +84,7 @@ class HostServer:
     def values(self) -> dict[str, Value]:
         """The settings that are set now, by name."""
         with self.database.snapshot() as reader:
-            return effective(store.settings(reader), self._below, self._above)
+            return effective(host_settings.rows(reader), self._below, self._above)
 
     def start(self) -> HostServer:
         """Start the writer; requests are answered from now on."""
@@ -95,7 +95,7 @@ class HostServer:
         """Remember where machines are answered, for `muster host status` and `publish-dns`."""
         address, port = sock.getsockname()[:2]
         with self.database.transaction() as tx:
-            store.put_listening(tx, str(address), int(port))
+            own.put_listening(tx, str(address), int(port))
 
     def publish_dns(self, sock: socket.socket, options: DNSOptions) -> None:
         """Start to keep the SRV records, for the port of a bound socket."""

@@ -15,12 +15,13 @@ from muster.core.audit import Event
 from muster.core.clock import Clock, Dice
 from muster.core.settings import Value
 from muster.db.engine import Database
-from muster.host import count, ledger, store
+from muster.host import count
 from muster.host.batch import Batch
 from muster.host.journal import Journal
 from muster.host.keyring import KeyRing
 from muster.host.limits import NewMachines
 from muster.host.model import Arrival, HostView, Reply
+from muster.host.tables import audit, ledger, own
 from muster.host.view import load_view
 
 _log = logging.getLogger("muster.host")
@@ -70,7 +71,7 @@ class HostService:
         """What the host knows now; changes by commands of administrators are seen at once."""
         with self.database.snapshot() as reader:
             known = self._view
-            if store.revision(reader) != known.revision:
+            if own.revision(reader) != known.revision:
                 known = load_view(
                     reader, self._keyring, below=self._below, above=self._above, known=known
                 )
@@ -96,7 +97,7 @@ class HostService:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         self._watch = count.watch(self._watch, now, monotonic)
         with self.database.transaction() as tx:
-            if store.revision(tx) != self._view.revision:
+            if own.revision(tx) != self._view.revision:
                 self._view = load_view(
                     tx, self._keyring, below=self._below, above=self._above, known=self._view
                 )
@@ -128,6 +129,6 @@ class HostService:
                 return 0
         with self.database.transaction() as tx:
             number = ledger.mend(tx, now)
-            store.audit(tx, now, Event.HOST_CLOCK_MEND, "", "", f"{number} rows set to now")
+            audit.write(tx, now, Event.HOST_CLOCK_MEND, "", "", f"{number} rows set to now")
         _log.warning("a jumped clock was mended: %d rows from the future were set to now", number)
         return number

@@ -17,9 +17,10 @@ from muster.core.identity import host_binding
 from muster.core.keys import KeyId
 from muster.core.settings import Role, Value
 from muster.db.engine import Reader
-from muster.host import challenges, store
+from muster.host import challenges
 from muster.host.keyring import KeyRing
 from muster.host.model import HeldGrant, HostKey, HostView, PublisherView, Settings
+from muster.host.tables import documents, host_keys, host_settings, own
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import HOST, read_grant
 from muster.lease.jws import PublicKey
@@ -49,14 +50,14 @@ def load_view(
         The view; publishers whose anchor does not verify are left out and logged.
     """
     found: dict[str, PublisherView] = {}
-    for row in store.publishers(reader):
+    for row in documents.publishers(reader):
         before = None if known is None else known.publishers.get(row.publisher)
         try:
             found[row.publisher] = _publisher(reader, row, keyring, before)
         except MusterError as fault:
             _log.error("the publisher %s is left out: %s", row.publisher, fault)
-    values = effective(store.settings(reader), below, above)
-    return HostView(store.revision(reader), found, decision_settings(values))
+    values = effective(host_settings.rows(reader), below, above)
+    return HostView(own.revision(reader), found, decision_settings(values))
 
 
 def publisher_id(view: HostView, name: str | None) -> str | None:
@@ -70,10 +71,10 @@ def publisher_id(view: HostView, name: str | None) -> str | None:
 
 
 def _publisher(
-    reader: Reader, row: store.PublisherRow, keyring: KeyRing, before: PublisherView | None
+    reader: Reader, row: documents.PublisherRow, keyring: KeyRing, before: PublisherView | None
 ) -> PublisherView:
     broken: list[MusterError] = []
-    line = walk_line(row.anchor, store.trust_line(reader, row.publisher), broken)
+    line = walk_line(row.anchor, documents.trust_line(reader, row.publisher), broken)
     trust = line[-1]
     if trust.issuer != row.publisher:
         raise error("host/anchor", publisher=row.publisher)
@@ -83,7 +84,7 @@ def _publisher(
         signer = keyring.load(row.publisher)
     except MusterError as fault:
         broken.append(fault)
-    keys = tuple(store.host_keys(reader, row.publisher))
+    keys = tuple(host_keys.rows(reader, row.publisher))
     public = None if signer is None else signer.public
     grants = tuple(
         held for key in keys if (held := held_grant(key, trust, public, broken)) is not None

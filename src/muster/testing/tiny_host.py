@@ -21,13 +21,14 @@ from muster.core.identity import host_binding
 from muster.core.keys import ProductKey
 from muster.core.products import DAY, day_of
 from muster.db.migrate import load_migrations, migrate
-from muster.host import ledger, model, store
+from muster.host import model, store
 from muster.host.api import encode_reply
 from muster.host.count import Seen
 from muster.host.enrol import HostAdmin
 from muster.host.model import Arrival, HostKey, PublisherView
 from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
+from muster.host.tables import host_keys, ledger, own
 from muster.lease import strict
 from muster.lease.bundle import Bundle, NoticeBundle
 from muster.lease.catalogue import Catalogue
@@ -165,12 +166,12 @@ class TinyHost:
             installed_at=self.clock.now(),
         )
         with self.database.transaction() as tx:
-            store.put_host_key(tx, key)
+            host_keys.put(tx, key)
         self.regrant()
 
     def _keys(self) -> list[HostKey]:
         with self.database.snapshot() as reader:
-            return store.host_keys(reader, self.publisher.publisher)
+            return host_keys.rows(reader, self.publisher.publisher)
 
     @property
     def grant(self) -> str:
@@ -183,8 +184,8 @@ class TinyHost:
     def grant(self, text: str) -> None:
         (key,) = self._keys()
         with self.database.transaction() as tx:
-            store.put_host_key(tx, replace(key, grant=text))
-            store.touch(tx)
+            host_keys.put(tx, replace(key, grant=text))
+            own.touch(tx)
 
     def regrant(self) -> None:
         """Take a new grant under the publisher's present grant key."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         ClientStatus,
         RequestList,
     )
-    from muster.host.store import AuditRow
+    from muster.host.tables.audit import AuditRow
 
 
 @click.command(cls=MusterCommand)

@@ -119,11 +119,11 @@ def _paste(result: ZoneResult, text: str) -> None:
 def _values(
     database: Database, below: Mapping[str, Value], above: Mapping[str, Value]
 ) -> dict[str, Value]:
-    from muster.host import store as tables
+    from muster.host.tables import host_settings
     from muster.host.view import effective
 
     with database.snapshot() as reader:
-        return effective(tables.settings(reader), below, above)
+        return effective(host_settings.rows(reader), below, above)
 
 
 def _value(values: Mapping[str, Value], name: str) -> Any:

@@ -6,9 +6,10 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.identity import check_uuid
 from muster.db.engine import Transaction
-from muster.host import count, ledger, store
+from muster.host import count
 from muster.host.open import OpenHost
 from muster.host.results import MachineRemoval
+from muster.host.tables import audit, ledger
 from muster.host.view import publisher_id
 
 _PUBLISHERS = 1024
@@ -39,7 +40,7 @@ def remove_machine(host: OpenHost, cmid: str, publisher: str | None = None) -> M
             number = _remove(tx, machine.publisher, name, now)
             if number:
                 detail = f"{number} leases and counts given back"
-                store.audit(tx, now, Event.HOST_MACHINE_REMOVE, machine.publisher, name, detail)
+                audit.write(tx, now, Event.HOST_MACHINE_REMOVE, machine.publisher, name, detail)
             given_back += number
     return MachineRemoval(given_back > 0, name, given_back)
 

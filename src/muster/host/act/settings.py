@@ -9,9 +9,9 @@ from __future__ import annotations
 from muster.core import settings as table
 from muster.core.audit import Event
 from muster.core.settings import Role, Value
-from muster.host import store
 from muster.host.open import OpenHost
 from muster.host.results import SettingChange
+from muster.host.tables import audit, host_settings, own
 
 
 def set_setting(host: OpenHost, name: str, text: str) -> SettingChange:
@@ -32,16 +32,16 @@ def _store(
     host: OpenHost, setting: table.Setting, value: Value, stored: str | None
 ) -> SettingChange:
     with host.database.transaction() as tx:
-        changed = store.settings(tx).get(setting.name) != stored
+        changed = host_settings.rows(tx).get(setting.name) != stored
         if changed:
             if stored is None:
-                store.clear_setting(tx, setting.name)
+                host_settings.clear(tx, setting.name)
             else:
-                store.put_setting(tx, setting.name, stored)
+                host_settings.put(tx, setting.name, stored)
             detail = "default" if stored is None else stored
             now = host.clock.now()
-            store.audit(tx, now, Event.HOST_SETTING_CHANGE, "", setting.name, detail)
-            store.touch(tx)
+            audit.write(tx, now, Event.HOST_SETTING_CHANGE, "", setting.name, detail)
+            own.touch(tx)
     return SettingChange(
         changed=changed,
         name=setting.name,

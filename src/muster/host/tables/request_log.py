@@ -1,7 +1,7 @@
 """The log of requests and the counters of answers: SQL and nothing else.
 
 Obeys docs/spec/06-counting.md, sections 6.7 and 6.11. Which requests get rows is decided in
-`muster.host.journal`; the tables of the count are in `muster.host.ledger`.
+`muster.host.journal`; the tables of the count are in `muster.host.tables.ledger`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from muster.db.engine import Reader, Row, Transaction
-from muster.host.ledger import flag
 from muster.host.model import LogRow
+from muster.host.tables.ledger import flag
 
 LOG_ROWS = 500_000
 """Requests that the log keeps."""

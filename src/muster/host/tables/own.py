@@ -1,0 +1,45 @@
+"""The host's own row: the revision of what it knows, its random bytes, where it answers."""
+
+from __future__ import annotations
+
+from muster.db.engine import Reader, Transaction
+
+
+def initialise(tx: Transaction, store_random: bytes) -> bool:
+    """Make the host's own row; False where it was there already."""
+    return bool(
+        tx.execute(
+            "INSERT INTO host (id, revision, store_random) VALUES (1, 1, ?)"
+            " ON CONFLICT (id) DO NOTHING",
+            (store_random.hex(),),
+        )
+    )
+
+
+def store_random(reader: Reader) -> bytes:
+    """The 32 random bytes of this store."""
+    row = reader.one("SELECT store_random FROM host WHERE id = 1")
+    assert row is not None
+    return bytes.fromhex(row[0])
+
+
+def revision(reader: Reader) -> int:
+    """The number of changes by administrators so far."""
+    row = reader.one("SELECT revision FROM host WHERE id = 1")
+    return 0 if row is None else int(row[0])
+
+
+def touch(tx: Transaction) -> None:
+    """Tell a running service that something it knows has changed."""
+    tx.execute("UPDATE host SET revision = revision + 1 WHERE id = 1")
+
+
+def put_listening(tx: Transaction, address: str, port: int) -> None:
+    """Remember where machines are answered."""
+    tx.execute("UPDATE host SET listen_address = ?, listen_port = ? WHERE id = 1", (address, port))
+
+
+def listening(reader: Reader) -> tuple[str, int] | None:
+    """Where machines were last answered, or None."""
+    row = reader.one("SELECT listen_address, listen_port FROM host WHERE id = 1")
+    return None if row is None or row[1] is None else (str(row[0]), int(row[1]))
