@@ -13,8 +13,8 @@ import pytest
 from muster.core.identity import LETTERS, Fact, commitments, machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import day_start
 from muster.db.engine import Database
-from muster.host import challenges
-from muster.host.enrol import HostAdmin
+from muster.host import challenges, keys
+from muster.host.act import grants, updates
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, Arrival, Refused, Reply
 from muster.host.open import OpenHost
@@ -28,6 +28,7 @@ from muster.lease.steps import Expected
 from muster.lease.verify import VerifiedLicence, verify_lease
 from muster.system.entropy import SeededDice
 from muster.testing.clock import ManualClock
+from muster.testing.real import install
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ActivationAnswer, ActivationRequest, ClientInfo
 from muster.wire.problem import decode_problem
@@ -136,7 +137,7 @@ class World:
     publisher: TinyPublisher
     database: Database
     keyring: KeyRing
-    admin: HostAdmin
+    opened: OpenHost
     service: HostService
     answers: list[Reply] = field(default_factory=list)
     turns: dict[int, int] = field(default_factory=dict)
@@ -145,18 +146,12 @@ class World:
     def id(self) -> str:
         return self.publisher.publisher
 
-    @property
-    def opened(self) -> OpenHost:
-        """What acts and looks are given."""
-        dice = SeededDice("opened")
-        return OpenHost(self.folder, self.database, self.keyring, self.clock, dice)
-
     def enrol(self, group: str, term: int = 0, publisher: TinyPublisher | None = None) -> Activated:
         """Install and activate a host key of a group."""
         maker = publisher or self.publisher
-        installed = self.admin.install_key(maker.host_key(group, term).text, HOST_FACTS)
-        answer = maker.confirm(self.admin.installation_id(installed.key))
-        return self.admin.accept(maker.publisher, answer)
+        key = install(self.opened, maker.host_key(group, term).text, HOST_FACTS)
+        iid = keys.installation_id(self.opened.current(), key)
+        return grants.accept(self.opened, maker.publisher, maker.confirm(iid))
 
     def ask(
         self,
@@ -258,9 +253,10 @@ def limited(world: World, limit: int) -> str:
     """A host key whose terms allow so many machines; the id of its grant."""
     product = world.publisher.new_product("tiny", need=1)
     world.publisher.publish([product])
-    installed = world.admin.install_key(world.publisher.host_key("limited").text, ())
-    answer = world.publisher.confirm(world.admin.installation_id(installed.key), limit=limit)
-    return world.admin.accept(world.id, answer).grant.jti
+    key = install(world.opened, world.publisher.host_key("limited").text, ())
+    iid = keys.installation_id(world.opened.current(), key)
+    answer = world.publisher.confirm(iid, limit=limit)
+    return grants.accept(world.opened, world.id, answer).grant.jti
 
 
 def challenge_in(reply: Reply) -> str:
@@ -315,10 +311,10 @@ def world(tmp_path: Path, clock: ManualClock, publisher: TinyPublisher) -> Itera
     dice = SeededDice("host")
     database = open_store(tmp_path, clock.now(), create=True)
     keyring = KeyRing(tmp_path / "keys")
-    admin = HostAdmin(database, keyring, clock, dice)
-    admin.add_publisher(publisher.file())
+    opened = OpenHost(tmp_path, database, keyring, clock, dice)
+    updates.add_publisher(opened, publisher.file())
     service = HostService(database, keyring, clock, dice)
-    yield World(tmp_path, clock, publisher, database, keyring, admin, service)
+    yield World(tmp_path, clock, publisher, database, keyring, opened, service)
     database.close()
 
 

@@ -17,8 +17,10 @@ from tests.host.conftest import Machine
 
 from muster.cli import compose
 from muster.core.facts import clean_facts
-from muster.host.act.enrol import host_admin
+from muster.host import keys
+from muster.host.act import grants, updates
 from muster.host.tables import host_settings, own
+from muster.testing.real import install
 from muster.testing.tiny_publisher import TinyPublisher
 
 FACTS = {"system-uuid": "4c4c4544-0042-3510-8052-b4c04f4d3132"}
@@ -34,10 +36,13 @@ def prepare(root: Path, *, lone: str = "") -> TinyPublisher:
     if lone:
         publisher.publish([publisher.new_product(lone, need=1)])
     with compose.open_host(root, create=True) as opened:
-        admin = host_admin(opened)
-        admin.add_publisher(publisher.file())
-        key = admin.install_key(publisher.host_key("server").text, clean_facts(FACTS)).key
-        admin.accept(publisher.publisher, publisher.confirm(admin.installation_id(key)))
+        updates.add_publisher(opened, publisher.file())
+        key = install(opened, publisher.host_key("server").text, clean_facts(FACTS))
+        grants.accept(
+            opened,
+            publisher.publisher,
+            publisher.confirm(keys.installation_id(opened.current(), key)),
+        )
         with opened.database.transaction() as tx:
             host_settings.put(tx, "new_cmid_rate", "0")
             host_settings.put(tx, "publish_dns", "false")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.host.conftest import Machine, World, body_meeting
 from tests.profiles import examples
 
+from muster.host.act import updates
 from muster.host.server import HostServer
 from muster.host.tables import host_settings, own
 from muster.net.http import HTTPClient, Response
@@ -122,7 +123,7 @@ def test_trust_and_catalogue_are_served_with_tags(asking: Asking) -> None:
     for _ in range(3):
         world.publisher.rotate()
     world.publisher.publish()
-    world.admin.add_publisher(world.publisher.file())
+    updates.add_publisher(world.opened, world.publisher.file())
     base = f"/v1/publishers/{world.id}"
     for asked, version in ((0, 1), (1, 1), (2, 2), (4, 4)):
         answer = asking.get(f"{base}/trust/{asked}")
@@ -151,7 +152,7 @@ def test_every_answer_names_the_newest_versions_at_once(asking: Asking) -> None:
     world = asking.world
     world.publisher.rotate()
     world.publisher.publish()
-    world.admin.add_publisher(world.publisher.file())
+    updates.add_publisher(world.opened, world.publisher.file())
     found = problem(asking.activate(1))
     assert (found.trust, found.catalogue) == (2, 2)
 

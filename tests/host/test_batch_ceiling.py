@@ -21,9 +21,11 @@ from tests.host.processes import FACTS, HostProcess
 from muster.cli import compose
 from muster.core.facts import clean_facts
 from muster.core.identity import nonce_prefix
-from muster.host.act.enrol import host_admin
+from muster.host import keys
+from muster.host.act import grants, updates
 from muster.host.tables import host_settings, own
 from muster.net.http import HTTPClient
+from muster.testing.real import install
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ActivationAnswer, decode_answer
 from muster.wire.problem import decode_problem
@@ -143,11 +145,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
     publisher = TinyPublisher("contoso", now=compose.clock().now() - 3600)
     publisher.publish([publisher.new_product(PRODUCT, need=1)])
     with compose.open_host(tmp_path, create=True) as opened:
-        admin = host_admin(opened)
-        admin.add_publisher(publisher.file())
-        key = admin.install_key(publisher.host_key("limited").text, clean_facts(FACTS)).key
-        answer = publisher.confirm(admin.installation_id(key), limit=LIMIT)
-        admin.accept(publisher.publisher, answer)
+        updates.add_publisher(opened, publisher.file())
+        key = install(opened, publisher.host_key("limited").text, clean_facts(FACTS))
+        answer = publisher.confirm(keys.installation_id(opened.current(), key), limit=LIMIT)
+        grants.accept(opened, publisher.publisher, answer)
         with opened.database.transaction() as tx:
             host_settings.put(tx, "new_cmid_rate", "0")
             host_settings.put(tx, "publish_dns", "false")

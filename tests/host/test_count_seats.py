@@ -8,11 +8,13 @@ import pytest
 
 from muster.core.errors import MusterError
 from muster.core.products import DAY
-from muster.host import look, rules
+from muster.host import keys, look, rules
+from muster.host.act import grants
 from muster.host.model import Settings
 from muster.host.results import ClientStatus, TermsStatus
 from muster.host.tables import host_keys, ledger, own
 from muster.lease.terms import read_terms
+from muster.testing.real import install
 from muster.testing.tiny_publisher import GROUPS
 
 from .conftest import Machine, World, leased, refused
@@ -25,9 +27,10 @@ def under_terms(world: World, limit: int, max_lease: int | None, renew_after: in
     product = world.publisher.new_product("tiny", need=1)
     product = replace(product, spans=replace(product.spans, renew_after=renew_after))
     world.publisher.publish([product])
-    installed = world.admin.install_key(world.publisher.host_key("limited").text, ())
-    answer = world.publisher.confirm(world.admin.installation_id(installed.key), limit=limit)
-    grant = world.admin.accept(world.id, answer).grant
+    key = install(world.opened, world.publisher.host_key("limited").text, ())
+    iid = keys.installation_id(world.opened.current(), key)
+    answer = world.publisher.confirm(iid, limit=limit)
+    grant = grants.accept(world.opened, world.id, answer).grant
     put_terms(world, world.publisher.terms(grant, limit, version=2, max_lease=max_lease))
     return grant.jti
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from tests.host.conftest import HOST_FACTS, START, World, leased, refused
@@ -12,6 +13,8 @@ from muster.core.identity import host_binding
 from muster.core.ids import make_installation_id, parse_installation_id, proof_key
 from muster.core.keys import Kind
 from muster.core.products import day_of
+from muster.host import keys
+from muster.host.act import enrol, grants, updates
 from muster.host.keyring import KeyRing
 from muster.host.keys import only
 from muster.host.tables import own
@@ -19,6 +22,7 @@ from muster.lease.catalogue import make_catalogue
 from muster.lease.grant import issue_grant
 from muster.lease.jws import MemorySigningKey
 from muster.system.entropy import SeededDice
+from muster.testing.real import install
 from muster.testing.tiny_publisher import APPLICATIONS, GROUPS, TinyPublisher, test_key
 from muster.wire.exchange import read_publisher_file, read_reply_file, read_request_file
 
@@ -34,14 +38,14 @@ def code_of(call: object, *args: object, **more: object) -> str:
 
 def test_a_second_init_changes_nothing(world: World) -> None:
     file = read_publisher_file(world.publisher.file("http://p.example:1").encode())
-    assert not world.admin.add_publisher(file).changed
-    assert world.admin.view().publishers[world.id].url == "http://p.example:1"
+    assert not updates.add_publisher(world.opened, file).changed
+    assert world.opened.current().publishers[world.id].url == "http://p.example:1"
 
 
 def test_a_newer_file_brings_trust_and_catalogue(world: World) -> None:
     world.publisher.rotate()
     world.publisher.publish()
-    done = world.admin.add_publisher(world.publisher.file())
+    done = updates.add_publisher(world.opened, world.publisher.file())
     assert done.changed
     assert (done.trust_before, done.trust) == (1, 2)
     assert (done.catalogue_before, done.catalogue) == (1, 2)
@@ -52,8 +56,8 @@ def test_a_newer_file_brings_trust_and_catalogue(world: World) -> None:
 def test_an_older_catalogue_is_refused(world: World) -> None:
     old = world.publisher.file()
     world.publisher.publish()
-    world.admin.add_publisher(world.publisher.file())
-    assert code_of(world.admin.add_publisher, old) == "catalogue/older"
+    updates.add_publisher(world.opened, world.publisher.file())
+    assert code_of(updates.add_publisher, world.opened, old) == "catalogue/older"
     assert world.service.view().publishers[world.id].catalogue_version == 2
 
 
@@ -63,12 +67,12 @@ def test_another_anchor_for_a_pinned_publisher_is_refused(world: World) -> None:
     other = TinyPublisher("contoso", now=START - 7200)
     assert other.publisher == world.id
     assert other.line[0].text != file.anchor
-    assert code_of(world.admin.add_publisher, other.file()) == "host/anchor"
+    assert code_of(updates.add_publisher, world.opened, other.file()) == "host/anchor"
     stranger = TinyPublisher("fabrikam", now=START)
     mixed = replace(stranger.file(), publisher=world.id)
-    assert code_of(world.admin.add_publisher, mixed) == "host/anchor"
+    assert code_of(updates.add_publisher, world.opened, mixed) == "host/anchor"
     fresh = replace(stranger.file(), publisher="a" * 16)
-    assert code_of(world.admin.add_publisher, fresh) == "host/anchor"
+    assert code_of(updates.add_publisher, world.opened, fresh) == "host/anchor"
 
 
 def test_only_the_first_trust_version_is_pinned(world: World) -> None:
@@ -78,8 +82,8 @@ def test_only_the_first_trust_version_is_pinned(world: World) -> None:
     stranger.publish()
     file = stranger.file()
     later = replace(file, anchor=file.trust[-1], trust=())
-    assert code_of(world.admin.add_publisher, later) == "host/anchor"
-    assert world.admin.add_publisher(file).added
+    assert code_of(updates.add_publisher, world.opened, later) == "host/anchor"
+    assert updates.add_publisher(world.opened, file).added
 
 
 def test_what_stands_in_the_store_is_verified_again(host: World) -> None:
@@ -130,7 +134,7 @@ def test_no_key_is_none(world: World) -> None:
 
 
 def test_other_kinds_of_keys_have_their_own_errors(world: World) -> None:
-    install = world.admin.install_key
+    installing = partial(enrol.install_key, world.opened)
     for kind, code in (
         (Kind.SETUP, "host/key-setup"),
         (Kind.MAK, "host/key-mak"),
@@ -138,23 +142,23 @@ def test_other_kinds_of_keys_have_their_own_errors(world: World) -> None:
         (Kind.RETAIL, "host/key-machine"),
     ):
         key = world.publisher.key(kind, 1)
-        assert code_of(install, key.text, HOST_FACTS) == code
+        assert code_of(installing, key.text, HOST_FACTS) == code
     stranger = TinyPublisher("fabrikam", now=START)
-    assert code_of(install, stranger.host_key("server").text, HOST_FACTS) == "host/key-publisher"
+    assert code_of(installing, stranger.host_key("server").text, HOST_FACTS) == "host/key-publisher"
     unknown = world.publisher.key(Kind.HOST, 77)
-    assert code_of(install, unknown.text, HOST_FACTS) == "host/key-group"
+    assert code_of(installing, unknown.text, HOST_FACTS) == "host/key-group"
     good = world.publisher.host_key("server").text
     swapped = good[1] + good[0] + good[2:]
     wrong = ("C" if good[0] == "B" else "B") + good[1:]
     for text in (swapped, wrong):
-        assert code_of(install, text, HOST_FACTS).startswith("key/")
-    assert world.admin.pending() == []
+        assert code_of(installing, text, HOST_FACTS).startswith("key/")
+    assert keys.pending(world.opened.current()) == []
 
 
 def test_no_error_shows_a_key(world: World) -> None:
     key = world.publisher.key(Kind.MAK, 1)
     with pytest.raises(MusterError) as caught:
-        world.admin.install_key(key.text, HOST_FACTS)
+        enrol.install_key(world.opened, key.text, HOST_FACTS)
     shown = caught.value.what + caught.value.why + caught.value.fix
     assert key.text not in shown
     assert key.text[-5:] in shown
@@ -162,25 +166,26 @@ def test_no_error_shows_a_key(world: World) -> None:
 
 def test_installing_twice_changes_nothing_and_keeps_the_grant(world: World) -> None:
     key = world.publisher.host_key("server").text
-    first = world.admin.install_key(key, HOST_FACTS)
+    first = enrol.install_key(world.opened, key, HOST_FACTS)
     assert first.changed
-    assert first.survives
-    answer = world.publisher.confirm(world.admin.installation_id(first.key))
-    world.admin.accept(world.id, answer)
-    again = world.admin.install_key(key, HOST_FACTS)
+    assert first.survives_reinstall
+    iid = keys.installation_id(world.opened.current(), only(keys.pending(world.opened.current())))
+    answer = world.publisher.confirm(iid)
+    grants.accept(world.opened, world.id, answer)
+    again = enrol.install_key(world.opened, key, HOST_FACTS)
     assert not again.changed
-    assert again.key.grant is not None
-    moved = world.admin.install_key(key, ())
+    assert again.activated
+    moved = enrol.install_key(world.opened, key, ())
     assert moved.changed
-    assert not moved.survives
-    assert moved.key.hw != again.key.hw
-    assert moved.key.grant == again.key.grant
-    assert not world.admin.install_key(key, ()).changed
+    assert not moved.survives_reinstall
+    assert moved.hardware != again.hardware
+    assert keys.find_key(world.opened.current(), first.key).grant == answer.grant
+    assert not enrol.install_key(world.opened, key, ()).changed
 
 
 def test_the_store_keeps_no_product_key(world: World) -> None:
     key = world.publisher.host_key("server")
-    world.admin.install_key(key.text, HOST_FACTS)
+    enrol.install_key(world.opened, key.text, HOST_FACTS)
     raw = b"".join(path.read_bytes() for path in world.folder.iterdir() if path.is_file())
     assert key.text.encode() not in raw
     assert key.tag_bytes not in raw
@@ -188,22 +193,22 @@ def test_the_store_keeps_no_product_key(world: World) -> None:
 
 
 def test_keys_are_named_by_last_group_or_id(world: World) -> None:
-    first = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
-    second = world.admin.install_key(world.publisher.host_key("office").text, HOST_FACTS).key
-    assert world.admin.find_key(first.partial.lower()) == first
-    assert world.admin.find_key(second.key_id) == second
-    assert code_of(world.admin.find_key, "XXXXX") == "host/unknown-key"
-    assert code_of(only, world.admin.pending()) == "host/which-key"
+    first = install(world.opened, world.publisher.host_key("server").text, HOST_FACTS)
+    second = install(world.opened, world.publisher.host_key("office").text, HOST_FACTS)
+    assert keys.find_key(world.opened.current(), first.partial.lower()) == first
+    assert keys.find_key(world.opened.current(), second.key_id) == second
+    assert code_of(keys.find_key, world.opened.current(), "XXXXX") == "host/unknown-key"
+    assert code_of(only, keys.pending(world.opened.current())) == "host/which-key"
     assert code_of(only, []) == "host/no-key"
-    assert only(world.admin.pending(name=first.partial)) == first
-    assert code_of(world.admin.pending, "b" * 16) == "host/unknown-publisher"
+    assert only(keys.pending(world.opened.current(), name=first.partial)) == first
+    assert code_of(keys.pending, world.opened.current(), "b" * 16) == "host/unknown-publisher"
 
 
 def test_removing_one_key_leaves_the_other_serving(host: World) -> None:
     office = host.enrol("office")
     host.fill(range(1, 5), "office-suite")
     leased(host.ask(5, "office-suite"))
-    host.admin.remove_key(office.key.partial)
+    enrol.remove_key(host.opened, office.key.partial)
     assert refused(host.ask(5, "office-suite")) == "host/not-served"
     assert refused(host.ask(5, "desktop-pro")) == "host/insufficient-count"
 
@@ -212,25 +217,25 @@ def test_removing_one_key_leaves_the_other_serving(host: World) -> None:
 
 
 def test_files_and_telephone_end_in_the_same_grant(world: World) -> None:
-    key = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
-    request = read_request_file(world.admin.request_file(key).encode())
+    key = install(world.opened, world.publisher.host_key("server").text, HOST_FACTS)
+    request = read_request_file(keys.request_file(world.opened.current(), key).encode())
     reply = read_reply_file(world.publisher.reply(request).encode())
-    by_telephone = world.admin.confirm(reply.answer.confirmation_id)
+    by_telephone = grants.confirm(world.opened, reply.answer.confirmation_id)
     assert by_telephone.changed
-    by_file = world.admin.accept_reply(reply)
+    by_file = grants.accept(world.opened, reply.publisher, reply.answer)
     assert not by_file.changed
     assert by_file.grant.text == by_telephone.grant.text == reply.answer.grant
-    assert world.admin.pending() == []
-    assert code_of(world.admin.confirm, reply.answer.confirmation_id) == "host/no-key"
+    assert keys.pending(world.opened.current()) == []
+    assert code_of(grants.confirm, world.opened, reply.answer.confirmation_id) == "host/no-key"
 
 
 def test_digits_are_taken_on_a_host_whose_clock_stands_in_2010(world: World) -> None:
     """A grant without an end needs no clock; leases do, and say so once it is right."""
-    key = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
-    answer = world.publisher.confirm(world.admin.installation_id(key))
+    key = install(world.opened, world.publisher.host_key("server").text, HOST_FACTS)
+    answer = world.publisher.confirm(keys.installation_id(world.opened.current(), key))
     today = world.clock.now()
     world.clock.set(1_262_304_000)
-    done = world.admin.confirm(answer.confirmation_id)
+    done = grants.confirm(world.opened, answer.confirmation_id)
     assert done.changed
     assert done.grant.text == answer.grant
     world.clock.set(today)
@@ -239,23 +244,23 @@ def test_digits_are_taken_on_a_host_whose_clock_stands_in_2010(world: World) -> 
 
 
 def test_of_several_waiting_keys_the_one_that_verifies_wins(world: World) -> None:
-    keys = [
-        world.admin.install_key(world.publisher.host_key(group).text, HOST_FACTS).key
+    installed = [
+        install(world.opened, world.publisher.host_key(group).text, HOST_FACTS)
         for group in ("server", "office", "desktop")
     ]
-    wanted = keys[1]
-    answer = world.publisher.confirm(world.admin.installation_id(wanted))
-    assert world.admin.confirm(answer.confirmation_id).key.key_id == wanted.key_id
+    wanted = installed[1]
+    answer = world.publisher.confirm(keys.installation_id(world.opened.current(), wanted))
+    assert grants.confirm(world.opened, answer.confirmation_id).key.key_id == wanted.key_id
     digits = answer.confirmation_id
-    assert code_of(world.admin.confirm, digits) == "confirmation/signature"
+    assert code_of(grants.confirm, world.opened, digits) == "confirmation/signature"
     wrong = digits[:-1] + str((int(digits[-1]) + 1) % 10)
-    assert code_of(world.admin.confirm, wrong) == "digits/group"
+    assert code_of(grants.confirm, world.opened, wrong) == "digits/group"
 
 
 def test_a_reply_to_another_host_is_refused_and_nothing_is_kept(world: World) -> None:
     key = world.publisher.host_key("server")
-    mine = world.admin.install_key(key.text, HOST_FACTS).key
-    iid = parse_installation_id(world.admin.installation_id(mine))
+    mine = install(world.opened, key.text, HOST_FACTS)
+    iid = parse_installation_id(keys.installation_id(world.opened.current(), mine))
 
     other = MemorySigningKey(b"o" * 32)
     binding = host_binding(world.id, key.key_id, other.public.raw)
@@ -263,13 +268,13 @@ def test_a_reply_to_another_host_is_refused_and_nothing_is_kept(world: World) ->
     answer = world.publisher.confirm(foreign.text)
     world.publisher.publish()
     answer = replace(answer, catalogue=world.publisher.catalogue.text)
-    assert code_of(world.admin.accept, world.id, answer) == "host/reply"
+    assert code_of(grants.accept, world.opened, world.id, answer) == "host/reply"
     assert world.service.view().publishers[world.id].catalogue_version == 1
-    assert world.admin.pending() == [mine]
+    assert keys.pending(world.opened.current()) == [mine]
 
 
 def test_a_grant_of_a_key_that_is_not_installed_is_refused(world: World) -> None:
-    installed = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
+    installed = install(world.opened, world.publisher.host_key("server").text, HOST_FACTS)
     key = world.publisher.host_key("office")
     iid = make_installation_id(
         1,
@@ -279,18 +284,18 @@ def test_a_grant_of_a_key_that_is_not_installed_is_refused(world: World) -> None
         proof_key(world.id, key.key_id, key.tag_bytes),
     )
     answer = world.publisher.confirm(iid.text)
-    assert code_of(world.admin.accept, world.id, answer) == "host/reply"
+    assert code_of(grants.accept, world.opened, world.id, answer) == "host/reply"
 
 
 def test_a_reply_signed_by_a_stranger_is_refused(world: World) -> None:
-    key = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
-    answer = world.publisher.confirm(world.admin.installation_id(key))
+    key = install(world.opened, world.publisher.host_key("server").text, HOST_FACTS)
+    answer = world.publisher.confirm(keys.installation_id(world.opened.current(), key))
     world.publisher.grant_key = test_key("thief", "grant")
     world.publisher._grants.clear()
 
     forged = issue_grant(
         publisher=world.id,
-        key_id=parse_installation_id(world.admin.installation_id(key)).key_id,
+        key_id=parse_installation_id(keys.installation_id(world.opened.current(), key)).key_id,
         binding=key.binding,
         hw=key.hw,
         term=0,
@@ -298,7 +303,10 @@ def test_a_reply_signed_by_a_stranger_is_refused(world: World) -> None:
         group=GROUPS[1],
         key=test_key("thief", "grant"),
     )
-    assert code_of(world.admin.accept, world.id, replace(answer, grant=forged)) == "licence/grant"
+    assert (
+        code_of(grants.accept, world.opened, world.id, replace(answer, grant=forged))
+        == "licence/grant"
+    )
 
 
 def test_a_grant_for_a_machine_is_no_grant_for_a_host(world: World) -> None:
@@ -308,14 +316,18 @@ def test_a_grant_for_a_machine_is_no_grant_for_a_host(world: World) -> None:
         1, mak.key_id, "0" * 25, None, proof_key(world.id, mak.key_id, mak.tag_bytes)
     )
     answer = world.publisher.confirm(iid.text)
-    assert code_of(world.admin.accept, world.id, answer) == "host/reply"
+    assert code_of(grants.accept, world.opened, world.id, answer) == "host/reply"
 
 
 def test_an_answer_brings_trust_along(world: World) -> None:
-    key = world.admin.install_key(world.publisher.host_key("server").text, HOST_FACTS).key
+    key = install(world.opened, world.publisher.host_key("server").text, HOST_FACTS)
     for _ in range(3):
         world.publisher.rotate()
-    done = world.admin.accept(world.id, world.publisher.confirm(world.admin.installation_id(key)))
+    done = grants.accept(
+        world.opened,
+        world.id,
+        world.publisher.confirm(keys.installation_id(world.opened.current(), key)),
+    )
     assert done.changed
     view = world.service.view().publishers[world.id]
     assert view.trust.version == 4
@@ -323,14 +335,14 @@ def test_an_answer_brings_trust_along(world: World) -> None:
 
 
 def test_updates_of_unknown_publishers_are_refused(world: World) -> None:
-    assert code_of(world.admin.update, "b" * 16) == "host/unknown-publisher"
+    assert code_of(updates.update, world.opened, "b" * 16) == "host/unknown-publisher"
 
 
 def test_a_withdrawn_catalogue_key_forgets_catalogue_and_version(world: World) -> None:
     publisher = world.publisher
     for _ in range(5):
         publisher.publish()
-    world.admin.update(world.id, catalogue=publisher.catalogue.text)
+    updates.update(world.opened, world.id, catalogue=publisher.catalogue.text)
     assert world.service.view().publishers[world.id].catalogue_version == 6
     thief, publisher.catalogue_key = publisher.catalogue_key, test_key("contoso", "catalogue 2")
     publisher.keys = [
@@ -338,7 +350,7 @@ def test_a_withdrawn_catalogue_key_forgets_catalogue_and_version(world: World) -
         for one in publisher.keys
     ]
     publisher.rotate()
-    done = world.admin.update(world.id, trust=[publisher.trust.text])
+    done = updates.update(world.opened, world.id, trust=[publisher.trust.text])
     assert done.catalogue == 0
     assert world.service.view().publishers[world.id].catalogue is None
 
@@ -351,4 +363,4 @@ def test_a_withdrawn_catalogue_key_forgets_catalogue_and_version(world: World) -
         products=publisher.products,
         key=publisher.catalogue_key,
     )
-    assert world.admin.update(world.id, catalogue=low).catalogue == 2
+    assert updates.update(world.opened, world.id, catalogue=low).catalogue == 2

@@ -12,18 +12,23 @@ from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.ids import make_installation_id, parse_confirmation_id, proof_key
 from muster.core.keys import ProductKey
+from muster.host import keys
+from muster.host.act import grants, updates
 from muster.host.model import HostKey
 from muster.lease.jws import MemorySigningKey
+from muster.testing.real import install
 from muster.testing.tiny_publisher import TinyPublisher
 
 
 def waiting(world: World, group: str = "server") -> HostKey:
     """An installed key that is not activated."""
-    return world.admin.install_key(world.publisher.host_key(group).text, HOST_FACTS).key
+    return install(world.opened, world.publisher.host_key(group).text, HOST_FACTS)
 
 
 def spoken(world: World, key: HostKey) -> str:
-    return world.publisher.confirm(world.admin.installation_id(key)).confirmation_id
+    return world.publisher.confirm(
+        keys.installation_id(world.opened.current(), key)
+    ).confirmation_id
 
 
 def proof_of(key: ProductKey, publisher: str) -> bytes:
@@ -34,7 +39,7 @@ def proof_of(key: ProductKey, publisher: str) -> bytes:
 def refused(world: World, digits: str) -> str:
     """The code with which digits were refused."""
     with pytest.raises(MusterError) as caught:
-        world.admin.confirm(digits)
+        grants.confirm(world.opened, digits)
     assert caught.value.what
     assert caught.value.fix
     return caught.value.code
@@ -77,13 +82,13 @@ def test_every_slip_is_refused_and_the_right_digits_still_count(world: World) ->
         "confirmation/key",
         "confirmation/signature",
     }
-    assert world.admin.pending() == [key]
-    assert world.admin.confirm(right).changed
+    assert keys.pending(world.opened.current()) == [key]
+    assert grants.confirm(world.opened, right).changed
 
 
 def test_digits_for_another_host_key_or_publisher_are_refused(world: World) -> None:
     product = world.publisher.host_key("server")
-    key = world.admin.install_key(product.text, HOST_FACTS).key
+    key = install(world.opened, product.text, HOST_FACTS)
     mine = parse_confirmation_id(spoken(world, key))
     # The same product key on another host: another host signing key, another binding.
     elsewhere = host_binding(world.id, product.key_id, MemorySigningKey(b"o" * 32).public.raw)
@@ -103,8 +108,8 @@ def test_digits_for_another_host_key_or_publisher_are_refused(world: World) -> N
     for digits in (other_host, other_key, other_publisher):
         assert parse_confirmation_id(digits).signature != mine.signature
         assert refused(world, digits) == "confirmation/signature"
-    assert world.admin.pending() == [key]
-    assert world.admin.confirm(mine.text).changed
+    assert keys.pending(world.opened.current()) == [key]
+    assert grants.confirm(world.opened, mine.text).changed
 
 
 def test_what_was_not_signed_is_refused(world: World) -> None:
@@ -119,11 +124,11 @@ def test_digits_by_a_key_that_trust_withdrew_are_refused(world: World) -> None:
     key = waiting(world)
     old = spoken(world, key)
     world.publisher.rotate(withdraw=True)
-    world.admin.add_publisher(world.publisher.file())
+    updates.add_publisher(world.opened, world.publisher.file())
     assert refused(world, old) == "confirmation/key"
     fresh = spoken(world, key)
     assert fresh != old
-    assert world.admin.confirm(fresh).changed
+    assert grants.confirm(world.opened, fresh).changed
 
 
 def test_digits_by_a_key_that_trust_does_not_know_yet_need_the_publisher_file(world: World) -> None:
@@ -131,5 +136,5 @@ def test_digits_by_a_key_that_trust_does_not_know_yet_need_the_publisher_file(wo
     world.publisher.rotate()
     digits = spoken(world, key)
     assert refused(world, digits) == "confirmation/key"
-    world.admin.add_publisher(world.publisher.file())
-    assert world.admin.confirm(digits).changed
+    updates.add_publisher(world.opened, world.publisher.file())
+    assert grants.confirm(world.opened, digits).changed

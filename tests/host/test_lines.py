@@ -26,6 +26,7 @@ from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.products import DAY, SKEW
 from muster.db.engine import Reader
 from muster.host import challenges, lines
+from muster.host.act import updates
 from muster.host.act.machines import remove_machine
 from muster.host.challenges import Kept
 from muster.host.lines import Asked, Left, Line, Row
@@ -102,7 +103,7 @@ class Store:
 def store(host: World) -> Store:
     """A store at a host that four other machines have asked; one is enough."""
     host.publisher.publish([host.publisher.new_product(PRODUCT, need=1)])
-    host.admin.add_publisher(host.publisher.file())
+    updates.add_publisher(host.opened, host.publisher.file())
     host.fill(range(1, 5), PRODUCT)
     return Store(host)
 
@@ -382,7 +383,7 @@ def explicit(world: World, container: int, sent_at: int) -> ActivationRequest:
 def test_mode_explicit_what_was_sent_before_a_release_is_old(host: World, way: str) -> None:
     product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=("explicit",))
     host.publisher.publish([product])
-    host.admin.add_publisher(host.publisher.file())
+    updates.add_publisher(host.opened, host.publisher.file())
     store = Store(host)
     clock = host.clock
     recorded = []
@@ -516,7 +517,7 @@ def test_a_challenge_goes_with_no_other_hands(store: Store) -> None:
 def test_mode_explicit_what_was_recorded_has_nobody_seen(host: World) -> None:
     product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=("explicit",))
     host.publisher.publish([product])
-    host.admin.add_publisher(host.publisher.file())
+    updates.add_publisher(host.opened, host.publisher.file())
     store = Store(host)
     recorded = []
     for container in range(3):
@@ -678,7 +679,7 @@ def test_mode_explicit_a_challenge_does_not_outlive_a_release(host: World, way: 
     """Also where the clock of a container is ahead, so that its request is no older."""
     product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=("explicit",))
     host.publisher.publish([product])
-    host.admin.add_publisher(host.publisher.file())
+    updates.add_publisher(host.opened, host.publisher.file())
     store, clock = Store(host), host.clock
     answer = leased(store.send(explicit(host, 1, clock.now() + 600)))
     ahead = store.sent

@@ -9,6 +9,7 @@ from tests.host.conftest import START, World
 
 from muster.core.errors import MusterError
 from muster.core.products import Revocation
+from muster.host.act import updates
 from muster.host.publish import AGAIN, DAILY, Keeper, Plan, ZoneResult, plan_of, publish, withdraw
 from muster.host.tables import audit, dns
 from muster.net.dnsupdate import TSIGKey
@@ -38,7 +39,7 @@ def srv(dns: NanoDNS, name: str) -> list[str]:
 
 def test_the_general_name_and_that_of_each_publisher_served(host: World, zone: NanoDNS) -> None:
     other = TinyPublisher("fabrikam", now=START - 3600)
-    host.admin.add_publisher(other.file())
+    updates.add_publisher(host.opened, other.file())
     (done,) = publish(plan(zone), host.service.view(), host.clock.now())
     assert done.error is None
     assert (done.added, done.removed) == (2, 0)
@@ -74,7 +75,9 @@ def test_what_is_no_longer_served_is_withdrawn(host: World, zone: NanoDNS) -> No
     publish(plan(zone), host.service.view(), host.clock.now())
     grant = host.service.view().publishers[host.id].grants[0].grant
     revoked = Revocation(jti=grant.jti, key=None, at=0)
-    host.admin.update(host.id, catalogue=host.publisher.publish(revocations=[revoked]).text)
+    updates.update(
+        host.opened, host.id, catalogue=host.publisher.publish(revocations=[revoked]).text
+    )
     publish(plan(zone), host.service.view(), host.clock.now())
     assert srv(zone, GENERAL) == srv(zone, CONTOSO) == []
 
@@ -133,7 +136,7 @@ def test_at_the_start_daily_and_when_something_changed(kept: Kept, zone: NanoDNS
     kept.world.clock.pass_time(1)
     assert kept.keeper.step()[0].added == 1
     other = TinyPublisher("fabrikam", now=START - 3600)
-    kept.world.admin.add_publisher(other.file())
+    updates.add_publisher(kept.world.opened, other.file())
     kept.world.enrol("server", publisher=other)
     assert kept.keeper.step()[0].added == 1
     kept.plan = None

@@ -12,7 +12,8 @@ from tests.host.conftest import START, Machine, World
 from muster.core.errors import MusterError
 from muster.core.identity import matches
 from muster.core.products import DAY, SKEW, Product
-from muster.host import rules
+from muster.host import keys, rules
+from muster.host.act import grants
 from muster.host.lines import Line, Row
 from muster.host.model import HeldGrant, KnownMachine, PublisherView, Settings
 from muster.lease.grant import Grant
@@ -156,8 +157,10 @@ def test_required_terms_must_be_there(world: World) -> None:
     installed = world.enrol("limited")
     view, now = world.service.view(), world.clock.now()
     assert code(rules.standing(view, world.id, "desktop-pro", now)) == "host/terms-required"
-    answer = world.publisher.confirm(world.admin.installation_id(installed.key), limit=3)
-    assert world.admin.accept(world.id, answer).changed
+    answer = world.publisher.confirm(
+        keys.installation_id(world.opened.current(), installed.key), limit=3
+    )
+    assert grants.accept(world.opened, world.id, answer).changed
     found = rules.standing(world.service.view(), world.id, "desktop-pro", now)
     assert isinstance(found, rules.Standing)
     assert found.held.terms is not None

@@ -24,6 +24,7 @@ from muster.core.errors import MusterError
 from muster.core.identity import nonce_prefix
 from muster.core.keys import parse_product_key
 from muster.core.products import COUNT_WINDOW, DAY, Revocation, day_of
+from muster.host.act import enrol, updates
 from muster.host.act.machines import remove_machine
 from muster.host.model import Arrival, Refused, Released
 from muster.host.tables import audit, host_keys, host_settings, ledger, own, request_log
@@ -338,7 +339,7 @@ def test_a_revoked_grant_stops_leasing_when_the_catalogue_comes(host: World) -> 
     revoked = Revocation(jti=grant.jti, key=None, at=day_of(host.clock.now()))
     catalogue = host.publisher.publish(revocations=[revoked])
     leased(host.ask(1))
-    host.admin.update(host.id, catalogue=catalogue.text)
+    updates.update(host.opened, host.id, catalogue=catalogue.text)
     reply = host.ask(1)
     assert refused(reply) == "host/grant-revoked"
     assert isinstance(reply, Refused)
@@ -349,7 +350,9 @@ def test_a_revoked_grant_stops_leasing_when_the_catalogue_comes(host: World) -> 
 def test_a_revoked_host_key_stops_leasing_too(host: World) -> None:
     grant = host.service.view().publishers[host.id].grants[0].grant
     revoked = Revocation(jti=None, key=grant.key, at=0)
-    host.admin.update(host.id, catalogue=host.publisher.publish(revocations=[revoked]).text)
+    updates.update(
+        host.opened, host.id, catalogue=host.publisher.publish(revocations=[revoked]).text
+    )
     assert refused(host.ask(1)) == "host/grant-revoked"
 
 
@@ -358,27 +361,29 @@ def test_a_revoked_product_is_refused_and_the_others_go_on(host: World) -> None:
     leased(host.ask(1))
     setup = parse_product_key(host.publisher.catalogue.product("desktop-pro").setup_key)
     revoked = Revocation(jti=None, key=setup.key_id.text, at=0)
-    host.admin.update(host.id, catalogue=host.publisher.publish(revocations=[revoked]).text)
+    updates.update(
+        host.opened, host.id, catalogue=host.publisher.publish(revocations=[revoked]).text
+    )
     assert refused(host.ask(1, "desktop-pro")) == "host/product-revoked"
     leased(host.ask(1, "desktop-enterprise"))
 
 
 def test_a_withdrawn_grant_key_ends_the_grant_until_it_is_given_anew(host: World) -> None:
     host.publisher.rotate(withdraw=True)
-    host.admin.update(host.id, trust=[host.publisher.trust.text])
+    updates.update(host.opened, host.id, trust=[host.publisher.trust.text])
     assert refused(host.ask(1)) == "host/not-activated"
 
 
 def test_a_newer_catalogue_teaches_an_old_host_a_new_product(host: World) -> None:
     assert refused(host.ask(1, "desktop-8")) == "host/not-served"
     product = host.publisher.new_product("desktop-8", need=1)
-    host.admin.update(host.id, catalogue=host.publisher.publish([product]).text)
+    updates.update(host.opened, host.id, catalogue=host.publisher.publish([product]).text)
     assert leased(host.ask(1, "desktop-8")).count == 1
 
 
 def test_two_publishers_are_counted_apart(host: World) -> None:
     other = TinyPublisher("fabrikam", now=START - 3600)
-    host.admin.add_publisher(other.file())
+    updates.add_publisher(host.opened, other.file())
     host.enrol("server", publisher=other)
     host.fill(range(1, 25))
     request = Machine(50).request(other.publisher, "server-standard", host.clock.now())
@@ -386,9 +391,9 @@ def test_two_publishers_are_counted_apart(host: World) -> None:
     assert isinstance(reply, Refused)
     assert reply.error.params["count"] == 1
     leased(host.ask(25))
-    assert host.admin.remove_publisher(other.publisher) == other.publisher
+    assert enrol.remove_publisher(host.opened, other.publisher).publisher == other.publisher
     with pytest.raises(MusterError) as caught:
-        host.admin.remove_publisher(other.publisher)
+        enrol.remove_publisher(host.opened, other.publisher)
     assert caught.value.code == "host/unknown-publisher"
     assert refused(host.ask(50, request=request)) == "host/not-served"
     leased(host.ask(25))

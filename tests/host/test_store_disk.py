@@ -12,8 +12,10 @@ import pytest
 from tests.host.conftest import HOST_FACTS, START, Machine, body_meeting
 
 from muster.core.products import DAY
-from muster.host.enrol import HostAdmin
+from muster.host import keys
+from muster.host.act import grants, updates
 from muster.host.keyring import KeyRing
+from muster.host.open import OpenHost
 from muster.host.server import HostServer
 from muster.host.store import open_store
 from muster.host.tables import ledger
@@ -21,6 +23,7 @@ from muster.net.http import HTTPClient, Response
 from muster.net.serve import ThreadServer
 from muster.system.entropy import SeededDice
 from muster.testing.clock import ManualClock
+from muster.testing.real import install
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.problem import decode_problem
 
@@ -50,10 +53,11 @@ def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
     ballast = small / "ballast"
     with open_store(small, clock.now(), create=True) as database:
         keyring = KeyRing(small / "keys")
-        admin = HostAdmin(database, keyring, clock, dice)
-        admin.add_publisher(publisher.file())
-        key = admin.install_key(publisher.host_key("server").text, HOST_FACTS).key
-        admin.accept(publisher.publisher, publisher.confirm(admin.installation_id(key)))
+        opened = OpenHost(small, database, keyring, clock, dice)
+        updates.add_publisher(opened, publisher.file())
+        key = install(opened, publisher.host_key("server").text, HOST_FACTS)
+        iid = keys.installation_id(opened.current(), key)
+        grants.accept(opened, publisher.publisher, publisher.confirm(iid))
         ballast.write_bytes(b"x" * 300_000)
         server = HostServer(database, keyring, clock, dice)
         answered: list[int] = []

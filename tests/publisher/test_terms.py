@@ -13,13 +13,15 @@ from muster.cli import compose
 from muster.cli.main import muster
 from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
-from muster.host.act.enrol import host_admin
+from muster.host import keys
+from muster.host.act import grants, updates
 from muster.lease.grant import read_grant
 from muster.lease.terms import Terms, read_terms
 from muster.lease.trust import GRANT_ROLE, parse_trust
 from muster.net.serve import ThreadServer
 from muster.publisher.api import PublisherAPI
 from muster.publisher.model import Ceiling, HostGrant
+from muster.testing.real import install
 from muster.wire.exchange import ReplyFile
 
 from .conftest import Shop
@@ -39,11 +41,10 @@ class Site:
         folder.mkdir()
         key = self.publisher.issue_host_keys("server-b")[0].key
         with compose.open_host(folder, create=True) as opened:
-            admin = host_admin(opened)
-            admin.add_publisher(self.publisher.export(None))
-            made = admin.install_key(key.text, clean_facts(FACTS)).key
-            found = self.service.activate_host(admin.installation_id(made), "http")
-            admin.accept(self.publisher.publisher.id, found.answer)
+            updates.add_publisher(opened, self.publisher.export(None))
+            made = install(opened, key.text, clean_facts(FACTS))
+            found = self.service.activate_host(keys.installation_id(opened.current(), made), "http")
+            grants.accept(opened, self.publisher.publisher.id, found.answer)
             self.grant: HostGrant = found.grant
 
     def issue(
@@ -65,7 +66,7 @@ class Site:
     def held(self) -> Terms | None:
         """What the host has taken."""
         with compose.open_host(self.folder) as opened:
-            view = host_admin(opened).view()
+            view = opened.current()
         (known,) = view.publishers.values()
         (key,) = known.keys
         assert key.grant is not None
@@ -119,9 +120,8 @@ def test_a_reply_to_a_request_carries_them_and_one_without_is_told(
 ) -> None:
     file = tmp_path / "reply"
     with compose.open_host(site.folder) as opened:
-        admin = host_admin(opened)
-        (known,) = admin.view().publishers.values()
-        digits = admin.installation_id(known.keys[0])
+        (known,) = opened.current().publishers.values()
+        digits = keys.installation_id(opened.current(), known.keys[0])
 
     def write() -> None:
         answer = site.service.activate_host(digits, "file").answer

@@ -31,6 +31,7 @@ from muster.core.errors import MusterError
 from muster.core.identity import machine_cmid, nonce_of
 from muster.core.keys import ALPHABET, Kind
 from muster.core.products import DAY
+from muster.host.act import enrol, updates
 from muster.lease.jws import MemorySigningKey
 from muster.net.http import HTTPClient
 from muster.testing.nanodns import NanoDNS
@@ -100,7 +101,7 @@ KEYS: dict[str, tuple[Callable[[Scene], str], str, str]] = {
 
 def test_wrong_keys(scene: Scene) -> None:
     good, fresh = scene.licensed_machine("good"), scene.machine("fresh")
-    before = (good.licence(), scene.host.admin.view().publishers[scene.contoso.publisher].keys)
+    before = (good.licence(), scene.host.opened.current().publishers[scene.contoso.publisher].keys)
     seen: dict[str, tuple[str, str]] = {}
     for case, (make, client, host) in KEYS.items():
         key = make(scene)
@@ -109,12 +110,12 @@ def test_wrong_keys(scene: Scene) -> None:
             on_client = refusal(lambda: fresh.client.install_key(key, TOOL))  # noqa: B023
             assert refusal(lambda: good.client.install_key(key, TOOL)) == on_client  # noqa: B023
         if host:
-            on_host = refusal(lambda: scene.host.admin.install_key(key, scene.host.facts))  # noqa: B023
+            on_host = refusal(lambda: enrol.install_key(scene.host.opened, key, scene.host.facts))  # noqa: B023
         seen[case] = (on_client, on_host)
         assert not fresh.licensed()
         assert good.licensed()
     assert seen == {case: (client, host) for case, (_, client, host) in KEYS.items()}
-    after = scene.host.admin.view().publishers[scene.contoso.publisher].keys
+    after = scene.host.opened.current().publishers[scene.contoso.publisher].keys
     assert (good.licence(), after) == before
     assert good.ask().renewed
 
@@ -192,7 +193,7 @@ def older(scene: Scene, victim: RealMachine, name: str) -> None:
     held = path.read_bytes() if path.exists() else None
     scene.contoso.rotate()
     scene.contoso.publish()
-    scene.host.admin.add_publisher(scene.contoso.file())
+    updates.add_publisher(scene.host.opened, scene.contoso.file())
     assert victim.ask().renewed
     if held is None:
         path.unlink()

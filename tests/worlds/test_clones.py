@@ -198,7 +198,7 @@ def test_the_doctor_and_the_ledger_of_a_host_name_clones(scene: Scene) -> None:
     publisher = scene.contoso.publisher
     machine = set_up(scene, "pc", EQUAL)
     renew(scene, machine)
-    view = scene.host.admin.view().publishers[publisher]
+    view = scene.host.opened.current().publishers[publisher]
 
     def clones() -> tuple[int, Check]:
         now = scene.host_clock.now()

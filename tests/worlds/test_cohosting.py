@@ -7,6 +7,7 @@ from tests.worlds.conftest import TOOL, Scene
 
 from muster.client.discovery import Source
 from muster.client.messages import Plan
+from muster.host.act import enrol, updates
 from muster.net.dnsupdate import TSIGKey
 from muster.testing.nanodns import NanoDNS
 from muster.testing.real import RealHost, RealMachine
@@ -31,7 +32,7 @@ def test_a_second_key_beside_the_first_and_either_may_go(scene: Scene) -> None:
     scene.contoso.publish(
         [scene.contoso.new_product("suite", application="office", group="office", need=1)]
     )
-    scene.host.admin.add_publisher(scene.contoso.file())
+    updates.add_publisher(scene.host.opened, scene.contoso.file())
     machine = scene.machine("pc")
     machine.add(scene.contoso, "suite")
     assert machine.ask(TOOL).renewed
@@ -44,7 +45,7 @@ def test_a_second_key_beside_the_first_and_either_may_go(scene: Scene) -> None:
     counts = [scene.host.count(scene.contoso, name) for name in ("os", "office")]
     assert counts == [1, 1]
 
-    scene.host.admin.remove_key(office.key.key_id)
+    enrol.remove_key(scene.host.opened, office.key.key_id)
     assert refused(machine, "suite") == "host/not-served"
     assert machine.licensed("suite"), "the lease that runs stays"
     assert machine.ask(TOOL).renewed
@@ -52,10 +53,10 @@ def test_a_second_key_beside_the_first_and_either_may_go(scene: Scene) -> None:
     scene.host.enrol(scene.contoso, "office")
     (first,) = [
         one.key_id
-        for one in scene.host.admin.view().publishers[scene.contoso.publisher].keys
+        for one in scene.host.opened.current().publishers[scene.contoso.publisher].keys
         if one.key_id.startswith("0-2-")
     ]
-    scene.host.admin.remove_key(first)
+    enrol.remove_key(scene.host.opened, first)
     assert refused(machine, TOOL) == "host/not-served"
     assert machine.ask("suite").renewed
 
@@ -67,7 +68,7 @@ def test_a_second_publisher_beside_the_first_and_either_may_go(scene: Scene) -> 
     ours = scene.licensed_machine("ours")
     assert refused(theirs, TOOL) == "host/not-served"
 
-    host.admin.add_publisher(fabrikam.file())
+    updates.add_publisher(host.opened, fabrikam.file())
     host.enrol(fabrikam, "server")
     assert theirs.ask().renewed
     assert ours.ask().renewed
@@ -77,14 +78,14 @@ def test_a_second_publisher_beside_the_first_and_either_may_go(scene: Scene) -> 
     assert theirs.client.activate(f"{scene.contoso.publisher}/{TOOL}")[0].renewed
     assert [host.count(one) for one in (scene.contoso, fabrikam)] == [2, 1]
 
-    assert host.admin.remove_publisher(scene.contoso.publisher)
+    assert enrol.remove_publisher(host.opened, scene.contoso.publisher).changed
     assert refused(ours, TOOL) == "host/not-served"
     assert ours.licensed()
     assert theirs.client.activate(f"{fabrikam.publisher}/{TOOL}")[0].renewed
     # It comes back with a key of its own; the other goes.
-    host.admin.add_publisher(scene.contoso.file())
+    updates.add_publisher(host.opened, scene.contoso.file())
     host.enrol(scene.contoso, "server")
-    assert host.admin.remove_publisher(fabrikam.publisher)
+    assert enrol.remove_publisher(host.opened, fabrikam.publisher).changed
     assert ours.ask().renewed
     assert theirs.licensed(f"{fabrikam.publisher}/{TOOL}")
 

@@ -14,6 +14,7 @@ from tests.worlds.conftest import START, TOOL, Scene
 
 from muster.core.errors import MusterError
 from muster.core.products import DAY
+from muster.host.act import updates
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, follow, make_trust
 from muster.net.http import HTTPClient
 from muster.testing.programs import Programs
@@ -71,7 +72,7 @@ def recovered(publisher: TinyPublisher, version: int) -> Trust:
 
 def held(scene: Scene) -> int:
     """The trust version of the host."""
-    return scene.host.admin.view().publishers[scene.contoso.publisher].trust.version
+    return scene.host.opened.current().publishers[scene.contoso.publisher].trust.version
 
 
 @pytest.mark.parametrize("own_versions", [0, 1, 2], ids=lambda number: f"we-signed-{number}")
@@ -81,7 +82,7 @@ def test_the_thief_of_the_working_root_locks_nobody_out(own_versions: int, scene
     follower, bystander = scene.licensed_machine("follower"), scene.machine("bystander")
     thief = Thief(publisher, publisher.trust)
     line = [thief.sign().text for _ in range(3)]
-    scene.host.admin.update(publisher.publisher, line)
+    updates.update(scene.host.opened, publisher.publisher, line)
     assert held(scene) == 4
     # The thief's line withdrew the grant: the host leases no more, the machine follows through it.
     result = follower.ask()
@@ -94,23 +95,23 @@ def test_the_thief_of_the_working_root_locks_nobody_out(own_versions: int, scene
     # A file of the publisher without the reserve root's word decides nothing.
     if own_versions:
         with pytest.raises(MusterError) as caught:
-            scene.host.admin.add_publisher(publisher.file())
+            updates.add_publisher(scene.host.opened, publisher.file())
         assert caught.value.code == "host/anchor"
         assert held(scene) == 4
 
     mended = recovered(publisher, 20)
-    assert scene.host.admin.add_publisher(publisher.file()).trust == 20
+    assert updates.add_publisher(scene.host.opened, publisher.file()).trust == 20
     # Whatever the thief signs later is below it, or by a root that is out.
     while thief.line[-1].version < 21:
         thief.sign()
     for stolen in thief.line[1:]:
         with suppress(MusterError):
-            assert not scene.host.admin.update(publisher.publisher, [stolen.text]).changed
+            assert not updates.update(scene.host.opened, publisher.publisher, [stolen.text]).changed
     with pytest.raises(MusterError) as caught:
-        scene.host.admin.update(publisher.publisher, [thief.line[-1].text])
+        updates.update(scene.host.opened, publisher.publisher, [thief.line[-1].text])
     assert caught.value.code == "trust/root"
     assert held(scene) == 20
-    assert scene.host.admin.add_publisher(publisher.file()).changed is False
+    assert updates.add_publisher(scene.host.opened, publisher.file()).changed is False
     for machine in (follower, bystander):
         assert machine.ask().renewed
         assert machine.client.status().verdict.authority.trust == mended
@@ -135,7 +136,7 @@ def test_a_machine_that_followed_the_thief_follows_the_reserve_root(scene: Scene
     assert machine.client.status().verdict.authority.trust == theirs
 
     recovered(publisher, 3)
-    scene.host.admin.add_publisher(publisher.file())
+    updates.add_publisher(scene.host.opened, publisher.file())
     machine.plan = home
     assert machine.ask().renewed
     assert machine.client.status().verdict.authority.trust == publisher.trust
@@ -154,7 +155,7 @@ def test_three_versions_behind_with_a_host_that_was_off_meanwhile(scene: Scene) 
     for _ in range(3):
         scene.contoso.rotate()
     scene.contoso.publish()
-    assert scene.host.admin.add_publisher(scene.contoso.file()).trust == 4
+    assert updates.add_publisher(scene.host.opened, scene.contoso.file()).trust == 4
     # The grant is of a retired key, not of a withdrawn one: it still leases.
     assert machine.ask(TOOL).renewed
     authority = machine.client.status().verdict.authority

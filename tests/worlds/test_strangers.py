@@ -306,7 +306,7 @@ def limit(scene: Scene, seats: int) -> None:
 
     from muster.host.tables import host_keys, own
 
-    (view,) = scene.host.admin.view().publishers.values()
+    (view,) = scene.host.opened.current().publishers.values()
     (held,) = view.grants
     terms = scene.contoso.terms(held.grant, seats)
     with scene.host.database.transaction() as tx:

@@ -11,10 +11,23 @@ from collections.abc import Sequence
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.ids import make_installation_id
-from muster.core.keys import KeyId
+from muster.core.keys import KeyId, Kind, ProductKey
 from muster.host.model import HostKey, HostView
 from muster.wire.exchange import RequestFile
 from muster.wire.publisher import ConfirmRequest
+
+
+def check_kind(key: ProductKey) -> None:
+    """Refuse a product key that is no host key, each kind with its own words."""
+    match key.kind:
+        case Kind.HOST:
+            return
+        case Kind.SETUP:
+            raise error("host/key-setup", masked=key.masked)
+        case Kind.MAK:
+            raise error("host/key-mak", masked=key.masked)
+        case _:
+            raise error("host/key-machine", masked=key.masked, kind=key.kind.text)
 
 
 def find_key(view: HostView, name: str) -> HostKey:

@@ -42,36 +42,6 @@ class HostKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """What an update brought: the versions held before and after; 0 where there was none."""
-
-    publisher: str
-    label: str
-    trust_before: int
-    trust: int
-    catalogue_before: int
-    catalogue: int
-    added: bool = False
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything is newer than before."""
-        before = (self.trust_before, self.catalogue_before)
-        return self.added or before != (self.trust, self.catalogue)
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """An installed host key; `label` of its publisher, `survives` whether its hardware id survives
-    a reinstall."""
-
-    key: HostKey
-    label: str
-    changed: bool
-    survives: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Activated:
     """A host key with its grant; `label` of its publisher. `lacks_terms` tells that its key group
     requires terms and that it has none."""

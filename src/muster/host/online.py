@@ -1,6 +1,6 @@
 """The host as a client of a publisher's service: activation, trust and catalogue over HTTP.
 
-Decides what is asked and how an answer is read. Believes nothing of it: `muster.host.enrol`
+Decides what is asked and how an answer is read. Believes nothing of it: `muster.host.act`
 verifies. Obeys docs/spec/08-http.md, sections 8.2 and 8.5.
 """
 

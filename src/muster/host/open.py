@@ -50,3 +50,8 @@ class OpenHost:
     def view(self, reader: Reader) -> HostView:
         """What the host knows in one state of the store, verified."""
         return load_view(reader, self.keyring, below=self.below, above=self.above)
+
+    def current(self) -> HostView:
+        """What the host knows now, verified."""
+        with self.database.snapshot() as reader:
+            return self.view(reader)

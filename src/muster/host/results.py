@@ -7,12 +7,12 @@ record comes about and how it is worded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
 
 from muster.core.records import Instant, Seconds
 from muster.core.settings import Value
-from muster.host.model import HostKey, LogRow, Update
+from muster.host.model import HostKey, LogRow
 from muster.host.tables.audit import AuditRow
 from muster.host.tables.dns import DNSResult
 from muster.wire.exchange import RequestFile
@@ -345,20 +345,6 @@ class PublisherUpdate:
     catalogue: int
 
 
-def publisher_update(update: Update) -> PublisherUpdate:
-    """What an update brought, as a record."""
-    return PublisherUpdate(
-        changed=update.changed,
-        added=update.added,
-        publisher=update.publisher,
-        label=update.label,
-        trust_before=update.trust_before,
-        trust=update.trust,
-        catalogue_before=update.catalogue_before,
-        catalogue=update.catalogue,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class CatalogueNews:
     """What the services of publishers had newer."""
@@ -507,7 +493,18 @@ class InstallationIdShown(_MaybeKey):
     changed: bool = False
 
 
-def key_members(key: HostKey) -> Mapping[str, Any]:
+class KeyMembers(TypedDict):
+    """The members of an `InstalledKey`, for the records that have more."""
+
+    publisher: str
+    key: str
+    partial: str
+    hardware: str
+    hardware_fact: str
+    activated: bool
+
+
+def key_members(key: HostKey) -> KeyMembers:
     """The members of an `InstalledKey`."""
     return {
         "publisher": key.publisher,
@@ -529,5 +526,12 @@ def installation_id_shown(asked: KeyRequest, qr: str | None) -> InstallationIdSh
     return InstallationIdShown(**_same(asked), installation_id=asked.installation_id, qr=qr)
 
 
-def _same(key: InstalledKey) -> Mapping[str, Any]:
-    return {one.name: getattr(key, one.name) for one in fields(InstalledKey)}
+def _same(key: InstalledKey) -> KeyMembers:
+    return {
+        "publisher": key.publisher,
+        "key": key.key,
+        "partial": key.partial,
+        "hardware": key.hardware,
+        "hardware_fact": key.hardware_fact,
+        "activated": key.activated,
+    }

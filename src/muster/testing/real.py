@@ -8,6 +8,7 @@ test's. `muster.testing.site` and `muster.testing.programs` start the same as pr
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +23,11 @@ from muster.client.service import Client
 from muster.client.stores import Parts
 from muster.core.clock import Clock
 from muster.core.identity import Fact
-from muster.host import look
+from muster.host import keys, look
 from muster.host import publish as records
-from muster.host.enrol import HostAdmin
+from muster.host.act import enrol, grants, updates
 from muster.host.keyring import KeyRing
-from muster.host.model import Activated, HostView
+from muster.host.model import Activated, HostKey, HostView
 from muster.host.open import OpenHost
 from muster.host.server import HostServer
 from muster.host.store import open_store
@@ -41,10 +42,17 @@ _MADE = itertools.count()
 """Numbers of clients: no two of them throw the same dice."""
 
 
+def install(host: OpenHost, text: str, facts: Sequence[Fact]) -> HostKey:
+    """Install a host key as its administrator does; the key as the host knows it."""
+    installed = enrol.install_key(host, text, facts)
+    known = host.current().publishers[installed.publisher]
+    return next(key for key in known.keys if key.key_id == installed.key)
+
+
 class RealHost:
     """A host in a folder of its own; listens inside the `with` block.
 
-    `admin` does what an administrator does, also while it serves.
+    `opened` is what acts and looks are given, also while it serves.
     """
 
     def __init__(self, folder: Path, clock: Clock, *publishers: TinyPublisher) -> None:
@@ -54,18 +62,17 @@ class RealHost:
         dice = SeededDice(f"host {folder.name}")
         self.database = open_store(folder, clock.now(), create=True)
         self._keyring = KeyRing(folder / "keys")
-        self._opened = OpenHost(folder, self.database, self._keyring, clock, dice)
-        self.admin = HostAdmin(self.database, self._keyring, clock, dice)
+        self.opened = OpenHost(folder, self.database, self._keyring, clock, dice)
         for publisher in publishers:
-            self.admin.add_publisher(publisher.file())
+            updates.add_publisher(self.opened, publisher.file())
         self._stack = ExitStack()
         self._port = 0
 
     def enrol(self, publisher: TinyPublisher, group: str) -> Activated:
         """Install a new host key of a group and activate it."""
-        installed = self.admin.install_key(publisher.host_key(group).text, self.facts)
-        answer = publisher.confirm(self.admin.installation_id(installed.key))
-        return self.admin.accept(publisher.publisher, answer)
+        key = install(self.opened, publisher.host_key(group).text, self.facts)
+        answer = publisher.confirm(keys.installation_id(self.opened.current(), key))
+        return grants.accept(self.opened, publisher.publisher, answer)
 
     @property
     def address(self) -> Address:
@@ -76,7 +83,7 @@ class RealHost:
         """The machines that it counts now, read from its database."""
         (found,) = [
             row
-            for row in look.applications(self._opened)
+            for row in look.applications(self.opened)
             if (row.publisher, row.application) == (publisher.publisher, application)
         ]
         return found.count
@@ -91,14 +98,14 @@ class RealHost:
 
     def withdraw(self, server: str, zone: str, tsig: TSIGKey, name: str) -> None:
         """Take its SRV records out of the zone."""
-        self._told(records.withdraw(self._plan(server, zone, tsig, name), self.admin.view()))
+        self._told(records.withdraw(self._plan(server, zone, tsig, name), self.opened.current()))
 
     def _plan(self, server: str, zone: str, tsig: TSIGKey, name: str) -> records.Plan:
         values = {"dns_server": server, "dns_zone": zone}
         return records.plan_of(values, port=self._port, name=name, tsig=tsig)
 
     def _now(self) -> tuple[HostView, int]:
-        return self.admin.view(), self._clock.now()
+        return self.opened.current(), self._clock.now()
 
     @staticmethod
     def _told(results: list[records.ZoneResult]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 from muster.client.discovery import Address
 from muster.client.driver import Reply
@@ -22,10 +23,11 @@ from muster.core.keys import ProductKey
 from muster.core.products import DAY, day_of
 from muster.db.migrate import load_migrations, migrate
 from muster.host import model, store
+from muster.host.act import enrol, updates
 from muster.host.api import encode_reply
 from muster.host.count import Seen
-from muster.host.enrol import HostAdmin
 from muster.host.model import Arrival, HostKey, PublisherView
+from muster.host.open import OpenHost
 from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
 from muster.host.tables import host_keys, ledger, own
@@ -134,9 +136,9 @@ class TinyHost:
         dice = SeededDice(f"host {name}")
         keyring = MemoryKeyRing(lambda _: self.key.raw)
         keyring.ensure(publisher.publisher, dice)
-        self.admin = HostAdmin(self.database, keyring, clock, dice)
+        self.opened = OpenHost(Path(name), self.database, keyring, clock, dice)
         self._followed = self._newest()
-        self.admin.add_publisher(publisher.file())
+        updates.add_publisher(self.opened, publisher.file())
         self.service = HostService(self.database, keyring, clock, dice)
         self.group = group
 
@@ -150,11 +152,11 @@ class TinyHost:
     @group.setter
     def group(self, group: str) -> None:
         for one in self._keys():
-            self.admin.remove_key(one.key_id)
+            enrol.remove_key(self.opened, one.key_id)
         self._group = group
         self.host_key: ProductKey = self.publisher.host_key(group)
         key_id = self.host_key.key_id
-        # As `HostAdmin.install_key` keeps it, without the work that hides hardware and key.
+        # As `enrol.install_key` keeps it, without the work that hides hardware and key.
         key = HostKey(
             publisher=self.publisher.publisher,
             key_id=key_id.text,
@@ -221,7 +223,7 @@ class TinyHost:
         if newest == self._followed:
             return
         line = [one.text for one in self.publisher.line]
-        self.admin.update(self.publisher.publisher, line, newest[1])
+        updates.update(self.opened, self.publisher.publisher, line, newest[1])
         self._followed = newest
 
     # Its count.

@@ -13,19 +13,21 @@ from muster.core.errors import MusterError
 from muster.core.records import encode, schema
 from muster.host import look
 from muster.host.act import activate as act
+from muster.host.act import updates
 from muster.host.model import PublisherView
 from muster.host.online import PublisherClient
 from muster.net.http import HTTPClient
 from muster.net.serve import ThreadServer
+from muster.testing.real import install
 from muster.wire.exchange import ConfirmationFile
 
 pytestmark = pytest.mark.real
 
 
-def install(world: World, group: str = "server") -> str:
+def installed(world: World, group: str = "server") -> str:
     """Install a host key; its key id."""
-    world.admin.add_publisher(world.publisher.file())
-    return world.admin.install_key(world.publisher.host_key(group).text, HOST_FACTS).key.key_id
+    updates.add_publisher(world.opened, world.publisher.file())
+    return install(world.opened, world.publisher.host_key(group).text, HOST_FACTS).key_id
 
 
 def nobody(known: PublisherView) -> PublisherClient:
@@ -33,7 +35,7 @@ def nobody(known: PublisherView) -> PublisherClient:
 
 
 def test_all_keys_that_wait_are_activated_online_once(world: World) -> None:
-    first, second = install(world), install(world, "limited")
+    first, second = installed(world), installed(world, "limited")
     with ThreadServer(world.publisher.door()) as server:
         done = act.activate(
             world.opened, lambda _: PublisherClient(server.url, HTTPClient(5.0)), "contoso"
@@ -48,7 +50,7 @@ def test_all_keys_that_wait_are_activated_online_once(world: World) -> None:
 
 
 def test_digits_come_by_file_and_by_telephone_and_change_nothing_twice(world: World) -> None:
-    key = install(world)
+    key = installed(world)
     counted = Counted(world.database)
     asked = look.key_request(replace(world.opened, database=counted), "contoso", name="hall")
     assert asked is not None
@@ -69,7 +71,7 @@ def test_digits_come_by_file_and_by_telephone_and_change_nothing_twice(world: Wo
 def test_a_key_or_publisher_that_is_not_there_is_told_before_anybody_is_asked(
     world: World,
 ) -> None:
-    install(world)
+    installed(world)
     for words, code in (
         ({"key": "XXXXX"}, "host/unknown-key"),
         ({"publisher": "nobody"}, "host/unknown-publisher"),

@@ -6,7 +6,7 @@ import pytest
 from tests.host.conftest import START, World
 
 from muster.core.errors import MusterError
-from muster.host.act import news
+from muster.host.act import news, updates
 from muster.host.model import PublisherView
 from muster.host.online import PublisherClient
 from muster.net.http import HTTPClient
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 
 
 def test_catalogue_and_terms_come_once_and_from_the_publisher_that_is_meant(host: World) -> None:
-    host.admin.add_publisher(TinyPublisher("fabrikam", now=START - 3600).file())
+    updates.add_publisher(host.opened, TinyPublisher("fabrikam", now=START - 3600).file())
     asked = []
     with ThreadServer(host.publisher.door()) as server:
 

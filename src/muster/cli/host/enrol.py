@@ -57,7 +57,7 @@ def install_key(store: Path | None, publisher: str | None, key: str, facts: Path
     from muster.core.facts import clean_facts
     from muster.core.keys import parse_product_key
     from muster.host.act import enrol as act
-    from muster.host.enrol import check_kind
+    from muster.host.keys import check_kind
     from muster.system.facts import read_facts
 
     check_kind(parse_product_key(key))

@@ -59,7 +59,7 @@ def _install_key(call: Call) -> None:
     from muster.core.facts import clean_facts
     from muster.core.keys import parse_product_key
     from muster.host.act import enrol as act
-    from muster.host.enrol import check_kind
+    from muster.host.keys import check_kind
     from muster.system.facts import read_facts
 
     key = call.value("a host key")

@@ -2,7 +2,7 @@
 
 Decides which keys are shown to whom, and takes the answers. Each answer is verified and kept in a
 transaction of its own, after the publisher's service has given it. Refuses to know how a service is
-reached, and what of an answer verifies (`muster.host.enrol`).
+reached, and what of an answer verifies (`muster.host.act.grants`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from muster.host import keys
-from muster.host.act.enrol import host_admin
+from muster.host.act import grants
 from muster.host.model import Activated, PublisherView
 from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
@@ -36,25 +36,22 @@ def activate(
         key: only this one, by last group or key id.
         name: of this host, that the publisher may see.
     Raises: `host/no-key`, `host/unknown-key`, `host/which-key`, `host/unknown-publisher`,
-        `host/no-url`, `net/…`; as `HostAdmin.accept`.
+        `host/no-url`, `net/…`; as `grants.accept`.
     """
-    admin = host_admin(host)
-    with host.database.snapshot() as reader:
-        view = host.view(reader)
+    view = host.current()
     done = []
     for waiting in keys.waiting(view, publisher_id(view, publisher), key):
         known = view.publishers[waiting.publisher]
         answer = service(known).activate(keys.installation_id(view, waiting), name)
-        done.append(admin.accept(known.publisher, answer))
+        done.append(grants.accept(host, known.publisher, answer))
     return _told(done)
 
 
 def take_reply(host: OpenHost, reply: ReplyFile | ConfirmationFile) -> HostActivation:
-    """Take what a publisher answered in a file. Raises: as `HostAdmin.accept` and `confirm`."""
-    admin = host_admin(host)
+    """Take what a publisher answered in a file. Raises: as `grants.accept` and `confirm`."""
     if isinstance(reply, ConfirmationFile):
-        return _told([admin.confirm(reply.confirmation_id, reply.publisher)])
-    return _told([admin.accept_reply(reply)])
+        return _told([grants.confirm(host, reply.confirmation_id, reply.publisher)])
+    return _told([grants.accept(host, reply.publisher, reply.answer)])
 
 
 def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> HostActivation:
@@ -63,9 +60,9 @@ def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> HostAc
     Args:
         digits: as typed.
         publisher: only keys of this one, by id or label.
-    Raises: as `HostAdmin.confirm`.
+    Raises: as `grants.confirm`.
     """
-    return _told([host_admin(host).confirm(digits, publisher)])
+    return _told([grants.confirm(host, digits, publisher)])
 
 
 def _told(done: Sequence[Activated]) -> HostActivation:

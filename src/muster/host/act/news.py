@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from muster.core.catalogue import error
-from muster.host.act.enrol import host_admin
-from muster.host.enrol import HostAdmin
+from muster.host import keys
+from muster.host.act import grants, updates
 from muster.host.model import Activated, HostView, PublisherView
 from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
@@ -21,7 +21,6 @@ from muster.host.results import (
     TermsHeld,
     TermsNews,
     key_members,
-    publisher_update,
 )
 from muster.host.view import publisher_id
 from muster.lease.terms import read_terms
@@ -34,12 +33,11 @@ Service = Callable[[PublisherView], PublisherClient]
 def import_catalogue(host: OpenHost, file: PublisherFile) -> PublisherUpdate:
     """Take the newer trust and catalogue out of a publisher file.
 
-    Raises: `host/unknown-publisher`; as `HostAdmin.add_publisher`.
+    Raises: `host/unknown-publisher`; as `updates.add_publisher`.
     """
-    admin = host_admin(host)
-    if file.publisher not in admin.view().publishers:
+    if file.publisher not in host.current().publishers:
         raise error("host/unknown-publisher", publisher=file.publisher)
-    return publisher_update(admin.add_publisher(file))
+    return updates.add_publisher(host, file)
 
 
 def fetch_catalogues(
@@ -49,43 +47,40 @@ def fetch_catalogues(
 
     Args:
         publisher: an id or a label.
-    Raises: `host/unknown-publisher`, `host/no-url`, `net/…`; as `HostAdmin.update`.
+    Raises: `host/unknown-publisher`, `host/no-url`, `net/…`; as `updates.update`.
     """
-    admin = host_admin(host)
-    updates = []
-    for known in _chosen(admin.view(), publisher):
+    taken = []
+    for known in _chosen(host.current(), publisher):
         client = service(known)
         trust = client.trust_above(known.trust.version)
-        updates.append(publisher_update(admin.update(known.publisher, trust, client.catalogue())))
-    return CatalogueNews(any(update.changed for update in updates), tuple(updates))
+        taken.append(updates.update(host, known.publisher, trust, client.catalogue()))
+    return CatalogueNews(any(update.changed for update in taken), tuple(taken))
 
 
 def import_terms(host: OpenHost, reply: ReplyFile) -> TermsNews:
-    """Take the terms out of a publisher's reply. Raises: as `HostAdmin.accept_reply`."""
-    admin = host_admin(host)
-    return _terms(admin, [admin.accept_reply(reply)])
+    """Take the terms out of a publisher's reply. Raises: as `grants.accept`."""
+    return _terms(host, [grants.accept(host, reply.publisher, reply.answer)])
 
 
 def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) -> TermsNews:
     """Ask the services of all publishers, or of one, for newer terms of activated keys.
 
     Draws nothing from a pool: the keys are activated already.
-    Raises: as `fetch_catalogues`; as `HostAdmin.accept`.
+    Raises: as `fetch_catalogues`; as `grants.accept`.
     """
-    admin = host_admin(host)
     accepted = []
-    for known in _chosen(admin.view(), publisher):
-        keys = [key for key in known.keys if key.grant is not None]
-        if not keys:
+    for known in _chosen(host.current(), publisher):
+        activated = [key for key in known.keys if key.grant is not None]
+        if not activated:
             continue
         client = service(known)
         # Trust first: the key that signed what is held may be withdrawn.
         trust = client.trust_above(known.trust.version)
-        admin.update(known.publisher, trust, client.catalogue())
-        for key in keys:
-            answer = client.activate(admin.installation_id(key))
-            accepted.append(admin.accept(known.publisher, answer))
-    return _terms(admin, accepted)
+        updates.update(host, known.publisher, trust, client.catalogue())
+        for key in activated:
+            answer = client.activate(keys.installation_id(host.current(), key))
+            accepted.append(grants.accept(host, known.publisher, answer))
+    return _terms(host, accepted)
 
 
 def _chosen(view: HostView, publisher: str | None) -> list[PublisherView]:
@@ -93,10 +88,10 @@ def _chosen(view: HostView, publisher: str | None) -> list[PublisherView]:
     return [known for known in view.publishers.values() if chosen in (None, known.publisher)]
 
 
-def _terms(admin: HostAdmin, accepted: Sequence[Activated]) -> TermsNews:
-    view = admin.view()
-    keys = tuple(_key_terms(view.publishers[each.key.publisher], each) for each in accepted)
-    return TermsNews(any(key.changed for key in keys), keys)
+def _terms(host: OpenHost, accepted: Sequence[Activated]) -> TermsNews:
+    view = host.current()
+    terms = tuple(_key_terms(view.publishers[each.key.publisher], each) for each in accepted)
+    return TermsNews(any(key.changed for key in terms), terms)
 
 
 def _key_terms(known: PublisherView, accepted: Activated) -> KeyTerms:

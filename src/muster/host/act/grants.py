@@ -1,0 +1,142 @@
+"""The grants of host keys: taken from a publisher's answer, or from digits that were read out.
+
+Decides which key a grant belongs to and what of an answer is stored. Every door ends in `_take`.
+Obeys docs/spec/04-grant-function.md and docs/spec/08-http.md, section 8.5. Every function is
+idempotent: a second run changes nothing and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from muster.core.audit import Event
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.core.ids import ConfirmationId, parse_confirmation_id
+from muster.core.keys import KeyId
+from muster.db.engine import Transaction
+from muster.host import keys
+from muster.host.act.updates import follow_trust, keep_catalogue, known_publisher
+from muster.host.model import Activated, HostKey, PublisherView
+from muster.host.open import OpenHost
+from muster.host.tables import audit, host_keys, own
+from muster.host.view import publisher_id
+from muster.lease.catalogue import Catalogue, accept_catalogue
+from muster.lease.grant import HOST, Grant, read_grant, rebuild_grant
+from muster.lease.terms import accept_terms, read_terms
+from muster.lease.trust import Trust
+from muster.wire.publisher import ConfirmAnswer
+
+
+def accept(host: OpenHost, publisher: str, answer: ConfirmAnswer) -> Activated:
+    """Take a publisher's answer: follow its trust, keep grant, terms and catalogue.
+
+    Nothing of it is kept unless the grant verifies and is this host's.
+    Raises: `host/reply`, `host/unknown-publisher`, `trust/…`, `licence/…`, `terms/…`,
+        `catalogue/…`.
+    """
+    with host.database.transaction() as tx:
+        known = known_publisher(tx, host, publisher)
+        if known is None:
+            raise error("host/unknown-publisher", publisher=publisher)
+        trust = follow_trust(tx, host, known, answer.trust)
+        taken = _newest(known, answer.catalogue, trust)
+        grant = read_grant(answer.grant, trust, publisher)
+        following = replace(known, trust=trust, catalogue=taken)
+        activated = _take(tx, host, following, grant, answer.terms)
+        keep_catalogue(tx, host, known, taken)
+    return activated
+
+
+def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> Activated:
+    """Take the confirmation ID that was read out on the telephone.
+
+    With several keys waiting, the one that verifies wins; `publisher` (id or label) limits
+    them to its own.
+    Raises: `host/unknown-publisher`, `digits/…`, `id/…`, `host/no-key`, `confirmation/…`.
+    """
+    confirmation = parse_confirmation_id(digits)
+    with host.database.transaction() as tx:
+        view = host.view(tx)
+        waiting = keys.pending(view, publisher_id(view, publisher))
+        if not waiting:
+            raise error("host/no-key")
+        failed: MusterError | None = None
+        for key in waiting:
+            known = view.publishers[key.publisher]
+            try:
+                grant = _rebuilt(known, key, confirmation)
+            except MusterError as fault:
+                failed = fault
+                continue
+            return _take(tx, host, known, grant, None)
+    assert failed is not None
+    raise failed
+
+
+def _newest(known: PublisherView, text: str, trust: Trust) -> Catalogue | None:
+    """The newer of the catalogue held and the one that came; an older one is passed over."""
+    try:
+        return accept_catalogue(known.catalogue, text, trust)
+    except MusterError as fault:
+        if fault.code == "catalogue/older":
+            return known.catalogue
+        raise
+
+
+def _take(
+    tx: Transaction, host: OpenHost, known: PublisherView, grant: Grant, terms: str | None
+) -> Activated:
+    key = _fitting(known, grant)
+    kept = key.terms if terms is None else _accepted_terms(known, key, grant, terms)
+    now = host.clock.now()
+    made = replace(key, grant=grant.text, terms=kept, activated_at=key.activated_at or now)
+    lacks = kept is None and _requires_terms(known.catalogue, grant.group)
+    done = Activated(made, grant, made != key, known.label, lacks)
+    if not done.changed:
+        return done
+    host_keys.put(tx, made)
+    if made.grant != key.grant:
+        audit.write(tx, now, Event.HOST_GRANT_ACCEPT, key.publisher, key.partial, grant.jti)
+    if made.terms != key.terms:
+        audit.write(tx, now, Event.HOST_TERMS_ACCEPT, key.publisher, key.partial, grant.jti)
+    own.touch(tx)
+    return done
+
+
+def _fitting(known: PublisherView, grant: Grant) -> HostKey:
+    """The installed key that a grant is for. Raises: `host/reply`."""
+    key = next((key for key in known.keys if key.key_id == grant.key), None)
+    if grant.kind != HOST:
+        raise error("host/reply", detail="it licenses a single machine, not a host")
+    if key is None:
+        raise error("host/reply", detail=f"its host key {grant.key} is not installed here")
+    if grant.binding != key.binding:
+        raise error("host/reply", detail="it is bound to another host signing key")
+    return key
+
+
+def _accepted_terms(known: PublisherView, key: HostKey, grant: Grant, terms: str) -> str:
+    held = None
+    if key.terms is not None:
+        try:
+            held = read_terms(key.terms, known.trust, grant)
+        except MusterError:
+            held = None
+    return accept_terms(held, terms, known.trust, grant).text
+
+
+def _requires_terms(catalogue: Catalogue | None, group: str) -> bool:
+    groups = () if catalogue is None else catalogue.groups
+    return any(each.id == group and each.terms == "required" for each in groups)
+
+
+def _rebuilt(known: PublisherView, key: HostKey, confirmation: ConfirmationId) -> Grant:
+    key_id = KeyId.parse(key.key_id)
+    if known.catalogue is None:
+        raise error("host/key-group", group=key_id.group, masked=key.partial)
+    group = known.catalogue.group_numbered(key_id.group)
+    text = rebuild_grant(
+        confirmation, key.publisher, key_id, key.binding, key.hw, group, known.trust
+    )
+    return read_grant(text, known.trust, key.publisher)
