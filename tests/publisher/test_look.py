@@ -6,20 +6,24 @@ What they return is a record whose JSON has the shape that its type says.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 from tests.db.counted import Counted
 
+from muster.core.errors import MusterError
+from muster.core.ids import parse_installation_id
 from muster.core.keys import Kind
 from muster.core.records import encode, schema
 from muster.publisher import look
-from muster.publisher.act import backup, catalogue, hosts, keys, pools, trust
+from muster.publisher.act import activation, backup, catalogue, hosts, keys, pools, trust
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.model import Ceiling, KeyOrder
 from muster.publisher.office import Office
 from muster.publisher.store import Store, open_store
+from muster.wire.publisher import ConfirmRequest
 
 from .conftest import Shop
 
@@ -153,3 +157,38 @@ def test_acts_that_make_something_new_each_time(
         checked(done)
         assert encode(done)["changed"] is True
     assert database.transactions == 3
+
+
+def test_the_desk_draws_once_and_says_so(drawn: Shop) -> None:
+    key = drawn.admin().issue_host_keys("server-c")[0].key
+    host = drawn.host(key)
+    (machine,) = drawn.machines(
+        drawn.admin().issue_pool_keys(Kind.MAK, "client-volume", 5)[0].key, 1
+    )
+    with drawn.admin() as office:
+        look.check_installation_id(office, parse_installation_id(host.digits()))
+        for asked in (host.digits(), machine.digits()):
+            first = activation.confirm(office, asked, "desk")
+            again = activation.confirm(office, asked, "file")
+            assert first.shown.changed
+            assert not again.shown.changed
+            assert again.reply == first.reply
+            checked(first.shown)
+        answer = activation.activate_host(office, ConfirmRequest(host.digits()), "file")
+        assert not answer.shown.changed
+        assert answer.reply.answer.confirmation_id == answer.shown.confirmation_id
+        checked(answer.shown)
+
+
+def test_the_desk_tells_an_id_of_a_stranger_before_anything_is_drawn(drawn: Shop) -> None:
+    key = drawn.admin().issue_host_keys("server-c")[0].key
+    iid = parse_installation_id(drawn.host(key).digits())
+    unknown = replace(iid, key_id=replace(iid.key_id, serial=iid.key_id.serial + 1))
+    with drawn.admin() as office:
+        for wrong, code in (
+            (unknown, "publisher/unknown-key"),
+            (replace(iid, hw="0" * 12), "id/proof"),
+        ):
+            with pytest.raises(MusterError) as caught:
+                look.check_installation_id(office, wrong)
+            assert caught.value.code == code

@@ -59,7 +59,7 @@ def test_digits_alone_rebuild_the_grant(
 ) -> None:
     key = issue(shop, pool, kind, term)
     (machine,) = shop.machines(key, 1)
-    answer = shop.service().activate(machine.digits(), "desk")
+    answer = shop.service().activate(machine.digits(), "desk").answer
     admin = shop.admin()
     grant = read_grant(answer.grant, admin.trust(), admin.publisher.id)
     assert (grant.kind, grant.key, grant.binding) == (kind.text, key.key_id.text, machine.binding)
@@ -81,9 +81,9 @@ def test_the_same_machine_gets_the_same_through_every_door_and_draws_once(shop: 
     key = issue(shop)
     (machine,) = shop.machines(key, 1)
     service = shop.service()
-    first = service.activate(machine.digits(), "http")
+    first = service.activate(machine.digits(), "http").answer
     shop.clock.days(100)
-    again = [service.activate(machine.digits(), door) for door in ("file", "desk", "qr")]
+    again = [service.activate(machine.digits(), door).answer for door in ("file", "desk", "qr")]
     batch = ask(service, machine, machine).rows
     assert {one.grant for one in again} == {first.grant}
     assert {one.confirmation_id for one in again} == {first.confirmation_id}
@@ -159,9 +159,9 @@ def test_an_evaluation_that_is_over_is_not_begun_anew(shop: Shop) -> None:
     key = issue(shop, 5, Kind.EVALUATION, 3)
     (machine,) = shop.machines(key, 1)
     service = shop.service()
-    first = service.activate(machine.digits(), "http")
+    first = service.activate(machine.digits(), "http").answer
     shop.clock.days(89)
-    assert service.activate(machine.digits(), "http").grant == first.grant
+    assert service.activate(machine.digits(), "http").answer.grant == first.grant
     shop.clock.days(1)
     assert codes(ask(service, machine)) == ["publisher/licence-over"]
 
@@ -302,12 +302,12 @@ def test_after_a_withdrawal_the_same_licence_is_signed_anew_and_not_drawn(shop: 
     key = issue(shop)
     (machine,) = shop.machines(key, 1)
     service, admin = shop.service(), shop.admin()
-    first = service.activate(machine.digits(), "http")
+    first = service.activate(machine.digits(), "http").answer
     shop.clock.days(10)
     assert admin.rotate([GRANT_ROLE], withdraw=True).activate_again == 1
     assert codes(ask(service, machine)) == ["publisher/update-trust-first"]
     machine.trust = 2
-    second = service.activate(machine.digits(), "http")
+    second = service.activate(machine.digits(), "http").answer
     assert second.grant != first.grant
     old, new = (
         read_grant(text, trust, machine.publisher)
@@ -315,7 +315,7 @@ def test_after_a_withdrawal_the_same_licence_is_signed_anew_and_not_drawn(shop: 
     )
     assert (old.jti, old.iat, old.exp) == (new.jti, new.iat, new.exp)
     assert left(shop, key) == 9
-    assert service.activate(machine.digits(), "http").grant == second.grant
+    assert service.activate(machine.digits(), "http").answer.grant == second.grant
 
 
 def test_an_unknown_trust_residue_is_a_row_error(shop: Shop) -> None:

@@ -156,7 +156,7 @@ class Publisher(RuleBasedStateMachine):
         digits = self.digits(pool, number, newest.version)
         before = len(pool.machines)
         try:
-            answer = self.service.activate(digits, door)
+            answer = self.service.activate(digits, door).answer
         except MusterError as fault:
             assert fault.code == self.outcome(pool, number)
         else:

@@ -20,8 +20,9 @@ from muster.core.products import Revocation, day_start
 from muster.lease.catalogue import read_catalogue
 from muster.lease.grant import read_grant, rebuild_grant
 from muster.lease.trust import walk
+from muster.publisher.activations import HostActivation
 from muster.publisher.model import ACTIVATION_LIMIT, HARDWARE_LIMIT
-from muster.publisher.service import HostActivation, PublisherService
+from muster.publisher.service import PublisherService
 from muster.publisher.vault import Vault
 
 from .conftest import PASSPHRASE, Host, Shop

@@ -190,7 +190,7 @@ def test_the_doors_throttle_and_the_desk_does_not(shop: Shop) -> None:
         assert post(routes.ACTIVATIONS_BATCH, BatchRequest((good,)).encode())[0] == 429
         assert post(routes.HOSTS_ACTIVATE, ConfirmRequest(good).encode())[0] == 429
         # The desk has no source: what is read out there is judged.
-        assert service.activate(good, "desk").grant
+        assert service.activate(good, "desk").answer.grant
         shop.clock.seconds += 60
         assert one(good)[0] == 200
         assert one(wrong[0])[1] == "id/proof"

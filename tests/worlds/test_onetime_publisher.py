@@ -69,7 +69,7 @@ class Fair:
     def by_telephone(self, client: Client) -> str:
         """Reads the installation ID out; gives the confirmation ID that is read back."""
         spoken = client.installation_id().installation_id
-        return self.service.activate(spoken, "desk").confirmation_id
+        return self.service.activate(spoken, "desk").answer.confirmation_id
 
     def drawn(self, key: ProductKey) -> int:
         return self.admin.find_key(key.key_id.text).drawn
@@ -109,7 +109,7 @@ def test_every_door_ends_in_the_same_licence_and_one_draw(fair: Fair) -> None:
             client.confirm(fair.by_telephone(client))
         else:
             request = client.installation_id().request
-            answer = fair.service.activate(request.request.installation_id, "file")
+            answer = fair.service.activate(request.request.installation_id, "file").answer
             told = decode_confirm_answer(answer.encode(), "the publisher")
             client.accept_reply(ReplyFile(request.publisher, told).encode())
         assert state(client) == LICENSED

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from muster.core.catalogue import error
+from muster.core.ids import InstallationId, check_proof
 from muster.core.keys import Kind
 from muster.db.engine import Reader
 from muster.lease.descriptor import make_descriptor
@@ -184,6 +185,18 @@ def audit(office: Office, after: int = 0, limit: int = 1000) -> AuditList:
     """Rows of the audit table above a sequence number, oldest first."""
     with office.view() as reader:
         return AuditList(tuple(map(audit_entry, tables.audit.rows(reader, after, limit))))
+
+
+def check_installation_id(office: Office, iid: InstallationId) -> None:
+    """See that an installation ID was made with a key of this publisher; draws nothing.
+
+    Raises: `publisher/unknown-key`, `id/proof`.
+    """
+    with office.view() as reader:
+        key = tables.keys.key(reader, iid.key_id)
+    if key is None:
+        raise error("publisher/unknown-key", key=iid.key_id.text)
+    check_proof(iid, key.proof_key)
 
 
 def check_audit(office: Office, wanted: Head | None = None) -> Head:

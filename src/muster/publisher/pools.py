@@ -58,6 +58,11 @@ class Activated:
     trust: tuple[str, ...]
     catalogue: str
 
+    @property
+    def drawn(self) -> bool:
+        """Whether anything was drawn."""
+        return any(isinstance(row, MachineActivation) and row.drawn for row in self.rows)
+
     def answer(self) -> ConfirmAnswer:
         """The answer to a call with one row. Raises: the row's error."""
         (row,) = self.rows

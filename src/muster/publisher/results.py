@@ -394,17 +394,34 @@ class HostActivated:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The answer of the telephone desk.
+    """The answer of the telephone desk; `changed` tells that something was drawn for it now.
 
     `file` is the reply file and `qr` the file of the QR code, where they were named; `written`
     tells that the reply file was written now.
     """
 
+    changed: bool
     publisher: str
     confirmation_id: str
     file: str | None = None
     written: bool | None = None
     qr: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostAnswer:
+    """What is told of a host that was activated, and the reply file for it."""
+
+    shown: HostActivated
+    reply: ReplyFile
+
+
+@dataclass(frozen=True, slots=True)
+class DeskAnswer:
+    """What is told of an installation ID that was answered, and the reply file for it."""
+
+    shown: Confirmed
+    reply: ReplyFile
 
 
 # Audit and backup.

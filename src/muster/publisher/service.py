@@ -1,81 +1,28 @@
-"""What hosts ask of a publisher: activation, the newest catalogue, the line of trust.
+"""What hosts and machines ask of a publisher over HTTP: activation, the newest catalogue, the line
+of trust.
 
-Decides one activation in one transaction: the rules judge, the tables change, the grant is signed,
-and all of it is durable before the answer leaves. Refuses to know HTTP and files. It opens grant
-keys only; roots, catalogue key and tag key belong to `muster.publisher.act`. Obeys
-docs/spec/08-http.md, section 8.5, and docs/spec/04-grant-function.md.
+Decides which documents are given, and whether the service is ready. Refuses to know HTTP, and how
+an activation is carried out (`muster.publisher.activations`). Obeys docs/spec/08-http.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 
-from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.clock import Clock
-from muster.core.errors import MusterError
-from muster.core.ids import InstallationId, check_proof, parse_installation_id
-from muster.core.keys import Kind
-from muster.db.engine import Reader, Transaction
-from muster.lease.catalogue import Catalogue, read_catalogue
-from muster.lease.grant import confirmation_of, issue_grant, read_grant
-from muster.lease.jws import SigningKey
-from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, walk
-from muster.publisher import rules, tables, terms
-from muster.publisher.knowledge import Knowledge
-from muster.publisher.model import HostGrant, IssuedKey, Publisher, SignedText
-from muster.publisher.pools import Activated, Pools
-from muster.publisher.store import Store, open_store
-from muster.publisher.throttle import Guesses, Unthrottled
+from muster.lease.trust import GRANT_ROLE
+from muster.publisher import rules, tables
+from muster.publisher.activations import Activations
+from muster.publisher.model import SignedText
+from muster.publisher.store import open_store
 from muster.publisher.vault import Vault
-from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class HostActivation:
-    """The answer, the grant behind it, and whether something was drawn for it."""
-
-    answer: ConfirmAnswer
-    grant: HostGrant
-    drawn: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """What one state of the tables says of a request; `signer` is None where nothing is signed."""
-
-    key: IssuedKey
-    outcome: rules.Again | rules.Draw
-    newest: Trust
-    catalogue: Catalogue
-    held: int
-    signer: TrustKey | None
-
-
-class PublisherService:
-    """The service of one publisher. May be used from any thread, and by several processes.
-
-    Args:
-        store: its tables.
-        vault: its key files; asked for grant keys only.
-        clock: the publisher's clock.
-    Raises: `publisher/none`, `publisher/damaged` (the line of trust does not hold).
-    """
-
-    def __init__(self, store: Store, vault: Vault, clock: Clock) -> None:
-        self._store = store
-        self._vault = vault
-        self._clock = clock
-        self._knowledge = Knowledge()
-        with store.view() as reader:
-            found = tables.documents.publisher(reader)
-            if found is None:
-                raise error("publisher/none", path="this store")
-            _check_line(reader)
-        self.publisher: Publisher = found
-        self.pools = Pools(found.id, store, vault, clock, self._knowledge)
+class PublisherService(Activations):
+    """The service of one publisher: `Activations`, and the documents that go with them. May be
+    used from any thread, and by several processes."""
 
     def monotonic(self) -> float:
         """Seconds of the publisher's clock that never goes back."""
@@ -148,240 +95,6 @@ class PublisherService:
         rules.stamp(now, max(newest.iat, catalogue.iat))
         if rules.choose_key(newest, newest, GRANT_ROLE, rules.today(now)) is None:
             raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)
-
-    # Activation.
-
-    def activate(self, installation_id: str, door: str) -> ConfirmAnswer:
-        """Answer any installation ID, of a host or of a machine: the one function of all doors.
-
-        Raises: as `activate_host`, or the error of the row of `Pools.activate`.
-        """
-        iid = parse_installation_id(installation_id)
-        if iid.key_id.kind is Kind.HOST:
-            return self.activate_host(installation_id, door).answer
-        return self.pools.activate([installation_id], door).answer()
-
-    def check(self, iid: InstallationId) -> None:
-        """See that an installation ID was made with a key of this publisher; draws nothing.
-
-        Raises: `publisher/unknown-key`, `id/proof`.
-        """
-        with self._store.view() as reader:
-            key = tables.keys.key(reader, iid.key_id)
-        if key is None:
-            raise error("publisher/unknown-key", key=iid.key_id.text)
-        check_proof(iid, key.proof_key)
-
-    def activate_batch(
-        self,
-        installation_ids: Sequence[str],
-        door: str = "batch",
-        guesses: Guesses | None = None,
-    ) -> Activated:
-        """Answer installation IDs of machines, all of one key; see `Pools.activate`."""
-        return self.pools.activate(installation_ids, door, guesses)
-
-    def activate_host(
-        self, installation_id: str, door: str, guesses: Guesses | None = None, name: str = ""
-    ) -> HostActivation:
-        """Answer a host's installation ID with its grant.
-
-        The same host signing key gets the same grant, byte for byte, and draws nothing again,
-        whichever door it comes through.
-
-        Args:
-            installation_id: 15 groups of digits, as typed, read or sent.
-            door: through which it came, for the audit: "http", "file" or "desk".
-            guesses: throttles whoever asks; nobody by default.
-            name: what the host calls itself; the first one stays. A stranger's word, for the list
-                of hosts.
-        Raises: `publisher/too-many`, the errors of reading an installation ID (`digits/…`, `id/…`),
-            `publisher/not-host-key`, `publisher/unknown-key` (before any scrypt), `id/proof`, those
-            of `rules.decide_host`, `publisher/trust-unknown`, `publisher/update-trust-first`,
-            `publisher/clock`.
-        """
-        with (guesses or Unthrottled()).guess() as enter:
-            iid = parse_installation_id(installation_id)
-            enter((int(iid.key_id.kind), iid.key_id.group))
-            found = self._activate_host(iid, door)
-            if name and not found.grant.name:
-                with self._store.edit() as tx:
-                    tables.grants.name_grant(tx, found.grant.key, found.grant.binding, name)
-            return self._with_terms(found, door)
-
-    def _with_terms(self, found: HostActivation, door: str) -> HostActivation:
-        """Let the terms of the grant ride along, signed anew where their key was withdrawn."""
-        jti = found.grant.jti
-        with self._store.view() as reader:
-            held = tables.grants.host_terms(reader, jti)
-            if held is None:
-                return found
-            newest, catalogue = self._knowledge.known(reader)
-            now = self._clock.now()
-            if terms.still_vouched(held, newest):
-                return replace(found, answer=replace(found.answer, terms=held.text))
-            entry = terms.signer_of(newest, now)
-            record = tables.documents.key_file(reader, entry.key.kid)
-        key = self._vault.signing_key(record, entry.key)
-        with self._store.edit() as tx:
-            again = tables.grants.host_terms(tx, jti)
-            if again is None or again.version == held.version:
-                again = terms.issue(
-                    tx,
-                    found.grant,
-                    (newest, catalogue),
-                    key,
-                    now,
-                    f"door:{door}",
-                    terms.ceiling_of(held),
-                )
-        return replace(found, answer=replace(found.answer, terms=again.text))
-
-    def _activate_host(self, iid: InstallationId, door: str) -> HostActivation:
-        now = self._clock.now()
-        rules.today(now)
-        while True:
-            with self._store.view() as reader:
-                judged = self._judge(reader, iid, now)
-                file = (
-                    tables.documents.key_file(reader, judged.signer.key.kid)
-                    if judged.signer
-                    else None
-                )
-            if judged.signer is None:
-                assert isinstance(judged.outcome, rules.Again)
-                return self._give_again(judged, judged.outcome.grant, now)
-            # Opening a key file may take a second: never inside a transaction.
-            key = self._vault.signing_key(file, judged.signer.key)
-            with self._store.edit() as tx:
-                again = self._judge(tx, iid, now)
-                if again.signer is not None and again.signer.key == key.public:
-                    return self._carry_out(tx, again, iid, key, now, door)
-            # The keys were rotated, or the same host was served, between the two looks.
-
-    def _judge(self, reader: Reader, iid: InstallationId, now: int) -> _Judged:
-        key = rules.check_host_request(iid, tables.keys.key(reader, iid.key_id))
-        check_proof(iid, key.proof_key)
-        newest, catalogue = self._knowledge.known(reader)
-        held = self._knowledge.held(reader, iid.trust_residue)
-        hw = iid.hw
-        assert hw is not None  # a host key has one: `parse_installation_id`
-        outcome = rules.decide_host(
-            iid,
-            key,
-            tables.grants.seat(reader, key.key_id.text, hw),
-            tables.grants.grant(reader, key.key_id.text, iid.binding),
-            newest,
-            now,
-        )
-        signer: TrustKey | None = None
-        if isinstance(outcome, rules.Draw) or outcome.resign:
-            signer = rules.choose_key(newest, held, GRANT_ROLE, rules.today(now))
-            understood = signer is not None
-        else:
-            # Digits alone must be enough: the asker's trust must know the key that signed.
-            understood = rules.vouched(held, outcome.grant.kid, outcome.grant.day)
-        if not understood:
-            raise error("publisher/update-trust-first", held=held.version, trust=newest.version)
-        return _Judged(key, outcome, newest, catalogue, held.version, signer)
-
-    def _carry_out(
-        self,
-        tx: Transaction,
-        judged: _Judged,
-        iid: InstallationId,
-        key: SigningKey,
-        now: int,
-        door: str,
-    ) -> HostActivation:
-        name = judged.key.key_id.text
-        drawn = isinstance(judged.outcome, rules.Draw)
-        if isinstance(judged.outcome, rules.Again):
-            old = judged.outcome.grant
-            grant = self._sign(judged, iid, key, old.day, old.term)
-            grant = replace(grant, first_at=old.first_at, last_at=max(now, old.last_at))
-            tables.grants.resign_grant(tx, grant)
-            tables.grants.touch_grant(tx, name, iid.binding, now)
-            detail = {"key": name, "kid": grant.kid, "withdrawn": old.kid}
-        else:
-            assert iid.hw is not None
-            if judged.outcome.new_host and not tables.grants.take_host(tx, name, iid.hw, now):
-                limit = judged.key.host_limit
-                raise error("publisher/hosts-used-up", key=name, limit=limit)
-            if not tables.grants.take_activation(tx, name, iid.hw):
-                limit = judged.key.activation_limit
-                raise error("publisher/activations-used-up", key=name, limit=limit)
-            grant = self._sign(judged, iid, key, rules.today(now), judged.key.term)
-            grant = replace(grant, first_at=now, last_at=now)
-            tables.grants.add_grant(tx, grant)
-            detail = {"key": name, "kid": grant.kid, "hw": iid.hw}
-        tables.audit.write(tx, now, f"door:{door}", Event.HOST_ACTIVATE, grant.jti, detail)
-        return HostActivation(self._answer(tx, judged, grant), grant, drawn=drawn)
-
-    def _sign(
-        self, judged: _Judged, iid: InstallationId, key: SigningKey, day: int, term: int
-    ) -> HostGrant:
-        assert judged.signer is not None
-        assert judged.signer.index is not None
-        assert iid.hw is not None
-        publisher = self.publisher.id
-        text = issue_grant(
-            publisher=publisher,
-            key_id=iid.key_id,
-            binding=iid.binding,
-            hw=iid.hw,
-            term=term,
-            day=day,
-            group=judged.catalogue.group_numbered(iid.key_id.group),
-            key=key,
-        )
-        found = read_grant(text, judged.newest, publisher)
-        return HostGrant(
-            key=iid.key_id.text,
-            binding=iid.binding,
-            hw=iid.hw,
-            jti=found.jti,
-            day=day,
-            term=term,
-            kid=found.kid,
-            grant=text,
-            confirmation=confirmation_of(text, judged.signer.index).text,
-            first_at=0,
-            last_at=0,
-        )
-
-    def _give_again(self, judged: _Judged, grant: HostGrant, now: int) -> HostActivation:
-        if now - grant.last_at >= rules.TOUCH_SECONDS:
-            with self._store.edit() as tx:
-                tables.grants.touch_grant(tx, grant.key, grant.binding, now)
-        with self._store.view() as reader:
-            return HostActivation(self._answer(reader, judged, grant), grant, drawn=False)
-
-    def _answer(self, reader: Reader, judged: _Judged, grant: HostGrant) -> ConfirmAnswer:
-        return ConfirmAnswer(
-            grant=grant.grant,
-            confirmation_id=grant.confirmation,
-            trust=tuple(
-                one.text for one in tables.documents.trust_above(reader, judged.held, TRUST_STEPS)
-            ),
-            catalogue=judged.catalogue.text,
-        )
-
-
-def _check_line(reader: Reader) -> None:
-    """Walk the publisher's own line once, as a client would: a store that was altered is told."""
-    try:
-        lowest = tables.documents.trust_from(reader, 0)
-        if lowest is None:
-            raise error("publisher/none", path="this store")
-        start = anchor(lowest.text)
-        above = tables.documents.trust_above(reader, lowest.version, 1_000_000)
-        newest = walk(start, (one.text for one in above), limit=1_000_000)
-        read_catalogue(tables.documents.newest_catalogue(reader).text, newest)
-    except MusterError as fault:
-        if fault.code == "publisher/none":
-            raise
-        raise error("publisher/damaged", detail=fault.what.rstrip(".")) from fault
 
 
 def open_service(folder: Path, vault: Vault, clock: Clock, url: str = "") -> PublisherService:

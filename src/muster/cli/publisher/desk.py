@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
-from muster.cli import compose
 from muster.cli.options import code_lines, store_option
 from muster.cli.output import MusterCommand, emit, interactive, wants_json
 from muster.cli.publisher.files import read_request, write_public, written
-from muster.cli.publisher.options import FILE, Phrases, passphrase_options
+from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_options
 
 
 @click.command(cls=MusterCommand)
@@ -38,39 +38,36 @@ def confirm(
     nothing, whichever door it comes through.
     """
     from muster.cli import desk
-    from muster.publisher.results import Confirmed
-    from muster.wire.exchange import ConfirmationFile, ReplyFile
+    from muster.publisher.act import activation
+    from muster.publisher.look import check_installation_id
+    from muster.wire.exchange import ConfirmationFile
 
     if digits and request is not None:
         raise click.UsageError("Give the digits or --request FILE, not both.")
     asked = not digits and request is None
     if asked and (wants_json() or not interactive()):
         raise click.UsageError("Give the installation ID, or --request FILE.")
-    service = compose.publisher_service(store, phrases.work)
-    try:
-        own = service.publisher.id
+    with open_office(store, phrases) as office:
         if asked:
-            text, door = desk.take(service.check), "desk"
+            text, door = desk.take(partial(check_installation_id, office)), "desk"
         elif request is not None:
-            text, door = read_request(request, own).installation_id, "file"
+            text, door = read_request(request, office.publisher.id).installation_id, "file"
         else:
             text, door = " ".join(digits), "desk"
-        answer = service.activate(text, door)
-    finally:
-        service.close()
-    short = ConfirmationFile(own, answer.confirmation_id).encode()
-    done = Confirmed(own, answer.confirmation_id, qr=None if qr_file is None else str(qr_file))
+        answer = activation.confirm(office, text, door)
+    done = replace(answer.shown, qr=None if qr_file is None else str(qr_file))
+    short = ConfirmationFile(done.publisher, done.confirmation_id).encode()
     lines: list[str] = []
     if reply is not None:
-        new = write_public(reply, ReplyFile(own, answer).encode())
+        new = write_public(reply, answer.reply.encode())
         done = replace(done, file=str(reply), written=new)
         lines.append(written(reply, new))
     lines += code_lines(short, qr_file, show=show_qr)
     if asked:
         for line in lines:
             click.echo(line)
-        desk.give(answer.confirmation_id, short)
+        desk.give(done.confirmation_id, short)
         return
-    lines += ["Confirmation ID, as a text:", answer.confirmation_id, "", "To read out:"]
-    lines += desk.lines(answer.confirmation_id)
+    lines += ["Confirmation ID, as a text:", done.confirmation_id, "", "To read out:"]
+    lines += desk.lines(done.confirmation_id)
     emit(done, lines)

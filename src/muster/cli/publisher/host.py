@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from muster.cli import compose
 from muster.cli.options import gathered, store_option
 from muster.cli.output import LazyGroup, emit
 from muster.cli.publisher.files import read_request, write_public, written
@@ -180,45 +179,29 @@ def host_activate(
 
     The same host gets the same answer again, through whichever door, and draws nothing.
     """
-    from muster.publisher.results import HostActivated
-    from muster.wire.exchange import ReplyFile
+    from muster.publisher.act.activation import activate_host
     from muster.wire.publisher import ConfirmRequest
 
     if (request is None) == (installation_id is None) or (request is None) != (reply is None):
         raise click.UsageError("Give --request FILE and --reply FILE, or --installation-id DIGITS.")
-    service = compose.publisher_service(store, phrases.work)
-    try:
-        own = service.publisher.id
-        door = "desk" if request is None else "file"
+    with open_office(store, phrases) as office:
         if request is not None:
-            asked = read_request(request, own)
+            answer = activate_host(office, read_request(request, office.publisher.id), "file")
         else:
             assert installation_id is not None
-            asked = ConfirmRequest(installation_id)
-        found = service.activate_host(asked.installation_id, door, name=asked.name)
-    finally:
-        service.close()
-    grant = found.grant
-    done = HostActivated(
-        changed=found.drawn,
-        grant=grant.jti,
-        key=grant.key,
-        hw=grant.hw,
-        day=grant.day,
-        term_days=grant.term * 30,
-        confirmation_id=grant.confirmation,
-    )
+            answer = activate_host(office, ConfirmRequest(installation_id), "desk")
+    done = answer.shown
     lines = [
-        f"Host {grant.hw} is activated with the key {grant.key} (grant {grant.jti})."
-        if found.drawn
-        else f"Host {grant.hw} has its grant {grant.jti} already; nothing was drawn."
+        f"Host {done.hw} is activated with the key {done.key} (grant {done.grant})."
+        if done.changed
+        else f"Host {done.hw} has its grant {done.grant} already; nothing was drawn."
     ]
     if reply is not None:
-        new = write_public(reply, ReplyFile(own, found.answer).encode())
+        new = write_public(reply, answer.reply.encode())
         done = replace(done, file=str(reply), written=new)
         lines.append(written(reply, new))
     else:
         from muster.core.digits import format_rows
 
-        lines += ["Confirmation ID:", format_rows(tuple(grant.confirmation.split("-")))]
+        lines += ["Confirmation ID:", format_rows(tuple(done.confirmation_id.split("-")))]
     emit(done, lines)
