@@ -613,7 +613,7 @@ def test_a_release_that_a_host_refused_is_worth_nothing_later(host: World, ident
     """The machine's clock was hours ahead; also with the challenge that came with its lease."""
     product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=(identity,))
     host.publisher.publish([product])
-    host.admin.add_publisher(host.publisher.file())
+    updates.add_publisher(host.opened, host.publisher.file())
     store, clock, machine = Store(host), host.clock, Machine(NUMBER)
     asked = machine.request(host.id, EXPLICIT, clock.now(), identity=identity)
     answer = leased(store.send(asked))
@@ -658,7 +658,7 @@ def test_a_release_spends_the_challenge_of_the_lease(host: World, identity: str)
     """A renewal was refused, since the clock was ahead; its time comes after the release."""
     product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=(identity,))
     host.publisher.publish([product])
-    host.admin.add_publisher(host.publisher.file())
+    updates.add_publisher(host.opened, host.publisher.file())
     store, clock = Store(host), host.clock
     first = Machine(NUMBER).request(host.id, EXPLICIT, clock.now(), identity=identity)
     answer = leased(store.send(first))
