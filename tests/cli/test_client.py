@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.cli import printed
 
-from muster.cli import shapes
 from muster.cli.main import muster
 from muster.system.facts import facts_file
 from muster.testing.loopback import LoopbackHost
@@ -57,8 +56,9 @@ class Desk:
         return str(found["code"])
 
 
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+@contextlib.contextmanager
+def seated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """Somebody at a machine that nobody has used yet."""
     facts = tmp_path / "facts.json"
     facts.write_bytes(facts_file(machine_facts("pc-1")))
     facts.chmod(0o600)
@@ -67,6 +67,12 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     with LoopbackHost() as served:
         yield Desk(tmp_path, served)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    with seated(tmp_path, monkeypatch) as found:
+        yield found
 
 
 @pytest.fixture
@@ -305,59 +311,6 @@ def test_a_store_that_is_damaged_is_told_and_begun_anew(ready: Desk) -> None:
     assert [one["code"] for one in added["warnings"]] == ["client/store-damaged"]
     assert state.with_name("state.json.damaged").exists()
     assert ready.data("activate")["changed"] is True
-
-
-def test_every_command_prints_as_published(ready: Desk) -> None:
-    """One walk through all commands of a client; each object is held to its published shape."""
-    walked: set[str] = set()
-
-    def walk(*words: str, code: int = 0) -> dict[str, Any]:
-        output = ready.type("client", *words, "--json", code=code).stdout
-        walked.add(printed.judge(("client", *words), output))
-        value = json.loads(output)
-        assert isinstance(value, dict)
-        return value
-
-    publisher, folder = ready.served.publisher, ready.store.parent
-    address, request = ready.served.address.text, folder / "request.json"
-    for words in (
-        ("product", "add", str(ready.descriptor)),
-        ("install-key", ready.setup_key),
-        ("activate",),
-        ("licence", "--out", str(folder / "licence.json")),
-        ("wait", "--timeout", "0"),
-        ("product", "list"),
-        ("status",),
-        ("discover",),
-        ("discover", "--no-probe"),
-        ("release",),
-        ("uninstall-key",),
-        ("clear-host",),
-        ("set-host", address),
-        ("set-domain", "corp.test"),
-        ("clear-domain",),
-        ("set-publisher", "https://activation.test/"),
-        ("clear-publisher",),
-        ("host-caching", "on"),
-        ("host-tls", "off"),
-        ("identity",),
-        ("identity", "machine"),
-        ("reset-clock-mark",),
-        ("facts",),
-        ("history",),
-        ("install-key", publisher.machine_key("desktop").text),
-        ("activate", "--request", str(request)),
-        ("installation-id", "--qr", str(folder / "code.svg")),
-    ):
-        walk(*words)
-    walk("activate", code=1)  # nobody says where the publisher is
-    digits = walk("installation-id")["installation_id"]
-    walk("confirm", publisher.confirm(digits).confirmation_id)
-    news = folder / "publisher.json"
-    news.write_bytes(publisher.file().encode())
-    walk("catalogue", "import", str(news))
-    walk("product", "remove", PRODUCT)
-    assert walked == {name for name in shapes.SHAPES if name.startswith("client ")}
 
 
 def test_nothing_is_asked_on_a_pipe_and_every_command_has_help() -> None:

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.cli import printed
 from tests.host.conftest import Machine, answer_of, body_meeting
 from tests.host.processes import eventually
 
-from muster.cli import compose, shapes
+from muster.cli import compose
 from muster.core.catalogue import error
 from muster.core.identity import nonce_of, nonce_prefix
 from muster.core.keys import Kind
@@ -565,53 +564,6 @@ def test_a_name_is_in_the_request_file_only_where_one_was_given(made: Desk) -> N
     assert read_request_file(file.read_bytes()).request.name == ""
     made.data("activate", "--request", str(file), "--name", "Main building")
     assert read_request_file(file.read_bytes()).request.name == "Main building"
-
-
-def test_every_command_prints_as_published(made: Desk, zone: NanoDNS) -> None:
-    """One walk through all commands of a host that have a schema; each object is held to it."""
-    walked: set[str] = set()
-
-    def walk(*words: str) -> dict[str, Any]:
-        output = made.type(*words, "--json").stdout
-        walked.add(printed.judge(("host", *words), output))
-        value = json.loads(output)
-        assert isinstance(value, dict)
-        return value
-
-    publisher, file, reply = made.publisher, str(made.file), made.folder / "reply"
-    walk("init", "--publisher", file)
-    last = walk("install-key", publisher.host_key("limited").text)["partial"]
-    walk("activate", "--request", str(made.folder / "request"))
-    walk("activate", "--telephone")
-    asked = read_request_file((made.folder / "request").read_bytes())
-    reply.write_bytes(publisher.reply(asked, limit=7).encode())
-    walk("activate", "--reply", str(reply))
-    walk("terms", "import", str(reply))
-    walk("catalogue", "import", file)
-    with ThreadServer(publisher.door()) as server:
-        walk("terms", "fetch", "--publisher-url", server.url)
-        walk("catalogue", "fetch", "--publisher-url", server.url)
-    for words in (
-        (),
-        ("retry_interval",),
-        ("retry_interval", "900"),
-        ("retry_interval", "--unset"),
-    ):
-        walk("set", *words)
-    walk("publish-dns", *dns_words(made, zone), "--print")
-    walk("publish-dns", *dns_words(made, zone))
-    walk("publish-dns", *dns_words(made, zone), "--withdraw")
-    process, line = serve("--port", "0", "--no-dns", "--json")
-    try:
-        assert ask(made, int(json.loads(line)["port"]), 1, "desktop-pro") in {200, 409}
-        for words in (("status",), ("clients",), ("log",), ("log", "--audit")):
-            walk(*words)
-        assert walk("clients", "remove", Machine(1).cmid)["changed"]
-    finally:
-        stop(process)
-    walk("remove-key", last)
-    walk("remove-publisher", "contoso")
-    assert walked == {name for name in shapes.SHAPES if name.startswith("host ")}
 
 
 def test_help_names_every_command() -> None:

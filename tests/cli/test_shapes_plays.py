@@ -1,0 +1,239 @@
+"""One walk over all commands of each wing: whatever `--help` lists is played, and prints its shape.
+
+A command that nobody plays here fails, and so does an object that its published schema does not
+allow. What the commands do is tested beside them; here only that each can be typed and what comes
+of it has its shape.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli import printed
+from tests.cli.test_client import PRODUCT
+from tests.cli.test_client import seated as client_seated
+from tests.cli.test_host import Desk as HostDesk
+from tests.cli.test_host import ask, desk, dns_words, made, serve, stop, zone
+from tests.cli.test_publisher import CHEAP, empty, serving
+from tests.cli.test_publisher import Desk as PublisherDesk
+from tests.cli.test_shapes import commands
+from tests.docs.records import missing_test
+from tests.host.conftest import Machine
+
+from muster.cli.main import muster
+from muster.core.ids import make_installation_id, proof_key
+from muster.core.keys import parse_product_key
+from muster.net.serve import ThreadServer
+from muster.publisher.catalogue_file import sample
+from muster.testing.nanodns import NanoDNS
+from muster.wire.exchange import RequestFile, read_request_file
+from muster.wire.publisher import ConfirmRequest
+
+__all__ = ["desk", "empty", "made", "zone"]
+
+pytestmark = pytest.mark.real
+
+ELSEWHERE = {
+    "demo": "tests/cli/test_demo.py::test_the_whole_story_ends_with_every_machine_licensed",
+    "doctor": "tests/cli/test_doctor.py::test_a_healthy_machine_and_a_healthy_host",
+    "slmgr": "tests/cli/test_slmgr.py::test_the_way_of_an_administrator",
+    "verify": "tests/cli/test_verify.py::test_a_good_licence_of_any_machine",
+}
+"""Commands of no wing, and a test that plays each with `--json`."""
+
+
+class Walk:
+    """Plays commands of a wing with `--json`, judges what they print, and knows which were played.
+
+    `type` runs the words behind `muster`, with `--json`, and returns the output.
+    """
+
+    def __init__(self, wing: str, run: Callable[[tuple[str, ...], int], str]) -> None:
+        self.wing = wing
+        self.played: set[str] = set()
+        self._run = run
+
+    def __call__(self, *words: str, code: int = 0) -> dict[str, Any]:
+        return self.judged(words, self._run((*words, "--json"), code))
+
+    def judged(self, words: tuple[str, ...], output: str) -> dict[str, Any]:
+        self.played.add(printed.judge((self.wing, *words), output))
+        value = json.loads(output)
+        assert isinstance(value, dict)
+        return value
+
+    def missing(self) -> set[str]:
+        """Commands that `--help` lists and nobody played."""
+        listed = {name for name in commands(muster) if name.startswith(f"{self.wing} ")}
+        return listed - self.played
+
+
+def test_commands_of_no_wing_are_played_where_it_is_said() -> None:
+    wings = ("client ", "host ", "publisher ")
+    assert {name for name in commands(muster) if not name.startswith(wings)} == set(ELSEWHERE)
+    assert [missing_test(test) for test in ELSEWHERE.values()] == [None] * len(ELSEWHERE)
+
+
+def test_every_command_of_a_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with client_seated(tmp_path, monkeypatch) as desk:
+        walk = Walk("client", lambda words, code: desk.type("client", *words, code=code).stdout)
+        publisher, folder = desk.served.publisher, desk.store.parent
+        address, request = desk.served.address.text, folder / "request.json"
+        for words in (
+            ("product", "add", str(desk.descriptor)),
+            ("set-host", address),
+            ("install-key", desk.setup_key),
+            ("activate",),
+            ("licence", "--out", str(folder / "licence.json")),
+            ("wait", "--timeout", "0"),
+            ("product", "list"),
+            ("status",),
+            ("discover",),
+            ("discover", "--no-probe"),
+            ("release",),
+            ("uninstall-key",),
+            ("clear-host",),
+            ("set-host", address),
+            ("set-domain", "corp.test"),
+            ("clear-domain",),
+            ("set-publisher", "https://activation.test/"),
+            ("clear-publisher",),
+            ("host-caching", "on"),
+            ("host-tls", "off"),
+            ("identity",),
+            ("identity", "machine"),
+            ("reset-clock-mark",),
+            ("facts",),
+            ("history",),
+            ("install-key", publisher.machine_key("desktop").text),
+            ("activate", "--request", str(request)),
+            ("installation-id", "--qr", str(folder / "code.svg")),
+        ):
+            walk(*words)
+        walk("activate", code=1)  # nobody says where the publisher is
+        digits = walk("installation-id")["installation_id"]
+        walk("confirm", publisher.confirm(digits).confirmation_id)
+        news = folder / "publisher.json"
+        news.write_bytes(publisher.file().encode())
+        walk("catalogue", "import", str(news))
+        walk("product", "remove", PRODUCT)
+        assert not walk.missing()
+
+
+def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS) -> None:
+    walk = Walk("host", lambda words, code: made.type(*words, code=code).stdout)
+    publisher, file, reply = made.publisher, str(made.file), made.folder / "reply"
+    walk("init", "--publisher", file)
+    last = walk("install-key", publisher.host_key("limited").text)["partial"]
+    walk("activate", "--request", str(made.folder / "request"))
+    walk("activate", "--telephone")
+    asked = read_request_file((made.folder / "request").read_bytes())
+    reply.write_bytes(publisher.reply(asked, limit=7).encode())
+    walk("activate", "--reply", str(reply))
+    walk("terms", "import", str(reply))
+    walk("catalogue", "import", file)
+    with ThreadServer(publisher.door()) as server:
+        walk("terms", "fetch", "--publisher-url", server.url)
+        walk("catalogue", "fetch", "--publisher-url", server.url)
+    for words in (
+        (),
+        ("retry_interval",),
+        ("retry_interval", "900"),
+        ("retry_interval", "--unset"),
+    ):
+        walk("set", *words)
+    walk("publish-dns", *dns_words(made, zone), "--print")
+    walk("publish-dns", *dns_words(made, zone))
+    walk("publish-dns", *dns_words(made, zone), "--withdraw")
+    process, line = serve("--port", "0", "--no-dns", "--json")
+    try:
+        port = walk.judged(("serve",), line)["port"]
+        assert ask(made, int(port), 1, "desktop-pro") in {200, 409}
+        for words in (("status",), ("clients",), ("log",), ("log", "--audit")):
+            walk(*words)
+        assert walk("clients", "remove", Machine(1).cmid)["changed"]
+    finally:
+        stop(process)
+    walk("remove-key", last)
+    walk("remove-publisher", "contoso")
+    assert not walk.missing()
+
+
+def test_every_command_of_a_publisher(empty: PublisherDesk, tmp_path: Path) -> None:
+    store = empty
+
+    def run(words: tuple[str, ...], code: int) -> str:
+        done = store.run(*words)
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    def file(name: str) -> str:
+        return str(tmp_path / name)
+
+    walk = Walk("publisher", run)
+    publisher = walk("init", "--sample", "--reserve-root", file("reserve.key"), *CHEAP)["publisher"]
+
+    # What is sold, and to whom it is shown.
+    walk("product", "list")
+    walk("product", "show", "contoso-desktop-7-enterprise")
+    walk("descriptor", "contoso-desktop-7-enterprise", "--out", file("desktop.json"))
+    walk("export", file("contoso.publisher"))
+    Path(file("next.toml")).write_bytes(sample())
+    walk("catalogue", "show")
+    walk("catalogue", "diff", file("next.toml"))
+    walk("catalogue", "publish", file("next.toml"))
+
+    # A host, by digits and by file.
+    issue = ("key", "issue", "--group", "server-c", "--kind", "host")
+    key = walk(*issue)["keys"][0]
+    digits = store.request(key["key"], publisher)
+    host = walk("host", "activate", "--installation-id", digits)["grant"]
+    Path(file("request")).write_bytes(RequestFile(publisher, ConfirmRequest(digits)).encode())
+    walk("host", "activate", "--request", file("request"), "--reply", file("reply"))
+    walk("host", "list")
+    walk("host", "terms", host, "--limit", "5", "--agreement", "A-1")
+    walk("host", "release", host)
+    other = walk(*issue)["keys"][0]
+    digits = store.request(other["key"], publisher, 2)
+    walk("host", "revoke", walk("host", "activate", "--installation-id", digits)["grant"])
+
+    # A machine, out of a pool.
+    words = ("key", "issue", "--group", "client-volume", "--kind", "mak", "--pool", "2")
+    pooled = walk(*words)["keys"][0]
+    machine = parse_product_key(pooled["key"])
+    proof = proof_key(publisher, machine.key_id, machine.tag_bytes)
+    typed = make_installation_id(1, machine.key_id, "1".rjust(25, "0"), None, proof).text
+    walk("confirm", typed)
+    walk("confirm", store.request(key["key"], publisher), code=1)  # a host that was released
+    walk("key", "correct", pooled["id"], "--add", "1", "--reason", "a disk was exchanged")
+    walk("key", "extend", pooled["id"], "--pool", "10")
+    walk("key", "list")
+    drawn = walk("key", "show", pooled["id"])["key"]["activations"]
+    walk("key", "show", key["id"])
+    walk("activation", "revoke", drawn[0]["jti"])
+    walk("key", "revoke", pooled["id"])
+    walk("product", "revoke", "contoso-office-2010")
+
+    # Trust, and what is kept of all this.
+    walk("trust", "show")
+    walk("trust", "rotate", *CHEAP)
+    walk("trust", "recover", "--reserve-root", file("reserve.key"), *CHEAP)
+    walk("audit")
+    walk("audit", "list")
+    walk("audit", "verify")
+    walk("audit", "export", file("audit.jsonl"))
+    with serving(store, "--port", "0") as (_, said):
+        walk.judged(("serve",), json.dumps(said))
+    walk("backup", file("backup"))
+    restored = tmp_path / "restored"
+    for keys in store.folder.rglob("keys"):
+        shutil.copytree(keys, restored / keys.relative_to(store.folder))
+    store.env["MUSTER_STORE"] = str(restored)
+    walk("restore", file("backup"))
+    walk("resume", "--accept-loss")
+    assert not walk.missing()
