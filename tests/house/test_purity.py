@@ -23,11 +23,21 @@ HANDS = {
         *("service", "settings", "store", "stores", "summary"),
     },
     "host": {
-        *("act", "api", "batch", "commit", "doctor", "enrol", "journal", "keyring", "look"),
-        *("metrics", "online", "open", "publish", "results", "server", "service", "store", "view"),
+        *("act", "api", "batch", "commit", "doctor", "keyring", "look", "metrics"),
+        *("online", "open", "publish", "server", "service", "store", "view"),
     },
     "publisher": {
-        *("act", "api", "audit_file", "backup_file", "knowledge", "look", "office", "pools"),
+        *(
+            "act",
+            "activations",
+            "api",
+            "audit_file",
+            "backup_file",
+            "knowledge",
+            "look",
+            "office",
+            "pools",
+        ),
         *("service", "store", "vault"),
     },
 }
