@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.host.conftest import START, Machine, World
 
 from muster.core.errors import MusterError
-from muster.core.identity import matches
+from muster.core.identity import matches, nonce_prefix
 from muster.core.products import DAY, SKEW, Product
-from muster.host import keys, rules
+from muster.host import challenges, keys, rules
 from muster.host.act import grants
 from muster.host.lines import Line, Row
-from muster.host.model import HeldGrant, KnownMachine, PublisherView, Settings
+from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
+from muster.lease.bundle import Bundle
 from muster.lease.grant import Grant
+from muster.lease.lease import LeaseClaims
+from muster.lease.terms import Terms
 from muster.testing.tiny_publisher import TinyPublisher
+from muster.wire.release import ReleaseRequest
 
 PUBLISHER = TinyPublisher("contoso", now=START)
 PRODUCT = PUBLISHER.catalogue.product("desktop-pro")
@@ -28,6 +32,8 @@ def code(found: object) -> str:
     return found.code if isinstance(found, MusterError) else ""
 
 
+@example(START + SKEW, START)
+@example(START, START + SKEW)
 @given(st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1))
 def test_skew_of_four_hours_passes_and_one_second_more_does_not(sent: int, now: int) -> None:
     request = Machine(1).request(PUBLISHER.publisher, "desktop-pro", sent)
@@ -219,3 +225,206 @@ VIEW = PublisherView(
     grants=(),
     signer=None,
 )
+
+HELD = HeldGrant(_grant(DAY * 180, None))
+SERVING = replace(VIEW, grants=(HELD,), signer=Machine(0).key, challenge_key=b"k" * 32)
+TERMS = Terms(
+    issuer=PUBLISHER.publisher,
+    group="desktop",
+    grant_jti="A" * 22,
+    iat=START,
+    version=1,
+    limit=3,
+    over="refuse",
+    customer="",
+    agreement="A-1",
+    kid="k",
+    text="",
+)
+
+
+def signs(*grants: Grant) -> Grant:
+    """The grant that signs among these, which all cover desktops."""
+    view = replace(SERVING, grants=tuple(HeldGrant(grant) for grant in grants))
+    found = rules.standing(
+        HostView(1, {view.publisher: view}, Settings()), view.publisher, PRODUCT.id, START
+    )
+    assert isinstance(found, rules.Standing)
+    return found.held.grant
+
+
+def test_of_several_grants_the_endless_one_signs_then_the_newest_then_the_last_by_name() -> None:
+    ends = _grant(DAY, START + 3000 * DAY)
+    endless = _grant(DAY, None)
+    newer = replace(endless, iat=START + 1)
+    later = replace(newer, jti="B" * 22)
+    for one, other in ((ends, endless), (endless, newer), (newer, later)):
+        assert signs(one, other) is other
+        assert signs(other, one) is other
+
+
+def test_a_publisher_without_a_key_that_signs_or_without_grants_is_not_activated() -> None:
+    for view in (replace(SERVING, signer=None), replace(SERVING, grants=())):
+        found = rules.standing(
+            HostView(1, {view.publisher: view}, Settings()), view.publisher, PRODUCT.id, START
+        )
+        assert code(found) == "host/not-activated"
+
+
+def test_groups_that_ended_are_not_listed() -> None:
+    other = replace(_grant(DAY, START + DAY), covers=("server", "desktop"))
+    view = replace(SERVING, grants=(HELD, HeldGrant(other)))
+    assert rules.granted_groups(view, START) == ["desktop", "server"]
+    assert rules.granted_groups(view, START + DAY) == ["desktop"]
+
+
+def test_terms_bound_the_lease_and_how_often_it_is_renewed() -> None:
+    request = Machine(1).request(PUBLISHER.publisher, "desktop-pro", START)
+    bound = replace(TERMS, max_lease=DAY)
+    for terms, lasts, renews in (
+        (bound, DAY, DAY // 2),
+        (TERMS, DAY * 180, PRODUCT.spans.renew_after),
+        (None, DAY * 180, PRODUCT.spans.renew_after),
+    ):
+        held = replace(HELD, terms=terms)
+        entitled = rules.Standing(SERVING, PRODUCT, held)
+        claims = rules.lease_claims(request, entitled, Settings(), 30, "A" * 22, START)
+        assert claims.exp - START == lasts
+        assert claims.renew_after == renews
+        assert rules.renew_after(PRODUCT, Settings(), terms) == renews
+        assert rules.silent_after(PRODUCT, Settings(), terms) == max(DAY, 2 * renews)
+    assert rules.renew_after(PRODUCT, Settings(renew_after=900), bound) == 900
+    assert rules.silent_after(PRODUCT, Settings(renew_after=DAY), None) == 2 * DAY
+
+
+def test_a_grant_that_names_no_longest_lease_gives_none() -> None:
+    request = Machine(1).request(PUBLISHER.publisher, "desktop-pro", START)
+    held = HeldGrant(replace(HELD.grant, max_lease=None))
+    entitled = rules.Standing(SERVING, PRODUCT, held)
+    assert rules.lease_claims(request, entitled, Settings(), 30, "A" * 22, START).exp == START
+
+
+def test_a_ceiling_refuses_the_first_machine_above_it() -> None:
+    for terms, taken, holds_one, refused in (
+        (TERMS, 2, False, False),
+        (TERMS, 3, False, True),
+        (TERMS, 3, True, False),
+        (TERMS, 4, False, True),
+        (replace(TERMS, over="report"), 4, False, False),
+        (None, 4, False, False),
+    ):
+        found = rules.seat_refused(terms, taken, holds_one)
+        assert code(found) == ("host/limit-reached" if refused else "")
+        assert found is None or found.params == {"limit": 3}
+
+
+def test_only_a_live_lease_of_another_product_is_still_held() -> None:
+    for product, lease, held in (
+        ("desktop-pro", (START + 1, 0), False),
+        ("office-drawing", (START + 1, 0), True),
+        ("office-drawing", (START, 0), False),
+        ("office-drawing", (START + 1, START), False),
+    ):
+        assert rules.still_held({product: lease}, "desktop-pro", START) is held
+    assert not rules.still_held({}, "desktop-pro", START)
+
+
+def test_a_request_that_names_another_machine_is_not_proved() -> None:
+    good = Machine(1).request(PUBLISHER.publisher, "desktop-pro", START)
+    assert rules.unproved(good) is None
+    forged = replace(good, cmid=Machine(2).cmid)
+    assert code(rules.unproved(forged)) == "host/request-proof"
+
+
+# Challenges, and releases that need one.
+
+
+def challenge_of(found: MusterError | None) -> str:
+    assert found is not None
+    assert found.code == "host/challenge"
+    return str(found.params["challenge"])
+
+
+def test_the_challenge_of_a_refusal_holds_for_its_machine_mode_and_release() -> None:
+    asked = Machine(1).request(PUBLISHER.publisher, "office-drawing", START)
+    named = Machine(1).request(
+        PUBLISHER.publisher, "office-drawing", START, identity="explicit", fingerprint=()
+    )
+    known = KnownMachine("machine", (), Line("A" * 22, START - DAY))
+    for request, stored, released in (
+        (asked, None, 0),
+        (asked, known, 0),
+        (named, None, 0),
+        (named, replace(known, identity="explicit"), START - DAY),
+    ):
+        found = challenge_of(rules.unchallenged(request, stored, SERVING, START))
+        key, names = SERVING.challenge_key, (request.publisher, request.cmid)
+        assert found == challenges.fresh(key, *names, released, START)
+        again = replace(request, challenge=found)
+        assert rules.unchallenged(again, stored, SERVING, START) is None
+
+
+def test_the_challenge_of_a_lease_holds_for_the_next_request_that_is_made_just_now() -> None:
+    request = Machine(1).request(PUBLISHER.publisher, "desktop-pro", START)
+    known = KnownMachine("machine", (), Line("A" * 22, START - DAY))
+    key, names = SERVING.challenge_key, (request.publisher, request.cmid)
+    given_last = challenges.after(key, *names, "A" * 22, START - DAY)
+    again = replace(request, challenge=given_last)
+    assert rules.unchallenged(again, known, SERVING, START) is None
+    assert code(rules.unchallenged(again, known, SERVING, START + 121)) == "host/challenge"
+    assert code(rules.unchallenged(again, None, SERVING, START)) == "host/challenge"
+
+
+def leased(identity: str) -> LeaseClaims:
+    request = replace(
+        Machine(1).request(PUBLISHER.publisher, "office-drawing", START), identity=identity
+    )
+    entitled = rules.Standing(SERVING, DRAWING, HELD)
+    return rules.lease_claims(request, entitled, Settings(), 30, "A" * 22, START)
+
+
+def released(
+    known: KnownMachine | None,
+    *,
+    sent_at: int = START,
+    now: int = START,
+    identity: str = "machine",
+    shown: tuple[str, ...] = (nonce_prefix("A" * 22),),
+    challenge: str = "",
+) -> MusterError | None:
+    key = Machine(1).key
+    request = ReleaseRequest(Bundle("a.b.c", "d.e.f", key.public), key.public.raw, shown, sent_at)
+    asked = replace(request, challenge=challenge)
+    return rules.release_refused(asked, leased(identity), known, SERVING, now)
+
+
+def test_a_release_is_of_a_known_machine_in_time_and_the_last_of_its_line() -> None:
+    known = KnownMachine("machine", (), Line("A" * 22, START))
+    later = START + 1
+    assert code(released(None)) == "host/release-unknown"
+    for now, refused in ((SKEW, False), (SKEW + 1, True), (-SKEW, False), (-SKEW - 1, True)):
+        found = released(known, sent_at=later, now=later + now)
+        assert code(found) == ("host/clock-skew" if refused else "host/challenge")
+    # Of the same second as the request that is kept, it is that request's and comes too late.
+    assert code(released(known)) == "host/request-old"
+    assert code(released(known, sent_at=later)) == "host/challenge"
+    newer = KnownMachine("machine", (), Line("B" * 22, START))
+    assert code(released(newer, sent_at=later)) == "host/release-proof"
+    named = replace(newer, identity="explicit")
+    assert code(released(named, sent_at=later, identity="explicit", shown=())) == "host/challenge"
+
+
+def test_a_release_needs_the_challenge_of_a_refusal() -> None:
+    later = START + 1
+    for identity in ("machine", "explicit"):
+        known = KnownMachine(identity, (), Line("A" * 22, START))
+        found = challenge_of(released(known, sent_at=later, identity=identity))
+        of_release = START if identity == "explicit" else 0
+        names = (PUBLISHER.publisher, leased(identity).cmid)
+        assert found == challenges.fresh(SERVING.challenge_key, *names, of_release, START)
+        assert released(known, sent_at=later, identity=identity, challenge=found) is None
+    of_lease = challenges.after(
+        SERVING.challenge_key, PUBLISHER.publisher, leased("machine").cmid, "A" * 22, START
+    )
+    known = KnownMachine("machine", (), Line("A" * 22, START))
+    assert code(released(known, sent_at=later, challenge=of_lease)) == "host/challenge"

@@ -14,7 +14,7 @@ from muster.core.products import day_start
 from muster.lease import strict
 from muster.lease.grant import read_grant
 from muster.lease.jws import GRANT_TYP, TERMS_TYP, MemorySigningKey, parse, sign
-from muster.lease.terms import accept_terms, read_terms, terms_still_valid
+from muster.lease.terms import accept_terms, make_terms, read_terms, terms_still_valid
 from muster.lease.trust import TrustKey, follow
 
 if TYPE_CHECKING:
@@ -77,6 +77,26 @@ def test_claims_of_terms(maker: Maker, change: dict[str, Any]) -> None:
     text = sign(payload, TERMS_TYP, maker.grant_key)
     grant = read_grant(maker.host_grant(), maker.trust, maker.publisher)
     assert code_of(read_terms, text, maker.trust, grant) == "terms/claims"
+
+
+def test_a_publisher_signs_no_terms_that_nobody_would_read(maker: Maker) -> None:
+    grant = read_grant(maker.host_grant(), maker.trust, maker.publisher)
+
+    def made(limit: int, agreement: str) -> str:
+        return make_terms(
+            grant=grant,
+            version=1,
+            iat=grant.iat,
+            limit=limit,
+            over="refuse",
+            customer="Fabrikam",
+            agreement=agreement,
+            key=maker.grant_key,
+        )
+
+    assert read_terms(made(5, "F-1"), maker.trust, grant).limit == 5
+    for limit, agreement in ((-1, "F-1"), (5, "a\nb")):
+        assert code_of(made, limit, agreement) == "terms/claims"
 
 
 def test_terms_of_a_later_format(maker: Maker) -> None:
