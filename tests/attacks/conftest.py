@@ -16,7 +16,7 @@ from muster.core.products import DAY, Product, day_of, day_start
 from muster.lease import jws, strict
 from muster.lease.bundle import ActivationBundle, Bundle, NoticeBundle
 from muster.lease.descriptor import make_descriptor, read_descriptor
-from muster.lease.grant import issue_grant
+from muster.lease.grant import GrantValues, issue_grant
 from muster.lease.jws import MemorySigningKey
 from muster.lease.steps import Expected
 from muster.testing.tiny_publisher import GROUPS, TinyPublisher, test_key
@@ -102,7 +102,9 @@ class Scene:
             "group": GROUPS[1],
             "key": self.publisher.grant_key,
         }
-        return issue_grant(**values | change)
+        values |= change
+        key = values.pop("key")
+        return issue_grant(GrantValues(**values), key)
 
     def activation_grant(self, **change: Any) -> str:
         """A MAK grant of the machine."""
@@ -116,7 +118,9 @@ class Scene:
             "group": GROUPS[0],
             "key": self.publisher.grant_key,
         }
-        return issue_grant(**values | change)
+        values |= change
+        key = values.pop("key")
+        return issue_grant(GrantValues(**values), key)
 
     def lease_payload(self, product: str = "desktop-pro") -> Tree:
         """The payload of the machine's good lease."""

@@ -30,7 +30,7 @@ from muster.core.products import DAY, day_of
 from muster.lease import jws
 from muster.lease.bundle import ActivationBundle, Bundle, NoticeBundle
 from muster.lease.catalogue import read_catalogue
-from muster.lease.grant import issue_grant, read_grant
+from muster.lease.grant import GrantValues, issue_grant, read_grant
 from muster.lease.jws import sign
 from muster.lease.terms import read_terms
 from muster.lease.trust import anchor, follow
@@ -50,14 +50,16 @@ def test_mixing_two_publishers_two_hosts_two_products_and_three_keys(scene: Scen
     products = ("desktop-pro", "office-suite")
     grants = {
         (p, k, h): issue_grant(
-            publisher=scenes[p].id,
-            key_id=keys[k][0],
-            binding=host_binding(scenes[p].id, keys[k][0], hosts[h].public.raw),
-            hw="0" * 12,
-            term=0,
-            day=day_of(NOW) - 30,
-            group=GROUPS[keys[k][1]],
-            key=scene.publisher.grant_key,
+            GrantValues(
+                publisher=scenes[p].id,
+                key_id=keys[k][0],
+                binding=host_binding(scenes[p].id, keys[k][0], hosts[h].public.raw),
+                hw="0" * 12,
+                term=0,
+                day=day_of(NOW) - 30,
+                group=GROUPS[keys[k][1]],
+            ),
+            scene.publisher.grant_key,
         )
         for p, k, h in itertools.product((0, 1), (0, 1, 2), (0, 1))
     }

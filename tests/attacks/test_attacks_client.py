@@ -35,6 +35,7 @@ from muster.lease.jws import MemorySigningKey
 from muster.lease.trust import (
     CATALOGUE_ROLE,
     Trust,
+    TrustClaims,
     TrustKey,
     follow,
     make_trust,
@@ -174,14 +175,16 @@ def test_a_foreign_line_of_the_same_id_bricks_nobody() -> None:
     thief, reserve = test_key("thief", "working"), test_key("thief", "reserve")
     foreign = [
         make_trust(
-            issuer=world.publisher.publisher,
-            label="contoso",
-            name="Contoso",
-            version=version,
-            iat=0,
-            roots=(thief.public, reserve.public),
-            keys=world.publisher.keys,
-            signer=reserve,
+            TrustClaims(
+                issuer=world.publisher.publisher,
+                label="contoso",
+                name="Contoso",
+                version=version,
+                iat=0,
+                roots=(thief.public, reserve.public),
+                keys=world.publisher.keys,
+            ),
+            reserve,
         )
         for version in (2, 3, MOST)
     ]
@@ -364,14 +367,16 @@ def signed(
     roots: Sequence[MemorySigningKey] = (),
 ) -> Trust:
     text = make_trust(
-        issuer=publisher.publisher,
-        label=publisher.label,
-        name=publisher.label.title(),
-        version=version,
-        iat=publisher.now,
-        roots=(roots[0].public, roots[1].public) if roots else held.roots,
-        keys=publisher.keys,
-        signer=signer,
+        TrustClaims(
+            issuer=publisher.publisher,
+            label=publisher.label,
+            name=publisher.label.title(),
+            version=version,
+            iat=publisher.now,
+            roots=(roots[0].public, roots[1].public) if roots else held.roots,
+            keys=publisher.keys,
+        ),
+        signer,
     )
     return follow(held, text)
 

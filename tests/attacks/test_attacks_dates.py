@@ -9,7 +9,7 @@ from tests.attacks.conftest import HOST_KEY, MAK_KEY, MOST, NOW, Scene, refusal
 
 from muster.core.products import DAY, Revocation, day_of, day_start
 from muster.lease.steps import advance_mark, effective_now
-from muster.lease.trust import TrustKey, follow, make_trust
+from muster.lease.trust import TrustClaims, TrustKey, follow, make_trust
 from muster.lease.verify import verify_activation, verify_lease, verify_notice
 from muster.testing.tiny_publisher import TinyPublisher
 
@@ -104,14 +104,16 @@ def test_signatures_dated_before_day_zero_are_before_every_retirement(scene: Sce
         TrustKey(publisher.grant_key.public, "grant", 0, 0),
     ]
     text = make_trust(
-        issuer=publisher.publisher,
-        label="contoso",
-        name="Contoso",
-        version=2,
-        iat=NOW,
-        roots=publisher.trust.roots,
-        keys=retired,
-        signer=publisher.working,
+        TrustClaims(
+            issuer=publisher.publisher,
+            label="contoso",
+            name="Contoso",
+            version=2,
+            iat=NOW,
+            roots=publisher.trust.roots,
+            keys=retired,
+        ),
+        publisher.working,
     )
     trust = follow(publisher.trust, text)
     kid = publisher.grant_key.public.kid

@@ -11,11 +11,18 @@ from tests.attacks.conftest import MOST, NOW, payload, refusal
 
 from muster.core.products import day_of
 from muster.lease import jws
-from muster.lease.catalogue import Catalogue, accept_catalogue, make_catalogue, still_valid
+from muster.lease.catalogue import (
+    Catalogue,
+    CatalogueClaims,
+    accept_catalogue,
+    make_catalogue,
+    still_valid,
+)
 from muster.lease.jws import MemorySigningKey, PublicKey, sign
 from muster.lease.steps import advance_mark
 from muster.lease.trust import (
     Trust,
+    TrustClaims,
     TrustKey,
     anchor,
     follow,
@@ -53,14 +60,16 @@ class Line:
     ) -> str:
         """A version of this publisher, by the working root unless told."""
         return make_trust(
-            issuer=self.publisher.publisher,
-            label="contoso",
-            name="Contoso",
-            version=version,
-            iat=iat,
-            roots=roots or self.first.roots,
-            keys=self.publisher.keys if keys is None else keys,
-            signer=signer or self.publisher.working,
+            TrustClaims(
+                issuer=self.publisher.publisher,
+                label="contoso",
+                name="Contoso",
+                version=version,
+                iat=iat,
+                roots=roots or self.first.roots,
+                keys=self.publisher.keys if keys is None else keys,
+            ),
+            signer or self.publisher.working,
         )
 
     def forge(self, signer: MemorySigningKey, *, version: int = 2, **muster: Any) -> str:
@@ -72,13 +81,11 @@ class Line:
     def catalogue(self, key: MemorySigningKey, trust: Trust, version: int, iat: int) -> str:
         """A catalogue of this publisher."""
         return make_catalogue(
-            trust=trust,
-            version=version,
-            iat=iat,
-            groups=GROUPS,
-            applications=APPLICATIONS,
-            products=(),
-            key=key,
+            CatalogueClaims(
+                version=version, iat=iat, groups=GROUPS, applications=APPLICATIONS, products=()
+            ),
+            trust,
+            key,
         )
 
 

@@ -16,7 +16,7 @@ from muster.core.catalogue import error
 from muster.core.records import encode, error_record
 from muster.host.results import PublisherRemoval
 
-NOT_YET = 2
+NOT_YET = 1
 """How many commands may lack a schema. Only ever gets smaller."""
 
 

@@ -121,20 +121,22 @@ def test_a_store_of_another_machine_licenses_nobody(place: Place) -> None:
 def test_an_application_with_other_roots_is_not_licensed_by_this_store(place: Place) -> None:
     """The store is a cache: every look starts at the caller's own descriptor."""
     from muster.lease.descriptor import make_descriptor
-    from muster.lease.trust import make_trust
+    from muster.lease.trust import TrustClaims, make_trust
     from muster.testing.tiny_publisher import GROUPS, test_key
 
     assert place.activate().licensed
     publisher = place.served.publisher
     text = make_trust(
-        issuer=publisher.publisher,
-        label=publisher.label,
-        name="Contoso",
-        version=2,
-        iat=publisher.now,
-        roots=(test_key("x", "root").public, test_key("x", "reserve").public),
-        keys=publisher.keys[:1],
-        signer=test_key("x", "root"),
+        TrustClaims(
+            issuer=publisher.publisher,
+            label=publisher.label,
+            name="Contoso",
+            version=2,
+            iat=publisher.now,
+            roots=(test_key("x", "root").public, test_key("x", "reserve").public),
+            keys=publisher.keys[:1],
+        ),
+        test_key("x", "root"),
     )
     own = make_descriptor(text, publisher.catalogue.product(PRODUCT), [GROUPS[0]])
     got = licence(own, store=place.store, facts=place.facts)

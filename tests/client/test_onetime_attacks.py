@@ -16,7 +16,7 @@ from muster.core.ids import parse_installation_id
 from muster.core.keys import Kind, ProductKey
 from muster.core.products import DAY, Revocation, day_of
 from muster.core.states import LicenceState
-from muster.lease.grant import confirmation_of, issue_grant
+from muster.lease.grant import GrantValues, confirmation_of, issue_grant
 from muster.lease.jws import MemorySigningKey
 from muster.testing.tiny_publisher import GROUPS, TinyPublisher, test_key
 from muster.testing.world import PUBLISHER_URL, World, WorldMachine
@@ -64,14 +64,16 @@ def forged(
     """A grant for this machine by a signer of the test's choice."""
     iid = parse_installation_id(machine.client.installation_id(PRODUCT).installation_id)
     return issue_grant(
-        publisher=world.publisher.publisher,
-        key_id=iid.key_id,
-        binding=iid.binding,
-        hw=None,
-        term=term,
-        day=day_of(world.publisher.now) if day is None else day,
-        group=next(one for one in GROUPS if one.id == group),
-        key=signer,
+        GrantValues(
+            publisher=world.publisher.publisher,
+            key_id=iid.key_id,
+            binding=iid.binding,
+            hw=None,
+            term=term,
+            day=day_of(world.publisher.now) if day is None else day,
+            group=next(one for one in GROUPS if one.id == group),
+        ),
+        signer,
     )
 
 

@@ -19,7 +19,7 @@ import pytest
 from muster.core.keys import ALPHABET, KeyId, Kind, check_symbol
 from muster.core.products import KeyGroup
 from muster.lease import strict
-from muster.lease.grant import grant_payload
+from muster.lease.grant import GrantValues, grant_payload
 
 ROOT = Path(__file__).resolve().parents[2]
 ADR = ROOT / "docs" / "adr"
@@ -139,7 +139,7 @@ def test_the_numbers_of_the_grant_function() -> None:
     assert 5 < 63 * 30 / 365.25 < 5.25
     key_id = KeyId(Kind.MAK, 10, 1_234_567)
     group = KeyGroup(10, "office-2010", ("office-2010",), 180 * 86400)
-    payload = grant_payload(Kind.MAK, "a" * 16, key_id, "0" * 25, None, 0, 300, group)
+    payload = grant_payload(GrantValues("a" * 16, key_id, "0" * 25, None, 0, 300, group))
     size = len(strict.canonical(payload))
     assert 215 <= size <= 235
     assert 100 <= groups(size * 8) < 120

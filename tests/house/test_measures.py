@@ -12,7 +12,7 @@ from tests.house.measures import Module
 PAGE = Path(__file__).parents[2] / "docs/architecture.md"
 CEILINGS = {
     "long modules without a reason": 0,
-    "wide functions": 11,
+    "wide functions": 0,
     "cycles": 0,
     "free-form dictionaries": 63,
     "pairs that share lines": 33,

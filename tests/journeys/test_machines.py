@@ -515,20 +515,22 @@ def test_a_newer_descriptor_replaces_the_old_one_and_keeps_the_licence(world: Wo
 def test_a_descriptor_of_an_impostor_with_the_same_id_is_refused(world: World) -> None:
     machine = added(world)
     from muster.lease.descriptor import make_descriptor, read_descriptor
-    from muster.lease.trust import make_trust
+    from muster.lease.trust import TrustClaims, make_trust
     from muster.testing.tiny_publisher import GROUPS, test_key
 
     own = read_descriptor(world.publisher.descriptor(DESKTOP))
     thief, reserve = test_key("thief", "root"), test_key("thief", "reserve")
     text = make_trust(
-        issuer=own.publisher,
-        label=own.trust.label,
-        name="Contoso",
-        version=2,
-        iat=world.clock.now(),
-        roots=(thief.public, reserve.public),
-        keys=own.trust.keys,
-        signer=thief,
+        TrustClaims(
+            issuer=own.publisher,
+            label=own.trust.label,
+            name="Contoso",
+            version=2,
+            iat=world.clock.now(),
+            roots=(thief.public, reserve.public),
+            keys=own.trust.keys,
+        ),
+        thief,
     )
     forged = make_descriptor(text, own.product, [GROUPS[0]])
     assert code_of(lambda: machine.client.add_product(forged)) == "client/publisher-known"

@@ -23,15 +23,15 @@ from muster.core.products import (
 )
 from muster.lease import jws
 from muster.lease.bundle import ActivationBundle, Bundle, NoticeBundle
-from muster.lease.catalogue import Catalogue, make_catalogue, read_catalogue
+from muster.lease.catalogue import Catalogue, CatalogueClaims, make_catalogue, read_catalogue
 from muster.lease.descriptor import Descriptor, make_descriptor, read_descriptor
-from muster.lease.grant import grant_payload, issue_grant, read_grant
+from muster.lease.grant import GrantValues, grant_payload, issue_grant, read_grant
 from muster.lease.jws import MemorySigningKey
 from muster.lease.lease import LeaseClaims, make_lease
 from muster.lease.notice import DUPLICATE_CMID, NoticeClaims, make_notice
 from muster.lease.steps import Expected
-from muster.lease.terms import make_terms
-from muster.lease.trust import Trust, TrustKey, anchor, make_trust
+from muster.lease.terms import Ceiling, make_terms
+from muster.lease.trust import Trust, TrustClaims, TrustKey, anchor, make_trust
 
 DAY_NOW = 330
 NOW = day_start(DAY_NOW) + 43_200
@@ -112,7 +112,7 @@ class Maker:
             "roots": self.roots,
             "keys": self.keys,
         } | change
-        return make_trust(signer=signer or self.working, **values)
+        return make_trust(TrustClaims(**values), signer or self.working)
 
     def sign_catalogue(self, signer: MemorySigningKey | None = None, **change: Any) -> str:
         """A catalogue, version 1 unless told."""
@@ -125,7 +125,8 @@ class Maker:
             "products": (self.product,),
             "conversions": (Conversion(self.product.id, self.product.id, "allowed", ""),),
         } | change
-        return make_catalogue(key=signer or self.catalogue_key, **values)
+        trust = values.pop("trust")
+        return make_catalogue(CatalogueClaims(**values), trust, signer or self.catalogue_key)
 
     def catalogue(self, *revocations: Revocation) -> Catalogue:
         """A verified catalogue with these revocations."""
@@ -143,7 +144,8 @@ class Maker:
             "group": self.server,
             "key": self.grant_key,
         } | change
-        return issue_grant(**values)
+        key = values.pop("key")
+        return issue_grant(GrantValues(**values), key)
 
     def mak_grant(self, **change: Any) -> str:
         """The activation grant of the machine."""
@@ -157,13 +159,13 @@ class Maker:
             "group": self.desktop,
             "key": self.grant_key,
         } | change
-        return issue_grant(**values)
+        key = values.pop("key")
+        return issue_grant(GrantValues(**values), key)
 
     def grant_payload(self) -> dict[str, Any]:
         """The payload of the host's grant, for tests that spoil it."""
         binding = host_binding(self.publisher, self.host_key_id, self.host_key.public.raw)
-        return grant_payload(
-            Kind.HOST,
+        values = GrantValues(
             self.publisher,
             self.host_key_id,
             binding,
@@ -172,6 +174,7 @@ class Maker:
             DAY_NOW - 30,
             self.server,
         )
+        return grant_payload(values)
 
     def sign_terms(self, signer: MemorySigningKey | None = None, **change: Any) -> str:
         """Terms for the host's grant."""
@@ -184,7 +187,8 @@ class Maker:
             "customer": "Fabrikam Inc",
             "agreement": "F-2026-17",
         } | change
-        return make_terms(key=signer or self.grant_key, **values)
+        grant, version, iat = (values.pop(name) for name in ("grant", "version", "iat"))
+        return make_terms(grant, Ceiling(**values), version, iat, signer or self.grant_key)
 
     def lease_claims(self, **change: Any) -> LeaseClaims:
         """The good lease of the machine."""

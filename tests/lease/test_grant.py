@@ -19,6 +19,7 @@ from muster.core.products import DAY, KeyGroup, day_start
 from muster.lease import strict
 from muster.lease.grant import (
     TERM,
+    GrantValues,
     confirmation_of,
     grant_payload,
     grant_signing_input,
@@ -45,17 +46,9 @@ def code_of(call: Callable[..., object], *args: object) -> str:
 def test_the_bytes_of_a_machines_grant(maker: Maker) -> None:
     """Sections 4.1 and 4.2, written out by hand."""
     kid = maker.grant_key.public.kid
-    signed = grant_signing_input(
-        Kind.MAK,
-        "abcdefghijklmnop",
-        KeyId(Kind.MAK, 3, 815),
-        "0" * 25,
-        None,
-        2,
-        1,
-        maker.desktop,
-        kid,
-    )
+    key_id = KeyId(Kind.MAK, 3, 815)
+    said = GrantValues("abcdefghijklmnop", key_id, "0" * 25, None, 2, 1, maker.desktop)
+    signed = grant_signing_input(said, kid)
     head, body = signed.decode().split(".")
     assert strict.b64url_decode(head, 999) == (
         b'{"alg":"EdDSA","kid":"' + kid.encode() + b'","typ":"muster-grant+jwt"}'
@@ -72,17 +65,9 @@ def test_the_bytes_of_a_machines_grant(maker: Maker) -> None:
 
 
 def test_the_bytes_of_a_hosts_grant(maker: Maker) -> None:
-    signed = grant_signing_input(
-        Kind.HOST,
-        "abcdefghijklmnop",
-        KeyId(Kind.HOST, 7, 1),
-        "f" * 25,
-        "00000000000a",
-        0,
-        0,
-        maker.server,
-        maker.grant_key.public.kid,
-    )
+    key_id = KeyId(Kind.HOST, 7, 1)
+    said = GrantValues("abcdefghijklmnop", key_id, "f" * 25, "00000000000a", 0, 0, maker.server)
+    signed = grant_signing_input(said, maker.grant_key.public.kid)
     payload = strict.b64url_decode(signed.decode().split(".")[1], 9999)
     jti = json.loads(payload)["jti"]
     assert payload == (
@@ -119,18 +104,12 @@ def test_a_re_issue_is_the_same_licence(maker: Maker) -> None:
     assert other.jti != first.jti
 
 
-def values(maker: Maker, **change: Any) -> dict[str, Any]:
-    """Arguments of `grant_payload` for a machine."""
-    return {
-        "kind": Kind.MAK,
-        "publisher": maker.publisher,
-        "key_id": maker.mak_key_id,
-        "binding": maker.binding,
-        "hw": None,
-        "term": 0,
-        "day": 0,
-        "group": maker.desktop,
-    } | change
+def values(maker: Maker, **change: Any) -> GrantValues:
+    """The values of a machine's grant."""
+    return replace(
+        GrantValues(maker.publisher, maker.mak_key_id, maker.binding, None, 0, 0, maker.desktop),
+        **change,
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,19 +119,17 @@ def values(maker: Maker, **change: Any) -> dict[str, Any]:
         {"day": 65_536},
         {"term": -1},
         {"term": 64},
-        {"kind": Kind.HOST},
-        {"kind": Kind.RETAIL},
-        {"kind": Kind.SETUP, "key_id": KeyId(Kind.SETUP, 3, 1)},
-        {"kind": Kind.EVALUATION, "key_id": KeyId(Kind.EVALUATION, 3, 1)},
+        {"key_id": KeyId(Kind.SETUP, 3, 1)},
+        {"key_id": KeyId(Kind.EVALUATION, 3, 1)},
         {"hw": "0123456789ab"},
         {"key_id": KeyId(Kind.MAK, 4, 815)},
-        {"kind": Kind.HOST, "key_id": KeyId(Kind.HOST, 3, 1)},
+        {"key_id": KeyId(Kind.HOST, 3, 1)},
     ],
     ids=repr,
 )
 def test_what_a_grant_cannot_say(maker: Maker, change: dict[str, Any]) -> None:
     with pytest.raises(MusterError) as caught:
-        grant_payload(**values(maker, **change))
+        grant_payload(values(maker, **change))
     assert caught.value.code == "grant/range"
 
 
@@ -162,13 +139,13 @@ def test_what_a_grant_cannot_say(maker: Maker, change: dict[str, Any]) -> None:
         {"publisher": "Contoso"},
         {"binding": "0" * 24},
         {"binding": "F" * 25},
-        {"kind": Kind.HOST, "key_id": KeyId(Kind.HOST, 3, 1), "hw": "x"},
+        {"key_id": KeyId(Kind.HOST, 3, 1), "hw": "x"},
     ],
     ids=repr,
 )
 def test_grammar(maker: Maker, change: dict[str, Any]) -> None:
     with pytest.raises(MusterError) as caught:
-        grant_payload(**values(maker, **change))
+        grant_payload(values(maker, **change))
     assert caught.value.code == "id/grammar"
 
 
@@ -237,14 +214,16 @@ def test_any_grant_is_rebuilt_byte_for_byte(
     bound = f"{binding:025x}"
     hw = "abcdefabcdef" if kind is Kind.HOST else None
     text = issue_grant(
-        publisher=maker.publisher,
-        key_id=key_id,
-        binding=bound,
-        hw=hw,
-        term=term,
-        day=day,
-        group=maker.desktop,
-        key=key,
+        GrantValues(
+            publisher=maker.publisher,
+            key_id=key_id,
+            binding=bound,
+            hw=hw,
+            term=term,
+            day=day,
+            group=maker.desktop,
+        ),
+        key,
     )
     heard = parse_confirmation_id(confirmation_of(text, index).text)
     assert rebuild_grant(heard, maker.publisher, key_id, bound, hw, maker.desktop, trust) == text

@@ -20,7 +20,7 @@ from muster.lease.grant import read_grant
 from muster.lease.jws import MemorySigningKey, PublicKey, is_public_key
 from muster.lease.steps import Case
 from muster.lease.terms import accept_terms, read_terms
-from muster.lease.trust import TrustKey, anchor, make_trust, parse_trust
+from muster.lease.trust import TrustClaims, TrustKey, anchor, make_trust, parse_trust
 from muster.lease.verify import open_licence, verify_lease, verify_notice
 
 if TYPE_CHECKING:
@@ -89,14 +89,16 @@ def test_no_publisher_signs_a_trust_object_with_a_bad_key(maker: Maker) -> None:
     old = maker.trust
     with pytest.raises(MusterError) as caught:
         make_trust(
-            issuer=old.issuer,
-            label=old.label,
-            name=old.name,
-            version=old.version + 1,
-            iat=old.iat,
-            roots=old.roots,
-            keys=[*old.keys, bad],
-            signer=maker.working,
+            TrustClaims(
+                issuer=old.issuer,
+                label=old.label,
+                name=old.name,
+                version=old.version + 1,
+                iat=old.iat,
+                roots=old.roots,
+                keys=[*old.keys, bad],
+            ),
+            maker.working,
         )
     assert caught.value.code == "trust/claims"
 

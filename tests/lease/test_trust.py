@@ -13,6 +13,7 @@ from muster.lease.jws import TRUST_TYP, MemorySigningKey, parse, sign
 from muster.lease.strict import TRUST
 from muster.lease.trust import (
     Trust,
+    TrustClaims,
     TrustKey,
     anchor,
     follow,
@@ -387,13 +388,15 @@ def test_the_largest_trust_object(maker: Maker, keys: KeyOf) -> None:
 
 def test_iat_is_what_the_publisher_says(maker: Maker) -> None:
     text = make_trust(
-        issuer=maker.publisher,
-        label="contoso",
-        name="Contoso",
-        version=1,
-        iat=day_start(5),
-        roots=maker.roots,
-        keys=maker.keys,
-        signer=maker.working,
+        TrustClaims(
+            issuer=maker.publisher,
+            label="contoso",
+            name="Contoso",
+            version=1,
+            iat=day_start(5),
+            roots=maker.roots,
+            keys=maker.keys,
+        ),
+        maker.working,
     )
     assert anchor(text).iat == day_start(5)

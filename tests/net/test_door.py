@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.core.catalogue import error
-from muster.net.door import Answer, BoundRoute, Door, Request
+from muster.net.door import Answer, BoundRoute, Door, DoorLimits, Request
 from muster.wire import routes
 from muster.wire.routes import Route
 
@@ -225,7 +225,7 @@ def test_a_body_where_none_belongs(door: Door) -> None:
 
 
 def test_slow_bodies_time_out() -> None:
-    door = Door([BoundRoute(POST, echo)], body_seconds=0.05)
+    door = Door([BoundRoute(POST, echo)], limits=DoorLimits(body_seconds=0.05))
 
     async def drip() -> MutableMapping[str, Any]:
         await asyncio.sleep(0.01)
@@ -362,7 +362,9 @@ def test_plain_handlers_do_not_hold_the_loop_and_are_bounded() -> None:
         return Answer(200, b"")
 
     async def main() -> list[int]:
-        door = Door([BoundRoute(POST, slow), BoundRoute(GET, show)], threads=2, waiting=1)
+        door = Door(
+            [BoundRoute(POST, slow), BoundRoute(GET, show)], limits=DoorLimits(threads=2, waiting=1)
+        )
         statuses: list[int] = []
 
         async def one(method: str, path: str) -> int:

@@ -17,10 +17,11 @@ from muster.core.errors import MusterError
 from muster.core.ids import parse_installation_id
 from muster.core.keys import Kind
 from muster.core.records import encode, schema
+from muster.lease.terms import Ceiling
 from muster.publisher import look
 from muster.publisher.act import activation, backup, catalogue, hosts, keys, pools, trust
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
-from muster.publisher.model import Ceiling, KeyOrder
+from muster.publisher.model import KeyOrder
 from muster.publisher.office import Office
 from muster.publisher.store import Store, open_store
 from muster.wire.publisher import ConfirmRequest

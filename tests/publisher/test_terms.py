@@ -16,11 +16,11 @@ from muster.core.facts import clean_facts
 from muster.host import keys
 from muster.host.act import grants, updates
 from muster.lease.grant import read_grant
-from muster.lease.terms import Terms, read_terms
+from muster.lease.terms import Ceiling, Terms, read_terms
 from muster.lease.trust import GRANT_ROLE, parse_trust
 from muster.net.serve import ThreadServer
 from muster.publisher.api import PublisherAPI
-from muster.publisher.model import Ceiling, HostGrant
+from muster.publisher.model import HostGrant
 from muster.testing.real import install
 from muster.wire.exchange import ReplyFile
 

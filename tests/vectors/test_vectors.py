@@ -18,7 +18,13 @@ from muster.core.errors import MusterError
 from muster.core.ids import parse_confirmation_id
 from muster.core.keys import KeyId
 from muster.lease.catalogue import group_from_dict, read_catalogue
-from muster.lease.grant import confirmation_of, grant_signing_input, read_grant, rebuild_grant
+from muster.lease.grant import (
+    GrantValues,
+    confirmation_of,
+    grant_signing_input,
+    read_grant,
+    rebuild_grant,
+)
 from muster.lease.jws import MemorySigningKey, PublicKey
 from muster.lease.steps import Expected
 from muster.lease.terms import Terms, accept_terms, read_terms
@@ -152,8 +158,7 @@ def test_grant_function(case: dict[str, Any]) -> None:
     record = group_from_dict(case["group"])
     trust = grant_trust(case)
     assert key_id.kind.text == case["kind"]
-    made = grant_signing_input(
-        key_id.kind,
+    values = GrantValues(
         case["publisher"],
         key_id,
         case["binding"],
@@ -161,8 +166,8 @@ def test_grant_function(case: dict[str, Any]) -> None:
         case["term"],
         case["day"],
         record,
-        trust.keys[0].key.kid,
     )
+    made = grant_signing_input(values, trust.keys[0].key.kid)
     assert made.decode() == case["signing_input"]
     confirmation = parse_confirmation_id(" ".join(case["confirmation"]))
     assert (confirmation.key_index, confirmation.day, confirmation.term) == (

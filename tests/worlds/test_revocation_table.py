@@ -15,9 +15,17 @@ import pytest
 
 from muster.core.keys import parse_product_key
 from muster.core.products import DAY, Revocation, day_of
-from muster.lease.catalogue import make_catalogue
+from muster.lease.catalogue import CatalogueClaims, make_catalogue
 from muster.lease.jws import MemorySigningKey
-from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, Trust, TrustKey, follow, make_trust
+from muster.lease.trust import (
+    CATALOGUE_ROLE,
+    GRANT_ROLE,
+    Trust,
+    TrustClaims,
+    TrustKey,
+    follow,
+    make_trust,
+)
 from muster.testing.tiny_host import TinyHost
 from muster.testing.tiny_publisher import test_key
 from muster.testing.world import World, WorldMachine
@@ -95,14 +103,16 @@ class Story:
         publisher = self.publisher
         publisher.keys = keys
         text = make_trust(
-            issuer=publisher.publisher,
-            label=publisher.label,
-            name=publisher.label.title(),
-            version=version or publisher.trust.version + 1,
-            iat=publisher.now,
-            roots=(roots[0].public, roots[1].public) if roots else publisher.trust.roots,
-            keys=keys,
-            signer=publisher.reserve if roots else publisher.working,
+            TrustClaims(
+                issuer=publisher.publisher,
+                label=publisher.label,
+                name=publisher.label.title(),
+                version=version or publisher.trust.version + 1,
+                iat=publisher.now,
+                roots=(roots[0].public, roots[1].public) if roots else publisher.trust.roots,
+                keys=keys,
+            ),
+            publisher.reserve if roots else publisher.working,
         )
         publisher.line.append(follow(publisher.trust, text))
         return publisher.trust
@@ -353,13 +363,15 @@ def catalogue_stolen(found: Story, days: Days) -> None:
     honest = publisher.catalogue
     found.dated()
     text = make_catalogue(
-        trust=publisher.trust,
-        version=2**53 - 1,
-        iat=publisher.now,
-        groups=honest.groups,
-        applications=honest.applications,
-        products=honest.products,
-        key=publisher.catalogue_key,
+        CatalogueClaims(
+            version=2**53 - 1,
+            iat=publisher.now,
+            groups=honest.groups,
+            applications=honest.applications,
+            products=honest.products,
+        ),
+        publisher.trust,
+        publisher.catalogue_key,
     )
     stolen = replace(publisher.file(), catalogue=text).encode()
     for machine in (found.near, found.far):

@@ -15,7 +15,7 @@ from tests.worlds.conftest import START, TOOL, Scene
 from muster.core.errors import MusterError
 from muster.core.products import DAY
 from muster.host.act import updates
-from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, follow, make_trust
+from muster.lease.trust import GRANT_ROLE, Trust, TrustClaims, TrustKey, follow, make_trust
 from muster.net.http import HTTPClient
 from muster.testing.programs import Programs
 from muster.testing.tiny_publisher import TinyPublisher, test_key
@@ -40,14 +40,16 @@ class Thief:
         index = max(one.index or 0 for one in last.keys) + 1
         kept = [one for one in last.keys if one.role != GRANT_ROLE]
         text = make_trust(
-            issuer=last.issuer,
-            label=last.label,
-            name="Thief",
-            version=last.version + 1,
-            iat=START,
-            roots=last.roots,
-            keys=[*kept, TrustKey(self.grant_key.public, GRANT_ROLE, index)],
-            signer=self._root,
+            TrustClaims(
+                issuer=last.issuer,
+                label=last.label,
+                name="Thief",
+                version=last.version + 1,
+                iat=START,
+                roots=last.roots,
+                keys=[*kept, TrustKey(self.grant_key.public, GRANT_ROLE, index)],
+            ),
+            self._root,
         )
         self.line.append(follow(last, text))
         return self.line[-1]
@@ -56,14 +58,16 @@ class Thief:
 def recovered(publisher: TinyPublisher, version: int) -> Trust:
     """The publisher's next version, by the reserve root, which takes the thief's root away."""
     text = make_trust(
-        issuer=publisher.publisher,
-        label=publisher.label,
-        name=publisher.label.title(),
-        version=version,
-        iat=START,
-        roots=(test_key(publisher.label, "new working").public, publisher.reserve.public),
-        keys=publisher.keys,
-        signer=publisher.reserve,
+        TrustClaims(
+            issuer=publisher.publisher,
+            label=publisher.label,
+            name=publisher.label.title(),
+            version=version,
+            iat=START,
+            roots=(test_key(publisher.label, "new working").public, publisher.reserve.public),
+            keys=publisher.keys,
+        ),
+        publisher.reserve,
     )
     publisher.line.append(follow(publisher.trust, text))
     publisher.publish()

@@ -18,7 +18,7 @@ from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.db.engine import Transaction
 from muster.host import challenges, count, lines, rules
-from muster.host.journal import Journal
+from muster.host.journal import Deed, Journal
 from muster.host.limits import NewMachines
 from muster.host.lines import Line, Row
 from muster.host.model import (
@@ -165,16 +165,9 @@ class Batch:
         """Tell that several machines share a store, when it is found."""
         if row in (Row.FIRST_CAME_BACK, Row.LATER_CAME_BACK):
             ledger.note_clones(self._tx, request.publisher, request.cmid, self._now)
-            written = self._journal.entry(
-                self._tx,
-                self._now,
-                Event.HOST_CLONES_FIND,
-                request.publisher,
-                request.cmid,
-                "their requests alternate; the first machine keeps the CMID",
-                address,
-                self._monotonic,
-            )
+            detail = "their requests alternate; the first machine keeps the CMID"
+            deed = Deed(Event.HOST_CLONES_FIND, request.publisher, request.cmid, detail, address)
+            written = self._journal.entry(self._tx, deed, self._now, self._monotonic)
             if not written:
                 return
             _log.warning(
@@ -367,10 +360,8 @@ class Batch:
         if not rules.still_held(others, row.product, now):
             seen = ledger.seen(tx, publisher, row.application, cmid)
             ledger.put_seen(tx, publisher, row.application, cmid, count.released(seen, now))
-        self._journal.entry(
-            tx, now, Event.HOST_LEASE_RELEASE, publisher, cmid, row.product, address,
-            self._monotonic,
-        )  # fmt: skip
+        deed = Deed(Event.HOST_LEASE_RELEASE, publisher, cmid, row.product, address)
+        self._journal.entry(tx, deed, now, self._monotonic)
         return Released(row.expires_at > now)
 
     def _proved(self, request: ReleaseRequest) -> LeaseClaims:

@@ -10,6 +10,7 @@ Refuses to know rules. Obeys docs/spec/06-counting.md, section 6.11.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from muster.core.audit import Event
 from muster.core.trickle import Held, Pace, Trickle
@@ -31,6 +32,17 @@ _COUNTED = ("", "host/insufficient-count")
 """What a machine gets that was counted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a machine did that the audit tells; `address` is whose it was."""
+
+    event: Event
+    publisher: str
+    cmid: str
+    detail: str
+    address: str
+
+
 class Journal:
     """Kept in memory: a host that starts anew begins with full buckets. One thread."""
 
@@ -46,15 +58,12 @@ class Journal:
         ):
             request_log.log(tx, row)
 
-    def entry(
-        self, tx: Transaction, now: int, event: Event, publisher: str, cmid: str, detail: str,
-        address: str, monotonic: float,
-    ) -> bool:  # fmt: skip
+    def entry(self, tx: Transaction, deed: Deed, now: int, monotonic: float) -> bool:
         """Write the audit entry of what a machine did, or count it among those that are told
         together; whether it was written."""
-        written = self._entries[event].take(source_key(address), monotonic)
+        written = self._entries[deed.event].take(source_key(deed.address), monotonic)
         if written:
-            audit.write(tx, now, event, publisher, cmid, detail)
+            audit.write(tx, now, deed.event, deed.publisher, deed.cmid, deed.detail)
         return written
 
     def due(self, monotonic: float) -> bool:

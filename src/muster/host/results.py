@@ -198,6 +198,17 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
+class HostServing:
+    """A host that answers machines at `address` and `port`, by TLS or not; `operation` is the
+    address of its pages for administrators, None where they are off."""
+
+    address: str
+    port: int
+    tls: bool
+    operation: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TLSStatus:
     """The certificate of the settings. `ends_at` is None where none can be used; `problem` says
     why, or why a newer one is not taken."""

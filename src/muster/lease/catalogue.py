@@ -176,39 +176,41 @@ def still_valid(catalogue: Catalogue, trust: Trust) -> bool:
     return True
 
 
-def make_catalogue(
-    *,
-    trust: Trust,
-    version: int,
-    iat: int,
-    groups: Sequence[KeyGroup],
-    applications: Sequence[Application],
-    products: Sequence[Product],
-    conversions: Sequence[Conversion] = (),
-    revocations: Sequence[Revocation] = (),
-    key: SigningKey,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class CatalogueClaims:
+    """What a catalogue says, before it is signed: `version` above every earlier one, `iat` Unix
+    seconds."""
+
+    version: int
+    iat: int
+    groups: Sequence[KeyGroup]
+    applications: Sequence[Application]
+    products: Sequence[Product]
+    conversions: Sequence[Conversion] = ()
+    revocations: Sequence[Revocation] = ()
+
+
+def make_catalogue(content: CatalogueClaims, trust: Trust, key: SigningKey) -> str:
     """Sign a catalogue with the publisher's catalogue key.
 
     Args:
+        content: what it says.
         trust: the publisher's newest; the catalogue is read back under it before it is handed
             out, so that no reader can meet what a reader would refuse.
-        version: above every earlier one.
-        iat: Unix seconds.
     Raises:
         MusterError as `read_catalogue`.
     """
     payload: dict[str, Any] = {
         "iss": trust.issuer,
-        "iat": iat,
+        "iat": content.iat,
         "muster": {
             "v": 1,
-            "version": version,
-            "groups": [group_to_dict(item) for item in groups],
-            "applications": [{"id": item.id, "name": item.name} for item in applications],
-            "products": [product_to_dict(item) for item in products],
-            "conversions": [conversion_to_dict(item) for item in conversions],
-            "revocations": [revocation_to_dict(item) for item in revocations],
+            "version": content.version,
+            "groups": [group_to_dict(item) for item in content.groups],
+            "applications": [{"id": item.id, "name": item.name} for item in content.applications],
+            "products": [product_to_dict(item) for item in content.products],
+            "conversions": [conversion_to_dict(item) for item in content.conversions],
+            "revocations": [revocation_to_dict(item) for item in content.revocations],
         },
     }
     text = sign(payload, CATALOGUE_TYP, key)

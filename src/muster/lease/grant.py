@@ -82,36 +82,40 @@ class Grant:
         return KeyId.parse(self.key)
 
 
-def grant_payload(
-    kind: Kind,
-    publisher: str,
-    key_id: KeyId,
-    binding: str,
-    hw: str | None,
-    term: int,
-    day: int,
-    group: KeyGroup,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class GrantValues:
+    """The few values that a grant is a function of, which telephone digits can say.
+
+    `publisher` its id; `key_id` of the product key, of kind host, mak, evaluation or retail;
+    `binding` 25 hex digits (of a host: `host_binding`); `hw` 12 hex digits for a host, else None;
+    `term` 0 to 63 times 30 days, 0 = for ever, which an evaluation cannot be; `day` 0 to 65535,
+    day 0 = 2026-01-01; `group` the record of the key's group, out of the catalogue or a
+    descriptor. Source: docs/spec/04-grant-function.md, section 4.1.
+    """
+
+    publisher: str
+    key_id: KeyId
+    binding: str
+    hw: str | None
+    term: int
+    day: int
+    group: KeyGroup
+
+
+def grant_payload(values: GrantValues) -> dict[str, Any]:
     """The payload of a grant, before JCS.
 
-    Args:
-        kind: host, mak, evaluation or retail; the key id's own kind.
-        publisher: publisher id.
-        key_id: of the product key; its group number is `group.number`.
-        binding: 25 hex digits (of a host: `host_binding`).
-        hw: 12 hex digits for a host, else None.
-        term: 0 to 63 times 30 days; 0 = for ever, which an evaluation cannot be.
-        day: 0 to 65535, day 0 = 2026-01-01.
-        group: the record of the key's group, out of the catalogue or a descriptor.
     Raises:
         MusterError `grant/range`: a value that a grant cannot say; `id/grammar`: publisher,
             binding or hw.
     Source: docs/spec/04-grant-function.md, section 4.1.
     """
+    key_id, group, term, day = values.key_id, values.group, values.term, values.day
+    kind = key_id.kind
     host = kind is Kind.HOST
-    if kind is Kind.SETUP or kind is not key_id.kind:
+    if kind is Kind.SETUP:
         raise error(
-            "grant/range", field="kind", value=kind.text, allowed="the kind of the product key"
+            "grant/range", field="kind", value=kind.text, allowed="host, mak, evaluation or retail"
         )
     if key_id.group != group.number:
         raise error("grant/range", field="group", value=group.id, allowed="the group of the key")
@@ -122,24 +126,26 @@ def grant_payload(
     if kind is Kind.EVALUATION and not term:
         allowed = f"1 to {MAX_TERM}: an evaluation ends"
         raise error("grant/range", field="term", value=term, allowed=allowed)
-    if host != (hw is not None):
-        raise error("grant/range", field="hw", value=hw, allowed="a hardware id for hosts alone")
+    if host != (values.hw is not None):
+        raise error(
+            "grant/range", field="hw", value=values.hw, allowed="a hardware id for hosts alone"
+        )
     iat = day_start(day)
     muster: dict[str, Any] = {
         "v": 1,
         "kind": kind.text,
         "key": key_id.text,
-        "binding": check_binding(binding),
+        "binding": check_binding(values.binding),
         "covers": list(group.covers),
     }
     if host:
-        muster["hw"] = check_hardware_id(hw)
+        muster["hw"] = check_hardware_id(values.hw)
         muster["max_lease"] = group.max_lease
     payload: dict[str, Any] = {
-        "aud": f"{check_publisher_id(publisher)}/{group.id}",
+        "aud": f"{check_publisher_id(values.publisher)}/{group.id}",
         "iat": iat,
-        "iss": publisher,
-        "jti": grant_jti(publisher, key_id, binding),
+        "iss": values.publisher,
+        "jti": grant_jti(values.publisher, key_id, values.binding),
         "muster": muster,
     }
     if term:
@@ -147,49 +153,25 @@ def grant_payload(
     return payload
 
 
-def grant_signing_input(
-    kind: Kind,
-    publisher: str,
-    key_id: KeyId,
-    binding: str,
-    hw: str | None,
-    term: int,
-    day: int,
-    group: KeyGroup,
-    kid: str,
-) -> bytes:
-    """G: the bytes that a grant key signs, from the few values that telephone digits can say.
+def grant_signing_input(values: GrantValues, kid: str) -> bytes:
+    """G: the bytes that a grant key signs.
 
     Args:
         kid: thumbprint of the grant key (which trust finds by the index in the digits).
-        kind, publisher, key_id, binding, hw, term, day, group: as `grant_payload`.
     Raises:
         MusterError as `grant_payload`.
     Source: docs/spec/04-grant-function.md, section 4.2.
     """
-    payload = grant_payload(kind, publisher, key_id, binding, hw, term, day, group)
-    return signing_input(payload, GRANT_TYP, kid)
+    return signing_input(grant_payload(values), GRANT_TYP, kid)
 
 
-def issue_grant(
-    *,
-    publisher: str,
-    key_id: KeyId,
-    binding: str,
-    hw: str | None,
-    term: int,
-    day: int,
-    group: KeyGroup,
-    key: SigningKey,
-) -> str:
+def issue_grant(values: GrantValues, key: SigningKey) -> str:
     """Sign a grant; returns the compact JWS.
 
-    Arguments and errors as `grant_payload`, and `licence/malformed` or `licence/claims` where the
+    Errors as `grant_payload`, and `licence/malformed` or `licence/claims` where the
     key group record is not one: nothing is signed that no reader would take.
     """
-    signed = grant_signing_input(
-        key_id.kind, publisher, key_id, binding, hw, term, day, group, key.public.kid
-    )
+    signed = grant_signing_input(values, key.public.kid)
     text = join(signed, key.sign(signed))
     read_claims(parse(text, strict.SMALL, _WHAT))
     return text
@@ -242,17 +224,8 @@ def rebuild_grant(
         ) from None
     if key_id.kind is Kind.EVALUATION and not confirmation.term:
         raise error("confirmation/signature")  # G makes no such grant: it is another key's
-    signed = grant_signing_input(
-        key_id.kind,
-        publisher,
-        key_id,
-        binding,
-        hw,
-        confirmation.term,
-        confirmation.day,
-        group,
-        entry.key.kid,
-    )
+    values = GrantValues(publisher, key_id, binding, hw, confirmation.term, confirmation.day, group)
+    signed = grant_signing_input(values, entry.key.kid)
     try:
         entry.key.verify(confirmation.signature, signed)
     except MusterError:

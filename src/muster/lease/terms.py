@@ -50,20 +50,31 @@ class Terms:
     max_lease: int | None = None
 
 
-def make_terms(
-    *,
-    grant: Grant,
-    version: int,
-    iat: int,
-    limit: int,
-    over: str,
-    customer: str,
-    agreement: str,
-    key: SigningKey,
-    max_lease: int | None = None,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What terms say: the host leases to `limit` machines at most; above it does as `over` says,
+    "refuse" or "report".
+
+    `agreement` is a contract's name or number, and like `customer` (may be empty) shown to the
+    customer. `max_lease` bounds leases under it, in seconds; None leaves that to the product and
+    the key group.
+    """
+
+    limit: int
+    over: str
+    agreement: str
+    customer: str = ""
+    max_lease: int | None = None
+
+
+def make_terms(grant: Grant, ceiling: Ceiling, version: int, iat: int, key: SigningKey) -> str:
     """Sign terms for a host grant with the publisher's grant key; returns the compact JWS.
 
+    Args:
+        grant: what they bind.
+        ceiling: what they say.
+        version: above every earlier one.
+        iat: Unix seconds.
     Raises:
         MusterError `terms/claims`: a claim is not of its grammar.
     """
@@ -74,15 +85,15 @@ def make_terms(
         "muster": {
             "v": 1,
             "version": version,
-            "limit": limit,
-            "over": over,
-            "customer": customer,
-            "agreement": agreement,
+            "limit": ceiling.limit,
+            "over": ceiling.over,
+            "customer": ceiling.customer,
+            "agreement": ceiling.agreement,
         },
         "sub": grant.jti,
     }
-    if max_lease is not None:
-        payload["muster"]["max_lease"] = max_lease
+    if ceiling.max_lease is not None:
+        payload["muster"]["max_lease"] = ceiling.max_lease
     _read(Claims(payload, _WHAT, _CODE), key.public.kid, "")
     return sign(payload, TERMS_TYP, key)
 

@@ -194,23 +194,28 @@ def walk_store(current: Trust, texts: Iterable[str]) -> Trust:
     return current
 
 
-def make_trust(
-    *,
-    issuer: str,
-    label: str,
-    name: str,
-    version: int,
-    iat: int,
-    roots: tuple[PublicKey, PublicKey],
-    keys: Sequence[TrustKey],
-    signer: SigningKey,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class TrustClaims:
+    """What a trust object says, before it is signed.
+
+    `issuer` is `publisher_id` of the first root ever; `version` from 1, see `follow` for what each
+    root may sign; `iat` Unix seconds; `roots` the working root and the reserve root.
+    """
+
+    issuer: str
+    label: str
+    name: str
+    version: int
+    iat: int
+    roots: tuple[PublicKey, PublicKey]
+    keys: Sequence[TrustKey]
+
+
+def make_trust(content: TrustClaims, signer: SigningKey) -> str:
     """Sign a trust object with one of the publisher's roots.
 
     Args:
-        issuer: `publisher_id` of the first root ever.
-        version: from 1; see `follow` for what each root may sign.
-        iat: Unix seconds.
+        content: what it says.
         signer: the working root, or the reserve root (before a change of roots: the old one).
     Returns:
         The compact JWS, read back by `parse_trust` before it is handed out.
@@ -219,15 +224,15 @@ def make_trust(
             reader checks, or is larger than readers take.
     """
     payload: dict[str, Any] = {
-        "iss": issuer,
-        "iat": iat,
+        "iss": content.issuer,
+        "iat": content.iat,
         "muster": {
             "v": 1,
-            "version": version,
-            "label": label,
-            "name": name,
-            "roots": [root.jwk for root in roots],
-            "keys": [_key_to_dict(entry) for entry in keys],
+            "version": content.version,
+            "label": content.label,
+            "name": content.name,
+            "roots": [root.jwk for root in content.roots],
+            "keys": [_key_to_dict(entry) for entry in content.keys],
         },
     }
     text = sign(payload, TRUST_TYP, signer)

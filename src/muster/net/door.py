@@ -83,6 +83,22 @@ Observer = Callable[[str, int, float], None]
 """Told of every answer: name of the route (or ""), status, seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """How much a door takes at once.
+
+    `body_seconds` for a request's body to arrive; `threads` plain handlers run at once; `waiting`
+    more may wait for a thread, beyond that the answer is 503.
+    """
+
+    body_seconds: float = 10.0
+    threads: int = 8
+    waiting: int = 512
+
+
+_LIMITS = DoorLimits()
+
+
 class Door:
     """A raw ASGI application over a table of routes.
 
@@ -90,9 +106,7 @@ class Door:
         bound: the routes; two that match the same method and path are a bug (ValueError).
         allowed_hosts: names, without port, under which the server answers; None for any [a page
             in a browser could otherwise reach a console by a name of its own].
-        body_seconds: time for a request's body to arrive.
-        threads: how many plain handlers run at once.
-        waiting: how many more may wait for a thread; beyond that the answer is 503.
+        limits: how much it takes at once.
         guard: judges who asks, whatever they ask for; must not wait.
         refused: told of what is refused; must not raise and must not wait.
         observer: told of every answer; must not raise and must not wait.
@@ -104,9 +118,7 @@ class Door:
         bound: Sequence[BoundRoute],
         *,
         allowed_hosts: Iterable[str] | None = None,
-        body_seconds: float = 10.0,
-        threads: int = 8,
-        waiting: int = 512,
+        limits: DoorLimits = _LIMITS,
         guard: Guard | None = None,
         refused: Refused | None = None,
         observer: Observer | None = None,
@@ -116,9 +128,9 @@ class Door:
         self._allowed = (
             None if allowed_hosts is None else frozenset(name.lower() for name in allowed_hosts)
         )
-        self._body_seconds = body_seconds
-        self._threads = threads
-        self._most_pending = threads + waiting
+        self._body_seconds = limits.body_seconds
+        self._threads = limits.threads
+        self._most_pending = limits.threads + limits.waiting
         self._pending = 0
         self._pool: concurrent.futures.ThreadPoolExecutor | None = None
         self._guard = guard

@@ -20,7 +20,7 @@ from muster.core.errors import MusterError
 from muster.core.settings import split_listen
 from muster.lease.strict import canonical
 from muster.net.certificate import Certificate
-from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, SyncHandler
+from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, DoorLimits, SyncHandler
 from muster.net.http import peer_text
 from muster.net.peers import address_of
 from muster.net.serve import Listener, bind
@@ -40,8 +40,7 @@ def operation_door(healthz: SyncHandler, readyz: SyncHandler, metrics: SyncHandl
             BoundRoute(routes.METRICS, metrics),
         ],
         guard=_check_name,
-        threads=2,
-        waiting=CONNECTIONS,
+        limits=DoorLimits(threads=2, waiting=CONNECTIONS),
     )
 
 

@@ -20,7 +20,7 @@ from muster.core.ids import InstallationId, check_proof, parse_installation_id
 from muster.core.keys import Kind
 from muster.db.engine import Reader, Transaction
 from muster.lease.catalogue import Catalogue, read_catalogue
-from muster.lease.grant import confirmation_of, issue_grant, read_grant
+from muster.lease.grant import GrantValues, confirmation_of, issue_grant, read_grant
 from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, walk
 from muster.publisher import rules, tables, terms
@@ -251,14 +251,16 @@ class Activations:
         assert iid.hw is not None
         publisher = self.publisher.id
         text = issue_grant(
-            publisher=publisher,
-            key_id=iid.key_id,
-            binding=iid.binding,
-            hw=iid.hw,
-            term=term,
-            day=day,
-            group=judged.catalogue.group_numbered(iid.key_id.group),
-            key=key,
+            GrantValues(
+                publisher=publisher,
+                key_id=iid.key_id,
+                binding=iid.binding,
+                hw=iid.hw,
+                term=term,
+                day=day,
+                group=judged.catalogue.group_numbered(iid.key_id.group),
+            ),
+            key,
         )
         found = read_grant(text, judged.newest, publisher)
         return HostGrant(

@@ -140,23 +140,6 @@ class KeyOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Ceiling:
-    """What terms say: the host leases to `limit` machines at most; above it does as `over` says,
-    "refuse" or "report".
-
-    `agreement` is a contract's name or number, and like `customer` (may be empty) shown to the
-    customer. `max_lease` bounds leases under it, in seconds; None leaves that to the product and
-    the key group.
-    """
-
-    limit: int
-    over: str
-    agreement: str
-    customer: str = ""
-    max_lease: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Seat:
     """One of the hosts of a host key: a hardware id and how many host signing keys were
     activated on it. `released_at` is set while it holds no seat."""

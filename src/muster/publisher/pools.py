@@ -24,7 +24,7 @@ from muster.core.identity import grant_jti
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
 from muster.db.engine import Transaction
 from muster.lease.catalogue import Catalogue
-from muster.lease.grant import confirmation_of, issue_grant
+from muster.lease.grant import GrantValues, confirmation_of, issue_grant
 from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
 from muster.publisher import rules, tables
@@ -277,14 +277,16 @@ class Pools:
         assert signer.index is not None
         key_id, binding = row.iid.key_id, row.iid.binding
         text = issue_grant(
-            publisher=self._publisher,
-            key_id=key_id,
-            binding=binding,
-            hw=None,
-            term=term,
-            day=day,
-            group=known.catalogue.group_numbered(key_id.group),
-            key=known.keys[signer.key.kid],
+            GrantValues(
+                publisher=self._publisher,
+                key_id=key_id,
+                binding=binding,
+                hw=None,
+                term=term,
+                day=day,
+                group=known.catalogue.group_numbered(key_id.group),
+            ),
+            known.keys[signer.key.kid],
         )
         return MachineGrant(
             key=key_id.text,

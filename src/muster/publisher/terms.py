@@ -13,10 +13,10 @@ from muster.db.engine import Transaction
 from muster.lease.catalogue import Catalogue
 from muster.lease.grant import read_grant
 from muster.lease.jws import SigningKey
-from muster.lease.terms import make_terms, read_terms
+from muster.lease.terms import Ceiling, make_terms, read_terms
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
 from muster.publisher import rules, tables
-from muster.publisher.model import Ceiling, HostGrant, HostTerms
+from muster.publisher.model import HostGrant, HostTerms
 
 
 def signer_of(trust: Trust, now: int) -> TrustKey:
@@ -62,17 +62,7 @@ def issue(
     version = 1 if held is None else held.version + 1
     read = read_grant(grant.grant, trust, trust.issuer)
     iat = rules.stamp(now, max(trust.iat, catalogue.iat, held.iat if held else 0))
-    text = make_terms(
-        grant=read,
-        version=version,
-        iat=iat,
-        limit=ceiling.limit,
-        over=ceiling.over,
-        customer=ceiling.customer,
-        agreement=ceiling.agreement,
-        key=key,
-        max_lease=ceiling.max_lease,
-    )
+    text = make_terms(read, ceiling, version, iat, key)
     read_terms(text, trust, read)
     made = HostTerms(
         jti=grant.jti,

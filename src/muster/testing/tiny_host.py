@@ -35,7 +35,7 @@ from muster.lease import strict
 from muster.lease.bundle import Bundle, NoticeBundle
 from muster.lease.catalogue import Catalogue
 from muster.lease.claims import Claims
-from muster.lease.grant import issue_grant, read_claims
+from muster.lease.grant import GrantValues, issue_grant, read_claims
 from muster.lease.jws import MemorySigningKey, parse
 from muster.lease.lease import LeaseClaims, make_lease
 from muster.lease.lease import read_claims as read_lease
@@ -193,14 +193,16 @@ class TinyHost:
         """Take a new grant under the publisher's present grant key."""
         (key,) = self._keys()
         self.grant = issue_grant(
-            publisher=key.publisher,
-            key_id=self.host_key.key_id,
-            binding=key.binding,
-            hw=key.hw,
-            term=0,
-            day=day_of(self.publisher.now),
-            group=next(one for one in GROUPS if one.id == self.group),
-            key=self.publisher.grant_key,
+            GrantValues(
+                publisher=key.publisher,
+                key_id=self.host_key.key_id,
+                binding=key.binding,
+                hw=key.hw,
+                term=0,
+                day=day_of(self.publisher.now),
+                group=next(one for one in GROUPS if one.id == self.group),
+            ),
+            self.publisher.grant_key,
         )
 
     @property

@@ -35,12 +35,27 @@ from muster.core.products import (
     day_of,
 )
 from muster.lease import strict
-from muster.lease.catalogue import Catalogue, make_catalogue, read_catalogue
+from muster.lease.catalogue import Catalogue, CatalogueClaims, make_catalogue, read_catalogue
 from muster.lease.descriptor import make_descriptor
-from muster.lease.grant import Grant, confirmation_of, issue_grant, read_claims, read_grant
+from muster.lease.grant import (
+    Grant,
+    GrantValues,
+    confirmation_of,
+    issue_grant,
+    read_claims,
+    read_grant,
+)
 from muster.lease.jws import MemorySigningKey, parse
-from muster.lease.terms import make_terms
-from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, Trust, TrustKey, follow, make_trust
+from muster.lease.terms import Ceiling, make_terms
+from muster.lease.trust import (
+    CATALOGUE_ROLE,
+    GRANT_ROLE,
+    Trust,
+    TrustClaims,
+    TrustKey,
+    follow,
+    make_trust,
+)
 from muster.lease.trust import anchor as read_anchor
 from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.wire import routes
@@ -131,14 +146,16 @@ class TinyPublisher:
 
     def _sign_trust(self, version: int, root: MemorySigningKey) -> str:
         return make_trust(
-            issuer=self.publisher,
-            label=self.label,
-            name=self.label.title(),
-            version=version,
-            iat=self.now,
-            roots=(self.working.public, self.reserve.public),
-            keys=self.keys,
-            signer=root,
+            TrustClaims(
+                issuer=self.publisher,
+                label=self.label,
+                name=self.label.title(),
+                version=version,
+                iat=self.now,
+                roots=(self.working.public, self.reserve.public),
+                keys=self.keys,
+            ),
+            root,
         )
 
     def rotate(self, *, withdraw: bool = False) -> Trust:
@@ -161,15 +178,17 @@ class TinyPublisher:
         self.revocations.extend(revocations)
         version = self.catalogue.version + 1 if hasattr(self, "catalogue") else 1
         text = make_catalogue(
-            trust=self.trust,
-            version=version,
-            iat=self.now,
-            groups=GROUPS,
-            applications=APPLICATIONS,
-            products=self.products,
-            conversions=self.conversions,
-            revocations=self.revocations,
-            key=self.catalogue_key,
+            CatalogueClaims(
+                version=version,
+                iat=self.now,
+                groups=GROUPS,
+                applications=APPLICATIONS,
+                products=self.products,
+                conversions=self.conversions,
+                revocations=self.revocations,
+            ),
+            self.trust,
+            self.catalogue_key,
         )
         self.catalogue = read_catalogue(text, self.trust)
         return self.catalogue
@@ -261,14 +280,16 @@ class TinyPublisher:
 
     def _issue(self, iid: InstallationId, group: KeyGroup, day: int) -> str:
         return issue_grant(
-            publisher=self.publisher,
-            key_id=iid.key_id,
-            binding=iid.binding,
-            hw=iid.hw,
-            term=self._terms.get(iid.key_id, 0),
-            day=day,
-            group=group,
-            key=self.grant_key,
+            GrantValues(
+                publisher=self.publisher,
+                key_id=iid.key_id,
+                binding=iid.binding,
+                hw=iid.hw,
+                term=self._terms.get(iid.key_id, 0),
+                day=day,
+                group=group,
+            ),
+            self.grant_key,
         )
 
     def terms(
@@ -280,17 +301,8 @@ class TinyPublisher:
         max_lease: int | None = None,
     ) -> str:
         """Terms for a host grant."""
-        return make_terms(
-            grant=grant,
-            version=version,
-            iat=self.now,
-            limit=limit,
-            over=over,
-            customer="A customer",
-            agreement="A-1",
-            key=self.grant_key,
-            max_lease=max_lease,
-        )
+        ceiling = Ceiling(limit, over, "A-1", "A customer", max_lease)
+        return make_terms(grant, ceiling, version, self.now, self.grant_key)
 
     def door(self) -> Door:
         """Its service over HTTP, for `muster.net.serve.ThreadServer`; a key that it never issued

@@ -18,8 +18,8 @@ from muster.host.act import enrol, grants, updates
 from muster.host.keyring import KeyRing
 from muster.host.keys import only
 from muster.host.tables import own
-from muster.lease.catalogue import make_catalogue
-from muster.lease.grant import issue_grant
+from muster.lease.catalogue import CatalogueClaims, make_catalogue
+from muster.lease.grant import GrantValues, issue_grant
 from muster.lease.jws import MemorySigningKey
 from muster.system.entropy import SeededDice
 from muster.testing.real import install
@@ -294,14 +294,16 @@ def test_a_reply_signed_by_a_stranger_is_refused(world: World) -> None:
     world.publisher._grants.clear()
 
     forged = issue_grant(
-        publisher=world.id,
-        key_id=parse_installation_id(keys.installation_id(world.opened.current(), key)).key_id,
-        binding=key.binding,
-        hw=key.hw,
-        term=0,
-        day=day_of(START),
-        group=GROUPS[1],
-        key=test_key("thief", "grant"),
+        GrantValues(
+            publisher=world.id,
+            key_id=parse_installation_id(keys.installation_id(world.opened.current(), key)).key_id,
+            binding=key.binding,
+            hw=key.hw,
+            term=0,
+            day=day_of(START),
+            group=GROUPS[1],
+        ),
+        test_key("thief", "grant"),
     )
     assert (
         code_of(grants.accept, world.opened, world.id, replace(answer, grant=forged))
@@ -355,12 +357,14 @@ def test_a_withdrawn_catalogue_key_forgets_catalogue_and_version(world: World) -
     assert world.service.view().publishers[world.id].catalogue is None
 
     low = make_catalogue(
-        trust=publisher.trust,
-        version=2,
-        iat=START,
-        groups=GROUPS,
-        applications=APPLICATIONS,
-        products=publisher.products,
-        key=publisher.catalogue_key,
+        CatalogueClaims(
+            version=2,
+            iat=START,
+            groups=GROUPS,
+            applications=APPLICATIONS,
+            products=publisher.products,
+        ),
+        publisher.trust,
+        publisher.catalogue_key,
     )
     assert updates.update(world.opened, world.id, catalogue=low).catalogue == 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from muster.cli import compose
-from muster.cli.host.options import dns_options
+from muster.cli.host.options import DNSFlags, dns_options
 from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit, wants_json
 
@@ -19,33 +19,20 @@ if TYPE_CHECKING:
 
 @click.command("publish-dns", cls=MusterCommand)
 @store_option
-@dns_options
 @click.option("--port", type=int, help="Port in the records; by default where 'serve' listens.")
 @click.option("--withdraw", is_flag=True, help="Remove this host's records.")
 @click.option("--print", "print_only", is_flag=True, help="Only print what to write by hand.")
+@dns_options
 def publish_dns(
-    store: Path | None,
-    port: int | None,
-    dns_server: str | None,
-    dns_zone: str | None,
-    tsig_key_file: str | None,
-    advertise: str | None,
-    withdraw: bool,
-    print_only: bool,
+    dns: DNSFlags, store: Path | None, port: int | None, withdraw: bool, print_only: bool
 ) -> None:
     """Publish the SRV records of this host now, withdraw them, or print them."""
     from muster.host import look
     from muster.host.act import dns as act
     from muster.host.publish import DNSPlace
 
-    flags = {
-        "dns_server": dns_server,
-        "dns_zone": dns_zone,
-        "tsig_key_file": tsig_key_file,
-        "dns_target": advertise,
-    }
     place = DNSPlace(compose.host_name(), _by_hand, port)
-    with compose.open_host(store, flags) as opened:
+    with compose.open_host(store, dns.flags()) as opened:
         if print_only:
             found = look.dns_records(opened, place)
             served = any(zone.records for zone in found.zones)

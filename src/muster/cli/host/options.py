@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from muster.cli import compose
-from muster.cli.options import Command
+from muster.cli.options import Command, gathered
 from muster.core.catalogue import error
 
 if TYPE_CHECKING:
@@ -33,8 +34,25 @@ def publisher_option(command: Command) -> Command:
     )(command)
 
 
+@dataclass(frozen=True, slots=True)
+class DNSFlags:
+    """What is typed of DNS publishing; each field is called as its setting, None where it is not
+    typed."""
+
+    dns_server: str | None
+    dns_zone: str | None
+    tsig_key_file: str | None
+    dns_target: str | None
+
+    def flags(self) -> dict[str, object]:
+        """By the name of the setting."""
+        return asdict(self)
+
+
 def dns_options(command: Command) -> Command:
-    """The options of DNS publishing; each wins over what 'muster host set' has set."""
+    """The options of DNS publishing, as `DNSFlags`; each wins over what 'muster host set' has
+    set. Stands next to the function."""
+    command = gathered(DNSFlags)(command)
     for option in (
         click.option("--dns-server", metavar="IP[:PORT]", help="Server that takes updates."),
         click.option("--dns-zone", metavar="ZONE", help="Zone that is updated."),
@@ -42,7 +60,10 @@ def dns_options(command: Command) -> Command:
             "--tsig-key", "tsig_key_file", metavar="FILE", help="Key file of 'tsig-keygen'."
         ),
         click.option(
-            "--advertise", metavar="NAME", help="Name that the records point to; this machine's."
+            "--advertise",
+            "dns_target",
+            metavar="NAME",
+            help="Name that the records point to; this machine's.",
         ),
     ):
         command = option(command)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muster.cli import compose
-from muster.cli.host.options import dns_options
+from muster.cli.host.options import DNSFlags, dns_options
 from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, wants_json
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 @store_option
 @click.option("--port", type=int, help="Port for machines (16880); 0 takes a free one.")
 @click.option("--bind", help="Address to answer at (0.0.0.0, all).")
-@dns_options
 @click.option(
     "--operation-address",
     metavar="ADDRESS:PORT",
@@ -32,20 +31,20 @@ if TYPE_CHECKING:
 )
 @click.option("--no-dns", is_flag=True, help="Do not publish SRV records.")
 @click.option("--withdraw-on-stop", is_flag=True, help="Remove the SRV records at the stop.")
+@dns_options
 def serve(
+    dns: DNSFlags,
     store: Path | None,
     port: int | None,
     bind: str | None,
-    dns_server: str | None,
-    dns_zone: str | None,
-    tsig_key_file: str | None,
-    advertise: str | None,
     operation_address: str | None,
     no_dns: bool,
     withdraw_on_stop: bool,
 ) -> None:
     """Answer machines until SIGTERM or Ctrl-C; what was accepted by then is answered."""
+    from muster.core.records import encode
     from muster.host.publish import tsig_key
+    from muster.host.results import HostServing
     from muster.host.server import DNSOptions
     from muster.net import operation
     from muster.net.certificate import certificate_of
@@ -57,10 +56,7 @@ def serve(
     flags = {
         "port": port,
         "bind": bind,
-        "dns_server": dns_server,
-        "dns_zone": dns_zone,
-        "tsig_key_file": tsig_key_file,
-        "dns_target": advertise,
+        **dns.flags(),
         "operation_address": operation_address,
         "publish_dns": False if no_dns else None,
         "withdraw_dns": True if withdraw_on_stop else None,
@@ -87,12 +83,11 @@ def serve(
                     server.publish_dns(sock, options)
                 address, number = sock.getsockname()[:2]
                 place = None if monitor is None else operation.place_of(monitor)
-                tls = certificate is not None
-                said = {"address": address, "port": number, "tls": tls, "operation": place}
+                serving = HostServing(address, number, certificate is not None, place)
                 if wants_json():
-                    click.echo(json.dumps(said))
+                    click.echo(json.dumps(encode(serving)))
                 else:
-                    by = " by TLS" if tls else ""
+                    by = " by TLS" if serving.tls else ""
                     click.echo(f"The host answers at {address} port {number}{by}.")
 
             per_source = int(_value(values, "connections_per_source"))

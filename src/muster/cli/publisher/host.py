@@ -127,8 +127,8 @@ def host_terms(
     The host takes the terms with 'muster host terms fetch', or by file with 'muster host terms
     import'.
     """
+    from muster.lease.terms import Ceiling
     from muster.publisher.act.hosts import issue_terms
-    from muster.publisher.model import Ceiling
 
     longest = None if said.max_lease_days is None else said.max_lease_days * 86_400
     ceiling = Ceiling(said.limit, said.over, said.agreement, said.customer, longest)

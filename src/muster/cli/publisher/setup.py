@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from muster.cli import compose
-from muster.cli.options import store_option
+from muster.cli.options import gathered, store_option
 from muster.cli.output import MusterCommand, emit
 from muster.cli.publisher.files import checked_publisher_file, read_draft, write_public, written
 from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_office, passphrase_options
@@ -16,6 +17,17 @@ from muster.core.catalogue import error
 
 if TYPE_CHECKING:
     from muster.system.keyfile import KDF
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """What is typed of a publisher that is made."""
+
+    label: str | None
+    name: str | None
+    reserve_root: Path
+    catalogue: Path | None
+    sample: bool
 
 
 @click.command(cls=MusterCommand)
@@ -32,30 +44,23 @@ if TYPE_CHECKING:
 @click.option("--sample", is_flag=True, help="Begin with the shipped sample, publisher Contoso.")
 @passphrase_options
 @kdf_options
-def init(
-    store: Path | None,
-    label: str | None,
-    name: str | None,
-    reserve_root: Path,
-    catalogue: Path | None,
-    sample: bool,
-    phrases: Phrases,
-    kdf: KDF,
-) -> None:
+@gathered(_New)
+def init(new: _New, store: Path | None, phrases: Phrases, kdf: KDF) -> None:
     """Make a publisher: keys, trust version 1, catalogue version 1.
 
     A second run changes nothing and says so.
     """
     from muster.publisher.act.setup import NewPublisher
 
-    if (catalogue is not None) == sample:
+    if (new.catalogue is not None) == new.sample:
         raise click.UsageError("Give either --catalogue FILE or --sample.")
-    draft = read_draft(catalogue)
-    label, name = label or draft.label, name or draft.name or label
+    draft = read_draft(new.catalogue)
+    label = new.label or draft.label
+    name = new.name or draft.name or label
     if not label or not name:
         raise error("publisher/label", field="name" if label else "label")
     phrases.confirm = True
-    wanted = NewPublisher(label, name, draft.content, reserve_root)
+    wanted = NewPublisher(label, name, draft.content, new.reserve_root)
     made = compose.publisher_init(store, phrases.work, phrases.root, kdf, wanted)
     who = f"Publisher {made.name} (label {made.label}, id {made.publisher})"
     if not made.changed:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.db.engine import Reader, Transaction
+from muster.lease.terms import Ceiling
 from muster.publisher import reading, rules, tables, terms
 from muster.publisher.act.signing import read_ground, sign_next
-from muster.publisher.model import Ceiling, HostGrant
+from muster.publisher.model import HostGrant
 from muster.publisher.office import Office
 from muster.publisher.results import Revoked, TermsIssued, TermsShown
 from muster.wire.exchange import ReplyFile

@@ -11,7 +11,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.core.identity import check_label, publisher_id, publisher_prefix
 from muster.lease.jws import SigningKey
-from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, TrustKey, anchor, make_trust
+from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, TrustClaims, TrustKey, anchor, make_trust
 from muster.publisher import rules, tables
 from muster.publisher.act.catalogue import audit_change, in_need_of_setup
 from muster.publisher.act.keys import register
@@ -137,17 +137,19 @@ def _make(
     reserve_root = make(RESERVE, 1, wanted.reserve)
     issuer = publisher_id(root.public.raw)
     text = make_trust(
-        issuer=issuer,
-        label=label,
-        name=name,
-        version=1,
-        iat=now,
-        roots=(root.public, reserve_root.public),
-        keys=(
-            TrustKey(catalogue_key.public, CATALOGUE_ROLE),
-            TrustKey(grant_key.public, GRANT_ROLE, index=0),
+        TrustClaims(
+            issuer=issuer,
+            label=label,
+            name=name,
+            version=1,
+            iat=now,
+            roots=(root.public, reserve_root.public),
+            keys=(
+                TrustKey(catalogue_key.public, CATALOGUE_ROLE),
+                TrustKey(grant_key.public, GRANT_ROLE, index=0),
+            ),
         ),
-        signer=root,
+        root,
     )
     trust = anchor(text)
     publisher = Publisher(issuer, label, name, now)

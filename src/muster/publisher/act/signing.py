@@ -10,7 +10,7 @@ from muster.core.catalogue import error
 from muster.core.identity import prefix_of
 from muster.core.products import Revocation
 from muster.db.engine import Reader, Transaction
-from muster.lease.catalogue import Catalogue, make_catalogue
+from muster.lease.catalogue import Catalogue, CatalogueClaims, make_catalogue
 from muster.lease.jws import PublicKey, SigningKey
 from muster.lease.trust import Trust
 from muster.publisher import reading, rules, tables
@@ -99,15 +99,17 @@ def sign_catalogue(
 ) -> SignedText:
     """Sign a catalogue; `iat` in Unix seconds."""
     text = make_catalogue(
-        trust=trust,
-        version=version,
-        iat=iat,
-        groups=content.groups,
-        applications=content.applications,
-        products=content.products,
-        conversions=content.conversions,
-        revocations=revocations,
-        key=key,
+        CatalogueClaims(
+            version=version,
+            iat=iat,
+            groups=content.groups,
+            applications=content.applications,
+            products=content.products,
+            conversions=content.conversions,
+            revocations=revocations,
+        ),
+        trust,
+        key,
     )
     return SignedText(version, iat, text)
 

@@ -14,6 +14,7 @@ from muster.lease.trust import (
     GRANT_ROLE,
     MAX_DAY,
     Trust,
+    TrustClaims,
     TrustKey,
     follow,
     make_trust,
@@ -186,20 +187,22 @@ def _sign_trust(
         index = made[-1].number if role == GRANT_ROLE else None
         entries.append(TrustKey(fresh[role].public, role, index))
     text = make_trust(
-        issuer=newest.issuer,
-        label=newest.label,
-        name=newest.name,
-        version=step.version,
-        iat=iat,
-        roots=step.roots,
-        keys=rules.next_keys(
-            newest.keys,
-            entries,
-            day,
-            min(step.until, MAX_DAY) if step.until is not None else None,
-            retired_too=step.retired_too,
+        TrustClaims(
+            issuer=newest.issuer,
+            label=newest.label,
+            name=newest.name,
+            version=step.version,
+            iat=iat,
+            roots=step.roots,
+            keys=rules.next_keys(
+                newest.keys,
+                entries,
+                day,
+                min(step.until, MAX_DAY) if step.until is not None else None,
+                retired_too=step.retired_too,
+            ),
         ),
-        signer=signer,
+        signer,
     )
     trust = follow(newest, text)
     with office.edit() as tx:
