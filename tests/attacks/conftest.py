@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from tests.lease.trees import tree
 
 from muster.core.errors import MusterError
 from muster.core.identity import host_binding, nonce_of
@@ -196,7 +197,7 @@ class Scene:
 
 def payload(text: str) -> Tree:
     """The payload of a compact JWS, to be spoilt."""
-    return copy.deepcopy(jws.parse(text, strict.CATALOGUE).payload)
+    return tree(jws.parse(text, strict.CATALOGUE).payload)
 
 
 @pytest.fixture(scope="session")

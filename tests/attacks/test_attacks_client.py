@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.lease.trees import tree
 
 from muster.cli.output import MusterCommand, emit
 from muster.client import messages as m
@@ -252,7 +253,7 @@ def test_a_fast_forwarded_catalogue_is_forgotten_with_its_key(way: str) -> None:
     machine = world.machine()
     machine.client.add_product(publisher.descriptor(OLDER))
     assert machine.client.activate()[0].renewed
-    payload = dict(jws.parse(publisher.catalogue.text, strict.CATALOGUE).payload)
+    payload = tree(jws.parse(publisher.catalogue.text, strict.CATALOGUE).payload)
     payload["muster"] = {**payload["muster"], "version": MOST}
     text = jws.sign(payload, jws.CATALOGUE_TYP, publisher.catalogue_key)
     stolen = read_catalogue(text, publisher.trust)

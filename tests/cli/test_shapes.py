@@ -1,4 +1,4 @@
-"""The published shapes: every command has one or is named as not having one; none is stale."""
+"""The published shapes: every command has one, and none is stale."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from muster.core.catalogue import error
 from muster.core.records import encode, error_record
 from muster.host.results import PublisherRemoval
 
-NOT_YET = 1
-"""How many commands may lack a schema. Only ever gets smaller."""
-
 
 def commands(group: click.Group, before: str = "") -> Iterator[str]:
     context = click.Context(group)
@@ -31,12 +28,8 @@ def commands(group: click.Group, before: str = "") -> Iterator[str]:
             yield before + name
 
 
-def test_every_command_has_a_shape_or_is_named() -> None:
-    assert sorted([*shapes.SHAPES, *shapes.NOT_YET]) == sorted(commands(muster))
-
-
-def test_ever_fewer_commands_lack_a_schema() -> None:
-    assert len(shapes.NOT_YET) <= NOT_YET
+def test_every_command_has_a_shape() -> None:
+    assert sorted(shapes.SHAPES) == sorted(commands(muster))
 
 
 def test_what_is_published_is_current_and_nothing_else() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.cli import printed
 
 from muster.cli.main import muster
 from muster.client.disk import SystemDisk
@@ -78,6 +79,7 @@ def run(*words: str, code: int = 0) -> dict[str, Any]:
     found = CliRunner().invoke(muster, [*words, "--json"])
     assert found.exit_code == code, found.output
     value: dict[str, Any] = json.loads(found.stdout)
+    printed.judge(words, found.stdout)
     return value
 
 

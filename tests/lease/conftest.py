@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from tests.lease.trees import tree
 
 from muster.core.identity import host_binding, nonce_of, prefix_of, publisher_id
 from muster.core.keys import KeyId, Kind, make_product_key
@@ -174,7 +175,7 @@ class Maker:
             DAY_NOW - 30,
             self.server,
         )
-        return grant_payload(values)
+        return tree(grant_payload(values))
 
     def sign_terms(self, signer: MemorySigningKey | None = None, **change: Any) -> str:
         """Terms for the host's grant."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.lease.trees import tree
 
 from muster.core.errors import MusterError
 from muster.core.keys import Kind, make_product_key
@@ -110,25 +111,25 @@ def test_revocations(maker: Maker) -> None:
 def test_who_signed_it(maker: Maker, keys: KeyOf) -> None:
     read_it = maker.sign_catalogue()
     for signer in (maker.grant_key, maker.working, maker.reserve, maker.stranger):
-        payload = parse(read_it, strict.CATALOGUE).payload
+        payload = tree(parse(read_it, strict.CATALOGUE).payload)
         text = sign(payload, CATALOGUE_TYP, signer)
         assert code_of(read_catalogue, text, maker.trust) == "catalogue/signer"
     head, body, signature = read_it.split(".")
     other = maker.sign_catalogue(version=2).split(".")[1]
     assert code_of(read_catalogue, f"{head}.{other}.{signature}", maker.trust) == "catalogue/signer"
     assert code_of(read_catalogue, f"{head}.{body}", maker.trust) == "licence/malformed"
-    grant = sign(parse(read_it, strict.CATALOGUE).payload, GRANT_TYP, maker.catalogue_key)
+    grant = sign(tree(parse(read_it, strict.CATALOGUE).payload), GRANT_TYP, maker.catalogue_key)
     assert code_of(read_catalogue, grant, maker.trust) == "licence/header"
 
 
 def test_of_another_publisher(maker: Maker) -> None:
-    payload = parse(maker.sign_catalogue(), strict.CATALOGUE).payload | {"iss": "b" * 16}
+    payload = tree(parse(maker.sign_catalogue(), strict.CATALOGUE).payload) | {"iss": "b" * 16}
     text = sign(payload, CATALOGUE_TYP, maker.catalogue_key)
     assert code_of(read_catalogue, text, maker.trust) == "catalogue/publisher"
 
 
 def test_of_a_later_format(maker: Maker) -> None:
-    payload = parse(maker.sign_catalogue(), strict.CATALOGUE).payload
+    payload = tree(parse(maker.sign_catalogue(), strict.CATALOGUE).payload)
     payload["muster"] = {"v": 2}
     text = sign(payload, CATALOGUE_TYP, maker.catalogue_key)
     assert code_of(read_catalogue, text, maker.trust) == "licence/version"
@@ -196,7 +197,7 @@ GROUP = {"number": 3, "id": "g", "covers": ["g"], "max_lease": 1, "terms": "none
     ids=repr,
 )
 def test_claims(maker: Maker, change: dict[str, Any]) -> None:
-    payload = parse(maker.sign_catalogue(), strict.CATALOGUE).payload
+    payload = tree(parse(maker.sign_catalogue(), strict.CATALOGUE).payload)
     for name, value in change.items():
         place = payload if name in payload else payload["muster"]
         if value is ...:
@@ -239,7 +240,7 @@ def test_claims(maker: Maker, change: dict[str, Any]) -> None:
     ids=repr,
 )
 def test_products(maker: Maker, change: dict[str, Any]) -> None:
-    payload = parse(maker.sign_catalogue(), strict.CATALOGUE).payload
+    payload = tree(parse(maker.sign_catalogue(), strict.CATALOGUE).payload)
     product = payload["muster"]["products"][0]
     for name, value in change.items():
         product[name] = value
@@ -253,18 +254,18 @@ def test_products(maker: Maker, change: dict[str, Any]) -> None:
 def test_the_setup_key_is_one_in_its_printed_form(maker: Maker) -> None:
     good = maker.product.setup_key
     for bad in (good.lower(), good.replace("-", ""), f" {good}"):
-        value = product_to_dict(maker.product) | {"setup_key": bad}
+        value = tree(product_to_dict(maker.product)) | {"setup_key": bad}
         assert code_of(product_from_dict, value) == "catalogue/claims"
     for kind in (Kind.HOST, Kind.MAK, Kind.RETAIL, Kind.EVALUATION):
         key = make_product_key(b"t" * 32, kind, 1, 3, 5)
-        value = product_to_dict(maker.product) | {"setup_key": key.text}
+        value = tree(product_to_dict(maker.product)) | {"setup_key": key.text}
         assert code_of(product_from_dict, value) == "catalogue/claims"
 
 
 def test_spans(maker: Maker) -> None:
     for name in ("lease", "renew_after", "retry_after", "initial_grace", "tolerance_grace"):
         for bad in ("1", None, 2**31, True):
-            value = product_to_dict(maker.product)
+            value = tree(product_to_dict(maker.product))
             value["spans"] = value["spans"] | {name: bad}
             assert code_of(product_from_dict, value) == "catalogue/claims"
 
@@ -290,7 +291,7 @@ def test_records_round_trip(maker: Maker) -> None:
 
 
 def test_unknown_members_are_ignored(maker: Maker) -> None:
-    payload = parse(maker.sign_catalogue(), strict.CATALOGUE).payload
+    payload = tree(parse(maker.sign_catalogue(), strict.CATALOGUE).payload)
     payload["muster"]["prices"] = [{"eur": 5}]
     payload["muster"]["products"][0]["colour"] = "blue"
     payload["sub"] = "something"
@@ -390,8 +391,8 @@ def test_descriptor(maker: Maker) -> None:
 
 
 def test_descriptor_that_is_not_whole(maker: Maker) -> None:
-    server, desktop, office = (group_to_dict(group) for group in maker.groups)
-    product = product_to_dict(maker.product)
+    server, desktop, office = (tree(group_to_dict(group)) for group in maker.groups)
+    product = tree(product_to_dict(maker.product))
     cases: list[tuple[dict[str, Any], str]] = [
         ({"v": 2}, "licence/version"),
         ({"v": ...}, "descriptor/claims"),

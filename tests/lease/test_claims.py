@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.lease.trees import tree
 from tests.profiles import examples
 
 from muster.core.errors import MusterError
@@ -107,7 +108,7 @@ def good(maker: Maker, typ: str) -> dict[str, Any]:
         LEASE_TYP: lambda: strict.read(maker.bundle(), strict.BUNDLE)["lease"],
         NOTICE_TYP: lambda: strict.read(maker.notice(), strict.BUNDLE)["notice"],
     }
-    return parse(texts[typ](), WIDE).payload
+    return tree(parse(texts[typ](), WIDE).payload)
 
 
 def as_bundle(maker: Maker, text: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.lease.trees import tree
 
 from muster.core.errors import MusterError
 from muster.core.identity import host_binding
@@ -154,7 +155,7 @@ def test_an_evaluation_ends(maker: Maker) -> None:
     assert code_of(lambda: maker.mak_grant(key_id=key_id, term=0)) == "grant/range"
     grant = read_grant(maker.mak_grant(key_id=key_id, term=1), maker.trust, maker.publisher)
     assert grant.exp == grant.iat + 30 * DAY
-    payload = parse(grant.text, strict.SMALL, "grant").payload
+    payload = tree(parse(grant.text, strict.SMALL, "grant").payload)
     endless = {name: value for name, value in payload.items() if name != "exp"}
     text = sign(endless, GRANT_TYP, maker.grant_key)
     assert code_of(read_grant, text, maker.trust, maker.publisher) == "licence/claims"
@@ -374,7 +375,7 @@ def test_iat_and_iss_are_judged_with_the_signature(maker: Maker) -> None:
 
 
 def test_machine_grants_have_no_host_members(maker: Maker) -> None:
-    payload = parse(maker.mak_grant(), strict.SMALL).payload
+    payload = tree(parse(maker.mak_grant(), strict.SMALL).payload)
     for name, value in (("hw", "0123456789ab"), ("max_lease", 1)):
         muster = payload["muster"] | {name: value}
         text = sign(payload | {"muster": muster}, GRANT_TYP, maker.grant_key)

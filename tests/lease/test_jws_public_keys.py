@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.lease.trees import tree
 from tests.vectors.making.points import BAD_KEYS, GOOD_KEYS, OddKey, P, odd_keys, x_of
 from tests.vectors.making.signing import Key
 
@@ -69,7 +70,7 @@ def test_no_reader_takes_a_bad_key(maker: Maker, name: str) -> None:
     bad = PublicKey(BAD_KEYS[name])
     text = maker.sign_trust(version=2)
     for member in ("roots", "keys"):
-        payload = jws.parse(text, strict.TRUST).payload
+        payload = tree(jws.parse(text, strict.TRUST).payload)
         entry = bad.jwk if member == "roots" else {"jwk": bad.jwk, "role": "later"}
         payload["muster"][member][1] = entry
         spoilt = jws.sign(payload, jws.TRUST_TYP, maker.working)
@@ -128,7 +129,7 @@ def test_keys_are_judged_once() -> None:
 @given(st.text(max_size=210) | st.text("a \u200b\u202e\u061c\ufeff\U000e0041\n", max_size=8))
 def test_any_name_is_taken_or_refused_with_the_objects_own_error(maker: Maker, name: str) -> None:
     grant = read_grant(maker.host_grant(), maker.trust, maker.publisher)
-    payload = jws.parse(maker.sign_terms(), strict.SMALL).payload
+    payload = tree(jws.parse(maker.sign_terms(), strict.SMALL).payload)
     payload["muster"]["customer"] = name
     text = jws.sign(payload, jws.TERMS_TYP, maker.grant_key)
     try:
@@ -147,7 +148,7 @@ def test_any_name_is_taken_or_refused_with_the_objects_own_error(maker: Maker, n
 
 def test_programs_that_show_licences_of_others_give_the_errors_of_the_steps(maker: Maker) -> None:
     """5.6: a grant of another typ is step 3, not a header of another object."""
-    grant = jws.parse(maker.host_grant(), strict.SMALL).payload
+    grant = tree(jws.parse(maker.host_grant(), strict.SMALL).payload)
 
     def opened(**changes: str) -> str:
         data = strict.canonical(strict.read(maker.bundle(), strict.BUNDLE) | changes)
@@ -162,7 +163,9 @@ def test_programs_that_show_licences_of_others_give_the_errors_of_the_steps(make
     odd = jws.sign({**grant, "exp": "x"}, jws.GRANT_TYP, MemorySigningKey(b"x" * 32))
     assert opened(grant=odd) == "licence/grant"
     # Step 4 before step 5: who signed is judged before what is said.
-    lease = jws.parse(strict.read(maker.bundle(), strict.BUNDLE)["lease"], strict.SMALL).payload
+    lease = tree(
+        jws.parse(strict.read(maker.bundle(), strict.BUNDLE)["lease"], strict.SMALL).payload
+    )
     forged = jws.sign({**lease, "exp": "x"}, jws.LEASE_TYP, MemorySigningKey(b"x" * 32))
     assert opened(lease=forged) == "licence/signer"
     case = Case.of_anybody(maker.bundle(), maker.trust, maker.publisher)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.lease.trees import tree
 
 from muster.core.errors import MusterError
 from muster.core.identity import host_binding
@@ -80,13 +81,13 @@ def changed(payload: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
 def lease_payload(maker: Maker, **change: Any) -> dict[str, Any]:
     """The good lease's payload, changed."""
     bundle = json.loads(maker.bundle())
-    return changed(parse(bundle["lease"], strict.SMALL).payload, change)
+    return changed(tree(parse(bundle["lease"], strict.SMALL).payload), change)
 
 
 def notice_payload(maker: Maker, **change: Any) -> dict[str, Any]:
     """The good notice's payload, changed."""
     bundle = json.loads(maker.notice())
-    return changed(parse(bundle["notice"], strict.SMALL).payload, change)
+    return changed(tree(parse(bundle["notice"], strict.SMALL).payload), change)
 
 
 def lease_bundle(
@@ -112,7 +113,7 @@ def host_grant(maker: Maker, typ: str = GRANT_TYP, **change: Any) -> str:
 
 def machine_grant(maker: Maker, typ: str = GRANT_TYP, **change: Any) -> bytes:
     """An activation bundle whose grant says anything, signed by the publisher's grant key."""
-    payload = parse(maker.mak_grant(), strict.SMALL).payload
+    payload = tree(parse(maker.mak_grant(), strict.SMALL).payload)
     return ActivationBundle(sign(changed(payload, change), typ, maker.grant_key)).encode()
 
 
@@ -204,7 +205,7 @@ def grant_header(maker: Maker, payload: dict[str, Any] | None = None, **change: 
 
 def mak_payload(maker: Maker) -> dict[str, Any]:
     """The payload of the machine's grant."""
-    return parse(maker.mak_grant(), strict.SMALL).payload
+    return tree(parse(maker.mak_grant(), strict.SMALL).payload)
 
 
 def revoked(maker: Maker, at: int, key: KeyId | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.lease.codes import code_of
+from tests.lease.trees import tree
 
 from muster.core.keys import KeyId, Kind
 from muster.core.products import day_start
@@ -67,7 +68,7 @@ def test_whose_terms(maker: Maker) -> None:
     ids=repr,
 )
 def test_claims_of_terms(maker: Maker, change: dict[str, Any]) -> None:
-    payload = parse(maker.sign_terms(), strict.SMALL).payload
+    payload = tree(parse(maker.sign_terms(), strict.SMALL).payload)
     for name, value in change.items():
         place = payload if name in payload else payload["muster"]
         if value is ...:
@@ -100,7 +101,7 @@ def test_a_publisher_signs_no_terms_that_nobody_would_read(maker: Maker) -> None
 
 
 def test_terms_of_a_later_format(maker: Maker) -> None:
-    payload = parse(maker.sign_terms(), strict.SMALL).payload
+    payload = tree(parse(maker.sign_terms(), strict.SMALL).payload)
     payload["muster"]["v"] = 2
     text = sign(payload, TERMS_TYP, maker.grant_key)
     grant = read_grant(maker.host_grant(), maker.trust, maker.publisher)

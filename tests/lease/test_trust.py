@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.lease.trees import tree
 
 from muster.core.errors import MusterError
 from muster.core.products import day_start
@@ -38,7 +39,7 @@ def code_of(call: Callable[..., object], *args: object) -> str:
 
 def forged(maker: Maker, signer: MemorySigningKey, number: int = 1, **change: Any) -> str:
     """A signed trust object that `make_trust` would not make; members are replaced as they are."""
-    payload = parse(maker.sign_trust(version=number), TRUST).payload
+    payload = tree(parse(maker.sign_trust(version=number), TRUST).payload)
     muster = payload["muster"]
     for name, value in change.items():
         place = payload if name in payload else muster
@@ -295,7 +296,7 @@ def test_a_signature_that_does_not_hold(maker: Maker) -> None:
 
 
 def test_another_object_is_no_trust(maker: Maker) -> None:
-    payload = parse(maker.sign_trust(version=2), TRUST).payload
+    payload = tree(parse(maker.sign_trust(version=2), TRUST).payload)
     text = sign(payload, "muster-catalogue+jwt", maker.working)
     assert code_of(follow, maker.trust, text) == "licence/header"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.lease.trees import tree
 from tests.profiles import examples
 
 from muster.core.errors import MusterError
@@ -133,7 +134,7 @@ def test_one_kind_is_never_taken_for_another(maker: Maker) -> None:
 
 def test_both_names_of_the_algorithm_are_verified(maker: Maker) -> None:
     bundle = read_bundle(maker.bundle())
-    payload = parse(bundle.lease, strict.SMALL).payload
+    payload = tree(parse(bundle.lease, strict.SMALL).payload)
     head = {"alg": "Ed25519", "kid": maker.host_key.public.kid, "typ": LEASE_TYP}
     text = ".".join(strict.b64url_encode(strict.canonical(part)) for part in (head, payload))
     text += "." + strict.b64url_encode(maker.host_key.sign(text.encode()))
@@ -353,7 +354,7 @@ def test_open_licence(maker: Maker) -> None:
 def test_open_licence_checks_signatures(maker: Maker) -> None:
     value = json.loads(maker.bundle())
     stranger = maker.stranger.public
-    payload = parse(value["lease"], strict.SMALL).payload
+    payload = tree(parse(value["lease"], strict.SMALL).payload)
     cases: list[tuple[dict[str, Any], str]] = [
         ({"v": 2}, "licence/version"),
         ({"lease": "a.b.c"}, "licence/malformed"),
@@ -484,7 +485,7 @@ def test_a_host_that_signs_anything(
 ) -> None:
     """Also with any one step left out: no step leans on another one for types."""
     bundle = read_bundle(maker.bundle())
-    payload = parse(bundle.lease, strict.SMALL).payload
+    payload = tree(parse(bundle.lease, strict.SMALL).payload)
     payload["muster"] = payload["muster"] | inner
     try:
         text = sign(payload | outer, LEASE_TYP, maker.host_key)
@@ -518,7 +519,7 @@ def test_a_publisher_that_signs_anything(
     """A publisher's mistake gives an error, not a crash, in grants of machines and of hosts."""
     expected = maker.expected(catalogue=maker.catalogue(Revocation(None, "1-1-1", 1)))
     for good, typ in ((maker.mak_grant(), "activation"), (maker.host_grant(), "lease")):
-        payload = parse(good, strict.SMALL).payload
+        payload = tree(parse(good, strict.SMALL).payload)
         payload["muster"] = payload["muster"] | inner
         text = sign(payload | outer, "muster-grant+jwt", maker.grant_key)
         try:

@@ -16,7 +16,7 @@ PUBLISHER = "a" * 16
 
 def judge(key: RawKey) -> str:
     """Judge a request whose CMID is the name of its key and whose proof that key would give."""
-    message = {"v": 1, "key": b64url_encode(key.public)}
+    message: strict.JSONObject = {"v": 1, "key": b64url_encode(key.public)}
     signature = key.sign(proof.signed_bytes(proof.REQUEST, message))
     body = strict.canonical({**message, "proof": b64url_encode(signature)})
     cmid = machine_cmid(PUBLISHER, "machine", key.public)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from muster.cli import verified
 from muster.cli.demo import DemoReport
 from muster.cli.slmgr import records as slmgr
 from muster.client import results as client
@@ -132,11 +133,9 @@ SHAPES: Mapping[str, Shape] = {
         host.KeyInstallation,
         host.SettingChange,
     ),
+    "verify": _shape(verified.JudgedFile, verified.ProvedFile),
 }
 """By the words behind `muster`."""
-
-NOT_YET = frozenset({"verify"})
-"""Commands whose object is not made of records, so that no schema is published. Only shrinks."""
 
 ERROR = "error"
 """The name of the schema of what every command prints when it was refused."""
@@ -197,11 +196,6 @@ def page() -> str:
         names = " or ".join(_link(wing, name) for name in SHAPES[command].names)
         parts.append(
             f"| `muster {command}` | [version {SHAPES[command].version}]({file}) | {names} |\n"
-        )
-    if NOT_YET:
-        parts.append(
-            f"\nThe other {len(NOT_YET)} commands print objects whose schemas are not published"
-            " yet.\n"
         )
     for wing, records in sorted(_records().items()):
         parts.append(f"\n## Records: {wing}\n")

@@ -7,17 +7,25 @@ this machine's own licence, and told as not judged elsewhere.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from muster.cli import compose
-from muster.cli.output import MusterCommand, emit, error_data, exit_code
+from muster.cli.output import MusterCommand, emit, exit_code
+from muster.cli.verified import (
+    JudgedFile,
+    ProvedFile,
+    Said,
+    first_error,
+    judged_step,
+    report_lines,
+)
 from muster.core import grammar
+from muster.core.records import widened
 
 if TYPE_CHECKING:
     from muster.client.model import Memory
@@ -25,13 +33,12 @@ if TYPE_CHECKING:
     from muster.core.identity import Fact
     from muster.lease.descriptor import Descriptor
     from muster.lease.steps import Expected
+    from muster.lease.strict import JSONObject
     from muster.lease.verify import StepResult
 
 _MACHINE_STEPS = ("7", "11", "N7", "A6")
 """Steps that compare with the machine."""
 _BUNDLE_LIMIT = 64 * 1024
-_MARKS = {"passed": "✓", "failed": "✗", "skipped": "–", "not reached": " "}
-_PLAIN_MARKS = {"passed": "ok", "failed": "NO", "skipped": "--", "not reached": "  "}
 
 
 @dataclass(frozen=True)
@@ -90,24 +97,9 @@ def verify(
     else:
         judgement = _from_store(data, store, facts, publisher_file, now)
     results = explain(data, judgement.expected, judgement.skip)
-    failed = next((one.error for one in results if one.error is not None), None)
-    said = _said(data, judgement, results)
-    report: dict[str, Any] = {
-        "file": str(file),
-        "good": failed is None,
-        "now": now,
-        **said,
-        "steps": [
-            {
-                "number": one.number,
-                "title": one.title,
-                "outcome": one.outcome,
-                "error": error_data(one.error) if one.error else None,
-            }
-            for one in results
-        ],
-    }
-    emit(report, _lines(said, results))
+    report = _report(str(file), data, judgement, results)
+    emit(report, report_lines(report, results))
+    failed = first_error(results)
     if failed is not None:
         click.get_current_context().exit(exit_code(failed))
 
@@ -249,7 +241,7 @@ def _canonical(data: bytes) -> bytes:
         return b""
 
 
-def _signed(data: bytes) -> dict[str, Any]:
+def _signed(data: bytes) -> JSONObject:
     """The payload of the object, unproved; empty for what cannot be read."""
     from muster.core.errors import MusterError
     from muster.lease import strict
@@ -275,21 +267,32 @@ def _audience(data: bytes) -> tuple[str, str] | None:
     return publisher, product
 
 
-def _said(data: bytes, judgement: _Judgement, results: Sequence[StepResult]) -> dict[str, Any]:
+def _report(
+    file: str, data: bytes, judgement: _Judgement, results: Sequence[StepResult]
+) -> JudgedFile:
     """What the object says, as far as signatures prove it: nothing when an early step failed."""
     expected = judgement.expected
     trust = expected.trust
-    found: dict[str, Any] = {
-        "anchor": judgement.anchor,
-        "publisher": trust.issuer,
-        "publisher_name": trust.name,
-        "trust": trust.version,
-        "roots": [one.kid for one in trust.roots],
-        "catalogue": expected.catalogue.version if expected.catalogue else None,
-    }
-    proved = [one for one in results if one.outcome in ("passed", "skipped")]
+    judged = JudgedFile(
+        file=file,
+        good=first_error(results) is None,
+        now=expected.now,
+        anchor=judgement.anchor,
+        publisher=trust.issuer,
+        publisher_name=trust.name,
+        trust=trust.version,
+        roots=tuple(root.kid for root in trust.roots),
+        catalogue=expected.catalogue.version if expected.catalogue else None,
+        steps=tuple(map(judged_step, results)),
+    )
+    proved = [result for result in results if result.outcome in ("passed", "skipped")]
     if len(proved) < (4 if results[0].number.startswith("A") else 5):
-        return found
+        return judged
+    return widened(ProvedFile, judged, **_said(data, expected, results[0].number))
+
+
+def _said(data: bytes, expected: Expected, first_step: str) -> Said:
+    """What a proved object says of itself."""
     from muster.lease import strict
     from muster.lease.grant import read_claims
     from muster.lease.jws import parse
@@ -298,22 +301,31 @@ def _said(data: bytes, judgement: _Judgement, results: Sequence[StepResult]) -> 
     value = strict.read(data, strict.BUNDLE)
     grant = read_claims(parse(value["grant"], strict.SMALL))
     payload = _signed(data)
-    expires = payload.get("exp")
+    expires = _integer(payload, "exp")
     revoked = _revoked(expected, grant.jti, grant.key)
-    if revoked is not None and isinstance(expires, int) and results[0].number == "1":
+    if revoked is not None and expires is not None and first_step == "1":
         expires = min(expires, revoked + WIND_DOWN)
-    found |= {
-        "kind": {"1": "lease", "N": "notice"}.get(results[0].number[0], grant.kind),
-        "for": str(payload.get("aud", "")),
-        "machine": payload.get("sub"),
-        "issued": payload.get("iat"),
+    return {
+        "kind": {"1": "lease", "N": "notice"}.get(first_step[0], grant.kind),
+        "for_": str(payload.get("aud", "")),
+        "machine": _text(payload, "sub"),
+        "issued": _integer(payload, "iat"),
         "expires": expires,
         "revoked": revoked,
         "grant": grant.jti,
         "key": grant.key,
-        "signer": payload.get("iss"),
+        "signer": _text(payload, "iss"),
     }
-    return found
+
+
+def _integer(payload: JSONObject, name: str) -> int | None:
+    value = payload.get(name)
+    return value if isinstance(value, int) else None
+
+
+def _text(payload: JSONObject, name: str) -> str | None:
+    value = payload.get(name)
+    return value if isinstance(value, str) else None
 
 
 def _revoked(expected: Expected, jti: str, key: str) -> int | None:
@@ -326,63 +338,3 @@ def _revoked(expected: Expected, jti: str, key: str) -> int | None:
     product = expected.catalogue.product_revoked(expected.descriptor.product)
     days = [day for day in (named, product) if day is not None]
     return day_start(min(days)) if days else None
-
-
-def _lines(facts: dict[str, Any], results: Sequence[StepResult]) -> list[str]:
-    lines = []
-    if "kind" in facts:
-        who = f"{facts['publisher_name']} ({facts['publisher']})"
-        lines = [
-            f"{facts['kind'].capitalize()} for {facts['for'].partition('/')[2]} of {who}",
-            f"  Machine:   {facts['machine'] or 'see step A6'}",
-            f"  Issued:    {_when(facts['issued'])}",
-            f"  Until:     {_until(facts)}",
-            f"  Signed by: {_signer(facts)}",
-        ]
-    lines += [
-        f"  Authority: trust version {facts['trust']} of {facts['publisher']},"
-        f" from {facts['anchor']}",
-    ]
-    marks = _MARKS if _encodes("✓✗–") else _PLAIN_MARKS
-    for one in results:
-        line = f"{marks[one.outcome]} {one.number:>3}  {one.title}"
-        if one.outcome == "skipped":
-            line += " (not judged here: that is for the machine itself)"
-        elif one.error is not None:
-            line += f": {one.error.code}: {one.error.what}"
-        elif one.outcome == "not reached":
-            line += " (not reached)"
-        lines.append(line)
-    failed = next((one.error for one in results if one.error is not None), None)
-    if failed is not None:
-        lines += [f"Why: {failed.why}", f"Fix: {failed.fix}"]
-    return lines
-
-
-def _until(facts: dict[str, Any]) -> str:
-    if facts["kind"] == "notice":
-        return "read once"
-    text = _when(facts["expires"])
-    if facts["revoked"] is not None:
-        text += f" (its grant or product is revoked since {_when(facts['revoked'])})"
-    return text
-
-
-def _signer(facts: dict[str, Any]) -> str:
-    if facts["kind"] in ("lease", "notice"):
-        return f"host {facts['signer']}, by grant {facts['grant']} on key {facts['key']}"
-    return f"the publisher, grant {facts['grant']} on key {facts['key']}"
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def _when(instant: object) -> str:
-    from muster.core.text import instant_text
-
-    return instant_text(instant) if isinstance(instant, int) else "for ever"

@@ -305,7 +305,7 @@ class Store:
         if body == piece.body and not piece.damaged:
             return
         generation = piece.generation + 1
-        head = {
+        head: strict.JSONObject = {
             "file": f"muster-client-{name}",
             "generation": generation,
             "sum": _sum(name, generation, body),

@@ -5,6 +5,8 @@ name, so that the shape can be published from the types alone. The same encoder
 makes the JSON of `--json`, of the APIs for administrators and of consoles. Refuses to know which
 records there are.
 
+A member whose name Python keeps for itself is a field with an underscore behind: `for_` is `for`.
+
 | field | JSON |
 |---|---|
 | another record | its object |
@@ -103,15 +105,19 @@ def encode(record: object) -> dict[str, JSON]:
     """
     if not is_dataclass(record) or isinstance(record, type):
         raise TypeError(f"{type(record).__name__} is no record")
-    return {one.name: _value(getattr(record, one.name)) for one in fields(record)}
+    return {_member(one.name): _value(getattr(record, one.name)) for one in fields(record)}
 
 
-def widened(kind: type[_Record], record: object, **more: object) -> _Record:
+def widened(kind: type[_Record], record: object, /, **more: object) -> _Record:
     """A record of a kind that has the fields of another record, and some more."""
     if not is_dataclass(record) or isinstance(record, type):
         raise TypeError(f"{type(record).__name__} is no record")
     held = {one.name: getattr(record, one.name) for one in fields(record)}
     return kind(**held, **more)
+
+
+def _member(field: str) -> str:
+    return field.removesuffix("_")
 
 
 def _value(value: object) -> JSON:
@@ -205,8 +211,8 @@ def _object(record: type, defs: _Defs) -> dict[str, JSON]:
     return {
         "type": "object",
         "description": " ".join((inspect.getdoc(record) or "").split()),
-        "properties": {name: _type(hints[name], defs) for name in names},
-        "required": list(names),
+        "properties": {_member(name): _type(hints[name], defs) for name in names},
+        "required": list(map(_member, names)),
     }
 
 

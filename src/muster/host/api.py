@@ -20,7 +20,7 @@ from muster.host.metrics import Traffic, ledger_lines
 from muster.host.model import Arrival, Notice, PublisherView, Refused, Released, Reply
 from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
-from muster.lease.strict import canonical
+from muster.lease.strict import JSONObject, canonical
 from muster.net.certificate import Certificate
 from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Request
 from muster.net.openapi import encode_document
@@ -229,7 +229,7 @@ def _problem(reply: Refused) -> Answer:
     return Answer(status, body, routes.PROBLEM, headers)
 
 
-def _notice(notice: Notice) -> Mapping[str, object]:
+def _notice(notice: Notice) -> JSONObject:
     return {
         "v": VERSION,
         "notice": notice.notice,

@@ -87,13 +87,11 @@ class PublisherClient:
 
 def _version_of(text: str, peer: str) -> int:
     """The version that an unverified trust text names, so that asking goes on above it."""
+    from muster.lease.claims import Claims
     from muster.lease.jws import parse
 
     try:
-        muster = parse(text, strict.TRUST, "trust").payload["muster"]
-        version = muster["version"]
-    except (MusterError, KeyError, TypeError):
+        payload = Claims(parse(text, strict.TRUST, "trust").payload, "trust")
+        return payload.object("muster").integer("version")
+    except MusterError:
         raise error("wire/bad-answer", peer=peer, detail="it is not a trust object") from None
-    if not isinstance(version, int):
-        raise error("wire/bad-answer", peer=peer, detail="it is not a trust object")
-    return version

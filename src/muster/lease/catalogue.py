@@ -27,6 +27,7 @@ from muster.core.products import (
 from muster.lease import claims, strict
 from muster.lease.claims import Claims
 from muster.lease.jws import CATALOGUE_TYP, SigningKey, check_header, parse, sign
+from muster.lease.strict import JSONObject
 from muster.lease.trust import CATALOGUE_ROLE, MAX_DAY, Trust
 
 CHANNELS = ("volume", "evaluation", "retail")
@@ -200,7 +201,7 @@ def make_catalogue(content: CatalogueClaims, trust: Trust, key: SigningKey) -> s
     Raises:
         MusterError as `read_catalogue`.
     """
-    payload: dict[str, Any] = {
+    payload: JSONObject = {
         "iss": trust.issuer,
         "iat": content.iat,
         "muster": {
@@ -218,7 +219,7 @@ def make_catalogue(content: CatalogueClaims, trust: Trust, key: SigningKey) -> s
     return text
 
 
-def group_to_dict(group: KeyGroup) -> dict[str, Any]:
+def group_to_dict(group: KeyGroup) -> JSONObject:
     """A key group record as catalogue and descriptor write it."""
     return {
         "number": group.number,
@@ -248,7 +249,7 @@ def group_from_dict(value: Any, where: str = "group", code: str = _CODE) -> KeyG
     return group_from_claims(Claims(value, where, code))
 
 
-def product_to_dict(product: Product) -> dict[str, Any]:
+def product_to_dict(product: Product) -> JSONObject:
     """A product as catalogue and descriptor write it."""
     spans = product.spans
     return {
@@ -304,7 +305,7 @@ def product_from_dict(value: Any, where: str = "product", code: str = _CODE) -> 
     return product_from_claims(Claims(value, where, code))
 
 
-def conversion_to_dict(conversion: Conversion) -> dict[str, Any]:
+def conversion_to_dict(conversion: Conversion) -> JSONObject:
     """A conversion rule as the catalogue writes it."""
     return {
         "source": conversion.source,
@@ -314,7 +315,7 @@ def conversion_to_dict(conversion: Conversion) -> dict[str, Any]:
     }
 
 
-def revocation_to_dict(entry: Revocation) -> dict[str, Any]:
+def revocation_to_dict(entry: Revocation) -> JSONObject:
     """A revocation as the catalogue writes it."""
     if entry.jti is not None:
         return {"jti": entry.jti, "at": entry.at}

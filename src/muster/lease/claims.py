@@ -15,7 +15,7 @@ from muster.core import grammar
 from muster.core.catalogue import CATALOGUE, error
 from muster.core.errors import MusterError
 from muster.core.keys import KeyId
-from muster.lease.strict import MAX_INTEGER
+from muster.lease.strict import MAX_INTEGER, JSONObject
 
 
 class Claims:
@@ -118,7 +118,7 @@ class Claims:
             self.refuse(name, "not sorted")
         return tuple(found)
 
-    def raw(self, name: str) -> dict[str, Any]:
+    def raw(self, name: str) -> JSONObject:
         """A member that is an object, as it is, for a reader of its own."""
         value = self._value(name)
         if not isinstance(value, dict):

@@ -21,6 +21,7 @@ from muster.lease.catalogue import (
     product_to_dict,
 )
 from muster.lease.claims import Claims
+from muster.lease.strict import JSONObject
 from muster.lease.trust import Trust, anchor
 
 _WHAT = "descriptor"
@@ -98,7 +99,7 @@ def make_descriptor(
     Raises:
         MusterError as `read_descriptor`.
     """
-    value = {
+    value: JSONObject = {
         "v": 1,
         "trust": trust_text,
         "product": product_to_dict(product),

@@ -8,7 +8,6 @@ that is the publisher's. Obeys docs/spec/04-grant-function.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from muster.core import grammar
 from muster.core.catalogue import error
@@ -30,6 +29,7 @@ from muster.lease.jws import (
     parse,
     signing_input,
 )
+from muster.lease.strict import JSONObject, JSONValue
 from muster.lease.trust import GRANT_ROLE, MAX_DAY, Trust
 
 TERM = 30 * DAY
@@ -102,7 +102,7 @@ class GrantValues:
     group: KeyGroup
 
 
-def grant_payload(values: GrantValues) -> dict[str, Any]:
+def grant_payload(values: GrantValues) -> JSONObject:
     """The payload of a grant, before JCS.
 
     Raises:
@@ -131,7 +131,7 @@ def grant_payload(values: GrantValues) -> dict[str, Any]:
             "grant/range", field="hw", value=values.hw, allowed="a hardware id for hosts alone"
         )
     iat = day_start(day)
-    muster: dict[str, Any] = {
+    muster: dict[str, JSONValue] = {
         "v": 1,
         "kind": kind.text,
         "key": key_id.text,
@@ -141,7 +141,7 @@ def grant_payload(values: GrantValues) -> dict[str, Any]:
     if host:
         muster["hw"] = check_hardware_id(values.hw)
         muster["max_lease"] = group.max_lease
-    payload: dict[str, Any] = {
+    payload: dict[str, JSONValue] = {
         "aud": f"{check_publisher_id(values.publisher)}/{group.id}",
         "iat": iat,
         "iss": values.publisher,

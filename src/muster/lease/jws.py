@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,7 +21,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.lease.claims import Claims
-from muster.lease.strict import SMALL, Limits, b64url_decode, b64url_encode, canonical, read
+from muster.lease.strict import (
+    SMALL,
+    JSONObject,
+    Limits,
+    b64url_decode,
+    b64url_encode,
+    canonical,
+    read,
+)
 
 TRUST_TYP = "muster-trust+jwt"
 CATALOGUE_TYP = "muster-catalogue+jwt"
@@ -162,8 +169,8 @@ class Compact:
     """A compact JWS taken apart; nothing of it is verified."""
 
     text: str
-    header: dict[str, Any]
-    payload: dict[str, Any]
+    header: JSONObject
+    payload: JSONObject
     signing_input: bytes
     signature: bytes
 
@@ -223,7 +230,7 @@ def check_header_form(compact: Compact, where: str) -> str:
     return header.text("kid", grammar.BASE64URL_32)
 
 
-def signing_input(payload: Mapping[str, Any], typ: str, kid: str) -> bytes:
+def signing_input(payload: JSONObject, typ: str, kid: str) -> bytes:
     """The bytes that a signature covers: header and payload in JCS, base64url, joined by a dot."""
     return f"{_header(typ, kid)}.{b64url_encode(canonical(payload))}".encode("ascii")
 
@@ -238,7 +245,7 @@ def join(signed: bytes, signature: bytes) -> str:
     return f"{signed.decode('ascii')}.{b64url_encode(signature)}"
 
 
-def sign(payload: Mapping[str, Any], typ: str, key: SigningKey) -> str:
+def sign(payload: JSONObject, typ: str, key: SigningKey) -> str:
     """Sign a payload and return the compact JWS. `payload` is what `canonical` takes."""
     signed = signing_input(payload, typ, key.public.kid)
     return join(signed, key.sign(signed))

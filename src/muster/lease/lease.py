@@ -15,6 +15,7 @@ from muster.lease import claims
 from muster.lease.catalogue import MAX_SPAN
 from muster.lease.claims import Claims
 from muster.lease.jws import LEASE_TYP, SigningKey, sign
+from muster.lease.strict import JSONObject
 
 _WHAT = "lease"
 
@@ -53,7 +54,7 @@ def make_lease(lease: LeaseClaims, key: SigningKey) -> str:
         MusterError `licence/claims`: a claim is not of its grammar.
     Source: docs/spec/02-signed-objects.md, section 2.8.
     """
-    payload = {
+    payload: JSONObject = {
         "aud": f"{lease.publisher}/{lease.product}",
         "exp": lease.exp,
         "iat": lease.iat,

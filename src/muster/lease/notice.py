@@ -12,6 +12,7 @@ from muster.core import grammar
 from muster.lease import claims
 from muster.lease.claims import Claims
 from muster.lease.jws import NOTICE_TYP, SigningKey, sign
+from muster.lease.strict import JSONObject
 
 DUPLICATE_CMID = "host/duplicate-cmid"
 """Another machine already uses this CMID: the one code that exists."""
@@ -39,7 +40,7 @@ def make_notice(notice: NoticeClaims, key: SigningKey) -> str:
         MusterError `licence/claims`: a claim is not of its grammar.
     Source: docs/spec/02-signed-objects.md, section 2.9.
     """
-    payload = {
+    payload: JSONObject = {
         "aud": f"{notice.publisher}/{notice.product}",
         "iat": notice.iat,
         "iss": key.public.kid,

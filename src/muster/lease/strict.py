@@ -10,14 +10,18 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 
+JSONValue: TypeAlias = "bool | int | str | Sequence[JSONValue] | Mapping[str, JSONValue] | None"
+"""What a JSON text of Muster can say."""
+JSONObject: TypeAlias = Mapping[str, JSONValue]
+"""What `canonical` writes: each member is checked by type where the object is made."""
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON library reads alike."""
 
@@ -84,7 +88,7 @@ def read(data: bytes, limits: Limits, where: str = "the JSON text") -> dict[str,
     return value
 
 
-def canonical(value: Mapping[str, Any]) -> bytes:
+def canonical(value: JSONObject) -> bytes:
     """Write a value as RFC 8785 (JCS) does: sorted members, no spaces, shortest escapes.
 
     Args:

@@ -7,7 +7,6 @@ seats are taken. Obeys docs/spec/02-signed-objects.md, section 2.7.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from muster.core import grammar
 from muster.core.catalogue import error
@@ -18,6 +17,7 @@ from muster.lease.catalogue import MAX_SPAN
 from muster.lease.claims import Claims
 from muster.lease.grant import Grant
 from muster.lease.jws import TERMS_TYP, SigningKey, check_header, parse, sign
+from muster.lease.strict import JSONObject, JSONValue
 from muster.lease.trust import GRANT_ROLE, Trust
 
 SHORTEST_MAX_LEASE = 86_400
@@ -78,22 +78,23 @@ def make_terms(grant: Grant, ceiling: Ceiling, version: int, iat: int, key: Sign
     Raises:
         MusterError `terms/claims`: a claim is not of its grammar.
     """
-    payload: dict[str, Any] = {
+    said: dict[str, JSONValue] = {
+        "v": 1,
+        "version": version,
+        "limit": ceiling.limit,
+        "over": ceiling.over,
+        "customer": ceiling.customer,
+        "agreement": ceiling.agreement,
+    }
+    if ceiling.max_lease is not None:
+        said["max_lease"] = ceiling.max_lease
+    payload: JSONObject = {
         "aud": f"{grant.issuer}/{grant.group}",
         "iat": iat,
         "iss": grant.issuer,
-        "muster": {
-            "v": 1,
-            "version": version,
-            "limit": ceiling.limit,
-            "over": ceiling.over,
-            "customer": ceiling.customer,
-            "agreement": ceiling.agreement,
-        },
+        "muster": said,
         "sub": grant.jti,
     }
-    if ceiling.max_lease is not None:
-        payload["muster"]["max_lease"] = ceiling.max_lease
     _read(Claims(payload, _WHAT, _CODE), key.public.kid, "")
     return sign(payload, TERMS_TYP, key)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from muster.core import grammar
 from muster.core.catalogue import error
@@ -18,6 +18,7 @@ from muster.core.identity import publisher_id
 from muster.lease import claims, strict
 from muster.lease.claims import Claims
 from muster.lease.jws import TRUST_TYP, Compact, PublicKey, SigningKey, check_header, parse, sign
+from muster.lease.strict import JSONObject, JSONValue
 
 CATALOGUE_ROLE = "catalogue"
 GRANT_ROLE = "grant"
@@ -223,7 +224,7 @@ def make_trust(content: TrustClaims, signer: SigningKey) -> str:
         MusterError `trust/claims`, `licence/malformed`: the object would break a rule that every
             reader checks, or is larger than readers take.
     """
-    payload: dict[str, Any] = {
+    payload: JSONObject = {
         "iss": content.issuer,
         "iat": content.iat,
         "muster": {
@@ -240,8 +241,8 @@ def make_trust(content: TrustClaims, signer: SigningKey) -> str:
     return text
 
 
-def _key_to_dict(entry: TrustKey) -> dict[str, Any]:
-    value: dict[str, Any] = {"jwk": entry.key.jwk, "role": entry.role}
+def _key_to_dict(entry: TrustKey) -> JSONObject:
+    value: dict[str, JSONValue] = {"jwk": entry.key.jwk, "role": entry.role}
     if entry.index is not None:
         value["index"] = entry.index
     if entry.until is not None:

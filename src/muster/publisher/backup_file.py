@@ -68,7 +68,7 @@ def write(out: BinaryIO, reader: Reader, publisher: str, now: int) -> Backup:
     """
     digest = hashlib.sha256()
 
-    def line(value: Mapping[str, object]) -> None:
+    def line(value: strict.JSONObject) -> None:
         data = strict.canonical(value) + b"\n"
         digest.update(data)
         out.write(data)

@@ -59,7 +59,7 @@ def row_hash(
     Raises: ValueError where a number or a text is none that canonical JSON can hold.
     Source: docs/spec/12-audit.md, section 12.2.
     """
-    body = {
+    body: strict.JSONObject = {
         "actor": actor,
         "at": at,
         "detail": detail,
@@ -146,7 +146,7 @@ def _broken(seq: int, detail: str) -> MusterError:
 
 def write_line(row: AuditRow) -> bytes:
     """One line of an export, with its line end."""
-    body = {
+    body: strict.JSONObject = {
         "actor": row.actor,
         "at": row.at,
         "detail": row.detail,

@@ -7,11 +7,11 @@ an activation is carried out (`muster.publisher.activations`). Obeys docs/spec/0
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from muster.core.catalogue import error
 from muster.core.clock import Clock
+from muster.lease.strict import JSONObject
 from muster.lease.trust import GRANT_ROLE
 from muster.publisher import rules, tables
 from muster.publisher.activations import Activations
@@ -50,7 +50,7 @@ class PublisherService(Activations):
             trust = tables.documents.newest_trust(reader)
             return trust.version, tables.documents.newest_catalogue(reader).version
 
-    def jwks(self) -> Mapping[str, object]:
+    def jwks(self) -> JSONObject:
         """The working keys that may sign today, as a JWK set: a convenience, never the trust."""
         day = rules.today(self._clock.now())
         with self._store.view() as reader:

@@ -9,7 +9,6 @@ skew check and the order of requests; `state` and `client` the host's log and co
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from muster.core import grammar
 from muster.core.catalogue import error
@@ -68,7 +67,7 @@ class ActivationRequest:
         """
         name = {"name": self.client.name} if self.client.name else {}
         challenge = {"challenge": self.challenge} if self.challenge else {}
-        message = {
+        message: strict.JSONObject = {
             "v": self.v,
             "publisher": self.publisher,
             "product": self.product,
@@ -181,7 +180,7 @@ def decode_answer(body: bytes, peer: str) -> ActivationAnswer:
         raise _of_peer(fault, peer) from None
 
 
-def decode_notice(member: dict[str, Any], peer: str) -> NoticeBundle:
+def decode_notice(member: strict.JSONObject, peer: str) -> NoticeBundle:
     """Read the member `notice` of a problem document 409; not verified here."""
     try:
         return read_notice_bundle(codec.encode(member))

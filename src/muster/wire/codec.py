@@ -7,7 +7,6 @@ may be added), a higher `v` refuses (docs/spec/08-http.md, section 1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from muster.core import grammar
@@ -77,7 +76,7 @@ def name_for_people(text: str) -> str:
     return kept.strip()[:NAME_POINTS].strip()
 
 
-def encode(value: Mapping[str, Any]) -> bytes:
+def encode(value: strict.JSONObject) -> bytes:
     """Write one message: JCS, as everything that Muster writes."""
     return strict.canonical(dict(value))
 

@@ -41,7 +41,7 @@ class Problem:
     params: Mapping[str, Value] = field(default_factory=dict)
     trust: int = 0
     catalogue: int = 0
-    notice: dict[str, Any] | None = None
+    notice: strict.JSONObject | None = None
 
     @property
     def what(self) -> str:
@@ -89,7 +89,7 @@ def encode_problem(
     *,
     trust: int = 0,
     catalogue: int = 0,
-    notice: Mapping[str, Any] | None = None,
+    notice: strict.JSONObject | None = None,
 ) -> tuple[int, bytes]:
     """Status and body of the problem document of an error.
 
@@ -97,7 +97,7 @@ def encode_problem(
     lists of short texts. Whatever an error's texts were filled with, our own reader takes them.
     """
     row = fault.row
-    document: dict[str, Any] = {
+    document: dict[str, strict.JSONValue] = {
         "type": f"urn:muster:error:{row.code}",
         "title": fit(fault.what, grammar.PROSE_CHARACTERS),
         "status": row.http,
@@ -118,7 +118,7 @@ def encode_problem(
     return row.http, codec.encode(document)
 
 
-def plain_params(values: Mapping[str, Any]) -> dict[str, Any]:
+def plain_params(values: Mapping[str, Any]) -> dict[str, strict.JSONValue]:
     """The parameters that may travel, their texts clean; the others are left out."""
     return {
         name: _plain(value)

@@ -7,9 +7,6 @@ what a host remembers: that a proved request is also new, and of the right line,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -25,13 +22,13 @@ RELEASE = b"muster-release-v1\n"
 """What stands before a release in the bytes that its proof signs."""
 
 
-def signed_bytes(word: bytes, message: Mapping[str, Any]) -> bytes:
+def signed_bytes(word: bytes, message: strict.JSONObject) -> bytes:
     """The bytes that a proof signs: a word, then the JCS text of the message without `proof`."""
     rest = {name: value for name, value in message.items() if name != "proof"}
     return word + strict.canonical(rest)
 
 
-def prove(word: bytes, message: dict[str, Any], key: SigningKey) -> bytes:
+def prove(word: bytes, message: strict.JSONObject, key: SigningKey) -> bytes:
     """The body of a message with its proof, in canonical form.
 
     Args:

@@ -185,7 +185,7 @@ class BatchRow:
         """Whether the row has a grant."""
         return bool(self.grant)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> strict.JSONObject:
         """The row as JSON has it: only the members that apply."""
         if self.good:
             return {"grant": self.grant, "confirmation_id": self.confirmation_id}

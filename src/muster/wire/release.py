@@ -36,7 +36,7 @@ class ReleaseRequest:
             key: the machine key; `self.key` is its public half.
         """
         challenge = {"challenge": self.challenge} if self.challenge else {}
-        message = {
+        message: strict.JSONObject = {
             "v": codec.VERSION,
             "lease": self.bundle.lease,
             "grant": self.bundle.grant,

@@ -125,7 +125,7 @@ def test_a_backup_with_dates_that_no_calendar_has_is_restored_and_shown(
     for row in keys:
         row |= {"issued_at": instant, "revoked": instant // DAY}
     data = b"".join(strict.canonical(line) + b"\n" for line in lines)
-    foot = {"rows": len(lines) - 1, "sha256": hashlib.sha256(data).hexdigest()}
+    foot: strict.JSONObject = {"rows": len(lines) - 1, "sha256": hashlib.sha256(data).hexdigest()}
     saved.write_bytes(data + strict.canonical(foot) + b"\n")
 
     operator.at(tmp_path / "second", database)

@@ -197,7 +197,7 @@ def test_rows_that_break_a_rule_are_told_with_a_right_sum_too(
     for bad in (twice, holed, headed):
         assert bad != lines
         body = b"".join(bad)
-        sums = {"rows": len(bad) - 1, "sha256": hashlib.sha256(body).hexdigest()}
+        sums: strict.JSONObject = {"rows": len(bad) - 1, "sha256": hashlib.sha256(body).hexdigest()}
         (tmp_path / "bad").write_bytes(body + strict.canonical(sums) + b"\n")
         assert code(lambda: there.fill(tmp_path / "bad")) == "backup/damaged"
     with there.store.view() as reader:
