@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.lease.trees import tree
 
 from muster.core.errors import Retry
 from muster.core.keys import ProductKey
@@ -49,7 +50,7 @@ class Asker:
 
     def problem(self, response: Response) -> Problem:
         assert response.headers["content-type"] == routes.PROBLEM
-        check(json.loads(response.body), PROBLEM_SCHEMA)
+        check(json.loads(response.body), tree(PROBLEM_SCHEMA))
         return decode_problem(response.status, response.body, "publisher")
 
     def key(self) -> ProductKey:
@@ -96,10 +97,10 @@ def check(value: Any, schema: dict[str, Any]) -> None:
 def test_a_host_is_activated_and_asks_again(asker: Asker) -> None:
     host = asker.shop.host(asker.key())
     body = ConfirmRequest(host.digits()).encode()
-    check(json.loads(body), REQUESTS["hosts-activate"])
+    check(json.loads(body), tree(REQUESTS["hosts-activate"]))
     first = asker.post(body)
     assert (first.status, first.headers["content-type"]) == (200, routes.JSON)
-    check(json.loads(first.body), ANSWERS["hosts-activate"])
+    check(json.loads(first.body), tree(ANSWERS["hosts-activate"]))
     answer = decode_confirm_answer(first.body, "publisher")
     assert read_catalogue(answer.catalogue, asker.shop.admin().trust()).version == 1
     assert asker.post(body).body == first.body
@@ -294,7 +295,7 @@ def test_the_document_describes_every_route_and_status(asker: Asker) -> None:
 
 @pytest.mark.parametrize("table", [routes.HOST_ROUTES, routes.PUBLISHER_ROUTES])
 def test_every_operation_is_whole(table: tuple[routes.Route, ...]) -> None:
-    found = document(table, title="t", description="d", version="1")
+    found = tree(document(table, title="t", description="d", version="1"))
     for path, methods in found["paths"].items():
         for method, operation in methods.items():
             named = {one["name"] for one in operation.get("parameters", [])}

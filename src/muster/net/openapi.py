@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from muster.core import grammar
 from muster.core.errors import Retry
 from muster.core.identity import IDENTITY_MODES
-from muster.lease.strict import MAX_INTEGER, canonical
+from muster.lease.strict import MAX_INTEGER, JSONObject, JSONValue, canonical
 from muster.wire import codec, routes
 from muster.wire.publisher import BATCH_ROWS, TRUST_STEPS
 from muster.wire.routes import Route
@@ -22,7 +21,8 @@ from muster.wire.routes import Route
 VERSION = "3.1.1"
 """Version of the OpenAPI specification that the document keeps."""
 
-Schema = dict[str, Any]
+Schema = JSONObject
+"""A JSON Schema."""
 
 _REASONS = {
     200: "Done",
@@ -43,7 +43,7 @@ _REASONS = {
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 
 
-def _text(grammar: re.Pattern[str], **more: Any) -> Schema:
+def _text(grammar: re.Pattern[str], **more: JSONValue) -> Schema:
     return {"type": "string", "pattern": f"^(?:{grammar.pattern})$", **more}
 
 
@@ -77,7 +77,7 @@ _BUNDLE = {
     "grant": _text(grammar.COMPACT_JWS),
     "signer": _SIGNER,
 }
-_NAME = {"type": ["string", "null"], "minLength": 1, "maxLength": codec.NAME_POINTS}
+_NAME: Schema = {"type": ["string", "null"], "minLength": 1, "maxLength": codec.NAME_POINTS}
 _STATUS = _object({"status": {"type": "string"}})
 
 REQUESTS: Mapping[str, Schema] = {
@@ -239,9 +239,7 @@ PROBLEM_SCHEMA: Schema = _object(
 """RFC 9457 with the members of docs/spec/08-http.md, section 8.8."""
 
 
-def document(
-    table: Sequence[Route], *, title: str, description: str, version: str
-) -> dict[str, Any]:
+def document(table: Sequence[Route], *, title: str, description: str, version: str) -> JSONObject:
     """The OpenAPI document of a table of routes, as JSON values.
 
     Args:
@@ -249,7 +247,7 @@ def document(
         title, description: of the API.
         version: of the program.
     """
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, JSONValue]] = {}
     for route in table:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
@@ -265,8 +263,8 @@ def encode_document(table: Sequence[Route], *, title: str, description: str, ver
     return canonical(document(table, title=title, description=description, version=version))
 
 
-def _operation(route: Route) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _operation(route: Route) -> JSONObject:
+    found: dict[str, JSONValue] = {
         "operationId": route.name,
         "summary": route.summary,
         "responses": {str(status): _response(route, status) for status in sorted(route.statuses)},
@@ -283,13 +281,13 @@ def _operation(route: Route) -> dict[str, Any]:
     return found
 
 
-def _parameter(name: str) -> dict[str, Any]:
+def _parameter(name: str) -> JSONObject:
     schema = _text(grammar.PUBLISHER_ID) if name == "publisher" else _integer(1)
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _response(route: Route, status: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": _REASONS.get(status, "Refused")}
+def _response(route: Route, status: int) -> JSONObject:
+    found: dict[str, JSONValue] = {"description": _REASONS.get(status, "Refused")}
     if status == 200:
         found["content"] = {route.media_type: {"schema": _answer(route)}}
     elif status >= 400:

@@ -12,13 +12,12 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.settings import split_listen
-from muster.lease.strict import canonical
+from muster.lease.strict import JSONValue, canonical
 from muster.net.certificate import Certificate
 from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, DoorLimits, SyncHandler
 from muster.net.http import peer_text
@@ -50,7 +49,7 @@ def ready(certificate: Certificate | None) -> Answer:
     A renewed certificate that cannot be used is named while the one before still serves; one that
     is out of date keeps clients away. Raises: `wire/unavailable`.
     """
-    said: dict[str, Any] = {"status": "ready"}
+    said: dict[str, JSONValue] = {"status": "ready"}
     if certificate is not None:
         if not certificate.good:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)

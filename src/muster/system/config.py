@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from muster.core import settings as table
 from muster.core.catalogue import error
@@ -145,7 +144,7 @@ def _read_file(path: Path) -> Iterator[tuple[Setting, Value]]:
             raise error("file/toml", path=os.fspath(path), detail=detail) from None
         raise
     try:
-        document: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
+        document: Mapping[str, object] = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as fault:
         raise error("file/toml", path=str(path), detail="it is not UTF-8") from fault
     except (ValueError, RecursionError) as fault:

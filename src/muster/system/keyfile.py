@@ -24,9 +24,9 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -73,7 +73,7 @@ class Argon2id:
             return f"memory times passes is at most {MAX_WORK_KIB} KiB"
         return None
 
-    def members(self) -> dict[str, Any]:
+    def members(self) -> dict[str, int | str]:
         """The cost as members of the file."""
         return {
             "name": "argon2id",
@@ -118,7 +118,7 @@ class Scrypt:
             return f"memory times p is at most {MAX_WORK_KIB} KiB"
         return None
 
-    def members(self) -> dict[str, Any]:
+    def members(self) -> dict[str, int | str]:
         """The cost as members of the file."""
         return {"name": "scrypt", "log_n": self.log_n, "r": self.r, "p": self.p}
 
@@ -246,10 +246,10 @@ def _save(
 
     chance = SystemDice().token(28) if random is None else random
     salt, nonce = chance[:16], chance[16:28]
-    members: dict[str, Any] = {
+    members: dict[str, strict.JSONValue] = {
         "v": VERSION,
         "role": role,
-        "kdf": kdf.members() | {"salt": strict.b64url_encode(salt)},
+        "kdf": {**kdf.members(), "salt": strict.b64url_encode(salt)},
         "nonce": strict.b64url_encode(nonce),
     }
     if public is not None:
@@ -336,7 +336,7 @@ def _read_kdf(path: Path, members: object) -> tuple[KDF, bytes]:
     return kdf, _bytes(members, "salt", 16, 16)
 
 
-def _bytes(members: dict[str, Any], name: str, low: int, high: int) -> bytes:
+def _bytes(members: Mapping[str, object], name: str, low: int, high: int) -> bytes:
     value = members.get(name)
     if not isinstance(value, str):
         raise ValueError(f"{name} is not a string")
@@ -346,7 +346,7 @@ def _bytes(members: dict[str, Any], name: str, low: int, high: int) -> bytes:
     return found
 
 
-def _sum(members: dict[str, Any]) -> str:
+def _sum(members: strict.JSONObject) -> str:
     text = strict.canonical({name: value for name, value in members.items() if name != "sum"})
     return strict.b64url_encode(hashlib.sha256(text).digest()[:16])
 
