@@ -17,9 +17,8 @@ import base64
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from muster.core.errors import MusterError
 from muster.lease import strict
@@ -119,7 +118,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _part(text: str, place: int) -> dict[str, Any] | None:
+def _part(text: str, place: int) -> Mapping[str, object] | None:
     """Header (0) or payload (1) of a compact JWS, loosely read."""
     parts = text.split(".")
     if len(parts) != 3 or len(text) > 2 * strict.TRUST.bytes:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from muster.client.discovery import Address, left_out, parse_address, suffixes
 from muster.client.messages import Plan
@@ -108,7 +107,7 @@ def read_written(path: Path) -> dict[str, Value]:
             raise error("file/toml", path=os.fspath(path), detail=detail) from None
         raise
     try:
-        document: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
+        document: Mapping[str, object] = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as fault:
         detail = " ".join(str(fault).split())[:200]
         raise error("file/toml", path=os.fspath(path), detail=detail) from fault

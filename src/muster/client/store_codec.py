@@ -7,8 +7,6 @@ believes nothing of what it reads (`muster.client.judge`). Obeys docs/client.md,
 
 from __future__ import annotations
 
-from typing import Any
-
 from muster.client.discovery import Address
 from muster.client.model import (
     MAX_ASIDES,
@@ -82,16 +80,16 @@ def read_secrets(value: Claims) -> Secrets:
     return Secrets({one.text("cmid", grammar.UUID): bytes32(one, "seed") for one in seeds})
 
 
-def secrets_to_dict(secrets: Secrets) -> dict[str, Any]:
+def secrets_to_dict(secrets: Secrets) -> strict.JSONObject:
     """The body of `secrets.json`."""
     encode = strict.b64url_encode
     seeds = [{"cmid": cmid, "seed": encode(one)} for cmid, one in secrets.seeds.items()]
     return {"seeds": seeds}
 
 
-def state_to_dict(memory: Memory) -> dict[str, Any]:
+def state_to_dict(memory: Memory) -> strict.JSONObject:
     """The body of `state.json`; trust and catalogue lie in files of their own."""
-    value: dict[str, Any] = {
+    value: dict[str, strict.JSONValue] = {
         "identity": _identity_to_dict(memory.identity),
         "products": [_record_to_dict(memory.products[name]) for name in sorted(memory.products)],
         "trust_marks": [
@@ -140,13 +138,13 @@ def state_to_dict(memory: Memory) -> dict[str, Any]:
             for key, one in list(memory.bound.items())[-MAX_SALTS:]
         ]
     if memory.catalogue_mark is not None:
-        value["catalogue_mark"] = {
-            "version": memory.catalogue_mark.version,
-            "kid": memory.catalogue_mark.kid,
-        }
-        if memory.catalogue_mark.iat is not None:
-            value["catalogue_mark"]["iat"] = memory.catalogue_mark.iat
+        value["catalogue_mark"] = _mark_to_dict(memory.catalogue_mark)
     return value
+
+
+def _mark_to_dict(mark: CatalogueMark) -> strict.JSONObject:
+    iat = {} if mark.iat is None else {"iat": mark.iat}
+    return {"version": mark.version, "kid": mark.kid, **iat}
 
 
 def _first_added(memory: Memory) -> dict[str, int]:
@@ -155,7 +153,7 @@ def _first_added(memory: Memory) -> dict[str, int]:
     return dict(rest[-_MAX_PRODUCTS:])
 
 
-def _identity_to_dict(identity: Identity) -> dict[str, Any]:
+def _identity_to_dict(identity: Identity) -> strict.JSONObject:
     return {
         "mode": identity.mode,
         "cmid": identity.cmid,
@@ -181,8 +179,8 @@ def _identity(value: Claims) -> Identity:
     )
 
 
-def _record_to_dict(record: ProductRecord) -> dict[str, Any]:
-    value: dict[str, Any] = {
+def _record_to_dict(record: ProductRecord) -> strict.JSONObject:
+    value: dict[str, strict.JSONValue] = {
         "product": record.product,
         "added": record.added,
         "key": record.key,
@@ -272,7 +270,7 @@ def _requests(value: Claims) -> Requests:
     )
 
 
-def _request_host(requests: Requests, host: str, prefix: str) -> dict[str, str]:
+def _request_host(requests: Requests, host: str, prefix: str) -> strict.JSONObject:
     challenge = requests.challenge_of(host)
     given = {"challenge": challenge} if challenge else {}
     return {"host": host, "nonce": prefix, **given}
@@ -324,7 +322,7 @@ def _note(value: Claims) -> Note:
     )
 
 
-def _failure_to_dict(failure: Failure) -> dict[str, Any]:
+def _failure_to_dict(failure: Failure) -> strict.JSONObject:
     return {
         "code": failure.code,
         "field_code": failure.field_code,
