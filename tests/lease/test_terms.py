@@ -15,7 +15,7 @@ from muster.core.products import day_start
 from muster.lease import strict
 from muster.lease.grant import read_grant
 from muster.lease.jws import GRANT_TYP, TERMS_TYP, MemorySigningKey, parse, sign
-from muster.lease.terms import accept_terms, make_terms, read_terms, terms_still_valid
+from muster.lease.terms import Ceiling, accept_terms, make_terms, read_terms, terms_still_valid
 from muster.lease.trust import TrustKey, follow
 
 if TYPE_CHECKING:
@@ -84,16 +84,8 @@ def test_a_publisher_signs_no_terms_that_nobody_would_read(maker: Maker) -> None
     grant = read_grant(maker.host_grant(), maker.trust, maker.publisher)
 
     def made(limit: int, agreement: str) -> str:
-        return make_terms(
-            grant=grant,
-            version=1,
-            iat=grant.iat,
-            limit=limit,
-            over="refuse",
-            customer="Fabrikam",
-            agreement=agreement,
-            key=maker.grant_key,
-        )
+        ceiling = Ceiling(limit, over="refuse", customer="Fabrikam", agreement=agreement)
+        return make_terms(grant, ceiling, 1, grant.iat, maker.grant_key)
 
     assert read_terms(made(5, "F-1"), maker.trust, grant).limit == 5
     for limit, agreement in ((-1, "F-1"), (5, "a\nb")):
