@@ -93,7 +93,7 @@ def test_people_read_one_thing_to_mend(site: Site, machine: Machine) -> None:
         "--dns-server", site.nameserver,
     )  # fmt: skip
     assert lines[0].startswith("contoso (")
-    assert lines[-1] == "Nothing is to be mended."
+    assert lines[-1] == "Nothing needs fixing."
 
 
 def test_a_record_of_a_dead_host(site: Site, machine: Machine) -> None:

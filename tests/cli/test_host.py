@@ -341,7 +341,7 @@ def test_publishing_by_hand(active: Desk, zone: NanoDNS) -> None:
 
 def test_who_serves_nobody_publishes_nothing(made: Desk, zone: NanoDNS) -> None:
     assert made.error("publish-dns", *dns_words(made, zone), code=2) == "host/no-key"
-    assert "serves nobody" in made.text("publish-dns", *dns_words(made, zone), "--print")
+    assert "does not serve anybody" in made.text("publish-dns", *dns_words(made, zone), "--print")
 
 
 # Serving and looking, with a real process.

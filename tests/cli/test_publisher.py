@@ -453,7 +453,7 @@ def test_trust_is_rotated_and_recovered(desk: Desk, tmp_path: Path) -> None:
     assert [one["version"] for one in line] == [1, 2, 9, 10]
     said = desk.text("trust", "show", "--all")
     assert "working root" in said
-    assert "retired, good until" in said
+    assert "retired, valid until" in said
     assert desk.data("trust", "rotate", *CHEAP)["trust"]["version"] == 11
 
 

@@ -180,4 +180,4 @@ def test_many_users(site: Site) -> None:
     assert site.licensed("pc-1", "true", "desktop-pro", few) == root
     written = site.run("pc-1", boot, "desktop-pro", facts)
     assert written.returncode == 0
-    assert "facts are written to" in written.stdout
+    assert "facts were written to" in written.stdout

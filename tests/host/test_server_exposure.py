@@ -130,7 +130,7 @@ def test_a_taken_or_wrong_address_is_told_and_the_host_serves(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert operation.listen(f"127.0.0.1:{port}") is None
-        assert f"Port {port} at 127.0.0.1 is taken." in caplog.text
+        assert f"Port {port} on 127.0.0.1 is already in use." in caplog.text
         assert "operation_address" in caplog.text
     assert operation.listen("192.0.2.1:16881") is None
     caplog.clear()
@@ -179,6 +179,6 @@ def test_the_doctor_knows_that_a_host_may_leave_itself_out(tmp_path: Path) -> No
         programs = Programs(tmp_path / "doctor", environ)
         found = programs.run("doctor", "--role", "host", "--store", str(tmp_path / "host"))
     said = json.dumps(found.data)
-    assert "allowed_networks leave it out" in said
+    assert "it is not in allowed_networks" in said
     assert "host/network-not-allowed" not in said
     assert found.code == 0, found

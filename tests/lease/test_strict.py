@@ -49,7 +49,7 @@ def refused(data: bytes, limits: Limits = SMALL) -> str:
     ],
 )
 def test_a_name_that_stands_twice(data: bytes) -> None:
-    assert refused(data) == "a member name that stands twice"
+    assert refused(data) == "a member name that appears twice"
 
 
 @pytest.mark.parametrize(

@@ -431,7 +431,7 @@ def test_anchor_in_a_folder_that_others_may_write(tmp_path: Path, mode: int, goo
     if good:
         files.check_anchor(path)
     else:
-        assert "may write the folder" in detail_of(path)
+        assert "may write to the folder" in detail_of(path)
 
 
 @needs_root
@@ -471,7 +471,7 @@ def test_anchor_through_links(tmp_path: Path) -> None:
     assert "may write" in detail_of(tmp_path / "file-link")
     path.chmod(0o644)
     real.chmod(0o777)
-    assert "may write the folder" in detail_of(tmp_path / "folder-link" / "product.muster")
+    assert "may write to the folder" in detail_of(tmp_path / "folder-link" / "product.muster")
 
 
 @needs_root

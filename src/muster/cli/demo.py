@@ -110,15 +110,15 @@ class DemoReport:
     type=click.IntRange(1, 500),
     default=25,
     show_default=True,
-    help="How many desktops ask; below the need of the product none is licensed.",
+    help="How many desktops ask; below the threshold of the product none is licensed.",
 )
-@click.option("--keep", is_flag=True, help="Leave it running until Ctrl-C, and say what to type.")
+@click.option("--keep", is_flag=True, help="Keep it running until Ctrl-C, and show what to type.")
 @click.option("--small-dns", is_flag=True, help="Do not use BIND 9 even where it is installed.")
 def demo(clients: int, keep: bool, small_dns: bool) -> None:
-    """Play volume activation on this machine, from an empty folder to licensed machines.
+    """Demonstrate volume activation on this machine, from an empty folder to licensed machines.
 
     A publisher, a DNS server, a host, desktops, servers and office suites, all on loopback; then
-    machines without a network, and a host that is revoked. Takes well under a minute and leaves
+    machines without a network, and a revoked host. Takes well under a minute and leaves
     nothing behind.
     """
     from muster.testing.site import Site
@@ -242,11 +242,11 @@ class _Story:
         self._fill(self.desktops, clients)
         self._first_round(self.desktops)
         self._again(self.desktops)
-        say("\n4. Servers ask; they count together with the desktops.")
+        say("\n4. Servers ask; they are counted together with the desktops.")
         self._fill(self.servers, max(MORE, self.servers.need))
         self._first_round(self.servers)
         self._again(self.servers)
-        say("\n5. A second host key, for office, beside the first.")
+        say("\n5. A second host key, for office, next to the first.")
         self.site.install_host_key(self.site.host_key(OFFICE_GROUP))
         self._fill(self.offices, max(MORE, self.offices.need))
         self._first_round(self.offices)
@@ -257,7 +257,7 @@ class _Story:
 
     def _publisher_and_host(self) -> None:
         say = self.progress.say
-        say("1. The publisher makes its roots, keys and catalogue, and serves activation.")
+        say("1. The publisher creates its roots, keys and catalogue, and serves activation.")
         made = self.site.start_publisher()
         self.publisher, self.label = str(made["publisher"]), str(made["label"])
         say(f"   Publisher {made['name']}, id {self.publisher}, at {self.site.publisher_url}")
@@ -268,7 +268,7 @@ class _Story:
             )  # fmt: skip
             fleet.need = int(shown["product"]["need"])
             fleet.application = str(shown["product"]["application"])
-        say("\n2. The customer's host is activated once, and publishes itself in DNS.")
+        say("\n2. The customer's host is activated once, and publishes its address in DNS.")
         say(f"   DNS: {self.site.start_dns()} at {self.site.nameserver}")
         self.host_key = self.site.host_key(HOST_GROUP)
         self.site.start_host(self.host_key)
@@ -305,13 +305,13 @@ class _Story:
         if fleet.told:
             (low, need), (high, _) = fleet.told[0], fleet.told[-1]
             self.progress.say(
-                f"   {fleet.refused} refused: count {low} to {high}, need {need}. "
+                f"   {fleet.refused} refused: count {low} to {high}, threshold {need}. "
                 "Each was counted and asks again by itself."
             )
         if fleet.first_licensed:
             self.progress.say(f"   Number {fleet.first_licensed} is licensed.")
         else:
-            self.progress.say("   The need is not reached, so nobody is licensed.")
+            self.progress.say("   The threshold is not reached, so no machine is licensed.")
 
     def _again(self, fleet: Fleet) -> None:
         """Who was refused asks again, as its agent would after the retry interval."""
@@ -363,7 +363,7 @@ class _Story:
     def _once(self) -> None:
         """Two machines without a network: by digits that somebody reads out, and by a file."""
         say = self.progress.say
-        say("\n8. Two machines without a network, by a key that activates each of them once.")
+        say("\n8. Two machines without a network, with a key that activates each of them once.")
         key = self.site.machine_key(OFFICE_GROUP, POOL)
 
         spoken = self._offline("by-telephone", key)
@@ -385,7 +385,8 @@ class _Story:
         )
         self.drawn = int(shown["key"]["pool"]["drawn"])
         say(
-            f"   {len(self.once)} licensed for ever; {self.drawn} of {POOL} are drawn from the key."
+            f"   {len(self.once)} licensed permanently; {self.drawn} of {POOL} activations of the"
+            " key are used."
         )
 
     def _digits(self, title: str, digits: str) -> None:
@@ -436,9 +437,11 @@ class _Story:
             if reached and fleet.refused != fleet.first_licensed - 1:
                 problems.append(f"{fleet.title}: refused {fleet.refused}")
             if not reached and fleet.licensed:
-                problems.append(f"{fleet.title}: licensed below the need")
+                problems.append(f"{fleet.title}: licensed below the threshold")
             if any(need != fleet.need for _, need in fleet.told):
-                problems.append(f"{fleet.title}: the host named another need than the catalogue")
+                problems.append(
+                    f"{fleet.title}: the host named another threshold than the catalogue"
+                )
             if together is not None and len(together) != 1:
                 problems.append("desktops and servers do not share one count")
         machines = len(self.desktops.machines) + len(self.servers.machines)
@@ -447,11 +450,11 @@ class _Story:
         if self.offices.count != len(self.offices.machines):
             problems.append(f"the host counts {self.offices.count} office suites")
         if len(self.desktops.machines) >= self.desktops.need != self.desktops.first_licensed:
-            problems.append("the first licensed desktop is not the one that reached the need")
+            problems.append("the first licensed desktop is not the one that reached the threshold")
         if self.desktops.licensed and not self.verified:
             problems.append("the licence does not verify offline")
         if len(set(self.once.values())) != 2 or self.drawn != 2:
-            problems.append(f"licensed once: {', '.join(self.once)}; drawn {self.drawn}")
+            problems.append(f"licensed once: {', '.join(self.once)}; used {self.drawn}")
         if self.named != [self.revoked]:
             problems.append(f"the doctor names {self.named} and not {self.revoked}")
         return DemoReport(

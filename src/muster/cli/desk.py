@@ -16,9 +16,9 @@ from muster.publisher.desk import Entry, Reading
 from muster.system.qr import terminal
 
 HELP = (
-    "Type the groups as they are read, one or several a line. A wrong group is told at once.\n"
-    "  -      drop the last group      ?      show what is there\n"
-    "  Enter  done, when it is whole    Ctrl-C leaves; nothing is drawn before the end"
+    "Type the groups as they are read, one or several a line. A wrong group is reported at once.\n"
+    "  -      drop the last group      ?      show the groups so far\n"
+    "  Enter  done, when it is complete    Ctrl-C leaves; no activation is used before the end"
 )
 
 
@@ -50,8 +50,8 @@ def take(check: Callable[[InstallationId], None]) -> str:
         if not entry.must_end and (typed or not entry.may_end):
             if not typed:
                 click.echo(
-                    f"It is not whole: 12 groups of a machine, 15 of a host. "
-                    f"{len(entry.groups)} are there."
+                    f"It is not complete: a machine has 12 groups, a host 15. "
+                    f"So far there are {len(entry.groups)}."
                 )
             continue
         try:

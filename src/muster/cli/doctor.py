@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--role",
     type=click.Choice(["client", "host"]),
-    help="Look as a machine or as a host; by default as what the store holds.",
+    help="Check as a machine or as a host; by default whichever the store belongs to.",
 )
 @click.option(
     "--facts",
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     "servers",
     multiple=True,
     metavar="IP[:PORT]",
-    help="Ask this DNS server instead of the usual ones; may be given several times.",
+    help="Ask this DNS server instead of the system's; may be repeated.",
 )
 def doctor(
     store: Path | None, role: str | None, facts: Path | None, servers: tuple[str, ...]
 ) -> None:
-    """Find out what is wrong, from a machine or from a host, and name the one thing to mend.
+    """Find out what is wrong, on a machine or on a host, and say what to fix first.
 
-    Checks DNS records, every host that they name, clocks, grants, catalogues and licences; names
+    Checks DNS records, every host that they name, clocks, grants, catalogues and licences; reports
     each advertised host that cannot prove a grant. Changes nothing.
     """
     from muster.health.report import diagnosis
@@ -83,7 +83,7 @@ def text(one: Report) -> list[str]:
             lines.append(f"  {'':<22} Fix: {check.fix}")
     cure = one.cure
     if cure is None:
-        lines.append("Nothing is to be mended.")
+        lines.append("Nothing needs fixing.")
     else:
-        lines.append(f"Mend this first: {cure.what} {cure.fix}".rstrip())
+        lines.append(f"Fix this first: {cure.what} {cure.fix}".rstrip())
     return lines

@@ -58,7 +58,7 @@ def main() -> None:
         traceback.print_exception(defect)
         click.echo(
             "This is a defect of Muster. Report it with the lines above; nothing was changed "
-            "beyond what the lines before say.",
+            "beyond what they say.",
             err=True,
         )
         sys.exit(3)

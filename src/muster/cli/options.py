@@ -13,7 +13,7 @@ import click
 Command = Callable[..., Any]
 
 
-def store_option(command: Command, lies: str = "the store lies") -> Command:
+def store_option(command: Command, lies: str = "the store is") -> Command:
     """`--store`, as all commands of all roles have it; `lies` says what lies there."""
     return click.option(
         "--store",
@@ -46,7 +46,7 @@ def write_qr(path: Path, data: bytes) -> None:
 
     draw = {".png": qr.png, ".svg": qr.svg}.get(path.suffix.lower())
     if draw is None:
-        raise click.UsageError("The QR code goes to a file whose name ends in .png or .svg.")
+        raise click.UsageError("The QR code is written to a file whose name ends in .png or .svg.")
     write_atomic(path, draw(data), 0o644)
 
 

@@ -175,13 +175,13 @@ def schemas() -> dict[str, str]:
 def page() -> str:
     """The page docs/json.md."""
     parts = [
-        "# What programs read\n\n",
+        "# JSON output\n\n",
         "Every command that does something takes `--json` and prints one object on standard"
         " output. The object is a record: a member for each field, always there, in any order. The"
         " shapes are published as JSON Schemas (draft 2020-12), one a command, and the tests hold"
         " what commands print against them.\n\n"
         "A schema has a version, the last part of its `$id`. Within a version members may be"
-        " added, so pass over what you do not know; none is taken away or changes its meaning."
+        " added, so pass over what you do not know; none is removed or changes its meaning."
         " Instants are Unix seconds, spans are seconds. Codes and states are stable, texts may be"
         " reworded.\n\n"
         'A command that is refused prints `{"error": …}`'

@@ -71,7 +71,9 @@ class _Output(io.FileIO):
             return super().write(data)
         except OSError as fault:
             gone = fault.errno == errno.EPIPE
-            detail = "its reader has gone" if gone else fault.strerror or "it cannot be written"
+            detail = (
+                "its reader has closed it" if gone else fault.strerror or "it cannot be written"
+            )
             raise error("file/output", detail=detail) from fault
 
 

@@ -61,19 +61,21 @@ class _Judgement:
     "--publisher",
     "publisher_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Publisher file with newer trust and a catalogue, followed from the descriptor.",
+    help="Publisher file with newer trust and a catalogue, verified from the descriptor.",
 )
-@click.option("--now", "when", help="Judge as of this time: Unix seconds, or 2026-11-24T05:00:00Z.")
+@click.option(
+    "--now", "when", help="Verify as of this time: Unix seconds, or 2026-11-24T05:00:00Z."
+)
 @click.option(
     "--store",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="MUSTER_STORE",
-    help="Folder under which this machine's store lies.",
+    help="Folder under which this machine's store is.",
 )
 @click.option(
     "--facts",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="This machine's facts file, for the step that compares hardware.",
+    help="This machine's facts file, for the step that compares the hardware.",
 )
 def verify(
     file: Path,

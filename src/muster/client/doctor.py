@@ -163,7 +163,7 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
     total = sum(len(one.label) + len(one.general) for one in findings.found)
     if not needed and not total:
-        what = "Every product here holds a licence of its own; no host is needed."
+        what = "Every product here has a licence of its own; no host is needed."
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
     if not findings.asked:
         return [failed(Topic.RECORDS, error("client/no-suffix"))]
@@ -193,7 +193,7 @@ def _own_catalogue(
     statuses: Sequence[Status], trust: Trust, catalogue: Catalogue | None
 ) -> list[Check]:
     if catalogue is None:
-        what = "No catalogue is known here; it comes with the first licence."
+        what = "This machine has no catalogue yet; it comes with the first licence."
         return [Check(Topic.CATALOGUE, Mark.OK, what)]
     checks = []
     held = statuses[0].verdict.authority
@@ -234,5 +234,5 @@ def _licence(status: Status, catalogue: Catalogue | None) -> Check:
     if verdict.warnings:
         one = verdict.warnings[0]
         return Check(Topic.LICENCE, Mark.WARN, f"{name}: {one.what}", one.fix, code=one.code)
-    until = "for ever" if verdict.until is None else f"until {instant_text(verdict.until)}"
+    until = "permanently" if verdict.until is None else f"until {instant_text(verdict.until)}"
     return Check(Topic.LICENCE, Mark.OK, f"{name} is licensed {until}.")

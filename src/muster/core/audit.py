@@ -24,7 +24,7 @@ class Event(enum.Enum):
         event.meaning = meaning
         return event
 
-    PUBLISHER_INIT = "publisher:store:init", "The publisher's keys and store were made."
+    PUBLISHER_INIT = "publisher:store:init", "The publisher's keys and store were created."
     PUBLISHER_RESTORE = "publisher:store:restore", "The tables were filled from a backup."
     PUBLISHER_RESUME = "publisher:store:resume", "Draws go on after a restore."
     PRODUCT_ADD = "publisher:product:add", "A product, group or application was added."
@@ -39,22 +39,25 @@ class Event(enum.Enum):
     HOST_REVOKE = "publisher:host:revoke", "A host's grant was revoked."
     HOST_TERMS = "publisher:host:terms", "Terms of a host's grant were signed."
 
-    MACHINE_ACTIVATE = "publisher:machine:activate", "A machine drew on a pool and got a grant."
+    MACHINE_ACTIVATE = (
+        "publisher:machine:activate",
+        "A machine used an activation of a pool and got a grant.",
+    )
     MACHINE_REVOKE = "publisher:machine:revoke", "The activation of a machine was revoked."
     POOL_CORRECT = "publisher:pool:correct", "Staff gave activations back to a pool."
     POOL_EXTEND = "publisher:pool:extend", "A pool got a new size."
-    POOL_ALERT = "publisher:pool:alert", "A pool reached a level at which somebody is told."
+    POOL_ALERT = "publisher:pool:alert", "A pool reached an alert level."
 
-    HOST_INIT = "host:store:init", "The host learned a publisher from its file."
+    HOST_INIT = "host:store:init", "A publisher was added to the host from its file."
     HOST_KEY_INSTALL = "host:key:install", "A host key was installed."
     HOST_KEY_REMOVE = "host:key:remove", "A host key was removed."
     HOST_GRANT_ACCEPT = "host:grant:accept", "The host took a grant; it may lease now."
     HOST_CATALOGUE_ACCEPT = "host:catalogue:accept", "The host took a newer catalogue."
-    HOST_TRUST_FOLLOW = "host:trust:follow", "The host followed trust to a newer version."
+    HOST_TRUST_FOLLOW = "host:trust:follow", "The host updated trust to a newer version."
     HOST_TERMS_ACCEPT = "host:terms:accept", "The host took terms."
     HOST_PUBLISHER_REMOVE = "host:publisher:remove", "A publisher was removed from the host."
     HOST_MACHINE_REMOVE = "host:machine:remove", "An administrator removed a machine."
-    HOST_CLONES_FIND = "host:clones:find", "Several machines were found to share one store."
+    HOST_CLONES_FIND = "host:clones:find", "Several machines were found to share a store."
     HOST_LEASE_RELEASE = "host:lease:release", "A machine gave its lease back."
     HOST_DNS_PUBLISH = "host:dns:publish", "The host's DNS records were published."
     HOST_DNS_WITHDRAW = "host:dns:withdraw", "The host's DNS records were withdrawn."

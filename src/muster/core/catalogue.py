@@ -25,7 +25,7 @@ def table(groups: Iterable[Iterable[Row]]) -> dict[str, Row]:
     for group in groups:
         for row in group:
             if row.code in rows:
-                raise ValueError(f"error code {row.code} stands twice")
+                raise ValueError(f"error code {row.code} appears twice")
             rows[row.code] = row
     return rows
 

@@ -61,7 +61,7 @@ FACTS: tuple[FactSource, ...] = (
     FactSource(
         "cloud-instance",
         "machine",
-        "DMI board_asset_tag, where a cloud names the instance there",
+        "DMI board_asset_tag, if a cloud puts the instance id there",
         "user",
         "never changes",
         binds=True,
@@ -71,7 +71,7 @@ FACTS: tuple[FactSource, ...] = (
         "machine",
         "serial number of the disk that holds the system",
         "user",
-        "changes with the disk; that of a virtual disk is copied with it and is no fact",
+        "changes with the disk; that of a virtual disk is copied with it and does not count",
     ),
     FactSource(
         "permanent-macs",

@@ -111,17 +111,17 @@ PUBLISHER_OPERATION = "127.0.0.1:16884"
 """Where an activation server tells its administrators how it is; 16883 is another program's."""
 
 _TLS_CERTIFICATE = (
-    "PEM file with the certificate for TLS and those that lead to its authority. Not set: plain"
-    " HTTP. A renewed file is taken without a restart."
+    "PEM file with the certificate for TLS and its intermediates. Not set: plain HTTP. A "
+    "renewed file is picked up without a restart."
 )
 _TLS_KEY = "PEM file with the private key of `tls_certificate`, not encrypted. Not set: plain HTTP."
 _TRUSTED_PROXIES = (
-    "Proxies whose X-Forwarded-For or Forwarded is believed. Not set: no header is believed, and"
-    " requests from this machine itself are not bounded by source."
+    "Proxies whose X-Forwarded-For or Forwarded is trusted. Not set: no header is trusted, and "
+    "requests from this machine itself are not limited by source."
 )
 _OPERATION = (
-    "Where /healthz, /readyz and /metrics are answered, without a login; port 0 takes any free one."
-    " Where it cannot be had, the server says so and serves without."
+    "Where /healthz, /readyz and /metrics are answered, without a login; port 0 chooses any "
+    "free one. If it cannot listen there, the server logs that and runs without it."
 )
 
 SETTINGS: tuple[Setting, ...] = (
@@ -130,8 +130,8 @@ SETTINGS: tuple[Setting, ...] = (
         Role.COMMON,
         Type.PATH,
         "",
-        "Folder of the store. Not set: the system's store, or the user's where nobody installed"
-        " a system one.",
+        "Folder of the store. Not set: the system's store, or the user's if there is no system "
+        "store.",
     ),
     Setting(
         "log_format",
@@ -146,7 +146,7 @@ SETTINGS: tuple[Setting, ...] = (
         Role.COMMON,
         Type.CHOICE,
         "info",
-        "Least weight of log lines that are written.",
+        "Lowest level of log lines to write.",
         choices=("debug", "info", "warning", "error"),
     ),
     Setting(
@@ -154,16 +154,17 @@ SETTINGS: tuple[Setting, ...] = (
         Role.COMMON,
         Type.PATH,
         "",
-        "PEM file with certificates of authorities that are trusted for TLS besides those of the"
-        " system: an authority of your own, or that of a proxy that inspects TLS. Not set: the"
-        " system's alone.",
+        "PEM file with certificates of certificate authorities to trust for TLS in addition to "
+        "the system's: a private one, or that of a proxy that inspects TLS. Not set: the "
+        "system's only.",
     ),
     Setting(
         "port",
         Role.HOST,
         Type.INTEGER,
         PORT,
-        "Port for machines; it is published in DNS, so clients learn it. 0 takes any free port.",
+        "Port for machines; it is published in DNS, where clients find it. 0 chooses any free "
+        "port.",
         minimum=0,
         maximum=65535,
     ),
@@ -172,15 +173,15 @@ SETTINGS: tuple[Setting, ...] = (
         Role.HOST,
         Type.ADDRESS,
         "0.0.0.0",  # noqa: S104  # machines of the whole network ask; allowed_networks narrows it
-        "Address on which machines are answered; `::` serves IPv6 and IPv4.",
+        "Address to listen on for machines; `::` serves IPv6 and IPv4.",
     ),
     Setting(
         "retry_interval",
         Role.HOST,
         Type.INTEGER,
         7200,
-        "After this long a machine that is not licensed asks again (activation interval). Above"
-        " 4 hours it acts only on machines that have had a lease.",
+        "After this long a machine that is not licensed asks again (activation interval). "
+        "Above 4 hours it applies only to machines that have had a lease.",
         unit="s",
         minimum=900,
         maximum=2_592_000,
@@ -195,8 +196,8 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=900,
         maximum=2_592_000,
         warn_above=1_296_000,
-        warning="Above 15 days a machine that misses one renewal drops out of the count of"
-        " 30 days, so that the count swings.",
+        warning="Above 15 days a machine that misses one renewal drops out of the 30-day "
+        "count, so the count fluctuates.",
     ),
     Setting(
         "publish_dns",
@@ -210,7 +211,7 @@ SETTINGS: tuple[Setting, ...] = (
         Role.HOST,
         Type.DOMAIN,
         (),
-        "Domains in which the host publishes itself. Not set: the domain of its own name.",
+        "Domains in which the host publishes its records. Not set: the domain of its own name.",
         many=True,
     ),
     Setting(
@@ -218,7 +219,7 @@ SETTINGS: tuple[Setting, ...] = (
         Role.HOST,
         Type.DOMAIN,
         "",
-        "Zone that is updated. Not set: each domain is a zone of its own.",
+        "Zone to update. Not set: each domain is a zone of its own.",
     ),
     Setting(
         "dns_target",
@@ -241,7 +242,7 @@ SETTINGS: tuple[Setting, ...] = (
         Role.HOST,
         Type.INTEGER,
         0,
-        "Weight in the SRV records; it shares the load among hosts of one priority.",
+        "Weight in the SRV records; it shares the load among hosts of the same priority.",
         minimum=0,
         maximum=65535,
     ),
@@ -260,7 +261,7 @@ SETTINGS: tuple[Setting, ...] = (
         Role.HOST,
         Type.NAMESERVER,
         "",
-        "Server that takes the updates. Not set: the primary server that the zone names.",
+        "Server that accepts the updates. Not set: the primary server of the zone.",
     ),
     Setting(
         "tsig_key_file",
@@ -290,8 +291,8 @@ SETTINGS: tuple[Setting, ...] = (
         Role.HOST,
         Type.INTEGER,
         600,
-        "New machines that one source address may bring in an hour; renewals are not limited."
-        " 0 sets no limit.",
+        "New machines that may ask from one source address in an hour; renewals are not "
+        "limited. 0 sets no limit.",
         unit="machines for each source and hour",
         minimum=0,
         maximum=1_000_000,
@@ -305,9 +306,9 @@ SETTINGS: tuple[Setting, ...] = (
         Role.HOST,
         Type.INTEGER,
         500,
-        "Connections that one source (an IPv4 address or a /64 of IPv6) may have at a time;"
-        " one more takes the place of its own that has kept the server waiting for longest. It does"
-        " not hold for this machine's own addresses, where a proxy may be. 0 sets no limit.",
+        "Connections that one source (an IPv4 address or a /64 of IPv6) may have at a time; a "
+        "further one closes the one of them that has kept the server waiting longest. It does not "
+        "apply to this machine's own addresses, where a proxy may be. 0 sets no limit.",
         unit="connections for each source",
         minimum=0,
         maximum=100_000,
@@ -324,7 +325,7 @@ SETTINGS: tuple[Setting, ...] = (
         Role.CLIENT,
         Type.INTEGER,
         PORT,
-        "Port of the host to ask, where `host` names none.",
+        "Port of the host to ask, if `host` has none.",
         minimum=1,
         maximum=65535,
     ),
@@ -359,7 +360,7 @@ SETTINGS: tuple[Setting, ...] = (
         Role.CLIENT,
         Type.BOOLEAN,
         True,
-        "Whether requests to hosts hold the machine's name, which the host's administrator sees.",
+        "Whether requests to hosts contain the machine's name, for the host's administrator.",
     ),
     Setting(
         "host_caching",
@@ -373,23 +374,23 @@ SETTINGS: tuple[Setting, ...] = (
         Role.CLIENT,
         Type.BOOLEAN,
         False,
-        "Whether hosts are asked by TLS, and by nothing else; each must show a certificate for the"
-        " name under which it was found or set.",
+        "Whether hosts are asked over TLS only; each must present a certificate for the name "
+        "under which it was found or set.",
     ),
     Setting(
         "publisher_url",
         Role.CLIENT,
         Type.URL,
         "",
-        "Address of the publisher's service, for keys that activate this machine once"
-        " (set-publisher). Not set: it must be given, or a file or digits carried.",
+        "Address of the publisher's service, for keys that activate this machine once "
+        "(set-publisher). Not set: it must be given, or activation goes by file or digits.",
     ),
     Setting(
         "port",
         Role.PUBLISHER,
         Type.INTEGER,
         PUBLISHER_PORT,
-        "Port of the activation server. 0 takes any free port.",
+        "Port of the activation server. 0 chooses any free port.",
         minimum=0,
         maximum=65535,
     ),
@@ -398,16 +399,16 @@ SETTINGS: tuple[Setting, ...] = (
         Role.PUBLISHER,
         Type.ADDRESS,
         "127.0.0.1",
-        "Address of the activation server; a proxy with TLS stands before it.",
+        "Address of the activation server; put a proxy with TLS in front of it.",
     ),
     Setting(
         "connections_per_source",
         Role.PUBLISHER,
         Type.INTEGER,
         500,
-        "Connections that one source (an IPv4 address or a /64 of IPv6) may have at a time;"
-        " one more takes the place of its own that has kept the server waiting for longest. It does"
-        " not hold for this machine's own addresses, where a proxy may be. 0 sets no limit.",
+        "Connections that one source (an IPv4 address or a /64 of IPv6) may have at a time; a "
+        "further one closes the one of them that has kept the server waiting longest. It does not "
+        "apply to this machine's own addresses, where a proxy may be. 0 sets no limit.",
         unit="connections for each source",
         minimum=0,
         maximum=100_000,
@@ -417,16 +418,16 @@ SETTINGS: tuple[Setting, ...] = (
         Role.PUBLISHER,
         Type.DATABASE,
         "",
-        "PostgreSQL database of the publisher, for several servers. A password belongs into the"
-        " password file of libpq. Not set: an SQLite file in the store.",
+        "PostgreSQL database of the publisher, for several servers. A password belongs in the "
+        "password file of libpq. Not set: an SQLite file in the store.",
     ),
     Setting(
         "url",
         Role.PUBLISHER,
         Type.URL,
         "",
-        "Address at which hosts and machines reach the activation server. Not set: made of"
-        " `bind` and `port`.",
+        "Address at which hosts and machines reach the activation server. Not set: derived "
+        "from `bind` and `port`.",
     ),
     Setting("tls_certificate", Role.PUBLISHER, Type.PATH, "", _TLS_CERTIFICATE),
     Setting("tls_key", Role.PUBLISHER, Type.PATH, "", _TLS_KEY),
@@ -668,7 +669,7 @@ def toml(value: Value) -> str:
 
 def template() -> str:
     """The settings file with every setting at its default, commented out, with its help."""
-    lines = ["# Settings of Muster. Environment variables and flags go before this file."]
+    lines = ["# Settings of Muster. Environment variables and flags override this file."]
     for role in Role:
         lines.append("" if role is Role.COMMON else f"\n[{role.value}]")
         for setting in of_role(role):

@@ -45,26 +45,26 @@ STATES: Mapping[LicenceState, StateRow] = MappingProxyType(
         LicenceState.UNLICENSED: StateRow(
             "Unlicensed",
             "Unlicensed",
-            "No licence and no grace: not set up, no key, or given back.",
+            "No licence and no grace period: not set up, no key, or released.",
         ),
         LicenceState.LICENSED: StateRow(
-            "Licensed", "Licensed", "A lease that runs, or a licence for ever."
+            "Licensed", "Licensed", "A valid lease, or a permanent licence."
         ),
         LicenceState.INITIAL_GRACE: StateRow(
-            "Initial grace period", "OOBGrace", "Never activated yet; the first grace runs."
+            "Initial grace period", "OOBGrace", "Not activated yet; in the first grace period."
         ),
         LicenceState.TOLERANCE_GRACE: StateRow(
             "Additional grace period",
             "OOTGrace",
-            "The lease lapsed, the hardware changed or the licence was revoked; a grace runs.",
+            "The lease lapsed, the hardware changed or the licence was revoked; in a grace period.",
         ),
         LicenceState.NON_GENUINE_GRACE: StateRow(
             "Non-genuine grace period",
             "NonGenuineGrace",
-            "A licence that was good no longer verifies; a grace runs.",
+            "A licence that was valid no longer verifies; in a grace period.",
         ),
         LicenceState.NOTIFICATION: StateRow(
-            "Notification", "Notification", "No grace is left; the product tells its user."
+            "Notification", "Notification", "The grace period is over; the product tells its user."
         ),
         LicenceState.EXTENDED_GRACE: StateRow(
             "Extended grace period", "ExtendedGrace", "An evaluation runs."
@@ -90,18 +90,20 @@ class LicenceEvent(enum.Enum):
     PRODUCT_ADDED = "The product was set up on this machine; its initial grace starts."
     KEY_INSTALLED = "A product key was installed."
     LEASE_ACCEPTED = "A lease was verified."
-    ACTIVATION_ACCEPTED = "A licence for ever (MAK or retail) was verified."
+    ACTIVATION_ACCEPTED = "A permanent licence (MAK or retail) was verified."
     EVALUATION_ACCEPTED = "An evaluation licence was verified."
     LEASE_LAPSED = "The lease ended and nothing renewed it."
-    GRACE_ENDED = "The grace or the evaluation that was running is over."
-    HARDWARE_CHANGED = "The machine is no longer the one of the licence."
+    GRACE_ENDED = "The grace period or the evaluation has ended."
+    HARDWARE_CHANGED = "The licence is for another machine now."
     GRANT_REVOKED = "The publisher revoked the activation."
-    VALIDATION_FAILED = "The stored licence no longer verifies: a key behind it was withdrawn."
+    VALIDATION_FAILED = (
+        "The stored licence no longer verifies: one of its signing keys was withdrawn."
+    )
     CLOCK_BEHIND = "The licence has an end, and the clock is too far behind to judge it."
-    CLOCK_UNSET = "The clock is not set, and the lease was good when the time was last known."
+    CLOCK_UNSET = "The clock is not set, and the lease was valid when the time was last known."
     LICENCE_RELEASED = "The licence was given back."
     KEY_REMOVED = "The product key was uninstalled."
-    REARMED = "The grace was started afresh, with a new CMID."
+    REARMED = "The grace period was restarted, with a new CMID."
 
 
 # One row an event, one column a state (0 to 6), each cell the next state. A cell that repeats its

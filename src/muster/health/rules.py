@@ -141,13 +141,15 @@ def judge_clocks(
             mark, what = Mark.FAIL, f"{what} Beyond {SKEW // 3600} hours it refuses machines."
         else:
             mark = Mark.WARN
-        fix = f"Set both clocks, this machine's and that of {address}, by one time server (NTP)."
+        fix = f"Set both clocks, this machine's and that of {address}, from one time server (NTP)."
         code = "host/clock-skew" if mark is Mark.FAIL else ""
         checks.append(Check(Topic.CLOCK, mark, what, fix, address, code))
     return checks
 
 
-_SET_CLOCK = "Set this machine's clock by a time server (NTP), or check its time zone and battery."
+_SET_CLOCK = (
+    "Set this machine's clock from a time server (NTP), or check its time zone and battery."
+)
 
 
 def _off(difference: int) -> str:
@@ -169,7 +171,7 @@ def judge_grant(
         else:
             covers.update(grant.covers)
     if covers and one.served is not None:
-        what = f"{address} proves a grant for {', '.join(sorted(covers))}."
+        what = f"{address} has a grant for {', '.join(sorted(covers))}."
         return Check(Topic.GRANT, Mark.OK, what, host=address), frozenset(covers)
     if not one.grants and one.served is None and one.others and not one.host.ours:
         what = f"{address} serves other publishers: {', '.join(one.others)}."
@@ -177,15 +179,15 @@ def judge_grant(
     if faults:
         why, code = faults[0].what, faults[0].code
     elif covers:
-        why, code = f"It has a grant and does not serve {label}: it holds no catalogue.", ""
+        why, code = f"It has a grant but does not serve {label}: it has no catalogue.", ""
     elif one.served is not None:
-        why, code = f"It says that it serves {label} and shows no grant.", ""
+        why, code = f"It says that it serves {label} but shows no grant.", ""
     else:
         why, code = f"It does not serve {label}.", "host/not-served"
-    what = f"{address} is advertised and cannot prove a grant. {why}"
+    what = f"{address} is advertised but cannot prove a grant. {why}"
     fix = (
         "If it should serve, activate it there with a host key ('muster host install-key', 'muster"
-        " host activate'); if not, take its records out of DNS ('muster host publish-dns"
+        " host activate'); if not, remove its records from DNS ('muster host publish-dns"
         " --withdraw')."
     )
     return Check(Topic.GRANT, Mark.FAIL, what, fix, address, code), frozenset()
@@ -238,8 +240,8 @@ def judge_documents(one: Looked, trust: Trust, catalogue: Catalogue | None) -> l
     if one.served.catalogue > newest:
         what = f"{address} names catalogue version {one.served.catalogue}, which does not verify."
         return [Check(Topic.CATALOGUE, Mark.WARN, what, _DOUBTFUL, address)]
-    what = f"{address} holds the newest catalogue that is known here, version {newest}."
+    what = f"{address} has the newest known catalogue, version {newest}."
     return [Check(Topic.CATALOGUE, Mark.OK, what, host=address)]
 
 
-_DOUBTFUL = "Ask the publisher which version is the newest; somebody may have exchanged it."
+_DOUBTFUL = "Ask the publisher which version is the newest; somebody may have replaced it."

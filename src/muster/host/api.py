@@ -57,8 +57,8 @@ class HostAPI:
         self._openapi = encode_document(
             routes.HOST_ROUTES,
             title="Muster host",
-            description="Counts machines and answers with licences. Errors are problem documents"
-            " (RFC 9457); their codes stand in docs/errors.md.",
+            description="Counts machines and issues licences. Errors are problem documents"
+            " (RFC 9457); their codes are in docs/errors.md.",
             version=__version__,
         )
 

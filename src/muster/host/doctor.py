@@ -30,7 +30,7 @@ from muster.wire.routes import HOST_PORT, PROBLEM, Route
 _ANY = ("0.0.0.0", "::")  # noqa: S104  # what a host may listen at; nothing is bound here
 _MOST = 16
 """Hosts that are looked at."""
-_PUBLISH = "Run 'muster host publish-dns'; where DNS refuses it, the command prints what to write."
+_PUBLISH = "Run 'muster host publish-dns'; if DNS refuses it, the command prints the records."
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def judge(found: Findings) -> Report:
     catalogue = newest_catalogue(view.catalogue, trust, (one.catalogue for one in sources))
     checks = [*_records(found), *_grants(view, catalogue, found.now)]
     if found.own is not None and not own:
-        what = "This host answers, but not this machine: allowed_networks leave it out."
+        what = "This host answers, but not this machine: it is not in allowed_networks."
         checks.append(Check(Topic.REACHABILITY, Mark.SKIPPED, what, host=found.own.host.address))
     elif not own:
         fix = "Start it: 'muster host serve', or the service that runs it."
@@ -240,7 +240,7 @@ def _records(found: Findings) -> list[Check]:
     if found.plan_fault is not None:
         return [failed(Topic.RECORDS, found.plan_fault)]
     if found.plan is None:
-        what = "This host publishes no records, as it is set; machines must be told its name."
+        what = "This host is set to publish no records; machines must be given its name."
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
     own = _own_address(found.plan, None)
     serves = rules.serves(found.view, found.now)
@@ -258,7 +258,7 @@ def _records(found: Findings) -> list[Check]:
             checks.append(Check(Topic.RECORDS, Mark.FAIL, what, _PUBLISH))
         elif "._sub." in name:
             what = f"{name} names this host, which cannot serve {found.view.label} now."
-            fix = "Mend its grant, or run 'muster host publish-dns --withdraw'."
+            fix = "Fix its grant, or run 'muster host publish-dns --withdraw'."
             checks.append(Check(Topic.RECORDS, Mark.FAIL, what, fix))
     return checks
 
@@ -288,7 +288,7 @@ def _clones(number: int) -> Check:
     if not number:
         return Check(Topic.CLONES, Mark.OK, "No clones of machines were found within 30 days.")
     of = "one machine" if number == 1 else f"{number} machines"
-    what = f"Clones of {of} were found within 30 days; each is told to take its own id."
+    what = f"Clones of {of} were found within 30 days; each is told to take an id of its own."
     fix = (
         "See 'muster host clients'. Remove the client's store before an image is made, or use the"
         " identity mode 'device'; docs/containers.md has recipes."
@@ -302,19 +302,19 @@ def _publisher(found: Findings) -> list[Check]:
         return []
     if one.problem is None:
         return [Check(Topic.REACHABILITY, Mark.OK, f"The publisher answers at {one.host.address}.")]
-    what = f"{one.problem.what} A host that is activated goes on without its publisher."
+    what = f"{one.problem.what} An activated host works without its publisher."
     return [Check(Topic.REACHABILITY, Mark.WARN, what, one.problem.fix, code=one.problem.code)]
 
 
 def _own_catalogue(view: PublisherView, catalogue: Catalogue | None) -> list[Check]:
     if catalogue is None:
-        what = "This host holds no catalogue, so it serves nobody."
+        what = "This host has no catalogue, so it serves no machine."
         fix = "Run 'muster host catalogue import FILE' with the publisher's file."
         return [Check(Topic.CATALOGUE, Mark.FAIL, what, fix)]
     if view.catalogue_version < catalogue.version:
         held = f"version {view.catalogue_version}" if view.catalogue else "none"
-        what = f"This host's store holds catalogue {held}; there is version {catalogue.version}."
+        what = f"This host has catalogue {held}; there is version {catalogue.version}."
         fix = "Run 'muster host catalogue fetch', or 'muster host catalogue import FILE'."
         return [Check(Topic.CATALOGUE, Mark.WARN, what, fix)]
-    what = f"This host's store holds catalogue version {catalogue.version}, the newest known."
+    what = f"This host has catalogue version {catalogue.version}, the newest known."
     return [Check(Topic.CATALOGUE, Mark.OK, what)]

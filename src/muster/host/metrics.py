@@ -75,7 +75,7 @@ def series(name: str, value: int | str, **labels: str | int) -> str:
 def ledger_lines(reader: Reader, view: HostView, now: int) -> list[str]:
     """Counters of requests, counts per application and versions held, as Prometheus text."""
     counters = request_log.counters(reader)
-    found = head("requests_total", "counter", "Requests by outcome, since the host exists.")
+    found = head("requests_total", "counter", "Requests by outcome, since the host was created.")
     found += [
         series(
             "requests_total",
@@ -95,17 +95,21 @@ def ledger_lines(reader: Reader, view: HostView, now: int) -> list[str]:
             ((one.publisher, one.state), one.number) for one in counters
         )
     ]
-    found += head("count", "gauge", "Machines of the last 30 days, at most twice the largest need.")
+    found += head(
+        "count", "gauge", "Machines of the last 30 days, at most twice the largest threshold."
+    )
     for publisher, application, most in _applications(view):
         number = ledger.count(reader, publisher, application, now, most=most)
         found.append(series("count", number, publisher=publisher, application=application))
-    found += head("machines_with_clones", "gauge", "Machines whose store another one had, 30 days.")
+    found += head(
+        "machines_with_clones", "gauge", "Machines whose store was in use on another one, 30 days."
+    )
     for one in view.publishers.values():
         clones = ledger.with_clones(reader, one.publisher, now - COUNT_WINDOW)
         found.append(series("machines_with_clones", clones, publisher=one.publisher))
     for name, text in (
         ("trust_version", "Version of trust that is held."),
-        ("catalogue_version", "Version of the catalogue that is held."),
+        ("catalogue_version", "Version of the catalogue."),
         ("serving", "1 while products of the publisher can be served."),
     ):
         found += head(name, "gauge", text)

@@ -130,5 +130,5 @@ class HostService:
         with self.database.transaction() as tx:
             number = ledger.mend(tx, now)
             audit.write(tx, now, Event.HOST_CLOCK_MEND, "", "", f"{number} rows set to now")
-        _log.warning("a jumped clock was mended: %d rows from the future were set to now", number)
+        _log.warning("a clock jump was repaired: %d rows from the future were set to now", number)
         return number

@@ -395,7 +395,7 @@ def _read(payload: Claims, muster: Claims, kid: str, text: str) -> Catalogue:
 
 def _distinct(muster: Claims, name: str, values: Sequence[object]) -> None:
     if len(set(values)) != len(values):
-        muster.refuse(name, "an id, number or setup key that is there twice")
+        muster.refuse(name, "an id, number or setup key that appears twice")
 
 
 def _sentence(fault: MusterError) -> str:

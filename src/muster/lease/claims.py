@@ -113,7 +113,7 @@ class Claims:
                 self.refuse(name, "an item that is not of its grammar")
             found.append(item)
         if distinct and len(set(found)) != len(found):
-            self.refuse(name, "an item that stands twice")
+            self.refuse(name, "an item that appears twice")
         if ordered and sorted(found) != found:
             self.refuse(name, "not sorted")
         return tuple(found)

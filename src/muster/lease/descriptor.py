@@ -76,7 +76,7 @@ def read_descriptor(data: bytes) -> Descriptor:
     if len({item.id for item in groups}) != len(groups) or len(
         {item.number for item in groups}
     ) != len(groups):
-        value.refuse("groups", "an id or number that stands twice")
+        value.refuse("groups", "an id or number that appears twice")
     if product.group not in {item.id for item in groups}:
         value.refuse("groups", "without the product's own group")
     if not all(product.group in item.covers for item in groups):

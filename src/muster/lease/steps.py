@@ -426,7 +426,7 @@ def grant_expiry(case: Case) -> None:
     if now < issued - EARLY:
         _refuse(
             "licence/clock",
-            f"this machine's stands at {instant_text(now)}, before {instant_text(issued)}",
+            f"this machine's shows {instant_text(now)}, before {instant_text(issued)}",
         )
     if now >= exp:
         raise error("licence/expired", expires=instant_text(exp), now=instant_text(now))

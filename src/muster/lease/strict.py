@@ -162,7 +162,7 @@ def _decode(text: str, where: str) -> Any:
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) != len(pairs):
-            _refuse(where, "a member name that stands twice")
+            _refuse(where, "a member name that appears twice")
         return value
 
     def integer(digits: str) -> int:

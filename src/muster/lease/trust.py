@@ -302,10 +302,10 @@ def _key(item: Claims) -> TrustKey:
 def _laws(found: Trust) -> None:
     every = [*found.roots, *(entry.key for entry in found.keys)]
     if len(set(every)) != len(every):
-        _broken("keys", "one key stands twice")
+        _broken("keys", "a key appears twice")
     indexes = [entry.index for entry in found.keys if entry.index is not None]
     if len(set(indexes)) != len(indexes):
-        _broken("keys", "one index stands twice")
+        _broken("keys", "an index appears twice")
 
 
 def _broken(name: str, detail: str) -> NoReturn:

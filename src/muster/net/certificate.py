@@ -72,7 +72,7 @@ class Certificate:
         self.failures: Counter[str] = Counter()
         """Connections that came to nothing: `plain` or `handshake`."""
         if _others_may_read(key):
-            _log.warning("the private key %s may be read by everybody on this machine", key)
+            _log.warning("the private key %s can be read by everybody on this machine", key)
         fault = self._out_of_date(self._shown)
         if fault is not None:
             _log.warning("%s Clients will refuse it.", fault.what)
@@ -115,11 +115,11 @@ class Certificate:
         except MusterError as fault:
             known = self._problem
             if known is None or known.what != fault.what or stamp != before:
-                _log.error("%s The one before is still shown. Fix: %s", fault.what, fault.fix)
+                _log.error("%s The previous one is still used. Fix: %s", fault.what, fault.fix)
             self._problem = fault
             return
         self._shown, self._problem = found, None
-        _log.info("the renewed certificate %s is shown from now on", self.certificate)
+        _log.info("the renewed certificate %s is used from now on", self.certificate)
 
     def _out_of_date(self, shown: Shown) -> MusterError | None:
         now = self._now()

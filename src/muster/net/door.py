@@ -301,7 +301,7 @@ class _Table:
         names = tuple(part[1:-1] for part in segments if part.startswith("{"))
         methods = self._found.setdefault(key, {})
         if one.route.method in methods:
-            raise ValueError(f"{one.route.method} {one.route.path} stands twice")
+            raise ValueError(f"{one.route.method} {one.route.path} appears twice")
         methods[one.route.method] = _Compiled(one.route, one.handler, _is_async(one.handler))
         self._names.setdefault(key, {})[one.route.method] = names
         if None in key and key not in self._shapes:

@@ -26,7 +26,7 @@ Schema = JSONObject
 
 _REASONS = {
     200: "Done",
-    304: "The document that the asker has is the newest",
+    304: "The client's document is the newest",
     400: "The request cannot be read",
     403: "Refused",
     404: "There is no such thing here",

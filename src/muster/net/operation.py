@@ -123,7 +123,7 @@ def listen(text: str) -> socket.socket | None:
         return None
     if not ipaddress.ip_address(address).is_loopback:
         _log.warning(
-            "/readyz and /metrics are answered at %s without a login: see who can reach it",
+            "/readyz and /metrics are answered at %s without a login: check who can reach it",
             place_of(sock),
         )
     return sock

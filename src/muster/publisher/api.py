@@ -102,12 +102,12 @@ def _head(name: str, kind: str, text: str) -> list[str]:
 
 _GAUGES = {
     "host_keys": "Host keys issued.",
-    "hosts": "Hosts that hold a seat of a host key.",
+    "hosts": "Hosts that have a seat of a host key.",
     "host_grants": "Grants drawn by hosts.",
     "host_grants_revoked": "Grants of hosts that are revoked.",
     "pools": "Keys that activate machines.",
     "pool_size": "Machines that all pools together may activate.",
-    "pool_drawn": "Machines that hold a grant of a pool.",
+    "pool_drawn": "Machines that have a grant of a pool.",
     "pools_alerting": "Pools of keys not revoked that have reached one of their alert levels.",
     "pools_used_up": "Pools of keys not revoked with no activation left.",
 }
@@ -139,8 +139,8 @@ class PublisherAPI:
         self._openapi = encode_document(
             routes.PUBLISHER_ROUTES,
             title=f"Muster publisher {service.publisher.label}",
-            description="Activates hosts and gives trust and catalogue. Errors are problem"
-            " documents (RFC 9457); their codes stand in docs/errors.md.",
+            description="Activates hosts and serves trust and catalogue. Errors are problem"
+            " documents (RFC 9457); their codes are in docs/errors.md.",
             version=__version__,
         )
 

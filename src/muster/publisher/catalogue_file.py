@@ -156,7 +156,7 @@ class _Table:
         ):
             self.refuse(name, f"not a list of at most {most} texts of the form that they must have")
         if len(set(value)) != len(value):
-            self.refuse(name, "an item that stands twice")
+            self.refuse(name, "an item that appears twice")
         return tuple(value)
 
     def table(self, name: str) -> _Table:

@@ -75,7 +75,7 @@ def row_hash(
 def check_clock(now: int) -> None:
     """Refuse a clock that no row and no file can hold. Raises: `publisher/clock`."""
     if not 0 <= now <= strict.MAX_INTEGER:
-        raise error("publisher/clock", detail=f"it stands at {instant_text(now)}")
+        raise error("publisher/clock", detail=f"it shows {instant_text(now)}")
 
 
 def append(
@@ -128,15 +128,15 @@ def walk(rows: Iterable[AuditRow]) -> Iterator[AuditRow]:
 def _step(head: Head, row: AuditRow) -> Head:
     due = head.seq + 1
     if row.seq > due:
-        raise _broken(due, f"it is missing; row {row.seq} stands in its place")
+        raise _broken(due, f"it is missing; row {row.seq} is in its place")
     if row.seq < due:
-        raise _broken(due, f"row {row.seq} stands in its place, inserted or out of order")
+        raise _broken(due, f"row {row.seq} is in its place, inserted or out of order")
     try:
         made = row_hash(head.hash, row.seq, row.at, row.actor, row.event, row.subject, row.detail)
     except ValueError:
         made = ""
     if made != row.hash:
-        raise _broken(due, "it was changed, inserted or put in another's place")
+        raise _broken(due, "it was changed, inserted or moved")
     return Head(row.seq, row.hash)
 
 

@@ -433,7 +433,7 @@ def tell_levels(tx: Transaction, before: IssuedKey, after: IssuedKey, now: int, 
             {"level": level, "drawn": after.drawn, "size": size},
         )
         _log.warning(
-            "the pool of key %s has reached %d %%: %d of %d drawn",
+            "the pool of key %s has reached %d %%: %d of %d used",
             after.key_id.text,
             level,
             after.drawn,

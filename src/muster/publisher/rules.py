@@ -41,7 +41,7 @@ def today(now: int) -> int:
     """
     day = day_of(now)
     if not 0 <= day <= MAX_DAY:
-        raise error("publisher/clock", detail="it stands outside of the years 2026 to 2205")
+        raise error("publisher/clock", detail="it is outside the years 2026 to 2205")
     return day
 
 
@@ -55,7 +55,7 @@ def stamp(now: int, newest: int) -> int:
     """
     today(now)
     if now < newest - CLOCK_SLACK:
-        raise error("publisher/clock", detail="it stands before this publisher's newest signature")
+        raise error("publisher/clock", detail="it is before this publisher's newest signature")
     return max(now, newest)
 
 
@@ -70,7 +70,7 @@ def _distinct(what: str, values: Iterable[object]) -> None:
     seen: set[object] = set()
     for value in values:
         if value in seen:
-            _refuse_content(what, f"{value} stands twice")
+            _refuse_content(what, f"{value} appears twice")
         seen.add(value)
 
 

@@ -457,4 +457,6 @@ def _check_folder(named: str, at: Path, found: os.stat_result) -> None:
     if not stat.S_ISDIR(found.st_mode):
         raise error("file/anchor", path=named, detail=f"{at} is not a folder")
     if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
-        raise error("file/anchor", path=named, detail=f"group or world may write the folder {at}")
+        raise error(
+            "file/anchor", path=named, detail=f"group or others may write to the folder {at}"
+        )

@@ -80,7 +80,7 @@ def test_by_digits(ready: Callable[..., dict[str, Any]], publisher: TinyPublishe
     found = ready("client", "confirm", *digits.split("-"))
     assert (found["changed"], only(found)["state"]) == (True, 1)
     assert ready("client", "confirm", digits)["changed"] is False
-    assert "for ever" in ready("client", "activate", text=True)["text"]
+    assert "permanently" in ready("client", "activate", text=True)["text"]
     licence = only(ready("client", "status"))["licence"]
     assert (licence["kind"], licence["expires"]) == ("mak", None)
 
@@ -236,6 +236,6 @@ def test_status_tells_what_activated_it_and_where_the_publisher_is(
     spoken = ready("client", "installation-id")["installation_id"]
     ready("client", "confirm", publisher.confirm(spoken).confirmation_id)
     text = ready("client", "status", text=True)["text"]
-    for wanted in ("1 Licensed", "for ever", "mak key 1-1-", "http://127.0.0.1:9"):
+    for wanted in ("1 Licensed", "no end", "mak key 1-1-", "http://127.0.0.1:9"):
         assert wanted in text
     assert "Hosts are found" not in text

@@ -80,7 +80,7 @@ def test_a_pool_from_issue_to_its_end(desk: Desk) -> None:
     assert desk.data(*words)["key"]["pool"]["left"] == 1
     assert desk.refused(*words) == (1, "publisher/correction-limit")
     assert desk.confirm(key["key"], 3)[0] == 0
-    assert "3 of 3 drawn, 1 of them given back by staff" in desk.text("key", "show", key["id"])
+    assert "3 of 3 used, 1 of them given back by staff" in desk.text("key", "show", key["id"])
 
     # A bigger agreement, twice the same.
     words = ["key", "extend", key["key"], "--pool", "10"]

@@ -205,7 +205,7 @@ def test_the_desk_at_a_terminal(desk: Desk) -> None:
     terminal.until("Go on at B2")
     terminal.until("B2> ")
     terminal.type("")
-    terminal.until("It is not whole")
+    terminal.until("It is not complete")
     terminal.type("".join(groups[5:]))
     terminal.until("(Enter: done)> ")
     terminal.type("?")

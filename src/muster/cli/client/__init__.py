@@ -43,5 +43,5 @@ COMMANDS = {
 def client() -> None:
     """A machine: its products, product keys, licences, and how it finds hosts.
 
-    Begin with 'muster client product add FILE' and 'muster client activate'.
+    Start with 'muster client product add FILE' and 'muster client activate'.
     """

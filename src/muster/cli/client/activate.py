@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @click.command(cls=MusterCommand)
 @product_option
-@click.option("--if-due", is_flag=True, help="Ask only where the schedule says so; for timers.")
+@click.option(
+    "--if-due", is_flag=True, help="Ask only if the schedule says that it is time; for timers."
+)
 @click.option(
     "--publisher-url",
     default="",
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     help="Address of the publisher's service, for keys that activate this machine once.",
 )
 @click.option("--request", "request_file", type=FILE, help="Write a request file instead.")
-@click.option("--reply", "reply_file", type=FILE, help="Take a reply file.")
+@click.option("--reply", "reply_file", type=FILE, help="Import a reply file.")
 @machine_options
 def activate(
     product: str | None,
@@ -39,8 +41,8 @@ def activate(
 ) -> None:
     """Ask for a licence now, for one product or for all: a host, or the publisher.
 
-    The installed key decides whom. Without a network: --request FILE, carry it, --reply FILE; or
-    'installation-id' and 'confirm'.
+    The installed key decides which. Without a network: --request FILE, take it there,
+    --reply FILE; or 'installation-id' and 'confirm'.
     """
     from muster.client import look
     from muster.client.act import leases
@@ -66,9 +68,8 @@ def _write_request(parts: Parts, path: Path, product: str | None) -> None:
     emit(
         done,
         [
-            f"Request for {done.product} {'written' if done.changed else 'is there already'}:"
-            f" {path}",
-            "Carry it to the publisher. Then: muster client activate --reply FILE",
+            f"Request for {done.product} {'written' if done.changed else 'already exists'}: {path}",
+            "Take it to the publisher. Then: muster client activate --reply FILE",
             *lasting_lines(done),
         ],
     )
@@ -95,7 +96,7 @@ def _take_reply(parts: Parts, path: Path, product: str | None) -> None:
 )
 @machine_options
 def wait(product: str | None, timeout: int, machine: compose.Machine) -> None:
-    """Wait until a product is licensed, asking hosts whenever a try is due."""
+    """Wait until a product is licensed, asking hosts whenever an attempt is due."""
     from muster.client.act import leases
 
     found = leases.wait(machine.parts(), product, timeout, time.sleep)
@@ -106,11 +107,11 @@ def wait(product: str | None, timeout: int, machine: compose.Machine) -> None:
 @product_option
 @machine_options
 def release(product: str | None, machine: compose.Machine) -> None:
-    """Give the lease of a product back to its host.
+    """Release the lease of a product at its host.
 
-    The product is unlicensed then; it asks again when 'muster client activate' is typed.
+    The product is then unlicensed, until 'muster client activate' is run.
     """
     from muster.client.act import release as act
 
     done = act.release(machine.parts(), product)
-    emit(done, [f"The lease of {done.product} is given back to {done.host}."])
+    emit(done, [f"The lease of {done.product} was released at {done.host}."])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--probe/--no-probe", default=True, help="Ask each host what it serves.")
 @machine_options
 def discover(publisher: str, probe: bool, machine: compose.Machine) -> None:
-    """Show how hosts are found, in the order of one try, and what each serves."""
+    """Show which hosts are found, in the order in which they are asked, and what each serves."""
     from muster.client import look
 
     found = look.discovered(machine.parts(), publisher, probe=probe)
@@ -31,7 +31,9 @@ def discover(publisher: str, probe: bool, machine: compose.Machine) -> None:
 def _lines(found: DiscoveredHosts, *, probed: bool) -> list[str]:
     lines = [f"Hosts for {found.label} ({found.publisher}):"]
     if found.set_host is not None:
-        lines.append("  Discovery is off: the host is set ('muster client clear-host' ends that).")
+        lines.append(
+            "  Discovery is off: the host is set ('muster client clear-host' turns it on)."
+        )
     elif found.last_host is not None and found.host_caching:
         lines.append(f"  First the last good one: {found.last_host}")
     for one in found.names:
@@ -53,5 +55,5 @@ def _served(host: FoundHost) -> str:
     if host.error is not None:
         return f"{host.error.code}: {host.error.what}"
     if host.serves is None:
-        return "answers, and serves nothing of this publisher"
-    return f"serves {', '.join(host.serves.groups) or 'no key group yet'}"
+        return "answers, but serves no product of this publisher"
+    return f"serves {', '.join(host.serves.groups) or 'no key group'}"

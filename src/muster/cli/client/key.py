@@ -14,7 +14,7 @@ from muster.cli.output import MusterCommand, emit_done
 @product_option
 @machine_options
 def install_key(key: str, product: str | None, machine: compose.Machine) -> None:
-    """Install a product key in place of the one that is there.
+    """Install a product key; it replaces the one that is there.
 
     A setup key makes this machine a client of hosts. A multiple activation, evaluation or retail
     key is activated by the publisher: 'activate', or 'installation-id' and 'confirm'.
@@ -25,7 +25,7 @@ def install_key(key: str, product: str | None, machine: compose.Machine) -> None
     emit_done(
         done,
         f"Installed {done.key} for {done.product}.",
-        f"{done.key} is installed for {done.product} already; nothing was changed.",
+        f"{done.key} is already installed for {done.product}; nothing was changed.",
     )
 
 
@@ -33,7 +33,7 @@ def install_key(key: str, product: str | None, machine: compose.Machine) -> None
 @product_option
 @machine_options
 def uninstall_key(product: str | None, machine: compose.Machine) -> None:
-    """Remove the product key; the product is unlicensed then."""
+    """Remove the product key; the product is then unlicensed."""
     from muster.client.act import keys
 
     done = keys.uninstall_key(machine.parts(), product)

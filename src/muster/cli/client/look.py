@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=MusterCommand)
 @product_option
-@click.option("--check", is_flag=True, help="Exit with 1 where a product is not licensed.")
+@click.option("--check", is_flag=True, help="Exit with 1 if a product is not licensed.")
 @machine_options
 def status(product: str | None, check: bool, machine: compose.Machine) -> None:
     """Show what is licensed here, until when, and why not."""
@@ -48,7 +48,7 @@ def _status_lines(one: ProductStatus) -> list[str]:
     if licence is not None:
         fields.append(("Licensed since", when(licence.issued)))
         if licence.kind == "lease":
-            fields.append(("Count then", f"{licence.count} (the product needs {licence.need})"))
+            fields.append(("Count then", f"{licence.count} (the threshold is {licence.need})"))
         else:
             fields.append(("Activated by", f"{licence.kind} key {licence.host_key}"))
     if one.last_host is not None:

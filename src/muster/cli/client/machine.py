@@ -26,7 +26,7 @@ _CARRIED = {"machine": "the machine", "card": "a network card", "image": "the im
 def identity(mode: str | None, given: str, publisher: str, machine: compose.Machine) -> None:
     """Show how this machine identifies itself to a publisher, or change it to MODE.
 
-    With another identity every licence of the publisher on this machine must be asked for anew.
+    After a change this machine must ask again for every licence of the publisher.
     """
     from muster.client import look
     from muster.client.act.identity import set_identity
@@ -39,7 +39,7 @@ def identity(mode: str | None, given: str, publisher: str, machine: compose.Mach
     emit_done(
         done,
         f"This machine is {done.cmid} ({done.mode}) to {done.publisher} now.",
-        "This is its identity already; nothing was changed.",
+        "This already is its identity; nothing was changed.",
     )
 
 
@@ -47,14 +47,14 @@ def identity(mode: str | None, given: str, publisher: str, machine: compose.Mach
 @publisher_option
 @machine_options
 def reset_clock_mark(publisher: str, machine: compose.Machine) -> None:
-    """Forget that the clock was ever ahead; the log keeps that this was done."""
+    """Forget that the clock was once ahead; this is logged."""
     from muster.client.act import identity as act
 
     done = act.reset_clock_mark(machine.parts(), publisher)
     emit(
         done,
         [
-            f"The clock mark of {one.publisher} stood at {when(one.old)} and is reset."
+            f"The clock mark of {one.publisher} was {when(one.old)} and has been reset."
             if one.old
             else f"{one.publisher} has no clock mark; nothing was changed."
             for one in done.marks
@@ -63,13 +63,15 @@ def reset_clock_mark(publisher: str, machine: compose.Machine) -> None:
 
 
 @click.command(cls=MusterCommand)
-@click.option("--write", is_flag=True, help="Write the facts file, for users who may not read all.")
-@click.option("--values", is_flag=True, help="Show values whole; by default they are masked.")
+@click.option(
+    "--write", is_flag=True, help="Write the facts file, for users who may not read all facts."
+)
+@click.option("--values", is_flag=True, help="Show full values; by default they are masked.")
 @machine_options
 def facts(write: bool, values: bool, machine: compose.Machine) -> None:
-    """Show by which facts this machine is known, which of them count, and why others do not.
+    """Show the hardware facts of this machine, which of them count, and why others do not.
 
-    Values stay here and are masked, for these lines are sent to help desks. With --write the facts
+    Values are masked, because this output is often sent to help desks. With --write the facts
     file is written, so that programs of ordinary users see the same facts as root: run it as root
     at each boot, before any product starts.
     """
@@ -82,7 +84,7 @@ def facts(write: bool, values: bool, machine: compose.Machine) -> None:
         return
     done = write_facts(machine.facts)
     found = replace(look.facts_list(None, whole=values), written=done.file)
-    line = f"{done.count} facts are written to {done.file}."
+    line = f"{done.count} facts were written to {done.file}."
     emit(found, [*_facts_lines(found.facts), line])
 
 

@@ -21,7 +21,7 @@ from muster.cli.output import LazyGroup, MusterCommand, emit
 def installation_id(
     product: str | None, qr_file: Path | None, show_qr: bool, machine: compose.Machine
 ) -> None:
-    """Show what to read out, or show as a QR code, to activate without a network."""
+    """Show the ID to read out, or to show as a QR code, to activate without a network."""
     from muster.client.act import offline
     from muster.client.results import CodeWritten
     from muster.core.records import widened
@@ -39,7 +39,7 @@ def installation_id(
 @product_option
 @machine_options
 def confirm(digits: tuple[str, ...], product: str | None, machine: compose.Machine) -> None:
-    """Take the confirmation ID that the publisher gave; several keys: the one that verifies."""
+    """Enter the confirmation ID from the publisher; with several keys, the one that verifies."""
     from muster.client.act import offline
 
     report_activations(offline.confirm(machine.parts(), " ".join(digits), product))
@@ -47,14 +47,14 @@ def confirm(digits: tuple[str, ...], product: str | None, machine: compose.Machi
 
 @click.group(cls=LazyGroup)
 def catalogue() -> None:
-    """News of the publisher for machines without a network."""
+    """Trust and catalogue of the publisher, for machines without a network."""
 
 
 @catalogue.command("import")
 @click.argument("file", type=FILE)
 @machine_options
 def catalogue_import(file: Path, machine: compose.Machine) -> None:
-    """Take trust and catalogue out of a publisher file."""
+    """Import trust and catalogue from a publisher file."""
     from muster.client.act import offline
     from muster.system.textfile import read_text
     from muster.wire.exchange import FILE_LIMITS

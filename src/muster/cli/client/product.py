@@ -27,7 +27,7 @@ def product() -> None:
 @click.option("--id", "given", default="", metavar="TEXT", help="The id of mode explicit.")
 @click.option("--without-key", is_flag=True, help="Do not install the product's setup key.")
 @click.option(
-    "--trust-file", is_flag=True, help="Take the file whoever may write it; you answer for it."
+    "--trust-file", is_flag=True, help="Accept the file whoever may write it, at your own risk."
 )
 @machine_options
 def product_add(
@@ -40,7 +40,7 @@ def product_add(
 ) -> None:
     """Set a product up on this machine from its descriptor FILE.
 
-    The descriptor is where all trust begins: it must belong, with its folders, to root or to you,
+    All trust starts with the descriptor: it must belong, with its folders, to root or to you,
     and nobody else may be able to write it.
     """
     from muster.client.act.products import add_product
@@ -55,7 +55,7 @@ def product_add(
     first = (
         f"{added.product} of {added.label} is set up."
         if added.changed
-        else f"{added.product} of {added.label} was set up already; nothing was changed."
+        else f"{added.product} of {added.label} was already set up; nothing was changed."
     )
     key = f"Product key: {added.key}" if added.key else "No product key is installed."
     emit(added, [first, f"{key}  License Status: {added.state.text}", *warned(added.warnings)])
@@ -78,11 +78,11 @@ def product_list(machine: compose.Machine) -> None:
 @click.argument("product_id", metavar="PRODUCT")
 @machine_options
 def product_remove(product_id: str, machine: compose.Machine) -> None:
-    """Forget a product: its key, its licence and its descriptor.
+    """Remove a product: its key, its licence and its descriptor.
 
-    A lease that runs is not given back by this; 'muster client release' does that.
+    This does not release a valid lease; 'muster client release' does.
     """
     from muster.client.act.products import remove_product
 
     removed = remove_product(machine.parts(), product_id)
-    emit(removed, [f"{removed.product} is removed from this machine."])
+    emit(removed, [f"{removed.product} was removed from this machine."])

@@ -16,14 +16,14 @@ _ON_OFF = click.Choice(["on", "off"])
 @publisher_option
 @machine_options
 def set_host(host: str, publisher: str, machine: compose.Machine) -> None:
-    """Ask one host and no other; discovery is off then."""
+    """Ask one host only; this turns discovery off."""
     from muster.client.act import settings
 
     done = settings.set_host(machine.parts(), host, publisher)
     emit_done(
         done,
         f"This machine asks {host} and no other host now.",
-        f"{host} was set already; nothing was changed.",
+        f"{host} was already set; nothing was changed.",
     )
 
 
@@ -47,14 +47,14 @@ def clear_host(publisher: str, machine: compose.Machine) -> None:
 @publisher_option
 @machine_options
 def set_domain(domains: tuple[str, ...], publisher: str, machine: compose.Machine) -> None:
-    """Look for hosts in these domains and in no other."""
+    """Look for hosts in these domains only."""
     from muster.client.act import settings
 
     done = settings.set_domains(machine.parts(), domains, publisher)
     emit_done(
         done,
         f"Hosts are looked for in {', '.join(domains)} now.",
-        "These domains were set already; nothing was changed.",
+        "These domains were already set; nothing was changed.",
     )
 
 
@@ -77,11 +77,11 @@ def clear_domain(publisher: str, machine: compose.Machine) -> None:
 @click.argument("value", type=_ON_OFF)
 @machine_options
 def host_tls(value: str, machine: compose.Machine) -> None:
-    """Ask hosts by TLS, and by nothing else: on or off (off by default)."""
+    """Ask hosts over TLS only: on or off (off by default)."""
     from muster.client.act import settings
 
     done = settings.set_tls(machine.parts(), value == "on")
-    emit(done, [f"Hosts are asked {'by TLS' if done.host_tls else 'without TLS'}."])
+    emit(done, [f"Hosts are asked {'over TLS' if done.host_tls else 'without TLS'}."])
 
 
 @click.command("host-caching", cls=MusterCommand)
@@ -102,7 +102,7 @@ def host_caching(value: str, publisher: str, machine: compose.Machine) -> None:
 @publisher_option
 @machine_options
 def set_publisher(url: str, publisher: str, machine: compose.Machine) -> None:
-    """Say where the publisher's service listens, for keys that activate this machine once."""
+    """Set the address of the publisher's service, for keys that activate this machine once."""
     from muster.client.act import settings
 
     done = settings.set_publisher(machine.parts(), url, publisher)
@@ -114,12 +114,12 @@ def set_publisher(url: str, publisher: str, machine: compose.Machine) -> None:
 @publisher_option
 @machine_options
 def clear_publisher(publisher: str, machine: compose.Machine) -> None:
-    """Forget the address of the publisher's service."""
+    """Remove the address of the publisher's service."""
     from muster.client.act import settings
 
     done = settings.set_publisher(machine.parts(), None, publisher)
     emit_done(
         done,
-        "The publisher's address is forgotten.",
+        "The publisher's address was removed.",
         "No address was set by a command; nothing was changed.",
     )

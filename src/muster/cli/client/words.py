@@ -20,7 +20,7 @@ def when(instant: int | None) -> str:
     """An instant as text; None is no end."""
     from muster.core.text import instant_text
 
-    return "for ever" if instant is None else instant_text(instant)
+    return "no end" if instant is None else instant_text(instant)
 
 
 def warned(warnings: Iterable[MusterError]) -> list[str]:
@@ -51,7 +51,7 @@ def lasting_lines(found: Readout) -> list[str]:
     if found.survives_reinstall:
         return []
     return [
-        "Warning: no stable fact of the hardware can be read; this ID does not survive a reinstall."
+        "Warning: no permanent hardware fact can be read; this ID does not survive a reinstall."
     ]
 
 
@@ -73,10 +73,10 @@ def _activation_lines(one: ProductActivation) -> list[str]:
 def _outcome(one: ProductActivation) -> Sequence[str]:
     name, state = one.product, one.state_text
     if one.renewed and not one.tried:
-        until = "for ever" if one.until is None else f"until {when(one.until)}"
-        return [f"{name} is activated, {until}. License Status: {state}"]
+        until = " permanently" if one.until is None else f", until {when(one.until)}"
+        return [f"{name} is activated{until}. License Status: {state}"]
     if not one.due and one.licensed and one.until is None:
-        return [f"{name} is activated for ever; nothing was changed."]
+        return [f"{name} is activated permanently; nothing was changed."]
     if not one.tried and one.error is None and one.licensed:
         return [f"{name}: {state}. Nothing was changed."]
     if one.renewed:

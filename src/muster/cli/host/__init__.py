@@ -32,5 +32,5 @@ COMMANDS = {
 def host() -> None:
     """The service that counts machines of a network and licenses them.
 
-    Begin with 'muster host init --publisher FILE'; docs/host.md walks through the rest.
+    Start with 'muster host init --publisher FILE'; docs/host.md walks through the rest.
     """

@@ -45,7 +45,7 @@ class _Doors:
 @click.option("--publisher-url", metavar="URL", help="Address of the publisher's service.")
 @click.option("--request", "request_file", type=FILE, help="Write a request file instead.")
 @click.option("--name", default="", help="A name of this host that the publisher may see.")
-@click.option("--reply", "reply_file", type=FILE, help="Take the publisher's reply file.")
+@click.option("--reply", "reply_file", type=FILE, help="Import the publisher's reply file.")
 @click.option("--telephone", is_flag=True, help="Show the installation ID to read out.")
 @click.option("--confirmation-id", metavar="DIGITS", help="The digits that were read back.")
 @click.option("--qr", "qr_file", type=FILE, help="With --telephone: a QR code, .png or .svg.")
@@ -56,8 +56,8 @@ def activate(
 ) -> None:
     """Activate the installed host keys with their publisher.
 
-    Online by default. Without a network: --request FILE, carry it, --reply FILE; or --telephone
-    and --confirmation-id.
+    Online by default. Without a network: --request FILE, take it there, --reply FILE; or
+    --telephone and --confirmation-id.
     """
     from muster.host import look
     from muster.host.act import activate as act
@@ -77,7 +77,7 @@ def activate(
     if (way.qr_file or way.show_qr) and not way.telephone:
         raise click.UsageError("--qr and --show-qr go with --telephone.")
     if name and (way.reply_file or way.telephone or way.confirmation_id):
-        raise click.UsageError("--name goes with the online way and with --request.")
+        raise click.UsageError("--name goes with online activation and with --request.")
     _check_name(name)
     with compose.open_host(store) as opened:
         if way.request_file is not None:
@@ -116,7 +116,7 @@ def activated_lines(done: HostActivation) -> list[str]:
     lines = []
     for key in done.activated:
         end = NEVER if key.expires_at is None else f"ends {moment(key.expires_at)}"
-        state = "is activated" if key.changed else "was activated already; nothing was changed"
+        state = "is activated" if key.changed else "was already activated; nothing was changed"
         lines.append(f"Host key {masked(key)} of {key.label} {state}.")
         lines.append(f"  It licenses {', '.join(key.covers)}; the grant {end}.")
         if key.lacks_terms:
@@ -141,7 +141,7 @@ def _write_request(asked: KeyRequest | None, path: Path) -> None:
         [
             f"Request of host key {masked(asked)}: {path}"
             + ("" if changed else " (nothing was changed)"),
-            "Carry it to the publisher, then: muster host activate --reply FILE",
+            "Take it to the publisher, then: muster host activate --reply FILE",
         ],
     )
 

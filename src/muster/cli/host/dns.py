@@ -37,7 +37,7 @@ def publish_dns(
             found = look.dns_records(opened, place)
             served = any(zone.records for zone in found.zones)
             lines = [_zone_text(zone) for zone in found.zones]
-            emit(found, lines if served else ["This host serves nobody yet."])
+            emit(found, lines if served else ["This host does not serve anybody yet."])
             return
         done = act.withdraw(opened, place) if withdraw else act.publish(opened, place)
     emit(done, _dns_lines(done))

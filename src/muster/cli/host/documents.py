@@ -32,7 +32,7 @@ def catalogue() -> None:
 @store_option
 @click.argument("file", type=FILE)
 def catalogue_import(store: Path | None, file: Path) -> None:
-    """Take the newer trust and catalogue out of a publisher file."""
+    """Import newer trust and a newer catalogue from a publisher file."""
     from muster.host.act.news import import_catalogue
     from muster.wire.exchange import read_publisher_file
 
@@ -55,19 +55,19 @@ def catalogue_fetch(store: Path | None, publisher: str | None, publisher_url: st
             opened, lambda known: publisher_service(known, publisher_url), publisher
         )
     lines = [update_line(update) for update in done.publishers]
-    emit(done, lines or ["No publisher is known."])
+    emit(done, lines or ["This host knows no publisher."])
 
 
 @click.group(cls=LazyGroup)
 def terms() -> None:
-    """Ceilings that publishers put on this host."""
+    """Limits (terms) that publishers set for this host."""
 
 
 @terms.command("import")
 @store_option
 @click.argument("file", type=FILE)
 def terms_import(store: Path | None, file: Path) -> None:
-    """Take terms out of a reply file of the publisher."""
+    """Import terms from a reply file of the publisher."""
     from muster.host.act.news import import_terms
     from muster.wire.exchange import read_reply_file
 
@@ -83,7 +83,7 @@ def terms_import(store: Path | None, file: Path) -> None:
 @publisher_option
 @click.option("--publisher-url", metavar="URL", help="Address of the publisher's service.")
 def terms_fetch(store: Path | None, publisher: str | None, publisher_url: str | None) -> None:
-    """Ask the publishers' services for newer terms; draws nothing."""
+    """Ask the publishers' services for newer terms; uses no activation."""
     from muster.host.act.news import fetch_terms
 
     with compose.open_host(store) as opened:

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     help="Publisher file, as 'muster publisher export' writes it; its anchor is pinned.",
 )
 def init(store: Path | None, files: tuple[Path, ...]) -> None:
-    """Make a host, or add a publisher to it.
+    """Create a host, or add a publisher to it.
 
-    The file must come by a way that you trust: everything else is checked from it. For a publisher
-    that is known already, what the file has newer is taken.
+    The file must come over a channel that you trust: everything else is verified from it. For a
+    publisher that is already known, newer versions in the file are imported.
     """
     from muster.host.act import enrol as act
     from muster.wire.exchange import read_publisher_file
@@ -53,7 +53,7 @@ def init(store: Path | None, files: tuple[Path, ...]) -> None:
 @click.argument("key")
 @click.option("--facts", type=FILE, help="Facts file of this machine; by default its hardware.")
 def install_key(store: Path | None, publisher: str | None, key: str, facts: Path | None) -> None:
-    """Install a host key; several keys and publishers live side by side."""
+    """Install a host key; a host can have several keys and publishers."""
     from muster.core.facts import clean_facts
     from muster.core.keys import parse_product_key
     from muster.host.act import enrol as act
@@ -69,10 +69,10 @@ def install_key(store: Path | None, publisher: str | None, key: str, facts: Path
 def installation_lines(done: KeyInstallation) -> list[str]:
     """What is said of a host key that was installed."""
     shown = f"Host key {masked(done)} of {done.label}"
-    lines = [f"{shown} is installed." if done.changed else f"{shown}: nothing was changed."]
+    lines = [f"{shown} was installed." if done.changed else f"{shown}: nothing was changed."]
     if not done.survives_reinstall:
         lines.append(
-            "This machine shows no hardware fact: its hardware id does not survive a reinstall."
+            "This machine has no hardware fact: its hardware id does not survive a reinstall."
         )
     if not done.activated:
         lines.append("Next: muster host activate")
@@ -83,21 +83,21 @@ def installation_lines(done: KeyInstallation) -> list[str]:
 @store_option
 @click.argument("key")
 def remove_key(store: Path | None, key: str) -> None:
-    """Remove a host key with its grant, by its last group or key id; the others go on."""
+    """Remove a host key with its grant, by its last group or key id; other keys stay in use."""
     from muster.host.act import enrol as act
 
     with compose.open_host(store) as opened:
         done = act.remove_key(opened, key)
-    emit(done, [f"Host key {masked(done)} is removed."])
+    emit(done, [f"Host key {masked(done)} was removed."])
 
 
 @click.command("remove-publisher", cls=MusterCommand)
 @store_option
 @click.argument("publisher")
 def remove_publisher(store: Path | None, publisher: str) -> None:
-    """Forget a publisher with its keys and grants; the others go on."""
+    """Remove a publisher with its keys and grants; other publishers stay in use."""
     from muster.host.act import enrol as act
 
     with compose.open_host(store) as opened:
         done = act.remove_publisher(opened, publisher)
-    emit(done, [f"Publisher {publisher} is removed."])
+    emit(done, [f"Publisher {publisher} was removed."])

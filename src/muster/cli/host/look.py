@@ -92,7 +92,7 @@ def _terms_lines(terms: TermsStatus) -> list[str]:
     if terms.max_lease is not None:
         lines.append(_row("Leases under it", f"{exact_span_text(terms.max_lease)} at most", 2))
     if terms.silent:
-        back = f"the first comes back {moment(terms.silent_until)}"
+        back = f"the first is free again {moment(terms.silent_until)}"
         lines.append(_row("Seats of silent machines", f"{terms.silent}; {back}", 2))
     return lines
 

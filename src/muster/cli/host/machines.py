@@ -40,8 +40,8 @@ def clients(
 ) -> None:
     """List the machines that asked, or remove one: 'muster host clients remove CMID'.
 
-    A removed machine gives its seats and its place in the count back, and its id may be taken by
-    another machine.
+    Its seats and its place in the count are released, and another machine may then use its
+    id.
     """
     from muster.host import look
 
@@ -61,9 +61,9 @@ def _remove(store: Path | None, publisher: str | None, cmid: str | None) -> None
         raise click.UsageError("Name the machine: muster host clients remove CMID")
     with compose.open_host(store) as opened:
         done = remove_machine(opened, cmid, publisher)
-    line = f"Machine {cmid} is removed: {done.given_back} leases and counts given back."
+    line = f"Machine {cmid} was removed: {done.given_back} leases and counts released."
     if not done.changed:
-        line = f"Machine {cmid} was removed already; nothing was changed."
+        line = f"Machine {cmid} was already removed; nothing was changed."
     emit(done, [line])
 
 
@@ -94,7 +94,7 @@ def _client_line(client: ClientStatus) -> str:
         if client.clone_name:
             last = f"{_quoted(client.clone_name)} at {last}"
         parts.append(
-            f"CLONES have its store, {client.duplicates} requests refused"
+            f"CLONES use its store, {client.duplicates} requests refused"
             + (f", last of {last}" if last else "")
         )
     return "  ".join(parts)
@@ -104,12 +104,12 @@ def _client_line(client: ClientStatus) -> str:
 @store_option
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
 @click.option("--cmid", help="Only requests of this machine.")
-@click.option("--audit", is_flag=True, help="What administrators did, in place of requests.")
+@click.option("--audit", is_flag=True, help="Show what administrators did instead of requests.")
 def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> None:
     """Show the newest requests, oldest first, with the fields of event 12290.
 
-    Time, then: code, need, address, CMID, client's time, virtual, licence state, minutes that its
-    licence runs, product, and in quotes the name that the machine gave itself.
+    Time, then: code, threshold, address, CMID, client's time, virtual, licence state, minutes that
+    its licence is valid, product, and in quotes the name that the machine gave itself.
     """
     from muster.host import look
 

@@ -30,7 +30,7 @@ INTERVALS = ("retry_interval", "renewal_interval")
 def publisher_option(command: Command) -> Command:
     """`--publisher ID`, where several publishers may be meant."""
     return click.option(
-        "--publisher", metavar="ID", help="Publisher id or label, where several are known."
+        "--publisher", metavar="ID", help="Publisher id or label, if this host knows several."
     )(command)
 
 
@@ -54,8 +54,8 @@ def dns_options(command: Command) -> Command:
     set. Stands next to the function."""
     command = gathered(DNSFlags)(command)
     for option in (
-        click.option("--dns-server", metavar="IP[:PORT]", help="Server that takes updates."),
-        click.option("--dns-zone", metavar="ZONE", help="Zone that is updated."),
+        click.option("--dns-server", metavar="IP[:PORT]", help="Server that accepts updates."),
+        click.option("--dns-zone", metavar="ZONE", help="Zone to update."),
         click.option(
             "--tsig-key", "tsig_key_file", metavar="FILE", help="Key file of 'tsig-keygen'."
         ),
@@ -63,7 +63,7 @@ def dns_options(command: Command) -> Command:
             "--advertise",
             "dns_target",
             metavar="NAME",
-            help="Name that the records point to; this machine's.",
+            help="Name that the records point to; by default this machine's.",
         ),
     ):
         command = option(command)

@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 
 @click.command(cls=MusterCommand)
 @store_option
-@click.option("--port", type=int, help="Port for machines (16880); 0 takes a free one.")
-@click.option("--bind", help="Address to answer at (0.0.0.0, all).")
+@click.option("--port", type=int, help="Port for machines (16880); 0 chooses a free one.")
+@click.option("--bind", help="Address to listen on (0.0.0.0, all).")
 @click.option(
     "--operation-address",
     metavar="ADDRESS:PORT",
     help="Where /readyz and /metrics are answered (127.0.0.1:16881), or off.",
 )
 @click.option("--no-dns", is_flag=True, help="Do not publish SRV records.")
-@click.option("--withdraw-on-stop", is_flag=True, help="Remove the SRV records at the stop.")
+@click.option(
+    "--withdraw-on-stop", is_flag=True, help="Remove the SRV records when the host stops."
+)
 @dns_options
 def serve(
     dns: DNSFlags,
@@ -41,7 +43,7 @@ def serve(
     no_dns: bool,
     withdraw_on_stop: bool,
 ) -> None:
-    """Answer machines until SIGTERM or Ctrl-C; what was accepted by then is answered."""
+    """Answer machines until SIGTERM or Ctrl-C; requests accepted by then are answered."""
     from muster.core.records import encode
     from muster.host.publish import tsig_key
     from muster.host.results import HostServing
@@ -87,8 +89,8 @@ def serve(
                 if wants_json():
                     click.echo(json.dumps(encode(serving)))
                 else:
-                    by = " by TLS" if serving.tls else ""
-                    click.echo(f"The host answers at {address} port {number}{by}.")
+                    by = " over TLS" if serving.tls else ""
+                    click.echo(f"The host listens on {address} port {number}{by}.")
 
             per_source = int(_value(values, "connections_per_source"))
             trusted = networks(_value(values, "trusted_proxies"))
@@ -103,7 +105,7 @@ def serve(
 def _paste(result: ZoneResult, text: str) -> None:
     """Say what an administrator can paste where an update was refused."""
     assert result.error is not None
-    act = "take these records out of" if result.withdrawn else "write these records into"
+    act = "remove these records from" if result.withdrawn else "add these records to"
     click.echo(
         f"{result.error.code}: {result.error.what} {result.error.fix}\n"
         f"Until then, {act} the zone {result.zone} by hand:\n{text}",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("value", required=False)
 @click.option("--unset", is_flag=True, help="Go back to the default.")
 def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -> None:
-    """Show the settings, or set one; a running host follows within seconds.
+    """Show the settings, or change one; a running host applies it within seconds.
 
     Port and addresses take effect at the next start. Spans are whole seconds; lists have commas.
     """
@@ -65,5 +65,5 @@ def setting_change_lines(change: SettingChange, *, given: bool) -> list[str]:
         lines.append(f"Warning: {change.warning}")
     if change.overridden:
         env = lookup(Role.HOST, change.name).env
-        lines.append(f"Now {env} in the environment wins over it.")
+        lines.append(f"Note that {env} in the environment overrides it.")
     return lines

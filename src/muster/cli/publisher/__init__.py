@@ -33,5 +33,5 @@ _COMMANDS = {
 def publisher() -> None:
     """The vendor's side: products, product keys, trust, activation of hosts.
 
-    Begin with 'muster publisher init'; docs/publisher.md walks through the rest.
+    Start with 'muster publisher init'; docs/publisher.md walks through the rest.
     """

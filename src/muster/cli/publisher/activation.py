@@ -22,7 +22,7 @@ def activation() -> None:
 @click.argument("jti", metavar="LICENCE-ID")
 @passphrase_options
 def activation_revoke(store: Path | None, jti: str, phrases: Phrases) -> None:
-    """Revoke the activation of one machine, in a new catalogue; it stays drawn."""
+    """Revoke the activation of one machine, in a new catalogue; it stays used."""
     from muster.publisher.act.pools import revoke_activation
 
     with open_office(store, phrases) as office:

@@ -23,7 +23,7 @@ class _AuditGroup(LazyGroup):
 
 @click.group(cls=_AuditGroup)
 def audit() -> None:
-    """Who changed and drew what, as a chain of hashes; lists it where no more is said."""
+    """Who changed and activated what, as a chain of hashes; without a subcommand, list it."""
 
 
 @audit.command("list")
@@ -31,7 +31,7 @@ def audit() -> None:
 @click.option("--after", type=click.IntRange(0), default=0, help="Only rows above this number.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
 def audit_list(store: Path | None, after: int, limit: int) -> None:
-    """List who changed and drew what, oldest first."""
+    """List who changed and activated what, oldest first."""
     from muster.lease.strict import canonical
     from muster.publisher import look
 
@@ -64,10 +64,10 @@ def audit_list(store: Path | None, after: int, limit: int) -> None:
 )
 @click.option("--file", type=FILE, help="Verify an export instead of the store; needs no store.")
 def audit_verify(store: Path | None, head_text: str | None, file: Path | None) -> None:
-    """Check that no row was changed, left out or put in; print the head.
+    """Check that no row was changed, removed or inserted; print the head.
 
-    Keep the head where those who can write to the store cannot. Only with --head is a log that
-    was cut at its end, or written anew from some row on, told from a whole one.
+    Keep the head where those who can write to the store cannot change it. Only --head detects a
+    log that was cut at its end, or rewritten from some row on.
     """
     from muster.publisher import look
     from muster.publisher.audit_file import check_audit_file
@@ -81,7 +81,7 @@ def audit_verify(store: Path | None, head_text: str | None, file: Path | None) -
         with open_office(store) as office:
             head = look.check_audit(office, wanted)
     found = AuditVerified(head.seq, head.text, None if wanted is None else wanted.text)
-    lines = [f"{found.rows} rows hold together.", f"Head: {found.head}"]
+    lines = [f"The audit chain is intact: {found.rows} rows.", f"Head: {found.head}"]
     if wanted is not None:
         lines.append(f"The log contains the given head, row {wanted.seq}.")
     emit(found, lines)

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 def _resumed_lines(found: Restored | Resumed, *, changed: bool) -> list[str]:
     if found.waiting:
         return [
-            f"New activations wait: the audit log of the backup ends at {found.audit_head}.",
+            f"New activations are on hold: the audit log of the backup ends at {found.audit_head}.",
             "Compare that with the head kept elsewhere, then: muster publisher resume "
             "--audit-head SEQ:HASH, or --accept-loss.",
         ]
     if not changed:
-        return ["Nothing waits; nothing was changed."]
+        return ["Activations are not on hold; nothing was changed."]
     return [
-        "Activations go on; what was drawn after the backup is lost, as you accepted."
+        "Activations resume; what was activated after the backup is lost, as you accepted."
         if found.lost
-        else "Activations go on; nothing is lost."
+        else "Activations resume; nothing is lost."
     ]
 
 
@@ -41,12 +41,12 @@ def loss_options(command: Command) -> Command:
         "--audit-head",
         "head_text",
         metavar="SEQ:HASH",
-        help="The audit head kept elsewhere: where it is the backup's, nothing is lost.",
+        help="The audit head that you kept elsewhere; if it is the backup's, nothing is lost.",
     )
     @click.option(
         "--accept-loss",
         is_flag=True,
-        help="What was drawn after the backup is lost, and may be drawn again; audited.",
+        help="Accept that activations after the backup are lost and can be used again; audited.",
     )
     @functools.wraps(command)
     def wrapped(*args: Any, head_text: str | None, **kwargs: Any) -> Any:
@@ -64,7 +64,7 @@ def loss_options(command: Command) -> Command:
 def backup(store: Path | None, file: Path) -> None:
     """Write the publisher's tables into a new file, while the service runs.
 
-    The key files in the store's folder 'keys', and the reserve root, are copied by themselves.
+    Copy the key files in the store's folder 'keys', and the reserve root, separately.
     """
     from muster.publisher.act.backup import write_backup
 
@@ -75,8 +75,9 @@ def backup(store: Path | None, file: Path) -> None:
         [
             f"Written: {file}, {done.rows} rows.",
             f"Audit head: {done.audit_head}",
-            "Keep the newest head apart from the backup ('muster publisher audit verify' prints "
-            "it): after a restore it tells what is missing. Copy the folder 'keys' too.",
+            "Keep the newest head in another place than the backup ('muster publisher audit "
+            "verify' prints it): after a restore it shows what is missing. Copy the folder 'keys' "
+            "too.",
         ],
     )
 
@@ -88,8 +89,8 @@ def backup(store: Path | None, file: Path) -> None:
 def restore(store: Path | None, file: Path, head: Head | None, accept_loss: bool) -> None:
     """Fill an empty database from a backup.
 
-    New activations wait afterwards until the audit head kept elsewhere is given and is the
-    backup's, or the loss of what came after the backup is accepted.
+    Afterwards new activations are on hold until the audit head kept elsewhere is given and is
+    the backup's, or the loss of what came after the backup is accepted.
     """
     from muster.publisher.act import backup as act
 
@@ -108,7 +109,7 @@ def restore(store: Path | None, file: Path, head: Head | None, accept_loss: bool
 @store_option
 @loss_options
 def resume(store: Path | None, head: Head | None, accept_loss: bool) -> None:
-    """Let new activations go on after a restore."""
+    """Resume new activations after a restore."""
     from muster.publisher.act import backup as act
 
     with open_office(store) as office:

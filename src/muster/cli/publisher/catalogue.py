@@ -37,7 +37,7 @@ def _change_lines(changes: Sequence[Change]) -> list[str]:
 def catalogue_publish(store: Path | None, file: Path, phrases: Phrases) -> None:
     """Sign the next catalogue from a TOML file.
 
-    Products and groups may be added; a group record, and the application, group and need of a
+    Products and groups may be added; a group record, and the application, group and threshold of a
     product, never change.
     """
     from muster.publisher.act.catalogue import publish
@@ -46,9 +46,9 @@ def catalogue_publish(store: Path | None, file: Path, phrases: Phrases) -> None:
     with open_office(store, phrases) as office:
         done = publish(office, draft.content)
     lines = [
-        f"Catalogue version {done.catalogue} is published."
+        f"Catalogue version {done.catalogue} was published."
         if done.changed
-        else f"Catalogue version {done.catalogue} says just that; nothing was changed.",
+        else f"Catalogue version {done.catalogue} is already published; nothing was changed.",
         *_change_lines(done.changes),
     ]
     emit(done, lines)
@@ -58,14 +58,14 @@ def catalogue_publish(store: Path | None, file: Path, phrases: Phrases) -> None:
 @store_option
 @click.argument("file", type=FILE)
 def catalogue_diff(store: Path | None, file: Path) -> None:
-    """Tell what publishing a TOML file would change; signs nothing."""
+    """Show what publishing a TOML file would change; signs nothing."""
     from muster.publisher import look
 
     draft = read_draft(file)
     with open_office(store) as office:
         found = look.difference(office, draft.content)
     lines = [
-        f"Against catalogue version {found.catalogue}:"
+        f"Compared with catalogue version {found.catalogue}:"
         if found.changes
         else "Nothing would change.",
         *_change_lines(found.changes),

@@ -34,8 +34,8 @@ def confirm(
     """Answer an installation ID, of a machine or a host, with its confirmation ID.
 
     By digits, by --request FILE, or, on a terminal without either, group by group as somebody
-    reads them: a wrong group is told at once. The same ID gets the same answer again and draws
-    nothing, whichever door it comes through.
+    reads them: a wrong group is reported at once. The same ID gets the same answer again and uses
+    no other activation, whichever way it comes.
     """
     from muster.cli import desk
     from muster.publisher.act import activation

@@ -113,7 +113,7 @@ class _Terms:
     "max_lease_days",
     type=click.IntRange(1, 24_855),
     metavar="DAYS",
-    help="Days that a lease under the ceiling lasts at most: so long a machine that vanished"
+    help="Days that a lease under the limit lasts at most: so long a machine that vanished"
     " keeps its seat. Without it, as long as the product's leases.",
 )
 @click.option("--out", "file", type=FILE, help="Reply file with the terms, for a host offline.")
@@ -122,9 +122,9 @@ class _Terms:
 def host_terms(
     said: _Terms, store: Path | None, host_id: str, file: Path | None, phrases: Phrases
 ) -> None:
-    """Put a ceiling on a host: how many machines it may lease to.
+    """Limit how many machines a host may lease to.
 
-    The host takes the terms with 'muster host terms fetch', or by file with 'muster host terms
+    The host imports the terms with 'muster host terms fetch', or by file with 'muster host terms
     import'.
     """
     from muster.lease.terms import Ceiling
@@ -154,7 +154,7 @@ def host_terms(
 @click.argument("host_id", metavar="HOST")
 @passphrase_options
 def host_release(store: Path | None, host_id: str, phrases: Phrases) -> None:
-    """Free the seat of a host that is gone, and revoke it in a new catalogue."""
+    """Free the seat of a host that is no longer used, and revoke it in a new catalogue."""
     from muster.publisher.act.hosts import release_host
 
     with open_office(store, phrases) as office:
@@ -166,7 +166,7 @@ def host_release(store: Path | None, host_id: str, phrases: Phrases) -> None:
 @store_option
 @click.option("--request", type=FILE, help="Request file of the host.")
 @click.option("--reply", type=FILE, help="Reply file to write for it.")
-@click.option("--installation-id", help="The host's 15 groups of digits, in place of a file.")
+@click.option("--installation-id", help="The host's 15 groups of digits, instead of a file.")
 @passphrase_options
 def host_activate(
     store: Path | None,
@@ -177,7 +177,7 @@ def host_activate(
 ) -> None:
     """Activate a host that is offline: by file, or by its installation ID.
 
-    The same host gets the same answer again, through whichever door, and draws nothing.
+    The same host gets the same answer again, whichever way it asks, and uses no other seat.
     """
     from muster.publisher.act.activation import activate_host
     from muster.wire.publisher import ConfirmRequest
@@ -194,7 +194,7 @@ def host_activate(
     lines = [
         f"Host {done.hw} is activated with the key {done.key} (grant {done.grant})."
         if done.changed
-        else f"Host {done.hw} has its grant {done.grant} already; nothing was drawn."
+        else f"Host {done.hw} already has its grant {done.grant}; no activation was used."
     ]
     if reply is not None:
         new = write_public(reply, answer.reply.encode())

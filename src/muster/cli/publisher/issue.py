@@ -45,8 +45,8 @@ class _Order:
     type=click.IntRange(1, 100),
     multiple=True,
     metavar="PERCENT",
-    help="Tell when this share of the pool is drawn; may be repeated. By default 80, 95 and 100;"
-    " none for retail.",
+    help="Alert when this percentage of the pool is used; may be repeated. By default 80, 95"
+    " and 100; none for retail.",
 )
 @click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True)
 @click.option(
@@ -56,17 +56,17 @@ class _Order:
     metavar="MONTHS",
     help="Licences end after this many times 30 days; 0 = they do not end. Evaluation: 3 or 6.",
 )
-@click.option("--customer", default="", help="For your own lists; it goes nowhere else.")
+@click.option("--customer", default="", help="For your own records; it is sent nowhere.")
 @click.option(
     "--out",
     "file",
     type=FILE,
-    help="New file for the keys, one a line, for you alone to read; they are not shown then.",
+    help="New file for the keys, one per line, that only you can read; then they are not shown.",
 )
 @passphrase_options
 @gathered(_Order)
 def key_issue(asked: _Order, store: Path | None, file: Path | None, phrases: Phrases) -> None:
-    """Issue product keys. They are shown in full this once."""
+    """Issue product keys. They are shown in full only now."""
     from muster.core.keys import Kind
     from muster.publisher.act.keys import issue_keys
     from muster.publisher.model import KeyOrder
@@ -104,6 +104,6 @@ def key_issue(asked: _Order, store: Path | None, file: Path | None, phrases: Phr
         + (f", for {term * 30} days each." if term else "."),
         "Keep them now: they are not shown again."
         if file is None
-        else f"Written: {file}. Keep it: what it holds is not shown again.",
+        else f"Written: {file}. Keep it: the keys are not shown again.",
     ]
     emit(done, lines)

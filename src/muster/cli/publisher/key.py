@@ -67,7 +67,7 @@ def _used(one: KeyRow) -> str:
 @store_option
 @click.argument("key_text", metavar="KEY")
 def key_show(store: Path | None, key_text: str) -> None:
-    """Show what is known of a product key, by its key id or by the key as typed."""
+    """Show a product key, by its key id or by the key itself."""
     from muster.core.keys import Kind
     from muster.publisher import look
 
@@ -101,7 +101,7 @@ def _pool_lines(one: PoolStatus | None) -> list[str]:
         return []
     given = f", {one.corrected} of them given back by staff" if one.corrected else ""
     return [
-        f"  Pool:     {one.drawn} of {one.size + one.corrected} drawn{given}; {one.left} left",
+        f"  Pool:     {one.drawn} of {one.size + one.corrected} used{given}; {one.left} left",
         f"            staff may give back {one.correction_limit - one.corrected} more",
     ]
 
@@ -126,7 +126,7 @@ def key_correct(store: Path | None, key_text: str, count: int, reason: str) -> N
 @click.argument("key_text", metavar="KEY")
 @click.option("--pool", type=click.IntRange(1, 10_000_000), required=True, help="The new size.")
 def key_extend(store: Path | None, key_text: str, pool: int) -> None:
-    """Give a pool another size, as a changed agreement says."""
+    """Change the size of a pool, as a changed agreement says."""
     from muster.publisher.act.pools import extend_pool
 
     with open_office(store) as office:

@@ -42,7 +42,7 @@ def passphrase_options(command: Command) -> Command:
     @click.option(
         "--root-passphrase-file",
         type=FILE,
-        help=f"The same for the roots, where theirs is another; else {ROOT_PASSPHRASE}.",
+        help=f"The same for the roots, if theirs is different; else {ROOT_PASSPHRASE}.",
     )
     @functools.wraps(command)
     def wrapped(
@@ -63,7 +63,7 @@ def kdf_options(command: Command) -> Command:
         type=click.Choice(["argon2id", "scrypt"]),
         default="argon2id",
         show_default=True,
-        help="How a passphrase becomes the key of a key file.",
+        help="How the key of a key file is derived from the passphrase.",
     )
     @click.option("--kdf-memory", type=int, metavar="KIB", help="Argon2id: memory (65536).")
     @click.option("--kdf-passes", type=int, metavar="N", help="Argon2id: passes over it (3).")
@@ -175,7 +175,7 @@ def open_office(
 
 
 def _no_passphrase() -> str:
-    raise AssertionError("this command opens no key file")
+    raise AssertionError("this command uses no key file")
 
 
 class TokenCommand(MusterCommand):

@@ -50,7 +50,7 @@ def product_show(store: Path | None, product_id: str) -> None:
     lines = [
         f"{found.name} ({found.id})",
         f"  Edition:          {found.edition or '-'}",
-        f"  Counted in:       {found.application}, need {found.need}",
+        f"  Counted in:       {found.application}, threshold {found.need}",
         f"  Key group:        {found.group}",
         f"  Channel:          {found.channel}",
         f"  Setup key:        {found.setup_key or '-'}",

@@ -41,12 +41,12 @@ class _New:
     help="New file for the reserve root, on a medium that is then locked away.",
 )
 @click.option("--catalogue", type=FILE, help="TOML file of the first catalogue.")
-@click.option("--sample", is_flag=True, help="Begin with the shipped sample, publisher Contoso.")
+@click.option("--sample", is_flag=True, help="Start with the shipped sample, publisher Contoso.")
 @passphrase_options
 @kdf_options
 @gathered(_New)
 def init(new: _New, store: Path | None, phrases: Phrases, kdf: KDF) -> None:
-    """Make a publisher: keys, trust version 1, catalogue version 1.
+    """Create a publisher: keys, trust version 1, catalogue version 1.
 
     A second run changes nothing and says so.
     """
@@ -65,29 +65,29 @@ def init(new: _New, store: Path | None, phrases: Phrases, kdf: KDF) -> None:
     who = f"Publisher {made.name} (label {made.label}, id {made.publisher})"
     if not made.changed:
         lines = [
-            f"{who} is there already; nothing was changed.",
+            f"{who} already exists; nothing was changed.",
             f"Trust version {made.trust}, catalogue version {made.catalogue}.",
         ]
         emit(made, lines)
         return
     lines = [
-        f"{who} is made.",
+        f"{who} was created.",
         f"Store: {made.store}",
         "Trust version 1 and catalogue version 1 are signed.",
         f"Reserve root: {made.reserve_root}",
-        "  Lock this file away now: it is the only way back when the working root is lost.",
+        "  Lock this file away now: without it, a lost working root cannot be replaced.",
         f"Working root: {made.root}",
         "  'publisher serve' never needs it. Move it to another machine before you serve.",
     ]
     if made.unfinished:
-        lines.append(f"Key files of an init that did not end were moved to {made.unfinished}.")
+        lines.append(f"Key files of an init that did not finish were moved to {made.unfinished}.")
     emit(made, lines)
 
 
 @click.command(cls=MusterCommand)
 @store_option
-@click.option("--bind", help="Address to listen at (127.0.0.1).")
-@click.option("--port", type=int, help="Port to listen at (16882); 0 takes a free one.")
+@click.option("--bind", help="Address to listen on (127.0.0.1).")
+@click.option("--port", type=int, help="Port to listen on (16882); 0 chooses a free one.")
 @click.option(
     "--operation-address",
     metavar="ADDRESS:PORT",
@@ -101,7 +101,7 @@ def serve(
     operation_address: str | None,
     phrases: Phrases,
 ) -> None:
-    """Activate hosts over HTTP, and give catalogue and trust.
+    """Activate hosts over HTTP, and serve catalogue and trust.
 
     Opens the grant key only. Runs until SIGTERM or Ctrl-C.
     """
@@ -149,7 +149,7 @@ def serve(
 @click.argument("file", type=FILE)
 @click.option("--url", help="Where this publisher's service can be reached.")
 def export(store: Path | None, file: Path, url: str | None) -> None:
-    """Write the publisher file: trust and catalogue, for hosts and for offline sites."""
+    """Write the publisher file: trust and catalogue, for hosts and offline sites."""
     from muster.publisher import look
     from muster.publisher.results import Exported
 

@@ -40,7 +40,7 @@ def _trust_lines(one: TrustVersion) -> list[str]:
 
 def _key_line(entry: TrustKeyRow) -> tuple[str, str, str]:
     role = entry.role if entry.index is None else f"{entry.role} {entry.index}"
-    state = "in use" if entry.until_day is None else f"retired, good until {day(entry.until_day)}"
+    state = "in use" if entry.until_day is None else f"retired, valid until {day(entry.until_day)}"
     return role, entry.kid, state
 
 
@@ -92,17 +92,17 @@ class _Recovery:
     "--keep-days",
     type=click.IntRange(0, 3660),
     default=0,
-    help="Days that the old key may still sign, for hosts that do not follow at once (0).",
+    help="Days that the old key may still sign, for hosts that do not update at once (0).",
 )
 @click.option(
     "--withdraw",
     is_flag=True,
-    help="Withdraw the old key (it was stolen): all that it signed refuses.",
+    help="Withdraw the old key (it was stolen): all that it signed is refused.",
 )
 @click.option(
-    "--withdraw-retired", is_flag=True, help="Withdraw the keys that were retired before, too."
+    "--withdraw-retired", is_flag=True, help="Also withdraw the keys that were retired before."
 )
-@click.option("--root", type=FILE, help="File of the working root, where it is not in the store.")
+@click.option("--root", type=FILE, help="File of the working root, if it is not in the store.")
 @passphrase_options
 @kdf_options
 @gathered(_Rotation)
@@ -126,19 +126,17 @@ def trust_rotate(wanted: _Rotation, store: Path | None, phrases: Phrases, kdf: K
 
 @trust.command("recover")
 @store_option
-@click.option(
-    "--reserve-root", type=FILE, required=True, help="File of the reserve root, brought back."
-)
+@click.option("--reserve-root", type=FILE, required=True, help="File of the reserve root.")
 @click.option(
     "--version",
     type=click.IntRange(2),
-    help="Version to sign: above whatever a thief may have published. The next one by default.",
+    help="Version to sign: above any that an attacker may have published. The next one by default.",
 )
 @click.option("--role", "roles", type=_ROLE, multiple=True, help="Working key to renew as well.")
 @click.option("--withdraw", is_flag=True, help="Withdraw the old keys of these roles.")
-@click.option("--new-root", is_flag=True, help="Make a new working root.")
+@click.option("--new-root", is_flag=True, help="Create a new working root.")
 @click.option(
-    "--new-reserve-root", type=FILE, help="Make a new reserve root too; needs --new-root."
+    "--new-reserve-root", type=FILE, help="Also create a new reserve root; needs --new-root."
 )
 @passphrase_options
 @kdf_options
@@ -146,8 +144,8 @@ def trust_rotate(wanted: _Rotation, store: Path | None, phrases: Phrases, kdf: K
 def trust_recover(wanted: _Recovery, store: Path | None, phrases: Phrases, kdf: KDF) -> None:
     """Sign a higher trust version with the reserve root.
 
-    For the day on which the working root is lost or stolen. Whatever a thief signed with it above
-    our newest version is left behind, and with --new-root his root is out.
+    For the day on which the working root is lost or stolen. The new version supersedes whatever an
+    attacker signed with it; with --new-root the stolen root signs nothing more.
     """
     from muster.publisher.act import trust as act
 
@@ -175,5 +173,5 @@ def _emit_signed(found: TrustSigned) -> None:
             f"{found.activate_again} host grants were signed by a key that is withdrawn now."
             " Their hosts activate again, which draws nothing."
         )
-    lines.append("Hosts and machines follow by themselves; export it for sites that are offline.")
+    lines.append("Hosts and machines update by themselves; export it for sites that are offline.")
     emit(found, lines)

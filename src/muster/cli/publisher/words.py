@@ -18,7 +18,7 @@ def emit_revoked(found: Revoked, done: str) -> None:
     lines = [
         f"{done} in catalogue version {found.catalogue}.",
         *(f"  grant {one}" for one in found.grants),
-        "A host stops when it holds this catalogue; export it for hosts that are offline.",
+        "A host stops when it has this catalogue; export it for hosts that are offline.",
     ]
     emit(found, lines)
 

@@ -32,15 +32,15 @@ def _help() -> str:
     context_settings={"ignore_unknown_options": True},
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="/WORD [VALUE]")
-@click.option("--host", "on_host", is_flag=True, help="Speak of the host in this store.")
+@click.option("--host", "on_host", is_flag=True, help="Work on the host in this store.")
 @product_option
 @machine_options
 def slmgr(
     words: tuple[str, ...], on_host: bool, product: str | None, machine: compose.Machine
 ) -> None:
-    """Do what slmgr does, by the same words: muster slmgr /dlv
+    """slmgr-compatible commands: muster slmgr /dlv
 
-    Words may be typed in any case, with / or - before them.
+    Options may be typed in any case, with / or - before them.
     """
     if not words:
         raise error("client/slmgr-usage", detail="no word was given")

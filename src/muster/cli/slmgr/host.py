@@ -44,7 +44,7 @@ def speak(call: Call) -> None:
         case _ if word in CLIENT:
             raise refused(
                 f"{word} --host",
-                "The word speaks of a client.",
+                "This option is for a client.",
                 f"Leave --host out: 'muster slmgr {word}'.",
             )
         case _ if word in REFUSED:

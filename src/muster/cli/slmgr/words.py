@@ -40,22 +40,22 @@ class Call:
 
 _NO_TOKENS = "There are no activation tokens here: machines ask hosts, which need no login."
 _NO_FOREST = "There is no directory activation: a host serves machines of every domain and of none."
-_NO_FILES = "A product's licence terms stand in its descriptor; there are no licence files."
+_NO_FILES = "A product's licence terms are in its descriptor; there are no licence files."
 REFUSED: Mapping[str, tuple[str, str]] = {
     "/rearm": (
-        "A new grace is not needed before an image is made, and this release does not offer it.",
+        "No rearm is needed before an image is made, and this release does not offer one.",
         "For an image of many machines see 'Golden images' in docs/client.md.",
     ),
     "/rearm-app": (
-        "Graces belong to single products, and this release starts none afresh.",
+        "Grace periods belong to single products, and this release does not restart them.",
         "For an image of many machines see 'Golden images' in docs/client.md.",
     ),
     "/rearm-sku": (
-        "A new grace is not needed before an image is made, and this release does not offer it.",
+        "No rearm is needed before an image is made, and this release does not offer one.",
         "For an image of many machines see 'Golden images' in docs/client.md.",
     ),
     "/act-type": (
-        "There is one way of volume activation, by hosts, so that none needs choosing.",
+        "Hosts are the only kind of volume activation, so there is nothing to choose.",
         "The installed product key decides: 'muster slmgr /ipk KEY'.",
     ),
     "/ilc": (_NO_FILES, "Use 'muster client product add FILE' with the product's descriptor."),
@@ -108,4 +108,4 @@ def refused(word: str, why: str, fix: str) -> MusterError:
 def unknown(word: str) -> MusterError:
     """A word that slmgr never had."""
     shown = ascii(word)[1:-1][:40]
-    return error("client/slmgr-usage", detail=f"{shown} is not one of its words")
+    return error("client/slmgr-usage", detail=f"{shown} is not one of its options")

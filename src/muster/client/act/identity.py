@@ -64,10 +64,10 @@ def reset_clock_mark(parts: Parts, publisher: str = "") -> ClockReset:
             old = loaded.memory.clock_mark
             if old:
                 memory = replace(loaded.memory, clock_mark=0)
-                detail = f"it stood at {instant_text(old)}"
+                detail = f"it was {instant_text(old)}"
                 place.save(parts.noted(memory, Audit.CLIENT_CLOCK_MARK_RESET, detail=detail))
                 _LOG.warning(
-                    "the clock mark of %s was reset; it stood at %s",
+                    "the clock mark of %s was reset; it was %s",
                     place.publisher,
                     instant_text(old),
                 )

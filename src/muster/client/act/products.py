@@ -126,7 +126,7 @@ def _same_line(place: Store, memory: Memory, descriptor: Descriptor) -> None:
             continue
         low, high = sorted((other.trust, descriptor.trust), key=_by_version)
         if not _leads_to(low, high, memory.trust):
-            detail = f"its trust version {descriptor.trust.version} is not of the same line"
+            detail = f"its trust version {descriptor.trust.version} is not on the same trust chain"
             raise error("client/publisher-known", publisher=descriptor.publisher, detail=detail)
 
 

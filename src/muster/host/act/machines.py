@@ -39,7 +39,7 @@ def remove_machine(host: OpenHost, cmid: str, publisher: str | None = None) -> M
         for machine in machines:
             number = _remove(tx, machine.publisher, name, now)
             if number:
-                detail = f"{number} leases and counts given back"
+                detail = f"{number} leases and counts released"
                 audit.write(tx, now, Event.HOST_MACHINE_REMOVE, machine.publisher, name, detail)
             given_back += number
     return MachineRemoval(given_back > 0, name, given_back)
