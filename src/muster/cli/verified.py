@@ -107,7 +107,7 @@ def report_lines(report: JudgedFile, results: Sequence[StepResult]) -> list[str]
     for step in report.steps:
         line = f"{marks[step.outcome]} {step.number:>3}  {step.title}"
         if step.outcome == "skipped":
-            line += " (not judged here: that is for the machine itself)"
+            line += " (not checked here: only the machine itself can)"
         elif step.error is not None:
             line += f": {step.error.code}: {step.error.what}"
         elif step.outcome == "not reached":
@@ -156,4 +156,4 @@ def _encodes(text: str) -> bool:
 def _when(instant: int | None) -> str:
     from muster.core.text import instant_text
 
-    return "for ever" if instant is None else instant_text(instant)
+    return "no end" if instant is None else instant_text(instant)
