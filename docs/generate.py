@@ -23,7 +23,7 @@ from muster.core.settings import Role, Type, of_role, template, toml
 from muster.core.states import STATES, TRANSITIONS, LicenceEvent, LicenceState, diagram
 
 DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS.parent))  # where `tests` lies, whose records become pages
+sys.path.insert(0, str(DOCS.parent))  # where `tests` is, whose records become pages
 
 
 def cell(text: str) -> str:
@@ -67,7 +67,7 @@ def settings() -> str:
     parts = [
         "# Settings\n\n",
         "A flag goes before the environment, the environment before the file, the file before the"
-        " default. In the file the settings of all roles stand at the top, those of one role in"
+        " default. In the file the settings of all roles are at the top, those of one role in"
         " its section. In the environment a list is written with commas.\n",
     ]
     for role in Role:
@@ -223,9 +223,9 @@ def faults() -> str:
         for row in records.faults()
     ]
     return (
-        "# Faults that were found and mended\n\n"
+        "# Faults that were found and fixed\n\n"
         "Each was seen on the running product or in a public report of people who do this job with"
-        " other software. It is mended by its kind, not only where it was seen; the tests failed"
+        " other software. It is fixed by its kind, not only where it was seen; the tests failed"
         " before and pass now. `attack` means that a program of ours found it; a chapter, that it"
         " says what the cure of another fault must not break.\n\n"
         + table(("fault", "what happened", "kind", "tests", "source"), rows)

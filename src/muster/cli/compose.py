@@ -312,7 +312,7 @@ def host_name() -> str:
 
 
 class Machine:
-    """The machine of one command: where its stores lie and where its facts come from.
+    """The machine of one command: where its stores are and where its facts come from.
 
     Args:
         store: the root of stores that was chosen, or None for the usual one.
@@ -333,7 +333,7 @@ class Machine:
         return store_root(self._store)
 
     def warn_store(self) -> None:
-        """Say where a store counts users and not machines, or stands in place of the system's."""
+        """Say where a store counts users and not machines, or replaces the system's."""
         import click
 
         from muster.core.catalogue import error

@@ -1,7 +1,7 @@
-"""`muster doctor`: what is wrong with licensing on this machine or host, and the one thing to mend.
+"""`muster doctor`: what is wrong with licensing on this machine or host, and what to fix first.
 
 Prints what `muster.client.doctor` and `muster.host.doctor` judged; asks nothing, changes nothing.
-Exit code 0: healthy; 1: something is to be mended; 3: something could not be found out.
+Exit code 0: healthy; 1: something needs fixing; 3: something could not be found out.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def doctor(
 
 
 def exit_code(reports: list[Report]) -> int:
-    """0 healthy, 1 something to mend, 3 could not find out."""
+    """0 healthy, 1 something to fix, 3 could not find out."""
     from muster.health.report import Mark
 
     marks = {check.mark for one in reports for check in one.checks}
@@ -70,7 +70,7 @@ def exit_code(reports: list[Report]) -> int:
 
 
 def text(one: Report) -> list[str]:
-    """A report for people; its last line names the one thing to mend."""
+    """A report for people; its last line names what to fix first."""
     from muster.health.report import Mark
 
     place = "this machine" if one.role == "client" else "this host"

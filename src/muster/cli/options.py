@@ -13,19 +13,19 @@ import click
 Command = Callable[..., Any]
 
 
-def store_option(command: Command, lies: str = "the store is") -> Command:
-    """`--store`, as all commands of all roles have it; `lies` says what lies there."""
+def store_option(command: Command, subject: str = "the store is") -> Command:
+    """`--store`, as all commands of all roles have it; `subject` says what is in it."""
     return click.option(
         "--store",
         type=click.Path(path_type=Path, file_okay=False),
         envvar="MUSTER_STORE",
-        help=f"Folder under which {lies}; by default the system's, or this user's.",
+        help=f"Folder under which {subject}; by default the system's, or this user's.",
     )(command)
 
 
 def gathered(record: type) -> Callable[[Command], Command]:
     """Give a command those of its options that are fields of `record` as one of these, in front of
-    its other arguments; stands next to the function."""
+    its other arguments; is next to the function."""
     names = [one.name for one in fields(record)]
 
     def decorate(command: Command) -> Command:

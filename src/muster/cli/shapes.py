@@ -210,7 +210,7 @@ def _wing(command: str) -> str:
 
 
 def _records() -> dict[str, dict[str, dict[str, JSON]]]:
-    """The object of every record that is printed or stands in one, by wing and name.
+    """The object of every record that is printed or is in one, by wing and name.
 
     Raises: TypeError where a name of a wing stands for two records.
     """

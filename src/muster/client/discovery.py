@@ -130,7 +130,7 @@ class Found:
 def rfc2782(records: Iterable[Record], dice: Dice) -> tuple[Record, ...]:
     """Order records: lowest priority first, within one by draws that follow the weights.
 
-    Records of weight 0 stand at the front of each draw, so that they are seldom drawn while
+    Records of weight 0 are at the front of each draw, so that they are seldom drawn while
     others are there; among themselves and where all weights are 0 chance decides.
     Source: RFC 2782, "Weight"; docs/spec/07-discovery.md, section 7.3.
     """
@@ -182,7 +182,7 @@ def order(
         doubted: hosts that stand behind all others.
         limit: the most that come out.
     Returns:
-        Each host once: first those of the label, suffix by suffix, then those that stand in the
+        Each host once: first those of the label, suffix by suffix, then those that are in the
         general sets only.
     Source: docs/spec/07-discovery.md, section 7.3.
     """

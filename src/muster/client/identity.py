@@ -93,7 +93,7 @@ def machine_key(
 ) -> MemorySigningKey | None:
     """The machine key behind the identity's CMID, or None where it is lost.
 
-    Modes `device` and `explicit` make theirs anew when the store has lost it.
+    Modes `device` and `explicit` make theirs again when the store has lost it.
 
     Args:
         seeds: what the store keeps, by CMID.
@@ -195,7 +195,7 @@ def replacement(
 def may_heed_notice(identity: Identity, now: int) -> bool:
     """Whether a notice may change this identity: at most one in 24 hours.
 
-    A last change that lies in the future was told by another clock and bars nothing.
+    A last change that is in the future was told by another clock and bars nothing.
     """
     since = now - identity.changed
     return identity.changed == 0 or not 0 <= since < NOTICE_PAUSE

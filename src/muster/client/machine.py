@@ -15,7 +15,7 @@ The rules that look odd:
   and so is the nonce of a try, so that the next one can show it.
 - A licence that was good stays until a better one is verified: a refused renewal takes nothing.
 
-What it holds beside the phase lies in two places: `Attempt`, the request that is under way, and
+What it holds beside the phase is in two places: `Attempt`, the request that is under way, and
 `WorkingMemory`, what is remembered at this moment.
 
 `TABLE` has a row for every pair of phase and event; a pair that cannot happen with an honest
@@ -456,7 +456,7 @@ class Machine:
         return self._finish()
 
     def _not_saved(self, event: Event) -> Effects:
-        """The disk did not take it: what stands on disk is what holds, and that is told."""
+        """The disk did not take it: what is on disk is valid, and that is reported."""
         assert isinstance(event, NotSaved)
         self._known.memory = self._known.durable
         self._licence = None

@@ -34,7 +34,7 @@ class Identity:
     """Who this machine is for one publisher.
 
     `mode` machine, device or explicit; `cmid` the present one; `salt` 32 bytes for commitments of
-    facts; `store_random` 32 bytes that stand in where a machine has no facts; `given` the
+    facts; `store_random` 32 bytes that are used where a machine has no facts; `given` the
     operator's id in mode explicit; `made_on` the fingerprint when the identity was made or last
     renewed a lease, so that a copied store is noticed; `boot` the boot for which a device has a
     random CMID after a notice, else ""; `changed` when a notice last changed the CMID.
@@ -117,7 +117,7 @@ class ProductRecord:
     the one that it answers, both "" without a licence; `last_good` the host that answered last
     and `last_ip` the address under which; `last_contact` when a host last answered, `last_attempt`
     when one was last asked, `next_attempt` when one is asked next and `scheduled` when that was
-    decided [a clock that stands before it is another one]; `failures` in a row; `count`
+    decided [a clock that is before it is another one]; `failures` in a row; `count`
     and `need` as a host last said, unsigned, to be shown only.
     """
 

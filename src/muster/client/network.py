@@ -32,7 +32,7 @@ class SystemNetwork:
         nameservers: `ip`, `ip:port` or `[ip]:port`; none takes the system's.
         timeout: seconds for one exchange with a host, all its addresses together.
         ca_file: authorities that are trusted for TLS besides the system's.
-        host_tls: hosts are asked by TLS, and by nothing else.
+        host_tls: hosts are asked over TLS only.
     """
 
     def __init__(

@@ -97,7 +97,7 @@ def heed(
 
 
 def unheeded(fault: MusterError, peer: str) -> MusterError:
-    """Why a notice is not heeded: it was unsigned, or its signature or claims do not hold."""
+    """Why a notice is not heeded: it was unsigned, or its signature or claims are not valid."""
     if fault.code == "client/unsigned-notice":
         return fault
     return error("client/false-notice", peer=peer, code=fault.code)

@@ -1,4 +1,4 @@
-"""Whether a product is licensed at this moment, by its store as it lies on the disk.
+"""Whether a product is licensed at this moment, by its store as it is on the disk.
 
 All that an application's question needs: it imports no act, no doctor and no network.
 """

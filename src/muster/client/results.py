@@ -82,8 +82,8 @@ class ProductList:
 class HeldLicence:
     """A verified licence.
 
-    `kind` is "lease", "mak", "evaluation" or "retail"; `expires` None for ever; `grant` the id of
-    the grant behind it and `host_key` the id of its product key. Of a lease only, else None:
+    `kind` is "lease", "mak", "evaluation" or "retail"; `expires` None without an end; `grant`
+    the id of its grant and `host_key` the id of its product key. Of a lease only, else None:
     `renew_at`, `retry_after`, and `count` and `need` as the host said.
     """
 
@@ -346,7 +346,7 @@ class CachingSetting:
 
 @dataclass(frozen=True, slots=True)
 class TLSSetting:
-    """Whether hosts are asked by TLS."""
+    """Whether hosts are asked over TLS."""
 
     host_tls: bool
     changed: bool

@@ -116,7 +116,7 @@ def is_due(next_attempt: int, now: int, scheduled: int = 0) -> bool:
     """Whether a scheduled try is due.
 
     A try was scheduled by another clock, and is due, when that happened later than now, and when
-    it lies further ahead than any interval.
+    it is further ahead than any interval.
 
     Args:
         next_attempt: the instant of the try.

@@ -1,6 +1,6 @@
 """What a program can do on a machine, composed from acts and questions.
 
-What each method does, takes and raises stands at the function that it calls, in
+What each method does, takes and raises is at the function that it calls, in
 `muster.client.act` and `muster.client.look`; of products it returns what they were judged by
 (`muster.client.findings`). Commands call those functions themselves. Obeys docs/client.md.
 """

@@ -1,6 +1,6 @@
 """A machine's store: one folder for each publisher, tamper-evident and written whole.
 
-Decides how files lie on disk and which generation of one is read; their JSON is that of
+Decides how files are stored and which generation of one is read; their JSON is that of
 `muster.client.store_codec`. It is called tamper-evident, never sealed: with no secret in
 the client nothing is. A sum in the head of each file finds cuts and rot; whatever could license
 anybody is signed and goes through the verifier each time it is read. Refuses to know what is
@@ -103,7 +103,7 @@ class Loaded:
 
 @dataclass(slots=True)
 class _Piece:
-    """One file as read: its body, and whether a damaged file stands in its place."""
+    """One file as read: its body, and whether a damaged file is in its place."""
 
     body: bytes | None = None
     generation: int = 0
@@ -116,7 +116,7 @@ class Store:
     Args:
         root: the root of stores (`muster.system.paths.store_root`).
         publisher: a publisher id.
-        disk: where the folder lies.
+        disk: where the folder is.
     """
 
     def __init__(self, root: Path, publisher: str, disk: Disk) -> None:
@@ -324,7 +324,7 @@ class Store:
                 self._disk.move(path, path.with_name(path.name + ".damaged"))
 
     def start_anew(self) -> None:
-        """Keep whatever stands in the way with the ending .damaged; only for `product add`."""
+        """Keep whatever is in the way with the ending .damaged; only for `product add`."""
         for name in (STATE, TRUST, CATALOGUE, SECRETS, PROOFS):
             piece = self._piece(name)
             if piece.damaged and piece.body is None:

@@ -88,7 +88,7 @@ def secrets_to_dict(secrets: Secrets) -> strict.JSONObject:
 
 
 def state_to_dict(memory: Memory) -> strict.JSONObject:
-    """The body of `state.json`; trust and catalogue lie in files of their own."""
+    """The body of `state.json`; trust and catalogue are in files of their own."""
     value: dict[str, strict.JSONValue] = {
         "identity": _identity_to_dict(memory.identity),
         "products": [_record_to_dict(memory.products[name]) for name in sorted(memory.products)],

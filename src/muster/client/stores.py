@@ -28,7 +28,7 @@ class Parts:
 
     Attributes:
         root: the root of stores.
-        disk: where stores lie.
+        disk: where stores are.
         network: DNS and HTTP.
         clock: the machine's clock.
         dice: the machine's dice.

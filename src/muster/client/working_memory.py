@@ -25,7 +25,7 @@ from muster.lease.verify import VerifiedLicence
 class WorkingMemory:
     """The memory of one try. `now` is the time of the event that is handled.
 
-    `memory` is what is remembered at this moment, `durable` what stands on disk.
+    `memory` is what is remembered at this moment, `durable` what is on disk.
     """
 
     def __init__(self, situation: Situation) -> None:

@@ -20,7 +20,7 @@ from muster.core.errors import Fault, Kind, MusterError, Refusal, Row, Usage
 
 
 def table(groups: Iterable[Iterable[Row]]) -> dict[str, Row]:
-    """Join the rows of all areas; a code that stands twice is a bug and raises ValueError."""
+    """Join the rows of all areas; a code that appears twice is a bug and raises ValueError."""
     rows: dict[str, Row] = {}
     for group in groups:
         for row in group:

@@ -1,4 +1,4 @@
-"""Characters by what they do: those that names exclude, and those that stand between digits.
+"""Characters by what they do: those that names exclude, and those that are between digits.
 
 Decides which characters nobody sees or a terminal obeys, and which ones people and programs put
 between the digits of an ID or the symbols of a product key. The sets are written out as ranges, so

@@ -317,7 +317,7 @@ def symbols(text: str, before: int = 0) -> Iterator[str]:
         text: what somebody typed or pasted.
         before: how many digits were read before this text.
     Returns:
-        ASCII digits, and whatever else is no digit and must not stand there; a `RowLetter` for
+        ASCII digits, and whatever else is no digit and must not be there; a `RowLetter` for
         the letter of a row that does not begin there.
     Source: docs/spec/01-identities.md, section 1.9.3.
     """

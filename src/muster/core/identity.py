@@ -21,7 +21,7 @@ from muster.core.catalogue import error
 from muster.core.keys import KeyId
 
 IDENTITY_MODES = ("machine", "device", "node", "explicit")
-"""How a machine gets its CMID; the words stand in requests and leases."""
+"""How a machine gets its CMID; the words are in requests and leases."""
 MAX_COMMITMENTS = 16
 """Commitments of a fingerprint at most."""
 WEAK_BELOW = 2
@@ -43,7 +43,7 @@ ADDRESS = "permanent-mac"
 PRIMARY_FACTS = ("system-uuid", "board-serial", "cloud-instance", ADDRESS)
 """Names of the facts that may bind a licence, best first."""
 STORE_RANDOM = "store-random"
-"""Name of the fact that stands in when the machine has none of these."""
+"""Name of the fact that is used when the machine has none of these."""
 
 _FACT_BYTES = 1024
 _EXPLICIT_BYTES = 256
@@ -170,7 +170,7 @@ def one_uuid(text: str) -> str:
     """The one text of a system UUID, whichever byte order its reader took.
 
     Firmware and hypervisors disagree about the order of the bytes of the first three fields; both
-    texts are one machine, so of the two the lexicographically smaller one stands in every hash.
+    texts are one machine, so of the two the lexicographically smaller one is hashed.
 
     Args:
         text: a lower-case UUID with hyphens (`id/grammar` otherwise).
@@ -241,9 +241,9 @@ class Fact:
 
     @property
     def raw(self) -> bytes:
-        """`name ‖ 0x00 ‖ value` in UTF-8: the form that stands in every hash.
+        """`name ‖ 0x00 ‖ value` in UTF-8: the form that goes into every hash.
 
-        A system UUID stands there in its one text.
+        A system UUID goes in as its one text.
         """
         value = self.value
         if self.name == "system-uuid" and grammar.UUID.fullmatch(value):

@@ -163,7 +163,7 @@ class ConfirmationId:
     """The publisher's answer in digits: what a machine needs to rebuild its signed grant.
 
     `key_index` 0 to 255, the grant key; `day` 0 to 65535 (0 = 2026-01-01); `term` 0 to 63 times
-    30 days, 0 = for ever; `signature` the 64 bytes of Ed25519. Raises `id/range`.
+    30 days, 0 = no end; `signature` the 64 bytes of Ed25519. Raises `id/range`.
     Source: docs/spec/01-identities.md, section 1.11.
     """
 

@@ -60,7 +60,7 @@ _GROUPS_IN_TEXT = re.compile(
 
 
 class Kind(enum.IntEnum):
-    """What a product key is for; the number stands in its head (3 bits)."""
+    """What a product key is for; the number is in its head (3 bits)."""
 
     HOST = 0
     """Enrols hosts; never makes a client."""
@@ -129,7 +129,7 @@ class KeyId:
 
     @property
     def packed(self) -> bytes:
-        """The 37 bits as 5 bytes, big-endian: the form that stands in every hash."""
+        """The 37 bits as 5 bytes, big-endian: the form that goes into every hash."""
         return self.number.to_bytes(5, "big")
 
     def __str__(self) -> str:

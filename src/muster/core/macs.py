@@ -33,7 +33,7 @@ GIVEN_BY_HYPERVISORS = (
     "50:6b:8d",  # Nutanix
 )
 """Beginnings of addresses that hypervisors give, each virtual card another one. Copies of a machine
-differ in them, so they count for leases; a definition made anew draws anew, so none binds."""
+differ in them, so they count for leases; a definition made again draws again, so none binds."""
 
 OF_ADAPTERS = (
     "00:0e:c6 20:7b:d2 9c:69:d3 b8:9d:e5 c8:a3:62 cc:47:92 f8:e4:3b",  # ASIX, USB chips only
@@ -123,7 +123,7 @@ _SHARED = re.compile(
         )
     )
 )
-"""Addresses that stand on many machines."""
+"""Addresses that are on many machines."""
 
 
 def _among(mac: str, table: tuple[str, ...]) -> bool:

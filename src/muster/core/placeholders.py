@@ -43,7 +43,7 @@ _WORDS = frozenset(
         "desconhecido sconosciuto onbekend numero serie foo foobar lorem ipsum",
     )
 )
-"""Words of which filler texts are made, whatever stands between them."""
+"""Words of which filler texts are made, whatever is between them."""
 _LONGEST_WORD = max(map(len, _WORDS))
 _ALONE = frozenset({"board", "disk", "machine", "pc", "mb", "main", "model", "part", "slot"})
 """Words with which owners begin numbers of their own, such as `BOARD-1`."""
@@ -77,7 +77,7 @@ _SPELT = ("deadbeef", "cafebabe", "baadf00d", "feedface", "0badc0de", "deadc0de"
 
 
 def fills_text(text: str) -> bool:
-    """Whether a serial number is filler: it names nothing, or stands on a whole series.
+    """Whether a serial number is filler: it names nothing, or is on a whole series.
 
     Args:
         text: printable ASCII.
@@ -230,7 +230,7 @@ def _counted(symbols: str) -> bool:
 
 
 def _doubled(symbols: str) -> bool:
-    """Whether each symbol stands twice or more, and they are counted: 1122334455, aaaabbbbcccc."""
+    """Whether each symbol appears twice or more, and they are counted: 1122334455, aaaabbbbcccc."""
     groups = [len(list(group)) for _, group in groupby(symbols)]
     return (
         len(groups) > 2
@@ -372,8 +372,8 @@ _VIRTUAL_DISKS = re.compile(
         (
             r"qm\d{5}",  # QEMU's IDE and SATA disks, counted in the machine
             r".*(?:qemu|vbox|virtualbox|vmware|virtio|virtual[ _-]?(?:hd|disk|drive)|bochs).*",
-            r"(?:naa\.|wwn-0x)?6000c29[0-9a-f]*",  # VMware: stands in the disk's file
-            r"vb[0-9a-f]{8}-[0-9a-f]{8}",  # VirtualBox: stands in the disk's file
+            r"(?:naa\.|wwn-0x)?6000c29[0-9a-f]*",  # VMware: is in the disk's file
+            r"vb[0-9a-f]{8}-[0-9a-f]{8}",  # VirtualBox: is in the disk's file
             r"(?:nvme\.)?1b36-.*",  # QEMU's NVMe disks
             r".*(?:persistent[ _-]?disk|nvme_card).*",  # Google Cloud: the same on all machines
             r"dd5641988[0-9a-f]*",  # JMicron's bridges, every one
@@ -387,7 +387,7 @@ elsewhere. Under WSL2 no address of a card is a fact; beside one it is the disk 
 
 
 def fills_disk(text: str) -> bool:
-    """Whether the serial number of a disk is filler, or stands in what is copied with the disk.
+    """Whether the serial number of a disk is filler, or is in what is copied with the disk.
 
     A name that somebody gave a virtual disk (`drive-scsi0`, `rootfs`) is of the second sort.
     """

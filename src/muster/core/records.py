@@ -46,7 +46,7 @@ _Record = TypeVar("_Record")
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a field's schema says beside its type; stands in `Annotated`."""
+    """What a field's schema says beside its type; is in `Annotated`."""
 
     description: str
 
@@ -163,7 +163,7 @@ def schema(record: type, version: int = 1) -> dict[str, JSON]:
 
 
 def any_of(name: str, records: Sequence[type], version: int = 1) -> dict[str, JSON]:
-    """The JSON Schema of an object that is one of several records; all stand under `$defs`.
+    """The JSON Schema of an object that is one of several records; all are under `$defs`.
 
     Args:
         name: of the schema, a part of its `$id`.

@@ -4,7 +4,7 @@ Decides which settings exist and what values they may have. Refuses to know wher
 from: `muster.system.config` joins file, environment and flags by this table. docs/settings.md,
 the template of the settings file and `--help` are generated from it.
 
-In the TOML file the settings of all roles stand at the top, those of one role in its section
+In the TOML file the settings of all roles are at the top, those of one role in its section
 (`[host]`, `[client]`, `[publisher]`). Spans are whole seconds.
 """
 

@@ -3,7 +3,7 @@
 Decides which steps are missing. A step that was applied never changes: its checksum is kept in
 the database and compared. It refuses to go back; an older program refuses a newer database.
 
-Files are named `0001_what_it_does.sql` and lie in a package (`muster.host.migrations`). Each step
+Files are named `0001_what_it_does.sql` and are in a package (`muster.host.migrations`). Each step
 is one transaction together with its row in `muster_migration`.
 """
 
@@ -64,7 +64,7 @@ class Migration:
 
 
 def load_migrations(package: str) -> tuple[Migration, ...]:
-    """The steps that lie in a package, by number; a gap or a wrong name is a bug (ValueError)."""
+    """The steps that are in a package, by number; a gap or a wrong name is a bug (ValueError)."""
     found: list[Migration] = []
     for entry in resources.files(package).iterdir():
         if not entry.name.endswith(".sql"):

@@ -302,7 +302,7 @@ def open_sqlite(
     Args:
         url: `sqlite:///absolute/path`, or a path.
         create: make the file (mode 0600) where it is missing; its folder must exist. An existing
-            file is opened, an empty or damaged one refuses: it is never made anew.
+            file is opened, an empty or damaged one refuses: it is never made again.
         busy_seconds: how long to wait for another program's transaction.
         environ: the environment; the process's own by default.
     Raises: `db/url`, `db/missing`, `db/corrupt`, `db/denied`, `db/full`, `db/io`, `db/busy`.

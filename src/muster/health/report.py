@@ -1,6 +1,6 @@
 """The words of a doctor's report, the same for client and host.
 
-Decides which topics there are, in which order they come, and what is mended first. Refuses to know
+Decides which topics there are, in which order they come, and what is fixed first. Refuses to know
 what is checked and by which rules (`muster.health.rules`). Obeys docs/doctor.md.
 """
 
@@ -21,14 +21,14 @@ class Mark(enum.Enum):
     WARN = "warn"
     """It works, and somebody should look at it."""
     FAIL = "fail"
-    """Something is to be mended."""
+    """Something needs fixing."""
     UNKNOWN = "unknown"
     """It could not be found out."""
     SKIPPED = "skipped"
 
 
 class Topic(enum.Enum):
-    """What is checked, in this order: what stands first is mended first."""
+    """What is checked, in this order: what comes first is fixed first."""
 
     RECORDS = "records"
     REACHABILITY = "reachability"
@@ -66,12 +66,12 @@ class Report:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is to be mended and nothing stayed unknown."""
+        """Whether nothing needs fixing and nothing stayed unknown."""
         return not any(one.mark in (Mark.FAIL, Mark.UNKNOWN) for one in self.checks)
 
     @property
     def cure(self) -> Check | None:
-        """The one thing to mend first: the first failure, else the first unknown."""
+        """The check to fix first: the first failure, else the first unknown."""
         for mark in (Mark.FAIL, Mark.UNKNOWN):
             for one in self.checks:
                 if one.mark is mark:
@@ -109,7 +109,7 @@ class CheckRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReportRecord:
-    """All checks for a publisher; `mend` is the one thing to mend first, None where all is well."""
+    """All checks for a publisher; `mend` is the check to fix first, None where all is well."""
 
     role: str
     publisher: str | None

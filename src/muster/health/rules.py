@@ -68,7 +68,7 @@ def judge_hosts(
         looked: what they said.
         publisher, label: whose hosts they should be.
         trust: the newest that verifies.
-        catalogue: the newest that verifies; revocations stand in it.
+        catalogue: the newest that verifies; revocations are in it.
         groups: key groups that somebody must serve; none asks for none.
         clocks: whose clocks are compared; those of the hosts by default.
     Returns:

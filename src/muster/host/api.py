@@ -44,7 +44,7 @@ _log = logging.getLogger("muster.host")
 
 class HostAPI:
     """Binds the routes for machines to a service and its writer; `certificate` is what the server
-    shows by TLS, None where it speaks none."""
+    shows over TLS, None where it speaks none."""
 
     def __init__(
         self, service: HostService, writer: Writer, certificate: Certificate | None = None
@@ -240,7 +240,7 @@ def _notice(notice: Notice) -> JSONObject:
 
 def _outside(fault: MusterError) -> MusterError:
     """What machines are told of a fault of the database: that the host cannot answer now. The
-    cause stands in the log, where the administrator finds its fix."""
+    cause is in the log, where the administrator finds its fix."""
     if not fault.code.startswith("db/"):
         return fault
     _log.error("%s: %s Fix: %s", fault.code, fault.what, fault.fix)

@@ -60,7 +60,7 @@ def merge(one: Seen, other: Seen) -> Seen:
 
 
 def acceptable(row: Seen, now: int) -> bool:
-    """Whether a row that another host offers may be merged: neither time lies in the future."""
+    """Whether a row that another host offers may be merged: neither time is in the future."""
     return max(row.last_seen, row.released) <= now + SKEW
 
 
@@ -70,7 +70,7 @@ def ahead(row: Seen, now: int) -> bool:
 
 
 def mended(row: Seen, now: int) -> Seen:
-    """A row that lies ahead, set to now; whether the machine counts stays as it was."""
+    """A row that is ahead, set to now; whether the machine counts stays as it was."""
     if not ahead(row, now):
         return row
     if row.last_seen > row.released:
@@ -94,7 +94,7 @@ class ClockWatch:
     """What is known of the host's clock since the process started.
 
     `base` is wall minus monotonic time at the start of the steady span, `since` the monotonic
-    time of that start; `before` the base that held before a jump which is not mended yet, or
+    time of that start; `before` the base that held before a jump which is not repaired yet, or
     None; `mended` whether the newest jump led back to where the clock was.
     """
 
@@ -137,6 +137,6 @@ def may_purge(known: ClockWatch, now: int, monotonic: float, floor: int) -> bool
 
 
 def may_mend(known: ClockWatch, now: int, monotonic: float, floor: int) -> bool:
-    """Whether rows that lie ahead may be set to now: the clock came back from a jump, or it has
+    """Whether rows that are ahead may be set to now: the clock came back from a jump, or it has
     been steady for a day. Until then they stay: it may be *now* that is wrong."""
     return now >= floor and (known.mended or steady(known, monotonic))

@@ -1,7 +1,7 @@
 """The host's side of `muster doctor`: do machines find this host, and can it answer them.
 
 `look` asks DNS for the records that the host should have, itself at the address that machines
-would use, every other host that stands beside it, and the publisher where its address is known;
+would use, every other host that is beside it, and the publisher where its address is known;
 `judge` is pure over what was found. Refuses to change anything: newer documents are followed for
 the look only. Obeys docs/doctor.md.
 """
@@ -35,7 +35,7 @@ _PUBLISH = "Run 'muster host publish-dns'; if DNS refuses it, the command prints
 
 @dataclass(frozen=True, slots=True)
 class Looker:
-    """What asks: DNS, hosts (by TLS where this host speaks it: machines ask all hosts alike), and
+    """What asks: DNS, hosts (over TLS where this host speaks it: machines ask all hosts alike), and
     publishers (by the proxies of the environment)."""
 
     resolver: Resolver
@@ -49,7 +49,7 @@ class Findings:
     """What was found for one publisher.
 
     `plan` says which records there should be, None where the host publishes none, and `plan_fault`
-    why there is no plan; `records` what stands at each name, or why DNS did not tell; `own` what
+    why there is no plan; `records` what is at each name, or why DNS did not tell; `own` what
     this host answered at the address that machines would use, None where it has none; `others`
     what hosts beside it said; `publisher` what the publisher's service said; `clones` machines of
     which clones were found within 30 days.

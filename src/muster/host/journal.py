@@ -44,7 +44,7 @@ class Deed:
 
 
 class Journal:
-    """Kept in memory: a host that starts anew begins with full buckets. One thread."""
+    """Kept in memory: a host that restarts begins with full buckets. One thread."""
 
     def __init__(self) -> None:
         self._requests = Trickle(SOURCE, TOTAL)

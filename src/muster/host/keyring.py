@@ -1,6 +1,6 @@
 """The host signing keys: one Ed25519 pair per publisher, one file each (0600, not encrypted).
 
-Decides where a key lies and what its file looks like. A service must start by itself, so no
+Decides where a key is and what its file looks like. A service must start by itself, so no
 passphrase protects it; what a thief gains is bounded by the host's grant (SECURITY.md).
 """
 

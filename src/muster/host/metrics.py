@@ -1,6 +1,6 @@
 """Numbers of a running host as Prometheus text (docs/spec/06-counting.md, section 6.8).
 
-Decides the names of the series. `/metrics` stands on the anonymous port: it shows counts no higher
+Decides the names of the series. `/metrics` is on the anonymous port: it shows counts no higher
 than twice the largest need, as machines see them, so that the size of a fleet stays with its
 administrator; `muster host status` shows all of it.
 """

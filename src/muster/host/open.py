@@ -1,7 +1,7 @@
 """A host's store, open: what every act and every look of a host is given.
 
 Decides how settings come together: what `muster host set` has set wins over the settings file and
-gives way to environment and flags. Refuses to know where folders lie and who asks.
+gives way to environment and flags. Refuses to know where folders are and who asks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from muster.host.view import effective, load_view
 class OpenHost:
     """The store of a host with what belongs to it.
 
-    `folder` where it lies; `database` from `store.open_store`, or for questions alone from
+    `folder` where it is; `database` from `store.open_store`, or for questions alone from
     `store.open_unjudged`; `keyring` the host signing keys;
     `clock` and `dice` the machine's, or a test's; `below` and `above` the settings that give way to
     `muster host set`, and that win over it.

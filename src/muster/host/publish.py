@@ -173,7 +173,7 @@ def _number(value: Value) -> int:
 def publish(plan: Plan, view: HostView, now: int) -> list[ZoneResult]:
     """Publish what is served now and withdraw what is not; each zone by itself.
 
-    A zone that fails does not stop the others; its error stands in its result.
+    A zone that fails does not stop the others; its error is in its result.
     """
     served = rules.labels(view, now)
     every = sorted({one.label for one in view.publishers.values()})

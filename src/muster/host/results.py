@@ -406,7 +406,7 @@ class MachineRemoval:
 
 @dataclass(frozen=True, slots=True)
 class HostInit:
-    """Publishers that were pinned or updated, and where the host's store lies."""
+    """Publishers that were pinned or updated, and where the host's store is."""
 
     changed: bool
     store: str

@@ -1,8 +1,8 @@
 """The host's service: counted first, answered second, each batch in one durable transaction.
 
-Decides what one transaction holds, when the view is read anew and when rows are mended or deleted;
-how a request is answered is decided in `muster.host.batch`. Synchronous: the doors call it through
-the group writer (docs/adr/0007-sync-services.md). Obeys docs/spec/06-counting.md.
+Decides what one transaction holds, when the view is read again and when rows are repaired or
+deleted; how a request is answered is decided in `muster.host.batch`. Synchronous: the doors call it
+through the group writer (docs/adr/0007-sync-services.md). Obeys docs/spec/06-counting.md.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class HostService:
         return replies
 
     def housekeep(self) -> Housekeeping:
-        """Mend rows of a jumped clock and delete what nobody touched for 90 days, if the clock
+        """Repair rows of a jumped clock and delete what nobody touched for 90 days, if the clock
         may be believed; a bounded piece of work each time."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         self._watch = count.watch(self._watch, now, monotonic)

@@ -20,7 +20,7 @@ DATABASE = "host.db"
 """Name of the database in the host's store."""
 WING = "host"
 SCHEMA = "muster.host.schema"
-"""Where the steps of the tables lie."""
+"""Where the steps of the tables are."""
 
 
 def open_store(folder: str | os.PathLike[str], now: int, *, create: bool = False) -> Database:

@@ -1,4 +1,4 @@
-"""Bundles: a signed object together with the grant that it stands on, as it travels and is stored.
+"""Bundles: a signed object with the grant that it is based on, as sent and stored.
 
 Decides the shape of bundles. Refuses to know whether anything in them is true: that is
 `muster.lease.verify`. Obeys docs/spec/02-signed-objects.md, section 2.10.

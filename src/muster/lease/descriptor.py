@@ -1,6 +1,6 @@
 """Product descriptors: what a publisher builds into its program, and the anchor of every check.
 
-Decides whether a descriptor is whole. Refuses to know where it lies: that it is a constant of the
+Decides whether a descriptor is whole. Refuses to know where it is: that it is a constant of the
 program or a file that nobody else could write is checked by who loads it (`system.files`).
 Obeys docs/spec/03-trust-and-catalogue.md, section 3.8.
 """

@@ -35,7 +35,7 @@ from muster.lease.trust import GRANT_ROLE, MAX_DAY, Trust
 TERM = 30 * DAY
 """One unit of a grant's term, in seconds."""
 MAX_TERM = 63
-"""The longest term, in units; 0 means for ever."""
+"""The longest term, in units; 0 means no end."""
 HOST = Kind.HOST.text
 MACHINE_KINDS = (Kind.MAK.text, Kind.EVALUATION.text, Kind.RETAIL.text)
 """Kinds of grants that license one machine."""
@@ -46,7 +46,7 @@ _WHAT = "grant"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A grant as read. Times are Unix seconds; `exp` None means for ever.
+    """A grant as read. Times are Unix seconds; `exp` None means no end.
 
     `group` the key group of its key; `key` the key id as text; `binding` 25 and `hw` 12 hex
     digits; `covers` the key groups that it licenses; `hw` and `max_lease` stand with hosts only.
@@ -73,7 +73,7 @@ class Grant:
 
     @property
     def term(self) -> int:
-        """The term in units of 30 days, 0 = for ever."""
+        """The term in units of 30 days, 0 = no end."""
         return 0 if self.exp is None else (self.exp - self.iat) // TERM
 
     @property
@@ -88,7 +88,7 @@ class GrantValues:
 
     `publisher` its id; `key_id` of the product key, of kind host, mak, evaluation or retail;
     `binding` 25 hex digits (of a host: `host_binding`); `hw` 12 hex digits for a host, else None;
-    `term` 0 to 63 times 30 days, 0 = for ever, which an evaluation cannot be; `day` 0 to 65535,
+    `term` 0 to 63 times 30 days, 0 = no end, which an evaluation cannot be; `day` 0 to 65535,
     day 0 = 2026-01-01; `group` the record of the key's group, out of the catalogue or a
     descriptor. Source: docs/spec/04-grant-function.md, section 4.1.
     """

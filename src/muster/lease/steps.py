@@ -2,7 +2,7 @@
 
 Decides what each numbered step of docs/spec/05-verification.md asks of a lease, a notice or an
 activation grant. Refuses to know in which order they run (`muster.lease.verify`), and any clock,
-file or network: everything that they judge by stands in `Expected`. Each reads decoded JSON through
+file or network: everything that they judge by is in `Expected`. Each reads decoded JSON through
 accessors of its own.
 """
 
@@ -436,7 +436,7 @@ def grant_expiry(case: Case) -> None:
 
 
 def fingerprint(case: Case) -> tuple[str, ...]:
-    """The commitments that stand in a lease."""
+    """The commitments that are in a lease."""
     muster = case.of_signed("lease").object("muster")
     return muster.texts("fingerprint", grammar.COMMITMENT, strict.SMALL.items)
 

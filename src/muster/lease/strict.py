@@ -130,7 +130,7 @@ def b64url_decode(text: str, limit: int, where: str = "base64url") -> bytes:
 
 
 def _bound(data: bytes, limits: Limits, where: str) -> None:
-    """Judge levels, members and items by one scan over the marks that stand outside strings."""
+    """Judge levels, members and items by one scan over the marks that are outside strings."""
     members = 0
     commas = [0]  # of each open bracket; the first entry stands for the top
     arrays = [False]

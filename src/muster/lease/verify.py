@@ -2,7 +2,7 @@
 
 Decides whether bytes license this machine for this product now. What is loaded from disk goes
 through it as what came from the network. Refuses to know any clock, file or network: everything
-that it judges by stands in `Expected`. Obeys docs/spec/05-verification.md, step by step.
+that it judges by is in `Expected`. Obeys docs/spec/05-verification.md, step by step.
 
 The steps are data; what each of them checks is in `muster.lease.steps`. A caller never chooses
 them; tests leave exactly one out and prove that its vector is then accepted.
@@ -28,8 +28,8 @@ class VerifiedLicence:
     """A licence that passed every step; only `verify_lease` and `verify_activation` make one.
 
     Times are Unix seconds, spans seconds. `kind` is "lease", "mak", "evaluation" or "retail".
-    `expires` is shortened by a revocation, None = for ever. `weak_fingerprint`: fewer than two
-    kinds of facts stand in the lease. `text` is the bundle in canonical form, to be stored.
+    `expires` is shortened by a revocation, None = no end. `weak_fingerprint`: fewer than two
+    kinds of facts are in the lease. `text` is the bundle in canonical form, to be stored.
     The last group of fields is None where the licence is no lease: `renew_at`, `retry_after`,
     `count` and `need` as the host says, `trust` and `catalogue` the versions that the host knew.
     """

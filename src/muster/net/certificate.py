@@ -1,4 +1,4 @@
-"""The certificate of a server that speaks TLS, renewed while it runs.
+"""The certificate of a server that uses TLS, renewed while it runs.
 
 Decides which certificate is shown: the one of the files, looked at again every few seconds; one
 that cannot be used never takes the place of one that can, and is told in the log, by `/readyz` and

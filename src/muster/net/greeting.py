@@ -1,4 +1,4 @@
-"""How a connection to a server that speaks TLS begins: it greets in time, or it is told and cut.
+"""How a connection to a server that uses TLS begins: it greets in time, or it is told and cut.
 
 Decides what becomes of a connection before its first request. Every connection is greeted with the
 certificate that is shown then, so that a renewed one needs no restart. Obeys docs/spec/08-http.md,
@@ -80,7 +80,7 @@ async def _first_byte(sock: socket.socket, seconds: float) -> bytes:
 
 
 async def _tell(sock: socket.socket) -> None:
-    """Say that the port speaks TLS; what still comes is thrown away meanwhile [a reset would
+    """Say that the port uses TLS; what still comes is thrown away meanwhile [a reset would
     overtake the words]."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(OSError):

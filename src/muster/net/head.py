@@ -81,7 +81,7 @@ def find_end(buffer: bytearray, seen: int) -> int:
     """
     end = buffer.find(b"\r\n\r\n", max(0, seen - 3), HEAD_LIMIT)
     if end < 0:
-        # Told at once, so that whoever speaks TLS or another protocol does not wait for a timeout.
+        # Told at once, so that whoever uses TLS or another protocol does not wait for a timeout.
         if _STRANGE.search(buffer, max(0, seen - 1)):
             raise bad("it is not HTTP")
         if len(buffer) >= HEAD_LIMIT:

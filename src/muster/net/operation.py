@@ -1,6 +1,6 @@
 """The address of its own at which a server tells its administrators how it is.
 
-Decides what stands there: `/healthz`, `/readyz` and `/metrics`, and nothing that machines need.
+Decides what is there: `/healthz`, `/readyz` and `/metrics`, and nothing that machines need.
 The server's other port answers anybody, this one answers whoever is on the machine, unless an
 administrator names another address. Refuses to keep a server from its work: where it cannot
 listen, that is told and the server runs without. Obeys docs/spec/08-http.md, section 8.2.

@@ -126,7 +126,7 @@ def _forwarded(text: str) -> Iterator[_Address | None]:
 
 
 def _split(text: str, mark: str) -> list[str]:
-    """The parts between marks that stand outside quotes."""
+    """The parts between marks that are outside quotes."""
     parts, start, quoted, escaped = [], 0, False, False
     for place, one in enumerate(text):
         if escaped:

@@ -168,7 +168,7 @@ def parse_proxy(value: str, where: str) -> Proxy:
 def is_excepted(host: str, port: int, no_proxy: str) -> bool:
     """Whether `no_proxy` names a server.
 
-    Entries stand apart by commas, semicolons or white space. `*` names every server; `corp.test`,
+    Entries are separated by commas, semicolons or white space. `*` names every server; `corp.test`,
     `.corp.test` and `*.corp.test` the domain and everything below it; an address itself; a network
     `10.0.0.0/8` or `fd00::/8` the addresses in it; `10.1.*` by its star. Each may end with a port.
     An entry that is none of these names nobody.

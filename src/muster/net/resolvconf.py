@@ -62,7 +62,7 @@ def parse(data: bytes) -> ResolvConf:
     for raw in data.split(b"\n"):
         # The C library reads lines as texts that end with NUL. Any byte is a character here.
         line = raw.partition(b"\0")[0].decode("latin-1")
-        # A key word stands at the begin of its line; so `#` and `;` make comments.
+        # A key word is at the start of its line; so `#` and `;` make comments.
         word, rest = _word(line)
         if not rest:
             continue
@@ -79,7 +79,7 @@ def parse(data: bytes) -> ResolvConf:
 
 
 def _word(text: str) -> tuple[str, str]:
-    """The first word and what stands behind the blanks after it."""
+    """The first word and what comes behind the blanks after it."""
     place = next((place for place, one in enumerate(text) if one in _BLANK), len(text))
     return text[:place], text[place:].strip(_BLANK)
 

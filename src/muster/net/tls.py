@@ -16,7 +16,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 
 PROBE_SECONDS = 1.0
-"""Time for finding out whether a port speaks TLS."""
+"""Time for finding out whether a port uses TLS."""
 
 _DATES = {9: "it is not valid yet", 10: "it has ended"}
 _NAMES = frozenset({62, 63, 64})

@@ -69,7 +69,7 @@ class Activations:
         store: its tables.
         vault: its key files; asked for grant keys only.
         clock: the publisher's clock.
-    Raises: `publisher/none`, `publisher/damaged` (the line of trust does not hold).
+    Raises: `publisher/none`, `publisher/damaged` (the line of trust is not valid).
     """
 
     def __init__(self, store: Store, vault: Vault, clock: Clock) -> None:
@@ -111,8 +111,8 @@ class Activations:
     ) -> HostActivation:
         """Answer a host's installation ID with its grant.
 
-        The same host signing key gets the same grant, byte for byte, and draws nothing again,
-        whichever door it comes through.
+        The same host signing key gets the same grant, byte for byte, and uses no other
+        activation, whichever way it comes.
 
         Args:
             installation_id: 15 groups of digits, as typed, read or sent.
@@ -135,7 +135,7 @@ class Activations:
             return self._with_terms(found, door)
 
     def _with_terms(self, found: HostActivation, door: str) -> HostActivation:
-        """Let the terms of the grant ride along, signed anew where their key was withdrawn."""
+        """Let the terms of the grant ride along, signed again where their key was withdrawn."""
         jti = found.grant.jti
         with self._store.view() as reader:
             held = tables.grants.host_terms(reader, jti)

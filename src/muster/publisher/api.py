@@ -119,7 +119,7 @@ class PublisherAPI:
     Args:
         service: answers.
         trusted: proxies that are believed about whom they ask for.
-        certificate: what the server shows by TLS, None where it speaks none.
+        certificate: what the server shows over TLS, None where it speaks none.
     """
 
     def __init__(

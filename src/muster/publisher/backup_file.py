@@ -1,6 +1,6 @@
 """Backup and restore of a publisher's tables: one file, for SQLite and PostgreSQL alike.
 
-Decides what stands in the file, that a file is whole before a row of it is written, and that draws
+Decides what is in the file, that a file is whole before a row of it is written, and that draws
 wait after a restore: what was drawn after the backup is unknown to it, and would be drawn again.
 Refuses to know key files: they are copied beside it. Obeys docs/spec/11-pools.md, section 11.7.
 
@@ -61,7 +61,7 @@ class Backup:
 
 
 def write(out: BinaryIO, reader: Reader, publisher: str, now: int) -> Backup:
-    """Write all tables as they stand in one state.
+    """Write all tables in one state.
 
     Args:
         publisher: the id of whose they are. now: Unix seconds.

@@ -163,7 +163,7 @@ def read_lines(lines: Iterable[bytes]) -> Iterator[AuditRow]:
     """The rows of an export.
 
     Raises: `publisher/audit-broken` for a line that no export has, named by the row that should
-        stand there.
+        are there.
     """
     for due, line in enumerate(lines, 1):
         row = _read_line(line)

@@ -188,7 +188,7 @@ def audit(office: Office, after: int = 0, limit: int = 1000) -> AuditList:
 
 
 def check_installation_id(office: Office, iid: InstallationId) -> None:
-    """See that an installation ID was made with a key of this publisher; draws nothing.
+    """See that an installation ID was made with a key of this publisher; uses no activation.
 
     Raises: `publisher/unknown-key`, `id/proof`.
     """

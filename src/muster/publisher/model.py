@@ -63,9 +63,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class KeyFileRecord:
-    """Where a signing key lies: `kid` thumbprint, `role` root, reserve, catalogue or grant;
+    """Where a signing key is: `kid` thumbprint, `role` root, reserve, catalogue or grant;
     `number` counts up per role and is the index of a grant key; `file` relative to the store's
-    folder of keys, or "" where the key lies elsewhere (the reserve root)."""
+    folder of keys, or "" where the key is elsewhere (the reserve root)."""
 
     kid: str
     role: str
@@ -76,7 +76,7 @@ class KeyFileRecord:
 
 @dataclass(frozen=True, slots=True)
 class SignedText:
-    """A version of trust or catalogue as it stands in the tables; `text` the compact JWS."""
+    """A version of trust or catalogue as it is in the tables; `text` the compact JWS."""
 
     version: int
     iat: int

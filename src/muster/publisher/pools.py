@@ -7,7 +7,7 @@ leaves. Refuses to know HTTP and files. Obeys docs/spec/11-pools.md.
 
 A row is signed before its transaction begins, which changes nothing: the grant is a function of
 values that do not change (docs/spec/04-grant-function.md). The transaction looks again; a row that
-was drawn meanwhile gets the grant that was drawn, and after a rotation the piece is begun anew.
+was drawn meanwhile gets the grant that was drawn, and after a rotation the piece is started again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from muster.wire.publisher import TRUST_STEPS, ConfirmAnswer
 PIECE = 500
 """Rows drawn in one transaction."""
 _ROUNDS = 8
-"""How often a piece is begun anew after rotations or other servers' draws."""
+"""How often a piece is started again after rotations or other servers' draws."""
 _log = logging.getLogger("muster.publisher")
 
 
@@ -150,8 +150,8 @@ class Pools:
     ) -> Activated:
         """Answer the installation IDs of machines, all of one key.
 
-        The same machine with the same key gets the same grant, byte for byte, and draws nothing
-        again, whichever door it comes through.
+        The same machine with the same key gets the same grant, byte for byte, and uses no other
+        activation, whichever way it asks.
 
         Args:
             installation_ids: 12 groups of digits each, as typed, read or sent.
@@ -357,7 +357,7 @@ class Pools:
         door: str,
         results: list[MachineActivation | MusterError | None],
     ) -> bool:
-        """Draw, sign anew, count and audit one piece; False to begin it anew."""
+        """Draw, sign again, count and audit one piece; False to begin it again."""
         name = known.key.key_id.text
         key = tables.keys.key(tx, known.key.key_id)
         assert key is not None

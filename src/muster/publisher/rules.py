@@ -37,7 +37,7 @@ CLOCK_SLACK = 4 * 3600
 def today(now: int) -> int:
     """The day number of `now`, if grants can say it.
 
-    Raises: `publisher/clock`, when the clock stands outside of what day numbers reach.
+    Raises: `publisher/clock`, when the clock is outside of what day numbers reach.
     """
     day = day_of(now)
     if not 0 <= day <= MAX_DAY:
@@ -222,8 +222,8 @@ def choose_key(newest: Trust, held: Trust, role: str, day: int) -> TrustKey | No
     """The key that signs for somebody who holds an older trust.
 
     Args:
-        newest: the publisher's newest trust; only what stands there speaks today.
-        held: the trust that the asker holds; only what stands there is understood.
+        newest: the publisher's newest trust; only what is there speaks today.
+        held: the trust that the asker holds; only what is there is understood.
         role: "grant" or "catalogue".
         day: the day number of the signature.
     Returns:
@@ -307,7 +307,7 @@ def catalogue_key(trust: Trust, day: int) -> TrustKey:
 class Again:
     """The same host signing key on the same hardware: the grant that was drawn, no draw.
 
-    `resign` says that the key that signed it was withdrawn since, so that it is signed anew with
+    `resign` says that the key that signed it was withdrawn since, so that it is signed again with
     the same day and term.
     """
 
@@ -475,7 +475,7 @@ def decide_machine(
 
 
 def reached(key: IssuedKey) -> tuple[int, ...]:
-    """The alert levels that the pool of a key stands at or above.
+    """The alert levels that the pool of a key is at or above.
 
     A level is reached when drawn * 100 >= level * (pool + corrected).
     """

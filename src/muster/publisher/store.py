@@ -1,6 +1,6 @@
 """The publisher's database: opened, brought up to date, read and written in transactions.
 
-Refuses to know what lies in it (`muster.publisher.tables`).
+Refuses to know what is in it (`muster.publisher.tables`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from muster.db.open import open_database
 DATABASE_FILE = "publisher.db"
 WING = "publisher"
 SCHEMA = "muster.publisher.schema"
-"""Where the steps of the tables lie."""
+"""Where the steps of the tables are."""
 
 
 class Store:
@@ -40,7 +40,7 @@ class Store:
 
     @property
     def database(self) -> Database:
-        """What the tables lie in, for backups."""
+        """The database of the tables, for backups."""
         return self._database
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Terms that a publisher puts on one host's grant: issued, kept, and signed anew after a rotation.
+"""Terms that a publisher puts on one host's grant: issued, kept, and signed again after a rotation.
 
 Decides the number of the next version and which key signs it. Refuses to know what the agreement
 says. Obeys docs/spec/02-signed-objects.md, section 2.7.

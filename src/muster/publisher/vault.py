@@ -26,7 +26,7 @@ class Vault:
     """The key files of one publisher.
 
     Args:
-        folder: where they lie; made by `create_folder`.
+        folder: where they are; made by `create_folder`.
         passphrase: asked when a working key or the tag key is opened or made.
         root_passphrase: asked when a root is opened or made.
         kdf: cost of the files that are made.
@@ -77,10 +77,10 @@ class Vault:
 
         Args:
             role: root, reserve, catalogue or grant.
-            number: of the role; stands in the file's name.
+            number: of the role; is in the file's name.
             seed: 32 random bytes.
             now: Unix seconds.
-            path: where the file lies when not in this folder; the record then names no file.
+            path: where the file is when not in this folder; the record then names no file.
         Raises: the errors of `system.keyfile.save_key`.
         """
         key = MemorySigningKey(seed)
@@ -109,9 +109,9 @@ class Vault:
         """Open a signing key.
 
         Args:
-            record: where it lies, or None when the tables do not know it.
+            record: where it is, or None when the tables do not know it.
             public: the public half that trust lists; a file that holds another key refuses.
-            path: the file, where it does not lie in this folder.
+            path: the file, where it is not in this folder.
         Raises: `publisher/key-away` (no file here and none named), `publisher/wrong-key`, and the
             errors of `system.keyfile.load_key`.
         """

@@ -1,8 +1,8 @@
 """Settings of a process: files below environment below flags, by the one table.
 
 Decides which value wins and remembers where it came from, so that a message can name the place
-to mend. What a setting may be is `muster.core.settings`. Nothing is read twice: a service that is
-to see changed settings is started anew.
+to fix. What a setting may be is `muster.core.settings`. Nothing is read twice: a service that is
+to see changed settings is restarted.
 
 A settings file is TOML, at most 256 KiB: settings of all roles at the top, those of one role in
 its section. Files are given least important first; a missing one is no error.

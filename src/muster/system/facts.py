@@ -143,7 +143,7 @@ def write_facts_file(path: str | os.PathLike[str], facts: Mapping[str, str]) -> 
 
 
 def boot_id(root: Path = Path("/")) -> str:
-    """A text that is the same until the machine starts anew, "" where the system has none."""
+    """A text that is the same until the machine restarts, "" where the system has none."""
     return text_of(root / "proc/sys/kernel/random/boot_id")
 
 

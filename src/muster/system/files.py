@@ -79,7 +79,7 @@ def write_atomic(
         keep_previous: leave the old file as `<name>.bak`.
     Raises:
         `file/missing` (no such folder), `file/denied`, `file/read-only`, `file/full`,
-        `file/not-regular` (a folder stands there), `file/io`.
+        `file/not-regular` (a folder is there), `file/io`.
     """
     _write(Path(path), data, mode, keep_previous=keep_previous, fresh=False)
 

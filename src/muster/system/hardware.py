@@ -1,7 +1,7 @@
 """What Linux shows of this machine's hardware, fact by fact, and why a value does not count.
 
 Decides which cards are built in, which disk is the system's and where a serial number stands.
-Which values are usable is `muster.core.facts`. Only what lies under `root` is read; the kernel is
+Which values are usable is `muster.core.facts`. Only what is under `root` is read; the kernel is
 asked for permanent addresses besides where `root` is the machine's own.
 
 Tried on Linux. Obeys docs/spec/01-identities.md, section 1.6.1.
@@ -157,7 +157,7 @@ _MARKS_OF_WSL = (
 
 
 def wsl(root: Path = Path("/")) -> bool:
-    """Whether this is Windows' own Linux, where network cards are made anew at each start."""
+    """Whether this is Windows' own Linux, where network cards are made again at each start."""
     release = text_of(root / "proc/sys/kernel/osrelease").lower()
     if "wsl" in release or ("microsoft" in release and "azure" not in release):
         return True

@@ -1,6 +1,6 @@
 """Key files: one secret, sealed with a passphrase (docs/spec/09-files.md, section 9.3).
 
-Decides how a signing key or another secret of at most 64 bytes lies on disk. It refuses to know
+Decides how a signing key or another secret of at most 64 bytes is stored. It refuses to know
 what the key may sign; the role in the file only tells a person and the caller which key it is.
 
 The file is one JSON object (strict reading, 8 KiB):

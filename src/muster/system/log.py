@@ -153,7 +153,7 @@ def _one_line(text: str) -> str:
 
 
 def _value(value: object) -> str:
-    # Masked before anything is escaped: a key is known by what stands around it.
+    # Masked before anything is escaped: a key is known by what surrounds it.
     text = mask_keys(str(value))
     if text and all(one.isprintable() and one not in ' "=' for one in text):
         return text

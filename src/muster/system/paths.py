@@ -1,4 +1,4 @@
-"""Where things lie on each platform.
+"""Where things are on each platform.
 
 Decides the folders of stores, settings and volatile facts for Linux, Windows and macOS. It looks
 at the environment that it is given and at which folders exist, and changes nothing. Linux is
@@ -105,7 +105,7 @@ def _home(env: Mapping[str, str]) -> Path | None:
     """The user's folder: HOME, else what the system says of the user; None where neither is one.
 
     A relative HOME is none [the store would follow the working directory], nor is a device, a
-    file, or a folder that this user may not enter [nothing of this user can lie there, and paths
+    file, or a folder that this user may not enter [nothing of this user can be there, and paths
     that are named must be enough]. One that is not there yet may be made.
     """
     named = env.get("USERPROFILE" if sys.platform == "win32" else "HOME", "")

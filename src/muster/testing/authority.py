@@ -1,4 +1,4 @@
-"""A certificate authority of a site, for tests: it signs what servers show by TLS.
+"""A certificate authority of a site, for tests: it signs what servers show over TLS.
 
 ```
 authority = Authority("Corp CA")

@@ -46,7 +46,7 @@ class Programs:
     """Children of this process below one folder.
 
     Args:
-        folder: an empty folder; logs, facts files and homes lie in it.
+        folder: an empty folder; logs, facts files and homes are in it.
         environment: more variables for every command.
     """
 

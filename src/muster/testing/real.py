@@ -89,7 +89,7 @@ class RealHost:
         return found.count
 
     def housekeep(self) -> int:
-        """What it does each minute by itself; gives how many rows of a jumped clock it mended."""
+        """What it does each minute by itself; gives how many rows of a jumped clock it repaired."""
         return self._server.service.housekeep().mended
 
     def publish(self, server: str, zone: str, tsig: TSIGKey, name: str) -> None:
@@ -133,7 +133,7 @@ class RealHost:
 
 
 class RealMachine:
-    """A machine whose store lies in a folder; `plan` and `facts` may be changed at any time.
+    """A machine whose store is in a folder; `plan` and `facts` may be changed at any time.
 
     Args:
         folder: its store, made where it is missing; its name is the machine's name.
@@ -153,7 +153,7 @@ class RealMachine:
 
     @property
     def client(self) -> Client:
-        """The client, as a command makes it anew each time."""
+        """The client, as a command makes it again each time."""
         return Client(
             Parts(
                 root=self.store,
@@ -185,6 +185,6 @@ class RealMachine:
         return "" if problem is None else problem.code
 
     def licence(self, product: str | None = None) -> str:
-        """The licence as it lies in the store, "" where there is none."""
+        """The licence as it is in the store, "" where there is none."""
         record = self.client.status(product).verdict.record
         return "" if record is None else record.licence

@@ -36,7 +36,7 @@ _URL = re.compile(r"http://[0-9.:\[\]]+")
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One simulated machine: where its store lies, and its facts file."""
+    """One simulated machine: where its store is, and its facts file."""
 
     name: str
     store: Path
@@ -53,7 +53,7 @@ class Site(Programs):
     """Publisher, DNS and host below one folder.
 
     Args:
-        folder: an empty folder; everything of the site lies in it.
+        folder: an empty folder; everything of the site is in it.
         small_dns: use the small DNS server even where BIND 9 is installed.
     """
 
@@ -184,7 +184,7 @@ class Site(Programs):
         self.muster("host", "catalogue", "fetch", "--store", str(self.host_store))
 
     def wait_for_records(self, name: str, number: int = 1) -> list[str]:
-        """Wait until so many hosts' records stand in DNS; gives the records as texts."""
+        """Wait until so many hosts' records are in DNS; gives the records as texts."""
         from muster.net.dns import Resolver
 
         resolver = Resolver([self.nameserver], 2.0)

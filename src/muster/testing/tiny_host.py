@@ -3,7 +3,7 @@
 What it answers is decided by `muster.host.service.HostService`, on the rows that it counts. What it
 lacks is durability. It follows its publisher by itself, as if its administrator imported each new
 file at once, and misbehaves when told (`Mood`, `skew`, `trust`, `held`): then what the service
-answered is altered and signed anew, as a host can that signs what it likes.
+answered is altered and signed again, as a host can that signs what it likes.
 """
 
 from __future__ import annotations

@@ -233,14 +233,14 @@ class TinyPublisher:
         return made
 
     def host_key(self, group: str, term: int = 0) -> ProductKey:
-        """A new host key of a group; `term` times 30 days, 0 for ever."""
+        """A new host key of a group; `term` times 30 days, 0 for no end."""
         number = next(one.number for one in GROUPS if one.id == group)
         made = self.key(Kind.HOST, number)
         self._terms[made.key_id] = term
         return made
 
     def machine_key(self, group: str, kind: Kind = Kind.MAK, term: int = 0) -> ProductKey:
-        """A new key that activates machines; `term` times 30 days, 0 for ever. It has no pool."""
+        """A new key that activates machines; `term` times 30 days, 0 for no end. It has no pool."""
         number = next(one.number for one in GROUPS if one.id == group)
         made = self.key(kind, number)
         self._terms[made.key_id] = term
@@ -264,7 +264,7 @@ class TinyPublisher:
             self._grants[name] = self._issue(iid, group, day_of(self.now))
         try:
             grant = read_grant(self._grants[name], self.trust, self.publisher)
-        except MusterError:  # the key that signed it was withdrawn: the same licence anew
+        except MusterError:  # the key that signed it was withdrawn: the same licence again
             old = read_claims(parse(self._grants[name], strict.SMALL, "grant"))
             self._grants[name] = self._issue(iid, group, old.day)
             grant = read_grant(self._grants[name], self.trust, self.publisher)

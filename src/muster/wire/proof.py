@@ -17,9 +17,9 @@ from muster.lease.jws import PublicKey, SigningKey, is_public_key
 from muster.wire import codec
 
 REQUEST = b"muster-request-v1\n"
-"""What stands before a request in the bytes that its proof signs."""
+"""What comes before a request in the bytes that its proof signs."""
 RELEASE = b"muster-release-v1\n"
-"""What stands before a release in the bytes that its proof signs."""
+"""What comes before a release in the bytes that its proof signs."""
 
 
 def signed_bytes(word: bytes, message: strict.JSONObject) -> bytes:

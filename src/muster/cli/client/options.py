@@ -17,7 +17,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 MODES = ("machine", "device", "node", "explicit")
 """Identity modes; which of them there are without an agent is told by the act."""
 
-_store_option = partial(options.store_option, lies="the stores are")
+_store_option = partial(options.store_option, subject="the stores are")
 
 
 def machine_options(command: Command) -> Command:

@@ -30,7 +30,7 @@ def add_product(
 ) -> ProductAdded:
     """Set a product up on this machine by its descriptor.
 
-    A product's setup key stands in its descriptor and is installed with it. Adding the same
+    A product's setup key is in its descriptor and is installed with it. Adding the same
     descriptor again changes nothing; a newer descriptor replaces the one that is there.
 
     Args:
@@ -106,7 +106,7 @@ def _added(
 
 
 def _load_or_anew(place: Store) -> tuple[Memory | None, tuple[MusterError, ...]]:
-    """The memory; a damaged store without a good generation is kept aside and begun anew."""
+    """The memory; a damaged store without a good generation is kept aside and started again."""
     try:
         loaded = place.load()
     except MusterError as fault:
@@ -158,7 +158,7 @@ def _by_version(trust: Trust) -> int:
 
 
 def _leads_to(low: Trust, high: Trust, line: tuple[str, ...]) -> bool:
-    """Whether a higher trust stands on one line with a lower one, as far as can be seen here."""
+    """Whether a higher trust is on one line with a lower one, as far as can be seen here."""
     if low.version == high.version:
         return low.text == high.text
     reached = walk(low, (*line, high.text)).trust

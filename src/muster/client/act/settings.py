@@ -1,4 +1,4 @@
-"""Writing the settings of a machine that commands write; each change stands in the history."""
+"""Writing the settings of a machine that commands write; each change is in the history."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def set_caching(parts: Parts, caching: bool, publisher: str = "") -> CachingSett
 
 
 def set_tls(parts: Parts, host_tls: bool) -> TLSSetting:
-    """Ask hosts by TLS and by nothing else, or without TLS."""
+    """Ask hosts over TLS only, or without TLS."""
     return TLSSetting(host_tls, _change(parts, "", "host_tls", host_tls))
 
 

@@ -1,4 +1,4 @@
-"""Errors of the areas `net`, `dns`, `file`, `keyfile` and `db`: what stands around the rules.
+"""Errors of the areas `net`, `dns`, `file`, `keyfile` and `db`: the network, files and databases.
 
 A table: as long as there are errors.
 """

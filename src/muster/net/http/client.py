@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     import ssl
 
 TLS_ALERT = b"\x15\x03"
-"""How a port that speaks TLS answers to what it cannot read."""
+"""How a port that uses TLS answers to what it cannot read."""
 
 _FIELD = re.compile(r"[A-Za-z0-9-]{1,64}")
 _VALUE = re.compile(r"[ -~]{0,8192}")
 _PLACE = re.compile(r"(?:[^@]*@)?(?:\[[^\[\]@]+\]|[^:@\[\]]*)(?::[0-9]*)?")
-"""What stands between `//` and the path; the library reads over what follows a bracket."""
+"""What is between `//` and the path; the library reads over what follows a bracket."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 
 
@@ -71,7 +71,7 @@ class HTTPClient:
 
         Args:
             method: GET, HEAD, POST, PUT or DELETE.
-            url: `http://…` or `https://…`; an IPv6 address stands in brackets.
+            url: `http://…` or `https://…`; an IPv6 address is in brackets.
             body: sent with its length; None sends none.
             headers: added to Host, Connection and Accept-Encoding.
             connect_to: address and port to connect to in place of what the URL's name resolves
@@ -117,7 +117,7 @@ class HTTPClient:
         return found
 
     def _refuse_tls(self, address: tuple[str, int], end: float) -> None:
-        """Say it where a port that gave no good answer speaks TLS. Raises: `net/tls-wanted`."""
+        """Say it where a port that gave no good answer uses TLS. Raises: `net/tls-wanted`."""
         from muster.net.tls import PROBE_SECONDS, speaks_tls
 
         left = min(PROBE_SECONDS, end - self._monotonic())

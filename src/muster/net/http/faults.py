@@ -20,7 +20,7 @@ class Translator:
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
-        """Run what stands in it; what fails there is named."""
+        """Run the block; what fails there is named."""
         try:
             yield
         except MusterError:

@@ -4,7 +4,7 @@ Strict by RFC 9112 with three allowances of it: a line may end with a bare line 
 may be folded, and a status line may lack its reason. White space is the space and the tab alone
 [`str.strip` takes four more control characters, and those of other scripts, for white space], and
 a number is ASCII digits alone. Everything that a peer sends ends in an answer or in one of the
-exceptions of this module; a peer's words never stand in them.
+exceptions of this module; a peer's words are never in them.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands before a body: minor version, status, fields in order, names in lower case."""
+    """What comes before a body: minor version, status, fields in order, names in lower case."""
 
     minor: int
     status: int

@@ -91,7 +91,7 @@ def resume(office: Office, *, head: Head | None, accept_loss: bool) -> Resumed:
 def _resume(
     tx: Transaction, now: int, actor: str, head: Head | None, *, accept_loss: bool
 ) -> Resumed:
-    """Close what the operator vouches for; draws wait while anything is open.
+    """Close what the operator accepts; draws wait while anything is open.
 
     A backup that was made while draws waited brings its own open restore along: a head closes
     the one restore that it belongs to, and only an accepted loss closes all.

@@ -48,7 +48,7 @@ def init_publisher(
     """Make a publisher: two roots, one key file per role, trust version 1, catalogue version 1.
 
     A store that holds the publisher already is left as it is. One where an earlier `init` did not
-    end begins anew; the key files of that one are moved aside.
+    end starts again; the key files of that one are moved aside.
 
     Args:
         folder: the store; made where missing.

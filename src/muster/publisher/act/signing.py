@@ -23,7 +23,7 @@ from muster.publisher.office import Office
 class Ground:
     """What the next catalogue follows from: the newest documents, and the key that may sign it.
 
-    `record` tells where the private half of the key lies; `iat` is in Unix seconds.
+    `record` tells where the private half of the key is; `iat` is in Unix seconds.
     """
 
     trust: Trust

@@ -69,7 +69,7 @@ def rotate(
             today. What a retired key signed stays good.
         withdraw: drop the old keys instead: everything that they signed refuses.
         withdraw_retired: drop the keys of these roles that were retired earlier as well.
-        root: file of the working root, where it does not lie in the store.
+        root: file of the working root, where it is not in the store.
     Raises: `publisher/key-away`, `publisher/wrong-key`, `publisher/trust-full`,
         `publisher/clock`.
     """
@@ -103,7 +103,7 @@ def recover(
     Args:
         reserve: file of the reserve root.
         version: any above the newest, and above what a thief published; newest + 1 by default.
-        roles: working keys to make anew.
+        roles: working keys to make again.
         withdraw: drop the old ones of these roles instead of retiring them today.
         new_root: make a new working root.
         new_reserve: make a new reserve root in this file too; needs `new_root`. A further
@@ -172,7 +172,7 @@ def _sign_trust(
     iat = rules.stamp(now, max(newest.iat, catalogue.iat))
     day = rules.today(now)
     made = list(records)
-    # Judged before any key is made, with what will stand in the new version.
+    # Judged before any key is made, with what will be in the new version.
     rules.next_keys(
         newest.keys,
         [TrustKey(signer.public, role) for role in step.roles],
@@ -224,7 +224,7 @@ def _sign_trust(
             },
         )
         if CATALOGUE_ROLE in fresh:
-            # The newest catalogue never stands under a key that is gone.
+            # The newest catalogue is never signed by a key that was withdrawn.
             signed = sign_catalogue(
                 trust,
                 catalogue.version + 1,

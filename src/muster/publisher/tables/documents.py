@@ -109,7 +109,7 @@ def revocations(reader: Reader) -> tuple[Revocation, ...]:
 
 
 def key_file(reader: Reader, kid: str) -> KeyFileRecord | None:
-    """Where the private half of a key lies."""
+    """Where the private half of a key is."""
     row = reader.one("SELECT kid, role, number, file, made_at FROM key_file WHERE kid = ?", (kid,))
     return KeyFileRecord(row[0], row[1], row[2], row[3], row[4]) if row else None
 
@@ -121,7 +121,7 @@ def key_numbers(reader: Reader, role: str) -> tuple[int, ...]:
 
 
 def add_key_file(tx: Transaction, record: KeyFileRecord) -> None:
-    """Say where a signing key lies."""
+    """Say where a signing key is."""
     tx.execute(
         "INSERT INTO key_file (kid, role, number, file, made_at) VALUES (?, ?, ?, ?, ?)",
         (record.kid, record.role, record.number, record.file, record.made_at),

@@ -35,7 +35,7 @@ def seats(reader: Reader, key: str | None = None) -> tuple[Seat, ...]:
 def take_host(tx: Transaction, key: str, hw: str, now: int) -> bool:
     """Take one of the hosts of a key for a hardware id; False when none is left.
 
-    The condition stands in the statement, so that no reader before it decides.
+    The condition is in the statement, so that no reader before it decides.
     """
     restore.refuse_while_waiting(tx)
     taken = tx.execute(

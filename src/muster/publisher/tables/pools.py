@@ -19,7 +19,7 @@ _ASKED_AT_ONCE = 500
 def draw(tx: Transaction, key: str, count: int) -> bool:
     """Take `count` activations from the pool of a key; False when it has fewer.
 
-    The condition stands in the statement, so that no reader before it decides.
+    The condition is in the statement, so that no reader before it decides.
     """
     restore.refuse_while_waiting(tx)
     taken = tx.execute(
