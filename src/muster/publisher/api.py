@@ -73,27 +73,27 @@ class Counters:
             machines = sorted(self._machines.items())
             answers = sorted(self._answers.items())
             seconds = sorted(self._seconds.items())
-        found = _head("host_activations_total", "counter", "Activations of hosts by outcome.")
-        found += [
+        parts = _head("host_activations_total", "counter", "Activations of hosts by outcome.")
+        parts += [
             f'muster_publisher_host_activations_total{{outcome="{name}"}} {count}'
             for name, count in outcomes
         ]
-        found += _head("activations_total", "counter", "Activations of machines by outcome.")
-        found += [
+        parts += _head("activations_total", "counter", "Activations of machines by outcome.")
+        parts += [
             f'muster_publisher_activations_total{{outcome="{name}"}} {count}'
             for name, count in machines
         ]
-        found += _head("http_answers_total", "counter", "HTTP answers by route and status.")
-        found += [
+        parts += _head("http_answers_total", "counter", "HTTP answers by route and status.")
+        parts += [
             f'muster_publisher_http_answers_total{{route="{route}",status="{status}"}} {count}'
             for (route, status), count in answers
         ]
-        found += _head("http_seconds_total", "counter", "Seconds spent on answers by route.")
-        found += [
+        parts += _head("http_seconds_total", "counter", "Seconds spent on answers by route.")
+        parts += [
             f'muster_publisher_http_seconds_total{{route="{route}"}} {spent:.6f}'
             for route, spent in seconds
         ]
-        return found
+        return parts
 
 
 def _head(name: str, kind: str, text: str) -> list[str]:
@@ -157,7 +157,7 @@ class PublisherAPI:
             routes.OPENAPI: self._document,
         }
         return Door(
-            [BoundRoute(one, self._telling(bound[one])) for one in routes.PUBLISHER_ROUTES],
+            [BoundRoute(route, self._telling(bound[route])) for route in routes.PUBLISHER_ROUTES],
             refused=self._refusals.door,
             observer=self._counters.answered,
         )
@@ -201,31 +201,31 @@ class PublisherAPI:
     def _activate(self, request: Request) -> Answer:
         try:
             asked = decode_confirm_request(request.body)
-            found = self._service.activate_host(
+            activation = self._service.activate_host(
                 asked.installation_id, "http", self._guesses(request), asked.name
             )
         except MusterError as fault:
             self._counters.outcome(fault.code)
             self._told(f"a host was not activated: {fault}", request, {}, drawn=False)
             raise
-        self._counters.outcome("granted" if found.drawn else "again")
-        grant = found.grant
-        extra = {"key": grant.key, "hw": grant.hw, "jti": grant.jti, "drawn": found.drawn}
-        self._told("a host was activated", request, extra, drawn=found.drawn)
-        return Answer(200, found.answer.encode())
+        self._counters.outcome("granted" if activation.drawn else "again")
+        grant = activation.grant
+        extra = {"key": grant.key, "hw": grant.hw, "jti": grant.jti, "drawn": activation.drawn}
+        self._told("a host was activated", request, extra, drawn=activation.drawn)
+        return Answer(200, activation.answer.encode())
 
     def _activations(self, request: Request) -> Answer:
         try:
             asked = decode_confirm_request(request.body)
-            found = self._service.activate_batch(
+            answers = self._service.activate_batch(
                 [asked.installation_id], "http", self._guesses(request)
             )
-            answer = found.answer()
+            answer = answers.answer()
         except MusterError as fault:
             self._counters.machine(fault.code)
             self._told(f"a machine was not activated: {fault}", request, {}, drawn=False)
             raise
-        self._count(found, request)
+        self._count(answers, request)
         return Answer(200, answer.encode())
 
     def _batch(self, request: Request) -> Answer:
@@ -233,28 +233,28 @@ class PublisherAPI:
         try:
             guesses.check()
             asked = decode_batch_request(request.body)
-            found = self._service.activate_batch(asked.installation_ids, guesses=guesses)
+            answers = self._service.activate_batch(asked.installation_ids, guesses=guesses)
         except MusterError as fault:
             self._counters.machine(fault.code)
             self._told(f"a batch was not activated: {fault}", request, {}, drawn=False)
             raise
-        self._count(found, request)
+        self._count(answers, request)
         rows = [
-            BatchRow.of(one)
-            if isinstance(one, MusterError)
-            else BatchRow(one.grant.grant, one.grant.confirmation)
-            for one in found.rows
+            BatchRow.of(row)
+            if isinstance(row, MusterError)
+            else BatchRow(row.grant.grant, row.grant.confirmation)
+            for row in answers.rows
         ]
-        return Answer(200, BatchAnswer(rows, found.trust, found.catalogue).encode())
+        return Answer(200, BatchAnswer(rows, answers.trust, answers.catalogue).encode())
 
-    def _count(self, found: Activated, request: Request) -> None:
+    def _count(self, answers: Activated, request: Request) -> None:
         """Count and log the rows of one call."""
         outcomes: Counter[str] = Counter()
-        for one in found.rows:
-            if isinstance(one, MusterError):
-                outcomes[one.code] += 1
+        for row in answers.rows:
+            if isinstance(row, MusterError):
+                outcomes[row.code] += 1
             else:
-                outcomes["granted" if one.drawn else "again"] += 1
+                outcomes["granted" if row.drawn else "again"] += 1
         for name, count in outcomes.items():
             self._counters.machine(name, count)
         drawn = outcomes["granted"] > 0
@@ -276,14 +276,14 @@ class PublisherAPI:
 
     def _trust(self, request: Request) -> Answer:
         asked = request.params["version"]
-        found = (
+        version = (
             self._service.trust_from(int(asked))
             if grammar.VERSION_NUMBER.fullmatch(asked)
             else None
         )
-        if found is None:
+        if version is None:
             raise error("wire/not-found")
-        return Answer(200, found.text.encode("ascii"), routes.JOSE)
+        return Answer(200, version.text.encode("ascii"), routes.JOSE)
 
     def _jwks(self, request: Request) -> Answer:
         return Answer(200, canonical(self._service.jwks()), routes.JWKS.media_type)
@@ -299,7 +299,7 @@ class PublisherAPI:
         return ready(self._certificate)
 
     def _metrics(self, request: Request) -> Answer:
-        found = self._counters.lines()
+        series = self._counters.lines()
         counts = self._service.counts()
         trust, catalogue = self._service.versions()
         counts |= {"trust_version": trust, "catalogue_version": catalogue}
@@ -308,10 +308,10 @@ class PublisherAPI:
             "catalogue_version": "Newest version of the catalogue.",
         }
         for name, text in texts.items():
-            found += [*_head(name, "gauge", text), f"muster_publisher_{name} {counts[name]}"]
-        found += self._refusals.lines("muster_publisher")
-        found += certificate_lines("muster_publisher", self._certificate)
-        return Answer(200, ("\n".join(found) + "\n").encode("ascii"), routes.TEXT)
+            series += [*_head(name, "gauge", text), f"muster_publisher_{name} {counts[name]}"]
+        series += self._refusals.lines("muster_publisher")
+        series += certificate_lines("muster_publisher", self._certificate)
+        return Answer(200, ("\n".join(series) + "\n").encode("ascii"), routes.TEXT)
 
     def _document(self, request: Request) -> Answer:
         return Answer(200, self._openapi)

@@ -99,15 +99,15 @@ def fill(path: Path, tx: Transaction) -> Backup:
     Raises: as `_read`.
     """
     filler = _Filler(tx)
-    found = _read(path, filler.take)
+    backup = _read(path, filler.take)
     try:
         filler.flush()
     except ConstraintError as fault:
-        raise damaged(path, found.rows + 1, "a row breaks a rule of its table") from fault
+        raise damaged(path, backup.rows + 1, "a row breaks a rule of its table") from fault
     restored = tables.documents.publisher(tx)
-    if restored is None or restored.id != found.publisher:
+    if restored is None or restored.id != backup.publisher:
         raise damaged(path, 1, "it names another publisher than its rows")
-    return found
+    return backup
 
 
 def _read(path: Path, take: Callable[[str, Row], None]) -> Backup:
@@ -118,9 +118,9 @@ def _read(path: Path, take: Callable[[str, Row], None]) -> Backup:
     Raises: `backup/damaged` naming the line, `backup/newer`, `file/…`.
     """
     lines = _lines(path)
-    found = _head(path, next(lines, None))
+    members = _head(path, next(lines, None))
     names = {table for table, _ in TABLES}
-    digest = hashlib.sha256(strict.canonical(found) + b"\n")
+    digest = hashlib.sha256(strict.canonical(members) + b"\n")
     count = 0
     for number, value in enumerate(lines, start=2):
         if "rows" in value:
@@ -128,8 +128,8 @@ def _read(path: Path, take: Callable[[str, Row], None]) -> Backup:
                 raise damaged(path, number, "its sum does not hold")
             if next(lines, None) is not None:
                 raise damaged(path, number + 1, "something follows its end")
-            head = Head.parse(found["audit_head"])
-            return Backup(found["publisher"], found["made_at"], head, count)
+            head = Head.parse(members["audit_head"])
+            return Backup(members["publisher"], members["made_at"], head, count)
         table, row = value.get("table"), value.get("row")
         if table not in names or not isinstance(row, dict) or not _plain(row):
             raise damaged(path, number, "it is no row of a table")
@@ -143,7 +143,7 @@ def _read(path: Path, take: Callable[[str, Row], None]) -> Backup:
 
 
 def _plain(row: Line) -> bool:
-    return all(one is None or type(one) in (int, str) for one in row.values())
+    return all(cell is None or type(cell) in (int, str) for cell in row.values())
 
 
 def _head(path: Path, head: Line | None) -> Line:

@@ -169,12 +169,12 @@ class _Table:
         value = self._value.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             self.refuse(name, f"not a list of tables; write [[{name}]]")
-        found = []
+        listed = []
         for place, item in enumerate(value, 1):
             given = item.get("id")
             known = isinstance(given, str) and grammar.NAME.fullmatch(given)
-            found.append(_Table(item, f"{name}[{given if known else place}]"))
-        return found
+            listed.append(_Table(item, f"{name}[{given if known else place}]"))
+        return listed
 
 
 def _application(item: _Table) -> Application:

@@ -42,10 +42,10 @@ class Head:
     @classmethod
     def parse(cls, text: str) -> Head:
         """Read `SEQ:HASH`. Raises: `publisher/audit-head`."""
-        found = grammar.AUDIT_HEAD.fullmatch(text.strip())
-        if found is None or (int(found[1]) == 0 and found[2] != NOTHING):
+        match = grammar.AUDIT_HEAD.fullmatch(text.strip())
+        if match is None or (int(match[1]) == 0 and match[2] != NOTHING):
             raise error("publisher/audit-head", head=text[:80])
-        return cls(int(found[1]), found[2])
+        return cls(int(match[1]), match[2])
 
 
 def row_hash(
@@ -132,10 +132,12 @@ def _step(head: Head, row: AuditRow) -> Head:
     if row.seq < due:
         raise _broken(due, f"row {row.seq} is in its place, inserted or out of order")
     try:
-        made = row_hash(head.hash, row.seq, row.at, row.actor, row.event, row.subject, row.detail)
+        computed = row_hash(
+            head.hash, row.seq, row.at, row.actor, row.event, row.subject, row.detail
+        )
     except ValueError:
-        made = ""
-    if made != row.hash:
+        computed = ""
+    if computed != row.hash:
         raise _broken(due, "it was changed, inserted or moved")
     return Head(row.seq, row.hash)
 
@@ -184,6 +186,6 @@ def _read_line(line: bytes) -> AuditRow | None:
         return None
     numbers = type(row.seq) is int and type(row.at) is int
     texts = all(
-        type(one) is str for one in (row.actor, row.event, row.subject, row.detail, row.hash)
+        type(text) is str for text in (row.actor, row.event, row.subject, row.detail, row.hash)
     )
     return row if numbers and texts and write_line(row) == line else None

@@ -125,7 +125,7 @@ class Reading:
     def spoken(self) -> str:
         """The next row as a voice says it: "A: 12 34 56, 78 90 12, …"."""
         letter, groups = self.row()
-        return f"{letter}: " + ", ".join(" ".join(_pairs(one)) for one in groups)
+        return f"{letter}: " + ", ".join(" ".join(_pairs(group)) for group in groups)
 
     def on(self) -> Reading:
         """After the row was repeated by the other side."""

@@ -64,12 +64,12 @@ class Issuer:
         self, wanted: Sequence[tuple[Product, KeyGroup]], taken: dict[int, set[int]]
     ) -> list[NewKey]:
         """One setup key for each product; `taken` serials by group number grow with it."""
-        made: list[NewKey] = []
+        keys: list[NewKey] = []
         for product, group in wanted:
             serials = taken.setdefault(group.number, set())
-            made.append(self.issue(Kind.SETUP, group, serials, product=product.id))
-            serials.add(made[-1].key.serial)
-        return made
+            keys.append(self.issue(Kind.SETUP, group, serials, product=product.id))
+            serials.add(keys[-1].key.serial)
+        return keys
 
     def again(self, key_id: KeyId) -> ProductKey:
         """A key that was issued before, made again out of its serial."""

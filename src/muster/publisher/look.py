@@ -53,7 +53,7 @@ def trust(office: Office, *, every: bool = False) -> TrustList:
     with office.view() as reader:
         if every:
             texts = tables.documents.trust_above(reader, 0, _EVERY)
-            line = tuple(parse_trust(one.text) for one in texts)
+            line = tuple(parse_trust(text.text) for text in texts)
         else:
             line = (reading.newest_trust(reader),)
     who = office.publisher
@@ -103,7 +103,7 @@ def descriptor(office: Office, product: str, trust_version: int | None = None) -
     """
     with office.view() as reader:
         known = reading.newest_documents(reader)[1]
-        found = reading.product_of(known, product)
+        wanted = reading.product_of(known, product)
         newest = tables.documents.newest_trust(reader)
         pinned = newest
         if trust_version is not None:
@@ -111,7 +111,7 @@ def descriptor(office: Office, product: str, trust_version: int | None = None) -
             if chosen is None or chosen.version != trust_version:
                 raise error("publisher/no-trust", version=trust_version, newest=newest.version)
             pinned = chosen
-    data = make_descriptor(pinned.text, found, known.groups)
+    data = make_descriptor(pinned.text, wanted, known.groups)
     return Descriptor(product, pinned.version, data)
 
 
@@ -124,7 +124,7 @@ def export(office: Office, url: str | None) -> Export:
     file = PublisherFile(
         publisher=office.publisher.id,
         anchor=line[0].text,
-        trust=tuple(one.text for one in line[1:]),
+        trust=tuple(version.text for version in line[1:]),
         catalogue=signed.text,
         url=url,
     )
@@ -148,11 +148,11 @@ def key(office: Office, text: str) -> KeyShown:
     Raises: as `reading.find_key`.
     """
     with office.view() as reader:
-        found = reading.find_key(reader, office.publisher.id, text)
-        name = found.key_id.text
-        drawn = _hosts(reader, name) if found.key_id.kind is Kind.HOST else ()
-        machines = tables.pools.machines(reader, key=name) if found.pool else ()
-    return KeyShown(key_detail(found, drawn, machines))
+        issued = reading.find_key(reader, office.publisher.id, text)
+        name = issued.key_id.text
+        drawn = _hosts(reader, name) if issued.key_id.kind is Kind.HOST else ()
+        machines = tables.pools.machines(reader, key=name) if issued.pool else ()
+    return KeyShown(key_detail(issued, drawn, machines))
 
 
 def hosts(office: Office, key: str | None = None) -> HostList:
@@ -170,11 +170,13 @@ def hosts(office: Office, key: str | None = None) -> HostList:
 
 
 def _hosts(reader: Reader, key: str | None) -> tuple[HostRow, ...]:
-    keys = {one.key_id.text: one for one in tables.keys.keys(reader, Kind.HOST)}
-    seats = {(one.key, one.hw): one for one in tables.grants.seats(reader, key)}
+    keys = {
+        issued_key.key_id.text: issued_key for issued_key in tables.keys.keys(reader, Kind.HOST)
+    }
+    seats = {(seat.key, seat.hw): seat for seat in tables.grants.seats(reader, key)}
     return tuple(
-        host_row(one, seats[one.key, one.hw], keys[one.key])
-        for one in tables.grants.grants(reader, key=key)
+        host_row(grant, seats[grant.key, grant.hw], keys[grant.key])
+        for grant in tables.grants.grants(reader, key=key)
     )
 
 

@@ -101,10 +101,10 @@ class _Known:
 
         Raises: `publisher/update-trust-first`.
         """
-        found = self.signers[row.iid.trust_residue]
-        if found is None:
+        key = self.signers[row.iid.trust_residue]
+        if key is None:
             raise self.behind(row)
-        return found
+        return key
 
     def behind(self, row: _Row) -> MusterError:
         """What an asker is told whose trust does not know the key that signed, or would sign."""
@@ -178,9 +178,9 @@ class Pools:
         with self._store.view() as reader:
             trust = tables.documents.trust_above(reader, min(lowest), TRUST_STEPS) if lowest else ()
             catalogue = tables.documents.newest_catalogue(reader)
-        finished = tuple(one for one in results if one is not None)
+        finished = tuple(result for result in results if result is not None)
         assert len(finished) == len(installation_ids)
-        return Activated(finished, tuple(one.text for one in trust), catalogue.text)
+        return Activated(finished, tuple(version.text for version in trust), catalogue.text)
 
     def _read(
         self,
@@ -199,13 +199,13 @@ class Pools:
                         iid = parse_installation_id(text)
                         enter((int(iid.key_id.kind), iid.key_id.group))
                         if key is None or key.key_id != iid.key_id:
-                            found = rules.check_machine_request(
+                            issued = rules.check_machine_request(
                                 iid, tables.keys.key(reader, iid.key_id)
                             )
                             if key is not None:
-                                raise error("publisher/batch-key", key=found.key_id.text)
-                            check_proof(iid, found.proof_key)
-                            key = found
+                                raise error("publisher/batch-key", key=issued.key_id.text)
+                            check_proof(iid, issued.proof_key)
+                            key = issued
                         else:
                             check_proof(iid, key.proof_key)
                     if iid.trust_residue not in trusts:
@@ -247,9 +247,9 @@ class Pools:
                 for residue, trust in held.items()
             }
             files = {
-                one.key.kid: (tables.documents.key_file(reader, one.key.kid), one.key)
-                for one in signers.values()
-                if one is not None
+                signer.key.kid: (tables.documents.key_file(reader, signer.key.kid), signer.key)
+                for signer in signers.values()
+                if signer is not None
             }
             before = tables.pools.machines_bound(
                 reader, key_id.text, [row.iid.binding for row in rows]
@@ -263,14 +263,14 @@ class Pools:
         self, rows: Sequence[_Row], before: dict[str, MachineGrant], known: _Known, now: int
     ) -> dict[str, MachineGrant]:
         """The grants of the rows that look new, by binding, as many as the pool can have."""
-        found: dict[str, MachineGrant] = {}
+        grants: dict[str, MachineGrant] = {}
         for row in rows:
             binding = row.iid.binding
-            if binding in before or binding in found or len(found) >= known.key.left:
+            if binding in before or binding in grants or len(grants) >= known.key.left:
                 continue
             if known.signers[row.iid.trust_residue] is not None and known.key.revoked is None:
-                found[binding] = self._sign(known, row, rules.today(now), known.key.term, now)
-        return found
+                grants[binding] = self._sign(known, row, rules.today(now), known.key.term, now)
+        return grants
 
     def _sign(self, known: _Known, row: _Row, day: int, term: int, now: int) -> MachineGrant:
         signer = known.signer(row)
@@ -305,13 +305,13 @@ class Pools:
         self, row: _Row, known: _Known, grant: MachineGrant | None, now: int
     ) -> rules.MachineAgain | None:
         """The grant that a row has, or None for a draw. Raises: its refusal."""
-        found = rules.decide_machine(known.key, grant, known.newest, now)
-        if found is None or found.resign:
+        repeat = rules.decide_machine(known.key, grant, known.newest, now)
+        if repeat is None or repeat.resign:
             known.signer(row)
-        elif not rules.vouched(row.held, found.grant.kid, found.grant.day):
+        elif not rules.vouched(row.held, repeat.grant.kid, repeat.grant.day):
             # Digits alone must be enough: the asker's trust must know the key that signed.
             raise known.behind(row)
-        return found
+        return repeat
 
     def _give_again(
         self,
@@ -325,7 +325,7 @@ class Pools:
         """Answer without a transaction where nothing is to be written; whether that was so."""
         if signed:
             return False
-        found: dict[int, MachineActivation | MusterError] = {}
+        answers: dict[int, MachineActivation | MusterError] = {}
         stale: list[str] = []
         for row in rows:
             try:
@@ -333,14 +333,14 @@ class Pools:
                 if again is None and known.key.left <= 0:
                     raise known.used_up()
             except MusterError as fault:
-                found[row.place] = fault
+                answers[row.place] = fault
                 continue
             if again is None or again.resign:
                 return False
-            found[row.place] = MachineActivation(again.grant, drawn=False)
+            answers[row.place] = MachineActivation(again.grant, drawn=False)
             if now - again.grant.last_at >= rules.TOUCH_SECONDS:
                 stale.append(row.iid.binding)
-        for place, result in found.items():
+        for place, result in answers.items():
             results[place] = result
         if stale:
             with self._store.edit() as tx:
@@ -364,7 +364,7 @@ class Pools:
         known = replace(known, key=key)
         there = tables.pools.machines_bound(tx, name, [row.iid.binding for row in rows])
         fresh: dict[str, MachineGrant] = {}
-        found: dict[int, MachineActivation | MusterError] = {}
+        answers: dict[int, MachineActivation | MusterError] = {}
         resigned: dict[str, tuple[MachineGrant, str]] = {}
         for row in rows:
             binding = row.iid.binding
@@ -376,18 +376,18 @@ class Pools:
                     if binding not in signed:
                         return False  # the pool grew, or a draw was undone, since the first look
                     fresh[binding] = there[binding] = signed[binding]
-                    found[row.place] = MachineActivation(fresh[binding], drawn=True)
+                    answers[row.place] = MachineActivation(fresh[binding], drawn=True)
                 elif again.resign:
                     old = again.grant
                     new = self._sign(known, row, old.day, old.term, now)
                     new = replace(new, first_at=old.first_at, last_at=max(now, old.last_at))
                     resigned[binding] = (new, old.kid)
                     there[binding] = new
-                    found[row.place] = MachineActivation(new, drawn=False)
+                    answers[row.place] = MachineActivation(new, drawn=False)
                 else:
-                    found[row.place] = MachineActivation(again.grant, drawn=False)
+                    answers[row.place] = MachineActivation(again.grant, drawn=False)
             except MusterError as fault:
-                found[row.place] = fault
+                answers[row.place] = fault
         if fresh:
             if not tables.pools.draw(tx, name, len(fresh)):
                 return False
@@ -395,7 +395,7 @@ class Pools:
         for grant, _ in resigned.values():
             tables.pools.resign_machine(tx, grant)
         self._audit(tx, key, fresh, resigned, now, door)
-        for place, result in found.items():
+        for place, result in answers.items():
             results[place] = result
         return True
 
@@ -409,13 +409,13 @@ class Pools:
         door: str,
     ) -> None:
         name, actor = key.key_id.text, f"door:{door}"
-        told = [(one, {"key": name, "kid": one.kid}) for one in fresh.values()]
+        told = [(grant, {"key": name, "kid": grant.kid}) for grant in fresh.values()]
         told += [
-            (one, {"key": name, "kid": one.kid, "withdrawn": withdrawn})
-            for one, withdrawn in resigned.values()
+            (grant, {"key": name, "kid": grant.kid, "withdrawn": withdrawn})
+            for grant, withdrawn in resigned.values()
         ]
         tables.audit.write_many(
-            tx, now, actor, [(Event.MACHINE_ACTIVATE, one.jti, detail) for one, detail in told]
+            tx, now, actor, [(Event.MACHINE_ACTIVATE, grant.jti, detail) for grant, detail in told]
         )
         tell_levels(tx, key, replace(key, drawn=key.drawn + len(fresh)), now, actor)
 

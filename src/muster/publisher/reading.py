@@ -63,11 +63,11 @@ def find_key(reader: Reader, publisher: str, text: str) -> IssuedKey:
         if typed.prefix != prefix_of(publisher):
             raise error("publisher/other-key", masked=typed.masked)
         key_id = typed.key_id
-    found = tables.keys.key(reader, key_id)
-    if found is None:
+    issued = tables.keys.key(reader, key_id)
+    if issued is None:
         raise error("publisher/unknown-key", key=key_id.text)
     if typed is not None:
         proof = proof_key(publisher, key_id, typed.tag_bytes)
-        if proof != found.proof_key:
+        if proof != issued.proof_key:
             raise error("key/tag", masked=typed.masked)
-    return found
+    return issued

@@ -504,81 +504,81 @@ class Resumed:
 # From rows and documents.
 
 
-def catalogue_shown(found: Catalogue) -> CatalogueShown:
+def catalogue_shown(current: Catalogue) -> CatalogueShown:
     """What is told of a catalogue."""
     return CatalogueShown(
-        catalogue=found.version,
-        iat=found.iat,
-        signer=found.kid,
-        applications=found.applications,
-        groups=found.groups,
-        products=found.products,
-        conversions=found.conversions,
-        revocations=tuple(map(_revocation, found.revocations)),
+        catalogue=current.version,
+        iat=current.iat,
+        signer=current.kid,
+        applications=current.applications,
+        groups=current.groups,
+        products=current.products,
+        conversions=current.conversions,
+        revocations=tuple(map(_revocation, current.revocations)),
     )
 
 
-def _revocation(found: Revocation) -> RevocationRow:
-    return RevocationRow(found.jti, found.key, found.at)
+def _revocation(revocation: Revocation) -> RevocationRow:
+    return RevocationRow(revocation.jti, revocation.key, revocation.at)
 
 
-def trust_version(found: Trust) -> TrustVersion:
+def trust_version(trust: Trust) -> TrustVersion:
     """What is told of a version of trust."""
-    roots = tuple(root.kid for root in found.roots)
-    return TrustVersion(found.version, found.iat, roots, tuple(map(_trust_key, found.keys)))
+    roots = tuple(root.kid for root in trust.roots)
+    return TrustVersion(trust.version, trust.iat, roots, tuple(map(_trust_key, trust.keys)))
 
 
-def _trust_key(found: TrustKey) -> TrustKeyRow:
-    return TrustKeyRow(found.key.kid, found.role, found.index, found.until)
+def _trust_key(key: TrustKey) -> TrustKeyRow:
+    return TrustKeyRow(key.key.kid, key.role, key.index, key.until)
 
 
-def key_row(found: IssuedKey) -> KeyRow:
+def key_row(issued: IssuedKey) -> KeyRow:
     """What is told of an issued key."""
     return KeyRow(
-        id=found.key_id.text,
-        kind=found.key_id.kind.text,
-        group=found.group,
-        masked=found.masked,
-        product=found.product,
-        term_days=found.term * 30,
-        customer=found.customer,
-        issued_at=found.issued_at,
-        revoked_day=found.revoked,
-        hosts=found.hosts,
-        host_limit=found.host_limit,
-        activation_limit=found.activation_limit,
-        pool=_pool(found),
+        id=issued.key_id.text,
+        kind=issued.key_id.kind.text,
+        group=issued.group,
+        masked=issued.masked,
+        product=issued.product,
+        term_days=issued.term * 30,
+        customer=issued.customer,
+        issued_at=issued.issued_at,
+        revoked_day=issued.revoked,
+        hosts=issued.hosts,
+        host_limit=issued.host_limit,
+        activation_limit=issued.activation_limit,
+        pool=_pool(issued),
     )
 
 
-def _pool(found: IssuedKey) -> PoolStatus | None:
-    if not found.pool:
+def _pool(issued: IssuedKey) -> PoolStatus | None:
+    if not issued.pool:
         return None
     return PoolStatus(
-        size=found.pool,
-        drawn=found.drawn,
-        left=found.left,
-        corrected=found.corrected,
-        correction_limit=found.correction_limit,
-        alerts=found.alerts,
+        size=issued.pool,
+        drawn=issued.drawn,
+        left=issued.left,
+        corrected=issued.corrected,
+        correction_limit=issued.correction_limit,
+        alerts=issued.alerts,
     )
 
 
-def new_key_row(found: IssuedKey, text: str) -> NewKeyRow:
+def new_key_row(issued: IssuedKey, text: str) -> NewKeyRow:
     """What is told of a key that was just issued; `text` is the product key."""
-    return NewKeyRow(**_members(key_row(found)), key=text)
+    return NewKeyRow(**_members(key_row(issued)), key=text)
 
 
 def key_detail(
-    found: IssuedKey, hosts: Iterable[HostRow], machines: Iterable[MachineGrant]
+    issued: IssuedKey, hosts: Iterable[HostRow], machines: Iterable[MachineGrant]
 ) -> KeyDetail:
     """What is told of one key."""
     rows = tuple(map(activation_row, machines))
-    return KeyDetail(**_members(key_row(found)), grants=tuple(hosts), activations=rows)
+    return KeyDetail(**_members(key_row(issued)), grants=tuple(hosts), activations=rows)
 
 
 def _members(row: KeyRow) -> Mapping[str, Any]:
-    return {one.name: getattr(row, one.name) for one in fields(row)}
+    return {field.name: getattr(row, field.name) for field in fields(row)}
 
 
 def host_row(grant: HostGrant, seat: Seat, key: IssuedKey) -> HostRow:
@@ -603,16 +603,16 @@ def host_row(grant: HostGrant, seat: Seat, key: IssuedKey) -> HostRow:
     )
 
 
-def activation_row(found: MachineGrant) -> ActivationRow:
+def activation_row(grant: MachineGrant) -> ActivationRow:
     """What is told of the activation of a machine."""
     return ActivationRow(
-        jti=found.jti,
-        binding=found.binding,
-        first_day=found.day,
-        term_days=found.term * 30,
-        first_at=found.first_at,
-        last_at=found.last_at,
-        revoked_day=found.revoked,
+        jti=grant.jti,
+        binding=grant.binding,
+        first_day=grant.day,
+        term_days=grant.term * 30,
+        first_at=grant.first_at,
+        last_at=grant.last_at,
+        revoked_day=grant.revoked,
     )
 
 

@@ -152,7 +152,7 @@ def check_successor(old: Content, new: Content) -> None:
 
 def diff(old: Content, new: Content) -> tuple[Change, ...]:
     """What `new` adds, changes and removes; setup keys, which no engineer writes, do not count."""
-    found: list[Change] = []
+    changes: list[Change] = []
     parts = (
         ("application", old.applications, new.applications),
         ("group", old.groups, new.groups),
@@ -164,14 +164,14 @@ def diff(old: Content, new: Content) -> tuple[Change, ...]:
         now = {_name(item): item for item in after}
         for name in [*now, *(name for name in was if name not in now)]:
             if name not in was:
-                found.append(Change(what, name, "added"))
+                changes.append(Change(what, name, "added"))
             elif name not in now:
-                found.append(Change(what, name, "removed"))
+                changes.append(Change(what, name, "removed"))
             else:
                 changed = _changed(was[name], now[name])
                 if changed:
-                    found.append(Change(what, name, "changed", changed))
-    return tuple(found)
+                    changes.append(Change(what, name, "changed", changed))
+    return tuple(changes)
 
 
 def _name(item: object) -> str:
@@ -183,9 +183,9 @@ def _name(item: object) -> str:
 
 def _changed(before: object, after: object) -> tuple[str, ...]:
     return tuple(
-        one.name
-        for one in fields(before)  # type: ignore[arg-type]  # all four records are dataclasses
-        if one.name != "setup_key" and getattr(before, one.name) != getattr(after, one.name)
+        field.name
+        for field in fields(before)  # type: ignore[arg-type]  # all four records are dataclasses
+        if field.name != "setup_key" and getattr(before, field.name) != getattr(after, field.name)
     )
 
 
@@ -210,7 +210,7 @@ def with_setup_keys(content: Content, keys: dict[str, str]) -> Content:
 
 def version_of_residue(versions: Collection[int], residue: int) -> int | None:
     """The newest of the versions that is `residue` modulo 256, or None."""
-    return max((one for one in versions if one % 256 == residue), default=None)
+    return max((version for version in versions if version % 256 == residue), default=None)
 
 
 def may_sign(entry: TrustKey, day: int) -> bool:
@@ -230,19 +230,19 @@ def choose_key(newest: Trust, held: Trust, role: str, day: int) -> TrustKey | No
         Among the keys of both that may sign, one in use before one on its way out, and the one
         of the highest index; None when there is none: then trust comes first.
     """
-    known = {one.key.kid for one in held.keys if one.role == role and may_sign(one, day)}
+    known = {key.key.kid for key in held.keys if key.role == role and may_sign(key, day)}
     able = [
-        one
-        for one in newest.keys
-        if one.role == role and one.key.kid in known and may_sign(one, day)
+        key
+        for key in newest.keys
+        if key.role == role and key.key.kid in known and may_sign(key, day)
     ]
-    return max(able, key=lambda one: (one.until is None, one.index or 0), default=None)
+    return max(able, key=lambda key: (key.until is None, key.index or 0), default=None)
 
 
 def vouched(newest: Trust, kid: str, day: int) -> bool:
     """Whether newest trust still stands behind a grant that this key signed for that day."""
     return any(
-        one.role == GRANT_ROLE and one.key.kid == kid and may_sign(one, day) for one in newest.keys
+        key.role == GRANT_ROLE and key.key.kid == kid and may_sign(key, day) for key in newest.keys
     )
 
 
@@ -265,20 +265,20 @@ def next_keys(
         retired_too: withdraw those that were retired before as well.
     Raises: `publisher/trust-full`, when trust would hold more than it can.
     """
-    roles = {one.role for one in fresh}
+    roles = {trust_key.role for trust_key in fresh}
     kept: list[TrustKey] = []
-    for one in keys:
-        if one.role not in roles:
-            kept.append(one)
-        elif not may_sign(one, day):
+    for key in keys:
+        if key.role not in roles:
+            kept.append(key)
+        elif not may_sign(key, day):
             if not retired_too:
-                kept.append(one)
+                kept.append(key)
         elif until is not None:
-            kept.append(replace(one, until=until if one.until is None else min(one.until, until)))
-    found = (*kept, *fresh)
-    if len(found) > MAX_TRUST_KEYS:
-        raise error("publisher/trust-full", count=len(found), maximum=MAX_TRUST_KEYS)
-    return found
+            kept.append(replace(key, until=until if key.until is None else min(key.until, until)))
+    renewed = (*kept, *fresh)
+    if len(renewed) > MAX_TRUST_KEYS:
+        raise error("publisher/trust-full", count=len(renewed), maximum=MAX_TRUST_KEYS)
+    return renewed
 
 
 def next_index(used: Collection[int]) -> int:
@@ -294,10 +294,10 @@ def next_index(used: Collection[int]) -> int:
 
 def catalogue_key(trust: Trust, day: int) -> TrustKey:
     """The key that signs the next catalogue. Raises: `publisher/no-key`."""
-    found = choose_key(trust, trust, CATALOGUE_ROLE, day)
-    if found is None:
+    key = choose_key(trust, trust, CATALOGUE_ROLE, day)
+    if key is None:
         raise error("publisher/no-key", role=CATALOGUE_ROLE, trust=trust.version)
-    return found
+    return key
 
 
 # Draws.
@@ -432,7 +432,7 @@ def check_pool(
     if kind is Kind.EVALUATION and term not in EVALUATION_TERMS:
         raise error("publisher/pool", detail="an evaluation runs for 90 or 180 days")
     levels = tuple(sorted(set(alerts)))
-    if not all(1 <= one <= 100 for one in levels) or len(levels) > 16:
+    if not all(1 <= level <= 100 for level in levels) or len(levels) > 16:
         raise error("publisher/pool", detail="an alert level is a percentage from 1 to 100")
     return pool, levels
 

@@ -57,16 +57,16 @@ class PublisherService(Activations):
             newest, _ = self._knowledge.known(reader)
         return {
             "keys": [
-                {**one.key.jwk, "kid": one.key.kid, "use": "sig", "alg": "EdDSA"}
-                for one in newest.keys
-                if rules.may_sign(one, day)
+                {**key.key.jwk, "kid": key.key.kid, "use": "sig", "alg": "EdDSA"}
+                for key in newest.keys
+                if rules.may_sign(key, day)
             ]
         }
 
     def counts(self) -> dict[str, int]:
         """How much there is, for metrics."""
         with self._store.view() as reader:
-            alerting = sum(1 for one in tables.keys.watched_keys(reader) if rules.reached(one))
+            alerting = sum(1 for key in tables.keys.watched_keys(reader) if rules.reached(key))
             return {**tables.keys.counts(reader), "pools_alerting": alerting}
 
     def open_grant_keys(self) -> int:
@@ -78,9 +78,9 @@ class PublisherService(Activations):
         with self._store.view() as reader:
             newest, _ = self._knowledge.known(reader)
             able = [
-                one for one in newest.keys if one.role == GRANT_ROLE and rules.may_sign(one, day)
+                key for key in newest.keys if key.role == GRANT_ROLE and rules.may_sign(key, day)
             ]
-            files = [tables.documents.key_file(reader, one.key.kid) for one in able]
+            files = [tables.documents.key_file(reader, key.key.kid) for key in able]
         if not able:
             raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)
         for entry, record in zip(able, files, strict=True):

@@ -21,10 +21,10 @@ from muster.publisher.model import HostGrant, HostTerms
 
 def signer_of(trust: Trust, now: int) -> TrustKey:
     """The grant key that signs terms today. Raises: `publisher/no-key`."""
-    found = rules.choose_key(trust, trust, GRANT_ROLE, rules.today(now))
-    if found is None:
+    key = rules.choose_key(trust, trust, GRANT_ROLE, rules.today(now))
+    if key is None:
         raise error("publisher/no-key", role=GRANT_ROLE, trust=trust.version)
-    return found
+    return key
 
 
 def still_vouched(terms: HostTerms, trust: Trust) -> bool:
@@ -64,7 +64,7 @@ def issue(
     iat = rules.stamp(now, max(trust.iat, catalogue.iat, held.iat if held else 0))
     text = make_terms(read, ceiling, version, iat, key)
     read_terms(text, trust, read)
-    made = HostTerms(
+    terms = HostTerms(
         jti=grant.jti,
         version=version,
         iat=iat,
@@ -76,15 +76,15 @@ def issue(
         text=text,
         max_lease=ceiling.max_lease,
     )
-    tables.grants.add_host_terms(tx, made)
+    tables.grants.add_host_terms(tx, terms)
     detail: dict[str, int | str] = {
-        "agreement": made.agreement,
-        "kid": made.kid,
-        "limit": made.limit,
-        "over": made.over,
+        "agreement": terms.agreement,
+        "kid": terms.kid,
+        "limit": terms.limit,
+        "over": terms.over,
         "version": version,
     }
-    if made.max_lease is not None:
-        detail["max_lease"] = made.max_lease
+    if terms.max_lease is not None:
+        detail["max_lease"] = terms.max_lease
     tables.audit.write(tx, now, actor, Event.HOST_TERMS, grant.jti, detail)
-    return made
+    return terms

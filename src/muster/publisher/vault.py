@@ -116,9 +116,9 @@ class Vault:
             errors of `system.keyfile.load_key`.
         """
         with self._lock:
-            found = self._open.get(public.kid)
-        if found is not None:
-            return found
+            secret = self._open.get(public.kid)
+        if secret is not None:
+            return secret
         role = record.role if record else RESERVE
         source = path or (self.folder / record.file if record and record.file else None)
         if source is None or (path is None and not source.exists()):

@@ -36,7 +36,7 @@ def write_backup(office: Office, path: Path) -> BackupWritten:
         raise
     try:
         with path.open("wb") as out, office.view() as reader:
-            done = backup_file.write(out, reader, office.publisher.id, now)
+            backup = backup_file.write(out, reader, office.publisher.id, now)
             out.flush()
             os.fsync(out.fileno())
     except BaseException as fault:
@@ -44,7 +44,7 @@ def write_backup(office: Office, path: Path) -> BackupWritten:
         if isinstance(fault, OSError):
             raise translate(fault, path) from fault
         raise
-    return BackupWritten(True, str(path), done.publisher, done.rows, done.head.text)
+    return BackupWritten(True, str(path), backup.publisher, backup.rows, backup.head.text)
 
 
 def restore(office: Office, path: Path, *, head: Head | None, accept_loss: bool) -> Restored:
@@ -62,20 +62,20 @@ def restore(office: Office, path: Path, *, head: Head | None, accept_loss: bool)
     with office.store.edit() as tx:
         if tables.documents.publisher(tx) is not None:
             raise error("backup/not-empty")
-        found = backup_file.fill(path, tx)
-        chain.check(tables.audit.all_rows(tx), found.head)
-        tables.restore.note(tx, now, found.head.text)
-        detail = {"head": found.head.text, "made_at": found.made_at}
-        tables.audit.write(tx, now, office.actor, Event.PUBLISHER_RESTORE, found.publisher, detail)
-        done = _resume(tx, now, office.actor, head, accept_loss=accept_loss)
+        backup = backup_file.fill(path, tx)
+        chain.check(tables.audit.all_rows(tx), backup.head)
+        tables.restore.note(tx, now, backup.head.text)
+        detail = {"head": backup.head.text, "made_at": backup.made_at}
+        tables.audit.write(tx, now, office.actor, Event.PUBLISHER_RESTORE, backup.publisher, detail)
+        resumed = _resume(tx, now, office.actor, head, accept_loss=accept_loss)
     return Restored(
         changed=True,
-        publisher=found.publisher,
-        rows=found.rows,
-        made_at=found.made_at,
-        waiting=done.waiting,
-        lost=done.lost,
-        audit_head=done.audit_head,
+        publisher=backup.publisher,
+        rows=backup.rows,
+        made_at=backup.made_at,
+        waiting=resumed.waiting,
+        lost=resumed.lost,
+        audit_head=resumed.audit_head,
     )
 
 

@@ -34,17 +34,17 @@ def publish(office: Office, content: Content) -> CataloguePublished:
             if not changes:
                 return CataloguePublished(False, before.version)
             ground = read_ground(reader, now)
-        known = {one.id: one.setup_key for one in before.products if one.setup_key}
+        known = {product.id: product.setup_key for product in before.products if product.setup_key}
         wanted = in_need_of_setup(content, known)
-        made: list[NewKey] = []
+        keys: list[NewKey] = []
         if wanted:
-            made, again = _setup_keys(office, wanted, now)
+            keys, again = _setup_keys(office, wanted, now)
             known |= again
-            known |= {one.issued.product or "": one.key.text for one in made}
+            known |= {key.issued.product or "": key.key.text for key in keys}
         finished = rules.with_setup_keys(content, known)
 
         def act(tx: Transaction) -> None:
-            register(tx, made, now, office.actor)
+            register(tx, keys, now, office.actor)
             for change in changes:
                 audit_change(tx, change, now, office.actor)
 
@@ -59,7 +59,7 @@ def _setup_keys(
     of those that an earlier catalogue had."""
     issuer = issuer_of(office, now)
     with office.view() as reader:
-        issued = {one.product: one.key_id for one in tables.keys.keys(reader, Kind.SETUP)}
+        issued = {key.product: key.key_id for key in tables.keys.keys(reader, Kind.SETUP)}
         taken = {
             group.number: set(tables.keys.serials(reader, Kind.SETUP, group.number))
             for _, group in wanted
@@ -69,7 +69,7 @@ def _setup_keys(
         for product, _ in wanted
         if product.id in issued
     }
-    new = [one for one in wanted if one[0].id not in issued]
+    new = [pair for pair in wanted if pair[0].id not in issued]
     return issuer.issue_setup(new, taken), again
 
 
@@ -84,18 +84,18 @@ def revoke_product(office: Office, product: str) -> Revoked:
     with office.alone() as now:
         with office.view() as reader:
             before = reading.newest_documents(reader)[1]
-            found = reading.product_of(before, product)
-            if not found.setup_key:
-                raise error("publisher/no-setup-key", product=found.id)
-            setup = parse_product_key(found.setup_key).key_id.text
-            if before.product_revoked(found) is not None:
+            revoked = reading.product_of(before, product)
+            if not revoked.setup_key:
+                raise error("publisher/no-setup-key", product=revoked.id)
+            setup = parse_product_key(revoked.setup_key).key_id.text
+            if before.product_revoked(revoked) is not None:
                 return Revoked(False, before.version, key=setup)
             ground = read_ground(reader, now)
 
         def act(tx: Transaction) -> None:
             tables.keys.revoke_key(tx, setup, rules.today(now))
             detail = {"key": setup}
-            tables.audit.write(tx, now, office.actor, Event.PRODUCT_REVOKE, found.id, detail)
+            tables.audit.write(tx, now, office.actor, Event.PRODUCT_REVOKE, revoked.id, detail)
 
         version = sign_next(office, now, ground, act)
     return Revoked(True, version, key=setup)
@@ -110,9 +110,9 @@ def audit_change(tx: Transaction, change: Change, now: int, actor: str) -> None:
 
 def in_need_of_setup(content: Content, known: dict[str, str]) -> list[tuple[Product, KeyGroup]]:
     """Products that need a setup key and are not among `known`, with their groups."""
-    groups = {one.id: one for one in content.groups}
+    groups = {group.id: group for group in content.groups}
     return [
-        (one, groups[one.group])
-        for one in content.products
-        if rules.needs_setup_key(one) and one.id not in known
+        (product, groups[product.group])
+        for product in content.products
+        if rules.needs_setup_key(product) and product.id not in known
     ]

@@ -44,9 +44,11 @@ def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
                 raise error("publisher/unknown-host", host=host[:64])
             key, hw = named[0].key, named[0].hw
             if release:
-                named = tuple(one for one in tables.grants.grants(reader, key=key) if one.hw == hw)
+                named = tuple(
+                    grant for grant in tables.grants.grants(reader, key=key) if grant.hw == hw
+                )
             seat = tables.grants.seat(reader, key, hw)
-            open_grants = [one for one in named if one.revoked is None]
+            open_grants = [grant for grant in named if grant.revoked is None]
             held = release and seat is not None and seat.released_at is None
             if not open_grants and not held:
                 version = tables.documents.newest_catalogue(reader).version
@@ -61,13 +63,13 @@ def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
                 if release
                 else tables.grants.grants(tx, host=host)
             )
-            for one in fresh:
-                if one.hw == hw and one.revoked is None:
-                    tables.grants.revoke_grant(tx, one.key, one.binding, rules.today(now))
+            for grant in fresh:
+                if grant.hw == hw and grant.revoked is None:
+                    tables.grants.revoke_grant(tx, grant.key, grant.binding, rules.today(now))
                     tables.audit.write(
-                        tx, now, office.actor, Event.HOST_REVOKE, one.jti, {"key": key, "hw": hw}
+                        tx, now, office.actor, Event.HOST_REVOKE, grant.jti, {"key": key, "hw": hw}
                     )
-                    revoked.append(one.jti)
+                    revoked.append(grant.jti)
             if held and tables.grants.release_host(tx, key, hw, now):
                 tables.audit.write(tx, now, office.actor, Event.HOST_RELEASE, hw, {"key": key})
 
@@ -98,14 +100,14 @@ def issue_terms(office: Office, host: str, ceiling: Ceiling) -> TermsIssued:
             and terms.still_vouched(held, trust)
             and terms.ceiling_of(held) == ceiling
         )
-        made = held
-        if made is None or changed:
+        issued = held
+        if issued is None or changed:
             key = office.vault.signing_key(record, entry.key)
             with office.edit() as tx:
                 if tables.documents.newest_trust(tx).version != trust.version:
                     raise error("publisher/changed")
                 documents = (trust, catalogue)
-                made = terms.issue(tx, grant, documents, key, now, office.actor, ceiling)
+                issued = terms.issue(tx, grant, documents, key, now, office.actor, ceiling)
         with office.view() as reader:
             line = tables.documents.trust_above(
                 reader, max(0, trust.version - TRUST_STEPS), TRUST_STEPS
@@ -113,19 +115,19 @@ def issue_terms(office: Office, host: str, ceiling: Ceiling) -> TermsIssued:
         answer = ConfirmAnswer(
             grant=grant.grant,
             confirmation_id=grant.confirmation,
-            trust=tuple(one.text for one in line),
+            trust=tuple(version.text for version in line),
             catalogue=catalogue.text,
-            terms=made.text,
+            terms=issued.text,
         )
     shown = TermsShown(
         changed=changed,
-        grant=made.jti,
-        version=made.version,
-        limit=made.limit,
-        over=made.over,
-        agreement=made.agreement,
-        customer=made.customer,
-        max_lease=made.max_lease,
+        grant=issued.jti,
+        version=issued.version,
+        limit=issued.limit,
+        over=issued.over,
+        agreement=issued.agreement,
+        customer=issued.customer,
+        max_lease=issued.max_lease,
     )
     return TermsIssued(shown, ReplyFile(office.publisher.id, answer))
 
@@ -134,7 +136,7 @@ def _one_grant(reader: Reader, host: str) -> HostGrant:
     named = tables.grants.grants(reader, host=host)
     if not named:
         raise error("publisher/unknown-host", host=host[:64])
-    good = [one for one in named if one.revoked is None]
+    good = [grant for grant in named if grant.revoked is None]
     if not good:
         raise error("publisher/grant-revoked", jti=named[-1].jti)
     if len(good) > 1:

@@ -35,24 +35,24 @@ def issue_keys(office: Office, order: KeyOrder) -> KeysIssued:
     with office.alone() as now:
         with office.view() as reader:
             catalogue = reading.newest_documents(reader)[1]
-            found = next((one for one in catalogue.groups if one.id == order.group), None)
-            if found is None:
-                known = ", ".join(one.id for one in catalogue.groups)
+            key_group = next((group for group in catalogue.groups if group.id == order.group), None)
+            if key_group is None:
+                known = ", ".join(group.id for group in catalogue.groups)
                 raise error("publisher/group", group=order.group, known=known)
-            taken = set(tables.keys.serials(reader, kind, found.number))
+            taken = set(tables.keys.serials(reader, kind, key_group.number))
         issuer = issuer_of(office, now)
-        made: list[NewKey] = []
+        new_keys: list[NewKey] = []
         for _ in range(order.count):
-            new = issuer.issue(kind, found, taken, term=order.term, customer=order.customer)
+            new = issuer.issue(kind, key_group, taken, term=order.term, customer=order.customer)
             if pool:
                 limit = rules.correction_limit(pool)
                 issued = replace(new.issued, pool=pool, correction_limit=limit, alerts=alerts)
                 new = NewKey(issued, new.key)
             taken.add(new.key.serial)
-            made.append(new)
+            new_keys.append(new)
         with office.edit() as tx:
-            register(tx, made, now, office.actor)
-    return KeysIssued(True, tuple(new_key_row(new.issued, new.key.text) for new in made))
+            register(tx, new_keys, now, office.actor)
+    return KeysIssued(True, tuple(new_key_row(new.issued, new.key.text) for new in new_keys))
 
 
 def revoke_key(office: Office, key: str) -> Revoked:
@@ -64,11 +64,11 @@ def revoke_key(office: Office, key: str) -> Revoked:
     """
     with office.alone() as now:
         with office.view() as reader:
-            found = reading.find_key(reader, office.publisher.id, key)
-            name = found.key_id.text
-            if found.key_id.kind is Kind.SETUP:
-                raise error("publisher/kind", key=name, kind=found.key_id.kind.text)
-            if found.revoked is not None:
+            issued = reading.find_key(reader, office.publisher.id, key)
+            name = issued.key_id.text
+            if issued.key_id.kind is Kind.SETUP:
+                raise error("publisher/kind", key=name, kind=issued.key_id.kind.text)
+            if issued.revoked is not None:
                 version = tables.documents.newest_catalogue(reader).version
                 return Revoked(False, version, key=name)
             ground = read_ground(reader, now)
@@ -77,16 +77,16 @@ def revoke_key(office: Office, key: str) -> Revoked:
         def act(tx: Transaction) -> None:
             tables.keys.revoke_key(tx, name, rules.today(now))
             tables.audit.write(tx, now, office.actor, Event.KEY_REVOKE, name, {})
-            grants.extend(one.jti for one in tables.grants.grants(tx, key=name))
-            grants.extend(one.jti for one in tables.pools.machines(tx, key=name))
+            grants.extend(grant.jti for grant in tables.grants.grants(tx, key=name))
+            grants.extend(machine.jti for machine in tables.pools.machines(tx, key=name))
 
         version = sign_next(office, now, ground, act)
     return Revoked(True, version, tuple(grants), key=name)
 
 
-def register(tx: Transaction, made: Sequence[NewKey], now: int, actor: str) -> None:
+def register(tx: Transaction, new_keys: Sequence[NewKey], now: int, actor: str) -> None:
     """Keep keys that were just made, each with its audit row."""
-    for new in made:
+    for new in new_keys:
         tables.keys.add_key(tx, new.issued)
         detail: dict[str, object] = {"group": new.issued.group, "term": new.issued.term}
         if new.issued.product:

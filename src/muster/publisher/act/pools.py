@@ -25,13 +25,13 @@ def correct_pool(office: Office, key: str, count: int, reason: str) -> PoolChang
     Raises: `publisher/unknown-key`, `publisher/pool` (no pool, no reason, no count),
         `publisher/correction-limit`.
     """
-    now, found = _pool(office, key)
-    name = found.key_id.text
+    now, issued = _pool(office, key)
+    name = issued.key_id.text
     if count < 1 or not reason.strip():
         raise error("publisher/pool", detail="a correction has a number from 1 and a reason")
     with office.edit() as tx:
         if not tables.pools.correct_pool(tx, name, count):
-            fresh = tables.keys.key(tx, found.key_id) or found
+            fresh = tables.keys.key(tx, issued.key_id) or issued
             raise error(
                 "publisher/correction-limit",
                 key=name,
@@ -40,7 +40,7 @@ def correct_pool(office: Office, key: str, count: int, reason: str) -> PoolChang
             )
         detail = {"count": count, "reason": reason.strip()[:256]}
         tables.audit.write(tx, now, office.actor, Event.POOL_CORRECT, name, detail)
-        return PoolChange(True, key_row(tables.keys.key(tx, found.key_id) or found))
+        return PoolChange(True, key_row(tables.keys.key(tx, issued.key_id) or issued))
 
 
 def extend_pool(office: Office, key: str, pool: int) -> PoolChange:
@@ -50,16 +50,16 @@ def extend_pool(office: Office, key: str, pool: int) -> PoolChange:
         The key afterwards.
     Raises: `publisher/unknown-key`, `publisher/pool`, `publisher/pool-drawn`.
     """
-    now, found = _pool(office, key)
-    name = found.key_id.text
-    rules.check_pool(found.key_id.kind, pool, found.term, found.alerts)
+    now, issued = _pool(office, key)
+    name = issued.key_id.text
+    rules.check_pool(issued.key_id.kind, pool, issued.term, issued.alerts)
     with office.edit() as tx:
-        before = tables.keys.key(tx, found.key_id) or found
+        before = tables.keys.key(tx, issued.key_id) or issued
         if before.pool == pool:
             return PoolChange(False, key_row(before))
         if not tables.pools.extend_pool(tx, name, pool, rules.correction_limit(pool)):
             raise error("publisher/pool-drawn", key=name, pool=pool, drawn=before.drawn)
-        after = tables.keys.key(tx, found.key_id) or found
+        after = tables.keys.key(tx, issued.key_id) or issued
         detail = {"from": before.pool, "to": pool}
         tables.audit.write(tx, now, office.actor, Event.POOL_EXTEND, name, detail)
         tell_levels(tx, before, after, now, office.actor)
@@ -70,11 +70,11 @@ def _pool(office: Office, key: str) -> tuple[int, IssuedKey]:
     now = office.clock.now()
     rules.today(now)
     with office.view() as reader:
-        found = reading.find_key(reader, office.publisher.id, key)
-    if not found.pool:
-        kind = found.key_id.kind.text
+        issued = reading.find_key(reader, office.publisher.id, key)
+    if not issued.pool:
+        kind = issued.key_id.kind.text
         raise error("publisher/pool", detail=f"a {kind} key has no pool")
-    return now, found
+    return now, issued
 
 
 def revoke_activation(office: Office, jti: str) -> Revoked:
@@ -86,19 +86,19 @@ def revoke_activation(office: Office, jti: str) -> Revoked:
     """
     with office.alone() as now:
         with office.view() as reader:
-            found = tables.pools.machines(reader, jti=jti[:64])
-            if not found:
+            grants = tables.pools.machines(reader, jti=jti[:64])
+            if not grants:
                 raise error("publisher/unknown-activation", jti=jti[:64])
-            (one,) = found
-            if one.revoked is not None:
+            (grant,) = grants
+            if grant.revoked is not None:
                 version = tables.documents.newest_catalogue(reader).version
-                return Revoked(False, version, (), key=one.key)
+                return Revoked(False, version, (), key=grant.key)
             ground = read_ground(reader, now)
 
         def act(tx: Transaction) -> None:
-            tables.pools.revoke_machine(tx, one.key, one.binding, rules.today(now))
-            detail = {"key": one.key}
-            tables.audit.write(tx, now, office.actor, Event.MACHINE_REVOKE, one.jti, detail)
+            tables.pools.revoke_machine(tx, grant.key, grant.binding, rules.today(now))
+            detail = {"key": grant.key}
+            tables.audit.write(tx, now, office.actor, Event.MACHINE_REVOKE, grant.jti, detail)
 
         version = sign_next(office, now, ground, act)
-    return Revoked(True, version, (one.jti,), key=one.key)
+    return Revoked(True, version, (grant.jti,), key=grant.key)

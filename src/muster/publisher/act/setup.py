@@ -68,9 +68,9 @@ def init_publisher(
     make_folder(folder)
     with Lock(folder / LOCK_FILE):
         if url or (folder / DATABASE_FILE).exists():
-            found = _found(folder, now, wanted.label, vault, url)
-            if found is not None:
-                return found
+            existing = _found(folder, now, wanted.label, vault, url)
+            if existing is not None:
+                return existing
         if reserve.exists():
             raise error("keyfile/exists", path=str(reserve))
         unfinished = vault.create_folder()
@@ -84,12 +84,12 @@ def init_publisher(
     )
 
 
-def _told(found: Publisher, vault: Vault, trust: int, catalogue: int) -> PublisherMade:
+def _told(publisher: Publisher, vault: Vault, trust: int, catalogue: int) -> PublisherMade:
     return PublisherMade(
         changed=False,
-        publisher=found.id,
-        label=found.label,
-        name=found.name,
+        publisher=publisher.id,
+        label=publisher.label,
+        name=publisher.name,
         trust=trust,
         catalogue=catalogue,
         store=str(vault.folder.parent),
@@ -100,16 +100,16 @@ def _told(found: Publisher, vault: Vault, trust: int, catalogue: int) -> Publish
 def _found(folder: Path, now: int, label: str, vault: Vault, url: str) -> PublisherMade | None:
     """The publisher that a store holds already; None where an earlier `init` did not end."""
     with contextlib.closing(open_store(folder, now, url=url)) as store, store.view() as reader:
-        found = tables.documents.publisher(reader)
-        if found is None:
+        publisher = tables.documents.publisher(reader)
+        if publisher is None:
             return None
-        if found.label != label:
-            raise error("publisher/other", found=found.label, wanted=label)
+        if publisher.label != label:
+            raise error("publisher/other", found=publisher.label, wanted=label)
         trust, catalogue = (
             tables.documents.newest_trust(reader).version,
             tables.documents.newest_catalogue(reader).version,
         )
-        return _told(found, vault, trust, catalogue)
+        return _told(publisher, vault, trust, catalogue)
 
 
 def _make(
@@ -156,7 +156,7 @@ def _make(
     issuer_of_keys = Issuer(publisher_prefix(root.public.raw), issuer, tag_key, dice, now)
     setup = issuer_of_keys.issue_setup(in_need_of_setup(content, {}), {})
     finished = rules.with_setup_keys(
-        content, {one.issued.product or "": one.key.text for one in setup}
+        content, {key.issued.product or "": key.key.text for key in setup}
     )
     signed = sign_catalogue(trust, 1, now, finished, (), catalogue_key)
     with (

@@ -122,4 +122,4 @@ def issuer_of(office: Office, now: int) -> Issuer:
 
 def kids(keys: Sequence[PublicKey]) -> list[str]:
     """The ids of keys."""
-    return [one.kid for one in keys]
+    return [key.kid for key in keys]

@@ -171,7 +171,7 @@ def _sign_trust(
         _, catalogue = reading.newest_documents(reader)
     iat = rules.stamp(now, max(newest.iat, catalogue.iat))
     day = rules.today(now)
-    made = list(records)
+    new_records = list(records)
     # Judged before any key is made, with what will be in the new version.
     rules.next_keys(
         newest.keys,
@@ -183,8 +183,8 @@ def _sign_trust(
     fresh: dict[str, SigningKey] = {}
     entries: list[TrustKey] = []
     for role in step.roles:
-        fresh[role] = _new_key(office, role, now, made)
-        index = made[-1].number if role == GRANT_ROLE else None
+        fresh[role] = _new_key(office, role, now, new_records)
+        index = new_records[-1].number if role == GRANT_ROLE else None
         entries.append(TrustKey(fresh[role].public, role, index))
     text = make_trust(
         TrustClaims(
@@ -209,7 +209,7 @@ def _sign_trust(
         if tables.documents.newest_trust(tx).version != newest.version:
             raise error("publisher/changed")
         tables.documents.add_trust(tx, SignedText(step.version, iat, text))
-        for record in made:
+        for record in new_records:
             tables.documents.add_key_file(tx, record)
         tables.audit.write(
             tx,
@@ -220,7 +220,7 @@ def _sign_trust(
             {
                 "signer": signer.public.kid,
                 "roots": kids(step.roots),
-                "keys": [one.key.kid for one in trust.keys],
+                "keys": [key.key.kid for key in trust.keys],
             },
         )
         if CATALOGUE_ROLE in fresh:
@@ -240,10 +240,10 @@ def _sign_trust(
         ]
         again = sum(
             1
-            for one in drawn
-            if one.revoked is None
-            and rules.vouched(newest, one.kid, one.day)
-            and not rules.vouched(trust, one.kid, one.day)
+            for grant in drawn
+            if grant.revoked is None
+            and rules.vouched(newest, grant.kid, grant.day)
+            and not rules.vouched(trust, grant.kid, grant.day)
         )
         newest_catalogue = tables.documents.newest_catalogue(tx).version
     return _Signed(trust, newest_catalogue, again)

@@ -56,7 +56,7 @@ def write_many(
         "INSERT INTO audit (seq, at, actor, event, subject, detail, hash)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (one.seq, one.at, one.actor, one.event, one.subject, one.detail, one.hash)
-            for one in rows
+            (row.seq, row.at, row.actor, row.event, row.subject, row.detail, row.hash)
+            for row in rows
         ],
     )

@@ -92,7 +92,7 @@ def add_key(tx: Transaction, key: IssuedKey) -> None:
             key.activation_limit,
             key.pool,
             key.correction_limit,
-            ",".join(str(one) for one in key.alerts),
+            ",".join(str(alert) for alert in key.alerts),
         ),
     )
 
@@ -120,5 +120,5 @@ def _key(row: Row) -> IssuedKey:
         corrected=row["corrected"],
         correction_limit=row["correction_limit"],
         drawn=row["drawn"],
-        alerts=tuple(int(one) for one in row["alerts"].split(",") if one),
+        alerts=tuple(int(level) for level in row["alerts"].split(",") if level),
     )

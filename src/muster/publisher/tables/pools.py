@@ -32,23 +32,23 @@ def draw(tx: Transaction, key: str, count: int) -> bool:
 
 def correct_pool(tx: Transaction, key: str, count: int) -> bool:
     """Give activations back to a pool; False when that is above what staff may."""
-    done = tx.execute(
+    rows = tx.execute(
         "UPDATE product_key SET corrected = corrected + ?"
         " WHERE id = ? AND corrected + ? <= correction_limit",
         (count, key, count),
     )
-    return done == 1
+    return rows == 1
 
 
 def extend_pool(tx: Transaction, key: str, pool: int, correction_limit: int) -> bool:
     """Give a pool a new size; False when more than that was drawn."""
-    done = tx.execute(
+    rows = tx.execute(
         "UPDATE product_key SET pool = ?,"
         " correction_limit = CASE WHEN corrected > ? THEN corrected ELSE ? END"
         " WHERE id = ? AND drawn <= ? + corrected",
         (pool, correction_limit, correction_limit, key, pool),
     )
-    return done == 1
+    return rows == 1
 
 
 def machine(reader: Reader, key: str, binding: str) -> MachineGrant | None:
@@ -71,7 +71,7 @@ def machines(
 
 def machines_bound(reader: Reader, key: str, bindings: Sequence[str]) -> dict[str, MachineGrant]:
     """What was drawn for these machines, by binding."""
-    found: dict[str, MachineGrant] = {}
+    bound: dict[str, MachineGrant] = {}
     for start in range(0, len(bindings), _ASKED_AT_ONCE):
         part = bindings[start : start + _ASKED_AT_ONCE]
         marks = ", ".join("?" * len(part))
@@ -79,8 +79,8 @@ def machines_bound(reader: Reader, key: str, bindings: Sequence[str]) -> dict[st
             f"{_MACHINES}WHERE key = ? AND binding IN ({marks})",
             (key, *part),
         )
-        found |= {row["binding"]: _machine(row) for row in rows}
-    return found
+        bound |= {row["binding"]: _machine(row) for row in rows}
+    return bound
 
 
 def add_machines(tx: Transaction, grants: Sequence[MachineGrant]) -> None:
@@ -90,19 +90,19 @@ def add_machines(tx: Transaction, grants: Sequence[MachineGrant]) -> None:
         " first_at, last_at, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
-                one.key,
-                one.binding,
-                one.jti,
-                one.day,
-                one.term,
-                one.kid,
-                one.grant,
-                one.confirmation,
-                one.first_at,
-                one.last_at,
-                one.revoked,
+                machine_grant.key,
+                machine_grant.binding,
+                machine_grant.jti,
+                machine_grant.day,
+                machine_grant.term,
+                machine_grant.kid,
+                machine_grant.grant,
+                machine_grant.confirmation,
+                machine_grant.first_at,
+                machine_grant.last_at,
+                machine_grant.revoked,
             )
-            for one in grants
+            for machine_grant in grants
         ],
     )
 
@@ -120,7 +120,7 @@ def touch_machines(tx: Transaction, key: str, bindings: Sequence[str], now: int)
     """Remember when machines asked last."""
     tx.execute_many(
         "UPDATE machine_grant SET last_at = ? WHERE key = ? AND binding = ? AND last_at < ?",
-        [(now, key, one, now) for one in bindings],
+        [(now, key, binding, now) for binding in bindings],
     )
 
 

@@ -44,15 +44,15 @@ def rows(reader: Reader, table: str, order: str) -> Iterator[Mapping[str, Any]]:
     """
     start = 0
     while True:
-        found = reader.query(
+        page = reader.query(
             f"SELECT * FROM {table} ORDER BY {order} LIMIT 1000 OFFSET ?",  # noqa: S608  # ours
             (start,),
         )
-        for row in found:
+        for row in page:
             yield dict(zip(row.keys(), row, strict=True))
-        if len(found) < 1000:
+        if len(page) < 1000:
             return
-        start += len(found)
+        start += len(page)
 
 
 def fill(tx: Transaction, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -61,12 +61,12 @@ def fill(tx: Transaction, table: str, rows: Sequence[Mapping[str, Any]]) -> None
         return
     known = set(_columns(tx, table))
     names = sorted(rows[0])
-    if not set(names) <= known or any(sorted(one) != names for one in rows):
+    if not set(names) <= known or any(sorted(row) != names for row in rows):
         raise error("backup/damaged", path="the backup", line=0, detail=f"columns of {table}")
     marks = ", ".join("?" * len(names))
     tx.execute_many(
         f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608  # known
-        [[one[name] for name in names] for one in rows],
+        [[row[name] for name in names] for row in rows],
     )
 
 
