@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import batch, strangers  # noqa: E402
+from bench import batch, first, strangers  # noqa: E402
 from tests.host.conftest import Machine  # noqa: E402
 from tests.host.processes import (  # noqa: E402
     HostProcess,
@@ -114,17 +112,6 @@ def introduced(
     return renewals, at_once * number / took
 
 
-def start_time(words: list[str]) -> float:
-    """Median CPU seconds of a command, of seven runs."""
-    taken = []
-    for _ in range(7):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *words], check=True, capture_output=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return statistics.median(taken)
-
-
 def main() -> None:
     """Measure and print."""
     key = MemorySigningKey(bytes(range(32)))
@@ -133,13 +120,7 @@ def main() -> None:
     verify = rate(lambda: key.public.verify(signature, MESSAGE))
     print(f"Ed25519: one core signs {sign:,.0f} a second; a check costs {sign / verify:.1f} of it")
 
-    bare = start_time(["-c", "pass"])
-    for title, words in (
-        ("import muster.client", ["-c", "import muster.client"]),
-        ("import muster.lease.verify", ["-c", "import muster.lease.verify"]),
-        ("muster --help", ["-m", "muster", "--help"]),
-    ):
-        print(f"Start: {title} costs {start_time(words) / bare:.1f} starts of a bare interpreter")
+    first.report()
 
     for sources in (1, 30):
         judged, sent = guessing(sources)
@@ -152,7 +133,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         publisher = prepare(root)
-        first = 0.0
+        at_first = 0.0
         with HostProcess(root) as host:
             asyncio.run(
                 crowd(
@@ -169,7 +150,7 @@ def main() -> None:
             print(f"    32 first contacts at once, challenged {got / sign:6.1%}")
             for at_once in (1, 32, 128):
                 got, _ = throughput(publisher, host, f"keep {at_once}", at_once, keep=True)
-                first = got if at_once == 128 else first
+                at_first = got if at_once == 128 else at_first
                 print(f"  {at_once:4} kept connections         {got / sign:6.1%}")
             for at_once in (1, 32):
                 got, took = throughput(publisher, host, f"new {at_once}", at_once, keep=False)
@@ -180,7 +161,7 @@ def main() -> None:
                 )
             fill(root, publisher, 100_000)
             got, _ = throughput(publisher, host, "full", 128, keep=True)
-            print(f"  with 100,000 machines counted: {got / first:.0%} of the rate before")
+            print(f"  with 100,000 machines counted: {got / at_first:.0%} of the rate before")
     batch.report(sign)
     strangers.report()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import cast
 
 from muster.cli import verified
@@ -16,6 +15,7 @@ from muster.cli.demo import DemoReport
 from muster.cli.slmgr import records as slmgr
 from muster.client import results as client
 from muster.core.records import JSON, ErrorRecord, any_of
+from muster.core.values import dataclass
 from muster.health.report import Diagnosis
 from muster.host import results as host
 from muster.publisher import results as publisher

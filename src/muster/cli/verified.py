@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from muster.core.errors import MusterError
 from muster.core.records import Instant
+from muster.core.values import dataclass
 
 if TYPE_CHECKING:
     from muster.lease.verify import StepResult

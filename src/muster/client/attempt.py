@@ -6,11 +6,10 @@ know how (`muster.client.machine`). Obeys docs/spec/03-trust-and-catalogue.md, s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from muster.client.authority import Authority
 from muster.client.discovery import Candidate
 from muster.client.messages import Document
+from muster.core.values import dataclass, replace
 from muster.lease.trust import WALK_LIMIT
 from muster.wire.activation import ActivationAnswer
 from muster.wire.problem import Problem

@@ -7,13 +7,12 @@ docs/spec/03-trust-and-catalogue.md, sections 3.4 and 3.7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.client import line
 from muster.client.model import CatalogueMark, Memory
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import day_of
+from muster.core.values import dataclass
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.descriptor import Descriptor
 from muster.lease.steps import advance_mark

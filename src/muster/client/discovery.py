@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.core.settings import split_host_port
+from muster.core.values import dataclass
 from muster.wire.routes import HOST_PORT
 
 SERVICE = "_muster._tcp"

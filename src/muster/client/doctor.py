@@ -9,7 +9,6 @@ beyond the store is followed for the look only. Obeys docs/doctor.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from muster.client.discovery import (
     Address,
@@ -28,6 +27,7 @@ from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.core.states import GRACES
 from muster.core.text import instant_text, shown_url
+from muster.core.values import dataclass
 from muster.health import probe
 from muster.health.probe import Advertised, Heard, Looked
 from muster.health.report import Check, Mark, Report, Topic, failed, report

@@ -8,7 +8,6 @@ I/O; every wait is bounded, and so is the try as a whole. Obeys docs/spec/07-dis
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from muster.client.discovery import (
@@ -42,6 +41,7 @@ from muster.client.messages import (
 from muster.core.catalogue import error
 from muster.core.clock import Clock
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.wire.routes import ACTIVATE, HOST_CATALOGUE, HOST_TRUST, Route
 
 

@@ -12,13 +12,13 @@ application does with the answer is the application's (docs/embedding.md).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muster.core.errors import MusterError
 from muster.core.states import GRACES, LicenceState
 from muster.core.text import as_datetime
+from muster.core.values import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -118,7 +118,7 @@ def activate(
         The answer, whatever happened. A try that failed is told in `why`, or, while an earlier
         licence runs, in `warnings`.
     """
-    from dataclasses import replace
+    from muster.core.values import replace
 
     try:
         data = _descriptor_bytes(descriptor, trusted)
@@ -225,9 +225,8 @@ def _root(store: str | os.PathLike[str] | None) -> Path:
 
 
 def _with_store_warning(found: Licence, store: str | os.PathLike[str] | None) -> Licence:
-    from dataclasses import replace
-
     from muster.core.catalogue import error
+    from muster.core.values import replace
     from muster.system.paths import STORE_VARIABLE, displaced_store
 
     system = displaced_store() if store is None else None
@@ -279,7 +278,7 @@ def _failed(
     fault: MusterError,
 ) -> Licence:
     """What holds after a try that could not even begin."""
-    from dataclasses import replace
+    from muster.core.values import replace
 
     found = licence(descriptor, store=store, facts=facts, trusted=trusted)
     if found.licensed:

@@ -6,7 +6,6 @@ For programs and for the rest of the client; what people and scripts read of it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from muster.client.discovery import Address, Candidate, Found, Names
@@ -14,6 +13,7 @@ from muster.client.judge import Verdict
 from muster.client.messages import Plan, Tried
 from muster.client.model import Identity
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.lease.descriptor import Descriptor
 from muster.wire.status import ServedPublisher
 

@@ -8,7 +8,6 @@ what a notice about a duplicate CMID changes. Obeys docs/spec/01-identities.md, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from muster.client.model import Identity
 from muster.client.schedule import NOTICE_PAUSE
@@ -23,6 +22,7 @@ from muster.core.identity import (
     explicit_seed,
     machine_cmid,
 )
+from muster.core.values import dataclass, field, replace
 from muster.lease.jws import MemorySigningKey
 
 MODES = ("machine", "device", "explicit")

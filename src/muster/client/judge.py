@@ -9,7 +9,6 @@ know disk and network. Obeys docs/spec/05-verification.md and 10-licence-states.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from muster.client import bound
 from muster.client.authority import Authority, authority
@@ -22,6 +21,7 @@ from muster.core.keys import Kind
 from muster.core.products import DAY, SKEW, Product, day_start
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.core.text import instant_text
+from muster.core.values import dataclass, replace
 from muster.lease import strict
 from muster.lease.bundle import read_activation_bundle, read_bundle
 from muster.lease.descriptor import Descriptor

@@ -18,9 +18,9 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.lease import strict
 from muster.lease.trust import Trust, follow
 

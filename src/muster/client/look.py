@@ -7,7 +7,6 @@ other rooms ask for the findings behind it. What is licensed is decided in `must
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from muster.client import bound, doctor, doubts, facts, onetime, store, summary
@@ -43,6 +42,7 @@ from muster.client.stores import Parts, load_present
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import Fact
+from muster.core.values import replace
 from muster.health.report import Report
 from muster.lease.descriptor import Descriptor
 from muster.wire.peer import Peer

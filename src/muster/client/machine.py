@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from muster.client import hosts, outcome, schedule
@@ -61,6 +60,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.core.identity import nonce_of
+from muster.core.values import replace
 from muster.lease.jws import MemorySigningKey
 from muster.lease.notice import DUPLICATE_CMID
 from muster.lease.verify import VerifiedLicence, verify_lease, verify_notice

@@ -7,7 +7,6 @@ carried out in `muster.client.driver`.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 
 from muster.client.discovery import Address, Candidate, Found, Names
 from muster.client.judge import Verdict
@@ -15,6 +14,7 @@ from muster.client.model import Memory
 from muster.client.requests import Secrets
 from muster.core.errors import MusterError
 from muster.core.identity import Fact
+from muster.core.values import dataclass, field
 from muster.lease.descriptor import Descriptor
 from muster.wire.activation import ClientInfo
 

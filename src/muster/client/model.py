@@ -8,7 +8,6 @@ caller's own descriptor. Times are Unix seconds, 0 where a thing has not happene
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from muster.client.discovery import Address
@@ -16,6 +15,7 @@ from muster.client.requests import Requests
 from muster.core.audit import Event
 from muster.core.errors import Fault, Kind, MusterError, Refusal, Retry, Row, Usage
 from muster.core.states import LicenceState
+from muster.core.values import dataclass, field, replace
 
 MAX_NOTES = 100
 """Lines of history that a store keeps for one publisher."""

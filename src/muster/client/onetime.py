@@ -9,7 +9,6 @@ Obeys docs/spec/04-grant-function.md, section 4.4, and 10-licence-states.md, sec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from muster.client import bound, schedule
 from muster.client.authority import Authority, authority
@@ -23,6 +22,7 @@ from muster.core.ids import ConfirmationId, InstallationId, make_installation_id
 from muster.core.keys import KeyId, Kind
 from muster.core.products import DAY, KeyGroup, Product
 from muster.core.states import LicenceEvent, LicenceState, step
+from muster.core.values import replace
 from muster.lease.bundle import ActivationBundle
 from muster.lease.catalogue import Catalogue
 from muster.lease.descriptor import Descriptor

@@ -8,8 +8,6 @@ when exactly a try is due (`muster.client.schedule`). Obeys docs/spec/05-verific
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from muster.client import identity as identities
 from muster.client import schedule
 from muster.client.discovery import Address
@@ -18,6 +16,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.core.states import LicenceEvent, step
+from muster.core.values import replace
 from muster.lease.verify import VerifiedLicence
 
 

@@ -8,13 +8,13 @@ host, the publisher, a reply file. Obeys docs/spec/03-trust-and-catalogue.md, se
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from muster.client import line
 from muster.client.authority import Authority, authority, stands_behind
 from muster.client.model import CatalogueMark, Memory
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import replace
 from muster.lease.catalogue import accept_catalogue
 from muster.lease.descriptor import Descriptor
 from muster.lease.steps import advance_mark

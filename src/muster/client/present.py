@@ -6,13 +6,13 @@ All that an application's question needs: it imports no act, no doctor and no ne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from muster.client.judge import Verdict, assess
 from muster.client.model import Identity
 from muster.client.store import Loaded, Store
 from muster.core.errors import MusterError
 from muster.core.identity import Fact
+from muster.core.values import replace
 from muster.lease.descriptor import Descriptor
 
 

@@ -7,10 +7,10 @@ docs/spec/01-identities.md, section 1.8.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from muster.core.identity import nonce_prefix
 from muster.core.products import SKEW
+from muster.core.values import dataclass, field, replace
 
 KEPT_HOSTS = 4
 """Hosts that gave a lease and whose last request is remembered."""

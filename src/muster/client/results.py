@@ -6,12 +6,11 @@ record comes about and how it is worded. `changed` tells whether the wish change
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.core.audit import Event
 from muster.core.errors import MusterError
 from muster.core.records import Instant, Seconds
 from muster.core.states import LicenceState
+from muster.core.values import dataclass
 from muster.wire.exchange import RequestFile
 from muster.wire.publisher import ConfirmRequest
 

@@ -30,7 +30,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,6 +40,7 @@ from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import check_publisher_id
+from muster.core.values import dataclass
 from muster.lease import strict
 from muster.lease.claims import Claims
 
@@ -101,13 +101,15 @@ class Loaded:
     warnings: tuple[MusterError, ...]
 
 
-@dataclass(slots=True)
 class _Piece:
     """One file as read: its body, and whether a damaged file is in its place."""
 
-    body: bytes | None = None
-    generation: int = 0
-    damaged: str = ""
+    __slots__ = ("body", "damaged", "generation")
+
+    def __init__(self) -> None:
+        self.body: bytes | None = None
+        self.generation = 0
+        self.damaged = ""
 
 
 class Store:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from muster.client import store
@@ -18,6 +17,7 @@ from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
 from muster.core.identity import Fact
+from muster.core.values import dataclass
 from muster.lease.descriptor import Descriptor, read_descriptor
 from muster.wire.activation import ClientInfo
 

@@ -6,8 +6,6 @@ only where the try stands. Refuses to know hosts and answers (`muster.client.mac
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from muster.client import doubts, line, papers, schedule
 from muster.client import identity as identities
 from muster.client.authority import Authority
@@ -18,6 +16,7 @@ from muster.client.model import Identity, ProductRecord
 from muster.client.requests import Requests
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
+from muster.core.values import replace
 from muster.lease.steps import Expected, advance_mark
 from muster.lease.verify import VerifiedLicence
 

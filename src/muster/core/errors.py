@@ -9,8 +9,9 @@ from __future__ import annotations
 import enum
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from muster.core.values import dataclass
 
 
 class Retry(enum.Enum):

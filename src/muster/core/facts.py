@@ -8,11 +8,11 @@ what leaves are commitments. Obeys docs/spec/01-identities.md, sections 1.6 and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from muster.core import grammar, macs
 from muster.core.identity import LETTERS, Fact
 from muster.core.placeholders import HYPER_V_DISK, alike, fills_disk, fills_text, fills_uuid
+from muster.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

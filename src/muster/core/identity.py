@@ -14,11 +14,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
 from muster.core import grammar, macs
 from muster.core.catalogue import error
 from muster.core.keys import KeyId
+from muster.core.values import dataclass
 
 IDENTITY_MODES = ("machine", "device", "node", "explicit")
 """How a machine gets its CMID; the words are in requests and leases."""

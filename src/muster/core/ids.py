@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 
 from muster.core.catalogue import error
 from muster.core.digits import decode_groups, encode_groups, parse_groups
 from muster.core.identity import check_binding, check_hardware_id, check_publisher_id, scrypt
 from muster.core.keys import KeyId, Kind
+from muster.core.values import dataclass
 
 MACHINE_GROUPS, HOST_GROUPS, CONFIRMATION_GROUPS = 12, 15, 33
 """Digit groups of an installation ID, of a host's one, and of a confirmation ID."""

@@ -15,11 +15,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.characters import BETWEEN, PASSED_OVER, shown
+from muster.core.values import dataclass
 
 ALPHABET = "BCDFGHJKMPQRTVWXY2346789"
 """The 24 symbols of a product key; a symbol's value is its place here, 0 to 23."""

@@ -5,7 +5,7 @@ Frozen records; ids are unique inside one publisher. Spans are whole seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from muster.core.values import dataclass
 
 DAY = 86_400
 """Seconds of a day."""

@@ -24,7 +24,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import (
     Annotated,
     Any,
@@ -38,6 +38,7 @@ from typing import (
 
 from muster.core.errors import MusterError, Retry
 from muster.core.keys import mask_typed
+from muster.core.values import dataclass
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 """What JSON can say."""

@@ -14,12 +14,12 @@ import difflib
 import enum
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.text import shown_url
+from muster.core.values import dataclass
 
 Value = int | bool | str | tuple[str, ...]
 """What a setting can be: integer, boolean, text (all other types), or several texts."""

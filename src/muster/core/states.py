@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from muster.core.values import dataclass
 
 
 class LicenceState(enum.IntEnum):

@@ -10,7 +10,8 @@ section 6.11.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from muster.core.values import dataclass
 
 MINUTE = 60.0
 SOURCES = 4096

@@ -13,10 +13,10 @@ import hashlib
 import re
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import resources
 
 from muster.core.catalogue import error
+from muster.core.values import dataclass
 from muster.db.engine import Database, Reader
 
 _NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")

@@ -9,9 +9,9 @@ docs/spec/08-http.md, section 7.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.lease.trust import parse_trust
 from muster.wire.peer import Peer
 from muster.wire.problem import decode_problem

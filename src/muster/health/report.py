@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.wire.peer import quoted
 
 

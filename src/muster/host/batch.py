@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import MusterError
+from muster.core.values import replace
 from muster.db.engine import Transaction
 from muster.host import challenges, count, lines, rules
 from muster.host.journal import Deed, Journal

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 
+from muster.core.values import dataclass
 from muster.lease import strict
 from muster.lease.jws import SigningKey
 

@@ -9,9 +9,8 @@ only ever grow, so that rows from several hosts could be joined in any order wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from muster.core.products import COUNT_WINDOW, DAY, SKEW
+from muster.core.values import dataclass, replace
 
 PURGE_AFTER = 90 * DAY
 """Rows that nobody touched for this long are deleted, when the clock may be believed."""

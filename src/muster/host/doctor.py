@@ -9,12 +9,12 @@ the look only. Obeys docs/doctor.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.settings import Value
 from muster.core.text import shown_url
+from muster.core.values import dataclass, replace
 from muster.health import probe
 from muster.health.probe import Advertised, Heard, Looked
 from muster.health.report import Check, Mark, Report, Topic, failed, report

@@ -10,10 +10,10 @@ Refuses to know rules. Obeys docs/spec/06-counting.md, section 6.11.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from muster.core.audit import Event
 from muster.core.trickle import Held, Pace, Trickle
+from muster.core.values import dataclass
 from muster.db.engine import Transaction
 from muster.host.model import MORE, LogRow
 from muster.host.tables import audit, request_log

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 
 from muster.core.identity import nonce_prefix
 from muster.core.products import COUNT_WINDOW, SKEW
+from muster.core.values import dataclass, replace
 
 MAX_LEFT = 8
 """Left lines that are remembered of a machine: the first and the newest ones."""

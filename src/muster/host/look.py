@@ -8,7 +8,6 @@ Administrators see whole counts, machines never do (docs/spec/06-counting.md, se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from muster.core import settings as table
 from muster.core.errors import MusterError
@@ -16,6 +15,7 @@ from muster.core.products import COUNT_WINDOW, DAY
 from muster.core.settings import Role, Value
 from muster.core.states import LicenceState
 from muster.core.text import shown_url
+from muster.core.values import dataclass
 from muster.db.engine import Reader
 from muster.host import count, keys, rules
 from muster.host.model import (

@@ -6,9 +6,8 @@ docs/spec/06-counting.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from muster.core.errors import MusterError
+from muster.core.values import dataclass, field
 from muster.host.lines import Line
 from muster.lease.catalogue import Catalogue
 from muster.lease.grant import Grant

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from muster.core.clock import Clock, Dice
 from muster.core.settings import Value
+from muster.core.values import dataclass, field
 from muster.db.engine import Database, Reader
 from muster.host import store
 from muster.host.keyring import KeyRing

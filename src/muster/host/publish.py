@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from muster.core import settings as table
 from muster.core.audit import Event
@@ -19,6 +18,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Clock
 from muster.core.errors import MusterError
 from muster.core.settings import Role, Value
+from muster.core.values import dataclass
 from muster.db.engine import Database
 from muster.host import rules
 from muster.host.model import HostView

@@ -7,11 +7,11 @@ record comes about and how it is worded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypedDict
 
 from muster.core.records import Instant, Seconds
 from muster.core.settings import Value
+from muster.core.values import dataclass
 from muster.host.model import HostKey, LogRow
 from muster.host.tables.audit import AuditRow
 from muster.host.tables.dns import DNSResult

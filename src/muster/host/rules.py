@@ -9,13 +9,13 @@ sections 6.2 to 6.5, in this order: served, allowed, in time, proved, new, chall
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from muster.core import grammar, identity
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import DAY, SKEW, Product
 from muster.core.text import instant_text
+from muster.core.values import dataclass
 from muster.host import challenges, lines
 from muster.host.challenges import Kept
 from muster.host.count import shown

@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
 from muster.core.settings import Value
+from muster.core.values import dataclass
 from muster.db.engine import Database
 from muster.host.api import HostAPI
 from muster.host.commit import GroupWriter

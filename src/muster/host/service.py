@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from muster.core.audit import Event
 from muster.core.clock import Clock, Dice
 from muster.core.settings import Value
+from muster.core.values import dataclass
 from muster.db.engine import Database
 from muster.host import count
 from muster.host.batch import Batch

@@ -6,9 +6,8 @@ Decides the shape of bundles. Refuses to know whether anything in them is true: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.core import grammar
+from muster.core.values import dataclass
 from muster.lease import claims, strict
 from muster.lease.claims import Claims
 from muster.lease.jws import PublicKey

@@ -7,7 +7,6 @@ Obeys docs/spec/03-trust-and-catalogue.md, sections 3.5 to 3.7.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from muster.core import grammar
@@ -24,6 +23,7 @@ from muster.core.products import (
     Spans,
     day_of,
 )
+from muster.core.values import dataclass, field
 from muster.lease import claims, strict
 from muster.lease.claims import Claims
 from muster.lease.jws import CATALOGUE_TYP, SigningKey, check_header, parse, sign

@@ -8,11 +8,11 @@ Obeys docs/spec/03-trust-and-catalogue.md, section 3.8.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.products import KeyGroup, Product
+from muster.core.values import dataclass
 from muster.lease import claims, strict
 from muster.lease.catalogue import (
     group_from_claims,

@@ -7,8 +7,6 @@ that is the publisher's. Obeys docs/spec/04-grant-function.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -16,6 +14,7 @@ from muster.core.identity import check_binding, check_hardware_id, check_publish
 from muster.core.ids import ConfirmationId
 from muster.core.keys import KeyId, Kind
 from muster.core.products import DAY, KeyGroup, day_of, day_start
+from muster.core.values import dataclass
 from muster.lease import claims, strict
 from muster.lease.catalogue import MAX_COVERS, MAX_SPAN
 from muster.lease.claims import Claims

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from muster.core import grammar
 from muster.core.catalogue import error
+from muster.core.values import dataclass, field
 from muster.lease.claims import Claims
 from muster.lease.strict import (
     SMALL,

@@ -7,10 +7,9 @@ section 2.8.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.core import grammar
 from muster.core.identity import IDENTITY_MODES, MAX_COMMITMENTS
+from muster.core.values import dataclass
 from muster.lease import claims
 from muster.lease.catalogue import MAX_SPAN
 from muster.lease.claims import Claims

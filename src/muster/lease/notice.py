@@ -6,9 +6,8 @@ Obeys docs/spec/02-signed-objects.md, section 2.9.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.core import grammar
+from muster.core.values import dataclass
 from muster.lease import claims
 from muster.lease.claims import Claims
 from muster.lease.jws import NOTICE_TYP, SigningKey, sign

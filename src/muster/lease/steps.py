@@ -9,7 +9,6 @@ accessors of its own.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import NoReturn
 
 from muster.core import grammar
@@ -18,6 +17,7 @@ from muster.core.errors import MusterError
 from muster.core.identity import compare, host_binding
 from muster.core.products import DAY, SKEW, day_start
 from muster.core.text import exact_span_text, instant_text
+from muster.core.values import dataclass
 from muster.lease import claims, grant, lease, notice, strict
 from muster.lease.bundle import (
     read_activation_bundle,

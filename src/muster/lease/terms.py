@@ -6,12 +6,11 @@ seats are taken. Obeys docs/spec/02-signed-objects.md, section 2.7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import day_of
+from muster.core.values import dataclass
 from muster.lease import claims, strict
 from muster.lease.catalogue import MAX_SPAN
 from muster.lease.claims import Claims

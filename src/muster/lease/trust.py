@@ -8,13 +8,13 @@ all the same to it. Obeys docs/spec/03-trust-and-catalogue.md, sections 3.1 to 3
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import publisher_id
+from muster.core.values import dataclass
 from muster.lease import claims, strict
 from muster.lease.claims import Claims
 from muster.lease.jws import TRUST_TYP, Compact, PublicKey, SigningKey, check_header, parse, sign

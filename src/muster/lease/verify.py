@@ -11,11 +11,11 @@ them; tests leave exactly one out and prove that its vector is then accepted.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 from muster.core import grammar
 from muster.core.errors import MusterError
 from muster.core.identity import weak
+from muster.core.values import dataclass
 from muster.lease import grant, lease, strict
 from muster.lease import steps as checks
 from muster.lease.jws import PublicKey

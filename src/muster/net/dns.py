@@ -15,13 +15,13 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.net import resolvconf
 from muster.net.dnswire import Answer, GarbageError, RefusedError, ask
 from muster.net.http import bounded, peer_text

@@ -15,12 +15,12 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import dataclass, field
 from muster.net.dns import check_name, parse_server, server_text
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ import contextlib
 import socket
 import struct
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from muster.core.values import dataclass
 
 if TYPE_CHECKING:
     import dns.message

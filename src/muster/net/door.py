@@ -15,12 +15,12 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import dataclass, field
 from muster.wire import routes
 from muster.wire.problem import encode_problem
 from muster.wire.routes import Route

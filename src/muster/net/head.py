@@ -11,11 +11,11 @@ All refusals are `wire/bad-request` (400) or `wire/head-too-large` (431).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 
 HEAD_LIMIT = 16 * 1024
 """Bytes of request line and fields, with the empty line."""

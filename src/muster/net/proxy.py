@@ -15,13 +15,13 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.text import shown_url
+from muster.core.values import dataclass, field
 
 _LONGEST = 4096
 _LOGIN = 1024

@@ -12,10 +12,10 @@ import ipaddress
 import os
 import re
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 from muster.core import grammar
+from muster.core.values import dataclass
 
 PATH = Path("/etc/resolv.conf")
 MAX_SERVERS = 3

@@ -18,10 +18,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 
 from muster.core.catalogue import error
+from muster.core.values import dataclass
 from muster.net.accepting import let_in_the_last
 from muster.net.certificate import Certificate
 from muster.net.connection import HEAD_SECONDS, Connection

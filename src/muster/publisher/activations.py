@@ -10,7 +10,6 @@ Obeys docs/spec/08-http.md, section 8.5, and docs/spec/04-grant-function.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
@@ -18,6 +17,7 @@ from muster.core.clock import Clock
 from muster.core.errors import MusterError
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
 from muster.core.keys import Kind
+from muster.core.values import dataclass, replace
 from muster.db.engine import Reader, Transaction
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import GrantValues, confirmation_of, issue_grant, read_grant

@@ -9,7 +9,6 @@ Obeys docs/spec/01-identities.md, section 1.9.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from muster.core.digits import (
     GROUP,
@@ -24,6 +23,7 @@ from muster.core.digits import (
 )
 from muster.core.errors import MusterError
 from muster.core.ids import HOST_GROUPS, MACHINE_GROUPS, InstallationId, parse_installation_id
+from muster.core.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.ids import proof_key
 from muster.core.keys import SERIALS, KeyId, Kind, ProductKey, make_product_key
 from muster.core.products import KeyGroup, Product
+from muster.core.values import dataclass
 from muster.publisher.model import IssuedKey
 
 

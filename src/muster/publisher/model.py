@@ -7,10 +7,9 @@ docs/spec/08-http.md, section 8.5 (draws). Instants are Unix seconds UTC, days a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from muster.core.keys import KeyId, Kind
 from muster.core.products import Application, Conversion, KeyGroup, Product
+from muster.core.values import dataclass, field
 
 HARDWARE_LIMIT = 6
 """Hosts that one host key enrols."""

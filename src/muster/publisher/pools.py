@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
@@ -22,6 +21,7 @@ from muster.core.clock import Clock
 from muster.core.errors import MusterError
 from muster.core.identity import grant_jti
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
+from muster.core.values import dataclass, replace
 from muster.db.engine import Transaction
 from muster.lease.catalogue import Catalogue
 from muster.lease.grant import GrantValues, confirmation_of, issue_grant

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 from muster.core.products import Application, Conversion, KeyGroup, Product, Revocation
 from muster.core.records import Instant, Seconds
+from muster.core.values import dataclass
 from muster.lease.catalogue import Catalogue
 from muster.lease.trust import Trust, TrustKey
 from muster.publisher.model import AuditRow, Change, HostGrant, IssuedKey, MachineGrant, Seat

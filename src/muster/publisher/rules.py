@@ -9,12 +9,13 @@ catalogue of errors.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 
 from muster.core.catalogue import error
 from muster.core.ids import InstallationId
 from muster.core.keys import Kind
 from muster.core.products import DAY, Product, day_of, day_start
+from muster.core.values import dataclass, replace
 from muster.lease.grant import TERM
 from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, MAX_DAY, MAX_INDEX, Trust, TrustKey
 from muster.publisher.model import Change, Content, HostGrant, IssuedKey, MachineGrant, Seat

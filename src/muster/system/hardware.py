@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from muster.core import macs
 from muster.core.facts import FACTS, clean
 from muster.core.placeholders import HYPER_V_DISK
+from muster.core.values import dataclass
 from muster.system.netlink import permanent_addresses
 
 _SMALL_FILE = 4096

@@ -15,10 +15,10 @@ import os
 import stat
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from muster.core.catalogue import error
+from muster.core.values import dataclass
 
 STORE_VARIABLE = "MUSTER_STORE"
 """Environment variable that names another root for stores."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from muster.core.values import dataclass
 
 _PEM = serialization.Encoding.PEM
 _DAY = datetime.timedelta(days=1)

@@ -23,7 +23,6 @@ import struct
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import dns.exception
@@ -40,6 +39,7 @@ import dns.rrset
 import dns.tsig
 import dns.update
 
+from muster.core.values import dataclass
 from muster.net.dnsupdate import TSIGKey
 
 _UDP_SIZE = 1232

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from muster.core.values import dataclass
 from muster.system.facts import facts_file
 from muster.testing.netns import Node
 

@@ -12,11 +12,11 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from muster.core.values import dataclass
 from muster.net.dnsupdate import TSIGKey
 from muster.testing.named import Named, PartMissingError, find_named, key_text
 from muster.testing.nanodns import NanoDNS

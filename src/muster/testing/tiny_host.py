@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 from muster.client.discovery import Address
@@ -21,6 +20,7 @@ from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.keys import ProductKey
 from muster.core.products import DAY, day_of
+from muster.core.values import replace
 from muster.db.migrate import load_migrations, migrate
 from muster.host import model, store
 from muster.host.act import enrol, updates

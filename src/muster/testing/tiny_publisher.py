@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -34,6 +33,7 @@ from muster.core.products import (
     Spans,
     day_of,
 )
+from muster.core.values import dataclass, replace
 from muster.lease import strict
 from muster.lease.catalogue import Catalogue, CatalogueClaims, make_catalogue, read_catalogue
 from muster.lease.descriptor import make_descriptor

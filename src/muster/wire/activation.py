@@ -8,11 +8,10 @@ skew check and the order of requests; `state` and `client` the host's log and co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import dataclass, field, replace
 from muster.lease import strict
 from muster.lease.bundle import Bundle, NoticeBundle, read_bundle, read_notice_bundle
 from muster.lease.jws import SigningKey

@@ -7,11 +7,10 @@ publisher: the trust object to pin, the line above it, the newest catalogue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.lease import strict
 from muster.lease.claims import Claims
 from muster.wire import codec

@@ -8,13 +8,13 @@ of other makes: we show those of our own rows (`muster.wire.peer`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError, Retry
 from muster.core.text import clean, fit
+from muster.core.values import dataclass, field
 from muster.lease import strict
 from muster.wire import codec
 from muster.wire.peer import Peer, Value, hear

@@ -6,13 +6,13 @@ All doors (online, file, QR, telephone) take only the installation ID and end in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.text import fit
+from muster.core.values import dataclass, field, replace
 from muster.lease import strict
 from muster.lease.claims import Claims
 from muster.wire import codec

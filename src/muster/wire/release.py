@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 from muster.core import grammar
+from muster.core.values import dataclass, field, replace
 from muster.lease import strict
 from muster.lease.bundle import Bundle, read_bundle
 from muster.lease.jws import SigningKey

@@ -5,7 +5,7 @@ One row is read by the server's door, by the client that calls it, and by the Op
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from muster.core.values import dataclass
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

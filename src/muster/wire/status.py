@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.core import grammar
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.lease import strict
 from muster.lease.jws import PublicKey
 from muster.wire import codec

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from muster.cli import compose
 from muster.cli.client.options import FILE, machine_options, product_option, publisher_option
 from muster.cli.client.words import warned, when
 from muster.cli.output import MusterCommand, emit
+from muster.core.values import replace
 
 if TYPE_CHECKING:
     from muster.client.results import HistoryLine, ProductStatus

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,7 @@ from muster.cli import compose
 from muster.cli.client.options import MODES, machine_options, publisher_option
 from muster.cli.client.words import when
 from muster.cli.output import MusterCommand, emit, emit_done
+from muster.core.values import replace
 
 if TYPE_CHECKING:
     from muster.client.results import FactStatus

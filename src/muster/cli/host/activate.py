@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from muster.cli.host.options import (
 )
 from muster.cli.options import code_lines, gathered, store_option
 from muster.cli.output import MusterCommand, emit
+from muster.core.values import dataclass
 
 if TYPE_CHECKING:
     from muster.host.results import HostActivation, KeyRequest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import click
 from muster.cli import compose
 from muster.cli.options import Command, gathered
 from muster.core.catalogue import error
+from muster.core.values import dataclass
 
 if TYPE_CHECKING:
     from muster.host.model import PublisherView

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from muster.cli.options import code_lines, store_option
 from muster.cli.output import MusterCommand, emit, interactive, wants_json
 from muster.cli.publisher.files import read_request, write_public, written
 from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_options
+from muster.core.values import replace
 
 
 @click.command(cls=MusterCommand)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from muster.cli.publisher.options import (
     passphrase_options,
 )
 from muster.cli.publisher.words import day, emit_revoked, span, table
+from muster.core.values import dataclass, replace
 
 if TYPE_CHECKING:
     from muster.publisher.results import HostRow

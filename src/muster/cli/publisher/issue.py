@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from muster.cli.options import gathered, store_option
 from muster.cli.output import MusterCommand, emit
 from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_options
+from muster.core.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from muster.cli.output import MusterCommand, emit
 from muster.cli.publisher.files import checked_publisher_file, read_draft, write_public, written
 from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_office, passphrase_options
 from muster.core.catalogue import error
+from muster.core.values import dataclass
 
 if TYPE_CHECKING:
     from muster.system.keyfile import KDF

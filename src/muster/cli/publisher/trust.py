@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from muster.cli.options import gathered, store_option
 from muster.cli.output import LazyGroup, emit
 from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_office, passphrase_options
 from muster.cli.publisher.words import day, table, when
+from muster.core.values import dataclass
 
 if TYPE_CHECKING:
     from muster.publisher.results import TrustKeyRow, TrustSigned, TrustVersion

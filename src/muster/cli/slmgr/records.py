@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from muster.client.results import ProductStatus
+from muster.core.values import dataclass
 from muster.host.results import HostStatus
 
 

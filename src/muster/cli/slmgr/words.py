@@ -6,11 +6,11 @@ Decides what is refused and with which hint.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from muster.cli import compose
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 
 _ALL = "all"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from muster.client import identity as identities
 from muster.client import store
@@ -14,6 +13,7 @@ from muster.client.stores import Parts, load_present
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
 from muster.core.text import instant_text
+from muster.core.values import replace
 
 _LOG = logging.getLogger("muster.client")
 

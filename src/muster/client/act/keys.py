@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from muster.client import onetime
 from muster.client.authority import authority
 from muster.client.model import Memory
@@ -16,6 +14,7 @@ from muster.core.identity import facts_salt, prefix_of
 from muster.core.ids import proof_key
 from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.states import LicenceEvent, step
+from muster.core.values import replace
 from muster.lease.descriptor import Descriptor
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 from muster.client import bound, look, onetime, summary
@@ -20,6 +19,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.ids import ConfirmationId, parse_confirmation_id
 from muster.core.records import widened
+from muster.core.values import replace
 from muster.lease.descriptor import Descriptor
 from muster.wire.exchange import (
     ConfirmationFile,

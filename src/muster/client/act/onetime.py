@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from muster.client import bound, look, onetime, schedule
 from muster.client.authority import authority
@@ -18,6 +17,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import Fact
 from muster.core.text import shown_url
+from muster.core.values import replace
 from muster.lease.descriptor import Descriptor, read_descriptor
 from muster.lease.trust import WALK_LIMIT
 from muster.wire.peer import Peer

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from muster.client import identity as identities
 from muster.client.line import anchor_name, walk
 from muster.client.model import Memory, ProductRecord
@@ -16,6 +14,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.keys import parse_product_key
 from muster.core.states import LicenceEvent, LicenceState, step
+from muster.core.values import replace
 from muster.lease.descriptor import Descriptor, read_descriptor
 from muster.lease.trust import Trust
 

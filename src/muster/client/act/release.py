@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from muster.client import identity as identities
 from muster.client import look, schedule
@@ -18,6 +17,7 @@ from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.states import LicenceEvent, LicenceState, step
+from muster.core.values import replace
 from muster.lease.bundle import read_bundle
 from muster.lease.descriptor import Descriptor
 from muster.lease.jws import SigningKey

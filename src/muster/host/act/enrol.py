@@ -7,7 +7,6 @@ own. Obeys docs/spec/04-grant-function.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from muster.core import identity
 from muster.core.audit import Event
@@ -16,6 +15,7 @@ from muster.core.errors import MusterError
 from muster.core.identity import Fact
 from muster.core.ids import proof_key
 from muster.core.keys import ProductKey, parse_product_key
+from muster.core.values import replace
 from muster.host import keys
 from muster.host.act.updates import add_publisher
 from muster.host.model import HostKey, HostView, PublisherView

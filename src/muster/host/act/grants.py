@@ -7,13 +7,12 @@ idempotent: a second run changes nothing and says so.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.ids import ConfirmationId, parse_confirmation_id
 from muster.core.keys import KeyId
+from muster.core.values import replace
 from muster.db.engine import Transaction
 from muster.host import keys
 from muster.host.act.updates import follow_trust, keep_catalogue, known_publisher

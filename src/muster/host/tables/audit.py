@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from muster.core.audit import Event
+from muster.core.values import dataclass
 from muster.db.engine import Reader, Transaction
 
 AUDIT_ROWS = 100_000

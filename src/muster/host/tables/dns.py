@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from muster.core.values import dataclass
 from muster.db.engine import Reader, Transaction
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from muster.core.values import dataclass
 from muster.db.engine import Reader, Transaction
 
 

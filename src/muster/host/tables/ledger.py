@@ -7,9 +7,9 @@ Holds their SQL and nothing else. What a row means and when it may be deleted is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from muster.core.products import COUNT_WINDOW, SKEW
+from muster.core.values import dataclass
 from muster.db.engine import Reader, Row, Transaction
 from muster.host.count import NEVER, PURGE_AFTER, Seen
 from muster.host.lines import Line, decode_left, encode_left, forget

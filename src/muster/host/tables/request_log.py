@@ -7,8 +7,8 @@ Obeys docs/spec/06-counting.md, sections 6.7 and 6.11. Which requests get rows i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from muster.core.values import dataclass
 from muster.db.engine import Reader, Row, Transaction
 from muster.host.model import LogRow
 from muster.host.tables.ledger import flag

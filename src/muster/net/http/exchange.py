@@ -8,12 +8,12 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import SplitResult
 
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.net.http.faults import Faults, ProxyFaults, Translator
 from muster.net.http.framing import Deadline, Head, NotHTTPError, Wire, read_body, read_head
 from muster.net.proxy import Proxy

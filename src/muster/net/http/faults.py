@@ -6,10 +6,10 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 from muster.net.http.framing import CutOffError, NotHTTPError, TooLargeError
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from muster.core import grammar
+from muster.core.values import dataclass
 
 HEAD_LIMIT = 64 * 1024
 """Bytes of the status lines and headers of one answer, interim ones included; of trailers too."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.keys import Kind
+from muster.core.values import replace
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
 from muster.publisher.act.signing import issuer_of, read_ground, sign_next

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.core.identity import check_label, publisher_id, publisher_prefix
+from muster.core.values import dataclass, replace
 from muster.lease.jws import SigningKey
 from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, TrustClaims, TrustKey, anchor, make_trust
 from muster.publisher import rules, tables

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.identity import prefix_of
 from muster.core.products import Revocation
+from muster.core.values import dataclass
 from muster.db.engine import Reader, Transaction
 from muster.lease.catalogue import Catalogue, CatalogueClaims, make_catalogue
 from muster.lease.jws import PublicKey, SigningKey

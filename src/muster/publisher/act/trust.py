@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
+from muster.core.values import dataclass, replace
 from muster.lease.jws import PublicKey, SigningKey
 from muster.lease.trust import (
     CATALOGUE_ROLE,

@@ -1,0 +1,154 @@
+"""The dataclasses of the house beside those of the standard library: one behaviour."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import pickle
+import subprocess
+import sys
+from typing import Any, ClassVar
+
+import pytest
+
+from muster.core import values
+
+
+def _describe(kind: Any) -> Any:
+    """The same classes by either decorator."""
+    of: Any = dataclasses if kind is dataclasses else values
+
+    @of.dataclass(frozen=True, slots=True)
+    class Point:
+        """A point."""
+
+        unit: ClassVar[str] = "m"
+        x: int
+        y: int = 2
+        tags: tuple[str, ...] = of.field(default_factory=tuple)
+        note: str = of.field(default="", compare=False, repr=False)
+        double: int = of.field(init=False, compare=False)
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "double", 2 * self.x)
+
+        @property
+        def total(self) -> int:
+            return self.x + self.y
+
+    @of.dataclass(frozen=True, slots=True, order=True)
+    class Wide(Point):
+        z: int = 3
+
+    @of.dataclass(frozen=True, slots=True)
+    class Nothing:
+        pass
+
+    return Point, Wide, Nothing
+
+
+@pytest.fixture(params=[values, dataclasses], ids=["house", "standard"])
+def classes(request: pytest.FixtureRequest) -> Any:
+    return _describe(request.param)
+
+
+def test_objects_are_made_compared_hashed_and_shown_by_their_fields(classes: Any) -> None:
+    point, wide, nothing = classes
+    one = point(1)
+    assert (one.x, one.y, one.tags, one.double, one.total, one.unit) == (1, 2, (), 2, 3, "m")
+    assert one == point(1, 2, note="not compared")
+    assert hash(one) == hash(point(x=1))
+    assert one not in (point(2), wide(1), (1, 2, ()))
+    assert repr(point(1, note="not shown")) == f"{point.__qualname__}(x=1, y=2, tags=(), double=2)"
+    assert nothing() == nothing()
+    assert hash(nothing()) == hash(nothing())
+    assert repr(nothing()).endswith("Nothing()")
+    assert wide(1, z=4) > wide(1) >= wide(1)
+    assert wide(1) < wide(1, 3)
+    assert wide(1).double == 2
+    assert len({point(1), point(1), point(2)}) == 2
+
+
+def test_nothing_of_an_object_can_be_changed(classes: Any) -> None:
+    one = classes[0](1)
+    for name in ("x", "double", "new"):
+        # The standard library stumbles over a name that is no field.
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(one, name, 5)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del one.x
+    assert not hasattr(one, "__dict__")
+
+
+def test_arguments_that_are_missing_or_too_many_are_told(classes: Any) -> None:
+    point = classes[0]
+    with pytest.raises(TypeError, match=r"missing 1 required positional argument: 'x'"):
+        point()
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'w'"):
+        point(1, w=1)
+    assert list(inspect.signature(point).parameters) == ["x", "y", "tags", "note"]
+
+
+def test_the_standard_library_takes_them(classes: Any) -> None:
+    point, wide, _ = classes
+    one: Any = wide(1, z=9)
+    names = [each.name for each in dataclasses.fields(one)]
+    assert names == ["x", "y", "tags", "note", "double", "z"]
+    assert dataclasses.replace(one, x=2) == wide(2, z=9)
+    assert dataclasses.asdict(point(1))["tags"] == ()
+    assert dataclasses.is_dataclass(point)
+    assert copy.deepcopy(one) == copy.copy(one) == one
+    assert wide.__match_args__ == ("x", "y", "tags", "note", "z")
+
+
+def test_replace_changes_what_is_named() -> None:
+    point, _, _ = _describe(values)
+    one = point(1, note="kept")
+    other = values.replace(one, x=5)
+    assert (other.x, other.y, other.note, other.double) == (5, 2, "kept", 10)
+    with pytest.raises(ValueError, match="double"):
+        values.replace(one, double=1)
+    with pytest.raises(TypeError):
+        values.replace(one, nothing=1)
+
+
+@values.dataclass(frozen=True, slots=True)
+class Kept:
+    """At the top of a module, where pickle finds it."""
+
+    name: str
+
+
+def test_they_are_pickled() -> None:
+    assert pickle.loads(pickle.dumps(Kept("a"))) == Kept("a")
+
+
+def test_only_what_is_frozen_with_slots_is_taken() -> None:
+    with pytest.raises(TypeError):
+        values.dataclass(frozen=False, slots=True)
+
+    @dataclasses.dataclass(frozen=True)
+    class Standard:
+        x: int
+
+    with pytest.raises(TypeError, match="Standard"):
+
+        @values.dataclass(frozen=True, slots=True)
+        class Own(Standard):
+            y: int
+
+
+def test_a_class_that_nobody_uses_compiles_nothing() -> None:
+    """The standard library's machinery is not even imported."""
+    code = (
+        "import sys\n"
+        "from muster.core.values import dataclass\n"
+        "@dataclass(frozen=True, slots=True)\n"
+        "class A:\n"
+        "    x: int\n"
+        "before = A.__init__\n"
+        "assert A(1) == A(1) and A.__init__ is not before\n"
+        "assert 'dataclasses' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
