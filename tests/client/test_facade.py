@@ -327,12 +327,19 @@ def test_the_name_of_the_machine_goes_along_unless_a_setting_leaves_it_out(
     assert asked.client.name == (platform.node()[:64] if sent else "")
 
 
-def test_a_program_that_configured_no_log_is_shown_none(tmp_path: Path) -> None:
+@pytest.mark.real
+@pytest.mark.parametrize("configured", [False, True])
+def test_a_program_that_configured_no_log_is_shown_none(place: Place, configured: bool) -> None:
     """Python prints warnings of loggers without a handler to standard error by itself."""
+    place.served.host.mood = Mood.RUBBISH
     code = (
-        "import logging, muster.client\nlogging.getLogger('muster.client').warning('a warning')\n"
+        "import logging, sys\n"
+        f"{'logging.basicConfig()' if configured else ''}\n"
+        "from muster.client import activate\n"
+        "assert not activate(sys.argv[1], store=sys.argv[2], facts=sys.argv[3]).licensed\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True
-    )
-    assert (done.stdout, done.stderr) == (b"", b"")
+    words = [str(place.descriptor), str(place.store), str(place.facts)]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=True)
+    assert done.stdout == b""
+    assert (b"WARNING:muster.client:" in done.stderr) is configured
+    assert configured or not done.stderr

@@ -8,11 +8,6 @@ Obeys docs/spec/05-verification.md to 07-discovery.md. Importing it loads no dat
 web framework, no DNS and no HTTP; those come in when somebody activates.
 """
 
-import logging
-
 from muster.client.facade import Licence, activate, licence
 
 __all__ = ["Licence", "activate", "licence"]
-
-# A program that configured no log gets none.
-logging.getLogger("muster.client").addHandler(logging.NullHandler())

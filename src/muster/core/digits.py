@@ -7,13 +7,13 @@ Obeys docs/spec/01-identities.md, section 1.9.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from muster.core.catalogue import error
 from muster.core.characters import LINE_ENDS, PASSED_OVER, shown
 from muster.core.errors import MusterError
+from muster.core.patterns import pattern
 
 GROUP = 6
 """Digits of a group: five of data and one check digit."""
@@ -224,7 +224,7 @@ _ROWS = "|".join(
         r" (?:a group is|[23] groups are) missing in row [A-I]\. ",
     )
 )
-HINT = re.compile(
+HINT = pattern(
     "|".join(
         (
             rf"(?:{_ROWS})(?:{_MOVED})?",

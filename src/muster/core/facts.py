@@ -7,6 +7,7 @@ what leaves are commitments. Obeys docs/spec/01-identities.md, sections 1.6 and 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from muster.core import grammar, macs
@@ -91,6 +92,7 @@ FACTS: tuple[FactSource, ...] = (
 _NAMES = frozenset(source.name for source in FACTS)
 
 
+@functools.lru_cache(maxsize=256)
 def clean(name: str, value: str) -> str | None:
     """The value of a fact in its one form, or None where it says nothing.
 
@@ -99,7 +101,7 @@ def clean(name: str, value: str) -> str | None:
         value: as the machine has it.
     Returns:
         UUIDs and addresses in lower case, addresses sorted and joined by commas; other values
-        stripped, with one space for each run of spaces.
+        stripped, with one space for each run of spaces. What was asked is remembered.
     """
     if name not in _NAMES:
         return None

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.characters import BETWEEN, PASSED_OVER, shown
+from muster.core.patterns import pattern
 from muster.core.values import dataclass
 
 ALPHABET = "BCDFGHJKMPQRTVWXY2346789"
@@ -42,7 +43,7 @@ _LONGEST = 1000
 # escaped (`\u2013`, `\xa0`, `%E2%80%93`).
 _DASH = "[\xad\u2010-\u2015\u2212\ufe58\ufe63\uff0d-]"
 _SEPARATOR = rf"(?:[{BETWEEN}]|\\u[0-9a-f]{{4}}|\\x[0-9a-f]{{2}}|\\[nrt]|%[0-9A-Fa-f]{{2}})"
-_KEY_IN_TEXT = re.compile(
+_KEY_IN_TEXT = pattern(
     rf"(?:[A-Za-z0-9]{{5}}{_DASH}){{4}}(?P<dashed>[A-Za-z0-9]{{1,5}})"
     r"|(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
     rf"(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}{_SEPARATOR}{{0,3}}){{4}}"
@@ -52,7 +53,7 @@ _KEY_IN_TEXT = re.compile(
 
 # Some groups of a key that was taken apart, such as words of a command line: the middle ones
 # alone hold the whole tag.
-_GROUPS_IN_TEXT = re.compile(
+_GROUPS_IN_TEXT = pattern(
     r"(?P<masked>X{5}(?:-X{5}){3}-[A-Za-z0-9]{1,5}(?![A-Za-z0-9]))"
     rf"|(?<![A-Za-z0-9])(?:[{ALPHABET}{ALPHABET.lower()}]{{5}}{_SEPARATOR}{{1,4}})+"
     rf"[{ALPHABET}{ALPHABET.lower()}]{{5}}(?![A-Za-z0-9])"

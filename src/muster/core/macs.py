@@ -15,9 +15,8 @@ grblHAL/Plugin_networking#16).
 
 from __future__ import annotations
 
-import re
-
 from muster.core import grammar
+from muster.core.patterns import pattern
 from muster.core.placeholders import fills_bytes
 
 GIVEN_BY_HYPERVISORS = (
@@ -59,7 +58,7 @@ OF_ADAPTERS = (
 )
 """Beginnings of addresses of makers whose cards are USB adapters and docks: they travel."""
 
-_SHARED = re.compile(
+_SHARED = pattern(
     "|".join(
         (
             r"00:50:56:c0:.*",  # VMware's own networks on its host

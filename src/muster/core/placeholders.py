@@ -19,6 +19,8 @@ from __future__ import annotations
 import re
 from itertools import groupby, pairwise
 
+from muster.core.patterns import pattern
+
 _WORDS = frozenset(
     re.findall(
         r"[a-z]+",
@@ -367,7 +369,7 @@ def _spells_filler(raw: bytes) -> bool:
     return fills_text(raw.decode("ascii"))
 
 
-_VIRTUAL_DISKS = re.compile(
+_VIRTUAL_DISKS = pattern(
     "|".join(
         (
             r"qm\d{5}",  # QEMU's IDE and SATA disks, counted in the machine
@@ -380,8 +382,8 @@ _VIRTUAL_DISKS = re.compile(
         )
     )
 )
-_NAME_OF_DISK = re.compile(r"[a-z]+(?:[-_. ][a-z]+)*[-_. ]?[0-9]{0,2}")
-HYPER_V_DISK = re.compile(r"(?:naa\.|wwn-0x)?60022480[0-9a-f]*")
+_NAME_OF_DISK = pattern(r"[a-z]+(?:[-_. ][a-z]+)*[-_. ]?[0-9]{0,2}")
+HYPER_V_DISK = pattern(r"(?:naa\.|wwn-0x)?60022480[0-9a-f]*")
 """Identifier of a virtual disk of Hyper-V: all that lasts under WSL2, copied with the disk
 elsewhere. Under WSL2 no address of a card is a fact; beside one it is the disk of a guest."""
 

@@ -10,7 +10,6 @@ In the TOML file the settings of all roles are at the top, those of one role in 
 
 from __future__ import annotations
 
-import difflib
 import enum
 import ipaddress
 from collections.abc import Iterator
@@ -455,6 +454,8 @@ def lookup(role: str, name: str) -> Setting:
         if setting.name == wanted:
             return setting
     known = [setting.name for setting in of_role(role)]
+    import difflib  # nobody else needs it
+
     near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.0)
     raise error("settings/unknown", name=_shown(name), role=role, near=near[0] if near else "none")
 

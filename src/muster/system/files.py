@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import sys
 import time
@@ -109,7 +108,7 @@ def _write_in_folder(
     folder: int, name: str, data: bytes, mode: int, keep_previous: bool, fresh: bool
 ) -> None:
     # Everything is relative to the open folder, so that nobody can exchange it on the way.
-    temporary = f".{name}.{secrets.token_hex(8)}.tmp"
+    temporary = f".{name}.{os.urandom(8).hex()}.tmp"
     handle = os.open(
         temporary,
         os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC,
@@ -140,7 +139,7 @@ def _write_in_folder(
 
 def _keep_previous(folder: int, name: str) -> None:
     # The link is made under a passing name and then renamed, so that a .bak is there at any time.
-    passing = f".{name}.{secrets.token_hex(8)}.bak.tmp"
+    passing = f".{name}.{os.urandom(8).hex()}.bak.tmp"
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -163,7 +162,7 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def _write_by_path(target: Path, data: bytes, *, fresh: bool) -> None:
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".{target.name}.{os.urandom(8).hex()}.tmp")
     try:
         with temporary.open("xb") as handle:
             handle.write(data)

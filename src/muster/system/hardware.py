@@ -16,13 +16,13 @@ from pathlib import Path
 
 from muster.core import macs
 from muster.core.facts import FACTS, clean
+from muster.core.patterns import pattern
 from muster.core.placeholders import HYPER_V_DISK
 from muster.core.values import dataclass
-from muster.system.netlink import permanent_addresses
 
 _SMALL_FILE = 4096
 _HARDWARE_ADDRESS = "0"  # addr_assign_type: the maker gave the address
-_DISK_OF_PARTITION = re.compile(r"(.+?)p?\d+")
+_DISK_OF_PARTITION = pattern(r"(.+?)p?\d+")
 _BUILT_IN = frozenset(
     re.findall(
         r"[a-z_-]+",
@@ -32,7 +32,7 @@ _BUILT_IN = frozenset(
 )
 """Buses on which cards of the machine itself sit; USB, PCMCIA and Bluetooth are none."""
 _NO_CARDS = frozenset({"bluetooth", "bond", "bridge", "gadget", "team", "vlan", "wwan"})
-_CLOUD_VOLUME = re.compile(r"vol-?[0-9a-f]{17}", re.IGNORECASE)
+_CLOUD_VOLUME = pattern(r"vol-?[0-9a-f]{17}", re.IGNORECASE)
 _DEEPEST = 16
 
 WHY = {
@@ -202,6 +202,9 @@ def _entries(folder: Path) -> list[Path]:
 
 def _cards(root: Path) -> tuple[Reading, ...]:
     """Every network device with hardware behind it, and whether its address is a fact."""
+    # A machine with a facts file asks no kernel, and loads no sockets.
+    from muster.system.netlink import permanent_addresses
+
     asked = permanent_addresses() if root == Path("/") else {}
     in_wsl = wsl(root)
     devices = [one for one in _entries(root / "sys/class/net") if (one / "device").exists()]
