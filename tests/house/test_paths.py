@@ -14,8 +14,8 @@ from tests.worlds.conftest import Scene, scene
 
 __all__ = ["active", "desk", "empty", "made", "publisher_desk", "scene"]
 
-MOST_MODULES = 61
-MOST_FUNCTIONS = 420
+MOST_MODULES = 58
+MOST_FUNCTIONS = 390
 """Of ours, by a machine that is activated by a host over HTTP; a few more than it mostly is, since
 what a log and a lock need differs from run to run."""
 MOST_STATES = {"host status": 1, "key revoke": 3}
@@ -32,6 +32,30 @@ def test_an_activation_walks_through_few_modules_and_functions(scene: Scene) -> 
     assert walk <= found.functions, "CONTRIBUTING.md walks where no activation goes"
     assert len(found.modules) <= MOST_MODULES, sorted(found.modules)
     assert len(found.functions) <= MOST_FUNCTIONS, sorted(found.functions)
+
+
+@pytest.mark.real
+def test_an_activation_reads_each_document_once(scene: Scene) -> None:
+    """Of the descriptor, the catalogue that the host names, and the answer; nothing of the store is
+    read again once it is locked, and no product key is parsed twice."""
+    client = scene.machine("pc").client
+    with touched() as found:
+        (done,) = client.activate(None)
+    assert done.renewed
+    for reader in (
+        "client/store.py:Store.load",
+        "lease/descriptor.py:read_descriptor",
+        "lease/trust.py:anchor",
+        "lease/catalogue.py:read_catalogue",
+        "lease/bundle.py:bundle_of",
+        "lease/verify.py:verify_lease",
+        "lease/grant.py:read_claims",
+        "lease/lease.py:read_claims",
+    ):
+        assert found.calls[reader] == 1, reader
+    keys = [one.setup_key for one in scene.contoso.products if one.setup_key]
+    # Once out of the catalogue each, and once out of the descriptor.
+    assert found.calls["core/keys.py:parse_product_key"] == len(keys) + 1
 
 
 def test_a_status_looks_at_few_states_of_the_database(active: HostDesk) -> None:

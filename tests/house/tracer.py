@@ -7,6 +7,7 @@ others, do not count. Used by test_paths.py.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,15 +23,20 @@ _STATES = ("snapshot", "transaction")
 
 @dataclass
 class Touched:
-    """Modules by path below `src/muster`, and functions as `path:name`.
+    """Modules by path below `src/muster`, and functions as `path:name` with how often each ran.
 
     `states` are the snapshots and transactions that were opened of a database; each is one frame,
     which runs more than once.
     """
 
     modules: set[str] = field(default_factory=set)
-    functions: set[str] = field(default_factory=set)
+    calls: Counter[str] = field(default_factory=Counter)
     states: list[FrameType] = field(default_factory=list)
+
+    @property
+    def functions(self) -> set[str]:
+        """The functions alone."""
+        return set(self.calls)
 
 
 @contextmanager
@@ -47,7 +53,7 @@ def touched() -> Iterator[Touched]:
         if code.co_name.startswith("<") or path.startswith("testing/"):
             return
         found.modules.add(path)
-        found.functions.add(f"{path}:{code.co_qualname}")
+        found.calls[f"{path}:{code.co_qualname}"] += 1
         of_database = path.startswith("db/") and code.co_name in _STATES
         if of_database and not any(frame is one for one in found.states):
             found.states.append(frame)

@@ -145,10 +145,10 @@ def _from_store(
     """Judge from the descriptor that was added here, with what this machine knows of itself."""
     from muster.client.authority import authority
     from muster.client.disk import SystemDisk
-    from muster.client.identity import fingerprint
     from muster.client.store import Store
     from muster.core.errors import MusterError
     from muster.core.facts import clean_facts
+    from muster.core.identity import commitments
     from muster.lease.descriptor import read_descriptor
     from muster.lease.steps import Expected
     from muster.system.facts import read_facts
@@ -186,7 +186,7 @@ def _from_store(
         cmid=memory.identity.cmid,
         identity=memory.identity.mode,
         nonce=record.nonce,
-        fingerprint=fingerprint(memory.identity, facts),
+        fingerprint=commitments(memory.identity.salt, facts),
         binding=_binding(memory, data, facts) if own else "",
         clock_mark=held.clock_mark,
     )

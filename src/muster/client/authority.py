@@ -1,19 +1,24 @@
-"""What speaks for a publisher on this machine: trust and catalogue, as far as they verify. Pure.
+"""What speaks for a publisher on this machine, trust and catalogue, and what is taken of newer
+ones. Pure.
 
-Decides how far a descriptor's trust is followed over what the store holds, and when that is older
-than what was seen before. Refuses to know products and licences (`muster.client.judge`). Obeys
-docs/spec/03-trust-and-catalogue.md, sections 3.4 and 3.7.
+Decides how far a descriptor's trust is followed over what the store holds, when that is older than
+what was seen before, what of an offered trust object or catalogue is kept, and which marks rise.
+What does not follow from the caller's own descriptor, or does not verify, raises and changes
+nothing. Refuses to know products and licences (`muster.client.judge`), and from whom an offer came:
+a host, the publisher, a reply file. Obeys docs/spec/03-trust-and-catalogue.md, sections 3.3 to 3.7.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from muster.client import line
 from muster.client.model import CatalogueMark, Memory
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.products import day_of
-from muster.core.values import dataclass
-from muster.lease.catalogue import Catalogue, read_catalogue
+from muster.core.values import dataclass, replace
+from muster.lease.catalogue import Catalogue, accept_catalogue, read_catalogue
 from muster.lease.descriptor import Descriptor
 from muster.lease.steps import advance_mark
 from muster.lease.trust import CATALOGUE_ROLE, MAX_DAY, Trust
@@ -35,13 +40,18 @@ class Authority:
 
 
 def authority(
-    descriptor: Descriptor, memory: Memory | None, now: int, walked: line.Walked | None = None
+    descriptor: Descriptor,
+    memory: Memory | None,
+    now: int,
+    walked: line.Walked | None = None,
+    read: Catalogue | None = None,
 ) -> Authority:
     """Walk from a descriptor over what the store holds.
 
     What does not verify from the descriptor is ignored, its marks included.
     Args:
         walked: the walk from this descriptor over this store, where the caller has it.
+        read: a catalogue that was verified under the trust of `walked`, where the caller has one.
     Source: docs/spec/03-trust-and-catalogue.md, section 3.4.
     """
     anchor = descriptor.trust
@@ -51,7 +61,8 @@ def authority(
     if walked is None:
         walked = line.walk(anchor, memory.trust)
     trust = walked.trust
-    catalogue = _catalogue(memory, trust)
+    same = read is not None and read.text == memory.catalogue
+    catalogue = read if same else _catalogue(memory, trust)
     mark = advance_mark(memory.clock_mark, trust.iat, now)
     if catalogue is not None:
         mark = advance_mark(mark, catalogue.iat, now)
@@ -102,3 +113,123 @@ def stands_behind(trust: Trust, mark: CatalogueMark) -> bool:
     except MusterError:
         return False
     return True
+
+
+class Held:
+    """Trust and catalogue as reached from one descriptor, for one try: no walk is done twice, and
+    no catalogue read twice under one trust."""
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self._found: tuple[Memory, int, Authority] | None = None
+        self._walked: tuple[tuple[str, ...], line.Walked] | None = None
+        self._read: tuple[Trust, Catalogue | None] | None = None
+
+    def of(self, memory: Memory, now: int) -> Authority:
+        """What speaks for the publisher by what is remembered."""
+        known = self._found
+        if known is not None and known[1] == now and _same_papers(known[0], memory):
+            return known[2]
+        walk, read = self._walked, self._read
+        walked = walk[1] if walk is not None and walk[0] is memory.trust else None
+        under = walked is not None and read is not None and read[0] is walked.trust
+        catalogue = read[1] if read is not None and under else None
+        found = authority(self._descriptor, memory, now, walked, catalogue)
+        self.walked(memory, found.walked)
+        self._read = (found.trust, found.catalogue)
+        self._found = (memory, now, found)
+        return found
+
+    def walked(self, memory: Memory, walked: line.Walked) -> None:
+        """Take note how far the walk over a memory's trust objects came."""
+        self._walked = (memory.trust, walked)
+
+    def take_catalogue(self, memory: Memory, text: str, now: int) -> Memory:
+        """Take a newer catalogue. Raises: as `take_catalogue`."""
+        held = self.of(memory, now)
+        taken, found = take_catalogue(memory, held, text, now)
+        self._read = (held.trust, found)
+        return taken
+
+
+def _same_papers(one: Memory, other: Memory) -> bool:
+    """Whether two memories give the same authority."""
+    return (
+        one.trust is other.trust
+        and one.catalogue is other.catalogue
+        and one.trust_marks == other.trust_marks
+        and one.catalogue_mark == other.catalogue_mark
+        and one.clock_mark == other.clock_mark
+    )
+
+
+def take_trust(memory: Memory, held: Authority, text: str, now: int) -> tuple[Memory, line.Walked]:
+    """Follow trust by one object; the walk that came of it.
+
+    Raises: as `muster.lease.trust.follow`.
+    """
+    walked = held.walked.step(text)
+    # The store may hold what follows now: another descriptor of the publisher is ahead.
+    walked = walked.over(line.above(memory.trust, walked.trust.version))
+    mark = memory.catalogue_mark
+    stood = mark is not None and stands_behind(held.trust, mark)
+    if mark is not None and stood and not stands_behind(walked.trust, mark):
+        memory = replace(memory, catalogue="", catalogue_mark=None)
+    clock_mark = advance_mark(memory.clock_mark, walked.trust.iat, now)
+    memory = replace(memory, clock_mark=clock_mark)
+    return keep_line(memory, line.added(memory.trust, text), walked), walked
+
+
+def keep_line(memory: Memory, texts: tuple[str, ...], walked: line.Walked) -> Memory:
+    """Keep ordered trust objects without those that no walk needs, and how far this one came."""
+    needless = walked.needless
+    if needless:
+        texts = tuple(text for text in texts if text not in needless)
+    if texts != memory.trust:
+        memory = replace(memory, trust=texts)
+    if walked.trust.version > walked.anchor.version:
+        memory = memory.reached(line.anchor_name(walked.anchor), walked.trust.version)
+    return memory
+
+
+def take_catalogue(
+    memory: Memory, held: Authority, text: str, now: int
+) -> tuple[Memory, Catalogue]:
+    """Take a newer catalogue, as it was read under the trust that is held.
+
+    Raises: `catalogue/older`, and as `muster.lease.catalogue.read_catalogue`.
+    """
+    found = accept_catalogue(held.catalogue, text, held.trust)
+    mark = memory.catalogue_mark
+    if mark is not None and found.version < mark.version and stands_behind(held.trust, mark):
+        raise error("catalogue/older", offered=found.version, held=mark.version)
+    taken = replace(
+        memory,
+        catalogue=found.text,
+        catalogue_mark=CatalogueMark(found.version, found.kid, found.iat),
+        clock_mark=advance_mark(memory.clock_mark, found.iat, now),
+    )
+    return taken, found
+
+
+def take_all(
+    descriptor: Descriptor, memory: Memory, texts: Iterable[str], catalogue: str | None, now: int
+) -> Memory:
+    """Take the trust line and the catalogue of an answer or a file.
+
+    What is known already or older is passed over: an old file is no attack.
+
+    Raises: for what does not verify; nothing of it is kept then.
+    """
+    for text in texts:
+        held = authority(descriptor, memory, now)
+        if line.version_of(text) > held.trust.version:
+            memory, _ = take_trust(memory, held, text, now)
+    if catalogue:
+        try:
+            held = authority(descriptor, memory, now)
+            memory, _ = take_catalogue(memory, held, catalogue, now)
+        except MusterError as fault:
+            if fault.code != "catalogue/older":
+                raise
+    return memory

@@ -111,11 +111,6 @@ def machine_key(
     return key if found == identity.cmid else None
 
 
-def fingerprint(identity: Identity, facts: Sequence[Fact]) -> tuple[str, ...]:
-    """The commitments of this machine's facts under the identity's salt."""
-    return commitments(identity.salt, facts)
-
-
 def present(identity: Identity, publisher: str, facts: Sequence[Fact], boot: str) -> Identity:
     """The identity as it is at this boot on this machine.
 

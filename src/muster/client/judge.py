@@ -100,6 +100,7 @@ def judge(
     now: int,
     held: Authority | None = None,
     facts: Sequence[Fact] = (),
+    verified: VerifiedLicence | None = None,
 ) -> Verdict:
     """Judge one product.
 
@@ -110,6 +111,8 @@ def judge(
         now: the local clock.
         held: what `authority` gives for the same memory and time, where the caller has it.
         facts: of this machine, for the binding of an activation.
+        verified: a lease that was verified for this machine in this try, under `held`; where it is
+            the stored one, it is not verified again.
     Raises:
         Nothing: every outcome is a verdict.
     """
@@ -119,7 +122,10 @@ def judge(
     if memory is None or record is None:
         missing = error("client/not-added", product=descriptor.product.id)
         return _verdict(descriptor, held, LicenceState.UNLICENSED, now, None, missing, None)
-    licence, problem = _examine(descriptor, memory, record, held, fingerprint, now, facts)
+    licence: VerifiedLicence | None = verified
+    problem: MusterError | None = None
+    if verified is None or verified.text != record.licence or held.problem is not None:
+        licence, problem = _examine(descriptor, memory, record, held, fingerprint, now, facts)
     record = _begun(record, descriptor.trust.iat, now)
     state, since = _state(descriptor.product, record, licence, problem, held, now)
     if licence is None and (problem is None or not record.licence):

@@ -55,6 +55,7 @@ from muster.client.messages import (
     Tried,
 )
 from muster.client.model import MAX_ASIDES, Aside, Memory
+from muster.client.requests import Secrets
 from muster.client.working_memory import WorkingMemory
 from muster.core.catalogue import error
 from muster.core.clock import Dice
@@ -104,7 +105,7 @@ class Machine:
         self._faults: tuple[MusterError, ...] = ()
         self._fault: MusterError | None = None
         self._licence: VerifiedLicence | None = None
-        self._secrets = situation.secrets
+        self._fresh = Secrets()
         self._key: MemorySigningKey | None = None
 
     def handle(self, event: Event) -> Effects:
@@ -146,14 +147,16 @@ class Machine:
             publisher,
             facts,
             self._situation.boot,
-            self._secrets.seeds,
+            self._situation.secrets.seeds,
             self._dice,
             copied=elsewhere,
         )
         if other is not None:
             made, told = other
             return (Tell(told), *self._adopt(made))
-        self._key = identities.machine_key(now_identity, publisher, facts, self._secrets.seeds)
+        self._key = identities.machine_key(
+            now_identity, publisher, facts, self._situation.secrets.seeds
+        )
         if now_identity != identity:
             self._known.rename(now_identity)
         return self._prepare()
@@ -162,7 +165,7 @@ class Machine:
         """Take another identity; the try goes on when it is saved."""
         self._known.rename(made.identity)
         self._key = MemorySigningKey(made.seed)
-        self._secrets = self._secrets.with_seed(made.identity.cmid, made.seed)
+        self._fresh = self._fresh.with_seed(made.identity.cmid, made.seed)
         return self._prepare()
 
     def _prepare(self) -> Effects:
@@ -173,7 +176,7 @@ class Machine:
         sending = requests.sending(nonce, self._known.now)
         self._known.memory = replace(self._known.memory, requests=sending)
         self.phase = Phase.PREPARING
-        return (Save(self._known.memory, self._secrets),)
+        return (Save(self._known.memory, self._fresh),)
 
     def _prepared(self, event: Event) -> Effects:
         assert isinstance(event, Saved)
@@ -340,7 +343,7 @@ class Machine:
         try:
             if held.problem is not None:
                 raise held.problem
-            licence = verify_lease(answer.bundle.encode(), self._known.expected(nonce))
+            licence = verify_lease(answer.bundle, self._known.expected(nonce))
         except MusterError as fault:
             return self._strike(fault)
         self._licence = licence
@@ -359,7 +362,7 @@ class Machine:
         self._known.accept(licence, nonce, host.address, answer.challenge)
         self._tried.append(Tried(host, None))
         self.phase = Phase.SAVING
-        return (Save(self._known.memory, self._secrets),)
+        return (Save(self._known.memory, self._fresh),)
 
     def _conclude_problem(self, problem: Problem) -> Effects:
         host = self._attempt.host
@@ -467,7 +470,7 @@ class Machine:
         self.phase = Phase.DONE
         return (
             Finish(
-                verdict=self._known.verdict(),
+                verdict=self._known.verdict(self._licence),
                 fault=self._fault,
                 renewed=self._licence is not None,
                 due=True,

@@ -270,6 +270,8 @@ class Store:
         self._put(STATE, codec.state_to_dict(memory))
 
     def _put_secrets(self, fresh: Secrets) -> None:
+        if not fresh.seeds:
+            return
         held = kept = self.known_secrets()
         for cmid, seed in fresh.seeds.items():
             kept = kept.with_seed(cmid, seed)

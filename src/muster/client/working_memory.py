@@ -6,8 +6,8 @@ only where the try stands. Refuses to know hosts and answers (`muster.client.mac
 
 from __future__ import annotations
 
-from muster.client import doubts, line, papers, schedule
-from muster.client import identity as identities
+from muster.client import authority as papers
+from muster.client import doubts, line, schedule
 from muster.client.authority import Authority
 from muster.client.discovery import Address
 from muster.client.judge import Verdict, judge, must_hurry
@@ -16,6 +16,7 @@ from muster.client.model import Identity, ProductRecord
 from muster.client.requests import Requests
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
+from muster.core.identity import commitments
 from muster.core.values import replace
 from muster.lease.steps import Expected, advance_mark
 from muster.lease.verify import VerifiedLicence
@@ -33,6 +34,7 @@ class WorkingMemory:
         self.durable = situation.memory
         self._descriptor = situation.descriptor
         self._facts = situation.facts
+        self._commitments: tuple[bytes, tuple[str, ...]] | None = None
         self._papers = papers.Held(situation.descriptor)
 
     # What is known.
@@ -54,14 +56,21 @@ class WorkingMemory:
 
     def fingerprint(self) -> tuple[str, ...]:
         """The commitments of this machine's facts under the salt of its identity."""
-        return identities.fingerprint(self.memory.identity, self._facts)
+        salt = self.memory.identity.salt
+        if self._commitments is None or self._commitments[0] != salt:
+            self._commitments = (salt, commitments(salt, self._facts))
+        return self._commitments[1]
 
     def held(self) -> Authority:
         """Trust and catalogue as reached from the descriptor."""
         return self._papers.of(self.memory, self.now)
 
-    def verdict(self) -> Verdict:
-        """Whether the product is licensed by what is remembered now."""
+    def verdict(self, verified: VerifiedLicence | None = None) -> Verdict:
+        """Whether the product is licensed by what is remembered now.
+
+        Args:
+            verified: the lease that was verified in this try, where one was.
+        """
         return judge(
             self._descriptor,
             self.memory,
@@ -69,6 +78,7 @@ class WorkingMemory:
             self.now,
             held=self.held(),
             facts=self._facts,
+            verified=verified,
         )
 
     def is_due(self, verdict: Verdict) -> bool:
@@ -126,13 +136,13 @@ class WorkingMemory:
         self._papers.walked(self.memory, walked)
 
     def take_trust(self, text: str) -> None:
-        """Follow trust by one object. Raises: as `muster.client.papers.take_trust`."""
+        """Follow trust by one object. Raises: as `muster.client.authority.take_trust`."""
         self.memory, walked = papers.take_trust(self.memory, self.held(), text, self.now)
         self._papers.walked(self.memory, walked)
 
     def take_catalogue(self, text: str) -> None:
-        """Take a newer catalogue. Raises: as `muster.client.papers.take_catalogue`."""
-        self.memory = papers.take_catalogue(self.memory, self.held(), text, self.now)
+        """Take a newer catalogue. Raises: as `muster.client.authority.take_catalogue`."""
+        self.memory = self._papers.take_catalogue(self.memory, text, self.now)
 
     def rename(self, identity: Identity) -> None:
         """Take an identity with another CMID, which has made no request yet."""

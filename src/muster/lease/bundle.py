@@ -62,7 +62,11 @@ def read_bundle(data: bytes) -> Bundle:
     Raises:
         MusterError `licence/malformed`, `licence/version`.
     """
-    bundle = _open(data)
+    return bundle_of(_open(data))
+
+
+def bundle_of(bundle: Claims) -> Bundle:
+    """The licence bundle in an object that was read strictly. Raises: its own error."""
     return Bundle(
         lease=bundle.text("lease", grammar.COMPACT_JWS),
         grant=bundle.text("grant", grammar.COMPACT_JWS),

@@ -6,14 +6,14 @@ Obeys docs/spec/03-trust-and-catalogue.md, sections 3.5 to 3.7.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import IDENTITY_MODES
-from muster.core.keys import Kind, parse_product_key
+from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.products import (
     Application,
     Conversion,
@@ -45,7 +45,8 @@ _MANY = strict.CATALOGUE.items
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """A verified catalogue. `kid` signed it; `text` is the compact JWS; `iat` Unix seconds."""
+    """A verified catalogue. `kid` signed it; `text` is the compact JWS; `iat` Unix seconds;
+    `setup_ids` the key ids of its products' setup keys, by their texts."""
 
     issuer: str
     iat: int
@@ -57,6 +58,7 @@ class Catalogue:
     revocations: tuple[Revocation, ...]
     kid: str
     text: str
+    setup_ids: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     _products: dict[str, Product] = field(init=False, repr=False, compare=False)
     _groups: dict[str, KeyGroup] = field(init=False, repr=False, compare=False)
     _numbers: dict[int, KeyGroup] = field(init=False, repr=False, compare=False)
@@ -107,7 +109,10 @@ class Catalogue:
         """
         if not product.setup_key:
             return None
-        return self._revoked.get(f"key/{_setup_key_id(product)}")
+        named = self.setup_ids.get(product.setup_key)
+        # A descriptor may name a setup key that this catalogue does not.
+        key = named or parse_product_key(product.setup_key).key_id.text
+        return self._revoked.get(f"key/{key}")
 
 
 def read_catalogue(text: str, trust: Trust) -> Catalogue:
@@ -275,11 +280,16 @@ def product_to_dict(product: Product) -> JSONObject:
 
 def product_from_claims(item: Claims) -> Product:
     """Read a product; raises the reader's error."""
+    return _product(item)[0]
+
+
+def _product(item: Claims) -> tuple[Product, ProductKey | None]:
+    """A product and its setup key, as it was read."""
     spans = item.object("spans")
     modes = item.texts("identity", grammar.NAME, len(IDENTITY_MODES))
     if not modes or not set(modes) <= set(IDENTITY_MODES):
         item.refuse("identity", f"not some of {', '.join(IDENTITY_MODES)}")
-    return Product(
+    product = Product(
         id=item.text("id", grammar.NAME),
         application=item.text("application", grammar.NAME),
         group=item.text("group", grammar.NAME),
@@ -296,8 +306,9 @@ def product_from_claims(item: Claims) -> Product:
         ),
         identity=modes,
         features=item.texts("features", grammar.NAME, 256),
-        setup_key=_setup_key(item),
+        setup_key="" if (key := _setup_key(item)) is None else key.text,
     )
+    return product, key
 
 
 def product_from_dict(value: Any, where: str = "product", code: str = _CODE) -> Product:
@@ -322,23 +333,18 @@ def revocation_to_dict(entry: Revocation) -> JSONObject:
     return {"key": entry.key, "at": entry.at}
 
 
-def _setup_key(item: Claims) -> str:
-    """The product's setup key in its printed form, or "" for a product without hosts."""
+def _setup_key(item: Claims) -> ProductKey | None:
+    """The product's setup key, in its printed form; None for a product without hosts."""
     text = item.text("setup_key", grammar.DISPLAY_NAME_OR_EMPTY)
     if not text:
-        return text
+        return None
     try:
         key = parse_product_key(text)
     except MusterError:
         item.refuse("setup_key", "not a product key")
     if key.kind is not Kind.SETUP or key.text != text:
         item.refuse("setup_key", "not a setup key in its printed form")
-    return text
-
-
-def _setup_key_id(product: Product) -> str:
-    """The key id of a product's setup key, which names the product in revocations."""
-    return parse_product_key(product.setup_key).key_id.text
+    return key
 
 
 def _conversion(item: Claims) -> Conversion:
@@ -371,9 +377,11 @@ def _read(payload: Claims, muster: Claims, kid: str, text: str) -> Catalogue:
         for item in muster.objects("applications", _MANY)
     )
     _distinct(muster, "applications", [item.id for item in applications])
-    products = tuple(product_from_claims(item) for item in muster.objects("products", _MANY))
+    read = [_product(item) for item in muster.objects("products", _MANY)]
+    products = tuple(product for product, _ in read)
+    setup_ids = [(key.text, key.key_id.text) for _, key in read if key is not None]
     _distinct(muster, "products", [item.id for item in products])
-    _distinct(muster, "products", [_setup_key_id(item) for item in products if item.setup_key])
+    _distinct(muster, "products", [name for _, name in setup_ids])
     known_groups = {item.id for item in groups}
     known_applications = {item.id for item in applications}
     for place, product in enumerate(products):
@@ -390,6 +398,7 @@ def _read(payload: Claims, muster: Claims, kid: str, text: str) -> Catalogue:
         revocations=tuple(_revocation(item) for item in muster.objects("revocations", _MANY)),
         kid=kid,
         text=text,
+        setup_ids=dict(setup_ids),
     )
 
 

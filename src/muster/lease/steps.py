@@ -20,6 +20,7 @@ from muster.core.text import exact_span_text, instant_text
 from muster.core.values import dataclass
 from muster.lease import claims, grant, lease, notice, strict
 from muster.lease.bundle import (
+    Bundle,
     read_activation_bundle,
     read_bundle,
     read_notice_bundle,
@@ -83,13 +84,25 @@ class Expected:
 class Case:
     """One object under verification: what step 1 took apart, and what is expected.
 
+    `bundle` is the licence bundle where the caller has read it; else it is read from `data`.
     `signed` is the lease or notice; for an activation grant it is the grant itself. Steps 1 to 5 of
     leases and notices need `trust` and `publisher` alone, all others `expected`.
     """
 
-    __slots__ = ("data", "expected", "grant", "publisher", "signed", "signer", "text", "trust")
+    __slots__ = (
+        "bundle",
+        "data",
+        "expected",
+        "grant",
+        "publisher",
+        "signed",
+        "signer",
+        "text",
+        "trust",
+    )
 
     data: bytes
+    bundle: Bundle | None
     expected: Expected
     trust: Trust
     publisher: str
@@ -98,8 +111,9 @@ class Case:
     signer: PublicKey
     text: str
 
-    def __init__(self, data: bytes, expected: Expected) -> None:
-        self.data = data
+    def __init__(self, data: bytes | Bundle, expected: Expected) -> None:
+        self.bundle = data if isinstance(data, Bundle) else None
+        self.data = b"" if isinstance(data, Bundle) else data
         self.expected = expected
         self.trust = expected.trust
         self.publisher = expected.publisher
@@ -109,6 +123,7 @@ class Case:
         """A case of whatever machine, product and time: for steps 1 to 5."""
         case = cls.__new__(cls)
         case.data = data
+        case.bundle = None
         case.trust = trust
         case.publisher = publisher
         return case
@@ -147,7 +162,7 @@ def advance_mark(clock_mark: int, iat: int, now: int) -> int:
 
 def read_lease(case: Case) -> None:
     """Step 1: a licence bundle."""
-    bundle = read_bundle(case.data)
+    bundle = case.bundle or read_bundle(case.data)
     case.signed = parse(bundle.lease, strict.SMALL, "lease")
     case.grant = parse(bundle.grant, strict.SMALL, "grant")
     case.signer = bundle.signer

@@ -18,6 +18,7 @@ from muster.core.identity import weak
 from muster.core.values import dataclass
 from muster.lease import grant, lease, strict
 from muster.lease import steps as checks
+from muster.lease.bundle import Bundle
 from muster.lease.jws import PublicKey
 from muster.lease.steps import Case, Expected
 from muster.lease.trust import Trust
@@ -171,12 +172,12 @@ NOTICE_STEPS: tuple[Step, ...] = (
 
 
 def verify_lease(
-    data: bytes, expected: Expected, steps: tuple[Step, ...] = LEASE_STEPS
+    data: bytes | Bundle, expected: Expected, steps: tuple[Step, ...] = LEASE_STEPS
 ) -> VerifiedLicence:
     """Verify a licence bundle, or a host's answer that holds one.
 
     Args:
-        data: from a store or from the network.
+        data: from a store or from the network; or a bundle that was read from it strictly.
         expected: with `cmid`, `identity`, `nonce`, `fingerprint`.
         steps: only tests pass another tuple.
     Raises:
@@ -325,7 +326,7 @@ def steps_for(data: bytes) -> tuple[Step, ...]:
     return LEASE_STEPS
 
 
-def _run(data: bytes, expected: Expected, steps: tuple[Step, ...]) -> Case:
+def _run(data: bytes | Bundle, expected: Expected, steps: tuple[Step, ...]) -> Case:
     case = Case(data, expected)
     for step in steps:
         step.check(case)

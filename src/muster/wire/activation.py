@@ -13,7 +13,8 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.values import dataclass, field, replace
 from muster.lease import strict
-from muster.lease.bundle import Bundle, NoticeBundle, read_bundle, read_notice_bundle
+from muster.lease.bundle import Bundle, NoticeBundle, bundle_of, read_notice_bundle
+from muster.lease.claims import Claims
 from muster.lease.jws import SigningKey
 from muster.wire import codec, proof
 
@@ -168,7 +169,7 @@ def decode_answer(body: bytes, peer: str) -> ActivationAnswer:
         reader = codec.decode(body, strict.BUNDLE)
         codec.check_version(reader)
         return ActivationAnswer(
-            bundle=read_bundle(body),
+            bundle=bundle_of(Claims(reader.value, "bundle", "licence/malformed")),
             count=reader.integer("count"),
             need=reader.integer("need"),
             trust=reader.integer("trust"),

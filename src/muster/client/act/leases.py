@@ -9,6 +9,7 @@ from muster.client import look, onetime, summary
 from muster.client.act import onetime as once
 from muster.client.driver import Driver
 from muster.client.findings import Activation, Status
+from muster.client.judge import with_warnings
 from muster.client.machine import Machine
 from muster.client.messages import Finish, Save, Situation
 from muster.client.results import Activations, Waited
@@ -98,7 +99,11 @@ def _try_hosts(
 
     finish = Driver(parts.network, parts.clock, save, tell).run(machine, typed=typed)
     _log_finish(descriptor, finish)
-    status = look.status_of(parts, place, descriptor, plan)
+    # What was told while the store was loaded holds as long as nothing was written over it.
+    loading = () if finish.due else loaded.warnings
+    identity = machine.memory.identity if finish.due else loaded.memory.identity
+    verdict = with_warnings(finish.verdict, parts.clock.now(), loading)
+    status = Status(descriptor, verdict, identity, plan, place.folder)
     return Activation(status, finish.fault, finish.renewed, finish.due, finish.tried, tuple(told))
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from muster.client import bound, look, onetime, summary
 from muster.client.act import onetime as once
-from muster.client.authority import authority
+from muster.client.authority import authority, take_all
 from muster.client.findings import Activation
 from muster.client.model import Memory
-from muster.client.papers import take_all
 from muster.client.results import Activations, Imported, Readout, RequestWritten
 from muster.client.store import Loaded, Store
 from muster.client.stores import Parts, load_present, record_of

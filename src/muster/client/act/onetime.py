@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 
 from muster.client import bound, look, onetime, schedule
-from muster.client.authority import authority
+from muster.client.authority import authority, take_all
 from muster.client.driver import Reply
 from muster.client.findings import Activation
 from muster.client.judge import is_activation
 from muster.client.model import Failure, Memory
-from muster.client.papers import take_all
 from muster.client.store import Loaded, Store
 from muster.client.stores import Parts, record_of
 from muster.core.catalogue import error
