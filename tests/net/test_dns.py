@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.core.errors import MusterError
-from muster.net import dns
+from muster.net import dns, resolvconf
 from muster.net.dns import SRV, Resolver
 from muster.testing.nanodns import NanoDNS, Trouble
 
@@ -229,19 +229,19 @@ def test_no_server_there() -> None:
 )
 def test_names_that_are_none(name: str) -> None:
     with pytest.raises(MusterError) as caught:
-        dns.check_name(name)
+        resolvconf.check_name(name)
     assert caught.value.code == "net/dns-name"
 
 
 @given(st.text(max_size=40))
 def test_a_name_is_refused_or_plain(text: str) -> None:
     try:
-        name = dns.check_name(text)
+        name = resolvconf.check_name(text)
     except MusterError:
         return
     assert name.isascii()
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_.")
-    assert dns.check_name(name) == name
+    assert resolvconf.check_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -298,11 +298,11 @@ def test_any_server_is_read_or_refused(text: str) -> None:
 def test_suffixes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf = tmp_path / "resolv.conf"
     monkeypatch.setattr(socket, "gethostname", lambda: "pc1.Own.Test")
-    assert dns.system_suffixes(tmp_path / "missing") == ("own.test",)
+    assert resolvconf.system_suffixes(tmp_path / "missing") == ("own.test",)
     conf.write_text(
         "# x\ndomain old.test\nnameserver 1.1.1.1\nsearch A.test b.test. own.test b/d\n"
     )
-    assert dns.system_suffixes(conf) == ("own.test", "a.test", "b.test")
+    assert resolvconf.system_suffixes(conf) == ("own.test", "a.test", "b.test")
     monkeypatch.setattr(socket, "gethostname", lambda: "pc1")
     conf.write_bytes(b"search \xff\xfe c.test\n")
-    assert dns.system_suffixes(conf) == ("c.test",)
+    assert resolvconf.system_suffixes(conf) == ("c.test",)

@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.core.errors import MusterError
-from muster.net.dns import MAX_RECORDS, SRV, Resolver, check_name, srv_records
+from muster.net.dns import MAX_RECORDS, SRV, Resolver, srv_records
 from muster.net.dnswire import GarbageError, RefusedError, decode, make_query, understand
+from muster.net.resolvconf import check_name
 from muster.testing.nanodns import bind_both
 
 NAME = "_muster._tcp.example.test"

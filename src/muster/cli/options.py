@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
+
+from muster.core.values import field_names
 
 Command = Callable[..., Any]
 
@@ -26,7 +27,7 @@ def store_option(command: Command, subject: str = "the store is") -> Command:
 def gathered(record: type) -> Callable[[Command], Command]:
     """Give a command those of its options that are fields of `record` as one of these, in front of
     its other arguments; is next to the function."""
-    names = [one.name for one in fields(record)]
+    names = field_names(record) or ()
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)

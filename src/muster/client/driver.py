@@ -8,7 +8,7 @@ I/O; every wait is bounded, and so is the try as a whole. Obeys docs/spec/07-dis
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from muster.client.discovery import (
     DNS_SECONDS,
@@ -20,7 +20,6 @@ from muster.client.discovery import (
     not_asked,
     turn,
 )
-from muster.client.machine import Machine
 from muster.client.messages import (
     Answered,
     Ask,
@@ -43,6 +42,9 @@ from muster.core.clock import Clock
 from muster.core.errors import MusterError
 from muster.core.values import dataclass
 from muster.wire.routes import ACTIVATE, HOST_CATALOGUE, HOST_TRUST, Route
+
+if TYPE_CHECKING:
+    from muster.client.machine import Machine  # it is given: who only asks DNS loads none
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def load(
 
 def plan_for(root: Path, publisher: str, environ: Mapping[str, str] | None = None) -> Plan:
     """How hosts are found for a publisher. Raises: `settings/…`, `file/toml`."""
-    from muster.net.dns import system_suffixes
+    from muster.net.resolvconf import system_suffixes
 
     found = load(root, publisher, environ=environ)
     named = found.text("host")

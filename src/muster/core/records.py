@@ -20,11 +20,9 @@ A member whose name Python keeps for itself is a field with an underscore behind
 from __future__ import annotations
 
 import enum
-import inspect
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import (
     Annotated,
     Any,
@@ -38,7 +36,7 @@ from typing import (
 
 from muster.core.errors import MusterError, Retry
 from muster.core.keys import mask_typed
-from muster.core.values import dataclass
+from muster.core.values import dataclass, field_names
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 """What JSON can say."""
@@ -104,21 +102,24 @@ def encode(record: object) -> dict[str, JSON]:
 
     Raises: TypeError for what is no record, or holds what JSON cannot say; that is a bug.
     """
-    if not is_dataclass(record) or isinstance(record, type):
-        raise TypeError(f"{type(record).__name__} is no record")
-    return {_member(one.name): _value(getattr(record, one.name)) for one in fields(record)}
+    return {_member(name): _value(getattr(record, name)) for name in _names(record)}
 
 
 def widened(kind: type[_Record], record: object, /, **more: object) -> _Record:
     """A record of a kind that has the fields of another record, and some more."""
-    if not is_dataclass(record) or isinstance(record, type):
-        raise TypeError(f"{type(record).__name__} is no record")
-    held = {one.name: getattr(record, one.name) for one in fields(record)}
+    held = {name: getattr(record, name) for name in _names(record)}
     return kind(**held, **more)
 
 
 def _member(field: str) -> str:
     return field.removesuffix("_")
+
+
+def _names(record: object) -> tuple[str, ...]:
+    names = field_names(record)
+    if names is None or isinstance(record, type):
+        raise TypeError(f"{type(record).__name__} is no record")
+    return names
 
 
 def _value(value: object) -> JSON:
@@ -207,8 +208,10 @@ class _Defs:
 
 
 def _object(record: type, defs: _Defs) -> dict[str, JSON]:
+    import inspect  # a shape is published, not printed by commands
+
     hints = get_type_hints(record, include_extras=True)
-    names = [one.name for one in fields(record)]
+    names = field_names(record) or ()
     return {
         "type": "object",
         "description": " ".join((inspect.getdoc(record) or "").split()),
@@ -247,6 +250,6 @@ def _type(hint: Any, defs: _Defs) -> dict[str, JSON]:
         return {"enum": [_value(one) for one in hint]}
     if isinstance(hint, type) and issubclass(hint, MusterError):
         return _type(ErrorRecord, defs)
-    if isinstance(hint, type) and is_dataclass(hint):
+    if isinstance(hint, type) and field_names(hint) is not None:
         return {"$ref": f"#/$defs/{defs.put(hint)}"}
     raise TypeError(f"{hint!r} has no shape in JSON")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
 
-__all__ = ["dataclass", "field", "replace"]
+__all__ = ["dataclass", "field", "field_names", "replace"]
 
 _MISSING: Any = object()
 _set = object.__setattr__
@@ -193,6 +193,15 @@ def _getstate(self: Any) -> list[Any]:
 def _setstate(self: Any, state: list[Any]) -> None:
     for name, value in zip(self._fields_, state, strict=True):
         _set(self, name, value)
+
+
+def field_names(record: object) -> tuple[str, ...] | None:
+    """The names of the fields of a dataclass of either kind, or of its object; None for what is
+    none."""
+    known = getattr(record, "_fields_", None)
+    if known is None:
+        known = getattr(record, "__dataclass_fields__", None)
+    return None if known is None else tuple(known)
 
 
 _SHARED: dict[str, object] = {

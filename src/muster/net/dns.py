@@ -25,6 +25,7 @@ from muster.core.values import dataclass
 from muster.net import resolvconf
 from muster.net.dnswire import Answer, GarbageError, RefusedError, ask
 from muster.net.http import bounded, peer_text
+from muster.net.resolvconf import check_name
 
 if TYPE_CHECKING:
     import dns.rrset
@@ -49,18 +50,6 @@ class SRV:
     ttl: int
 
 
-def check_name(name: str) -> str:
-    """The name in lower case without the last dot.
-
-    Only letters, digits, hyphen and underscore are taken, as hosts and services are named.
-    Raises: `net/dns-name`.
-    """
-    text = name.lower().removesuffix(".")
-    if len(text) > 253 or not grammar.DNS_NAME.fullmatch(text):
-        raise error("net/dns-name", name=ascii(name)[1:-1][:80])
-    return text
-
-
 def parse_server(text: str, port: int = 53) -> tuple[str, int]:
     """`ip`, `ip:port` or `[ip]:port` as address and port. Raises: `net/dns-server`."""
     host, given = text, ""
@@ -83,25 +72,6 @@ def parse_server(text: str, port: int = 53) -> tuple[str, int]:
     except ValueError:
         raise error("net/dns-server", server=ascii(text)[1:-1][:80]) from None
     return host, port
-
-
-def system_suffixes(resolv_conf: Path = resolvconf.PATH) -> tuple[str, ...]:
-    """The DNS suffixes of this machine, best first: its own domain, then the search list.
-
-    Reads the machine's name and the resolver's file; asks nobody.
-    """
-    domain = socket.gethostname().partition(".")[2]
-    found = [domain] if domain else []
-    found.extend(resolvconf.read(resolv_conf).suffixes)
-    names: list[str] = []
-    for suffix in found:
-        try:
-            name = check_name(suffix)
-        except MusterError:
-            continue
-        if name not in names:
-            names.append(name)
-    return tuple(names)
 
 
 def srv_records(rrset: dns.rrset.RRset) -> tuple[SRV, ...]:

@@ -21,7 +21,8 @@ from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.values import dataclass, field
-from muster.net.dns import check_name, parse_server, server_text
+from muster.net.dns import parse_server, server_text
+from muster.net.resolvconf import check_name
 
 if TYPE_CHECKING:
     import dns.message

@@ -1,7 +1,8 @@
 """Reads resolv.conf as the C library does: the one decoder of that file.
 
-Decides which DNS servers and search suffixes the system names. A line that cannot be read is
-passed over, as glibc does; there is no content of the file that raises. Refuses to know who asks.
+Decides which DNS servers and suffixes the system names, and what a name is. A line that cannot be
+read is passed over, as glibc does; there is no content of the file that raises. Refuses to know who
+asks.
 Obeys docs/spec/07-discovery.md, section 7.2; the rules are those of glibc's `res_init.c`.
 """
 
@@ -15,6 +16,8 @@ import socket
 from pathlib import Path
 
 from muster.core import grammar
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.values import dataclass
 
 PATH = Path("/etc/resolv.conf")
@@ -50,6 +53,37 @@ def read(path: Path = PATH) -> ResolvConf:
             while len(data) <= _LIMIT and (piece := file.read(_LIMIT + 1 - len(data))):
                 data += piece
     return parse(data)
+
+
+def check_name(name: str) -> str:
+    """The name in lower case without the last dot.
+
+    Only letters, digits, hyphen and underscore are taken, as hosts and services are named.
+    Raises: `net/dns-name`.
+    """
+    text = name.lower().removesuffix(".")
+    if len(text) > 253 or not grammar.DNS_NAME.fullmatch(text):
+        raise error("net/dns-name", name=ascii(name)[1:-1][:80])
+    return text
+
+
+def system_suffixes(resolv_conf: Path = PATH) -> tuple[str, ...]:
+    """The DNS suffixes of this machine, best first: its own domain, then the search list.
+
+    Reads the machine's name and the resolver's file; asks nobody.
+    """
+    domain = socket.gethostname().partition(".")[2]
+    found = [domain] if domain else []
+    found.extend(read(resolv_conf).suffixes)
+    names: list[str] = []
+    for suffix in found:
+        try:
+            name = check_name(suffix)
+        except MusterError:
+            continue
+        if name not in names:
+            names.append(name)
+    return tuple(names)
 
 
 def parse(data: bytes) -> ResolvConf:
