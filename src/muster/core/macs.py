@@ -58,71 +58,80 @@ OF_ADAPTERS = (
 )
 """Beginnings of addresses of makers whose cards are USB adapters and docks: they travel."""
 
+_SHARED_BEGINNINGS = (
+    "00:50:56:c0:",  # VMware's own networks on its host
+    "0a:00:27:",  # VirtualBox's own networks on its host
+    "02:42:",  # Docker
+    "00:ff:",  # TAP of OpenVPN and others
+    "00:15:83: 00:1f:81:00: 00:1b:10:00:2a:ec 00:30:91:10:00:26",
+    "00:25:00:5a:c3:d0",
+    "00:19:86:00:2b:48",  # Bluetooth adapters
+    "00:26:37:bd:39:42 00:30:70:00:00:01 54:55:43:44:52: 54:ef:14:71:e4:0e",
+    "54:ba:c6:ff:74:10 00:f1:d0:00:f1:d0 00:ad:e1:ac:1c:1a",  # PdaNet, AEP, Check Point
+    "00:0b:ca:fe:00:0",  # Juniper Network Connect
+    "02:50:41:00:00:",  # Palo Alto GlobalProtect
+    "02:00:4c:4f:4f:50",  # Microsoft's loopback adapter
+    "02:00:54:55:4e:",  # tunnels
+    "02:00:4e:43:50:49",  # NCP client
+    "02:80:37:ec:02:00",  # Ericsson modules
+    "00:1e:10:1f:00:0 0c:5b:8f:27:9a:64 58:2c:80:13:92:63",  # Huawei modems, every one
+    "00:a0:d5:",  # Sierra Wireless modems
+    "00:a0:c6:00:00:",  # Qualcomm modems, every one
+    "80:00:60:0f:e8:00",  # Windows Mobile
+    "ba:d0:be:ef:fa:ce",  # GlobeTrotter
+    "44:45:53:54: 00:53:45:00:00:00",  # Microsoft's dial-up and Nortel: "DEST", "SE"
+    "20:41:53:59:4e:ff",  # RAS Async: " ASYN"
+    "33:50:6f:45:30:30 50:50:54:50:30:30",  # "3PoE00" and "PPTP00"
+    "00:00:5e: 00:00:0c:07:ac: 00:00:0c:9f:f 00:07:b4:",  # VRRP, HSRP, GLBP
+    "88:88:88:88:87:88",  # Realtek without its memory
+    "00:90:4c:",  # Broadcom without its memory: Epigram's range, on no product
+    "00:03:7f:11:22:33 00:03:7f:00:00:",  # Atheros without its memory
+    "00:0a:35:00:1e:53 00:04:4b:01:02:03",  # Xilinx and NVIDIA boards, as their guides say
+    "00:0a:35:00:01:2",  # Xilinx boards, as their loader says
+    "00:15:18:01:81:3 00:00:23:34:45:66",  # Amlogic's and HiSilicon's boxes
+    "f0:ad:4e:03:64:7f 00:51:82:11:22:0",  # boards with Marvell's Armada
+    "00:50:c2:1e:af:f",  # boards with chips of Samsung and Atmel
+    "00:13:74:00:5c:38",  # Attansic without its memory
+    "00:80:82:00:00:01 08:00:58:00:00:01 00:04:19:00:00:01 88:f4:88:00:00:01",  # number 1
+    "00:11:7f:13:36:36 58:02:03:04:05:06 00:98:76:54:32:10",
+    "08:00:28:12:03:58 00:08:22:ba:b3:fb 00:da:36:16:de:eb 00:81:3c:75:32:e1",
+    "38:16:d1:85:d0:a0 38:aa:3c:08:ea:55 10:a5:f1:83:c0:a0 90:67:1c:e6:4d:55",  # phones
+    "00:11:f5:0d:8a:e8 00:20:07:01:16:06 90:4c:e5:0b:c8:8e 00:1c:23:38:49:a4",
+    "00:12:3f:82:7c:32 00:11:11:32:c3:77 00:24:d6:ae:3e:39 00:0f:b0:3a:b4:80",
+    "08:10:74:a1:da:1b 00:21:9b:2a:0a:9c",  # single ones that were met on many
+    "00:06:13:19:58:00 80:00:04:04:fe:80 00:e0:09:00:00:0",
+    "00:0f:e2:07:f2:e0 00:24:81:02:32:94 00:10:a1:00:10:01 10:04:ff:ff:54:10",
+    "00:09:3b:f0:1a:40",  # the same, by inventories
+    "ac:de:48:00:11:22",  # Apple's own line to its T2, on every one
+    "00:11:22:33:44: 00:de:fa:ce:d0:0d",
+    "00:0c:43:30:52:77 00:1a:7d:da:71:13",  # Ralink's default, copies of CSR's dongles
+    "00:1c:42:00:00:0",  # Parallels' own networks on its host
+    "00:00:ff:ff:ff:ff fe:ff:ff:ff:ff:ff",
+    "00:de:ad:be:ef: 00:c0:ff:ee:",
+    "00:00:00:",
+)
+"""Addresses that are on many machines, and beginnings of such."""
+
 _SHARED = pattern(
     "|".join(
         (
-            r"00:50:56:c0:.*",  # VMware's own networks on its host
-            r"0a:00:27:.*",  # VirtualBox's own networks on its host
-            r"02:42:.*",  # Docker
-            r"00:ff:.*",  # TAP of OpenVPN and others
-            r"00:15:83:.*|00:1f:81:00:.*|00:1b:10:00:2a:ec|00:30:91:10:00:26|00:25:00:5a:c3:d0"
-            r"|00:19:86:00:2b:48",  # Bluetooth adapters
-            r"00:26:37:bd:39:42|00:30:70:00:00:01|54:55:43:44:52:..|54:ef:14:71:e4:0e"
-            r"|54:ba:c6:ff:74:10|00:f1:d0:00:f1:d0|00:ad:e1:ac:1c:1a",  # PdaNet, AEP, Check Point
             r"00:05:9a:3c:7[0-9a-f]:00",  # Cisco AnyConnect and its forerunner
-            r"00:0b:ca:fe:00:0.",  # Juniper Network Connect
             r"00:09:0f:(?:fe|aa):00:0.",  # Fortinet SSL VPN
-            r"02:50:41:00:00:..",  # Palo Alto GlobalProtect
-            r"02:00:4c:4f:4f:50",  # Microsoft's loopback adapter
-            r"02:00:54:55:4e:..",  # tunnels
-            r"02:00:4e:43:50:49",  # NCP client
-            r"02:80:37:ec:02:00",  # Ericsson modules
-            r"00:1e:10:1f:00:0.|0c:5b:8f:27:9a:64|58:2c:80:13:92:63",  # Huawei modems, every one
-            r"00:a0:d5:.*",  # Sierra Wireless modems
-            r"00:a0:c6:00:00:..",  # Qualcomm modems, every one
-            r"80:00:60:0f:e8:00",  # Windows Mobile
-            r"ba:d0:be:ef:fa:ce",  # GlobeTrotter
-            r"44:45:53:54:.*|00:53:45:00:00:00",  # Microsoft's dial-up and Nortel: "DEST", "SE"
-            r"20:41:53:59:4e:ff",  # RAS Async: " ASYN"
             r"..:..:20:52:41:53",  # WAN miniports: " RAS"
-            r"33:50:6f:45:30:30|50:50:54:50:30:30",  # "3PoE00" and "PPTP00"
-            r"00:00:5e:.*|00:00:0c:07:ac:..|00:00:0c:9f:f.:..|00:07:b4:.*",  # VRRP, HSRP, GLBP
-            r"88:88:88:88:87:88",  # Realtek without its memory
-            r"00:90:4c:.*",  # Broadcom without its memory: Epigram's range, on no product
             r"00:0c:43:2[68]:[68]0:00",  # Ralink without its memory
-            r"00:03:7f:11:22:33|00:03:7f:00:00:.*",  # Atheros without its memory
-            r"00:0a:35:00:1e:53|00:04:4b:01:02:03",  # Xilinx and NVIDIA boards, as their guides say
-            r"00:0a:35:00:01:2.",  # Xilinx boards, as their loader says
             r"..:..:80:80:80:..|..:..:..:80:80:80",  # boards with nForce
-            r"00:15:18:01:81:3.|00:00:23:34:45:66",  # Amlogic's and HiSilicon's boxes
-            r"f0:ad:4e:03:64:7f|00:51:82:11:22:0.",  # boards with Marvell's Armada
-            r"..:..:..:26:0a:5b|00:50:c2:1e:af:f.",  # boards with chips of Samsung and Atmel
-            r"00:13:74:00:5c:38",  # Attansic without its memory
-            r"00:80:82:00:00:01|08:00:58:00:00:01|00:04:19:00:00:01|88:f4:88:00:00:01",  # number 1
-            r"08:00:27:00:01:9[0-9]|00:11:7f:13:36:36|58:02:03:04:05:06|00:98:76:54:32:10",
-            r"08:00:28:12:03:58|00:08:22:ba:b3:fb|00:da:36:16:de:eb|00:81:3c:75:32:e1"
-            r"|38:16:d1:85:d0:a0|38:aa:3c:08:ea:55|10:a5:f1:83:c0:a0|90:67:1c:e6:4d:55",  # phones
-            r"00:11:f5:0d:8a:e8|00:20:07:01:16:06|90:4c:e5:0b:c8:8e|00:1c:23:38:49:a4"
-            r"|00:12:3f:82:7c:32|00:11:11:32:c3:77|00:24:d6:ae:3e:39|00:0f:b0:3a:b4:80"
-            r"|08:10:74:a1:da:1b|00:21:9b:2a:0a:9c",  # single ones that were met on many
-            r"00:06:13:19:58:00|80:00:04:04:fe:80|00:e0:09:00:00:0.|00:0a:fa:02:0.:00"
-            r"|00:0f:e2:07:f2:e0|00:24:81:02:32:94|00:10:a1:00:10:01|10:04:ff:ff:54:10"
-            r"|00:09:3b:f0:1a:40",  # the same, by inventories
+            r"..:..:..:26:0a:5b",  # boards with chips of Samsung and Atmel
+            r"08:00:27:00:01:9[0-9]",
+            r"00:0a:fa:02:0.:00",
             r"..:..:..:(?:11:22:33|12:34:5[67])|..:..:11:22:33:44",  # a range and an example
-            r"ac:de:48:00:11:22",  # Apple's own line to its T2, on every one
             r"00:1a:7d:da:71:1[0-9]",  # Bluetooth adapters of CSR, every one
-            r"00:11:22:33:44:..|00:de:fa:ce:d0:0d",
-            r"00:0c:43:30:52:77|00:1a:7d:da:71:13",  # Ralink's default, copies of CSR's dongles
-            r"00:1c:42:00:00:0.",  # Parallels' own networks on its host
-            r"00:00:ff:ff:ff:ff|fe:ff:ff:ff:ff:ff",
             r"(?:52:54:00|00:16:3e|08:00:27|00:0c:29):12:34:..",  # QEMU's default
             r".*:(?:00:00|ff:ff:f[ef])",  # a maker's range without a number
-            r"00:de:ad:be:ef:..|.*:de:ad:be:ef|00:c0:ff:ee:.*|.*:c0:ff:ee|.*:ca:fe:ba:be",
-            r"00:00:00:.*",
+            r".*:de:ad:be:ef|.*:c0:ff:ee|.*:ca:fe:ba:be",
         )
     )
 )
-"""Addresses that are on many machines."""
+"""The same, where more than the beginning tells."""
 
 
 def _among(mac: str, table: tuple[str, ...]) -> bool:
@@ -140,7 +149,7 @@ def refused(mac: str) -> str:
     if grammar.MAC_ADDRESS.fullmatch(mac) is None:
         return "malformed"
     raw = bytes.fromhex(mac.replace(":", ""))
-    if _SHARED.fullmatch(mac) or fills_bytes(raw):
+    if _among(mac, _SHARED_BEGINNINGS) or _SHARED.fullmatch(mac) or fills_bytes(raw):
         return "placeholder"
     if raw[0] & 1:
         return "multicast"

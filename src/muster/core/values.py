@@ -3,7 +3,7 @@
 `dataclasses.dataclass(frozen=True, slots=True)` compiles eight methods for each class when a
 program starts, used or not; that was half of the processor time of the first `licence()` of a
 program (ADR 0018). Here classes share their methods, and the one that each needs of its own,
-`__init__`, is compiled when its first object is made. Type checkers see the decorator of the
+`__init__`, is compiled when its second object is made. Type checkers see the decorator of the
 standard library, and so do `dataclasses.fields`, `replace` and `is_dataclass`. Refuses whatever is
 not frozen with slots: that is the standard library's.
 """
@@ -99,6 +99,7 @@ def _made(cls: type, shared: dict[str, object]) -> type:
         del body["__hash__"]
     for name, method in shared.items():
         body.setdefault(name, method)
+    body["_made_here_"] = body["__init__"] is _first_init
     compared = [name for name, one in fields.items() if one.compare]
     body["__slots__"] = tuple(name for name in own if name not in _slots_of(cls))
     body["__match_args__"] = tuple(name for name, one in fields.items() if one.init)
@@ -115,10 +116,43 @@ def _slots_of(cls: type) -> set[str]:
 
 
 def _first_init(self: Any, *given: Any, **named: Any) -> None:
-    """Compile the `__init__` of a class, and make its first object."""
-    cls: Any = next(one for one in type(self).__mro__ if vars(one).get("__init__") is _first_init)
+    """Make the first object of a class without compiling anything; many classes have but one."""
+    cls = _class_of(self)
+    cls.__init__ = _second_init
+    if not _filled(self, cls, given, named):
+        cls.__init__(self, *given, **named)  # tells what is wrong
+    elif hasattr(cls, "__post_init__"):
+        self.__post_init__()
+
+
+def _second_init(self: Any, *given: Any, **named: Any) -> None:
+    """Compile the `__init__` of a class."""
+    cls = _class_of(self)
     cls.__init__ = made = _compiled(cls)
     made(self, *given, **named)
+
+
+def _class_of(record: object) -> Any:
+    """The class whose `__init__` is made here; another thread may be at it."""
+    return next(one for one in type(record).__mro__ if vars(one).get("_made_here_"))
+
+
+def _filled(record: object, cls: Any, given: tuple[object, ...], named: dict[str, object]) -> bool:
+    """Whether arguments fit the fields; then the record has them."""
+    names = cls.__match_args__
+    values = dict(zip(names, given, strict=False)) | named
+    if len(values) != len(given) + len(named) or not values.keys() <= set(names):
+        return False
+    for name, one in cls._fields_.items():
+        if name not in values and one.default_factory is not _MISSING:
+            values[name] = one.default_factory()
+        elif name not in values and one.default is not _MISSING:
+            values[name] = one.default
+        elif name not in values and one.init:
+            return False
+    for name, value in values.items():
+        _set(record, name, value)
+    return True
 
 
 def _compiled(cls: Any) -> Any:
