@@ -16,8 +16,13 @@ from types import FrameType
 from typing import Any
 
 import muster
+from muster.core.facts import clean
+from muster.lease.jws import is_public_key
 
 SOURCE = str(Path(muster.__file__).resolve().parent) + "/"
+NOT_COUNTED = ("testing/", "core/values.py")
+"""What tests are made of; and the methods of dataclasses, which the standard library's decorator
+would compile under no file of ours."""
 _STATES = ("snapshot", "transaction")
 
 
@@ -41,8 +46,11 @@ class Touched:
 
 @contextmanager
 def touched() -> Iterator[Touched]:
-    """What runs inside the block. The tops of modules, comprehensions and what tests are made of
-    do not count."""
+    """What runs inside the block. The tops of modules, comprehensions and `NOT_COUNTED` do not
+    count; and what was remembered from before is forgotten, so that a walk is that of a program
+    that begins."""
+    clean.cache_clear()
+    is_public_key.cache_clear()
     found = Touched()
 
     def look(frame: FrameType, event: str, _argument: Any) -> None:
@@ -50,7 +58,7 @@ def touched() -> Iterator[Touched]:
         if event != "call" or not code.co_filename.startswith(SOURCE):
             return
         path = code.co_filename.removeprefix(SOURCE)
-        if code.co_name.startswith("<") or path.startswith("testing/"):
+        if code.co_name.startswith("<") or path.startswith(NOT_COUNTED):
             return
         found.modules.add(path)
         found.calls[f"{path}:{code.co_qualname}"] += 1

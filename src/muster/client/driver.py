@@ -175,9 +175,19 @@ class Driver:
             left = self._turn - self._clock.monotonic()
             if left <= 0:
                 raise error("net/timeout", peer=effect.address.text, seconds=f"{TRY_SECONDS:g}")
-            text = fetch(self._network, effect, left)
+            document = effect.document
+            route = HOST_TRUST if document is Document.TRUST else HOST_CATALOGUE
+            path = route.fill(publisher=effect.publisher, version=str(effect.version))
+            reply = self._network.call(effect.address, route, path, None, left)
+            if reply.status != 200:
+                peer = effect.address.text
+                raise error(
+                    "client/no-document", peer=peer, document=document.value, status=reply.status
+                )
         except MusterError as fault:
             return Failed(self._clock.now(), effect.number, fault)
+        # What is not ASCII is no compact JWS; the reader will say so.
+        text = reply.body.decode("ascii", "replace")
         return Fetched(self._clock.now(), effect.number, text)
 
 
@@ -207,23 +217,3 @@ def discover(
     if unasked:
         faults.append(not_asked(unasked))
     return tuple(found), tuple(faults)
-
-
-def fetch(network: Network, effect: Fetch, seconds: float) -> str:
-    """Get a document of a publisher from a host. Raises: `net/…`, `client/no-document`."""
-    if effect.document is Document.TRUST:
-        route = HOST_TRUST
-        path = route.fill(publisher=effect.publisher, version=str(effect.version))
-    else:
-        route = HOST_CATALOGUE
-        path = route.fill(publisher=effect.publisher)
-    reply = network.call(effect.address, route, path, None, seconds)
-    if reply.status != 200:
-        raise error(
-            "client/no-document",
-            peer=effect.address.text,
-            document=effect.document.value,
-            status=reply.status,
-        )
-    # What is not ASCII is no compact JWS; the reader will say so.
-    return reply.body.decode("ascii", "replace")

@@ -295,7 +295,11 @@ class Machine:
     def _fetch_next(self) -> Effects:
         wanted = self._attempt.wanted(self._known.held())
         if wanted is None:
-            return self._conclude()
+            answer = self._attempt.answer
+            if isinstance(answer, ActivationAnswer):
+                return self._conclude_lease(answer)
+            assert isinstance(answer, Problem)
+            return self._conclude_problem(answer)
         document, version = wanted
         self._number += 1
         self._attempt = replace(self._attempt, fetching=document)
@@ -329,13 +333,6 @@ class Machine:
         return (Tell(fault), *self._fetch_next())
 
     # What the answer is worth.
-
-    def _conclude(self) -> Effects:
-        answer = self._attempt.answer
-        if isinstance(answer, ActivationAnswer):
-            return self._conclude_lease(answer)
-        assert isinstance(answer, Problem)
-        return self._conclude_problem(answer)
 
     def _conclude_lease(self, answer: ActivationAnswer) -> Effects:
         host, nonce = self._attempt.host, self._attempt.nonce

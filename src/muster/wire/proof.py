@@ -36,7 +36,7 @@ def prove(word: bytes, message: strict.JSONObject, key: SigningKey) -> bytes:
         message: every member but `proof`; `key` in it is the public half of `key`.
     """
     proof = key.sign(signed_bytes(word, message))
-    return codec.encode({**message, "proof": strict.b64url_encode(proof)})
+    return strict.canonical({**message, "proof": strict.b64url_encode(proof)})
 
 
 def check(
