@@ -133,6 +133,42 @@ def test_a_release_over_real_http(tmp_path: Path, served: LoopbackHost) -> None:
     assert len(served.host.released) == 1
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>sign in</html>", b"{}", b'{"v":1}', b'{"v":1,"released":"yes"}', b'{"v":9}'],
+)
+def test_an_answer_that_is_none_gives_no_licence_away(tmp_path: Path, body: bytes) -> None:
+    """A portal that answers in place of a host; the licence stays, and so does its seat."""
+    with LoopbackHost() as served:
+        port = served.address.port
+        client = machine(tmp_path, served)
+        assert one(client).renewed
+    door = Door([BoundRoute(RELEASE, lambda _: Answer(200, body))])
+    with ThreadServer(door, port=port), pytest.raises(MusterError) as caught:
+        client.release()
+    assert caught.value.code in ("wire/bad-answer", "wire/version")
+    assert client.status().verdict.licensed
+
+
+@pytest.mark.parametrize("status", [403, 409, 500])
+def test_a_challenge_under_another_status_is_not_signed(tmp_path: Path, status: int) -> None:
+    with LoopbackHost() as served:
+        port = served.address.port
+        client = machine(tmp_path, served)
+        assert one(client).renewed
+    shown: list[bytes] = []
+
+    def challenges(request: Request) -> Answer:
+        shown.append(request.body)
+        _, problem = encode_problem(error("host/challenge", challenge="A" * 22))
+        return Answer(status, problem, PROBLEM)
+
+    door = Door([BoundRoute(RELEASE, challenges)])
+    with ThreadServer(door, port=port), pytest.raises(MusterError):
+        client.release()
+    assert len(shown) == 1
+
+
 def test_a_release_is_signed_with_each_challenge_but_not_for_ever(tmp_path: Path) -> None:
     with LoopbackHost() as served:
         port = served.address.port

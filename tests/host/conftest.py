@@ -13,7 +13,7 @@ import pytest
 from muster.core.identity import LETTERS, Fact, commitments, machine_cmid, nonce_of, nonce_prefix
 from muster.core.products import day_start
 from muster.db.engine import Database
-from muster.host import challenges, keys
+from muster.host import challenges, keys, rules
 from muster.host.act import grants, updates
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, Arrival, Refused, Reply
@@ -192,9 +192,8 @@ class World:
         key = self.service.view().publishers[asked.publisher].challenge_key
         with self.database.snapshot() as reader:
             known = ledger.known_machine(reader, asked.publisher, asked.cmid)
-        explicit = asked.identity == "explicit" and known is not None
-        released = known.line.asked_at if explicit and known is not None else 0
-        return challenges.fresh(key, asked.publisher, asked.cmid, released, now)
+        kept = rules.kept_of(None if known is None else known.line, asked.identity)
+        return challenges.fresh(key, asked.publisher, asked.cmid, kept, now)
 
     def arrival(self, machine: Machine, product: str = "desktop-pro") -> Arrival:
         """A machine's request with a challenge that holds now."""

@@ -398,9 +398,96 @@ def test_mode_explicit_what_was_sent_before_a_release_is_old(host: World, way: s
         assert remove_machine(host.opened, explicit(host, 0, 0).cmid).given_back == 2
     clock.pass_time(60)
     for one in recorded:
-        assert refused(unchanged(host, store, one)) == "host/request-old"
+        # The last of them was answered before, with a lease that is given back now.
+        repeats = way == "release" and one is recorded[-1]
+        late = refused(unchanged(host, store, one))
+        assert late == ("host/request-old" if repeats else "host/challenge")
     assert machines(host) == 0
-    leased(store.send(explicit(host, 9, clock.now())))
+    leased(store.send(explicit(host, 9, clock.now() - 3600)))
+
+
+def test_mode_explicit_no_clock_of_a_container_bars_the_others(host: World) -> None:
+    """One whose clock is hours ahead gives its lease back; the others are served and give theirs
+    back, in the same second too."""
+    product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=("explicit",))
+    host.publisher.publish([product])
+    updates.add_publisher(host.opened, host.publisher.file())
+    store, clock = Store(host), host.clock
+    answer = leased(store.send(explicit(host, 1, clock.now() + SKEW - 100)))
+    gone = Machine(NUMBER).release(answer.bundle, clock.now() + SKEW - 99, ())
+    assert store.send(gone) == Released(True)
+    for container, behind in ((2, 0), (3, SKEW), (4, -SKEW)):
+        answer = leased(store.send(explicit(host, container, clock.now() - behind)))
+        gone = Machine(NUMBER).release(answer.bundle, clock.now() - behind, ())
+        assert store.send(gone) == Released(True)
+
+
+@pytest.mark.parametrize("way", ["shown", "shown again and then"])
+def test_mode_explicit_what_was_refused_is_not_heard_when_its_time_has_come(
+    host: World, way: str
+) -> None:
+    """Nor where somebody brought the stored nonce of that time back."""
+    product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=("explicit",))
+    host.publisher.publish([product])
+    updates.add_publisher(host.opened, host.publisher.file())
+    store, clock = Store(host), host.clock
+    first = leased(store.send(explicit(host, 1, clock.now())))
+    replayed = store.sent
+    assert replayed is not None
+    assert first.challenge == ""
+    ahead = explicit(host, 2, clock.now() + SKEW + 3600)
+    recorded = [
+        resigned(ahead, one) for one in ("", host.fresh(ahead, clock.now()), replayed.challenge)
+    ]
+    for one in recorded:
+        assert refused(unchanged(host, store, one)) == "host/clock-skew"
+    clock.pass_time(5)
+    leased(store.send(explicit(host, 3, clock.now())))
+    if way != "shown":
+        leased(store.show(replayed))
+    clock.pass_time(ahead.sent_at - clock.now())
+    for one in recorded:
+        assert refused(unchanged(host, store, one)) == "host/challenge"
+
+
+def test_mode_explicit_a_withheld_release_is_not_taken_after_a_renewal(host: World) -> None:
+    product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=("explicit",))
+    host.publisher.publish([product])
+    updates.add_publisher(host.opened, host.publisher.file())
+    store, clock = Store(host), host.clock
+    answer = leased(store.send(explicit(host, 1, clock.now())))
+    release = Machine(NUMBER).release(answer.bundle, clock.now() + 1, ())
+    given = challenge_in(unchanged(host, store, release))
+    leased(store.send(explicit(host, 2, clock.now())))
+    withheld = meeting(release, given, Machine(NUMBER).key)
+    assert refused(unchanged(host, store, withheld)) == "host/challenge"
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 90, 600, 3 * 3600])
+@pytest.mark.parametrize("identity", ["machine", "explicit"])
+def test_a_request_that_was_withheld_does_not_undo_a_removal(
+    host: World, identity: str, ahead: int
+) -> None:
+    """The machine's clock is ahead, so that what it sent before seems to be newer."""
+    product = replace(host.publisher.new_product(EXPLICIT, need=1), identity=(identity,))
+    host.publisher.publish([product])
+    updates.add_publisher(host.opened, host.publisher.file())
+    store, clock = Store(host), host.clock
+    machine, now = Machine(NUMBER), clock.now()
+    leased(store.send(machine.request(host.id, EXPLICIT, now + ahead, identity=identity)))
+    clock.pass_time(10)
+    asked = replace(machine, turn=1).request(
+        host.id, EXPLICIT, clock.now() + ahead, identity=identity
+    )
+    withheld = resigned(asked, host.fresh(asked, clock.now()))
+    clock.pass_time(2)
+    remove_machine(host.opened, asked.cmid)
+    clock.pass_time(20)
+    late = refused(unchanged(host, store, withheld))
+    assert late == (
+        "host/challenge" if ahead > 20 or identity == "explicit" else "host/request-old"
+    )
+    assert machines(host) == 0
 
 
 def test_a_host_clock_that_is_set_back_makes_nothing_recorded_new(store: Store) -> None:
@@ -467,13 +554,13 @@ def test_a_request_without_a_challenge_that_holds_changes_nothing(
     wrong = {
         "none": "",
         "invented": "A" * 22,
-        "of another host": challenges.fresh(b"another key", world.id, cmid, 0, late),
-        "of another machine": challenges.fresh(key, world.id, Machine(1).cmid, 0, late),
-        "of another publisher": challenges.fresh(key, "contosocontosoco", cmid, 0, late),
-        "of two minutes ago": challenges.fresh(key, world.id, cmid, 0, late - 120),
-        "of a minute to come": challenges.fresh(key, world.id, cmid, 0, late + 60),
-        "of no request": challenges.after(key, world.id, cmid, "", 0),
-        "of this request": challenges.after(key, world.id, cmid, request.nonce, late),
+        "of another host": challenges.fresh(b"another key", world.id, cmid, Kept(), late),
+        "of another machine": challenges.fresh(key, world.id, Machine(1).cmid, Kept(), late),
+        "of another publisher": challenges.fresh(key, "contosocontosoco", cmid, Kept(), late),
+        "of two minutes ago": challenges.fresh(key, world.id, cmid, Kept(), late - 120),
+        "of a minute to come": challenges.fresh(key, world.id, cmid, Kept(), late + 60),
+        "of no request": challenges.after(key, world.id, cmid, Kept()),
+        "of this request": challenges.after(key, world.id, cmid, Kept(request.nonce, late)),
     }
     for name, challenge in wrong.items():
         reply = unchanged(world, store, resigned(request, challenge))
@@ -584,18 +671,20 @@ def test_what_a_host_refused_before_it_looked_at_the_line_is_not_news_later(stor
     assert refused(unchanged(world, store, ahead)) == "host/challenge"
 
 
-@pytest.mark.parametrize("later", [100, 130, SKEW, SKEW + 60])
-def test_what_was_withheld_is_heard_for_two_minutes(store: Store, later: int) -> None:
+@pytest.mark.parametrize("ahead", [0, 60])
+@pytest.mark.parametrize("later", [50, 110, 130, SKEW, SKEW + 130])
+def test_what_was_withheld_is_heard_for_two_minutes(store: Store, ahead: int, later: int) -> None:
     world, clock = store.world, store.world.clock
     answer = leased(store.ask())
     clock.pass_time(60)
-    withheld = resigned(store.request(), answer.challenge)
+    withheld = resigned(store.request(sent_at=clock.now() + ahead), answer.challenge)
     clock.pass_time(later)
-    if later <= 120:
+    if later <= 60 + ahead:
         leased(store.show(withheld))
     else:
         late = refused(unchanged(world, store, withheld))
-        assert late == ("host/challenge" if later <= SKEW else "host/clock-skew")
+        assert late == ("host/challenge" if later <= SKEW + ahead else "host/clock-skew")
+    clock.pass_time(ahead)
     answer = leased(store.ask())
     release = store.release(answer)
     given = challenge_in(unchanged(world, store, release))
@@ -641,14 +730,21 @@ def test_a_release_takes_no_challenge_but_one_of_these_minutes(store: Store) -> 
         "none": "",
         "invented": "A" * 22,
         "of the lease": answer.challenge,
-        "of another host": challenges.fresh(b"another key", world.id, cmid, 0, now),
-        "of another machine": challenges.fresh(key, world.id, Machine(1).cmid, 0, now),
-        "of two minutes ago": challenges.fresh(key, world.id, cmid, 0, now - 120),
-        "of a minute to come": challenges.fresh(key, world.id, cmid, 0, now + 60),
+        "of another host": challenges.fresh(b"another key", world.id, cmid, Kept(), now),
+        "of another machine": challenges.fresh(key, world.id, Machine(1).cmid, Kept(), now),
+        "of two minutes ago": challenges.fresh(key, world.id, cmid, Kept(), now - 120),
+        "of a minute to come": challenges.fresh(key, world.id, cmid, Kept(), now + 60),
+    }
+    line = kept(world).line
+    names = (world.id, cmid, Kept(line.nonce, line.asked_at))
+    wrong |= {
+        "of a request": challenges.fresh(key, *names, now),
+        "of a release two minutes ago": challenges.of_release(key, *names, now - 120),
+        "of a release to come": challenges.of_release(key, *names, now + 60),
     }
     for name, challenge in wrong.items():
         shown = unchanged(world, store, meeting(release, challenge, store.machine.key))
-        assert brought(shown) == challenges.fresh(key, world.id, cmid, 0, now), name
+        assert brought(shown) == challenges.of_release(key, *names, now), name
     good = brought(store.show(release))
     assert store.show(meeting(release, good, store.machine.key)) == Released(True)
 

@@ -63,7 +63,7 @@ class Host:
             kept = Kept() if known is None else Kept(known.nonce, known.asked_at)
             named = (self.key, "publisher", message.cmid)
             if not challenges.holds(*named, kept, message.challenge, message.sent_at, now):
-                return challenges.fresh(*named, 0, now)
+                return challenges.fresh(*named, kept, now)
         self.lines[message.cmid] = line
         return row
 
@@ -74,15 +74,17 @@ class Host:
         if lines.is_old(known, message.sent_at - 1, message.shown, now):
             return Row.OLD
         named, kept = (self.key, "publisher", message.cmid), Kept(known.nonce, known.asked_at)
-        if self.strict and not challenges.is_fresh(*named, kept, message.challenge, now):
-            return challenges.fresh(*named, 0, now)
-        self.lines[message.cmid] = replace(known, asked_at=message.sent_at)
+        if self.strict and not challenges.holds_for_release(*named, kept, message.challenge, now):
+            return challenges.of_release(*named, kept, now)
+        self.lines[message.cmid] = lines.released(known, message.sent_at, False, now)
         return Row.NEXT
 
     def gives(self, message: Message) -> str:
         """The challenge that comes with the lease for a message."""
         line = self.lines[message.cmid]
-        return challenges.after(self.key, "publisher", message.cmid, line.nonce, line.asked_at)
+        return challenges.after(
+            self.key, "publisher", message.cmid, Kept(line.nonce, line.asked_at)
+        )
 
 
 @dataclass

@@ -14,6 +14,7 @@ from muster.core.identity import matches, nonce_prefix
 from muster.core.products import DAY, SKEW, Product
 from muster.host import challenges, keys, rules
 from muster.host.act import grants
+from muster.host.challenges import Kept
 from muster.host.lines import Line, Row
 from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
 from muster.lease.bundle import Bundle
@@ -351,15 +352,17 @@ def test_the_challenge_of_a_refusal_holds_for_its_machine_mode_and_release() -> 
         PUBLISHER.publisher, "office-drawing", START, identity="explicit", fingerprint=()
     )
     known = KnownMachine("machine", (), Line("A" * 22, START - DAY))
-    for request, stored, released in (
+    removed = KnownMachine("machine", (), Line("", START - DAY))
+    for request, stored, cut in (
         (asked, None, 0),
         (asked, known, 0),
+        (asked, removed, START - DAY),
         (named, None, 0),
         (named, replace(known, identity="explicit"), START - DAY),
     ):
         found = challenge_of(rules.unchallenged(request, stored, SERVING, START))
         key, names = SERVING.challenge_key, (request.publisher, request.cmid)
-        assert found == challenges.fresh(key, *names, released, START)
+        assert found == challenges.fresh(key, *names, Kept("", cut), START)
         again = replace(request, challenge=found)
         assert rules.unchallenged(again, stored, SERVING, START) is None
 
@@ -368,10 +371,16 @@ def test_the_challenge_of_a_lease_holds_for_the_next_request_that_is_made_just_n
     request = Machine(1).request(PUBLISHER.publisher, "desktop-pro", START)
     known = KnownMachine("machine", (), Line("A" * 22, START - DAY))
     key, names = SERVING.challenge_key, (request.publisher, request.cmid)
-    given_last = challenges.after(key, *names, "A" * 22, START - DAY)
+    kept = Kept("A" * 22, START - DAY)
+    given_last = challenges.after(key, *names, kept)
     again = replace(request, challenge=given_last)
     assert rules.unchallenged(again, known, SERVING, START) is None
-    assert code(rules.unchallenged(again, known, SERVING, START + 121)) == "host/challenge"
+    assert rules.unchallenged(again, known, SERVING, START + 60) is None
+    for now in (START + 61, START - 61):
+        assert code(rules.unchallenged(again, known, SERVING, now)) == "host/challenge"
+    assert challenges.after(key, *names, replace(kept, explicit=True)) == ""
+    named = replace(again, identity="explicit")
+    assert code(rules.unchallenged(named, known, SERVING, START)) == "host/challenge"
     assert code(rules.unchallenged(again, None, SERVING, START)) == "host/challenge"
 
 
@@ -419,12 +428,23 @@ def test_a_release_needs_the_challenge_of_a_refusal() -> None:
     for identity in ("machine", "explicit"):
         known = KnownMachine(identity, (), Line("A" * 22, START))
         found = challenge_of(released(known, sent_at=later, identity=identity))
-        of_release = START if identity == "explicit" else 0
-        names = (PUBLISHER.publisher, leased(identity).cmid)
-        assert found == challenges.fresh(SERVING.challenge_key, *names, of_release, START)
+        names = (SERVING.challenge_key, PUBLISHER.publisher, leased(identity).cmid)
+        kept = Kept("A" * 22, START, identity == "explicit")
+        assert found == challenges.of_release(*names, kept, START)
         assert released(known, sent_at=later, identity=identity, challenge=found) is None
+        for newer in (Line("B" * 22, START), Line("A" * 22, START + 1)):
+            stored = KnownMachine(identity, (), newer)
+            shown = (nonce_prefix("A" * 22), nonce_prefix("B" * 22))
+            again = released(
+                stored, sent_at=START + 2, identity=identity, shown=shown, challenge=found
+            )
+            assert code(again) == "host/challenge"
+        of_request = challenges.fresh(*names, kept, START)
+        other = released(known, sent_at=later, identity=identity, challenge=of_request)
+        assert code(other) == "host/challenge"
+    kept = Kept("A" * 22, START)
     of_lease = challenges.after(
-        SERVING.challenge_key, PUBLISHER.publisher, leased("machine").cmid, "A" * 22, START
+        SERVING.challenge_key, PUBLISHER.publisher, leased("machine").cmid, kept
     )
     known = KnownMachine("machine", (), Line("A" * 22, START))
     assert code(released(known, sent_at=later, challenge=of_lease)) == "host/challenge"

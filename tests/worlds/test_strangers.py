@@ -40,6 +40,8 @@ class Wire:
         self.address = Address("127.0.0.1", self._socket.getsockname()[1])
         self.requests: list[bytes] = []
         self.answers: list[bytes] = []
+        self.loses = b""
+        """An answer with these bytes is kept from the machine; empty loses none."""
 
     def serve(self) -> None:
         with suppress(OSError):
@@ -49,10 +51,20 @@ class Wire:
 
     def _carry(self, near: socket.socket) -> None:
         with near, socket.create_connection((self._host.host, self._host.port)) as far:
-            back = threading.Thread(target=_copy, args=(far, near, self.answers), daemon=True)
+            back = threading.Thread(target=self._copy, args=(far, near, self.answers), daemon=True)
             back.start()
-            _copy(near, far, self.requests)
+            self._copy(near, far, self.requests)
             back.join(30)
+
+    def _copy(self, source: socket.socket, target: socket.socket, kept: list[bytes]) -> None:
+        data = b""
+        with suppress(OSError):
+            while block := source.recv(65536):
+                data += block
+                if not self.loses or self.loses not in data:
+                    target.sendall(block)
+            target.shutdown(socket.SHUT_WR)
+        kept.append(data)
 
     def close(self) -> None:
         with suppress(OSError):
@@ -67,16 +79,6 @@ class Wire:
             with suppress(ValueError):
                 found.append(json.loads(body))
         return [one for one in found if isinstance(one, dict)]
-
-
-def _copy(source: socket.socket, target: socket.socket, kept: list[bytes]) -> None:
-    data = b""
-    with suppress(OSError):
-        while block := source.recv(65536):
-            data += block
-            target.sendall(block)
-        target.shutdown(socket.SHUT_WR)
-    kept.append(data)
 
 
 @contextmanager
@@ -248,6 +250,25 @@ def test_a_release_that_was_recorded_takes_no_licence_later(scene: Scene) -> Non
     scene.clock.pass_time(8 * 3600 - 120)
     machine.plan = Plan(host=host.address)
     assert machine.ask().renewed
+
+
+@pytest.mark.parametrize("ahead", [0, 600, 3 * 3600])
+def test_a_release_whose_answer_is_lost_bars_no_request(scene: Scene, ahead: int) -> None:
+    """The clock is right again afterwards; the host has kept a `sent_at` that is ahead."""
+    with listened(scene.host) as wire:
+        machine = recorded(scene, scene.host, wire)
+        scene.clock.jump(ahead)
+        wire.loses = b'"released":true'
+        with pytest.raises(MusterError) as caught:
+            machine.client.release()
+        assert caught.value.code.startswith("net/")
+        assert scene.host.count(scene.contoso) == 0
+        wire.loses = b""
+        scene.clock.jump(-ahead)
+        scene.clock.pass_time(20)
+        scene.host_clock.pass_time(20)
+        assert machine.ask().renewed
+    assert scene.host.count(scene.contoso) == 1
 
 
 def test_the_case_steal_identity(scene: Scene) -> None:

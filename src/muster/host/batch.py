@@ -347,7 +347,9 @@ class Batch:
         if unfit is not None:
             return Refused(unfit)
         assert known is not None
-        ledger.put_line(tx, publisher, cmid, replace(known.line, asked_at=request.sent_at))
+        explicit = claims.identity == "explicit"
+        line = lines.released(known.line, request.sent_at, explicit, now)
+        ledger.put_line(tx, publisher, cmid, line)
         if row.released_at:
             return Released(False)
         ledger.release_lease(tx, publisher, cmid, row.product, now)
@@ -376,12 +378,13 @@ class Batch:
         if known is None:
             labels = rules.labels(self._view, self._now)
             raise error("host/not-served", product=said.product, labels=labels)
+        # The proof first: it costs a fraction, and a lease is there for everybody to copy.
+        request.check_proof(said.publisher, said.identity, said.cmid)
         opened = open_licence(bundle.encode(), known.trust, said.publisher)
         claims, grant = opened.lease, opened.grant
         ours = any(held.grant.jti == grant.jti for held in known.grants)
         if not ours or claims.group not in grant.covers:
             raise error("host/release-proof", detail="the grant is not one of this host")
-        request.check_proof(claims.publisher, claims.identity, claims.cmid)
         return claims
 
 
@@ -400,7 +403,9 @@ def _answer(claims: LeaseClaims, entitled: Standing, line: Line) -> ActivationAn
         need=claims.need,
         trust=claims.trust,
         catalogue=claims.catalogue,
-        challenge=challenges.after(key, claims.publisher, claims.cmid, line.nonce, line.asked_at),
+        challenge=challenges.after(
+            key, claims.publisher, claims.cmid, rules.kept_of(line, claims.identity)
+        ),
     )
 
 

@@ -95,10 +95,10 @@ def judge(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
         return Row.FIRST, Line(asked.nonce, 0 if asked.explicit else asked.sent_at)
     if asked.nonce == known.nonce:
         return Row.REPEAT, known
-    if is_old(known, asked.sent_at, asked.shown, now):
-        return Row.OLD, known
     if asked.explicit:
         return Row.NEXT, replace(known, nonce=asked.nonce)
+    if is_old(known, asked.sent_at, asked.shown, now):
+        return Row.OLD, known
     moved = replace(
         known,
         nonce=asked.nonce,
@@ -148,6 +148,15 @@ def is_old(known: Line, sent_at: int, shown: Collection[str], now: int) -> bool:
 def is_forked(known: Line, now: int) -> bool:
     """Whether the machine was found to be several within the last 30 days."""
     return bool(known.forked_at) and abs(now - known.forked_at) < FORKED_FOR
+
+
+def released(known: Line, sent_at: int, explicit: bool, now: int) -> Line:
+    """What is remembered when a machine gave a lease back: that this was its latest message.
+
+    In mode `explicit`, whose containers have clocks of their own, what is stored only grows.
+    Source: docs/spec/06-counting.md, section 6.9.
+    """
+    return replace(known, asked_at=max(known.asked_at + 1, now) if explicit else sent_at)
 
 
 def forget(known: Line, now: int) -> Line:

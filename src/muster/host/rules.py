@@ -193,16 +193,16 @@ def unchallenged(
     Source: docs/spec/06-counting.md, sections 6.2, step 8, and 6.4.1.
     """
     key, named = publisher.challenge_key, (request.publisher, request.cmid)
-    kept = _kept(known, request.identity)
+    kept = kept_of(None if known is None else known.line, request.identity)
     if challenges.holds(key, *named, kept, request.challenge, request.sent_at, now):
         return None
-    return error("host/challenge", challenge=challenges.fresh(key, *named, kept.released, now))
+    return error("host/challenge", challenge=challenges.fresh(key, *named, kept, now))
 
 
-def _kept(known: KnownMachine | None, mode: str) -> Kept:
-    if known is None:
-        return Kept(explicit=mode == "explicit")
-    return Kept(known.line.nonce, known.line.asked_at, mode == "explicit")
+def kept_of(line: Line | None, mode: str) -> Kept:
+    """What challenges name of a machine with this line, None where it is not known."""
+    explicit = mode == "explicit"
+    return Kept(explicit=explicit) if line is None else Kept(line.nonce, line.asked_at, explicit)
 
 
 def release_refused(
@@ -224,16 +224,17 @@ def release_refused(
         return error("host/release-unknown")
     if abs(request.sent_at - now) > SKEW:
         return error("host/clock-skew", host_time=instant_text(now), host_seconds=now)
+    explicit = claims.identity == "explicit"
     shown = frozenset(request.line)
-    if lines.is_old(known.line, request.sent_at - 1, shown, now):
+    if not explicit and lines.is_old(known.line, request.sent_at - 1, shown, now):
         return error("host/request-old")
-    if claims.identity != "explicit" and not lines.shows(shown, known.line.nonce):
+    if not explicit and not lines.shows(shown, known.line.nonce):
         return error("host/release-proof", detail="the machine has had newer licences since")
     key, named = publisher.challenge_key, (claims.publisher, claims.cmid)
-    kept = _kept(known, claims.identity)
-    if challenges.is_fresh(key, *named, kept, request.challenge, now):
+    kept = kept_of(known.line, claims.identity)
+    if challenges.holds_for_release(key, *named, kept, request.challenge, now):
         return None
-    return error("host/challenge", challenge=challenges.fresh(key, *named, kept.released, now))
+    return error("host/challenge", challenge=challenges.of_release(key, *named, kept, now))
 
 
 def seat_refused(terms: Terms | None, taken: int, holds_one: bool) -> MusterError | None:

@@ -72,7 +72,8 @@ class Problem:
     def challenge(self) -> str:
         """What the same message is signed with and sent once more, "" where nothing is given."""
         given = self.params.get("challenge")
-        return given if self.code == CHALLENGE and isinstance(given, str) else ""
+        asked = self.code == CHALLENGE and self.status == self.said.row.http
+        return given if asked and isinstance(given, str) else ""
 
     def number(self, name: str) -> int | None:
         """An integer parameter, or None where it is absent or something else."""

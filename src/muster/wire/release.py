@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from muster.core import grammar
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.core.values import dataclass, field, replace
 from muster.lease import strict
 from muster.lease.bundle import Bundle, read_bundle
@@ -55,6 +57,22 @@ class ReleaseRequest:
         Raises: `host/request-proof`.
         """
         proof.check(proof.RELEASE, self.body, strict.BUNDLE, publisher, mode, cmid)
+
+
+def decode_released(body: bytes, peer: str) -> bool:
+    """Read the answer 200 of a host: whether a seat was freed.
+
+    Raises: `wire/bad-answer` naming the peer, or `wire/version`.
+    """
+    try:
+        reader = codec.decode(body)
+        codec.check_version(reader)
+        return reader.flag("released")
+    except MusterError as fault:
+        if fault.code == "wire/version":
+            raise
+        detail = str(fault.params.get("detail", fault.what))
+        raise error("wire/bad-answer", peer=peer, detail=detail) from None
 
 
 def decode_release(body: bytes) -> ReleaseRequest:

@@ -23,7 +23,7 @@ from muster.lease.descriptor import Descriptor
 from muster.lease.jws import SigningKey
 from muster.wire.peer import Peer
 from muster.wire.problem import decode_problem
-from muster.wire.release import ReleaseRequest
+from muster.wire.release import ReleaseRequest, decode_released
 from muster.wire.routes import RELEASE
 
 _LOG = logging.getLogger("muster.client")
@@ -49,6 +49,8 @@ def release(parts: Parts, product: str | None = None) -> Released:
             raise error("client/no-secret", product=name)
         sent_at = memory.requests.next_sent_at(parts.clock.now())
         memory = replace(memory, requests=replace(memory.requests, sent_at=sent_at))
+        # Before it leaves: the host may keep it, and its answer be lost.
+        place.save(memory)
         bundle = read_bundle(record.licence.encode("utf-8"))
         line = memory.requests.line
         asked = ReleaseRequest(bundle, key.public.raw, line, sent_at)
@@ -131,6 +133,7 @@ def _refused(
         body = asked.prove(key).body
         reply = parts.network.call(host, RELEASE, RELEASE.path, body, left)
         if reply.status == 200:
+            decode_released(reply.body, host.text)
             return None
         problem = decode_problem(reply.status, reply.body, host.text, Peer.HOST)
         if not problem.challenge:

@@ -204,7 +204,8 @@ ANSWERS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="The release was refused: {detail}.",
         why="A licence is sent in the clear, so having a copy of it must not be enough to release it.",
-        fix="Run 'muster client release' on the machine that holds the licence.",
+        fix="Run 'muster client release' on the machine that holds the licence. If its store was"
+        " restored from a backup, run 'muster client activate' there first.",
     ),
     Row(
         code="host/release-unknown",
