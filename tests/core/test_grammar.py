@@ -38,7 +38,6 @@ LOCAL = {
     "net/resolvconf.py": "words of resolv.conf",
     "system/facts.py": "a file of the kernel",
     "system/hardware.py": "files of the kernel and names of devices",
-    "testing/site.py": "what a started program prints",
     "wire/peer.py": "parameters of errors, by their names",
 }
 """Modules that take a text apart that nobody else reads, and which text that is."""

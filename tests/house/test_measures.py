@@ -14,7 +14,7 @@ CEILINGS = {
     "long modules without a reason": 0,
     "wide functions": 0,
     "cycles": 0,
-    "free-form dictionaries": 9,
+    "free-form dictionaries": 0,
     "pairs that share lines": 33,
 }
 """What may be left. A number here only ever gets smaller."""

@@ -8,7 +8,6 @@ asked through it, the publisher is, and the login is nowhere afterwards.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -69,7 +68,7 @@ class Network:
             "--reserve-root", str(self.folder / "reserve-root.key"),
             "--kdf-memory", "8192", "--kdf-passes", "1",
         )  # fmt: skip
-        return str(made["label"])
+        return made.text("label")
 
     def start_host(self, tsig: TSIGKey) -> None:
         """A host that is activated by digits and publishes itself at priority 10."""
@@ -83,11 +82,11 @@ class Network:
         muster(publisher, "descriptor", "--store", store, PRODUCT, "--out", str(self.descriptor))
         facts = self.programs.facts("host", machine_facts("host"))
         muster("host", "init", "--store", host, "--publisher", str(known))
-        key = issued["keys"][0]["key"]
+        key = issued.rows("keys")[0].text("key")
         muster("host", "install-key", "--store", host, key, facts=facts)
         read = muster("host", "activate", "--store", host, "--telephone", facts=facts)
-        said = muster(publisher, "confirm", "--store", store, read["installation_id"])
-        digits = ("--confirmation-id", said["confirmation_id"])
+        said = muster(publisher, "confirm", "--store", store, read.text("installation_id"))
+        digits = ("--confirmation-id", said.text("confirmation_id"))
         muster("host", "activate", "--store", host, *digits, facts=facts)
         muster("host", "set", "--store", host, "dns_priority", "10")
         secret = self.folder / "host-key.conf"
@@ -105,7 +104,7 @@ class Network:
         done = self.programs.run(
             "client", *words, "--store", str(store), node=self.node, facts=facts
         )
-        self.printed += [json.dumps(done.data, ensure_ascii=False), done.trouble]
+        self.printed += [repr(done.data), done.trouble]
         return done
 
     def person(self, name: str, *words: str) -> None:
@@ -128,7 +127,7 @@ class Network:
         store = str(self.folder / "publisher")
         kind = ("--kind", "mak", "--group", MAK_GROUP, "--pool", "5")
         issued = self.programs.muster("publisher", "key", "issue", "--store", store, *kind)
-        return str(issued["keys"][0]["key"])
+        return issued.rows("keys")[0].text("key")
 
     def asked(self) -> list[str]:
         return (self.folder / "asked").read_text().split()
@@ -184,10 +183,12 @@ def test_a_machine_finds_and_uses_the_one_good_host(network: Network) -> None:
     (network.folder / "last" / "client.toml").write_text("[client]\ntimeout = 2\n")
     done = network.client("last", "activate")
     assert done.code == 0, done
-    (found,) = done.data["products"]
+    (found,) = done.data.rows("products")
     assert (found["licensed"], found["last_host"]) == (True, f"good.{ZONE}:16880")
     assert found["last_ip"] == GOOD
-    assert found["suffixes"][-len(SEARCH) :] == SEARCH
+    suffixes = found["suffixes"]
+    assert isinstance(suffixes, list)
+    assert suffixes[-len(SEARCH) :] == SEARCH
     # Each of the bad ones was asked and given up, and the DNS server never saw EDNS.
     assert set(network.asked()) == set(BAD.values())
 

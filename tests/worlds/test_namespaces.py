@@ -14,14 +14,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from muster.net.dnsupdate import TSIGKey
 from muster.testing.named import Named, PartMissingError, find_named, key_text
 from muster.testing.netns import Lab, Node, why_not
-from muster.testing.programs import Done, Programs
+from muster.testing.programs import Done, Printed, Programs
 from muster.testing.world import machine_facts
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -76,7 +75,7 @@ class Network:
             "--reserve-root", str(self.folder / "reserve-root.key"),
             "--kdf-memory", "8192", "--kdf-passes", "1",
         )  # fmt: skip
-        self.label = made["label"]
+        self.label = made.text("label")
         self.programs.start(
             "publisher", "publisher", "serve", "--store", store,
             "--bind", self.publisher.address, node=self.publisher,
@@ -92,7 +91,7 @@ class Network:
         facts = self.programs.facts("host", machine_facts("host"))
         store = self.host_store
         muster("host", "init", "--store", store, "--publisher", str(known), node=self.host)
-        key = issued["keys"][0]["key"]
+        key = issued.rows("keys")[0].text("key")
         muster("host", "install-key", "--store", store, key, node=self.host, facts=facts)
         activated = muster("host", "activate", "--store", store, node=self.host, facts=facts)
         assert activated["changed"] is True
@@ -133,10 +132,9 @@ class Network:
         return self.programs.run("client", *words, *store, node=machine.node, facts=machine.facts)
 
 
-def product(done: Done) -> dict[str, Any]:
+def product(done: Done) -> Printed:
     """What a command of a machine says of its only product."""
-    (found,) = done.data["products"]
-    assert isinstance(found, dict)
+    (found,) = done.data.rows("products")
     return found
 
 
@@ -188,14 +186,14 @@ def test_the_publisher_may_be_away_and_dns_is_all_that_a_machine_needs(network: 
     machines = [network.machine(number) for number in range(1, MACHINES + 1)]
     refusals: list[tuple[int, int]] = []
 
-    def begin(machine: Machine) -> dict[str, Any]:
+    def begin(machine: Machine) -> Printed:
         added = network.client(machine, "product", "add", str(network.descriptor))
         assert (added.code, added.data["state"]) == (0, 2), added
         done = network.client(machine, "activate")
         if done.code != 0:
             assert (done.code, done.error) == (1, "host/insufficient-count"), done
-            told = done.data["error"]["params"]
-            refusals.append((told["count"], told["need"]))
+            told = done.data.inner("error").inner("params")
+            refusals.append((told.number("count"), told.number("need")))
         return product(done)
 
     with ThreadPoolExecutor(2) as pool:
@@ -203,7 +201,7 @@ def test_the_publisher_may_be_away_and_dns_is_all_that_a_machine_needs(network: 
     # Each refusal named another count, up to one below the need.
     assert sorted(refusals) == [(count, MACHINES) for count in range(1, MACHINES)]
 
-    def again(machine: Machine, found: dict[str, Any]) -> dict[str, Any]:
+    def again(machine: Machine, found: Printed) -> Printed:
         return found if found["licensed"] else product(network.client(machine, "activate"))
 
     with ThreadPoolExecutor(2) as pool:
@@ -218,7 +216,7 @@ def test_the_publisher_may_be_away_and_dns_is_all_that_a_machine_needs(network: 
     status = network.programs.muster(
         "host", "status", "--store", network.host_store, node=network.host
     )
-    (application,) = [one for one in status["applications"] if one["count"]]
+    (application,) = [one for one in status.rows("applications") if one["count"]]
     assert application["count"] == MACHINES
 
     # The host goes away as well. Who is licensed stays licensed, and says what is wrong.
@@ -228,7 +226,7 @@ def test_the_publisher_may_be_away_and_dns_is_all_that_a_machine_needs(network: 
         tried = network.client(machine, "activate")
         assert tried.code == 3
         assert tried.error in ("net/timeout", "net/unreachable")
-        assert tried.data["error"]["fix"]
+        assert tried.data.inner("error").text("fix")
         after = product(network.client(machine, "status"))
         assert (after["state"], after["until"]) == (1, before["until"])
         assert after["licence"] == before["licence"]

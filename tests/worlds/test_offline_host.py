@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import zxingcpp
 from PIL import Image
 
-from muster.testing.programs import Programs
+from muster.testing.programs import Printed, Programs
 from muster.testing.site import simulated_facts
 
 NEED = 5
@@ -32,19 +31,19 @@ class Island:
         self.publisher("init", "--sample", "--reserve-root", str(self.folder / "reserve.key"))
         self.known = self.folder / "contoso.json"
         self.publisher("export", str(self.known))
-        products = self.publisher("catalogue", "show")["products"]
+        products = self.publisher("catalogue", "show").rows("products")
         self.product = next(one for one in products if one["need"] == NEED)
         issued = self.publisher(
-            "key", "issue", "--kind", "host", "--group", str(self.product["group"])
+            "key", "issue", "--kind", "host", "--group", self.product.text("group")
         )
-        key = issued["keys"][0]["key"]
+        key = issued.rows("keys")[0].text("key")
         self.at_host("init", "--publisher", str(self.known))
         self.at_host("install-key", "--facts", str(self.facts), str(key))
 
-    def publisher(self, *words: str) -> dict[str, Any]:
+    def publisher(self, *words: str) -> Printed:
         return self.programs.muster("publisher", *_in(self.office, words))
 
-    def at_host(self, *words: str) -> dict[str, Any]:
+    def at_host(self, *words: str) -> Printed:
         return self.programs.muster("host", *_in(self.host, words), facts=self.facts)
 
     def clients(self) -> list[int]:
@@ -54,7 +53,7 @@ class Island:
             "--bind", "127.0.0.1", "--no-dns", facts=self.facts,
         )  # fmt: skip
         descriptor = self.folder / "product.json"
-        self.publisher("descriptor", str(self.product["id"]), "--out", str(descriptor))
+        self.publisher("descriptor", self.product.text("id"), "--out", str(descriptor))
         states: list[int] = []
         for number in range(NEED + 1):
             store, name = self.folder / f"pc{number}", f"pc{number}"
@@ -65,7 +64,7 @@ class Island:
             where = f"127.0.0.1:{ready['port']}"
             assert run("client", "set-host", where, *options).code == 0
             done = run("client", "activate", *options)
-            states.append(done.data["products"][0]["state"])
+            states.append(done.data.rows("products")[0].number("state"))
         return states
 
 
@@ -82,9 +81,9 @@ def island(tmp_path: Path) -> Iterator[Island]:
 
 
 def by_telephone(island: Island) -> None:
-    spoken = str(island.at_host("activate", "--telephone")["installation_id"])
+    spoken = island.at_host("activate", "--telephone").text("installation_id")
     assert len(spoken.split("-")) == 15
-    digits = str(island.publisher("confirm", *spoken.split("-"))["confirmation_id"])
+    digits = island.publisher("confirm", *spoken.split("-")).text("confirmation_id")
     island.at_host("activate", "--confirmation-id", digits)
 
 
@@ -119,5 +118,5 @@ def test_a_host_without_its_publisher_serves_clients(
     door(island)
     states = island.clients()
     assert states == [2] * (NEED - 1) + [1, 1]
-    hosts = island.publisher("key", "list", "--kind", "host")["keys"]
+    hosts = island.publisher("key", "list", "--kind", "host").rows("keys")
     assert [one["hosts"] for one in hosts] == [1]

@@ -17,7 +17,7 @@ from muster.core.products import DAY
 from muster.host.act import updates
 from muster.lease.trust import GRANT_ROLE, Trust, TrustClaims, TrustKey, follow, make_trust
 from muster.net.http import HTTPClient
-from muster.testing.programs import Programs
+from muster.testing.programs import Printed, Programs
 from muster.testing.tiny_publisher import TinyPublisher, test_key
 from muster.testing.world import machine_facts
 
@@ -188,7 +188,7 @@ def test_the_same_with_programs_and_the_publishers_file(tmp_path: Path) -> None:
                         "--group", "server-c")  # fmt: skip
         facts = programs.facts("host", machine_facts("host"))
         muster("host", "init", *host, "--publisher", str(known))
-        muster("host", "install-key", *host, issued["keys"][0]["key"], facts=facts)
+        muster("host", "install-key", *host, issued.rows("keys")[0].text("key"), facts=facts)
         request, reply = tmp_path / "request.json", tmp_path / "reply.json"
         muster("host", "activate", *host, "--request", str(request), facts=facts)
         muster("publisher", "host", "activate", *publisher, "--request", str(request),
@@ -200,20 +200,18 @@ def test_the_same_with_programs_and_the_publishers_file(tmp_path: Path) -> None:
         )  # fmt: skip
         address = f"127.0.0.1:{ready['port']}"
 
-        def client(number: int, *words: str) -> dict[str, object]:
+        def client(number: int, *words: str) -> Printed:
             name = f"pc-{number}"
             own = programs.facts(name, machine_facts(name))
             done = programs.run("client", *words, "--store", str(tmp_path / name), facts=own)
-            found: dict[str, object] = done.data
-            return found
+            return done.data
 
         for number in range(1, 6):
             client(number, "product", "add", str(descriptor))
             client(number, "set-host", address)
             asked = client(number, "activate")
         assert asked["changed"] is True
-        before = client(5, "status")["products"]
-        assert isinstance(before, list)
+        before = client(5, "status").rows("products")
         assert (before[0]["licensed"], before[0]["trust"]) == (True, 1)
 
         for _ in range(3):
@@ -224,20 +222,18 @@ def test_the_same_with_programs_and_the_publishers_file(tmp_path: Path) -> None:
         assert muster("host", "catalogue", "import", *host, str(known))["changed"] is False
 
         assert client(5, "activate")["changed"] is True
-        after = client(5, "status")["products"]
-        assert isinstance(after, list)
+        after = client(5, "status").rows("products")
         assert (after[0]["licensed"], after[0]["trust"]) == (True, 4)
 
         # The reserve root comes back; the running host takes the next file and machines follow.
         muster("publisher", "trust", "recover", *publisher, "--reserve-root", str(reserve),
                "--version", "9", "--new-root", *cheap)  # fmt: skip
         muster("publisher", "export", *publisher, str(known))
-        top = muster("host", "catalogue", "import", *host, str(known))["trust"]
+        top = muster("host", "catalogue", "import", *host, str(known)).number("trust")
         assert top >= 9
         url = f"http://{address}/v1/publishers/{made['publisher']}/trust/5"
         served = HTTPClient(timeout=10, limit=1 << 20).request("GET", url)
         assert served.status == 200
         assert client(5, "activate")["changed"] is True
-        last = client(5, "status")["products"]
-        assert isinstance(last, list)
+        last = client(5, "status").rows("products")
         assert (last[0]["licensed"], last[0]["trust"]) == (True, top)

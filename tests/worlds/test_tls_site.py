@@ -15,7 +15,7 @@ from tests.host.processes import HostProcess, eventually, prepare
 
 from muster.testing.authority import Authority
 from muster.testing.nanodns import NanoDNS
-from muster.testing.programs import Done, Programs
+from muster.testing.programs import Done, Printed, Programs
 from muster.testing.site import simulated_facts
 
 pytestmark = pytest.mark.real
@@ -90,8 +90,8 @@ def dns() -> Iterator[NanoDNS]:
 
 def said(done: Done) -> str:
     """The code that an activation of one product ended with."""
-    (one,) = done.data["products"]
-    return str((one.get("error") or one.get("fault") or {}).get("code", ""))
+    (one,) = done.data.rows("products")
+    return "" if one["error"] is None else one.inner("error").text("code")
 
 
 def test_machines_find_a_host_by_srv_and_ask_it_by_tls(corp: Corp, dns: NanoDNS) -> None:
@@ -108,7 +108,7 @@ def test_machines_find_a_host_by_srv_and_ask_it_by_tls(corp: Corp, dns: NanoDNS)
         assert programs.muster("client", "host-tls", "on", *store)["changed"] is True
         assert programs.muster("client", "host-tls", "on", *store)["changed"] is False
         done = programs.run("client", "activate", *options)
-        assert done.data["products"][0]["state"] == 1, done.data
+        assert done.data.rows("products")[0]["state"] == 1, done.data
         # An authority that nobody named, and a record that names another host than the certificate.
         assert said(corp.activate(dns, MUSTER_CLIENT_HOST_TLS="on")) == "net/tls-authority"
         dns.remove(f"_muster._tcp.{ZONE}.")
@@ -150,15 +150,15 @@ def test_a_renewed_certificate_needs_no_restart(corp: Corp, dns: NanoDNS) -> Non
         assert eventually(lambda: readyz(host)["certificate"]["problem"] is not None)
         assert shown(host.port) == first
         status = corp_status(corp)
-        assert "no certificate as PEM" in status["tls"]["problem"]
+        assert "no certificate as PEM" in status.inner("tls").text("problem")
         second = corp.renew(ends=200)
         assert eventually(lambda: shown(host.port) == second)
         assert readyz(host)["certificate"]["problem"] is None
-        tls = corp_status(corp)["tls"]
+        tls = corp_status(corp).inner("tls")
         assert (tls["names"], tls["problem"]) == ([NAME], None)
 
 
-def corp_status(corp: Corp) -> dict[str, Any]:
+def corp_status(corp: Corp) -> Printed:
     folder = corp.folder / "status"
     folder.mkdir(exist_ok=True)
     return Programs(folder, corp.environ).muster("host", "status", "--store", str(corp.store))
@@ -181,12 +181,16 @@ def test_a_publisher_by_tls(corp: Corp) -> None:
             "publisher", "init", *store, "--sample", "--reserve-root", str(folder / "reserve.key")
         )
         ready = office.start("serve", "publisher", "serve", *store, "--port", "0")
-        assert ready["url"].startswith("https://127.0.0.1:")
-        key = office.muster(
-            "publisher", "key", "issue", *store, "--kind", "host", "--group", "server-c"
-        )["keys"][0]["key"]
+        assert ready.text("url").startswith("https://127.0.0.1:")
+        key = (
+            office.muster(
+                "publisher", "key", "issue", *store, "--kind", "host", "--group", "server-c"
+            )
+            .rows("keys")[0]
+            .text("key")
+        )
         known = folder / "contoso.json"
-        office.muster("publisher", "export", *store, str(known), "--url", ready["url"])
+        office.muster("publisher", "export", *store, str(known), "--url", ready.text("url"))
         at = ("--store", str(folder / "host"))
         facts = office.facts("host", simulated_facts("host"))
         office.muster("host", "init", *at, "--publisher", str(known))
@@ -205,7 +209,7 @@ def test_the_doctor_asks_hosts_by_tls(corp: Corp, tmp_path: Path) -> None:
         folder.mkdir()
         words = ("doctor", "--role", "host", "--store", str(corp.store))
         trusting = Programs(folder, {**environ, "MUSTER_CA_FILE": str(corp.ca_file)})
-        assert "net/tls" not in json.dumps(trusting.run(*words).data)
-        assert "answers (this host)" in json.dumps(trusting.run(*words).data)
-        found = json.dumps(Programs(folder, environ).run(*words).data)
+        assert "net/tls" not in repr(trusting.run(*words).data)
+        assert "answers (this host)" in repr(trusting.run(*words).data)
+        found = repr(Programs(folder, environ).run(*words).data)
         assert "net/tls-authority" in found

@@ -259,15 +259,15 @@ class _Story:
         say = self.progress.say
         say("1. The publisher creates its roots, keys and catalogue, and serves activation.")
         made = self.site.start_publisher()
-        self.publisher, self.label = str(made["publisher"]), str(made["label"])
+        self.publisher, self.label = made.text("publisher"), made.text("label")
         say(f"   Publisher {made['name']}, id {self.publisher}, at {self.site.publisher_url}")
         for fleet in self.fleets:
             shown = self.site.muster(
                 "publisher", "product", "show", "--store", str(self.site.publisher_store),
                 fleet.product,
             )  # fmt: skip
-            fleet.need = int(shown["product"]["need"])
-            fleet.application = str(shown["product"]["application"])
+            fleet.need = shown.inner("product").number("need")
+            fleet.application = shown.inner("product").text("application")
         say("\n2. The customer's host is activated once, and publishes its address in DNS.")
         say(f"   DNS: {self.site.start_dns()} at {self.site.nameserver}")
         self.host_key = self.site.host_key(HOST_GROUP)
@@ -336,9 +336,9 @@ class _Story:
         say = self.progress.say
         status = self.site.host_status()
         for fleet in self.fleets:
-            for row in status["applications"]:
+            for row in status.rows("applications"):
                 if row["application"] == fleet.application:
-                    fleet.count = int(row["count"])
+                    fleet.count = row.number("count")
         machine = self.desktops.machines[-1]
         say("\n6. What administrators see: 'muster host status' and 'muster client status'.")
         for line in self.site.text("host", "status", "--store", str(self.site.host_store)):
@@ -369,7 +369,7 @@ class _Story:
         spoken = self._offline("by-telephone", key)
         digits = spoken.installation_id(OFFICE).installation_id
         self._digits("Read out:", digits)
-        answer = str(self.site.confirm(digits)["confirmation_id"])
+        answer = self.site.confirm(digits).text("confirmation_id")
         self._digits("Read back:", answer)
         self._licensed_once("telephone", spoken.confirm(answer, OFFICE))
 
@@ -383,7 +383,7 @@ class _Story:
         shown = self.site.muster(
             "publisher", "key", "show", "--store", str(self.site.publisher_store), key
         )
-        self.drawn = int(shown["key"]["pool"]["drawn"])
+        self.drawn = shown.inner("key").inner("pool").number("drawn")
         say(
             f"   {len(self.once)} licensed permanently; {self.drawn} of {POOL} activations of the"
             " key are used."

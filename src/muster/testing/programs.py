@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from muster.core.values import dataclass
 from muster.system.facts import facts_file
@@ -27,19 +27,68 @@ _FACTS_OPTION = frozenset({"client", "doctor", "slmgr"})
 _RUN_SECONDS = 120.0
 
 
+class Printed:
+    """The object that a command printed, read by type.
+
+    `printed["name"]` is a member to compare; the accessors give one of the promised type, and raise
+    TypeError for another [who reads on would find out later and elsewhere].
+    """
+
+    __slots__ = ("members",)
+
+    def __init__(self, value: object) -> None:
+        if not isinstance(value, dict):
+            raise TypeError(f"no object: {value!r}")
+        self.members: Mapping[str, object] = value
+
+    def __getitem__(self, name: str) -> object:
+        return self.members[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.members
+
+    def __repr__(self) -> str:
+        """The object as JSON."""
+        return json.dumps(self.members, ensure_ascii=False)
+
+    def text(self, name: str) -> str:
+        """A member that is a text."""
+        value = self[name]
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is no text: {value!r}")
+        return value
+
+    def number(self, name: str) -> int:
+        """A member that is an integer."""
+        value = self[name]
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} is no integer: {value!r}")
+        return value
+
+    def inner(self, name: str) -> Printed:
+        """A member that is an object."""
+        return Printed(self[name])
+
+    def rows(self, name: str) -> list[Printed]:
+        """A member that is a list of objects."""
+        value = self[name]
+        if not isinstance(value, list):
+            raise TypeError(f"{name} is no list: {value!r}")
+        return [Printed(row) for row in value]
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What a command left: its exit code, the object that it printed, and its standard error."""
 
     code: int
-    data: dict[str, Any]
+    data: Printed
     trouble: str
 
     @property
     def error(self) -> str:
         """The code of the error that it printed, "" where there is none."""
-        found = self.data.get("error")
-        return str(found["code"]) if isinstance(found, dict) else ""
+        return self.data.inner("error").text("code") if "error" in self.data else ""
 
 
 class Programs:
@@ -83,16 +132,14 @@ class Programs:
             value = json.loads(text)
         except ValueError:
             value = {"printed": text}
-        data = value if isinstance(value, dict) else {"printed": value}
+        data = Printed(value if isinstance(value, dict) else {"printed": value})
         return Done(done.returncode, data, done.stderr.decode(errors="replace"))
 
-    def muster(
-        self, *words: str, node: Node | None = None, facts: Path | None = None
-    ) -> dict[str, Any]:
+    def muster(self, *words: str, node: Node | None = None, facts: Path | None = None) -> Printed:
         """Run one command that must succeed; gives what it prints. Raises: RuntimeError."""
         done = self.run(*words, node=node, facts=facts)
         if done.code != 0:
-            said = f"{json.dumps(done.data)} {done.trouble}".strip()
+            said = f"{done.data} {done.trouble}".strip()
             raise RuntimeError(f"muster {' '.join(words[:2])} ended with {done.code}: {said}")
         return done.data
 
@@ -116,7 +163,7 @@ class Programs:
 
     def start(
         self, name: str, *words: str, node: Node | None = None, facts: Path | None = None
-    ) -> dict[str, Any]:
+    ) -> Printed:
         """Start a serving command; gives the object that it prints when it is ready.
 
         Raises: RuntimeError with what it said when it does not start.
@@ -178,10 +225,10 @@ class Programs:
         self.stop()
 
 
-def _whole(text: str) -> dict[str, Any] | None:
+def _whole(text: str) -> Printed | None:
     """The JSON object that a text begins with, or None while it is not whole."""
     try:
         value, _ = json.JSONDecoder().raw_decode(text.lstrip())
     except ValueError:
         return None
-    return value if isinstance(value, dict) else None
+    return Printed(value) if isinstance(value, dict) else None

@@ -8,19 +8,17 @@ its facts through the same door as a real one.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import time
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from muster.core.values import dataclass
 from muster.net.dnsupdate import TSIGKey
 from muster.testing.named import Named, PartMissingError, find_named, key_text
 from muster.testing.nanodns import NanoDNS
-from muster.testing.programs import Programs
+from muster.testing.programs import Printed, Programs
 
 if TYPE_CHECKING:
     from muster.client.service import Client
@@ -31,7 +29,6 @@ HOST_NAME = f"host1.{ZONE}"
 SECOND_NAME = f"host2.{ZONE}"
 _ADDRESSES = ["host1 60 IN A 127.0.0.1", "host2 60 IN A 127.0.0.1"]
 _READY_SECONDS = 30.0
-_URL = re.compile(r"http://[0-9.:\[\]]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class Site(Programs):
 
     # The parts.
 
-    def start_publisher(self) -> dict[str, Any]:
+    def start_publisher(self) -> Printed:
         """Make the sample publisher Contoso and serve it; gives what `init` said."""
         made = self.muster(
             "publisher", "init", "--store", str(self.publisher_store), "--sample",
@@ -85,10 +82,7 @@ class Site(Programs):
             "--port",
             "0",
         )
-        found = _URL.search(json.dumps(ready))
-        if found is None:
-            raise RuntimeError(f"publisher serve did not say where it listens: {ready}")
-        self.publisher_url = found.group()
+        self.publisher_url = ready.text("url")
         return made
 
     def start_dns(self) -> str:
@@ -121,7 +115,7 @@ class Site(Programs):
             "publisher", "key", "issue", "--store", str(self.publisher_store),
             "--kind", "host", "--group", group, "--customer", "Demo site",
         )  # fmt: skip
-        return str(issued["keys"][0]["key"])
+        return issued.rows("keys")[0].text("key")
 
     def machine_key(self, group: str, pool: int) -> str:
         """Issue a key that activates single machines (MAK) of a key group, so many of them."""
@@ -129,9 +123,9 @@ class Site(Programs):
             "publisher", "key", "issue", "--store", str(self.publisher_store), "--kind", "mak",
             "--group", group, "--pool", str(pool), "--customer", "Demo site",
         )  # fmt: skip
-        return str(issued["keys"][0]["key"])
+        return issued.rows("keys")[0].text("key")
 
-    def confirm(self, *words: str) -> dict[str, Any]:
+    def confirm(self, *words: str) -> Printed:
         """Answer an installation ID, as somebody at the publisher's telephone does."""
         return self.muster("publisher", "confirm", "--store", str(self.publisher_store), *words)
 
@@ -142,7 +136,7 @@ class Site(Programs):
         self.muster("host", "install-key", "--store", str(at), "--facts", str(facts), key)
         self.muster("host", "activate", "--store", str(at), facts=facts)
 
-    def start_host(self, key: str) -> dict[str, Any]:
+    def start_host(self, key: str) -> Printed:
         """Set the host up with its first host key, activate it, serve, publish its records."""
         self.muster(
             "publisher", "export", "--store", str(self.publisher_store), str(self._known),
@@ -164,7 +158,7 @@ class Site(Programs):
     def _known(self) -> Path:
         return self.folder / "contoso.publisher.json"
 
-    def _start_host(self, name: str, store: Path, target: str, key: str) -> dict[str, Any]:
+    def _start_host(self, name: str, store: Path, target: str, key: str) -> Printed:
         self.muster("host", "init", "--store", str(store), "--publisher", str(self._known))
         self.install_host_key(key, store)
         return self.start(
@@ -179,7 +173,7 @@ class Site(Programs):
     def revoke_second_host(self) -> None:
         """Revoke the second host; the first one fetches the catalogue that says so."""
         status = self.muster("host", "status", "--store", str(self.second_store))
-        hardware = str(status["publishers"][0]["keys"][0]["hardware"])
+        hardware = status.rows("publishers")[0].rows("keys")[0].text("hardware")
         self.muster("publisher", "host", "revoke", "--store", str(self.publisher_store), hardware)
         self.muster("host", "catalogue", "fetch", "--store", str(self.host_store))
 
@@ -196,7 +190,7 @@ class Site(Programs):
             time.sleep(0.05)
         raise RuntimeError(f"the host did not publish {name} within {_READY_SECONDS:.0f} seconds")
 
-    def host_status(self) -> dict[str, Any]:
+    def host_status(self) -> Printed:
         """What `muster host status` says."""
         return self.muster("host", "status", "--store", str(self.host_store))
 
