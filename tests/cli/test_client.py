@@ -106,7 +106,7 @@ def test_the_whole_life_of_a_machine(desk: Desk) -> None:
 
     (shown,) = desk.data("status")["products"]
     assert shown["why"] is None
-    assert shown["until"] == product["licence"]["expires"]
+    assert shown["until"] == product["licence"]["expires_at"]
     assert shown["set_host"] == desk.served.address.text
     assert shown["last_ip"] == "127.0.0.1"
     assert desk.client("status", "--check") != ""
@@ -268,7 +268,7 @@ def test_facts_are_listed_and_never_shown(desk: Desk, tmp_path: Path) -> None:
     assert "carried by the image" in shown
     assert secret["system-uuid"] in desk.client("facts", "--values")
     path = tmp_path / "run" / "facts.json"
-    assert desk.data("facts", "--write", "--facts", str(path))["written"] == str(path)
+    assert desk.data("facts", "--write", "--facts", str(path))["file"] == str(path)
     assert json.loads(path.read_text())["v"] == 1
 
 

@@ -177,7 +177,7 @@ def test_a_revoked_host_is_named_from_the_machine_and_from_itself(
     """Last: this host serves nobody afterwards."""
     store = str(site.publisher_store)
     (known,) = site.muster("publisher", "host", "list", "--store", store).rows("hosts")
-    site.muster("publisher", "host", "revoke", "--store", store, known.text("hw"))
+    site.muster("publisher", "host", "revoke", "--store", store, known.text("hardware"))
     # The host goes on with its old catalogue until it hears; the publisher tells.
     code, found = doctor(site, site.host_store)
     assert code == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import click
@@ -62,3 +63,26 @@ def test_a_refusal_has_one_shape_for_all_commands() -> None:
     assert printed.judge(("demo", "--json"), json.dumps(refused)) == "error"
     with pytest.raises(jsonschema.ValidationError):
         printed.judge(("demo",), json.dumps({"error": {"code": "net/refused"}}))
+
+
+def members() -> Iterator[tuple[str, str, str]]:
+    """Command, member and description of every member of every record that is printed."""
+    for command in shapes.SHAPES:
+        for record in json.loads(json.dumps(shapes.schema_of(command)))["$defs"].values():
+            for name, value in record["properties"].items():
+                for one in (value, *value.get("anyOf", ())):
+                    yield command, name, one.get("description", "")
+
+
+def test_the_same_thing_has_the_same_name_in_every_wing() -> None:
+    """Ids are called as people call them, not as a column or a claim is."""
+    found = {name for _, name, _ in members()}
+    assert not found & {"jti", "hw", "iat", "exp", "issued", "expires", "revoked"}
+    assert {"grant", "hardware", "issued_at", "expires_at"} <= found
+
+
+def test_an_instant_is_called_one() -> None:
+    ends = re.compile(r"(\w+_)?(at|time|since|until|seen|contact|attempt)|old")
+    instants = {name for _, name, said in members() if said == "Unix seconds"}
+    assert len(instants) > 20
+    assert [name for name in sorted(instants) if not ends.fullmatch(name)] == []

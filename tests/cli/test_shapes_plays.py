@@ -215,7 +215,7 @@ def test_every_command_of_a_publisher(empty: PublisherDesk, tmp_path: Path) -> N
     walk("key", "list")
     drawn = walk("key", "show", pooled["id"])["key"]["activations"]
     walk("key", "show", key["id"])
-    walk("activation", "revoke", drawn[0]["jti"])
+    walk("activation", "revoke", drawn[0]["grant"])
     walk("key", "revoke", pooled["id"])
     walk("product", "revoke", "contoso-office-2010")
 

@@ -12,7 +12,7 @@ from muster.core.catalogue import error
 PROVED = ProvedFile(
     file="lease.jws",
     good=True,
-    now=1_800_000_000,
+    time=1_800_000_000,
     anchor="the descriptor",
     publisher="abcdefghijklmnop",
     publisher_name="Contoso",
@@ -23,9 +23,9 @@ PROVED = ProvedFile(
     kind="lease",
     for_="abcdefghijklmnop/desktop-pro",
     machine="6f2f6f0e-0000-5000-8000-000000000001",
-    issued=1_800_000_000,
-    expires=1_800_000_000 + 180 * 86_400,
-    revoked=None,
+    issued_at=1_800_000_000,
+    expires_at=1_800_000_000 + 180 * 86_400,
+    revoked_at=None,
     grant="g1",
     key="AB123",
     signer="h1",
@@ -40,7 +40,7 @@ def told(report: JudgedFile) -> str:
     ("change", "line"),
     [
         ({}, "  Until:     2027-07-14 08:00:00 UTC"),
-        ({"expires": None}, "  Until:     no end"),
+        ({"expires_at": None}, "  Until:     no end"),
         ({"kind": "notice"}, "  Until:     read once"),
         ({"machine": None}, "  Machine:   see step A6"),
         ({"kind": "mak", "signer": None}, "  Signed by: the publisher, grant g1 on key AB123"),
@@ -53,7 +53,7 @@ def test_lines_of_what_was_proved(change: dict[str, object], line: str) -> None:
 
 
 def test_a_revoked_licence_is_called_so_beside_its_end() -> None:
-    said = told(replace(PROVED, revoked=PROVED.now))
+    said = told(replace(PROVED, revoked_at=PROVED.time))
     assert "UTC (its grant or product is revoked since 2027-01-15 08:00:00 UTC)" in said
 
 

@@ -140,7 +140,7 @@ def test_a_good_licence_of_any_machine(world: World) -> None:
         CMID,
         f"{world.publisher}/{PRODUCT}",
     )
-    assert (found["issued"], found["expires"]) == (world.now, world.now + 180 * DAY)
+    assert (found["issued_at"], found["expires_at"]) == (world.now, world.now + 180 * DAY)
     assert (found["grant"], found["signer"]) == (world.jti, world.host.public.kid)
     assert found["roots"] == [
         one.kid for one in read_descriptor(world.descriptor.read_bytes()).trust.roots
@@ -196,9 +196,9 @@ def test_files_that_are_no_licence(world: World) -> None:
 def test_now_is_seconds_or_a_date(world: World) -> None:
     words = ("verify", world.file(world.lease()), "--descriptor", str(world.descriptor))
     late = world.now + 181 * DAY
-    assert run(*words, "--now", str(late), code=1)["now"] == late
-    assert run(*words, "--now", "2099-01-01", code=1)["now"] == 4070908800
-    assert run(*words, "--now", "2099-01-01T01:00:00+01:00", code=1)["now"] == 4070908800
+    assert run(*words, "--now", str(late), code=1)["time"] == late
+    assert run(*words, "--now", "2099-01-01", code=1)["time"] == 4070908800
+    assert run(*words, "--now", "2099-01-01T01:00:00+01:00", code=1)["time"] == 4070908800
     for wrong in ("tomorrow", "٣", "1e9", ""):
         assert CliRunner().invoke(muster, [*words, "--now", wrong]).exit_code == 2
 
@@ -216,7 +216,7 @@ def test_the_publisher_file_brings_newer_trust_and_revocations(world: World) -> 
     # A lease from before the revocation runs out within 30 days.
     old = world.lease(iat=world.now - world.now % DAY, exp=world.now + 170 * DAY)
     found = run("verify", world.file(old), *words[2:], "--publisher", str(world.publisher_file))
-    assert found["expires"] == found["revoked"] + 30 * DAY
+    assert found["expires_at"] == found["revoked_at"] + 30 * DAY
     assert "revoked since" in text(
         "verify", world.file(old), *words[2:], "--publisher", str(world.publisher_file)
     )

@@ -115,11 +115,11 @@ ACTS: dict[str, Callable[[Office], object]] = {
     "revoke product": lambda office: catalogue.revoke_product(office, PRODUCT),
     "revoke key": lambda office: keys.revoke_key(office, key_of(office, Kind.HOST)),
     "extend pool": lambda office: pools.extend_pool(office, key_of(office, Kind.MAK), 9),
-    "release host": lambda office: hosts.release_host(office, look.hosts(office).hosts[0].hw),
-    "revoke host": lambda office: hosts.revoke_host(office, look.hosts(office).hosts[0].jti),
+    "release host": lambda office: hosts.release_host(office, look.hosts(office).hosts[0].hardware),
+    "revoke host": lambda office: hosts.revoke_host(office, look.hosts(office).hosts[0].grant),
     "terms": lambda office: (
         hosts.issue_terms(
-            office, look.hosts(office).hosts[0].jti, Ceiling(5, "report", "A-1")
+            office, look.hosts(office).hosts[0].grant, Ceiling(5, "report", "A-1")
         ).shown
     ),
     "resume": lambda office: backup.resume(office, head=None, accept_loss=False),

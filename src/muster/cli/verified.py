@@ -36,13 +36,13 @@ class JudgedFile:
     """A licence, an activation or a notice whose signatures do not hold, so that nothing is told of
     what it says.
 
-    `now` the instant by which it was judged; `anchor` where the judgement began; `trust` and
+    `time` the instant by which it was judged; `anchor` where the judgement began; `trust` and
     `catalogue` the versions by which it was judged, `roots` the ids of the roots.
     """
 
     file: str
     good: bool
-    now: Instant
+    time: Instant
     anchor: str
     publisher: str
     publisher_name: str
@@ -57,17 +57,17 @@ class ProvedFile(JudgedFile):
     """A licence, an activation or a notice whose signatures hold, and what it says.
 
     `kind` is "lease", "notice" or the kind of an activation; `for` its publisher and product or
-    key group; `machine` the CMID, None in an activation; `expires` None where it does not end;
-    `revoked` since when the grant or the product is revoked; `signer` the host's key or the
+    key group; `machine` the CMID, None in an activation; `expires_at` None where it does not end;
+    `revoked_at` since when the grant or the product is revoked; `signer` the host's key or the
     publisher.
     """
 
     kind: str
     for_: str
     machine: str | None
-    issued: Instant | None
-    expires: Instant | None
-    revoked: Instant | None
+    issued_at: Instant | None
+    expires_at: Instant | None
+    revoked_at: Instant | None
     grant: str
     key: str
     signer: str | None
@@ -79,9 +79,9 @@ class Said(TypedDict):
     kind: str
     for_: str
     machine: str | None
-    issued: int | None
-    expires: int | None
-    revoked: int | None
+    issued_at: int | None
+    expires_at: int | None
+    revoked_at: int | None
     grant: str
     key: str
     signer: str | None
@@ -124,7 +124,7 @@ def _proved_lines(report: ProvedFile) -> list[str]:
         f"{report.kind.capitalize()} for {report.for_.partition('/')[2]} of"
         f" {report.publisher_name} ({report.publisher})",
         f"  Machine:   {report.machine or 'see step A6'}",
-        f"  Issued:    {_when(report.issued)}",
+        f"  Issued:    {_when(report.issued_at)}",
         f"  Until:     {_until(report)}",
         f"  Signed by: {_signer(report)}",
     ]
@@ -133,9 +133,9 @@ def _proved_lines(report: ProvedFile) -> list[str]:
 def _until(report: ProvedFile) -> str:
     if report.kind == "notice":
         return "read once"
-    text = _when(report.expires)
-    if report.revoked is not None:
-        text += f" (its grant or product is revoked since {_when(report.revoked)})"
+    text = _when(report.expires_at)
+    if report.revoked_at is not None:
+        text += f" (its grant or product is revoked since {_when(report.revoked_at)})"
     return text
 
 

@@ -81,14 +81,14 @@ class ProductList:
 class HeldLicence:
     """A verified licence.
 
-    `kind` is "lease", "mak", "evaluation" or "retail"; `expires` None without an end; `grant`
+    `kind` is "lease", "mak", "evaluation" or "retail"; `expires_at` None without an end; `grant`
     the id of its grant and `host_key` the id of its product key. Of a lease only, else None:
     `renew_at`, `retry_after`, and `count` and `need` as the host said.
     """
 
     kind: str
-    issued: Instant
-    expires: Instant | None
+    issued_at: Instant
+    expires_at: Instant | None
     renew_at: Instant | None
     retry_after: Seconds | None
     count: int | None
@@ -455,10 +455,12 @@ class FactStatus:
 
 @dataclass(frozen=True, slots=True)
 class FactList:
-    """The facts of this machine in the order of the table; `written` the facts file."""
+    """The facts of this machine in the order of the table; `file` the facts file where it was
+    written, `changed` whether it is another than before."""
 
     facts: tuple[FactStatus, ...]
-    written: str | None = None
+    file: str | None = None
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

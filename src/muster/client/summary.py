@@ -94,8 +94,8 @@ def status(one: Status, now: int) -> ProductStatus:
 def _licence(licence: VerifiedLicence) -> HeldLicence:
     return HeldLicence(
         kind=licence.kind,
-        issued=licence.issued,
-        expires=licence.expires,
+        issued_at=licence.issued,
+        expires_at=licence.expires,
         renew_at=licence.renew_at,
         retry_after=licence.retry_after,
         count=licence.count,

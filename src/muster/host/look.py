@@ -180,7 +180,7 @@ def _key(
 def _grant(held: HeldGrant, fault: MusterError | None) -> GrantStatus:
     grant = held.grant
     return GrantStatus(
-        jti=grant.jti,
+        grant=grant.jti,
         group=grant.group,
         covers=grant.covers,
         issued_at=grant.iat,

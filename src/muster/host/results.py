@@ -89,7 +89,7 @@ class SettingChange:
 class GrantStatus:
     """A host grant. `covers` the key groups that it licenses; `code` why it is not used, or ""."""
 
-    jti: str
+    grant: str
     group: str
     covers: tuple[str, ...]
     issued_at: Instant
@@ -427,12 +427,6 @@ class KeyRemoval(InstalledKey):
     """A host key that was removed; `activated` tells whether it had a grant."""
 
     changed: bool
-    publisher: str
-    key: str
-    partial: str
-    hardware: str
-    hardware_fact: str
-    activated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,12 +478,6 @@ class RequestWritten(_MaybeKey):
 
     changed: bool = False
     file: str | None = None
-    publisher: str | None = None
-    key: str | None = None
-    partial: str | None = None
-    hardware: str | None = None
-    hardware_fact: str | None = None
-    activated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

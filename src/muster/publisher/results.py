@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from muster.core.products import Application, Conversion, KeyGroup, Product, Revocation
-from muster.core.records import Instant, Seconds
+from muster.core.records import Instant, Seconds, widened
 from muster.core.values import dataclass
 from muster.lease.catalogue import Catalogue
 from muster.lease.trust import Trust, TrustKey
@@ -99,9 +98,9 @@ class DescriptorWritten:
 
 @dataclass(frozen=True, slots=True)
 class RevocationRow:
-    """A grant (`jti`) or a product key (`key`) that is revoked since a day."""
+    """A grant (`grant`) or a product key (`key`) that is revoked since a day."""
 
-    jti: str | None
+    grant: str | None
     key: str | None
     day: int
 
@@ -111,7 +110,7 @@ class CatalogueShown:
     """The newest catalogue: its version, when it was signed and by which key, and what it says."""
 
     catalogue: int
-    iat: Instant
+    issued_at: Instant
     signer: str
     applications: tuple[Application, ...]
     groups: tuple[KeyGroup, ...]
@@ -156,14 +155,14 @@ class CataloguePublished:
 class Revoked:
     """The newest catalogue after a revocation; `grants` are the licence ids that it revokes.
 
-    `key` is the key id of what was revoked, `hw` the hardware id where it is a host.
+    `key` is the key id of what was revoked, `hardware` the hardware id where it is a host.
     """
 
     changed: bool
     catalogue: int
     grants: tuple[str, ...] = ()
     key: str = ""
-    hw: str | None = None
+    hardware: str | None = None
 
 
 # Trust.
@@ -184,7 +183,7 @@ class TrustVersion:
     """A version of trust; `roots` are the ids of the working root and of the reserve root."""
 
     version: int
-    iat: Instant
+    issued_at: Instant
     roots: tuple[str, ...]
     keys: tuple[TrustKeyRow, ...]
 
@@ -277,18 +276,18 @@ class KeyList:
 
 @dataclass(frozen=True, slots=True)
 class HostRow:
-    """A host grant that was drawn: `jti` its licence id, `name` what the host called itself.
+    """A host grant that was drawn: `grant` its licence id, `name` what the host called itself.
 
     `activations` of `activation_limit` host signing keys were activated on its hardware;
     `released_at` is set while it holds no seat. `key_revoked_day` is that of its key.
     """
 
-    jti: str
+    grant: str
     key: str
     group: str
     customer: str
     name: str
-    hw: str
+    hardware: str
     binding: str
     day: int
     term_days: int
@@ -310,9 +309,9 @@ class HostList:
 
 @dataclass(frozen=True, slots=True)
 class ActivationRow:
-    """The activation of one machine: `jti` its licence id, `first_day` the day of the draw."""
+    """The activation of one machine: `grant` its licence id, `first_day` the day of the draw."""
 
-    jti: str
+    grant: str
     binding: str
     first_day: int
     term_days: int
@@ -385,7 +384,7 @@ class HostActivated:
     changed: bool
     grant: str
     key: str
-    hw: str
+    hardware: str
     day: int
     term_days: int
     confirmation_id: str
@@ -509,7 +508,7 @@ def catalogue_shown(current: Catalogue) -> CatalogueShown:
     """What is told of a catalogue."""
     return CatalogueShown(
         catalogue=current.version,
-        iat=current.iat,
+        issued_at=current.iat,
         signer=current.kid,
         applications=current.applications,
         groups=current.groups,
@@ -567,7 +566,7 @@ def _pool(issued: IssuedKey) -> PoolStatus | None:
 
 def new_key_row(issued: IssuedKey, text: str) -> NewKeyRow:
     """What is told of a key that was just issued; `text` is the product key."""
-    return NewKeyRow(**_members(key_row(issued)), key=text)
+    return widened(NewKeyRow, key_row(issued), key=text)
 
 
 def key_detail(
@@ -575,22 +574,18 @@ def key_detail(
 ) -> KeyDetail:
     """What is told of one key."""
     rows = tuple(map(activation_row, machines))
-    return KeyDetail(**_members(key_row(issued)), grants=tuple(hosts), activations=rows)
-
-
-def _members(row: KeyRow) -> Mapping[str, Any]:
-    return {field.name: getattr(row, field.name) for field in fields(row)}
+    return widened(KeyDetail, key_row(issued), grants=tuple(hosts), activations=rows)
 
 
 def host_row(grant: HostGrant, seat: Seat, key: IssuedKey) -> HostRow:
     """What is told of a host grant, of its seat and its key."""
     return HostRow(
-        jti=grant.jti,
+        grant=grant.jti,
         key=grant.key,
         group=key.group,
         customer=key.customer,
         name=grant.name,
-        hw=grant.hw,
+        hardware=grant.hw,
         binding=grant.binding,
         day=grant.day,
         term_days=grant.term * 30,
@@ -607,7 +602,7 @@ def host_row(grant: HostGrant, seat: Seat, key: IssuedKey) -> HostRow:
 def activation_row(grant: MachineGrant) -> ActivationRow:
     """What is told of the activation of a machine."""
     return ActivationRow(
-        jti=grant.jti,
+        grant=grant.jti,
         binding=grant.binding,
         first_day=grant.day,
         term_days=grant.term * 30,

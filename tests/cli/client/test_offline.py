@@ -82,7 +82,7 @@ def test_by_digits(ready: Callable[..., dict[str, Any]], publisher: TinyPublishe
     assert ready("client", "confirm", digits)["changed"] is False
     assert "permanently" in ready("client", "activate", text=True)["text"]
     licence = only(ready("client", "status"))["licence"]
-    assert (licence["kind"], licence["expires"]) == ("mak", None)
+    assert (licence["kind"], licence["expires_at"]) == ("mak", None)
 
 
 def test_by_file(

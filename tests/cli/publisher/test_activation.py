@@ -104,16 +104,16 @@ def test_one_activation_and_then_the_key_are_revoked(desk: Desk) -> None:
         assert desk.confirm(key["key"], number)[0] == 0
     first, second = desk.data("key", "show", key["id"])["key"]["activations"]
     assert first["term_days"] == 90
-    assert desk.data("activation", "revoke", first["jti"])["changed"] is True
-    assert desk.data("activation", "revoke", first["jti"])["changed"] is False
+    assert desk.data("activation", "revoke", first["grant"])["changed"] is True
+    assert desk.data("activation", "revoke", first["grant"])["changed"] is False
     outcomes = {desk.confirm(key["key"], number)[0] for number in (1, 2)}
     assert outcomes == {0, 1}
     assert desk.refused("activation", "revoke", "nobody")[1] == "publisher/unknown-activation"
     found = desk.data("key", "revoke", key["id"])
-    assert sorted(found["grants"]) == sorted([first["jti"], second["jti"]])
+    assert sorted(found["grants"]) == sorted([first["grant"], second["grant"]])
     assert {desk.confirm(key["key"], number)[0] for number in (1, 2, 3)} == {1}
     revocations = desk.data("catalogue", "show")["revocations"]
-    assert {one["key"] or one["jti"] for one in revocations} == {key["id"], first["jti"]}
+    assert {one["key"] or one["grant"] for one in revocations} == {key["id"], first["grant"]}
 
 
 def test_what_is_no_pool_is_told(desk: Desk) -> None:

@@ -24,7 +24,7 @@ from muster.system.files import Lock
 def test_a_clock_that_went_back_signs_nothing(shop: Shop) -> None:
     admin = shop.admin()
     shop.clock.seconds -= 3600
-    assert admin.rotate(["grant"]).trust.iat == shop.clock.seconds + 3600
+    assert admin.rotate(["grant"]).trust.issued_at == shop.clock.seconds + 3600
     shop.clock.days(-1)
     for act in (
         lambda: admin.rotate(["grant"]),

@@ -46,7 +46,7 @@ def _status_lines(one: ProductStatus) -> list[str]:
         fields.append(("Product key", one.key or "none"))
         fields.append(("Machine (CMID)", f"{one.cmid} ({one.identity})"))
     if licence is not None:
-        fields.append(("Licensed since", when(licence.issued)))
+        fields.append(("Licensed since", when(licence.issued_at)))
         if licence.kind == "lease":
             fields.append(("Count then", f"{licence.count} (the threshold is {licence.need})"))
         else:

@@ -83,7 +83,7 @@ def facts(write: bool, values: bool, machine: compose.Machine) -> None:
         emit(found, _facts_lines(found.facts))
         return
     done = write_facts(machine.facts)
-    found = replace(look.facts_list(None, whole=values), written=done.file)
+    found = replace(look.facts_list(None, whole=values), file=done.file, changed=done.changed)
     line = f"{done.count} facts were written to {done.file}."
     emit(found, [*_facts_lines(found.facts), line])
 

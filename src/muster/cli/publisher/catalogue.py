@@ -82,7 +82,7 @@ def catalogue_show(store: Path | None) -> None:
     with open_office(store) as office:
         found = look.catalogue(office)
     lines = [
-        f"Catalogue version {found.catalogue}, signed {when(found.iat)}",
+        f"Catalogue version {found.catalogue}, signed {when(found.issued_at)}",
         "",
         *table(
             ("KEY GROUP", "NUMBER", "COVERS", "LONGEST LEASE", "TERMS"),
@@ -103,7 +103,7 @@ def catalogue_show(store: Path | None) -> None:
             *table(
                 ("REVOKED", "SINCE"),
                 [
-                    (f"key {one.key}" if one.key else f"grant {one.jti}", day(one.day))
+                    (f"key {one.key}" if one.key else f"grant {one.grant}", day(one.day))
                     for one in found.revocations
                 ],
             ),

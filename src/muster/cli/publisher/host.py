@@ -36,9 +36,9 @@ def host_lines(hosts: Sequence[HostRow]) -> list[str]:
         ("GRANT", "KEY ID", "HARDWARE", "NAME", "CUSTOMER", "ACTIVATIONS", "FIRST", "STATE"),
         [
             (
-                one.jti,
+                one.grant,
                 one.key,
-                one.hw,
+                one.hardware,
                 json.dumps(one.name, ensure_ascii=False) if one.name else "-",
                 one.customer or "-",
                 f"{one.activations}/{one.activation_limit}",
@@ -159,7 +159,7 @@ def host_release(store: Path | None, host_id: str, phrases: Phrases) -> None:
 
     with open_office(store, phrases) as office:
         found = release_host(office, host_id)
-    emit_revoked(found, f"Host {found.hw} is released from key {found.key}")
+    emit_revoked(found, f"Host {found.hardware} is released from key {found.key}")
 
 
 @host.command("activate")
@@ -192,9 +192,9 @@ def host_activate(
             answer = activate_host(office, ConfirmRequest(installation_id), "desk")
     done = answer.shown
     lines = [
-        f"Host {done.hw} is activated with the key {done.key} (grant {done.grant})."
+        f"Host {done.hardware} is activated with the key {done.key} (grant {done.grant})."
         if done.changed
-        else f"Host {done.hw} already has its grant {done.grant}; no activation was used."
+        else f"Host {done.hardware} already has its grant {done.grant}; no activation was used."
     ]
     if reply is not None:
         new = write_public(reply, answer.reply.encode())

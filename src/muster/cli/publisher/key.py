@@ -89,7 +89,7 @@ def key_show(store: Path | None, key_text: str) -> None:
         lines += [f"    {line}" for line in host_lines(found.grants)]
     lines += _pool_lines(found.pool)
     lines += [
-        f"    {one.jti}  since {day(one.first_day)}"
+        f"    {one.grant}  since {day(one.first_day)}"
         + (f"  revoked {day(one.revoked_day)}" if one.revoked_day is not None else "")
         for one in found.activations
     ]

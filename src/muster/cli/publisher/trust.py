@@ -26,7 +26,7 @@ def trust() -> None:
 
 def _trust_lines(one: TrustVersion) -> list[str]:
     return [
-        f"Trust version {one.version}, signed {when(one.iat)}",
+        f"Trust version {one.version}, signed {when(one.issued_at)}",
         *table(
             ("ROLE", "KEY", "STATE"),
             [

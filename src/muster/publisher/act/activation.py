@@ -28,7 +28,7 @@ def activate_host(office: Office, request: ConfirmRequest, door: str) -> HostAns
         changed=found.drawn,
         grant=grant.jti,
         key=grant.key,
-        hw=grant.hw,
+        hardware=grant.hw,
         day=grant.day,
         term_days=grant.term * 30,
         confirmation_id=grant.confirmation,

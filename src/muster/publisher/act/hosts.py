@@ -52,7 +52,7 @@ def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
             held = release and seat is not None and seat.released_at is None
             if not open_grants and not held:
                 version = tables.documents.newest_catalogue(reader).version
-                return Revoked(False, version, key=key, hw=hw)
+                return Revoked(False, version, key=key, hardware=hw)
             ground = read_ground(reader, now)
         revoked: list[str] = []
 
@@ -74,7 +74,7 @@ def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
                 tables.audit.write(tx, now, office.actor, Event.HOST_RELEASE, hw, {"key": key})
 
         version = sign_next(office, now, ground, act)
-    return Revoked(True, version, tuple(revoked), key=key, hw=hw)
+    return Revoked(True, version, tuple(revoked), key=key, hardware=hw)
 
 
 def issue_terms(office: Office, host: str, ceiling: Ceiling) -> TermsIssued:
