@@ -40,6 +40,20 @@ def gathered(record: type) -> Callable[[Command], Command]:
     return decorate
 
 
+def write_public(path: Path, data: bytes) -> bool:
+    """Write a file that everybody may read; False when it holds just that already."""
+    from muster.core.errors import MusterError
+    from muster.system.files import read_bounded, write_atomic
+
+    try:
+        if read_bounded(path, len(data)) == data:
+            return False
+    except MusterError:
+        pass
+    write_atomic(path, data, 0o644)
+    return True
+
+
 def write_qr(path: Path, data: bytes) -> None:
     """Write a QR code to a .png or .svg file, by its name. Raises: `file/…`; wrong use."""
     from muster.system import qr

@@ -151,11 +151,13 @@ class StatusList:
 
 @dataclass(frozen=True, slots=True)
 class LicenceText:
-    """The licence bundle of a product, and the file that it was written to."""
+    """The licence bundle of a product, the file that it was written to, and whether that changed
+    the file."""
 
     product: str
     licence: str
     file: str | None = None
+    changed: bool = False
 
 
 # Activation.

@@ -10,6 +10,7 @@ import click
 from muster.cli import compose
 from muster.cli.client.options import FILE, machine_options, product_option, publisher_option
 from muster.cli.client.words import warned, when
+from muster.cli.options import write_public
 from muster.cli.output import MusterCommand, emit
 from muster.core.values import replace
 
@@ -88,13 +89,12 @@ def _found_by(one: ProductStatus) -> str:
 def licence(product: str | None, out: Path | None, machine: compose.Machine) -> None:
     """Show the licence of a product: the bundle that anybody can verify offline."""
     from muster.client import look
-    from muster.system.files import write_atomic
 
     found = look.licence(machine.parts(), product)
     line = found.licence
     if out is not None:
-        write_atomic(out, found.licence.encode("utf-8") + b"\n", 0o644)
-        found = replace(found, file=str(out))
+        changed = write_public(out, found.licence.encode("utf-8") + b"\n")
+        found = replace(found, file=str(out), changed=changed)
         line = f"The licence of {found.product} is written to {out}."
     emit(found, [line])
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from muster.cli.options import code_lines, store_option
+from muster.cli.options import code_lines, store_option, write_public
 from muster.cli.output import MusterCommand, emit, interactive, wants_json
-from muster.cli.publisher.files import read_request, write_public, written
+from muster.cli.publisher.files import read_request, written
 from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_options
 from muster.core.values import replace
 

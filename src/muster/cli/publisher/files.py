@@ -33,19 +33,6 @@ def checked_publisher_file(data: bytes, url: str | None) -> bytes:
     return data
 
 
-def write_public(path: Path, data: bytes) -> bool:
-    """Write a file that everybody may read; False when it holds just that already."""
-    from muster.system.files import read_bounded, write_atomic
-
-    try:
-        if read_bounded(path, len(data)) == data:
-            return False
-    except MusterError:
-        pass
-    write_atomic(path, data, 0o644)
-    return True
-
-
 def written(path: Path, changed: bool) -> str:
     return f"Written: {path}" if changed else f"{path} is up to date; nothing was changed."
 

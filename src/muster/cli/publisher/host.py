@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from muster.cli.options import gathered, store_option
+from muster.cli.options import gathered, store_option, write_public
 from muster.cli.output import LazyGroup, emit
-from muster.cli.publisher.files import read_request, write_public, written
+from muster.cli.publisher.files import read_request, written
 from muster.cli.publisher.options import (
     FILE,
     Phrases,

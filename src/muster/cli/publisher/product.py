@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from muster.cli.options import store_option
+from muster.cli.options import store_option, write_public
 from muster.cli.output import LazyGroup, MusterCommand, emit
-from muster.cli.publisher.files import descriptor_with_url, write_public, written
+from muster.cli.publisher.files import descriptor_with_url, written
 from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_options
 from muster.cli.publisher.words import emit_revoked, span, table
 

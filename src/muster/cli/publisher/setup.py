@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from muster.cli import compose
-from muster.cli.options import gathered, store_option
+from muster.cli.options import gathered, store_option, write_public
 from muster.cli.output import MusterCommand, emit
-from muster.cli.publisher.files import checked_publisher_file, read_draft, write_public, written
+from muster.cli.publisher.files import checked_publisher_file, read_draft, written
 from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_office, passphrase_options
 from muster.core.catalogue import error
 from muster.core.values import dataclass
