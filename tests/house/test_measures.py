@@ -15,7 +15,7 @@ CEILINGS = {
     "wide functions": 0,
     "cycles": 0,
     "free-form dictionaries": 0,
-    "pairs that share lines": 33,
+    "pairs that share lines": 31,
 }
 """What may be left. A number here only ever gets smaller."""
 
