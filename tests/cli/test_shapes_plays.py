@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 from tests.cli import printed
-from tests.cli.test_client import PRODUCT
-from tests.cli.test_client import seated as client_seated
-from tests.cli.test_host import Desk as HostDesk
-from tests.cli.test_host import ask, desk, dns_words, made, serve, stop, zone
-from tests.cli.test_publisher import CHEAP, empty, serving
-from tests.cli.test_publisher import Desk as PublisherDesk
+from tests.cli.client.conftest import PRODUCT
+from tests.cli.client.conftest import seated as client_seated
+from tests.cli.host.conftest import Desk as HostDesk
+from tests.cli.host.conftest import ask, desk, dns_words, made, serve, stop, zone
+from tests.cli.publisher.conftest import CHEAP, empty, serving
+from tests.cli.publisher.conftest import Desk as PublisherDesk
 from tests.cli.test_shapes import commands
 from tests.docs.records import missing_test
 from tests.host.conftest import Machine

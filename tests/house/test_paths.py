@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.cli.test_host import Desk as HostDesk
-from tests.cli.test_host import active, desk, made
-from tests.cli.test_publisher import Desk as PublisherDesk
-from tests.cli.test_publisher import desk as publisher_desk
-from tests.cli.test_publisher import empty
+from tests.cli.host.conftest import Desk as HostDesk
+from tests.cli.host.conftest import active, desk, made
+from tests.cli.publisher.conftest import Desk as PublisherDesk
+from tests.cli.publisher.conftest import desk as publisher_desk
+from tests.cli.publisher.conftest import empty
 from tests.house.test_picture import named
 from tests.house.tracer import touched
 from tests.worlds.conftest import Scene, scene

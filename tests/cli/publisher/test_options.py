@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.cli.test_publisher import CHEAP, Desk
+from tests.cli.publisher.conftest import CHEAP, Desk
 
 from muster.publisher.catalogue_file import sample
 

@@ -1,0 +1,54 @@
+"""`muster host terms` and `catalogue`."""
+
+from __future__ import annotations
+
+import pytest
+from tests.cli.host.conftest import Desk
+
+from muster.net.serve import ThreadServer
+from muster.testing.tiny_publisher import TinyPublisher
+from muster.wire.exchange import read_request_file
+
+pytestmark = pytest.mark.real
+
+
+def test_terms_are_asked_for_after_the_telephone(made: Desk) -> None:
+    made.data("install-key", made.publisher.host_key("limited").text)
+    digits = made.data("activate", "--telephone")["installation_id"]
+    answer = made.publisher.confirm(digits)
+    assert "terms" in made.text("activate", "--confirmation-id", answer.confirmation_id)
+    status = made.data("status")["publishers"][0]
+    assert status["keys"][0]["grant"]["code"] == "host/terms-required"
+    request, reply = made.folder / "request", made.folder / "reply"
+    last = status["keys"][0]["partial"]
+    made.data("activate", "--request", str(request), "--key", last)
+    asked = read_request_file(request.read_bytes())
+    reply.write_bytes(made.publisher.reply(asked, limit=7).encode())
+    assert made.data("activate", "--reply", str(reply))["changed"]
+    status = made.data("status")["publishers"][0]
+    assert status["serving"]
+    assert status["keys"][0]["terms"]["limit"] == 7
+    assert "0 of 7 seats taken" in made.text("status")
+
+
+def test_catalogues_by_file_and_fetched(active: Desk) -> None:
+    publisher = active.publisher
+    publisher.rotate()
+    publisher.publish([publisher.new_product("desktop-8")])
+    active.file.write_bytes(publisher.file().encode())
+    done = active.data("catalogue", "import", str(active.file))
+    assert (done["changed"], done["trust"], done["catalogue"]) == (True, 2, 2)
+    assert not active.data("catalogue", "import", str(active.file))["changed"]
+    for _ in range(3):
+        publisher.rotate()
+    publisher.publish()
+    with ThreadServer(publisher.door()) as server:
+        done = active.data("catalogue", "fetch", "--publisher-url", server.url)
+        assert done["changed"]
+        assert (done["publishers"][0]["trust"], done["publishers"][0]["catalogue"]) == (5, 3)
+        again = active.data("catalogue", "fetch", "--publisher-url", server.url)
+        assert not again["changed"]
+    stranger = TinyPublisher("fabrikam", now=publisher.now)
+    active.file.write_bytes(stranger.file().encode())
+    found = active.error("catalogue", "import", str(active.file), code=2)
+    assert found == "host/unknown-publisher"

@@ -1,0 +1,48 @@
+"""`muster publisher key`: issued, shown, revoked."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.publisher.conftest import Desk
+
+from muster.core.keys import parse_product_key
+
+
+def test_keys_are_shown_in_full_once_and_masked_after(desk: Desk) -> None:
+    issue = ("key", "issue", "--kind", "host", "--group", "server-c")
+    made = desk.data(*issue, "--count", "2", "--term", "12", "--customer", 'Fabrikam "x" {y}')
+    first, second = (one["key"] for one in made["keys"])
+    assert first != second
+    assert made["keys"][0]["term_days"] == 360
+    for words in (
+        ("key", "list"),
+        ("key", "list", "--kind", "host"),
+        ("key", "show", first),
+        ("key", "show", made["keys"][0]["id"]),
+        ("audit",),
+    ):
+        said = desk.text(*words) + json.dumps(desk.data(*words))
+        assert first not in said
+        if words[0] == "key":
+            assert f"XXXXX-XXXXX-XXXXX-XXXXX-{first[-5:]}" in said
+            assert 'Fabrikam "x" {y}' in desk.text(*words)
+    (line,) = [one for one in desk.text(*issue).splitlines() if one.count("-") == 6]
+    assert parse_product_key(line.split()[0]).masked in desk.text("key", "list")
+    assert desk.refused("key", "show", first[:-1] + "-", code=2) == "key/length"
+    assert desk.refused("key", "show", "0-3-1", code=1) == "publisher/unknown-key"
+    assert desk.refused(*issue[:4], "--group", "none", code=2) == "publisher/group"
+    assert desk.run(*issue, "--term", "64").exit_code == 2
+    assert desk.run(*issue, "--customer", "a\nb").exit_code == 2
+    assert desk.run("key", "issue", "--kind", "setup", "--group", "server-c").exit_code == 2
+
+
+def test_a_key_is_revoked_once(desk: Desk) -> None:
+    made = desk.data("key", "issue", "--kind", "host", "--group", "server-c")["keys"][0]
+    assert desk.data("key", "revoke", made["id"])["catalogue"] == 2
+    again = desk.data("key", "revoke", made["id"])
+    assert (again["changed"], again["catalogue"]) == (False, 2)
+    assert "nothing was changed" in desk.text("key", "revoke", made["id"])
+    (shown,) = desk.data("catalogue", "show")["revocations"]
+    assert shown["key"] == made["id"]
+    assert "revoked" in desk.text("key", "list")
