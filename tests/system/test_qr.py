@@ -7,7 +7,7 @@ import io
 import pytest
 import segno
 import zxingcpp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.profiles import examples
@@ -52,6 +52,7 @@ def test_what_people_scan_is_small_and_survives_a_smudge(content: bytes, version
 
 
 @given(st.binary(min_size=1, max_size=qr.MOST_BYTES).filter(lambda one: one.rstrip(b"\n")))
+@example(b"\xe1\x00")
 @examples(25)
 def test_any_bytes_come_back(content: bytes) -> None:
     assert read(Image.open(io.BytesIO(qr.png(content)))) == content.rstrip(b"\n")

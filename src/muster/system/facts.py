@@ -107,7 +107,8 @@ def read_facts_file(path: str | os.PathLike[str], *, root_only: bool = False) ->
     Args:
         path: the file.
         root_only: the caller did not choose the file, so that only root may own it.
-    Raises: `facts/rights`, `facts/malformed`, `file/missing`, `file/denied`, `file/too-large`.
+    Raises: `facts/rights`, `facts/malformed`, `file/encoding`, `file/missing`, `file/denied`,
+        `file/too-large`.
     """
     named = os.fspath(path)
     stranger = _not_roots(Path(path)) if root_only else ""

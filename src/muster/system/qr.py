@@ -25,7 +25,9 @@ def _code(data: bytes) -> segno.QRCode:
     data = data.rstrip(b"\n")
     if len(data) > MOST_BYTES:
         raise error("file/too-large", path="the QR code", limit=MOST_BYTES)
-    return segno.make_qr(data, error="m", boost_error=False)
+    # By itself segno takes pairs of bytes from 0x81 on for Japanese, and some do not come back.
+    mode = None if data.isascii() else "byte"
+    return segno.make_qr(data, error="m", boost_error=False, mode=mode)
 
 
 def png(data: bytes) -> bytes:
