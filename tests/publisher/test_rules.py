@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from muster.core.products import DAY, Application, Conversion, KeyGroup, Product
 from muster.lease.jws import MemorySigningKey
 from muster.lease.trust import MAX_DAY, Trust, TrustKey
 from muster.publisher import rules
-from muster.publisher.model import Content, HostGrant, IssuedKey, Seat
+from muster.publisher.model import Change, Content, HostGrant, IssuedKey, MachineGrant, Seat
 
 DAYS = st.integers(0, 1000)
 KEYS = [MemorySigningKey(number.to_bytes(32, "big")).public for number in range(40)]
@@ -338,3 +339,302 @@ def test_only_host_keys_enrol_hosts(kind: Kind) -> None:
         rules.check_host_request(iid, HOST_KEY)
     with pytest.raises(MusterError, match="publisher/unknown-key"):
         rules.check_host_request(IID, None)
+
+
+# Borders, one by one.
+
+
+def refusal(call: Callable[..., object], *args: object, **named: object) -> str:
+    """The code of a refusal, and what it says of the place or the reason; "" for none."""
+    try:
+        call(*args, **named)
+    except MusterError as fault:
+        said = fault.params.get("where") or fault.params.get("detail") or ""
+        return f"{fault.code} {said}".strip()
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("now", "newest", "found"),
+    [
+        (day_start(0), 0, day_start(0)),
+        (day_start(0) - 1, 0, None),
+        (day_start(MAX_DAY + 1) - 1, 0, day_start(MAX_DAY + 1) - 1),
+        (day_start(MAX_DAY + 1), 0, None),
+        (NOW, NOW + 4 * 3600, NOW + 4 * 3600),
+        (NOW, NOW + 4 * 3600 + 1, None),
+        (NOW, NOW - 1, NOW),
+    ],
+)
+def test_the_clock_of_a_publisher(now: int, newest: int, found: int | None) -> None:
+    if found is None:
+        assert refusal(rules.stamp, now, newest).startswith("publisher/clock")
+    else:
+        assert rules.stamp(now, newest) == found
+        assert rules.today(now) == (now - day_start(0)) // DAY
+
+
+GROUP = KeyGroup(1, "g", ("g",), 200 * DAY)
+PRODUCT = Product(
+    id="p",
+    application="a",
+    group="g",
+    need=1,
+    name="P",
+    edition="",
+    channel="volume",
+    spans=Spans(),
+    identity=("machine",),
+    features=(),
+    setup_key="",
+)
+SECOND = replace(PRODUCT, id="q")
+CONTENT = Content(
+    groups=(GROUP,),
+    applications=(Application("a", "A"),),
+    products=(PRODUCT, SECOND),
+    conversions=(Conversion("p", "q", "allowed", ""),),
+)
+
+
+def lasting(**spans: int) -> Content:
+    """The content with other spans of its first product."""
+    product = replace(PRODUCT, spans=replace(PRODUCT.spans, **spans))
+    return replace(CONTENT, products=(product, SECOND))
+
+
+@pytest.mark.parametrize(
+    ("content", "where"),
+    [
+        (CONTENT, ""),
+        (replace(CONTENT, applications=CONTENT.applications * 2), "applications"),
+        (replace(CONTENT, groups=(GROUP, replace(GROUP, number=2))), "groups"),
+        (replace(CONTENT, groups=(GROUP, replace(GROUP, id="h", covers=("h",)))), "groups"),
+        (replace(CONTENT, products=(PRODUCT, PRODUCT, SECOND)), "products"),
+        (replace(CONTENT, conversions=CONTENT.conversions * 2), "conversions"),
+        (replace(CONTENT, groups=(replace(GROUP, covers=()),)), "groups[g].covers"),
+        (replace(CONTENT, groups=(replace(GROUP, covers=("g", "x")),)), "groups[g].covers"),
+        (replace(CONTENT, applications=()), "products[p].application"),
+        (replace(CONTENT, groups=(replace(GROUP, id="h", covers=("h",)),)), "products[p].group"),
+        (lasting(lease=200 * DAY), ""),
+        (lasting(lease=200 * DAY + 1), "products[p].spans.lease"),
+        (lasting(renew_after=15 * 60), ""),
+        (lasting(renew_after=15 * 60 - 1), "products[p].spans.renew_after"),
+        (lasting(retry_after=30 * DAY), ""),
+        (lasting(retry_after=30 * DAY + 1), "products[p].spans.retry_after"),
+        (lasting(renew_after=DAY - 1, lease=DAY), ""),
+        (lasting(renew_after=DAY, lease=DAY), "products[p].spans.renew_after"),
+        (
+            replace(CONTENT, conversions=(Conversion("p", "x", "allowed", ""),)),
+            "conversions[p to x]",
+        ),
+        (
+            replace(CONTENT, conversions=(Conversion("x", "q", "allowed", ""),)),
+            "conversions[x to q]",
+        ),
+        (
+            replace(CONTENT, conversions=(Conversion("p", "p", "allowed", ""),)),
+            "conversions[p to p]",
+        ),
+    ],
+)
+def test_what_a_catalogue_may_hold(content: Content, where: str) -> None:
+    assert refusal(rules.check_content, content) == (
+        f"publisher/catalogue-file {where}" if where else ""
+    )
+
+
+def test_a_lease_is_no_longer_than_any_group_that_covers_it_allows() -> None:
+    other = KeyGroup(2, "h", ("h", "g"), 179 * DAY)
+    content = replace(CONTENT, groups=(GROUP, other))
+    assert refusal(rules.check_content, content) == (
+        "publisher/catalogue-file products[p].spans.lease"
+    )
+    apart = replace(CONTENT, groups=(GROUP, replace(other, covers=("h",))))
+    assert refusal(rules.check_content, apart) == ""
+
+
+def test_each_difference_is_named() -> None:
+    renamed = replace(SECOND, name="Q", need=2)
+    new = replace(
+        CONTENT,
+        applications=(Application("a", "B"), Application("b", "B")),
+        products=(PRODUCT, renamed),
+        conversions=(Conversion("q", "p", "allowed", ""),),
+    )
+    assert rules.diff(CONTENT, new) == (
+        Change("application", "a", "changed", ("name",)),
+        Change("application", "b", "added"),
+        Change("product", "q", "changed", ("need", "name")),
+        Change("conversion", "q to p", "added"),
+        Change("conversion", "p to q", "removed"),
+    )
+    assert refusal(rules.check_successor, CONTENT, new) == "publisher/catalogue-fixed product q"
+    named = replace(new, products=(PRODUCT, replace(SECOND, name="Q")))
+    assert refusal(rules.check_successor, CONTENT, named) == ""
+
+
+def test_only_products_of_the_volume_channel_get_setup_keys() -> None:
+    retail = replace(SECOND, channel="retail", setup_key="old")
+    found = rules.with_setup_keys(replace(CONTENT, products=(PRODUCT, retail)), {"p": "K"})
+    assert [one.setup_key for one in found.products] == ["K", ""]
+
+
+def test_the_last_index_of_a_grant_key_is_255() -> None:
+    assert rules.next_index(()) == 0
+    assert rules.next_index({3, 254}) == 255
+    with pytest.raises(MusterError) as caught:
+        rules.next_index({255})
+    assert caught.value.params == {"count": 257, "maximum": 256}
+
+
+def test_trust_holds_64_working_keys() -> None:
+    fresh = [TrustKey(KEYS[0], "grant", 200)]
+    keys = tuple(
+        TrustKey(MemorySigningKey(number.to_bytes(32, "big")).public, "grant", number, 5)
+        for number in range(64)
+    )
+    assert len(rules.next_keys(keys[:63], fresh, 10, 10)) == 64
+    with pytest.raises(MusterError) as caught:
+        rules.next_keys(keys, fresh, 10, 10)
+    assert caught.value.params == {"count": 65, "maximum": 64}
+
+
+def test_who_speaks_for_a_grant() -> None:
+    kid = KEYS[0].kid
+    assert rules.vouched(NEWEST, kid, 100)
+    assert not rules.vouched(NEWEST, KEYS[1].kid, 100)
+    assert not rules.vouched(trust((TrustKey(KEYS[0], "catalogue", None),)), kid, 100)
+    retired = trust((TrustKey(KEYS[0], "grant", 0, until=100),))
+    assert rules.vouched(retired, kid, 100)
+    assert not rules.vouched(retired, kid, 101)
+
+
+def test_of_two_keys_in_use_the_one_of_the_higher_index_signs() -> None:
+    both = trust((TrustKey(KEYS[0], "grant", 1), TrustKey(KEYS[1], "grant", 2)))
+    found = rules.choose_key(both, both, "grant", 100)
+    assert found is not None
+    assert found.index == 2
+    leaving = trust((TrustKey(KEYS[0], "grant", 1), TrustKey(KEYS[1], "grant", 2, until=200)))
+    found = rules.choose_key(leaving, leaving, "grant", 100)
+    assert found is not None
+    assert found.index == 1
+
+
+# Pools.
+
+MAK = replace(HOST_KEY, key_id=KeyId(Kind.MAK, 1, 7))
+
+
+def drawn(**changes: object) -> MachineGrant:
+    found = MachineGrant(
+        key=MAK.key_id.text,
+        binding="0" * 25,
+        jti="A" * 22,
+        day=100,
+        term=0,
+        kid=KEYS[0].kid,
+        grant="",
+        confirmation="",
+        first_at=NOW,
+        last_at=NOW,
+    )
+    return replace(found, **changes)  # type: ignore[arg-type]  # names are the test's own
+
+
+@pytest.mark.parametrize(
+    ("key", "grant", "refused"),
+    [
+        (MAK, None, ""),
+        (MAK, drawn(), ""),
+        (replace(MAK, revoked=3), None, "publisher/key-revoked"),
+        (replace(MAK, revoked=3), drawn(), "publisher/key-revoked"),
+        (MAK, drawn(revoked=99), "publisher/activation-revoked"),
+        (MAK, drawn(day=70, term=1), "publisher/licence-over"),
+        (MAK, drawn(day=71, term=1), ""),
+        (MAK, drawn(day=40, term=2), "publisher/licence-over"),
+    ],
+)
+def test_who_gets_the_grant_of_a_machine(
+    key: IssuedKey, grant: MachineGrant | None, refused: str
+) -> None:
+    if refused:
+        with pytest.raises(MusterError) as caught:
+            rules.decide_machine(key, grant, NEWEST, NOW)
+        assert caught.value.code == refused
+        if refused == "publisher/licence-over":
+            assert grant is not None
+            assert caught.value.params["days"] == grant.term * 30
+        return
+    found = rules.decide_machine(key, grant, NEWEST, NOW)
+    assert found == (None if grant is None else rules.MachineAgain(grant, False))
+    gone = rules.decide_machine(key, grant, trust(()), NOW)
+    assert gone == (None if grant is None else rules.MachineAgain(grant, True))
+
+
+def test_a_host_whose_term_is_over_is_told_its_days() -> None:
+    with pytest.raises(MusterError) as caught:
+        rules.decide_host(IID, HOST_KEY, None, grant(day=40, term=2), NEWEST, NOW)
+    assert caught.value.params["days"] == 60
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_only_keys_with_a_pool_activate_machines(kind: Kind) -> None:
+    hw = "a" * 12 if kind is Kind.HOST else None
+    iid = InstallationId(0, 1, KeyId(kind, 1, 7), "0" * 25, hw, 0)
+    pooled = kind in (Kind.MAK, Kind.EVALUATION, Kind.RETAIL)
+    assert refusal(rules.check_machine_request, iid, MAK) == (
+        "" if pooled else "publisher/not-machine-key"
+    )
+    if pooled:
+        assert rules.check_machine_request(iid, MAK) is MAK
+        assert refusal(rules.check_machine_request, iid, None) == "publisher/unknown-key"
+
+
+@pytest.mark.parametrize(
+    ("kind", "pool", "term", "alerts", "found"),
+    [
+        (Kind.MAK, 1, 0, None, (1, (80, 95, 100))),
+        (Kind.MAK, 10_000_000, 63, (), (10_000_000, ())),
+        (Kind.MAK, 10_000_001, 0, None, None),
+        (Kind.MAK, 0, 0, None, None),
+        (Kind.MAK, None, 0, None, None),
+        (Kind.MAK, 1, 64, None, None),
+        (Kind.MAK, 1, -1, None, None),
+        (Kind.MAK, 5, 0, (100, 1, 100), (5, (1, 100))),
+        (Kind.MAK, 5, 0, (0,), None),
+        (Kind.MAK, 5, 0, (101,), None),
+        (Kind.MAK, 5, 0, range(1, 17), (5, tuple(range(1, 17)))),
+        (Kind.MAK, 5, 0, range(1, 18), None),
+        (Kind.EVALUATION, 5, 3, (), (5, ())),
+        (Kind.EVALUATION, 5, 6, (), (5, ())),
+        (Kind.EVALUATION, 5, 4, (), None),
+        (Kind.RETAIL, None, 0, None, (1, ())),
+        (Kind.RETAIL, 1, 0, (100,), (1, (100,))),
+        (Kind.RETAIL, 2, 0, None, None),
+        (Kind.HOST, 5, 0, None, None),
+    ],
+)
+def test_which_pools_there_are(
+    kind: Kind,
+    pool: int | None,
+    term: int,
+    alerts: Sequence[int] | None,
+    found: tuple[int, tuple[int, ...]] | None,
+) -> None:
+    if found is None:
+        assert refusal(rules.check_pool, kind, pool, term, alerts).startswith("publisher/pool ")
+    else:
+        assert rules.check_pool(kind, pool, term, alerts) == found
+
+
+def test_what_staff_may_give_back() -> None:
+    assert [rules.correction_limit(pool) for pool in (1, 9, 19, 20, 1000)] == [1, 1, 1, 2, 100]
+
+
+def test_levels_count_what_was_given_back_as_part_of_the_pool() -> None:
+    key = replace(MAK, pool=90, corrected=10, alerts=(80, 95, 100))
+    assert rules.reached(replace(key, drawn=79)) == ()
+    assert rules.reached(replace(key, drawn=80)) == (80,)
+    assert rules.reached(replace(key, drawn=100)) == (80, 95, 100)
+    assert rules.crossed(replace(key, drawn=80), replace(key, drawn=95)) == (95,)
