@@ -521,6 +521,35 @@ def test_of_two_keys_in_use_the_one_of_the_higher_index_signs() -> None:
     assert found.index == 1
 
 
+def test_the_second_grant_key_signs_before_the_first() -> None:
+    both = trust((TrustKey(KEYS[0], "grant", 0), TrustKey(KEYS[1], "grant", 1)))
+    found = rules.choose_key(both, both, "grant", 100)
+    assert found is not None
+    assert found.index == 1
+
+
+@pytest.mark.parametrize(
+    ("activations", "released_at", "hosts", "found"),
+    [
+        (9, None, 6, rules.Draw(new_host=False)),
+        (10, None, 1, "publisher/activations-used-up"),
+        (10, 5, 5, rules.Draw(new_host=True)),
+        (10, 5, 6, "publisher/hosts-used-up"),
+    ],
+)
+def test_the_last_activation_of_a_host(
+    activations: int, released_at: int | None, hosts: int, found: rules.Draw | str
+) -> None:
+    key = replace(HOST_KEY, hosts=hosts)
+    seat = Seat(key.key_id.text, "a" * 12, activations, 0, released_at)
+    if isinstance(found, str):
+        with pytest.raises(MusterError) as caught:
+            rules.decide_host(IID, key, seat, None, NEWEST, NOW)
+        assert caught.value.code == found
+    else:
+        assert rules.decide_host(IID, key, seat, None, NEWEST, NOW) == found
+
+
 # Pools.
 
 MAK = replace(HOST_KEY, key_id=KeyId(Kind.MAK, 1, 7))
