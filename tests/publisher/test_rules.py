@@ -667,3 +667,6 @@ def test_levels_count_what_was_given_back_as_part_of_the_pool() -> None:
     assert rules.reached(replace(key, drawn=80)) == (80,)
     assert rules.reached(replace(key, drawn=100)) == (80, 95, 100)
     assert rules.crossed(replace(key, drawn=80), replace(key, drawn=95)) == (95,)
+    large = replace(MAK, pool=10_000, alerts=(95,))
+    assert rules.reached(replace(large, drawn=9_499)) == ()
+    assert rules.reached(replace(large, drawn=9_500)) == (95,)
