@@ -374,7 +374,7 @@ def survivors(room: str, chosen: Sequence[Mutant], jobs: int) -> Iterator[Mutant
             # Lines that run at the import belong to every test.
             tests = [one for one in by_time if not touched or touched.intersection(walked[one][1])]
             seconds = max(SECONDS, 5 * int(sum(walked[one][0] for one in tests)))
-            seconds += 2 * SECONDS * len(_others(room))
+            seconds += SECONDS if _others(room) else 0
             running[_try(room, mutant, tests, seconds)] = mutant
         child, status = os.wait()
         mutant = running.pop(child)
