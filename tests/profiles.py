@@ -3,6 +3,7 @@
     fast   always the same examples; make test
     deep   fifty times as many, always the same
     fresh  ten times as many, from a new seed each run; make torture
+    first  those of fast, up to the first that fails, as it was found; make mutants
 
 The environment variable HYPOTHESIS_PROFILE names one. Where a property of a fresh run fails, the
 summary says how to play the run again. A plugin of pytest; tests/conftest.py loads it.
@@ -14,11 +15,11 @@ import os
 import secrets
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 EXAMPLES = 100
 """Of a property that asks for no number of its own, by the profile `fast`."""
-TIMES = {"fast": 1, "deep": 50, "fresh": 10}
+TIMES = {"fast": 1, "deep": 50, "fresh": 10, "first": 1}
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "fast")
 
 for _name, _times in TIMES.items():
@@ -29,6 +30,7 @@ for _name, _times in TIMES.items():
         derandomize=_name != "fresh",
         database=None,
         print_blob=True,
+        phases=(Phase.explicit, Phase.generate) if _name == "first" else tuple(Phase),
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile(PROFILE)

@@ -410,6 +410,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := set(rooms) - set(ROOMS):
         parser.error(f"no such room: {', '.join(sorted(unknown))}")
     os.chdir(ROOT)
+    os.environ["HYPOTHESIS_PROFILE"] = "first"
     _preload()
     bad = 0
     for room in rooms:
