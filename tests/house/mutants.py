@@ -1,6 +1,6 @@
 """Breaks pure rooms on purpose, one place at a time, and names the breaks that no test notices.
 
-    python tests/house/mutants.py                      every room (make mutants; two hours)
+    python tests/house/mutants.py                      every room (make mutants; hours)
     python tests/house/mutants.py lease/strict.py      one room
     python tests/house/mutants.py --only DESCRIPTOR    mutants whose name holds a text
     python tests/house/mutants.py --names              print the names, run nothing
