@@ -299,6 +299,7 @@ def test_another_object_is_no_trust(maker: Maker) -> None:
     payload = tree(parse(maker.sign_trust(version=2), TRUST).payload)
     text = sign(payload, "muster-catalogue+jwt", maker.working)
     assert code_of(follow, maker.trust, text) == "licence/header"
+    assert code_of(parse_trust, text) == "licence/header"
 
 
 def line(maker: Maker, first: int, last: int, **change: Any) -> list[str]:
