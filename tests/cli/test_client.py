@@ -39,14 +39,15 @@ def test_the_whole_life_of_a_machine(desk: Desk) -> None:
 
     (shown,) = desk.data("status")["products"]
     assert shown["why"] is None
-    assert shown["until"] == product["licence"]["expires"]
+    assert shown["until"] == product["licence"]["expires_at"]
     assert shown["set_host"] == desk.served.address.text
     assert shown["last_ip"] == "127.0.0.1"
     assert desk.client("status", "--check") != ""
     assert desk.data("wait", "--timeout", "0")["licensed"] is True
 
     out = desk.store.parent / "licence.json"
-    desk.client("licence", "--out", str(out))
+    assert desk.data("licence", "--out", str(out))["changed"] is True
+    assert desk.data("licence", "--out", str(out))["changed"] is False
     verified = json.loads(desk.type("verify", str(out), "--json").stdout)
     assert verified["good"] is True
     assert [one["outcome"] for one in verified["steps"]] == ["passed"] * 12

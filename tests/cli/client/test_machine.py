@@ -43,7 +43,7 @@ def test_facts_are_listed_and_never_shown(desk: Desk, tmp_path: Path) -> None:
     assert "carried by the image" in shown
     assert secret["system-uuid"] in desk.client("facts", "--values")
     path = tmp_path / "run" / "facts.json"
-    assert desk.data("facts", "--write", "--facts", str(path))["written"] == str(path)
+    assert desk.data("facts", "--write", "--facts", str(path))["file"] == str(path)
     assert json.loads(path.read_text())["v"] == 1
 
 

@@ -34,7 +34,7 @@ def test_a_host_is_activated_by_file_and_by_digits_with_the_same_grant(
     said = desk.text("host", "activate", "--installation-id", digits)
     assert answer.confirmation_id.split("-")[32] in said
     (row,) = desk.data("host", "list")["hosts"]
-    assert (row["jti"], row["activations"], row["group"]) == (first["grant"], 1, "server-c")
+    assert (row["grant"], row["activations"], row["group"]) == (first["grant"], 1, "server-c")
     assert desk.data("host", "list", "--key", key["id"])["hosts"] == [row]
     descriptor = tmp_path / "d.json"
     desk.text("descriptor", "contoso-office-2010", "--out", str(descriptor))
@@ -76,7 +76,7 @@ def test_hosts_are_revoked_and_released(desk: Desk) -> None:
     ]
     found = desk.data("host", "revoke", hosts[0]["grant"])
     assert (found["changed"], found["catalogue"]) == (True, 2)
-    assert desk.data("host", "revoke", hosts[0]["hw"])["changed"] is False
+    assert desk.data("host", "revoke", hosts[0]["hardware"])["changed"] is False
     assert desk.data("key", "show", key["id"])["key"]["hosts"] == 2
     found = desk.data("host", "release", hosts[1]["grant"])
     assert (found["changed"], found["catalogue"], found["grants"]) == (
@@ -85,7 +85,7 @@ def test_hosts_are_revoked_and_released(desk: Desk) -> None:
         [hosts[1]["grant"]],
     )
     assert desk.data("key", "show", key["id"])["key"]["hosts"] == 1
-    assert "nothing was changed" in desk.text("host", "release", hosts[1]["hw"])
+    assert "nothing was changed" in desk.text("host", "release", hosts[1]["hardware"])
     listed = desk.text("host", "list")
     assert "revoked" in listed
     assert "released" in listed

@@ -121,7 +121,7 @@ def test_serve_answers_and_stops_when_told(desk: Desk) -> None:
         first = client.request("POST", url, body, headers)
         assert first.status == 200
         # What an engineer does meanwhile is served at once.
-        desk.text("host", "revoke", desk.data("host", "list")["hosts"][0]["hw"])
+        desk.text("host", "revoke", desk.data("host", "list")["hosts"][0]["hardware"])
         assert client.request("POST", url, body, headers).status == 403
         catalogue = client.request("GET", said["url"] + "/v1/catalogue")
         assert catalogue.status == 200
