@@ -508,7 +508,7 @@ def test_full_disk_undoes_and_goes_on_later(tiny: Path) -> None:
         for _ in range(3):
             fault = fault_of(put, db, *(f"{n:05}" * 100 for n in range(2000)))
             assert fault.code == "db/full"
-            assert "undone" in fault.why
+            assert "rolled back" in fault.why
             assert names(db) == ["first"]
         ballast.unlink()
         for n in range(20):

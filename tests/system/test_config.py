@@ -85,7 +85,7 @@ def test_warnings() -> None:
     found = load_settings("host", environ={"MUSTER_HOST_RENEWAL_INTERVAL": "2000000"})
     (text,) = found.warnings()
     assert "host.renewal_interval" in text
-    assert "30 days" in text
+    assert "30-day count" in text
 
 
 @pytest.mark.parametrize(

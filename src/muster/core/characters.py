@@ -39,17 +39,17 @@ BETWEEN = (
 
 def _members(ranges: str) -> frozenset[str]:
     """The characters of a class of the form above."""
-    found: set[str] = set()
+    members: set[str] = set()
     rest = ranges.replace("\\", "")
     at = 0
     while at < len(rest):
         if rest[at + 1 : at + 2] == "-" and at + 2 < len(rest):
-            found.update(map(chr, range(ord(rest[at]), ord(rest[at + 2]) + 1)))
+            members.update(map(chr, range(ord(rest[at]), ord(rest[at + 2]) + 1)))
             at += 3
         else:
-            found.add(rest[at])
+            members.add(rest[at])
             at += 1
-    return frozenset(found)
+    return frozenset(members)
 
 
 PASSED_OVER = _members(BETWEEN)

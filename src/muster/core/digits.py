@@ -192,7 +192,7 @@ def decode_groups(groups: Sequence[str]) -> int:
 
 def _left_out(group: str, place: int) -> str:
     """A hint where a group is right up to three places later; else nothing."""
-    later = (_hint(place, one) for one in (1, 2, 3) if is_right(group, place + one))
+    later = (_hint(place, lost) for lost in (1, 2, 3) if is_right(group, place + lost))
     return next(later, "")
 
 
@@ -200,7 +200,9 @@ def _moved(groups: Sequence[str], place: int) -> str:
     """A hint where this group and the next are right at other places; else nothing."""
     for further in (1, 2, 3, -1):
         two = groups[place : place + 2]
-        if len(two) == 2 and all(is_right(one, place + further + i) for i, one in enumerate(two)):
+        if len(two) == 2 and all(
+            is_right(digit, place + further + i) for i, digit in enumerate(two)
+        ):
             return _hint(place, further)
     return ""
 
@@ -293,7 +295,7 @@ def _wrong_count(groups: Sequence[str], digits: str, expected: Collection[int]) 
         if lost := _left_out(groups[place], place):
             return _wrong_group(groups[place], place, lost)
         behind = range(place + 1, len(groups))
-        if behind and all(is_right(groups[one], one - 1) for one in behind):
+        if behind and all(is_right(groups[count], count - 1) for count in behind):
             return _wrong_group(groups[place], place, _hint(place, -1))
         hint = (
             f"The first group that is not right is {label_of(place)} (number {place + 1}):"
@@ -345,7 +347,9 @@ def _begins(letter: str, behind: str, inside: int) -> bool:
         behind: what follows the letter.
         inside: digits of the row before that were read, 0 where it is whole.
     """
-    group = "".join(islice((one for one in behind if one not in PASSED_OVER), GROUP))
+    group = "".join(
+        islice((character for character in behind if character not in PASSED_OVER), GROUP)
+    )
     if inside:
         return group[:1] in _DIGITS
     return is_right(group, _LETTERS.index(letter) * ROW)

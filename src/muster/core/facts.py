@@ -141,16 +141,16 @@ def clean_facts(values: Mapping[str, str]) -> tuple[Fact, ...]:
     knows WSL2 and leaves it out of a guest of Hyper-V; a facts file cannot tell them apart.
     """
     cleaned = {
-        source.name: found
+        source.name: cleaned
         for source in FACTS
         if (value := values.get(source.name)) is not None
-        and (found := clean(source.name, value)) is not None
+        and (cleaned := clean(source.name, value)) is not None
     }
     cards = cleaned.get("permanent-macs", "")
     disk = cleaned.get("disk-serial", "")
     given = cards.split(",") if cards else []
     hyper_v = HYPER_V_DISK.fullmatch(disk.lower()) is not None
-    wsl = hyper_v and all(one.startswith("00:15:5d") for one in given)
+    wsl = hyper_v and all(value.startswith("00:15:5d") for value in given)
     if given and not wsl and (hyper_v or all(map(macs.virtual_card, given))):
         cleaned.pop("disk-serial", None)
     return tuple(Fact(name, value) for name, value in cleaned.items())
@@ -164,5 +164,5 @@ def _clean_uuid(text: str) -> str | None:
 
 
 def _clean_macs(text: str) -> str | None:
-    found = {part.strip().lower().replace("-", ":") for part in text.split(",")}
-    return ",".join(sorted(mac for mac in found if not macs.refused(mac))) or None
+    cleaned = {part.strip().lower().replace("-", ":") for part in text.split(",")}
+    return ",".join(sorted(mac for mac in cleaned if not macs.refused(mac))) or None

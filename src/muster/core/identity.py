@@ -109,10 +109,10 @@ def check_fingerprint(value: object) -> tuple[str, ...]:
     form = f"up to {MAX_COMMITMENTS} sorted, distinct strings of a letter and 16 digits"
     if not isinstance(value, list | tuple) or len(value) > MAX_COMMITMENTS:
         raise error("id/grammar", field="fingerprint", grammar=form)
-    found = tuple(_check(grammar.COMMITMENT, item, "fingerprint", form) for item in value)
-    if list(found) != sorted(set(found)):
+    sorted_letters = tuple(_check(grammar.COMMITMENT, item, "fingerprint", form) for item in value)
+    if list(sorted_letters) != sorted(set(sorted_letters)):
         raise error("id/grammar", field="fingerprint", grammar=form)
-    return found
+    return sorted_letters
 
 
 # Publishers (section 1.2).
@@ -254,10 +254,12 @@ class Fact:
 def _carried(facts: Iterable[Fact]) -> list[tuple[str, Fact]]:
     """Letter and fact of everything that a machine carries: facts by the table, then addresses."""
     known = {fact.name: fact for fact in sorted(facts, reverse=True)}
-    found = [(LETTERS[name], known[name]) for name in LETTERS if name in known]
-    plain = [one for one in found if one[1].name != ADDRESSES]
+    carried = [(LETTERS[name], known[name]) for name in LETTERS if name in known]
+    plain = [pair for pair in carried if pair[1].name != ADDRESSES]
     several = known[ADDRESSES].value.split(",") if ADDRESSES in known else []
-    return plain + [(LETTERS[ADDRESSES], Fact(ADDRESS, one)) for one in sorted(set(several)) if one]
+    return plain + [
+        (LETTERS[ADDRESSES], Fact(ADDRESS, value)) for value in sorted(set(several)) if value
+    ]
 
 
 def commitments(salt: bytes, facts: Iterable[Fact]) -> tuple[str, ...]:
@@ -301,16 +303,16 @@ class Comparison:
     @property
     def same(self) -> bool:
         """Whether they are of one machine."""
-        agree = {_VOICES.get(one, one) for one in self.agreeing}
-        contradict = {_VOICES.get(one, one) for one in self.contradicting} - agree
+        agree = {_VOICES.get(letter, letter) for letter in self.agreeing}
+        contradict = {_VOICES.get(letter, letter) for letter in self.contradicting} - agree
         return "u" not in contradict and len(agree) >= max(1, len(contradict))
 
     @property
     def text(self) -> str:
         """The comparison for people: "system-uuid differs, disk-serial agrees"."""
         names = {letter: name for name, letter in LETTERS.items()}
-        parts = [f"{names.get(one, one)} differs" for one in self.contradicting]
-        parts += [f"{names.get(one, one)} agrees" for one in self.agreeing]
+        parts = [f"{names.get(letter, letter)} differs" for letter in self.contradicting]
+        parts += [f"{names.get(letter, letter)} agrees" for letter in self.agreeing]
         return ", ".join(parts) or "no fact can be compared"
 
 
@@ -324,8 +326,8 @@ def compare(stored: Collection[str], now: Collection[str]) -> Comparison:
     A letter that only one of them has says nothing. `permanent-macs` agree when any address does.
     Source: docs/spec/01-identities.md, section 1.6.3.
     """
-    shared = {one[0] for one in set(stored) & set(now)}
-    both = {one[0] for one in stored} & {one[0] for one in now}
+    shared = {text[0] for text in set(stored) & set(now)}
+    both = {text[0] for text in stored} & {text[0] for text in now}
     return Comparison(tuple(sorted(shared)), tuple(sorted(both - shared)))
 
 
@@ -341,7 +343,7 @@ def matches(stored: Collection[str], now: Collection[str]) -> bool:
 
 def weak(fingerprint: Collection[str]) -> bool:
     """Whether a fingerprint rests on fewer than two kinds of facts."""
-    return len({one[0] for one in fingerprint}) < WEAK_BELOW
+    return len({text[0] for text in fingerprint}) < WEAK_BELOW
 
 
 # Bindings (section 1.7).
@@ -357,8 +359,8 @@ def binding_facts(facts: Iterable[Fact], store_random: bytes) -> tuple[Fact, ...
     """
     if len(store_random) != 32:
         raise ValueError("the store's random value has 32 bytes")
-    found = [fact for _, fact in _carried(facts)]
-    lasting = [fact for fact in found if fact.name != ADDRESS or macs.lasts(fact.value)]
+    chosen = [fact for _, fact in _carried(facts)]
+    lasting = [fact for fact in chosen if fact.name != ADDRESS or macs.lasts(fact.value)]
     ordered = [fact for name in PRIMARY_FACTS for fact in lasting if fact.name == name]
     return (*ordered, Fact(STORE_RANDOM, store_random.hex()))
 

@@ -143,10 +143,10 @@ class KeyId:
         Raises:
             MusterError: `key/id` (not the grammar), `key/kind`, `key/range`.
         """
-        found = grammar.KEY_ID_PARTS.fullmatch(text)
-        if found is None:
+        match = grammar.KEY_ID_PARTS.fullmatch(text)
+        if match is None:
             raise error("key/id")
-        kind, group, serial = (int(part) for part in found.groups())
+        kind, group, serial = (int(part) for part in match.groups())
         return cls(Kind.numbered(kind), group, serial)
 
     @classmethod
@@ -367,7 +367,7 @@ def mask_keys(text: str) -> str:
     almost a key.
     """
     return _KEY_IN_TEXT.sub(
-        lambda found: f"XXXXX-XXXXX-XXXXX-XXXXX-{found['dashed'] or found['plain']}", text
+        lambda match: f"XXXXX-XXXXX-XXXXX-XXXXX-{match['dashed'] or match['plain']}", text
     )
 
 
@@ -378,7 +378,7 @@ def mask_typed(text: str) -> str:
     keeps its last group.
     """
 
-    def mask(found: re.Match[str]) -> str:
-        return found["masked"] or re.sub(r"[A-Za-z0-9]{5}", "XXXXX", found[0])
+    def mask(match: re.Match[str]) -> str:
+        return match["masked"] or re.sub(r"[A-Za-z0-9]{5}", "XXXXX", match[0])
 
     return _GROUPS_IN_TEXT.sub(mask, mask_keys(text))

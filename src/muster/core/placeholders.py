@@ -131,8 +131,8 @@ def _begins_to_count(digits: str, least: int) -> bool:
 def _template(symbols: str) -> bool:
     """Whether a text is rows as people type them for an example: ABC123, 1234abcd, XYZ-789-AAA."""
     parts = re.findall(r"[a-z]+|[0-9]+", symbols)
-    letters = [one for one in parts if one.isalpha()]
-    digits = [one for one in parts if one.isdigit()]
+    letters = [part for part in parts if part.isalpha()]
+    digits = [part for part in parts if part.isdigit()]
     if not letters or not digits:
         return False
     if letters == ["ab"]:
@@ -143,8 +143,8 @@ def _template(symbols: str) -> bool:
     if len(whole) >= 4 and len(digits) == 1 and digits[0] in ("12", "01"):
         return True
     return all(
-        len(one) >= 3 and (_counted(one) or _first_row(one) or _begins_to_count(one, 3))
-        for one in digits
+        len(digit) >= 3 and (_counted(digit) or _first_row(digit) or _begins_to_count(digit, 3))
+        for digit in digits
     )
 
 
@@ -170,8 +170,8 @@ def _counted_groups(text: str) -> bool:
         len(groups) > 1
         and sum(map(len, groups)) >= 8
         and max(map(len, groups)) > 2
-        and all(one.isdigit() and len(one) > 1 and _counted(one) for one in groups)
-        and all(abs(int(one[1]) - int(one[0])) in (0, 1, 9) for one in groups)
+        and all(group.isdigit() and len(group) > 1 and _counted(group) for group in groups)
+        and all(abs(int(group[1]) - int(group[0])) in (0, 1, 9) for group in groups)
     )
 
 
@@ -190,8 +190,8 @@ def _spelt(letters: str) -> bool:
 
 
 def _ending_in_digits(symbols: str) -> tuple[str, str]:
-    found = re.fullmatch(r"(.*?)([0-9]*)", symbols)
-    return (symbols, "") if found is None else (found.group(1), found.group(2))
+    match = re.fullmatch(r"(.*?)([0-9]*)", symbols)
+    return (symbols, "") if match is None else (match.group(1), match.group(2))
 
 
 def alike(symbols: str) -> bool:
@@ -260,7 +260,7 @@ def _runs(symbols: str) -> tuple[int, list[int]]:
     A run is three symbols and more that count up, count down, or stay. It goes on from digits to
     letters, or back, only behind four of its symbols: 6789ABCD, but not 90ABCDE.
     """
-    found: list[int] = []
+    lengths: list[int] = []
     before = place = 0
     while place < len(symbols) - 1:
         end = place
@@ -271,26 +271,26 @@ def _runs(symbols: str) -> tuple[int, list[int]]:
                 break
             end += 1
         if end - place >= 2:
-            before = before if found else place
-            found.append(end - place + 1)
+            before = before if lengths else place
+            lengths.append(end - place + 1)
             place = end + 1
         else:
             place += 1
-    return before, found
+    return before, lengths
 
 
-def _step(one: str, other: str) -> int | None:
+def _step(symbol: str, other: str) -> int | None:
     """+1, -1 or 0 where the second symbol follows, precedes or repeats the first."""
-    if one == other:
+    if symbol == other:
         return 0
-    if one.isdigit() and other.isdigit():
-        return {1: 1, 9: -1}.get((int(other) - int(one)) % 10)
-    difference = ord(other) - ord(one)
-    if (one, other) in (("9", "a"), ("0", "a")):
+    if symbol.isdigit() and other.isdigit():
+        return {1: 1, 9: -1}.get((int(other) - int(symbol)) % 10)
+    difference = ord(other) - ord(symbol)
+    if (symbol, other) in (("9", "a"), ("0", "a")):
         return 1
-    if (one, other) == ("a", "9"):
+    if (symbol, other) == ("a", "9"):
         return -1
-    return difference if one.isalpha() and other.isalpha() and abs(difference) == 1 else None
+    return difference if symbol.isalpha() and other.isalpha() and abs(difference) == 1 else None
 
 
 def fills_bytes(raw: bytes) -> bool:
@@ -302,7 +302,7 @@ def fills_bytes(raw: bytes) -> bool:
         len(set(raw)) <= 2
         or len(set(steps)) == 1
         or len(set(steps[1:])) == 1
-        or all(one == other for one, other in zip(digits[::2], digits[1::2], strict=True))
+        or all(pair == other for pair, other in zip(digits[::2], digits[1::2], strict=True))
         or max(turns.count(1), turns.count(-1)) * 5 >= len(turns) * 4
     )
 

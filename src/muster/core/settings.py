@@ -525,10 +525,10 @@ def _check_one(setting: Setting, value: object) -> Value:
         raise _refused(setting, value)
     if value == "" and setting.default == "":
         return value
-    found = _text(setting, value)
-    if found is None:
+    cleaned = _text(setting, value)
+    if cleaned is None:
         raise _refused(setting, value)
-    return found
+    return cleaned
 
 
 def _text(setting: Setting, value: str) -> str | None:
@@ -587,10 +587,10 @@ def _host_port(value: str, address_only: bool) -> tuple[str, int | None] | None:
     bare = _address(value)
     if bare is not None:
         return bare, None
-    found = grammar.HOST_PORT.fullmatch(value)
-    if found is None:
+    match = grammar.HOST_PORT.fullmatch(value)
+    if match is None:
         return None
-    six, name, port = found.groups()
+    six, name, port = match.groups()
     number = int(port) if port else None
     if number is not None and not 1 <= number <= 65535:
         return None
@@ -613,10 +613,10 @@ def _listen(value: str) -> str | None:
 def split_listen(text: str) -> tuple[str, int] | None:
     """Address and port of a setting of type LISTEN; None for `off` and for what is of no such
     form."""
-    found = grammar.ADDRESS_PORT.fullmatch(text)
-    if found is None:
+    match = grammar.ADDRESS_PORT.fullmatch(text)
+    if match is None:
         return None
-    six, four, port = found.groups()
+    six, four, port = match.groups()
     address = _address(six or four)
     if address is None or (six is not None) != (":" in address) or int(port) > 65535:
         return None
@@ -628,10 +628,10 @@ def split_host_port(text: str, default_port: int) -> tuple[str, int]:
 
     The host is a name in lower case or an IP address without brackets. Raises `settings/host`.
     """
-    found = _host_port(text, address_only=False)
-    if found is None:
+    split = _host_port(text, address_only=False)
+    if split is None:
         raise error("settings/host", value=_shown(text), wanted=Type.HOST.value)
-    host, port = found
+    host, port = split
     return host, default_port if port is None else port
 
 

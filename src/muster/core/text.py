@@ -35,8 +35,8 @@ def shown_url(url: str, limit: int = 200) -> str:
     Everything before the last "@" goes, wherever it is [a password that holds a slash unescaped
     would otherwise stay], and so it does where there is no scheme. Not for use as an address.
     """
-    found = grammar.URL_SCHEME.match(url)
-    scheme = found[0] if found else ""
+    match = grammar.URL_SCHEME.match(url)
+    scheme = match[0] if match else ""
     rest = url[len(scheme) :]
     _, mark, after = rest.rpartition("@")
     where = re.split(r"[?#]", after, maxsplit=1)
@@ -64,24 +64,24 @@ def as_datetime(instant: int) -> datetime | None:
 
 def instant_text(instant: int) -> str:
     """An instant: "2026-11-25 09:00:00 UTC"; "second N" where no calendar has it."""
-    found = as_datetime(instant)
-    if found is None:
+    moment = as_datetime(instant)
+    if moment is None:
         return f"second {instant}"
-    return f"{found.replace(tzinfo=None).isoformat(' ')} UTC"
+    return f"{moment.replace(tzinfo=None).isoformat(' ')} UTC"
 
 
 def day_text(instant: int) -> str:
     """The day of an instant in UTC: "2026-11-25"; "second N" where no calendar has it."""
-    found = as_datetime(instant)
-    return f"second {instant}" if found is None else found.date().isoformat()
+    moment = as_datetime(instant)
+    return f"second {instant}" if moment is None else moment.date().isoformat()
 
 
 def rfc3339(instant: int, milliseconds: int) -> str:
     """An instant for programs (RFC 3339): "2026-11-25T09:00:00.250Z"; as `instant_text` else."""
-    found = as_datetime(instant)
-    if found is None:
+    moment = as_datetime(instant)
+    if moment is None:
         return f"second {instant}"
-    return f"{found.replace(tzinfo=None).isoformat()}.{milliseconds:03d}Z"
+    return f"{moment.replace(tzinfo=None).isoformat()}.{milliseconds:03d}Z"
 
 
 def parse_instant(text: str) -> int | None:
@@ -95,12 +95,12 @@ def parse_instant(text: str) -> int | None:
     if text.isascii() and text.isdigit() and len(text) <= 15:
         return int(text)
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    return max(0, int(found.timestamp()))
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0, int(moment.timestamp()))
 
 
 def span_text(seconds: int) -> str:
@@ -117,8 +117,8 @@ def exact_span_text(seconds: int) -> str:
 
 def parse_span(text: str) -> int | None:
     """Seconds of a span such as "120m" or "7d"; None where the text is not one."""
-    found = grammar.SPAN.fullmatch(text)
-    return int(found[1]) * _UNITS[found[2]] if found else None
+    match = grammar.SPAN.fullmatch(text)
+    return int(match[1]) * _UNITS[match[2]] if match else None
 
 
 def _counted(number: int, unit: str) -> str:

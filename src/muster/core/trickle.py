@@ -107,7 +107,7 @@ class Trickle:
         """What was held back since a minute or more, once; None where there is nothing to tell."""
         if not self.due(now):
             return None
-        found = Held(self._number, tuple(self._named))
+        state = Held(self._number, tuple(self._named))
         self._number = 0
         self._named = {}
-        return found
+        return state

@@ -50,36 +50,36 @@ class Migration:
 
         A statement ends with a semicolon at the end of a line; the text must not end inside one.
         """
-        found: list[str] = []
+        complete: list[str] = []
         pending = ""
         for line in self.sql.splitlines():
             pending += line + "\n"
             if line.rstrip().endswith(";") and sqlite3.complete_statement(pending):
-                found.append(pending.strip())
+                complete.append(pending.strip())
                 pending = ""
         rest = "\n".join(line for line in pending.splitlines() if not line.strip().startswith("--"))
         if rest.strip():
             raise ValueError(f"migration {self.number} ends inside a statement")
-        return found
+        return complete
 
 
 def load_migrations(package: str) -> tuple[Migration, ...]:
     """The steps that are in a package, by number; a gap or a wrong name is a bug (ValueError)."""
-    found: list[Migration] = []
+    migrations: list[Migration] = []
     for entry in resources.files(package).iterdir():
         if not entry.name.endswith(".sql"):
             continue
         match = _NAME.fullmatch(entry.name)
         if match is None:
             raise ValueError(f"{entry.name} is not a name such as 0001_first_tables.sql")
-        found.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
-    return in_order(found)
+        migrations.append(Migration(int(match[1]), match[2], entry.read_text(encoding="utf-8")))
+    return in_order(migrations)
 
 
 def in_order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
     """The steps by number; they must be 1, 2, 3, …"""
-    ordered = tuple(sorted(migrations, key=lambda one: one.number))
-    if [one.number for one in ordered] != list(range(1, len(ordered) + 1)):
+    ordered = tuple(sorted(migrations, key=lambda migration: migration.number))
+    if [migration.number for migration in ordered] != list(range(1, len(ordered) + 1)):
         raise ValueError("migrations are numbered 1, 2, 3, … without gaps")
     return ordered
 

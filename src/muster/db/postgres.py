@@ -52,8 +52,10 @@ class _Row(Sequence[Any]):
     def __init__(self, names: Sequence[str], values: Sequence[Any]) -> None:
         self._names = names
         self._values = tuple(
-            int(one) if isinstance(one, Decimal) and one == one.to_integral_value() else one
-            for one in values
+            int(value)
+            if isinstance(value, Decimal) and value == value.to_integral_value()
+            else value
+            for value in values
         )
 
     def __getitem__(self, key: Any) -> Any:
@@ -71,7 +73,7 @@ class _Row(Sequence[Any]):
 
 
 def _rows(cursor: psycopg.Cursor[Any]) -> Any:
-    names = [one.name for one in cursor.description or ()]
+    names = [column.name for column in cursor.description or ()]
     return lambda values: _Row(names, values)
 
 
@@ -99,8 +101,8 @@ class _PostgresReader(Reader):
     def one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a statement, or None."""
         with _translated(self._name), self._run(sql, parameters) as cursor:
-            found: Row | None = cursor.fetchone()
-            return found
+            row: Row | None = cursor.fetchone()
+            return row
 
 
 class _PostgresTransaction(_PostgresReader, Transaction):
@@ -176,8 +178,8 @@ class PostgresDatabase(Database):
     def has_table(self, name: str, reader: Reader | None = None) -> bool:
         """Whether there is a table of this name; in the state that `reader` reads, or now."""
         asked = self if reader is None else reader
-        found = asked.one("SELECT to_regclass(CAST(? AS text))", (name,))
-        return found is not None and found[0] is not None
+        row = asked.one("SELECT to_regclass(CAST(? AS text))", (name,))
+        return row is not None and row[0] is not None
 
     def ddl(self, statement: str) -> str:
         """Whole numbers have 64 bits, blobs are bytea, and all tables are strict."""
@@ -260,11 +262,11 @@ def open_postgres(url: str, *, busy_seconds: float = BUSY_SECONDS) -> PostgresDa
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError as fault:
-        said = _said(fault) if "@" not in urlsplit(url).path else _unquoted(fault)
+        message = _said(fault) if "@" not in urlsplit(url).path else _unquoted(fault)
         denied = ("password authentication", "role", "does not exist", "no pg_hba", "permission")
-        if any(one in said for one in denied):
-            raise error("db/denied", path=name, detail=said) from fault
-        raise _away(name, said) from fault
+        if any(text in message for text in denied):
+            raise error("db/denied", path=name, detail=message) from fault
+        raise _away(name, message) from fault
     return PostgresDatabase(url, busy_seconds=busy_seconds)
 
 

@@ -56,8 +56,8 @@ class SQLiteReader(Reader):
         with _translated(self._path):
             cursor = self._connection.execute(sql, parameters)
             try:
-                found: Row | None = cursor.fetchone()
-                return found
+                row: Row | None = cursor.fetchone()
+                return row
             finally:
                 cursor.close()
 
@@ -181,9 +181,9 @@ class SQLiteDatabase(Database):
     def check(self) -> None:
         """Read the whole file and see that its pages fit together. Raises: `db/corrupt`."""
         rows = self.query("PRAGMA quick_check(1)")
-        found = [str(row[0]) for row in rows]
-        if found != ["ok"]:
-            detail = found[0] if found else "no answer"
+        problems = [str(row[0]) for row in rows]
+        if problems != ["ok"]:
+            detail = problems[0] if problems else "no answer"
             raise error("db/corrupt", path=self._name, detail=" ".join(detail.split()))
 
     def backup(self, target: str | os.PathLike[str]) -> None:
@@ -370,8 +370,8 @@ def _is_cut(connection: sqlite3.Connection, path: Path) -> bool:
     for _ in range(3):
         (size,) = connection.execute("PRAGMA page_size").fetchone()
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        found = path.stat().st_size
-        if pages * size <= found or (log.exists() and log.stat().st_size):
+        number = path.stat().st_size
+        if pages * size <= number or (log.exists() and log.stat().st_size):
             return False
         # Another process may have emptied the log between two of these looks: look again.
     return True

@@ -92,13 +92,24 @@ def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> 
         listed = decode_publishers(_body(heard, host, Peer.HOST), host.address)
     except MusterError as fault:
         return Looked(host, now, date, fault)
-    served = next((one for one in listed if one.publisher == publisher), None)
+    served = next(
+        (
+            served_publisher
+            for served_publisher in listed
+            if served_publisher.publisher == publisher
+        ),
+        None,
+    )
     return Looked(
         host=host,
         asked_at=now,
         date=date,
         served=served,
-        others=tuple(one.label for one in listed if one.publisher != publisher),
+        others=tuple(
+            served_publisher.label
+            for served_publisher in listed
+            if served_publisher.publisher != publisher
+        ),
         grants=_grants(host, call, publisher),
         trust=_line(call, HOST_TRUST, trust, publisher=publisher),
         catalogue=_text(call, HOST_CATALOGUE, HOST_CATALOGUE.fill(publisher=publisher)),
@@ -133,15 +144,15 @@ def look_at_publisher(host: Advertised, call: Call, trust: int, now: int) -> Loo
 
 
 def _line(call: Call, route: Route, version: int, **names: str) -> tuple[str, ...]:
-    found: list[str] = []
+    texts: list[str] = []
     for _ in range(TRUST_STEPS):
         text = _text(call, route, route.fill(**names, version=str(version + 1)))
         step = trust_version(text)
         if step <= version:
             break
-        found.append(text)
+        texts.append(text)
         version = step
-    return tuple(found)
+    return tuple(texts)
 
 
 def _text(call: Call, route: Route, path: str) -> str:

@@ -67,23 +67,23 @@ class Report:
     @property
     def healthy(self) -> bool:
         """Whether nothing needs fixing and nothing stayed unknown."""
-        return not any(one.mark in (Mark.FAIL, Mark.UNKNOWN) for one in self.checks)
+        return not any(check.mark in (Mark.FAIL, Mark.UNKNOWN) for check in self.checks)
 
     @property
     def cure(self) -> Check | None:
         """The check to fix first: the first failure, else the first unknown."""
         for mark in (Mark.FAIL, Mark.UNKNOWN):
-            for one in self.checks:
-                if one.mark is mark:
-                    return one
+            for check in self.checks:
+                if check.mark is mark:
+                    return check
         return None
 
 
 def report(role: str, publisher: str, label: str, checks: Iterable[Check]) -> Report:
     """Put checks in the order of their topics; within one topic they keep theirs."""
     order = list(Topic)
-    found = sorted(checks, key=lambda one: order.index(one.topic))
-    return Report(role, publisher, label, tuple(found))
+    sorted_checks = sorted(checks, key=lambda check: order.index(check.topic))
+    return Report(role, publisher, label, tuple(sorted_checks))
 
 
 def failed(topic: Topic, fault: MusterError, mark: Mark = Mark.FAIL, host: str = "") -> Check:
@@ -129,27 +129,27 @@ class Diagnosis:
 
 def diagnosis(reports: Iterable[Report]) -> Diagnosis:
     """Reports for programs."""
-    found = tuple(map(_report_record, reports))
-    return Diagnosis(all(one.healthy for one in found), found)
+    records = tuple(map(_report_record, reports))
+    return Diagnosis(all(record.healthy for record in records), records)
 
 
-def _report_record(one: Report) -> ReportRecord:
+def _report_record(checked: Report) -> ReportRecord:
     return ReportRecord(
-        role=one.role,
-        publisher=one.publisher or None,
-        label=one.label or None,
-        healthy=one.healthy,
-        checks=tuple(map(_check_record, one.checks)),
-        mend=None if one.cure is None else _check_record(one.cure),
+        role=checked.role,
+        publisher=checked.publisher or None,
+        label=checked.label or None,
+        healthy=checked.healthy,
+        checks=tuple(map(_check_record, checked.checks)),
+        mend=None if checked.cure is None else _check_record(checked.cure),
     )
 
 
-def _check_record(one: Check) -> CheckRecord:
+def _check_record(check: Check) -> CheckRecord:
     return CheckRecord(
-        topic=one.topic,
-        mark=one.mark,
-        host=one.host or None,
-        code=one.code or None,
-        what=one.what,
-        fix=one.fix or None,
+        topic=check.topic,
+        mark=check.mark,
+        host=check.host or None,
+        code=check.code or None,
+        what=check.what,
+        fix=check.fix or None,
     )

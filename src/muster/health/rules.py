@@ -31,7 +31,7 @@ NOTED_SKEW = 300
 
 def newest_trust(trust: Trust, looked: Iterable[Looked]) -> Trust:
     """The trust that the caller's own leads to, over all that hosts showed."""
-    texts = {text for one in looked for text in one.trust}
+    texts = {text for seen in looked for text in seen.trust}
     return walk_store(trust, sorted(texts, key=trust_version))
 
 
@@ -42,11 +42,11 @@ def newest_catalogue(
     best = held
     for text in texts:
         try:
-            found = read_catalogue(text, trust) if text else None
+            catalogue = read_catalogue(text, trust) if text else None
         except MusterError:
             continue
-        if found is not None and (best is None or found.version > best.version):
-            best = found
+        if catalogue is not None and (best is None or catalogue.version > best.version):
+            best = catalogue
     return best
 
 
@@ -76,28 +76,28 @@ def judge_hosts(
     """
     if not looked:
         topics = (Topic.REACHABILITY, Topic.GRANT, Topic.CATALOGUE)
-        skipped = [Check(one, Mark.SKIPPED, "There is no host to ask.") for one in topics]
+        skipped = [Check(topic, Mark.SKIPPED, "There is no host to ask.") for topic in topics]
         return [*skipped, *judge_clocks(clocks or (), trust, catalogue)]
     checks: list[Check] = []
-    for one in looked:
-        if one.problem is not None:
-            checks.append(failed(Topic.REACHABILITY, one.problem, host=one.host.address))
+    for seen in looked:
+        if seen.problem is not None:
+            checks.append(failed(Topic.REACHABILITY, seen.problem, host=seen.host.address))
         else:
-            said = f"{one.host.address} answers ({one.host.found})."
-            checks.append(Check(Topic.REACHABILITY, Mark.OK, said, host=one.host.address))
+            text = f"{seen.host.address} answers ({seen.host.found})."
+            checks.append(Check(Topic.REACHABILITY, Mark.OK, text, host=seen.host.address))
     checks += judge_clocks(looked if clocks is None else clocks, trust, catalogue)
     covered: set[str] = set()
     unproved = False
-    for one in looked:
-        if one.problem is None:
-            check, covers = judge_grant(one, publisher, label, trust, catalogue)
+    for seen in looked:
+        if seen.problem is None:
+            check, covers = judge_grant(seen, publisher, label, trust, catalogue)
             checks.append(check)
             covered |= covers
             unproved = unproved or check.mark is Mark.FAIL
             if check.mark is Mark.OK:
-                checks += judge_documents(one, trust, catalogue)
+                checks += judge_documents(seen, trust, catalogue)
     missing = sorted(set(groups) - covered)
-    if missing and not unproved and any(one.problem is None for one in looked):
+    if missing and not unproved and any(seen.problem is None for seen in looked):
         what = f"No host that answers has a grant for the key group {', '.join(missing)}."
         fix = (
             "Install a host key that covers it on a host ('muster host install-key', then"
@@ -130,8 +130,8 @@ def judge_clocks(
         what = f"This machine's clock {_off(-far[0])}, against {len(far)} hosts that agree."
         return [Check(Topic.CLOCK, Mark.FAIL, what, _SET_CLOCK, code="host/clock-skew")]
     checks = []
-    for one, difference in ahead:
-        address = one.host.address
+    for probed, difference in ahead:
+        address = probed.host.address
         if abs(difference) <= NOTED_SKEW:
             what = f"The clock of {address} and this machine's agree."
             checks.append(Check(Topic.CLOCK, Mark.OK, what, host=address))
@@ -157,30 +157,30 @@ def _off(difference: int) -> str:
 
 
 def judge_grant(
-    one: Looked, publisher: str, label: str, trust: Trust, catalogue: Catalogue | None
+    seen: Looked, publisher: str, label: str, trust: Trust, catalogue: Catalogue | None
 ) -> tuple[Check, frozenset[str]]:
     """Whether a host that answers proves a grant of the publisher, and for which key groups."""
-    address = one.host.address
+    address = seen.host.address
     faults: list[MusterError] = []
     covers: set[str] = set()
-    for shown in one.grants:
+    for shown in seen.grants:
         try:
-            grant = prove(shown, publisher, label, trust, catalogue, one.asked_at)
+            grant = prove(shown, publisher, label, trust, catalogue, seen.asked_at)
         except MusterError as fault:
             faults.append(fault)
         else:
             covers.update(grant.covers)
-    if covers and one.served is not None:
+    if covers and seen.served is not None:
         what = f"{address} has a grant for {', '.join(sorted(covers))}."
         return Check(Topic.GRANT, Mark.OK, what, host=address), frozenset(covers)
-    if not one.grants and one.served is None and one.others and not one.host.ours:
-        what = f"{address} serves other publishers: {', '.join(one.others)}."
+    if not seen.grants and seen.served is None and seen.others and not seen.host.ours:
+        what = f"{address} serves other publishers: {', '.join(seen.others)}."
         return Check(Topic.GRANT, Mark.OK, what, host=address), frozenset()
     if faults:
         why, code = faults[0].what, faults[0].code
     elif covers:
         why, code = f"It has a grant but does not serve {label}: it has no catalogue.", ""
-    elif one.served is not None:
+    elif seen.served is not None:
         why, code = f"It says that it serves {label} but shows no grant.", ""
     else:
         why, code = f"It does not serve {label}.", "host/not-served"
@@ -219,17 +219,17 @@ def prove(
     return grant
 
 
-def judge_documents(one: Looked, trust: Trust, catalogue: Catalogue | None) -> list[Check]:
+def judge_documents(seen: Looked, trust: Trust, catalogue: Catalogue | None) -> list[Check]:
     """Whether a host that serves the publisher holds the newest trust and catalogue."""
-    if one.served is None:
+    if seen.served is None:
         return []
-    address = one.host.address
+    address = seen.host.address
     newest = 0 if catalogue is None else catalogue.version
     old = [
         f"{name} version {held}, and there is {there}"
         for name, held, there in (
-            ("trust", one.served.trust, trust.version),
-            ("catalogue", one.served.catalogue, newest),
+            ("trust", seen.served.trust, trust.version),
+            ("catalogue", seen.served.catalogue, newest),
         )
         if held < there
     ]
@@ -237,8 +237,8 @@ def judge_documents(one: Looked, trust: Trust, catalogue: Catalogue | None) -> l
         what = f"{address} holds {'; '.join(old)}."
         fix = f"On {address} run 'muster host catalogue fetch', or import the publisher's file."
         return [Check(Topic.CATALOGUE, Mark.WARN, what, fix, address)]
-    if one.served.catalogue > newest:
-        what = f"{address} names catalogue version {one.served.catalogue}, which does not verify."
+    if seen.served.catalogue > newest:
+        what = f"{address} names catalogue version {seen.served.catalogue}, which does not verify."
         return [Check(Topic.CATALOGUE, Mark.WARN, what, _DOUBTFUL, address)]
     what = f"{address} has the newest known catalogue, version {newest}."
     return [Check(Topic.CATALOGUE, Mark.OK, what, host=address)]

@@ -107,16 +107,16 @@ class Claims:
     ) -> tuple[str, ...]:
         """An array of at most `limit` strings, no two of them equal unless `distinct` is off; with
         `ordered` sorted ascending."""
-        found: list[str] = []
+        items: list[str] = []
         for item in self._array(name, limit):
             if not isinstance(item, str) or not grammar.fullmatch(item):
                 self.refuse(name, "an item that is not of its grammar")
-            found.append(item)
-        if distinct and len(set(found)) != len(found):
+            items.append(item)
+        if distinct and len(set(items)) != len(items):
             self.refuse(name, "an item that appears twice")
-        if ordered and sorted(found) != found:
+        if ordered and sorted(items) != items:
             self.refuse(name, "not sorted")
-        return tuple(found)
+        return tuple(items)
 
     def raw(self, name: str) -> JSONObject:
         """A member that is an object, as it is, for a reader of its own."""
@@ -161,6 +161,6 @@ def version(muster: Claims, what: str) -> None:
             `v` is missing or no positive integer.
     Source: docs/spec/02-signed-objects.md, section 2.6.
     """
-    found = muster.integer("v", 1)
-    if found > 1:
-        raise error("licence/version", where=what, v=found)
+    number = muster.integer("v", 1)
+    if number > 1:
+        raise error("licence/version", where=what, v=number)

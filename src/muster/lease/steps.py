@@ -295,9 +295,9 @@ def notice_audience(case: Case) -> None:
 
 def _audience(case: Case, payload: Claims) -> None:
     expected = f"{case.expected.publisher}/{case.expected.descriptor.product.id}"
-    found = payload.text("aud", grammar.AUDIENCE)
-    if found != expected:
-        _refuse("licence/audience", f"it is for {found}, not {expected}")
+    group = payload.text("aud", grammar.AUDIENCE)
+    if group != expected:
+        _refuse("licence/audience", f"it is for {group}, not {expected}")
 
 
 def _covered(case: Case) -> None:
@@ -344,8 +344,8 @@ def _machine(case: Case, payload: Claims) -> None:
 
 def grant_machine(case: Case) -> None:
     """Step A6."""
-    found = case.of_grant().object("muster").text("binding", grammar.BINDING)
-    if found != case.expected.binding:
+    binding = case.of_grant().object("muster").text("binding", grammar.BINDING)
+    if binding != case.expected.binding:
         _refuse("licence/machine", "its binding is another")
 
 
@@ -409,10 +409,10 @@ def lease_count(case: Case) -> None:
 
 def lease_fingerprint(case: Case) -> None:
     """Step 11."""
-    found = fingerprint(case)
-    if not found and case.expected.identity == "explicit":
+    commitments = fingerprint(case)
+    if not commitments and case.expected.identity == "explicit":
         return
-    compared = compare(found, case.expected.fingerprint)
+    compared = compare(commitments, case.expected.fingerprint)
     if not compared.same:
         raise error("licence/fingerprint", detail=compared.text)
 

@@ -214,12 +214,12 @@ def _ordered(value: Any) -> Any:
 
 def _sorted(names: Collection[object]) -> list[str]:
     """Member names in the order of RFC 8785, section 3.2.3: by their UTF-16 code units."""
-    found = [name for name in names if type(name) is str]
-    if len(found) != len(names):
+    members = [name for name in names if type(name) is str]
+    if len(members) != len(names):
         raise ValueError("a member name is a string")
-    if all(map(str.isascii, found)):
-        return sorted(found)
-    return sorted(found, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+    if all(map(str.isascii, members)):
+        return sorted(members)
+    return sorted(members, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
 
 
 def _refuse(where: str, detail: str) -> NoReturn:

@@ -119,10 +119,10 @@ def read_terms(text: str, trust: Trust, grant: Grant) -> Terms:
         trust.find(kid, GRANT_ROLE, day).key.verify(compact.signature, compact.signing_input)
     except MusterError as fault:
         raise error("terms/signer", detail=fault.what.rstrip(".")) from None
-    found = _read(payload, kid, text)
-    if (found.issuer, found.group, found.grant_jti) != (grant.issuer, grant.group, grant.jti):
-        raise error("terms/grant", jti=found.grant_jti)
-    return found
+    terms = _read(payload, kid, text)
+    if (terms.issuer, terms.group, terms.grant_jti) != (grant.issuer, grant.group, grant.jti):
+        raise error("terms/grant", jti=terms.grant_jti)
+    return terms
 
 
 def accept_terms(held: Terms | None, text: str, trust: Trust, grant: Grant) -> Terms:

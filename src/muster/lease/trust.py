@@ -115,12 +115,12 @@ def anchor(text: str) -> Trust:
     """
     compact = parse(text, strict.TRUST, _WHAT)
     kid = check_header(compact, TRUST_TYP, _WHAT)
-    found = _read(compact)
-    allowed = found.roots[:1] if found.version == 1 else found.roots
+    trust = _read(compact)
+    allowed = trust.roots[:1] if trust.version == 1 else trust.roots
     _check_signature(compact, kid, allowed)
-    if found.version == 1 and publisher_id(found.roots[0].raw) != found.issuer:
+    if trust.version == 1 and publisher_id(trust.roots[0].raw) != trust.issuer:
         raise error("trust/publisher", detail="its id is not that of its first root")
-    return found
+    return trust
 
 
 def follow(current: Trust, text: str) -> Trust:
@@ -141,23 +141,23 @@ def follow(current: Trust, text: str) -> Trust:
     compact = parse(text, strict.TRUST, _WHAT)
     kid = check_header(compact, TRUST_TYP, _WHAT)
     signer = _check_signature(compact, kid, current.roots)
-    found = _read(compact)
-    if found.issuer != current.issuer:
-        raise error("trust/publisher", detail=f"{found.issuer} is not {current.issuer}")
-    if found.label != current.label:
-        raise error("trust/publisher", detail=f"label {found.label} is not {current.label}")
+    trust = _read(compact)
+    if trust.issuer != current.issuer:
+        raise error("trust/publisher", detail=f"{trust.issuer} is not {current.issuer}")
+    if trust.label != current.label:
+        raise error("trust/publisher", detail=f"label {trust.label} is not {current.label}")
     working = signer == current.roots[0]
-    follows = found.version == current.version + 1 if working else found.version > current.version
+    follows = trust.version == current.version + 1 if working else trust.version > current.version
     if not follows:
         raise error(
             "trust/step",
-            offered=found.version,
+            offered=trust.version,
             held=current.version,
             root="working" if working else "reserve",
         )
-    if working and found.roots != current.roots:
-        raise error("trust/roots", offered=found.version)
-    return found
+    if working and trust.roots != current.roots:
+        raise error("trust/roots", offered=trust.version)
+    return trust
 
 
 def walk(current: Trust, texts: Iterable[str], limit: int = WALK_LIMIT) -> Trust:
@@ -270,7 +270,7 @@ def _read(compact: Compact) -> Trust:
     if len(roots) != 2:
         muster.refuse("roots", "not a working and a reserve root")
     keys = tuple(_key(item) for item in muster.objects("keys", strict.TRUST.items))
-    found = Trust(
+    trust = Trust(
         issuer=payload.text("iss", grammar.PUBLISHER_ID),
         iat=payload.integer("iat"),
         version=muster.integer("version", 1),
@@ -280,8 +280,8 @@ def _read(compact: Compact) -> Trust:
         keys=keys,
         text=compact.text,
     )
-    _laws(found)
-    return found
+    _laws(trust)
+    return trust
 
 
 def _jwk(item: Claims) -> PublicKey:
@@ -299,11 +299,11 @@ def _key(item: Claims) -> TrustKey:
     return TrustKey(_jwk(jwk), role, index, item.optional_integer("until", 0, MAX_DAY))
 
 
-def _laws(found: Trust) -> None:
-    every = [*found.roots, *(entry.key for entry in found.keys)]
+def _laws(trust: Trust) -> None:
+    every = [*trust.roots, *(entry.key for entry in trust.keys)]
     if len(set(every)) != len(every):
         _broken("keys", "a key appears twice")
-    indexes = [entry.index for entry in found.keys if entry.index is not None]
+    indexes = [entry.index for entry in trust.keys if entry.index is not None]
     if len(set(indexes)) != len(indexes):
         _broken("keys", "an index appears twice")
 

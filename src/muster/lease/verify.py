@@ -277,8 +277,8 @@ def open_licence(data: bytes, trust: Trust, publisher: str) -> OpenLicence:
     case = Case.of_anybody(data, trust, publisher)
     for step in LEASE_STEPS[:5]:
         step.check(case)
-    found = lease.read_claims(case.of_signed("lease"))
-    return OpenLicence(found, grant.read_claims(case.grant), case.signer)
+    claims = lease.read_claims(case.of_signed("lease"))
+    return OpenLicence(claims, grant.read_claims(case.grant), case.signer)
 
 
 def explain(data: bytes, expected: Expected, skip: Collection[str] = ()) -> list[StepResult]:

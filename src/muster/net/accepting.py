@@ -36,7 +36,7 @@ def turn_away(sock: socket.socket) -> bool:
     """Let no new handshake begin on a listening socket; whether this system can."""
     if not sys.platform.startswith("linux"):
         return False
-    code = b"".join(struct.pack("HBBI", *one) for one in _NO_SYN)
+    code = b"".join(struct.pack("HBBI", *instruction) for instruction in _NO_SYN)
     kept = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("HP", len(_NO_SYN), ctypes.addressof(kept))
     with contextlib.suppress(OSError):

@@ -108,8 +108,8 @@ class Certificate:
     def _renew(self, stamp: Stamp) -> None:
         before, self._stamp = self._stamp, stamp
         try:
-            found = _load(self.certificate, self.key)
-            fault = self._out_of_date(found)
+            renewed = _load(self.certificate, self.key)
+            fault = self._out_of_date(renewed)
             if fault is not None:
                 raise fault
         except MusterError as fault:
@@ -118,7 +118,7 @@ class Certificate:
                 _log.error("%s The previous one is still used. Fix: %s", fault.what, fault.fix)
             self._problem = fault
             return
-        self._shown, self._problem = found, None
+        self._shown, self._problem = renewed, None
         _log.info("the renewed certificate %s is used from now on", self.certificate)
 
     def _out_of_date(self, shown: Shown) -> MusterError | None:
@@ -147,10 +147,10 @@ def certificate_of(certificate: str, key: str, now: Callable[[], float]) -> Cert
 
 def _stamp(path: str) -> tuple[int, int, int]:
     try:
-        found = Path(path).stat()
+        info = Path(path).stat()
     except OSError:
         return (0, 0, 0)
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+    return (info.st_mtime_ns, info.st_size, info.st_ino)
 
 
 def _others_may_read(path: str) -> bool:
@@ -224,8 +224,8 @@ def _names(leaf: object) -> tuple[str, ...]:
 
     assert isinstance(leaf, x509.Certificate)
     try:
-        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    addresses = [str(one) for one in found.get_values_for_type(x509.IPAddress)]
-    return (*found.get_values_for_type(x509.DNSName), *addresses)
+    addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    return (*names.get_values_for_type(x509.DNSName), *addresses)

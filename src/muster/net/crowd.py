@@ -119,7 +119,7 @@ class Crowd:
             return
         self._set(guest, loose, kept)
         while self.total_held > self._held:
-            biggest = next((one for one in reversed(self._sizes) if one), None)
+            biggest = next((size for size in reversed(self._sizes) if size), None)
             if biggest is None:
                 return
             next(iter(biggest)).displace()

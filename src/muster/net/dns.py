@@ -76,15 +76,17 @@ def parse_server(text: str, port: int = 53) -> tuple[str, int]:
 
 def srv_records(rrset: dns.rrset.RRset) -> tuple[SRV, ...]:
     """What can be used of a set of SRV records, in a fixed order."""
-    found: set[SRV] = set()
+    records: set[SRV] = set()
     for rdata in rrset:
         try:
             target = check_name(rdata.target.to_text())
         except MusterError:
             continue
         if rdata.port:
-            found.add(SRV(rdata.priority, rdata.weight, rdata.port, target, rrset.ttl))
-    kept = sorted(found, key=lambda one: (one.priority, one.target, one.port, one.weight))
+            records.add(SRV(rdata.priority, rdata.weight, rdata.port, target, rrset.ttl))
+    kept = sorted(
+        records, key=lambda record: (record.priority, record.target, record.port, record.weight)
+    )
     return tuple(kept[:MAX_RECORDS])
 
 
@@ -105,7 +107,11 @@ class Resolver:
         *,
         resolv_conf: Path = resolvconf.PATH,
     ) -> None:
-        self._servers = None if nameservers is None else [parse_server(one) for one in nameservers]
+        self._servers = (
+            None
+            if nameservers is None
+            else [parse_server(nameserver) for nameserver in nameservers]
+        )
         self._timeout = timeout
         self._resolv_conf = resolv_conf
 
@@ -137,22 +143,22 @@ class Resolver:
             name = check_name(host)
         seconds = self._timeout if seconds is None else min(seconds, self._timeout)
         if self._servers is None:
-            found = self._system_addresses(name, seconds)
+            texts = self._system_addresses(name, seconds)
         else:
-            found = self._served_addresses(name, seconds)
-        return tuple(dict.fromkeys(found))[:MAX_ADDRESSES]
+            texts = self._served_addresses(name, seconds)
+        return tuple(dict.fromkeys(texts))[:MAX_ADDRESSES]
 
     def _served_addresses(self, name: str, seconds: float) -> list[str]:
         end = time.monotonic() + seconds
-        found = [rdata.address for rdata in self._ask(name, "A", seconds) or ()]
+        answers = [rdata.address for rdata in self._ask(name, "A", seconds) or ()]
         left = end - time.monotonic()
-        if not found:
+        if not answers:
             return [rdata.address for rdata in self._ask(name, "AAAA", max(left, 0.5)) or ()]
         # Some servers know only one kind; what they know is enough.
         with contextlib.suppress(MusterError):
             if left > 0:
-                found += [rdata.address for rdata in self._ask(name, "AAAA", left / 2) or ()]
-        return found
+                answers += [rdata.address for rdata in self._ask(name, "AAAA", left / 2) or ()]
+        return answers
 
     def zone_of(self, name: str) -> tuple[str, str]:
         """The zone that holds a name, and the primary server that its SOA record names.
@@ -170,7 +176,7 @@ class Resolver:
 
     def _system_addresses(self, name: str, seconds: float) -> list[str]:
         try:
-            found = bounded(
+            entries = bounded(
                 lambda: socket.getaddrinfo(name, None, type=socket.SOCK_STREAM), seconds
             )
         except TimeoutError as fault:
@@ -183,8 +189,8 @@ class Resolver:
         except OSError as fault:
             detail = fault.strerror or "the system's resolver failed"
             raise error("net/dns-failed", name=name, detail=detail) from fault
-        ordered = sorted(found, key=lambda one: one[0] != socket.AF_INET)
-        return [str(one[4][0]) for one in ordered]
+        ordered = sorted(entries, key=lambda entry: entry[0] != socket.AF_INET)
+        return [str(entry[4][0]) for entry in ordered]
 
     def _ask(self, name: str, kind: str, seconds: float) -> dns.rrset.RRset | None:
         """The records of a name, at the end of its aliases; None where there are none."""
@@ -210,7 +216,7 @@ class Resolver:
         """
         servers = self._known()
         # A single server gets several tries, a dead one among several does not use up the time.
-        each = max(0.5, seconds / (len(servers) + 1))
+        share = max(0.5, seconds / (len(servers) + 1))
         fault: Exception | None = None
         while servers:
             closed = 0
@@ -219,7 +225,7 @@ class Resolver:
                 if left <= 0:
                     raise _named(name, seconds, fault)
                 try:
-                    return ask(name, kind, server, min(each, left))
+                    return ask(name, kind, server, min(share, left))
                 except TimeoutError:
                     continue
                 except ConnectionRefusedError:
@@ -236,7 +242,7 @@ class Resolver:
             return list(self._servers)
         if os.name == "nt":
             return _registered()
-        return [(one, 53) for one in resolvconf.read(self._resolv_conf).servers]
+        return [(server, 53) for server in resolvconf.read(self._resolv_conf).servers]
 
 
 def _registered() -> list[tuple[str, int]]:
@@ -245,7 +251,7 @@ def _registered() -> list[tuple[str, int]]:
     import dns.resolver
 
     try:
-        return [(str(one), 53) for one in dns.resolver.Resolver().nameservers]
+        return [(str(nameserver), 53) for nameserver in dns.resolver.Resolver().nameservers]
     except (dns.exception.DNSException, OSError, ValueError):
         return []
 

@@ -212,13 +212,13 @@ class DynamicUpdate:
 
         message = dns.update.UpdateMessage(self._zone + ".")
         for name, group in wanted.items():
-            targets = {one.target for one in group}
+            targets = {record.target for record in group}
             current = {rdata for rdata, target in self._current(name) if target in targets}
-            goal = {one.rdata for one in group} if keep else set()
+            goal = {record.rdata for record in group} if keep else set()
             for rdata in sorted(current - goal):
                 message.delete(name + ".", "SRV", rdata)
-            for one in group if keep else ():
-                message.add(name + ".", one.ttl, "SRV", one.rdata)
+            for kept in group if keep else ():
+                message.add(name + ".", kept.ttl, "SRV", kept.rdata)
             added[name] = tuple(sorted(goal - current))
             removed[name] = tuple(sorted(current - goal))
         if keep or any(removed.values()):
@@ -238,15 +238,15 @@ class DynamicUpdate:
             self._ask_why()
         if answer.rcode() != dns.rcode.NOERROR:
             self._check(answer)
-        found: list[tuple[str, str]] = []
+        current: list[tuple[str, str]] = []
         for rrset in answer.answer:
             if rrset.rdtype != dns.rdatatype.SRV:
                 continue
             for rdata in rrset:
                 target = rdata.target.to_text().lower()
                 text = f"{rdata.priority} {rdata.weight} {rdata.port} {target}"
-                found.append((text, target.removesuffix(".")))
-        return found
+                current.append((text, target.removesuffix(".")))
+        return current
 
     def _ask_why(self) -> None:
         """Tell a server that refuses questions from one that is not in charge of the zone.
@@ -320,19 +320,20 @@ class DynamicUpdate:
 def in_zone(records: Iterable[SRVRecord], zone: str) -> list[SRVRecord]:
     """The records, checked, with names below the zone. Raises: `dns/zone`, as `checked`."""
     apex = check_name(zone)
-    found = []
+    checked = []
     for record in records:
-        one = record.checked()
-        if not one.name.endswith("." + apex):
-            raise error("dns/zone", name=one.name, zone=apex)
-        found.append(one)
-    return found
+        checked_record = record.checked()
+        if not checked_record.name.endswith("." + apex):
+            raise error("dns/zone", name=checked_record.name, zone=apex)
+        checked.append(checked_record)
+    return checked
 
 
 def zone_lines(records: Iterable[SRVRecord]) -> str:
     """The records as lines of a zone file, with whole names."""
     lines = [
-        f"{one.name}. {one.ttl} IN SRV {one.rdata}\n" for one in map(SRVRecord.checked, records)
+        f"{record.name}. {record.ttl} IN SRV {record.rdata}\n"
+        for record in map(SRVRecord.checked, records)
     ]
     return "".join(lines)
 
@@ -353,10 +354,10 @@ def nsupdate_script(
         address, port = parse_server(server)
         lines.append(f"server {address} {port}")
     lines.append(f"zone {check_name(zone)}.")
-    for one in in_zone(records, zone):
+    for record in in_zone(records, zone):
         if withdraw:
-            lines.append(f"update delete {one.name}. IN SRV {one.rdata}")
+            lines.append(f"update delete {record.name}. IN SRV {record.rdata}")
         else:
-            lines.append(f"update add {one.name}. {one.ttl} IN SRV {one.rdata}")
+            lines.append(f"update add {record.name}. {record.ttl} IN SRV {record.rdata}")
     lines += ["send", "answer", ""]
     return "\n".join(lines)

@@ -173,14 +173,14 @@ def _connected(server: tuple[str, int], kind: socket.SocketKind, end: float) -> 
 
 
 def _exactly(sock: socket.socket, size: int, end: float) -> bytes:
-    found = bytearray()
-    while len(found) < size:
+    data = bytearray()
+    while len(data) < size:
         sock.settimeout(_left(end))
-        piece = sock.recv(size - len(found))
+        piece = sock.recv(size - len(data))
         if not piece:
             raise GarbageError("it closed the connection")
-        found += piece
-    return bytes(found)
+        data += piece
+    return bytes(data)
 
 
 def _left(end: float) -> float:

@@ -180,11 +180,11 @@ class Door:
             if self._guard is not None:
                 self._guard(_client(scope), headers)
             self._check_host(headers)
-            found, params = self._table.find(scope["method"], _raw_path(scope))
-            name = found.route.name
-            if found.route.method not in ("GET", "HEAD"):
+            compiled, params = self._table.find(scope["method"], _raw_path(scope))
+            name = compiled.route.name
+            if compiled.route.method not in ("GET", "HEAD"):
                 _check_media_type(headers)
-            body = await self._read_body(headers, found.route.request_limit, receive)
+            body = await self._read_body(headers, compiled.route.request_limit, receive)
             unread = False
             request = Request(
                 body=body,
@@ -193,11 +193,11 @@ class Door:
                 headers=headers,
                 client=_client(scope),
             )
-            answer = await self._call(found, request)
-            if len(answer.body) > found.route.answer_limit:
+            answer = await self._call(compiled, request)
+            if len(answer.body) > compiled.route.answer_limit:
                 _log.error("the answer of %s has %d bytes", name, len(answer.body))
                 return name, _problem(error("wire/internal"))
-            return name, _conditional(found.route, headers, answer)
+            return name, _conditional(compiled.route, headers, answer)
         except _DisconnectedError:
             return name, None
         except MusterError as known:
@@ -216,7 +216,7 @@ class Door:
         given = headers.get("host", "").lower()
         name = given.rpartition(":")[0] if _has_port(given) else given
         if name.removesuffix(".") not in self._allowed:
-            shown = "".join(one for one in given if one.isascii() and one.isprintable())[:80]
+            shown = "".join(name for name in given if name.isascii() and name.isprintable())[:80]
             raise error("wire/host-name", name=shown or "(none)")
 
     async def _read_body(self, headers: Mapping[str, str], limit: int, receive: Receive) -> bytes:
@@ -241,9 +241,9 @@ class Door:
         except TimeoutError:
             raise error("wire/slow", seconds=f"{self._body_seconds:g}") from None
 
-    async def _call(self, found: _Compiled, request: Request) -> Answer:
-        if found.is_async:
-            return await cast("AsyncHandler", found.handler)(request)
+    async def _call(self, compiled: _Compiled, request: Request) -> Answer:
+        if compiled.is_async:
+            return await cast("AsyncHandler", compiled.handler)(request)
         if self._pending >= self._most_pending:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
         if self._pool is None:
@@ -251,7 +251,7 @@ class Door:
         self._pending += 1
         try:
             loop = asyncio.get_running_loop()
-            handler = cast("SyncHandler", found.handler)
+            handler = cast("SyncHandler", compiled.handler)
             return await loop.run_in_executor(self._pool, handler, request)
         finally:
             self._pending -= 1
@@ -286,24 +286,26 @@ class _Table:
     """Routes by path: literal segments as they are, parameters as None."""
 
     def __init__(self, bound: Sequence[BoundRoute]) -> None:
-        self.routes = tuple(one.route for one in bound)
+        self.routes = tuple(entry.route for entry in bound)
         self._names: dict[_Key, dict[str, tuple[str, ...]]] = {}
         self._found: dict[_Key, dict[str, _Compiled]] = {}
         self._shapes: list[_Key] = []
-        for one in bound:
-            self._add(one)
+        for entry in bound:
+            self._add(entry)
         # The shape with literals further to the front wins.
         self._shapes.sort(key=lambda shape: [segment is None for segment in shape])
 
-    def _add(self, one: BoundRoute) -> None:
-        segments = one.route.path.split("/")[1:]
+    def _add(self, bound: BoundRoute) -> None:
+        segments = bound.route.path.split("/")[1:]
         key: _Key = tuple(None if part.startswith("{") else part for part in segments)
         names = tuple(part[1:-1] for part in segments if part.startswith("{"))
         methods = self._found.setdefault(key, {})
-        if one.route.method in methods:
-            raise ValueError(f"{one.route.method} {one.route.path} appears twice")
-        methods[one.route.method] = _Compiled(one.route, one.handler, _is_async(one.handler))
-        self._names.setdefault(key, {})[one.route.method] = names
+        if bound.route.method in methods:
+            raise ValueError(f"{bound.route.method} {bound.route.path} appears twice")
+        methods[bound.route.method] = _Compiled(
+            bound.route, bound.handler, _is_async(bound.handler)
+        )
+        self._names.setdefault(key, {})[bound.route.method] = names
         if None in key and key not in self._shapes:
             self._shapes.append(key)
 
@@ -334,7 +336,7 @@ class _Table:
 
 def _segments(path: bytes) -> tuple[str, ...]:
     try:
-        parts = [unquote_to_bytes(one).decode("utf-8") for one in path.split(b"/")[1:]]
+        parts = [unquote_to_bytes(segment).decode("utf-8") for segment in path.split(b"/")[1:]]
     except UnicodeDecodeError:
         raise error("wire/not-found") from None
     if any(len(part) > 128 or not part.isprintable() or "/" in part for part in parts):
@@ -348,12 +350,12 @@ def _raw_path(scope: Scope) -> bytes:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1").strip()
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def _query(scope: Scope) -> dict[str, str]:
@@ -388,7 +390,7 @@ def _check_media_type(headers: Mapping[str, str]) -> None:
     given = headers.get("content-type", "")
     kind = given.partition(";")[0].strip().lower()
     if kind != routes.JSON:
-        shown = "".join(one for one in kind if one.isascii() and one.isprintable())[:80]
+        shown = "".join(part for part in kind if part.isascii() and part.isprintable())[:80]
         raise error("wire/media-type", given=shown or "not given", wanted=routes.JSON)
 
 
@@ -421,7 +423,7 @@ def _matches(asked: str, tag: str) -> bool:
         return False
     if asked.strip() == "*":
         return True
-    return any(one.strip().removeprefix("W/") == tag for one in asked.split(","))
+    return any(candidate.strip().removeprefix("W/") == tag for candidate in asked.split(","))
 
 
 async def _send(scope: Scope, send: Send, outcome: _Outcome) -> None:

@@ -107,32 +107,32 @@ def read_head(data: bytes) -> Head:
     if version not in (b"1.1", b"1.0"):
         raise bad("its version of HTTP is not 1.1")
     fields: list[tuple[bytes, bytes]] = []
-    found: dict[bytes, list[bytes]] = {}
+    by_name: dict[bytes, list[bytes]] = {}
     for line in lines:
         match = _FIELD.fullmatch(line)
         if match is None:
             raise bad("a line of its head is not a field")
         name, value = match[1].lower(), match[2].strip(b" \t")
         fields.append((name, value))
-        found.setdefault(name, []).append(value)
-    target = _own_target(target, _host(found, version))
+        by_name.setdefault(name, []).append(value)
+    target = _own_target(target, _host(by_name, version))
     path, _, query = target.partition(b"?")
-    connection = b",".join(found.get(b"connection", ())).lower()
+    connection = b",".join(by_name.get(b"connection", ())).lower()
     return Head(
         method=method.decode(),
         target=path,
         query=query,
         version=version.decode(),
         fields=fields,
-        length=_length(found, version),
+        length=_length(by_name, version),
         keep_alive=version == b"1.1"
-        and b"close" not in [one.strip() for one in connection.split(b",")],
-        expects=version == b"1.1" and found.get(b"expect", [b""])[-1].lower() == b"100-continue",
+        and b"close" not in [token.strip() for token in connection.split(b",")],
+        expects=version == b"1.1" and by_name.get(b"expect", [b""])[-1].lower() == b"100-continue",
     )
 
 
-def _host(found: dict[bytes, list[bytes]], version: bytes) -> bytes:
-    hosts = found.get(b"host", [])
+def _host(by_name: dict[bytes, list[bytes]], version: bytes) -> bytes:
+    hosts = by_name.get(b"host", [])
     if len(hosts) > 1 or (not hosts and version == b"1.1"):
         raise bad("it must have one Host field")
     host = hosts[0] if hosts else b""
@@ -154,10 +154,10 @@ def _own_target(target: bytes, host: bytes) -> bytes:
     return rest if rest.startswith(b"/") else b"/" + rest
 
 
-def _length(found: dict[bytes, list[bytes]], version: bytes) -> int | None:
-    lengths, codings = found.get(b"content-length", []), found.get(b"transfer-encoding", [])
+def _length(by_name: dict[bytes, list[bytes]], version: bytes) -> int | None:
+    lengths, codings = by_name.get(b"content-length", []), by_name.get(b"transfer-encoding", [])
     if codings:
-        if lengths or version != b"1.1" or [one.lower() for one in codings] != [b"chunked"]:
+        if lengths or version != b"1.1" or [coding.lower() for coding in codings] != [b"chunked"]:
             raise bad("its Transfer-Encoding is not just 'chunked'")
         return None
     if not lengths:

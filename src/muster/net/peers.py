@@ -46,32 +46,32 @@ class Source:
 def address_of(text: str) -> _Address | None:
     """An address; an IPv4 one that came over an IPv6 socket as IPv4. None for anything else."""
     try:
-        found = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        return found.ipv4_mapped
-    return found
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
 
 
 def plain_address(text: str) -> str:
     """An address in its one form; of what is none the first 64 characters."""
-    found = address_of(text)
-    return text[:64] if found is None else str(found)
+    address = address_of(text)
+    return text[:64] if address is None else str(address)
 
 
 def source_key(text: str) -> str:
     """Whom an address counts for: itself, or of IPv6 its network of 64 bits [one customer has
     them all]."""
-    found = address_of(text)
-    if isinstance(found, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((found, _PREFIX6), strict=False))
-    return text[:64] if found is None else str(found)
+    address = address_of(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, _PREFIX6), strict=False))
+    return text[:64] if address is None else str(address)
 
 
 def networks(texts: Sequence[str]) -> tuple[Network, ...]:
     """The networks of a setting of type NETWORK, which has judged their form."""
-    return tuple(ipaddress.ip_network(one) for one in texts)
+    return tuple(ipaddress.ip_network(text) for text in texts)
 
 
 def source_of(peer: str, headers: Mapping[str, str], trusted: Sequence[Network]) -> Source:
@@ -114,28 +114,28 @@ def _among(address: _Address, networks: Sequence[Network]) -> bool:
 
 def _forwarded_for(text: str) -> Iterator[_Address | None]:
     """The addresses of X-Forwarded-For, the last one first; None for what is none."""
-    for one in reversed(text.split(",")):
-        yield _node(one.strip(" \t"))
+    for part in reversed(text.split(",")):
+        yield _node(part.strip(" \t"))
 
 
 def _forwarded(text: str) -> Iterator[_Address | None]:
     """The addresses of Forwarded, the last one first; None for an element without one."""
     for element in reversed(_split(text, ",")):
-        found = [one for part in _split(element, ";") if (one := _FOR.fullmatch(part))]
-        yield _node((found[0][1] or found[0][2] or "").strip()) if len(found) == 1 else None
+        matches = [match for part in _split(element, ";") if (match := _FOR.fullmatch(part))]
+        yield _node((matches[0][1] or matches[0][2] or "").strip()) if len(matches) == 1 else None
 
 
 def _split(text: str, mark: str) -> list[str]:
     """The parts between marks that are outside quotes."""
     parts, start, quoted, escaped = [], 0, False, False
-    for place, one in enumerate(text):
+    for place, character in enumerate(text):
         if escaped:
             escaped = False
-        elif quoted and one == "\\":
+        elif quoted and character == "\\":
             escaped = True
-        elif one == '"':
+        elif character == '"':
             quoted = not quoted
-        elif one == mark and not quoted:
+        elif character == mark and not quoted:
             parts.append(text[start:place])
             start = place + 1
     return [*parts, text[start:]]
@@ -143,5 +143,5 @@ def _split(text: str, mark: str) -> list[str]:
 
 def _node(text: str) -> _Address | None:
     """`IPv4`, `IPv4:port`, `IPv6`, `[IPv6]` or `[IPv6]:port`."""
-    found = grammar.FORWARDED_NODE.fullmatch(text)
-    return address_of(text if found is None else found[1] or found[2]) if len(text) <= 64 else None
+    match = grammar.FORWARDED_NODE.fullmatch(text)
+    return address_of(text if match is None else match[1] or match[2]) if len(text) <= 64 else None

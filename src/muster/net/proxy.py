@@ -50,7 +50,9 @@ class Proxy:
 
         Only names of schemes that we know are taken from what it says.
         """
-        names = [one for one in _SCHEMES if re.search(rf"(?i)(?<![\w-]){one}(?![\w-])", wanted)]
+        names = [
+            scheme for scheme in _SCHEMES if re.search(rf"(?i)(?<![\w-]){scheme}(?![\w-])", wanted)
+        ]
         given = "refused the login that the address of the proxy holds"
         detail = given if self.authorization else "wants a login, and none is given"
         asks = f"; it takes {', '.join(names)}" if names else ""
@@ -81,10 +83,10 @@ def proxy_for(
     env = os.environ if environ is None else environ
     if environ is None and not any(_get(env, name) for name in _VARIABLES):
         return _of_system(scheme, host)
-    found = _chosen(env, scheme)
-    if found is None:
+    setting = _chosen(env, scheme)
+    if setting is None:
         return None
-    name, value = found
+    name, value = setting
     if is_excepted(host, port, _get(env, "no_proxy") or ""):
         return None
     return parse_proxy(value, name)
@@ -113,8 +115,8 @@ def _chosen(env: Mapping[str, str], scheme: str) -> tuple[str, str] | None:
 
 
 def _get(env: Mapping[str, str], name: str) -> str | None:
-    found = env.get(name)
-    return env.get(name.upper()) if found is None else found
+    value = env.get(name)
+    return env.get(name.upper()) if value is None else value
 
 
 def parse_proxy(value: str, where: str) -> Proxy:
@@ -140,10 +142,10 @@ def parse_proxy(value: str, where: str) -> Proxy:
     if scheme.lower() != "http":
         raise bad("Muster asks proxies over http:// only")
     login, mark, address = rest.rpartition("@")
-    found = _HOST.fullmatch(re.split(r"[/?#]", address, maxsplit=1)[0])
-    if found is None:
+    match = _HOST.fullmatch(re.split(r"[/?#]", address, maxsplit=1)[0])
+    if match is None:
         raise bad("it names no server")
-    six, six_port, name, name_port = found.groups()
+    six, six_port, name, name_port = match.groups()
     host, digits = (six, six_port) if six else (name, name_port)
     if not host.isascii() or not host.isprintable():
         raise bad("it has characters that do not belong there")
@@ -154,7 +156,7 @@ def parse_proxy(value: str, where: str) -> Proxy:
         return Proxy(host, port, variable=where)
     user, _, password = login.partition(":")
     secret = b":".join(
-        unquote_to_bytes(one.encode("utf-8", "surrogateescape")) for one in (user, password)
+        unquote_to_bytes(part.encode("utf-8", "surrogateescape")) for part in (user, password)
     )
     if len(secret) > _LOGIN:
         raise bad("the login is too long")
@@ -221,21 +223,21 @@ def _forms(entry: str) -> Iterable[tuple[str, int | None]]:
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     try:
-        found = ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
-    if isinstance(found, ipaddress.IPv6Network) and found.prefixlen >= 96:
-        plain = found.network_address.ipv4_mapped
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
+        plain = network.network_address.ipv4_mapped
         if plain is not None:
-            return ipaddress.ip_network(f"{plain}/{found.prefixlen - 96}")
-    return found
+            return ipaddress.ip_network(f"{plain}/{network.prefixlen - 96}")
+    return network
 
 
 def _address(text: str) -> _Address | None:
     try:
-        found = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        return found.ipv4_mapped
-    return found
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

@@ -71,6 +71,6 @@ class Refusals:
         with self._lock:
             codes = sorted(self._codes.items())
         name = f"{prefix}_refused_total"
-        found = [f"# HELP {name} Requests refused before they reached the service, by code."]
-        found.append(f"# TYPE {name} counter")
-        return [*found, *(f'{name}{{code="{code}"}} {number}' for code, number in codes)]
+        series = [f"# HELP {name} Requests refused before they reached the service, by code."]
+        series.append(f"# TYPE {name} counter")
+        return [*series, *(f'{name}{{code="{code}"}} {number}' for code, number in codes)]

@@ -108,13 +108,13 @@ def parse(data: bytes) -> ResolvConf:
             # The last of several lines counts, of either kind.
             suffixes = (_word(rest)[0],)
         elif word == "search":
-            suffixes = tuple(one for one in re.split(f"[{_BLANK}]+", rest) if one)
+            suffixes = tuple(word for word in re.split(f"[{_BLANK}]+", rest) if word)
     return ResolvConf(tuple(servers) or (LOOPBACK,), suffixes)
 
 
 def _word(text: str) -> tuple[str, str]:
     """The first word and what comes behind the blanks after it."""
-    place = next((place for place, one in enumerate(text) if one in _BLANK), len(text))
+    place = next((place for place, character in enumerate(text) if character in _BLANK), len(text))
     return text[:place], text[place:].strip(_BLANK)
 
 

@@ -123,12 +123,12 @@ class Servers:
             stop: set by a signal handler or by whoever ends the service.
             ready: called once when all listeners accept.
         """
-        room, wanted = _room(), sum(one.connections for one in self._listeners)
+        room, wanted = _room(), sum(bound.connections for bound in self._listeners)
         servers = [
-            _Server(one, max(1, min(one.connections, room * one.connections // wanted)))
-            for one in self._listeners
+            _Server(bound, max(1, min(bound.connections, room * bound.connections // wanted)))
+            for bound in self._listeners
         ]
-        accepting = [asyncio.create_task(one.accept()) for one in servers]
+        accepting = [asyncio.create_task(server.accept()) for server in servers]
         waiting = asyncio.create_task(stop.wait())
         try:
             ready()
@@ -141,8 +141,8 @@ class Servers:
                     for server, task in zip(servers, accepting, strict=True)
                 )
             )
-            for one in self._listeners:
-                close = getattr(one.app, "close", None)
+            for listener in self._listeners:
+                close = getattr(listener.app, "close", None)
                 if close is not None:
                     await asyncio.to_thread(close)
 
@@ -285,14 +285,14 @@ def serve_forever(
 @contextlib.contextmanager
 def _signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
     numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {one: signal.getsignal(one) for one in numbers}
-    for one in numbers:
-        signal.signal(one, lambda *_: loop.call_soon_threadsafe(stop.set))
+    before = {signal_number: signal.getsignal(signal_number) for signal_number in numbers}
+    for signal_number in numbers:
+        signal.signal(signal_number, lambda *_: loop.call_soon_threadsafe(stop.set))
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for signal_number, handler in before.items():
+            signal.signal(signal_number, handler)
 
 
 class ThreadServer:

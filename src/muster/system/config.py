@@ -33,8 +33,8 @@ class Settings(Mapping[str, Value]):
         self._values: dict[str, Value] = {}
         self._sources: dict[str, str] = {}
         self._table: dict[str, Setting] = {}
-        for each in (Role.COMMON, Role(role)):
-            for setting in table.of_role(each):
+        for part in (Role.COMMON, Role(role)):
+            for setting in table.of_role(part):
                 self._table[setting.name] = setting
                 self._values[setting.name] = setting.default
                 self._sources[setting.name] = "default"
@@ -82,12 +82,12 @@ class Settings(Mapping[str, Value]):
 
     def warnings(self) -> tuple[str, ...]:
         """What to warn of, one sentence for each setting that is out of the ordinary."""
-        found = []
+        texts = []
         for name, setting in self._table.items():
             text = table.warning(setting, self._values[name])
             if text is not None:
-                found.append(f"{setting.full_name} = {self._values[name]}: {text}")
-        return tuple(found)
+                texts.append(f"{setting.full_name} = {self._values[name]}: {text}")
+        return tuple(texts)
 
     def _set(self, setting: Setting, value: Value, source: str) -> None:
         if self._table.get(setting.name) is setting:
@@ -114,21 +114,21 @@ def load_settings(
         reading a file other than `file/missing`.
     """
     env = os.environ if environ is None else environ
-    found = Settings(role)
+    settings = Settings(role)
     for path in files:
         for setting, value in _read_file(Path(path)):
-            found._set(setting, value, os.fspath(path))
-    for setting in tuple(found._table.values()):
+            settings._set(setting, value, os.fspath(path))
+    for setting in tuple(settings._table.values()):
         text = env.get(setting.env)
         if text is not None:
-            found._set(setting, table.parse(setting, text), f"${setting.env}")
+            settings._set(setting, table.parse(setting, text), f"${setting.env}")
     for name, given in (flags or {}).items():
         if given is None:
             continue
-        chosen = found._table.get(name.replace("-", "_")) or table.lookup(role, name)
+        chosen = settings._table.get(name.replace("-", "_")) or table.lookup(role, name)
         value = table.parse(chosen, given) if isinstance(given, str) else table.check(chosen, given)
-        found._set(chosen, value, chosen.flag)
-    return found
+        settings._set(chosen, value, chosen.flag)
+    return settings
 
 
 def _read_file(path: Path) -> Iterator[tuple[Setting, Value]]:

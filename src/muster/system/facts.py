@@ -60,9 +60,9 @@ def read_facts(
     if path is not None:
         return read_facts_file(path)
     named = variable_facts(env)
-    found = facts_path({}) if named is None else named
-    if named is not None or found.exists():
-        return read_facts_file(found, root_only=True)
+    file = facts_path({}) if named is None else named
+    if named is not None or file.exists():
+        return read_facts_file(file, root_only=True)
     return read_hardware(root)
 
 
@@ -127,7 +127,7 @@ def read_facts_file(path: str | os.PathLike[str], *, root_only: bool = False) ->
     facts = value.get("facts")
     if value.get("v") != 1 or not isinstance(facts, dict):
         raise error("facts/malformed", path=named, detail='it has no "v": 1 and "facts"')
-    if not all(isinstance(one, str) for one in facts.values()):
+    if not all(isinstance(fact, str) for fact in facts.values()):
         raise error("facts/malformed", path=named, detail="a fact is not a text")
     return cleaned(facts)
 
@@ -150,8 +150,8 @@ def boot_id(root: Path = Path("/")) -> str:
 
 def uptime(root: Path = Path("/")) -> int | None:
     """Whole seconds since the machine started, None where the system does not tell."""
-    found = re.match(r"([0-9]{1,12})(?:\.[0-9]+)?\s", text_of(root / "proc/uptime") + " ")
-    return int(found[1]) if found else None
+    match = re.match(r"([0-9]{1,12})(?:\.[0-9]+)?\s", text_of(root / "proc/uptime") + " ")
+    return int(match[1]) if match else None
 
 
 __all__ = [

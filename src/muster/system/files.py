@@ -141,10 +141,10 @@ def _keep_previous(folder: int, name: str) -> None:
     # The link is made under a passing name and then renamed, so that a .bak is there at any time.
     passing = f".{name}.{os.urandom(8).hex()}.bak.tmp"
     try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        info = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(info.st_mode):
         return
     os.link(name, passing, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
     try:
@@ -237,12 +237,12 @@ def read_private(path: str | os.PathLike[str], limit: int) -> bytes:
         handle = _open_plain(path, follow=True)
         try:
             if sys.platform != "win32":
-                found = os.fstat(handle)
-                if found.st_mode & 0o077:
-                    mode = f"its mode is {found.st_mode & 0o777:04o}"
+                info = os.fstat(handle)
+                if info.st_mode & 0o077:
+                    mode = f"its mode is {info.st_mode & 0o777:04o}"
                     raise error("keyfile/rights", path=named, detail=mode)
-                if found.st_uid not in (0, os.geteuid()):
-                    owner = f"it belongs to the user number {found.st_uid}"
+                if info.st_uid not in (0, os.geteuid()):
+                    owner = f"it belongs to the user number {info.st_uid}"
                     raise error("keyfile/rights", path=named, detail=owner)
             return _read_handle(handle, path, limit)
         finally:
@@ -413,19 +413,19 @@ def _walk_anchor(path: str | os.PathLike[str]) -> os.stat_result:
     at = Path("/")
     links = 0
     with _translated(path):
-        found = at.lstat()
-        _check_owner(named, at, found)
+        info = at.lstat()
+        _check_owner(named, at, info)
         while pending:
-            _check_folder(named, at, found)
+            _check_folder(named, at, info)
             part = pending.pop()
             if part == "..":
                 at = at.parent
-                found = at.lstat()
+                info = at.lstat()
                 continue
             step = at / part
-            found = step.lstat()
-            _check_owner(named, step, found)
-            if stat.S_ISLNK(found.st_mode):
+            info = step.lstat()
+            _check_owner(named, step, info)
+            if stat.S_ISLNK(info.st_mode):
                 links += 1
                 if links > _LINKS:
                     raise error("file/anchor", path=named, detail="it has too many links")
@@ -433,29 +433,29 @@ def _walk_anchor(path: str | os.PathLike[str]) -> os.stat_result:
                 if target.is_absolute():
                     at = Path("/")
                 pending.extend(p for p in reversed(target.parts) if p != "/")
-                found = at.lstat()
+                info = at.lstat()
                 continue
             at = step
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(info.st_mode):
         raise error("file/anchor", path=named, detail=f"{at} is not a plain file")
-    if found.st_mode & 0o022:
+    if info.st_mode & 0o022:
         raise error("file/anchor", path=named, detail=f"group or world may write {at}")
-    return found
+    return info
 
 
-def _check_owner(named: str, at: Path, found: os.stat_result) -> None:
-    if found.st_uid not in (0, os.geteuid()):
+def _check_owner(named: str, at: Path, info: os.stat_result) -> None:
+    if info.st_uid not in (0, os.geteuid()):
         raise error(
             "file/anchor",
             path=named,
-            detail=f"{at} belongs to the user number {found.st_uid}, neither root nor this user",
+            detail=f"{at} belongs to the user number {info.st_uid}, neither root nor this user",
         )
 
 
-def _check_folder(named: str, at: Path, found: os.stat_result) -> None:
-    if not stat.S_ISDIR(found.st_mode):
+def _check_folder(named: str, at: Path, info: os.stat_result) -> None:
+    if not stat.S_ISDIR(info.st_mode):
         raise error("file/anchor", path=named, detail=f"{at} is not a folder")
-    if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
+    if info.st_mode & 0o022 and not info.st_mode & stat.S_ISVTX:
         raise error(
             "file/anchor", path=named, detail=f"group or others may write to the folder {at}"
         )

@@ -78,13 +78,13 @@ def look(root: Path = Path("/")) -> tuple[Reading, ...]:
         "cloud-instance": (dmi / "board_asset_tag",),
         "machine-id": (root / "etc/machine-id",),
     }
-    found: dict[str, tuple[Reading, ...]] = {
+    readings: dict[str, tuple[Reading, ...]] = {
         name: (_first(name, paths, root),) for name, paths in places.items()
     }
-    found["permanent-macs"] = _cards(root)
-    found["disk-serial"] = (_disk(root),)
-    found["cpu-model"] = (_judged("cpu-model", cpu_model(root), "/proc/cpuinfo"),)
-    return tuple(reading for source in FACTS for reading in found[source.name])
+    readings["permanent-macs"] = _cards(root)
+    readings["disk-serial"] = (_disk(root),)
+    readings["cpu-model"] = (_judged("cpu-model", cpu_model(root), "/proc/cpuinfo"),)
+    return tuple(reading for source in FACTS for reading in readings[source.name])
 
 
 def read_hardware(root: Path = Path("/")) -> dict[str, str]:
@@ -93,20 +93,20 @@ def read_hardware(root: Path = Path("/")) -> dict[str, str]:
     Facts that the image carries are told too: they are shown, and have no commitments.
     """
     values: dict[str, list[str]] = {}
-    for one in look(root):
-        if one.value and one.why in ("", "image"):
-            values.setdefault(one.name, []).append(one.value)
+    for reading in look(root):
+        if reading.value and reading.why in ("", "image"):
+            values.setdefault(reading.name, []).append(reading.value)
     return cleaned({name: ",".join(several) for name, several in values.items()})
 
 
 def cleaned(values: Mapping[str, str]) -> dict[str, str]:
     """The usable values of a mapping, in the order of the table."""
-    found = {
+    texts = {
         source.name: clean(source.name, values[source.name])
         for source in FACTS
         if source.name in values
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in texts.items() if value is not None}
 
 
 def _judged(name: str, value: str, at: str) -> Reading:
@@ -128,9 +128,9 @@ def _first(name: str, paths: tuple[Path, ...], root: Path) -> Reading:
             _judged(name, value, at) if allowed else Reading(name, "", at, "unreadable")
         )
     for why in ("", "image", "unreadable", "placeholder"):
-        for one in readings:
-            if one.why == why:
-                return one
+        for reading in readings:
+            if reading.why == why:
+                return reading
     return readings[0]
 
 
@@ -207,10 +207,10 @@ def _cards(root: Path) -> tuple[Reading, ...]:
 
     asked = permanent_addresses() if root == Path("/") else {}
     in_wsl = wsl(root)
-    devices = [one for one in _entries(root / "sys/class/net") if (one / "device").exists()]
-    found = [_card(one, asked.get(one.name, ""), in_wsl) for one in devices]
-    usable = [one for one in found if not one.why]
-    return (*usable, *(one for one in found if one.why)) or (
+    devices = [entry for entry in _entries(root / "sys/class/net") if (entry / "device").exists()]
+    readings = [_card(device, asked.get(device.name, ""), in_wsl) for device in devices]
+    usable = [reading for reading in readings if not reading.why]
+    return (*usable, *(reading for reading in readings if reading.why)) or (
         Reading("permanent-macs", "", "/sys/class/net", "absent"),
     )
 
@@ -280,7 +280,7 @@ def _link_name(link: Path) -> str:
 def _disk(root: Path) -> Reading:
     """The serial number of the disk that holds the root folder, else of the only internal one."""
     at, name = "/sys/block", "disk-serial"
-    disks = [one for one in _entries(root / "sys/block") if (one / "device").exists()]
+    disks = [entry for entry in _entries(root / "sys/block") if (entry / "device").exists()]
     chosen = _disks_of_root(root) or _internal(disks)
     if len(chosen) > 1:
         return Reading(name, "", at, "unclear")
@@ -288,7 +288,7 @@ def _disk(root: Path) -> Reading:
         return Reading(name, "", at, "absent")
     disk = chosen[0]
     places = ("device/serial", "serial", "device/wwid", "wwid")
-    value = next((found for part in places if (found := text_of(disk / part))), "")
+    value = next((part_serial for part in places if (part_serial := text_of(disk / part))), "")
     read = _judged(name, value, f"{at}/{disk.name}")
     if read.why:
         return read if read.why == "absent" else Reading(name, value, read.at, _why_not(value))
@@ -309,13 +309,13 @@ def _internal(disks: list[Path]) -> list[Path]:
     USB disks are not "removable" to Linux. Where their way to the machine is not told, a disk of
     SCSI's kind without a serial number of its own gives way to the one NVMe disk beside it.
     """
-    found = [one for one in disks if text_of(one / "removable") != "1"]
-    found = [one for one in found if not _travels(one / "device")]
-    fast = [one for one in found if one.name.startswith("nvme")]
-    others = [one for one in found if one not in fast]
-    if len(fast) == 1 and not any(text_of(one / "device/serial") for one in others):
+    internal = [disk for disk in disks if text_of(disk / "removable") != "1"]
+    internal = [disk for disk in internal if not _travels(disk / "device")]
+    fast = [disk for disk in internal if disk.name.startswith("nvme")]
+    others = [disk for disk in internal if disk not in fast]
+    if len(fast) == 1 and not any(text_of(other / "device/serial") for other in others):
         return fast
-    return found
+    return internal
 
 
 def _disks_of_root(root: Path) -> list[Path]:
@@ -334,12 +334,12 @@ def _disks_of_root(root: Path) -> list[Path]:
             break
         name = pending.pop()
         node = _block(root, name)
-        below = [one.name for one in _entries(node / "slaves")] if node is not None else []
+        below = [entry.name for entry in _entries(node / "slaves")] if node is not None else []
         if below:
             pending += below
             continue
         names.add(_whole(root, name))
-    return [root / "sys/block" / one for one in sorted(names - {""})]
+    return [root / "sys/block" / name for name in sorted(names - {""})]
 
 
 def _name_of(link: Path) -> str:

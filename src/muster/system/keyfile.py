@@ -190,11 +190,11 @@ def load_key(
         errors of reading a file.
     """
     source = Path(path)
-    found, raw = _open(source, passphrase, role)
-    if found.public is None or len(raw) != 32:
+    key_file, raw = _open(source, passphrase, role)
+    if key_file.public is None or len(raw) != 32:
         raise error("keyfile/malformed", path=str(source), detail="it holds no signing key")
     key = MemorySigningKey(raw)
-    if key.public != found.public:
+    if key.public != key_file.public:
         raise error(
             "keyfile/malformed", path=str(source), detail="public and private key do not fit"
         )
@@ -204,8 +204,8 @@ def load_key(
 def load_secret(path: str | os.PathLike[str], passphrase: str, role: str | None = None) -> bytes:
     """Open a secret that signs nothing. Raises: as `load_key`."""
     source = Path(path)
-    found, raw = _open(source, passphrase, role)
-    if found.public is not None:
+    key_file, raw = _open(source, passphrase, role)
+    if key_file.public is not None:
         raise error("keyfile/malformed", path=str(source), detail="it holds a signing key")
     return raw
 
@@ -340,10 +340,10 @@ def _bytes(members: Mapping[str, object], name: str, low: int, high: int) -> byt
     value = members.get(name)
     if not isinstance(value, str):
         raise ValueError(f"{name} is not a string")
-    found = strict.b64url_decode(value, high)
-    if len(found) < low:
+    data = strict.b64url_decode(value, high)
+    if len(data) < low:
         raise ValueError(f"{name} is too short")
-    return found
+    return data
 
 
 def _sum(members: strict.JSONObject) -> str:

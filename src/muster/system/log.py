@@ -115,7 +115,7 @@ class BoundedHandler(logging.StreamHandler[TextIO]):
 
 
 def _left_out(record: logging.LogRecord, number: int) -> logging.LogRecord:
-    made = logging.LogRecord(
+    log_record = logging.LogRecord(
         record.name,
         record.levelno,
         record.pathname,
@@ -124,8 +124,8 @@ def _left_out(record: logging.LogRecord, number: int) -> logging.LogRecord:
         (number,),
         None,
     )
-    made.created, made.msecs = record.created, record.msecs
-    return made
+    log_record.created, log_record.msecs = record.created, record.msecs
+    return log_record
 
 
 def configure(form: str = "text", level: str = "info", stream: TextIO | None = None) -> None:
@@ -140,7 +140,7 @@ def configure(form: str = "text", level: str = "info", stream: TextIO | None = N
     handler = BoundedHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JSONFormatter() if form == "json" else TextFormatter())
     root = logging.getLogger()
-    for old in [one for one in root.handlers if getattr(one, "_of_muster", False)]:
+    for old in [handler for handler in root.handlers if getattr(handler, "_of_muster", False)]:
         root.removeHandler(old)
     handler._of_muster = True  # type: ignore[attr-defined]  # marks it for the next call
     root.addHandler(handler)
@@ -149,13 +149,15 @@ def configure(form: str = "text", level: str = "info", stream: TextIO | None = N
 
 def _one_line(text: str) -> str:
     """Control characters as escapes [a value from outside must not forge a line]."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
 
 
 def _value(value: object) -> str:
     # Masked before anything is escaped: a key is known by what surrounds it.
     text = mask_keys(str(value))
-    if text and all(one.isprintable() and one not in ' "=' for one in text):
+    if text and all(character.isprintable() and character not in ' "=' for character in text):
         return text
     return json.dumps(text)
 

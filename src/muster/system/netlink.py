@@ -33,7 +33,7 @@ def permanent_addresses() -> dict[str, str]:
     family = getattr(socket, "AF_NETLINK", None)
     if family is None:
         return {}
-    found: dict[str, str] = {}
+    permanent: dict[str, str] = {}
     try:
         with socket.socket(family, socket.SOCK_RAW, 0) as asking:
             asking.settimeout(_SECONDS)
@@ -46,12 +46,12 @@ def permanent_addresses() -> dict[str, str]:
                 if sender[0] != 0:
                     continue
                 addresses, ended = read_links(data)
-                found.update(addresses)
+                permanent.update(addresses)
                 if ended:
                     break
     except OSError:
-        return found
-    return found
+        return permanent
+    return permanent
 
 
 def read_links(data: bytes) -> tuple[dict[str, str], bool]:
@@ -59,34 +59,34 @@ def read_links(data: bytes) -> tuple[dict[str, str], bool]:
 
     Any bytes are read: what does not fit ends the reading of its part.
     """
-    found: dict[str, str] = {}
+    links: dict[str, str] = {}
     at = 0
     while at + _HEAD.size <= len(data):
         length, kind, _flags, _sequence, _port = _HEAD.unpack_from(data, at)
         if kind in (_DONE, _ERROR):
-            return found, True
+            return links, True
         if not _HEAD.size <= length <= len(data) - at:
-            return found, True
+            return links, True
         if kind == _NEWLINK:
             parts = _attributes(data[at + _HEAD.size + _LINK.size : at + length])
             name = parts.get(_IFNAME, b"").rstrip(b"\0").decode("ascii", "replace")
             address = parts.get(_PERM_ADDRESS, b"")
             if name and len(address) == 6 and any(address):
-                found[name] = address.hex(":")
+                links[name] = address.hex(":")
         at += _aligned(length)
-    return found, False
+    return links, False
 
 
 def _attributes(data: bytes) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
+    attributes: dict[int, bytes] = {}
     at = 0
     while at + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, at)
         if not _ATTRIBUTE.size <= length <= len(data) - at:
             break
-        found[kind & _TYPES] = data[at + _ATTRIBUTE.size : at + length]
+        attributes[kind & _TYPES] = data[at + _ATTRIBUTE.size : at + length]
         at += _aligned(length)
-    return found
+    return attributes
 
 
 def _aligned(length: int) -> int:

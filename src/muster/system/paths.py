@@ -42,7 +42,7 @@ class Places:
     @property
     def configs(self) -> tuple[Path, ...]:
         """The settings files, the least important first."""
-        return tuple(one for one in (self.system_config, self.user_config) if one is not None)
+        return tuple(path for path in (self.system_config, self.user_config) if path is not None)
 
 
 def places(
@@ -114,10 +114,10 @@ def _home(env: Mapping[str, str]) -> Path | None:
     try:
         import pwd
 
-        found = Path(pwd.getpwuid(os.getuid()).pw_dir)
+        path = Path(pwd.getpwuid(os.getuid()).pw_dir)
     except (KeyError, ImportError, OSError):
         return None
-    return found if found.is_absolute() else None
+    return path if path.is_absolute() else None
 
 
 def _may_be_entered(folder: str) -> bool:
@@ -155,13 +155,13 @@ def store_root(
         return Path(chosen)
     if env.get(STORE_VARIABLE):
         return Path(env[STORE_VARIABLE])
-    found = places(environ=env) if where is None else where
+    known = places(environ=env) if where is None else where
     may = _privileged() if privileged is None else privileged
-    if may or found.system_store.is_dir():
-        return found.system_store
-    if found.user_store is None:
+    if may or known.system_store.is_dir():
+        return known.system_store
+    if known.user_store is None:
         raise error("file/no-home", variable=STORE_VARIABLE)
-    return found.user_store
+    return known.user_store
 
 
 def displaced_store(
@@ -171,11 +171,11 @@ def displaced_store(
     env = os.environ if environ is None else environ
     if not env.get(STORE_VARIABLE):
         return None
-    found = places(environ=env, home=Path("/")) if where is None else where
+    known = places(environ=env, home=Path("/")) if where is None else where
     named = Path.cwd() / env[STORE_VARIABLE]
-    if not found.system_store.is_dir() or named.resolve() == found.system_store.resolve():
+    if not known.system_store.is_dir() or named.resolve() == known.system_store.resolve():
         return None
-    return found.system_store
+    return known.system_store
 
 
 def _privileged() -> bool:

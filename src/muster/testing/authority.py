@@ -72,7 +72,7 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC)
-        made = (
+        certificate = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([]))
             .issuer_name(self._name)
@@ -80,14 +80,14 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now + begins * _DAY)
             .not_valid_after(now + ends * _DAY)
-            .add_extension(x509.SubjectAlternativeName([_name(one) for one in names]), True)
+            .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), True)
             .sign(self._key, hashes.SHA256())
         )
         hidden: serialization.KeySerializationEncryption = serialization.NoEncryption()
         if passphrase is not None:
             hidden = serialization.BestAvailableEncryption(passphrase)
         private = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, hidden)
-        return Issued(made.public_bytes(_PEM), private, made.serial_number)
+        return Issued(certificate.public_bytes(_PEM), private, certificate.serial_number)
 
 
 def _name(text: str) -> x509.GeneralName:

@@ -146,7 +146,7 @@ def _route(method: str, path: str) -> Route | None:
     for route in _ROUTES:
         parts, wanted = path.split("/"), route.path.split("/")
         fits = len(parts) == len(wanted) and all(
-            one == two or two.startswith("{") for one, two in zip(parts, wanted, strict=True)
+            part == two or two.startswith("{") for part, two in zip(parts, wanted, strict=True)
         )
         if fits and method == route.method:
             return route

@@ -35,10 +35,10 @@ class PartMissingError(RuntimeError):
 def find_named() -> str:
     """The path of `named`. Raises: PartMissingError."""
     path = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin" + os.pathsep + "/usr/local/sbin"
-    found = shutil.which("named", path=path)
-    if found is None:
+    program = shutil.which("named", path=path)
+    if program is None:
         raise PartMissingError(f"named is not installed: 'apt-get install {PACKAGE}' brings it")
-    return found
+    return program
 
 
 class Named:

@@ -166,7 +166,7 @@ class NanoDNS:
         """Remove the records of a name, of one type or of all."""
         owner = dns.name.from_text(name)
         with self._lock:
-            for key in [one for one in self._sets if one[0] == owner]:
+            for key in [key for key in self._sets if key[0] == owner]:
                 if kind is None or key[1] == dns.rdatatype.from_text(kind):
                     del self._sets[key]
 
@@ -276,9 +276,9 @@ class NanoDNS:
             raise _RefusedError(dns.rcode.REFUSED)
         at = name
         for _ in range(_CNAME_STEPS):
-            found = self._sets.get((at, kind))
-            if found:
-                response.answer.append(_rrset(at, kind, found))
+            rdatas = self._sets.get((at, kind))
+            if rdatas:
+                response.answer.append(_rrset(at, kind, rdatas))
                 return
             alias = self._sets.get((at, dns.rdatatype.CNAME))
             if not alias or kind == dns.rdatatype.CNAME:
@@ -329,26 +329,26 @@ class NanoDNS:
             for rdata in rrset:
                 self._insert(owner, rdata, rrset.ttl)
         elif rrset.deleting == dns.rdataclass.ANY:
-            for key in [one for one in self._sets if one[0] == owner]:
+            for key in [key for key in self._sets if key[0] == owner]:
                 kept = owner == self._origin and key[1] in (dns.rdatatype.SOA, dns.rdatatype.NS)
                 if kind in (dns.rdatatype.ANY, key[1]) and not kept:
                     del self._sets[key]
         else:
-            found = self._sets.get((owner, kind), {})
+            rdatas = self._sets.get((owner, kind), {})
             for rdata in rrset:
-                found.pop(rdata, None)
-            if not found:
+                rdatas.pop(rdata, None)
+            if not rdatas:
                 self._sets.pop((owner, kind), None)
 
     def _insert(self, owner: dns.name.Name, rdata: dns.rdata.Rdata, ttl: int) -> None:
-        found = self._sets.setdefault((owner, rdata.rdtype), {})
+        rdatas = self._sets.setdefault((owner, rdata.rdtype), {})
         if rdata.rdtype in (dns.rdatatype.SOA, dns.rdatatype.CNAME):
-            found.clear()
+            rdatas.clear()
         # The records of one set have one TTL (RFC 2181); the newest one counts.
-        if next(iter(found.values()), ttl) != ttl:
-            for other in found:
-                found[other] = ttl
-        found[rdata] = ttl
+        if next(iter(rdatas.values()), ttl) != ttl:
+            for other in rdatas:
+                rdatas[other] = ttl
+        rdatas[rdata] = ttl
 
     def _raise_serial(self) -> None:
         soa = self._sets.get((self._origin, dns.rdatatype.SOA))
@@ -366,12 +366,12 @@ _RCODES: dict[Trouble | None, dns.rcode.Rcode] = {
 
 
 def _rrset(
-    name: dns.name.Name, kind: dns.rdatatype.RdataType, found: Iterable[dns.rdata.Rdata]
+    name: dns.name.Name, kind: dns.rdatatype.RdataType, rdatas: Iterable[dns.rdata.Rdata]
 ) -> dns.rrset.RRset:
-    ttl = next(iter(found.values())) if isinstance(found, dict) else 0
+    ttl = next(iter(rdatas.values())) if isinstance(rdatas, dict) else 0
     rrset = dns.rrset.RRset(name, dns.rdataclass.IN, kind)
     rrset.update_ttl(ttl)
-    for rdata in found:
+    for rdata in rdatas:
         rrset.add(rdata, ttl)
     return rrset
 

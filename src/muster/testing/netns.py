@@ -115,7 +115,7 @@ class Lab:
 
 
 def _ip(*words: str) -> None:
-    done = subprocess.run(["ip", *words], capture_output=True, check=False)
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip()
-        raise RuntimeError(f"ip {' '.join(words)}: {said}")
+    process = subprocess.run(["ip", *words], capture_output=True, check=False)
+    if process.returncode != 0:
+        message = process.stderr.decode(errors="replace").strip()
+        raise RuntimeError(f"ip {' '.join(words)}: {message}")

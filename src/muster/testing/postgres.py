@@ -23,12 +23,12 @@ STARTED = 60.0
 
 def programs() -> Path | None:
     """The folder of PostgreSQL's server programs, of the newest version; None without one."""
-    found = sorted(
+    paths = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"),
         key=lambda path: int(path.parts[-3]) if path.parts[-3].isdecimal() else 0,
     )
-    if found:
-        return found[-1].parent
+    if paths:
+        return paths[-1].parent
     alone = shutil.which("initdb")
     return Path(alone).parent if alone else None
 
@@ -40,10 +40,10 @@ class PostgresServer:
     """
 
     def __init__(self) -> None:
-        found = programs()
-        if found is None:
+        path = programs()
+        if path is None:
             raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
-        self._programs = found
+        self._programs = path
         # Not in a test's own folder: the user `postgres` may not enter those.
         folder = Path(tempfile.mkdtemp(prefix="muster-postgres-"))
         self._folder = folder
@@ -75,7 +75,7 @@ class PostgresServer:
         return command
 
     def _run(self, *arguments: str) -> str:
-        done = subprocess.run(
+        process = subprocess.run(
             self._as_user(*arguments),
             cwd="/",
             capture_output=True,
@@ -83,9 +83,9 @@ class PostgresServer:
             timeout=STARTED,
             check=False,
         )
-        if done.returncode:
-            raise RuntimeError(f"{arguments[0]}: {done.stdout}{done.stderr}")
-        return done.stdout
+        if process.returncode:
+            raise RuntimeError(f"{arguments[0]}: {process.stdout}{process.stderr}")
+        return process.stdout
 
     def start(self) -> PostgresServer:
         """Start it and wait until it answers."""
@@ -142,7 +142,7 @@ class PostgresServer:
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
         return port

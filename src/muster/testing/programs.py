@@ -119,7 +119,7 @@ class Programs:
 
     def run(self, *words: str, node: Node | None = None, facts: Path | None = None) -> Done:
         """Run one command with `--json` to its end, whatever its exit code is."""
-        done = subprocess.run(
+        process = subprocess.run(
             self._command(words, node, facts),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -127,28 +127,28 @@ class Programs:
             env=self._environment,
             timeout=_RUN_SECONDS,
         )
-        text = done.stdout.decode(errors="replace")
+        text = process.stdout.decode(errors="replace")
         try:
             value = json.loads(text)
         except ValueError:
             value = {"printed": text}
         data = Printed(value if isinstance(value, dict) else {"printed": value})
-        return Done(done.returncode, data, done.stderr.decode(errors="replace"))
+        return Done(process.returncode, data, process.stderr.decode(errors="replace"))
 
     def muster(self, *words: str, node: Node | None = None, facts: Path | None = None) -> Printed:
         """Run one command that must succeed; gives what it prints. Raises: RuntimeError."""
-        done = self.run(*words, node=node, facts=facts)
-        if done.code != 0:
+        result = self.run(*words, node=node, facts=facts)
+        if result.code != 0:
             said = f"{done.data} {done.trouble}".strip()
-            raise RuntimeError(f"muster {' '.join(words[:2])} ended with {done.code}: {said}")
-        return done.data
+            raise RuntimeError(f"muster {' '.join(words[:2])} ended with {result.code}: {text}")
+        return result.data
 
     def text(self, *words: str) -> list[str]:
         """Run one command as a person would; gives the lines that it prints.
 
         Raises: RuntimeError when it ends with another exit code than 0.
         """
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "muster", *words],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -156,10 +156,10 @@ class Programs:
             env=self._environment,
             timeout=_RUN_SECONDS,
         )
-        if done.returncode != 0:
-            said = done.stderr.decode(errors="replace")
-            raise RuntimeError(f"muster {' '.join(words[:2])}: {said}")
-        return done.stdout.decode(errors="replace").rstrip().splitlines()
+        if process.returncode != 0:
+            message = process.stderr.decode(errors="replace")
+            raise RuntimeError(f"muster {' '.join(words[:2])}: {message}")
+        return process.stdout.decode(errors="replace").rstrip().splitlines()
 
     def start(
         self, name: str, *words: str, node: Node | None = None, facts: Path | None = None
@@ -186,8 +186,8 @@ class Programs:
             if child.poll() is not None:
                 break
             time.sleep(0.02)
-        said = output.read_text(errors="replace") + trouble.read_text(errors="replace")
-        raise RuntimeError(f"{name} did not start: {said.strip()}")
+        line = output.read_text(errors="replace") + trouble.read_text(errors="replace")
+        raise RuntimeError(f"{name} did not start: {line.strip()}")
 
     def facts(self, name: str, facts: Mapping[str, str]) -> Path:
         """Write the facts file of a machine."""

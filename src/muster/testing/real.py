@@ -57,7 +57,7 @@ class RealHost:
 
     def __init__(self, folder: Path, clock: Clock, *publishers: TinyPublisher) -> None:
         folder.mkdir(parents=True)
-        self.facts = tuple(Fact(*one) for one in machine_facts(folder.name).items())
+        self.facts = tuple(Fact(*fact) for fact in machine_facts(folder.name).items())
         self._clock = clock
         dice = SeededDice(f"host {folder.name}")
         self.database = open_store(folder, clock.now(), create=True)
@@ -81,12 +81,12 @@ class RealHost:
 
     def count(self, publisher: TinyPublisher, application: str = "os") -> int:
         """The machines that it counts now, read from its database."""
-        (found,) = [
+        (status,) = [
             row
             for row in look.applications(self.opened)
             if (row.publisher, row.application) == (publisher.publisher, application)
         ]
-        return found.count
+        return status.count
 
     def housekeep(self) -> int:
         """What it does each minute by itself; gives how many rows of a jumped clock it repaired."""
@@ -109,9 +109,9 @@ class RealHost:
 
     @staticmethod
     def _told(results: list[records.ZoneResult]) -> None:
-        for one in results:
-            if one.error is not None:
-                raise one.error
+        for result in results:
+            if result.error is not None:
+                raise result.error
 
     def __enter__(self) -> Self:
         """Begin to answer."""

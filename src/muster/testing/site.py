@@ -69,7 +69,7 @@ class Site(Programs):
 
     def start_publisher(self) -> Printed:
         """Make the sample publisher Contoso and serve it; gives what `init` said."""
-        made = self.muster(
+        created = self.muster(
             "publisher", "init", "--store", str(self.publisher_store), "--sample",
             "--reserve-root", str(self.folder / "reserve-root.key"),
         )  # fmt: skip
@@ -83,7 +83,7 @@ class Site(Programs):
             "0",
         )
         self.publisher_url = ready.text("url")
-        return made
+        return created
 
     def start_dns(self) -> str:
         """Start the authoritative DNS server of the zone; gives its kind for people."""
@@ -184,9 +184,12 @@ class Site(Programs):
         resolver = Resolver([self.nameserver], 2.0)
         limit = time.monotonic() + _READY_SECONDS
         while time.monotonic() < limit:
-            found = resolver.srv(name)
-            if len(found) >= number:
-                return [f"{one.priority} {one.weight} {one.port} {one.target}" for one in found]
+            records = resolver.srv(name)
+            if len(records) >= number:
+                return [
+                    f"{record.priority} {record.weight} {record.port} {record.target}"
+                    for record in records
+                ]
             time.sleep(0.05)
         raise RuntimeError(f"the host did not publish {name} within {_READY_SECONDS:.0f} seconds")
 

@@ -160,8 +160,8 @@ class TinyPublisher:
 
     def rotate(self, *, withdraw: bool = False) -> Trust:
         """A further trust version with a new grant key; the old one is retired, or withdrawn."""
-        old = next(one for one in self.keys if one.key == self.grant_key.public)
-        index = max(one.index or 0 for one in self.keys) + 1
+        old = next(key for key in self.keys if key.key == self.grant_key.public)
+        index = max(key.index or 0 for key in self.keys) + 1
         self.keys.remove(old)
         if not withdraw:
             self.keys.append(replace(old, until=day_of(self.now)))
@@ -203,11 +203,11 @@ class TinyPublisher:
         channel: str = "volume",
     ) -> Product:
         """A product for `publish`; only one of the volume channel has a setup key."""
-        made = self._product(_Sort(product, application, group, need))
-        return made if channel == "volume" else replace(made, channel=channel, setup_key="")
+        added = self._product(_Sort(product, application, group, need))
+        return added if channel == "volume" else replace(added, channel=channel, setup_key="")
 
     def _product(self, sort: _Sort) -> Product:
-        number = next(one.number for one in GROUPS if one.id == sort.group)
+        number = next(group.number for group in GROUPS if group.id == sort.group)
         return Product(
             id=sort.id,
             application=sort.application,
@@ -228,23 +228,23 @@ class TinyPublisher:
         """A new product key of a kind and group number."""
         self._serials += 1
         prefix = prefix_of(self.publisher)
-        made = make_product_key(self.tag_key, kind, prefix, group, self._serials)
-        self._issued[made.key_id] = made
-        return made
+        product_key = make_product_key(self.tag_key, kind, prefix, group, self._serials)
+        self._issued[product_key.key_id] = product_key
+        return product_key
 
     def host_key(self, group: str, term: int = 0) -> ProductKey:
         """A new host key of a group; `term` times 30 days, 0 for no end."""
-        number = next(one.number for one in GROUPS if one.id == group)
-        made = self.key(Kind.HOST, number)
-        self._terms[made.key_id] = term
-        return made
+        number = next(key_group.number for key_group in GROUPS if key_group.id == group)
+        key = self.key(Kind.HOST, number)
+        self._terms[key.key_id] = term
+        return key
 
     def machine_key(self, group: str, kind: Kind = Kind.MAK, term: int = 0) -> ProductKey:
         """A new key that activates machines; `term` times 30 days, 0 for no end. It has no pool."""
-        number = next(one.number for one in GROUPS if one.id == group)
-        made = self.key(kind, number)
-        self._terms[made.key_id] = term
-        return made
+        number = next(key_group.number for key_group in GROUPS if key_group.id == group)
+        key = self.key(kind, number)
+        self._terms[key.key_id] = term
+        return key
 
     # What its service answers.
 
@@ -258,7 +258,7 @@ class TinyPublisher:
         iid = parse_installation_id(installation_id)
         key = self._issued[iid.key_id]
         check_proof(iid, proof_key(self.publisher, iid.key_id, key.tag_bytes))
-        group = next(one for one in GROUPS if one.number == iid.key_id.group)
+        group = next(group for group in GROUPS if group.number == iid.key_id.group)
         name = (iid.key_id, iid.binding)
         if name not in self._grants:
             self._grants[name] = self._issue(iid, group, day_of(self.now))
@@ -269,11 +269,11 @@ class TinyPublisher:
             self._grants[name] = self._issue(iid, group, old.day)
             grant = read_grant(self._grants[name], self.trust, self.publisher)
         entry = self.trust.find(grant.kid, GRANT_ROLE, grant.day)
-        held = max(one.version for one in self.line if one.version % 256 == iid.trust_residue)
+        held = max(trust.version for trust in self.line if trust.version % 256 == iid.trust_residue)
         return ConfirmAnswer(
             grant=grant.text,
             confirmation_id=confirmation_of(grant.text, entry.index or 0).text,
-            trust=tuple(one.text for one in self.line if one.version > held),
+            trust=tuple(trust.text for trust in self.line if trust.version > held),
             catalogue=self.catalogue.text,
             terms=None if limit is None else self.terms(grant, limit),
         )
@@ -327,9 +327,9 @@ class TinyPublisher:
         return Answer(200, self.catalogue.text.encode("ascii"), routes.JOSE)
 
     def _trust(self, request: Request) -> Answer:
-        for one in self.line:
-            if one.version >= int(request.params["version"]):
-                return Answer(200, one.text.encode("ascii"), routes.JOSE)
+        for trust in self.line:
+            if trust.version >= int(request.params["version"]):
+                return Answer(200, trust.text.encode("ascii"), routes.JOSE)
         raise error("wire/not-found")
 
     # Files.
@@ -339,7 +339,7 @@ class TinyPublisher:
         return PublisherFile(
             publisher=self.publisher,
             anchor=self.line[0].text,
-            trust=tuple(one.text for one in self.line[1:]),
+            trust=tuple(trust.text for trust in self.line[1:]),
             catalogue=self.catalogue.text,
             url=url,
         )
@@ -353,6 +353,6 @@ class TinyPublisher:
 
         `url` is where it says that the service listens, "" to say nothing.
         """
-        found = self.catalogue.product(product)
-        groups = [one for one in GROUPS if found.group in one.covers]
-        return make_descriptor(self.line[0].text, found, groups, url)
+        wanted = self.catalogue.product(product)
+        groups = [group for group in GROUPS if wanted.group in group.covers]
+        return make_descriptor(self.line[0].text, wanted, groups, url)

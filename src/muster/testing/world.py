@@ -79,7 +79,7 @@ class MemoryDisk:
     def write(self, path: Path, data: bytes, mode: int, *, keep_previous: bool) -> None:
         """Replace a file whole, or refuse when there is no room for it."""
         del mode
-        used = sum(len(one) for one in self.files.values())
+        used = sum(len(content) for content in self.files.values())
         if self.room is not None and used + len(data) > self.room:
             raise error("file/full", path=str(path))
         if keep_previous and path in self.files:
@@ -102,8 +102,8 @@ class MemoryDisk:
     def names(self, path: Path) -> list[str]:
         """Names in a folder."""
         depth = len(path.parts)
-        found = {one.parts[depth] for one in self.files if path in one.parents}
-        return sorted(found)
+        entry = {one.parts[depth] for one in self.files if path in one.parents}
+        return sorted(entry)
 
     @contextlib.contextmanager
     def lock(self, path: Path) -> Iterator[None]:
@@ -170,10 +170,10 @@ class WorldNetwork:
                 return Reply(200, publisher.confirm(digits).encode())
             if route is TRUST:
                 wanted = int(path.rpartition("/")[2])
-                found = [one for one in publisher.line if one.version >= wanted]
-                if not found:
+                trusts = [trust for trust in publisher.line if trust.version >= wanted]
+                if not trusts:
                     raise error("wire/not-found")
-                return Reply(200, found[0].text.encode("ascii"))
+                return Reply(200, trusts[0].text.encode("ascii"))
             if route is CATALOGUE:
                 return Reply(200, publisher.catalogue.text.encode("ascii"))
             raise error("wire/not-found")

@@ -34,10 +34,10 @@ def check_version(message: Claims) -> int:
 
     Raises: `wire/version`, or `wire/bad-request`.
     """
-    found = message.integer("v", low=1)
-    if found > VERSION:
-        raise error("wire/version", version=found, known=VERSION)
-    return found
+    version = message.integer("v", low=1)
+    if version > VERSION:
+        raise error("wire/version", version=version, known=VERSION)
+    return version
 
 
 def display_name(message: Claims, name: str) -> str:
@@ -45,12 +45,12 @@ def display_name(message: Claims, name: str) -> str:
 
     Source: docs/spec/02-signed-objects.md, section 2.5.
     """
-    found = message.optional_text(name, grammar.DISPLAY_NAME)
-    if found is None:
+    text = message.optional_text(name, grammar.DISPLAY_NAME)
+    if text is None:
         return ""
-    if len(found) > NAME_POINTS:
+    if len(text) > NAME_POINTS:
         message.refuse(name, f"not a text of at most {NAME_POINTS} characters")
-    return found
+    return text
 
 
 def decode(data: bytes, limits: strict.Limits = strict.SMALL) -> Claims:

@@ -126,12 +126,12 @@ class PublisherFile:
 def _open(data: bytes, wanted: str) -> Claims:
     try:
         reader = codec.decode(data, FILE_LIMITS)
-        found = reader.text("file", grammar.FILE_KIND)
+        kind = reader.text("file", grammar.FILE_KIND)
     except MusterError as fault:
         detail = str(fault.params.get("detail", fault.what))
         raise error("wire/not-exchange", wanted=wanted, detail=detail) from None
-    if found != wanted:
-        raise error("wire/not-exchange", wanted=wanted, detail=f"it is a {found} file")
+    if kind != wanted:
+        raise error("wire/not-exchange", wanted=wanted, detail=f"it is a {kind} file")
     return reader
 
 

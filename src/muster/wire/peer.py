@@ -114,12 +114,12 @@ def checked(code: str, params: Mapping[str, object]) -> dict[str, Value]:
         Numbers from 0 to 2^53 - 1, texts that match the grammar of their name, lists of them.
     """
     wanted = CATALOGUE[code].fields() | _EXTRA.get(code, frozenset())
-    found: dict[str, Value] = {}
+    accepted: dict[str, Value] = {}
     for name in sorted(wanted & params.keys()):
         value = _value(name, params[name])
         if value is not None:
-            found[name] = value
-    return found
+            accepted[name] = value
+    return accepted
 
 
 _EXTRA: Mapping[str, frozenset[str]] = {
@@ -140,9 +140,9 @@ def _value(name: str, value: object) -> Value | None:
         grammar = _TEXTS.get(name)
         return value if grammar is not None and grammar.fullmatch(value) else None
     if isinstance(value, list | tuple) and name in _LISTS and len(value) <= _MOST_ITEMS:
-        texts = tuple(one for one in value if isinstance(one, str))
+        texts = tuple(item for item in value if isinstance(item, str))
         grammar = _LISTS[name]
-        if len(texts) == len(value) and all(grammar.fullmatch(one) for one in texts):
+        if len(texts) == len(value) and all(grammar.fullmatch(text) for text in texts):
             return texts
     return None
 

@@ -131,7 +131,7 @@ def plain_params(values: Mapping[str, Any]) -> dict[str, strict.JSONValue]:
 def _is_plain(value: object) -> bool:
     if isinstance(value, list | tuple):
         return len(value) <= _PARAM_TEXTS and all(
-            isinstance(one, str) and len(one) <= _PARAM_CHARACTERS for one in value
+            isinstance(item, str) and len(item) <= _PARAM_CHARACTERS for item in value
         )
     if isinstance(value, bool):
         return True
@@ -142,7 +142,7 @@ def _is_plain(value: object) -> bool:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        return [clean(one) for one in value]
+        return [clean(item) for item in value]
     return clean(value) if isinstance(value, str) else value
 
 
@@ -172,13 +172,13 @@ def decode_problem(status: int, body: bytes, peer: str, role: Peer = Peer.EITHER
     except MusterError as fault:
         detail = str(fault.params.get("detail", fault.what))
         raise error("wire/bad-answer", peer=peer, detail=detail) from None
-    said = hear(role, peer, code, params, what, why)
-    known = said.code == code
+    heard = hear(role, peer, code, params, what, why)
+    known = heard.code == code
     return Problem(
         status=status,
         code=code,
-        said=said,
-        params=said.params if known else {},
+        said=heard,
+        params=heard.params if known else {},
         trust=trust,
         catalogue=catalogue,
         notice=notice,

@@ -143,10 +143,10 @@ def decode_batch_request(body: bytes) -> BatchRequest:
     """
     reader = codec.decode(body, BATCH_LIMITS)
     codec.check_version(reader)
-    found = reader.texts("installation_ids", grammar.DIGIT_GROUPS, limit=BATCH_ROWS, distinct=False)
-    if not found:
+    ids = reader.texts("installation_ids", grammar.DIGIT_GROUPS, limit=BATCH_ROWS, distinct=False)
+    if not ids:
         raise error("wire/bad-request", detail="message.installation_ids: empty")
-    return BatchRequest(found)
+    return BatchRequest(ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class BatchAnswer:
         return codec.encode(
             {
                 "v": codec.VERSION,
-                "answers": [one.to_dict() for one in self.rows],
+                "answers": [row.to_dict() for row in self.rows],
                 "trust": list(self.trust),
                 "catalogue": self.catalogue,
             }
@@ -228,7 +228,7 @@ def decode_batch_answer(body: bytes, peer: str) -> BatchAnswer:
         reader = codec.decode(body, BATCH_ANSWER_LIMITS)
         codec.check_version(reader)
         return BatchAnswer(
-            rows=tuple(_batch_row(one, peer) for one in reader.objects("answers", BATCH_ROWS)),
+            rows=tuple(_batch_row(row, peer) for row in reader.objects("answers", BATCH_ROWS)),
             trust=reader.texts("trust", grammar.COMPACT_JWS, limit=TRUST_STEPS, distinct=False),
             catalogue=reader.text("catalogue", grammar.COMPACT_JWS),
         )
@@ -245,7 +245,7 @@ def _batch_row(reader: Claims, peer: str) -> BatchRow:
     what, why = reader.text("what", grammar.PROSE), reader.text("why", grammar.PROSE)
     reader.text("fix", grammar.PROSE)
     reader.text("retry", grammar.RETRY)
-    said = hear(
+    fault = hear(
         Peer.PUBLISHER,
         peer,
         reader.text("code", grammar.ERROR_CODE),
@@ -253,7 +253,7 @@ def _batch_row(reader: Claims, peer: str) -> BatchRow:
         what,
         why,
     )
-    row = BatchRow.of(said)
-    if said.code == "wire/unknown-code":
-        return replace(row, params={}, says=str(said.params["says"]))
+    row = BatchRow.of(fault)
+    if fault.code == "wire/unknown-code":
+        return replace(row, params={}, says=str(fault.params["says"]))
     return row

@@ -38,13 +38,13 @@ def encode_publishers(served: tuple[ServedPublisher, ...]) -> bytes:
             "v": codec.VERSION,
             "publishers": [
                 {
-                    "publisher": one.publisher,
-                    "label": one.label,
-                    "trust": one.trust,
-                    "catalogue": one.catalogue,
-                    "groups": list(one.groups),
+                    "publisher": publisher.publisher,
+                    "label": publisher.label,
+                    "trust": publisher.trust,
+                    "catalogue": publisher.catalogue,
+                    "groups": list(publisher.groups),
                 }
-                for one in served
+                for publisher in served
             ],
         }
     )
@@ -57,13 +57,13 @@ def decode_publishers(body: bytes, peer: str) -> tuple[ServedPublisher, ...]:
         codec.check_version(reader)
         return tuple(
             ServedPublisher(
-                publisher=one.text("publisher", grammar.PUBLISHER_ID),
-                label=one.text("label", grammar.LABEL),
-                trust=one.integer("trust"),
-                catalogue=one.integer("catalogue"),
-                groups=one.texts("groups", grammar.NAME, limit=256, distinct=False),
+                publisher=row.text("publisher", grammar.PUBLISHER_ID),
+                label=row.text("label", grammar.LABEL),
+                trust=row.integer("trust"),
+                catalogue=row.integer("catalogue"),
+                groups=row.texts("groups", grammar.NAME, limit=256, distinct=False),
             )
-            for one in reader.objects("publishers", limit=256)
+            for row in reader.objects("publishers", limit=256)
         )
     except MusterError as fault:
         raise codec.as_answer(fault, peer) from None
@@ -74,7 +74,7 @@ def encode_grants(grants: tuple[HostGrant, ...]) -> bytes:
     return codec.encode(
         {
             "v": codec.VERSION,
-            "grants": [{"grant": one.grant, "signer": one.signer.jwk} for one in grants],
+            "grants": [{"grant": grant.grant, "signer": grant.signer.jwk} for grant in grants],
         }
     )
 
@@ -86,10 +86,10 @@ def decode_grants(body: bytes, peer: str) -> tuple[HostGrant, ...]:
         codec.check_version(reader)
         return tuple(
             HostGrant(
-                grant=one.text("grant", grammar.COMPACT_JWS),
-                signer=PublicKey.from_jwk(one.raw("signer"), "signer", "wire/bad-request"),
+                grant=row.text("grant", grammar.COMPACT_JWS),
+                signer=PublicKey.from_jwk(row.raw("signer"), "signer", "wire/bad-request"),
             )
-            for one in reader.objects("grants", limit=256)
+            for row in reader.objects("grants", limit=256)
         )
     except MusterError as fault:
         raise codec.as_answer(fault, peer) from None

@@ -105,16 +105,16 @@ class HTTPClient:
         plain = parts.scheme == "http" and proxy is None
         address = connect_to or (parts.hostname or "", parts.port or 80)
         try:
-            found = exchange.run(method, body, headers or {})
+            response = exchange.run(method, body, headers or {})
         except MusterError as fault:
             if plain and exchange.first.startswith(TLS_ALERT):
                 raise error("net/tls-wanted", peer=peer_text(*address)) from fault
             if plain and fault.code == "net/reset" and not exchange.first:
                 self._refuse_tls(address, end)
             raise
-        if plain and found.status == 400 and found.headers.get("content-type") != PROBLEM:
+        if plain and response.status == 400 and response.headers.get("content-type") != PROBLEM:
             self._refuse_tls(address, end)
-        return found
+        return response
 
     def _refuse_tls(self, address: tuple[str, int], end: float) -> None:
         """Say it where a port that gave no good answer uses TLS. Raises: `net/tls-wanted`."""

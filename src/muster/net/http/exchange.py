@@ -49,18 +49,18 @@ class Response:
     @property
     def date(self) -> int | None:
         """What the peer's clock says (`Date` as RFC 9110 has it), Unix seconds; else None."""
-        found = _DATE.fullmatch(self.headers.get("date", ""))
-        if found is None:
+        match = _DATE.fullmatch(self.headers.get("date", ""))
+        if match is None:
             return None
-        day, month, year, hour, minute, second = found.groups()
+        day, month, year, hour, minute, second = match.groups()
         try:
-            said = datetime(
+            moment = datetime(
                 int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), tzinfo=UTC
             )
         except ValueError:
             return None
         # A leap second is the one after 59.
-        return int(said.timestamp()) + int(second) if int(second) <= 60 else None
+        return int(moment.timestamp()) + int(second) if int(second) <= 60 else None
 
 
 def peer_text(host: str, port: int) -> str:
@@ -109,8 +109,8 @@ class Exchange:
                     head = self._forwarded_head(wire, self._forwarded)
                 else:
                     head = read_head(wire)
-                found = read_body(wire, head, self._limit, expected=method != "HEAD")
-                return Response(head.status, head.headers, found)
+                data = read_body(wire, head, self._limit, expected=method != "HEAD")
+                return Response(head.status, head.headers, data)
 
     @property
     def first(self) -> bytes:
@@ -222,15 +222,15 @@ class Exchange:
         literal = _literal(host)
         flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV if literal else socket.AI_NUMERICSERV
         if literal:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
         else:
-            found = bounded(
+            entries = bounded(
                 lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags),
                 self._deadline.remaining(),
             )
         return [
             (family, kind, protocol, address)
-            for family, kind, protocol, _, address in found[:_DIALLED]
+            for family, kind, protocol, _, address in entries[:_DIALLED]
         ]
 
     def _faults(self) -> Translator:
@@ -260,7 +260,7 @@ def bounded(call: Callable[[], T], seconds: float) -> T:
     """
     result: list[T] = []
     failed: list[BaseException] = []
-    done = threading.Event()
+    answered = threading.Event()
 
     def run() -> None:
         try:
@@ -268,10 +268,10 @@ def bounded(call: Callable[[], T], seconds: float) -> T:
         except BaseException as fault:  # noqa: BLE001 - handed to the caller
             failed.append(fault)
         finally:
-            done.set()
+            answered.set()
 
     threading.Thread(target=run, name="bounded-call", daemon=True).start()
-    if not done.wait(seconds):
+    if not answered.wait(seconds):
         raise TimeoutError("the system's resolver did not answer in time")
     if failed:
         raise failed[0]

@@ -112,9 +112,9 @@ class Wire:
         """The next bytes, at least one and at most `most`; none when the peer ended."""
         if not self._held and not self._more():
             return b""
-        found = bytes(self._held[:most])
+        data = bytes(self._held[:most])
         del self._held[:most]
-        return found
+        return data
 
     @property
     def held(self) -> bytes:
@@ -124,10 +124,10 @@ class Wire:
     def _more(self) -> bool:
         if not self._ended:
             self.sock.settimeout(self._deadline.remaining())
-            found = self.sock.recv(_PIECE)
-            self._ended = not found
-            self._held += found
-            self.first = self.first or found[:8]
+            data = self.sock.recv(_PIECE)
+            self._ended = not data
+            self._held += data
+            self.first = self.first or data[:8]
         return not self._ended
 
 
@@ -169,15 +169,15 @@ def read_head(wire: Wire) -> Head:
         except TooLargeError:
             raise TooLargeError(HEAD_LIMIT) from None
         left -= len(line)
-        found = _STATUS.fullmatch(line)
-        if found is None:
+        match = _STATUS.fullmatch(line)
+        if match is None:
             raise NotHTTPError("the status line is something else")
         fields, left = _read_fields(wire, left)
-        status = int(found[2])
+        status = int(match[2])
         if status == 101:
             raise NotHTTPError("it changes to another protocol that nobody asked for")
         if status >= 200:
-            return Head(int(found[1]), status, fields)
+            return Head(int(match[1]), status, fields)
 
 
 def _read_fields(wire: Wire, left: int) -> tuple[tuple[tuple[str, str], ...], int]:
@@ -199,10 +199,10 @@ def _read_fields(wire: Wire, left: int) -> tuple[tuple[tuple[str, str], ...], in
             name, value = fields[-1]
             fields[-1] = (name, f"{value} {_text(fold[1])}".strip(" \t"))
             continue
-        found = _FIELD.fullmatch(line)
-        if found is None:
+        match = _FIELD.fullmatch(line)
+        if match is None:
             raise NotHTTPError("a header line is something else")
-        fields.append((found[1].decode("ascii").lower(), _text(found[2])))
+        fields.append((match[1].decode("ascii").lower(), _text(match[2])))
 
 
 def _text(value: bytes) -> str:
@@ -221,8 +221,8 @@ def read_body(wire: Wire, head: Head, limit: int, *, expected: bool) -> bytes:
     codings = head.all("transfer-encoding")
     clear = (
         len(lengths) + len(codings) <= 1
-        and all(_LENGTH.fullmatch(one) for one in lengths)
-        and all(one.lower() == "chunked" and head.minor > 0 for one in codings)
+        and all(_LENGTH.fullmatch(length) for length in lengths)
+        and all(coding.lower() == "chunked" and head.minor > 0 for coding in codings)
     )
     if not clear:
         raise NotHTTPError("the length of the body is not clear")
@@ -234,7 +234,7 @@ def read_body(wire: Wire, head: Head, limit: int, *, expected: bool) -> bytes:
         body = _read_length(wire, lengths[0].lstrip("0"), limit)
     else:
         body = _read_rest(wire, limit)
-    if body and any(one.lower() != "identity" for one in head.all("content-encoding")):
+    if body and any(coding.lower() != "identity" for coding in head.all("content-encoding")):
         raise NotHTTPError("the body is coded, which nobody asked for")
     return body
 
@@ -272,10 +272,10 @@ def _read_chunks(wire: Wire, limit: int) -> bytes:
     while True:
         line = wire.line(_CHUNK_LINE)
         overhead -= len(line) + 4
-        found = _CHUNK.fullmatch(line)
-        if found is None:
+        match = _CHUNK.fullmatch(line)
+        if match is None:
             raise NotHTTPError("a chunk has no size")
-        size = int(found[1], 16)
+        size = int(match[1], 16)
         if size > limit - len(body) or overhead < 0:
             raise TooLargeError
         if not size:
