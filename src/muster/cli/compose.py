@@ -283,21 +283,21 @@ def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list
 
     ca_file = host_settings({}).text("ca_file") or None
     with look_at_host(store) as opened:
-        found = look.surroundings(opened)
+        surroundings = look.surroundings(opened)
     looker = doctor.Looker(
         Resolver(nameservers, timeout=4.0),
         HTTPClient(5.0, ca_file=ca_file),
         HTTPClient(5.0, ca_file=ca_file, proxies=True),
-        tls=bool(found.values.get("tls_certificate")),
+        tls=bool(surroundings.values.get("tls_certificate")),
     )
     return doctor.examine(
         looker,
-        found.view,
-        found.values,
-        listening=found.listening,
+        surroundings.view,
+        surroundings.values,
+        listening=surroundings.listening,
         name=host_name(),
-        now=found.now,
-        clones=found.clones,
+        now=surroundings.now,
+        clones=surroundings.clones,
     )
 
 

@@ -170,9 +170,9 @@ def _proving_nothing(report: Report) -> list[str]:
     from muster.health.report import Mark, Topic
 
     return [
-        one.host
-        for one in report.checks
-        if one.topic is Topic.GRANT and one.mark is Mark.FAIL and one.host
+        check.host
+        for check in report.checks
+        if check.topic is Topic.GRANT and check.mark is Mark.FAIL and check.host
     ]
 
 
@@ -258,9 +258,9 @@ class _Story:
     def _publisher_and_host(self) -> None:
         say = self.progress.say
         say("1. The publisher creates its roots, keys and catalogue, and serves activation.")
-        made = self.site.start_publisher()
+        created = self.site.start_publisher()
         self.publisher, self.label = made.text("publisher"), made.text("label")
-        say(f"   Publisher {made['name']}, id {self.publisher}, at {self.site.publisher_url}")
+        say(f"   Publisher {created['name']}, id {self.publisher}, at {self.site.publisher_url}")
         for fleet in self.fleets:
             shown = self.site.muster(
                 "publisher", "product", "show", "--store", str(self.site.publisher_store),
@@ -326,10 +326,10 @@ class _Story:
         """Whether an application on the machine finds the product licensed."""
         from muster.client import licence
 
-        found = licence(
+        verified = licence(
             self.site.descriptor(fleet.product), store=machine.store, facts=machine.facts
         )
-        return found.licensed
+        return verified.licensed
 
     def _look_around(self) -> None:
         """Status of the host and of a client, and a licence verified offline."""
@@ -374,7 +374,7 @@ class _Story:
         self._licensed_once("telephone", spoken.confirm(answer, OFFICE))
 
         carried = self._offline("by-file", key)
-        request, reply = (self.site.folder / f"by-file.{one}" for one in ("request", "reply"))
+        request, reply = (self.site.folder / f"by-file.{kind}" for kind in ("request", "reply"))
         request.write_bytes(carried.installation_id(OFFICE).request.encode())
         self.site.confirm("--request", str(request), "--reply", str(reply))
         say(f"   Carried:   {request.name} there, {reply.name} back")
@@ -402,8 +402,8 @@ class _Story:
         client.install_key(key, OFFICE)
         return client
 
-    def _licensed_once(self, door: str, done: Activation) -> None:
-        licence = done.status.verdict.licence
+    def _licensed_once(self, door: str, activation: Activation) -> None:
+        licence = activation.status.verdict.licence
         if licence is not None and licence.expires is None:
             self.once[door] = licence.grant_jti
 
@@ -430,7 +430,9 @@ class _Story:
         problems: list[str] = []
         for fleet in self.fleets:
             number = len(fleet.machines)
-            together = {one.count for one in self.fleets[:2]} if fleet is not self.offices else None
+            together = (
+                {fleet.count for fleet in self.fleets[:2]} if fleet is not self.offices else None
+            )
             reached = fleet.first_licensed > 0
             if reached and fleet.licensed != number:
                 problems.append(f"{fleet.title}: {fleet.licensed} of {number} are licensed")
@@ -484,7 +486,7 @@ class _Story:
                 f"{first:>9} {fleet.licensed:>9} {fleet.count:>8}"
             )
         lines.append("")
-        lines += [f"PROBLEM: {one}" for one in report.problems]
+        lines += [f"PROBLEM: {problem}" for problem in report.problems]
         if not report.problems:
             lines.append(f"All numbers agree. {report.seconds} seconds.")
         return lines

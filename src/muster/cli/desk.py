@@ -95,11 +95,11 @@ def _read(reading: Reading) -> None:
     click.echo("Enter: next row; r: again; b: row before; a letter above r: that row; x: stop.")
     while not reading.ended:
         click.echo(reading.spoken())
-        said = click.prompt("", default="", show_default=False, prompt_suffix="").strip().lower()
-        if said == "x":
+        typed = click.prompt("", default="", show_default=False, prompt_suffix="").strip().lower()
+        if typed == "x":
             return
-        if said == "b":
+        if typed == "b":
             reading = reading.back()
-        elif said != "r":
-            reading = reading.to(said) if said.isalpha() else reading.on()
+        elif typed != "r":
+            reading = reading.to(typed) if typed.isalpha() else reading.on()
     click.echo("That was the last row.")

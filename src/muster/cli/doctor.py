@@ -55,7 +55,7 @@ def doctor(
         reports += machine.client(servers or None).doctor()
     if role == "host" or (role is None and holds_host):
         reports += compose.host_doctor(store, servers or None)
-    emit(diagnosis(reports), [line for one in reports for line in text(one)])
+    emit(diagnosis(reports), [line for report in reports for line in text(report)])
     code = exit_code(reports)
     if code:
         click.get_current_context().exit(code)
@@ -65,23 +65,25 @@ def exit_code(reports: list[Report]) -> int:
     """0 healthy, 1 something to fix, 3 could not find out."""
     from muster.health.report import Mark
 
-    marks = {check.mark for one in reports for check in one.checks}
+    marks = {check.mark for report in reports for check in report.checks}
     return 1 if Mark.FAIL in marks else 3 if Mark.UNKNOWN in marks else 0
 
 
-def text(one: Report) -> list[str]:
+def text(report: Report) -> list[str]:
     """A report for people; its last line names what to fix first."""
     from muster.health.report import Mark
 
-    place = "this machine" if one.role == "client" else "this host"
+    place = "this machine" if report.role == "client" else "this host"
     lines = [
-        f"{one.label} ({one.publisher}), seen from {place}:" if one.label else f"Seen from {place}:"
+        f"{report.label} ({report.publisher}), seen from {place}:"
+        if report.label
+        else f"Seen from {place}:"
     ]
-    for check in one.checks:
+    for check in report.checks:
         lines.append(f"  {check.mark.value:<8} {check.topic.value:<13} {check.what}")
         if check.mark in (Mark.FAIL, Mark.UNKNOWN, Mark.WARN) and check.fix:
             lines.append(f"  {'':<22} Fix: {check.fix}")
-    cure = one.cure
+    cure = report.cure
     if cure is None:
         lines.append("Nothing needs fixing.")
     else:

@@ -128,9 +128,9 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as fault:
-            said = fault.format_message()
-            masked = mask_typed(said)
-            if masked == said:
+            message = fault.format_message()
+            masked = mask_typed(message)
+            if masked == message:
                 raise
             raise click.UsageError(masked, ctx=fault.ctx) from None
 
@@ -152,4 +152,4 @@ class LazyGroup(click.Group):
 
 def interactive() -> bool:
     """Whether somebody sits at a terminal; on a pipe no command ever asks."""
-    return all(one is not None and one.isatty() for one in (sys.stdin, sys.stdout))
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))

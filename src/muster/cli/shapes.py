@@ -214,13 +214,13 @@ def _records() -> dict[str, dict[str, dict[str, JSON]]]:
 
     Raises: TypeError where a name of a wing stands for two records.
     """
-    found: dict[str, dict[str, dict[str, JSON]]] = {}
+    records: dict[str, dict[str, dict[str, JSON]]] = {}
     for command in (ERROR, *SHAPES):
-        known = found.setdefault(_wing(command), {})
+        known = records.setdefault(_wing(command), {})
         for name, record in cast(dict[str, dict[str, JSON]], schema_of(command)["$defs"]).items():
             if known.setdefault(name, record) != record:
                 raise TypeError(f"{command} prints another {name} than a command beside it")
-    return found
+    return records
 
 
 def _link(wing: str, name: str) -> str:
@@ -237,13 +237,13 @@ def _words(wing: str, value: dict[str, JSON]) -> str:
     """A schema in words."""
     if "anyOf" in value:
         return " or ".join(
-            _words(wing, each) for each in cast(list[dict[str, JSON]], value["anyOf"])
+            _words(wing, choice) for choice in cast(list[dict[str, JSON]], value["anyOf"])
         )
     if "$ref" in value:
         return _link(wing, str(value["$ref"]).rpartition("/")[2])
     if "enum" in value:
-        shown = (json.dumps(each) for each in cast(list[JSON], value["enum"]))
-        return "one of " + ", ".join(f"`{each}`" for each in shown)
+        shown = (json.dumps(choice) for choice in cast(list[JSON], value["enum"]))
+        return "one of " + ", ".join(f"`{choice}`" for choice in shown)
     if value.get("type") == "array":
         return f"list of: {_words(wing, cast(dict[str, JSON], value['items']))}"
     if value.get("type") == "object":

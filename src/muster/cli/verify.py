@@ -109,10 +109,10 @@ def verify(
 def _instant(text: str) -> int:
     from muster.core.text import parse_instant
 
-    found = parse_instant(text)
-    if found is None:
+    instant = parse_instant(text)
+    if instant is None:
         raise click.UsageError("--now takes Unix seconds, or a time as in ISO 8601.")
-    return found
+    return instant
 
 
 def _from_descriptor(
@@ -128,9 +128,9 @@ def _from_descriptor(
         from muster.system.textfile import read_text
         from muster.wire.exchange import FILE_LIMITS, read_publisher_file
 
-        found = read_publisher_file(read_text(publisher_file, FILE_LIMITS.bytes))
-        trust = walk_store(trust, (found.anchor, *found.trust))
-        catalogue = read_catalogue(found.catalogue, trust)
+        file = read_publisher_file(read_text(publisher_file, FILE_LIMITS.bytes))
+        trust = walk_store(trust, (file.anchor, *file.trust))
+        catalogue = read_catalogue(file.catalogue, trust)
     expected = Expected(descriptor=anchor, trust=trust, now=now, catalogue=catalogue)
     return _Judgement(expected, _MACHINE_STEPS, name)
 
@@ -158,9 +158,9 @@ def _from_store(
     if named is None:
         raise click.UsageError("The file does not say its product: name --descriptor FILE.")
     publisher, product = named
-    found = Store(store_root(store), publisher, SystemDisk())
+    machine_store = Store(store_root(store), publisher, SystemDisk())
     try:
-        anchor = read_descriptor(found.anchor(_product_of(found, product, data)))
+        anchor = read_descriptor(machine_store.anchor(_product_of(machine_store, product, data)))
     except MusterError as fault:
         if fault.code not in ("file/missing", "client/not-added"):
             raise
@@ -170,7 +170,7 @@ def _from_store(
         ) from None
     product = anchor.product.id
     name = f"product added on this machine ({product})"
-    loaded = found.load()
+    loaded = machine_store.load()
     memory = loaded.memory if loaded else None
     record = memory.product(product) if memory else None
     if memory is None or record is None or publisher_file is not None:
@@ -193,7 +193,7 @@ def _from_store(
     return _Judgement(expected, () if own else _MACHINE_STEPS, name)
 
 
-def _product_of(found: Store, named: str, data: bytes) -> str:
+def _product_of(store: Store, named: str, data: bytes) -> str:
     """The product that a licence is for: a lease names it, an activation names a key group.
 
     Of the products here whose keys may be of that group, the one that holds this very licence, else
@@ -204,10 +204,10 @@ def _product_of(found: Store, named: str, data: bytes) -> str:
 
     if not is_activation(data.decode("utf-8", "replace")):
         return named
-    loaded, own = found.load(), _canonical(data).decode("utf-8")
+    loaded, own = store.load(), _canonical(data).decode("utf-8")
     fits: list[str] = []
-    for product in found.products():
-        if any(one.id == named for one in read_descriptor(found.anchor(product)).groups):
+    for product in store.products():
+        if any(group.id == named for group in read_descriptor(store.anchor(product)).groups):
             record = None if loaded is None else loaded.memory.product(product)
             holds = record is not None and record.licence == own
             fits.insert(0 if holds else len(fits), product)

@@ -232,8 +232,8 @@ _SIMPLE: Mapping[object, str] = {
 def _type(hint: Any, defs: _Defs) -> dict[str, JSON]:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        said = next((one.description for one in inner[1:] if isinstance(one, About)), "")
-        return {**_type(inner[0], defs), **({"description": said} if said else {})}
+        note = next((one.description for one in inner[1:] if isinstance(one, About)), "")
+        return {**_type(inner[0], defs), **({"description": note} if note else {})}
     if hint is Any:
         return {}
     if hint in _SIMPLE:
@@ -247,7 +247,7 @@ def _type(hint: Any, defs: _Defs) -> dict[str, JSON]:
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": _type(inner[1], defs)}
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return {"enum": [_value(one) for one in hint]}
+        return {"enum": [_value(value) for value in hint]}
     if isinstance(hint, type) and issubclass(hint, MusterError):
         return _type(ErrorRecord, defs)
     if isinstance(hint, type) and field_names(hint) is not None:

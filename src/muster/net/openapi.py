@@ -228,7 +228,7 @@ PROBLEM_SCHEMA: Schema = _object(
         "code": {"type": "string"},
         "field_code": {"type": "string"},
         "fix": {"type": "string"},
-        "retry": {"type": "string", "enum": [one.value for one in Retry]},
+        "retry": {"type": "string", "enum": [retry.value for retry in Retry]},
         "params": {"type": "object"},
         "trust": _integer(1),
         "catalogue": _integer(1),
@@ -264,21 +264,21 @@ def encode_document(table: Sequence[Route], *, title: str, description: str, ver
 
 
 def _operation(route: Route) -> JSONObject:
-    found: dict[str, JSONValue] = {
+    operation: dict[str, JSONValue] = {
         "operationId": route.name,
         "summary": route.summary,
         "responses": {str(status): _response(route, status) for status in sorted(route.statuses)},
     }
     parameters = [_parameter(name) for name in _PARAMETER.findall(route.path)]
     if parameters:
-        found["parameters"] = parameters
+        operation["parameters"] = parameters
     if route.request_limit:
-        found["requestBody"] = {
+        operation["requestBody"] = {
             "required": True,
             "description": f"At most {route.request_limit} bytes.",
             "content": {routes.JSON: {"schema": REQUESTS.get(route.name, {"type": "object"})}},
         }
-    return found
+    return operation
 
 
 def _parameter(name: str) -> JSONObject:
@@ -287,16 +287,16 @@ def _parameter(name: str) -> JSONObject:
 
 
 def _response(route: Route, status: int) -> JSONObject:
-    found: dict[str, JSONValue] = {"description": _REASONS.get(status, "Refused")}
+    response: dict[str, JSONValue] = {"description": _REASONS.get(status, "Refused")}
     if status == 200:
-        found["content"] = {route.media_type: {"schema": _answer(route)}}
+        response["content"] = {route.media_type: {"schema": _answer(route)}}
     elif status >= 400:
-        found["content"] = {routes.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        response["content"] = {routes.PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     if status in (200, 304) and route.method == "GET":
-        found["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        response["headers"] = {"ETag": {"schema": {"type": "string"}}}
     if status in (429, 503):
-        found["headers"] = {"Retry-After": {"schema": _integer()}}
-    return found
+        response["headers"] = {"Retry-After": {"schema": _integer()}}
+    return response
 
 
 def _answer(route: Route) -> Schema:

@@ -49,15 +49,15 @@ def ready(certificate: Certificate | None) -> Answer:
     A renewed certificate that cannot be used is named while the one before still serves; one that
     is out of date keeps clients away. Raises: `wire/unavailable`.
     """
-    said: dict[str, JSONValue] = {"status": "ready"}
+    body: dict[str, JSONValue] = {"status": "ready"}
     if certificate is not None:
         if not certificate.good:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
-        said["certificate"] = {
+        body["certificate"] = {
             "ends_at": certificate.look().ends_at,
             "problem": None if certificate.problem is None else certificate.problem.what,
         }
-    return Answer(200, canonical(said))
+    return Answer(200, canonical(body))
 
 
 def certificate_lines(prefix: str, certificate: Certificate | None) -> list[str]:
@@ -66,22 +66,22 @@ def certificate_lines(prefix: str, certificate: Certificate | None) -> list[str]
         return []
     shown, problem = certificate.look(), certificate.problem
     name = f"{prefix}_certificate_end_timestamp_seconds"
-    found = [f"# HELP {name} When the certificate ends.", f"# TYPE {name} gauge"]
-    found.append(f"{name} {shown.ends_at}")
+    series = [f"# HELP {name} When the certificate ends.", f"# TYPE {name} gauge"]
+    series.append(f"{name} {shown.ends_at}")
     name = f"{prefix}_certificate_problem"
-    found += [
+    series += [
         f"# HELP {name} 1 while the files hold none that can be used.",
         f"# TYPE {name} gauge",
     ]
-    found.append(f"{name} {int(problem is not None)}")
+    series.append(f"{name} {int(problem is not None)}")
     name = f"{prefix}_tls_failures_total"
-    found += [
+    series += [
         f"# HELP {name} Connections without TLS, or that failed in it.",
         f"# TYPE {name} counter",
     ]
     for kind in ("handshake", "plain"):
-        found.append(f'{name}{{kind="{kind}"}} {certificate.failures[kind]}')
-    return found
+        series.append(f'{name}{{kind="{kind}"}} {certificate.failures[kind]}')
+    return series
 
 
 def _check_name(client: str, headers: Mapping[str, str]) -> None:
@@ -97,7 +97,7 @@ def _check_name(client: str, headers: Mapping[str, str]) -> None:
         name = ""
     here = address_of(name)
     if name.removesuffix(".") != "localhost" and (here is None or not here.is_loopback):
-        shown = "".join(one for one in given if one.isascii() and one.isprintable())[:80]
+        shown = "".join(name for name in given if name.isascii() and name.isprintable())[:80]
         raise error("wire/host-name", name=shown or "(none)")
 
 

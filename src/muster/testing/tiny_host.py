@@ -151,8 +151,8 @@ class TinyHost:
 
     @group.setter
     def group(self, group: str) -> None:
-        for one in self._keys():
-            enrol.remove_key(self.opened, one.key_id)
+        for host_key in self._keys():
+            enrol.remove_key(self.opened, host_key.key_id)
         self._group = group
         self.host_key: ProductKey = self.publisher.host_key(group)
         key_id = self.host_key.key_id
@@ -200,7 +200,7 @@ class TinyHost:
                 hw=key.hw,
                 term=0,
                 day=day_of(self.publisher.now),
-                group=next(one for one in GROUPS if one.id == self.group),
+                group=next(group for group in GROUPS if group.id == self.group),
             ),
             self.publisher.grant_key,
         )
@@ -224,7 +224,7 @@ class TinyHost:
         newest = self._newest()
         if newest == self._followed:
             return
-        line = [one.text for one in self.publisher.line]
+        line = [trust.text for trust in self.publisher.line]
         updates.update(self.opened, self.publisher.publisher, line, newest[1])
         self._followed = newest
 
@@ -307,8 +307,8 @@ class TinyHost:
             bundle = reply.bundle
             text = Claims(parse(bundle.lease, strict.SMALL, "lease").payload, "lease")
             return Reply(200, self._lie(read_lease(text)).encode())
-        found = encode_reply(reply)
-        return Reply(found.status, found.body)
+        answer = encode_reply(reply)
+        return Reply(answer.status, answer.body)
 
     def _alters(self) -> bool:
         dishonest = self.mood in (Mood.STRANGER, Mood.GREEDY)
@@ -377,8 +377,8 @@ class TinyHost:
         if isinstance(reply, model.Released):
             lease = parse(request.bundle.lease, strict.SMALL, "lease")
             self.released.append(read_lease(Claims(lease.payload, "lease")).cmid)
-        found = encode_reply(reply)
-        return Reply(found.status, found.body)
+        answer = encode_reply(reply)
+        return Reply(answer.status, answer.body)
 
     def _document(self, known: PublisherView, route: Route, path: str) -> Reply:
         if self.mood is Mood.HIDES_DOCUMENTS:

@@ -57,20 +57,21 @@ def activate(
         _take_reply(parts, reply_file, product)
     else:
         warn_not_lasting(look.not_lasting(parts, product))
-        done = leases.activate(parts, product, typed=not if_due, publisher_url=publisher_url)
-        report_activations(done)
+        activations = leases.activate(parts, product, typed=not if_due, publisher_url=publisher_url)
+        report_activations(activations)
 
 
 def _write_request(parts: Parts, path: Path, product: str | None) -> None:
     from muster.client.act.offline import write_request
 
-    done = write_request(parts, path, product)
+    written = write_request(parts, path, product)
+    how = "written" if written.changed else "already exists"
     emit(
-        done,
+        written,
         [
-            f"Request for {done.product} {'written' if done.changed else 'already exists'}: {path}",
+            f"Request for {written.product} {how}: {path}",
             "Take it to the publisher. Then: muster client activate --reply FILE",
-            *lasting_lines(done),
+            *lasting_lines(written),
         ],
     )
 
@@ -99,8 +100,8 @@ def wait(product: str | None, timeout: int, machine: compose.Machine) -> None:
     """Wait until a product is licensed, asking hosts whenever an attempt is due."""
     from muster.client.act import leases
 
-    found = leases.wait(machine.parts(), product, timeout, time.sleep)
-    emit(found, [f"{found.product} is licensed until {when(found.until)}."])
+    waited = leases.wait(machine.parts(), product, timeout, time.sleep)
+    emit(waited, [f"{waited.product} is licensed until {when(waited.until)}."])
 
 
 @click.command(cls=MusterCommand)
@@ -113,5 +114,5 @@ def release(product: str | None, machine: compose.Machine) -> None:
     """
     from muster.client.act import release as act
 
-    done = act.release(machine.parts(), product)
-    emit(done, [f"The lease of {done.product} was released at {done.host}."])
+    released = act.release(machine.parts(), product)
+    emit(released, [f"The lease of {released.product} was released at {released.host}."])

@@ -22,31 +22,34 @@ def discover(publisher: str, probe: bool, machine: compose.Machine) -> None:
     """Show which hosts are found, in the order in which they are asked, and what each serves."""
     from muster.client import look
 
-    found = look.discovered(machine.parts(), publisher, probe=probe)
-    emit(found, _lines(found, probed=probe))
-    if not found.hosts:
+    hosts = look.discovered(machine.parts(), publisher, probe=probe)
+    emit(hosts, _lines(hosts, probed=probe))
+    if not hosts.hosts:
         click.get_current_context().exit(3)
 
 
-def _lines(found: DiscoveredHosts, *, probed: bool) -> list[str]:
-    lines = [f"Hosts for {found.label} ({found.publisher}):"]
-    if found.set_host is not None:
+def _lines(hosts: DiscoveredHosts, *, probed: bool) -> list[str]:
+    lines = [f"Hosts for {hosts.label} ({hosts.publisher}):"]
+    if hosts.set_host is not None:
         lines.append(
             "  Discovery is off: the host is set ('muster client clear-host' turns it on)."
         )
-    elif found.last_host is not None and found.host_caching:
-        lines.append(f"  First the last good one: {found.last_host}")
-    for one in found.names:
-        for name, records in ((one.label, one.label_records), (one.general, one.general_records)):
+    elif hosts.last_host is not None and hosts.host_caching:
+        lines.append(f"  First the last good one: {hosts.last_host}")
+    for asked_names in hosts.names:
+        for name, records in (
+            (asked_names.label, asked_names.label_records),
+            (asked_names.general, asked_names.general_records),
+        ):
             lines.append(f"  {name}  {records} record{'' if records == 1 else 's'}")
-    for number, host in enumerate(found.hosts, 1):
+    for number, host in enumerate(hosts.hosts, 1):
         lines.append(
             f"  {number}. {host.host}  {host.source}"
             f"  priority {host.priority} weight {host.weight}"
             f"{'  in doubt: asked last for a while' if host.in_doubt else ''}"
             f"{'  ' + _served(host) if probed else ''}"
         )
-    for fault in found.errors:
+    for fault in hosts.errors:
         lines += [f"  {fault.code}: {fault.what}", f"    {fault.why}", f"    {fault.fix}"]
     return lines
 

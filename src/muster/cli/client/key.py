@@ -21,11 +21,11 @@ def install_key(key: str, product: str | None, machine: compose.Machine) -> None
     """
     from muster.client.act import keys
 
-    done = keys.install_key(machine.parts(), key, product)
+    change = keys.install_key(machine.parts(), key, product)
     emit_done(
-        done,
-        f"Installed {done.key} for {done.product}.",
-        f"{done.key} is already installed for {done.product}; nothing was changed.",
+        change,
+        f"Installed {change.key} for {change.product}.",
+        f"{change.key} is already installed for {change.product}; nothing was changed.",
     )
 
 
@@ -36,9 +36,9 @@ def uninstall_key(product: str | None, machine: compose.Machine) -> None:
     """Remove the product key; the product is then unlicensed."""
     from muster.client.act import keys
 
-    done = keys.uninstall_key(machine.parts(), product)
+    change = keys.uninstall_key(machine.parts(), product)
     emit_done(
-        done,
-        f"Removed {done.key} of {done.product}; it is unlicensed now.",
-        f"{done.product} has no product key; nothing was changed.",
+        change,
+        f"Removed {change.key} of {change.product}; it is unlicensed now.",
+        f"{change.product} has no product key; nothing was changed.",
     )

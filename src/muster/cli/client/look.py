@@ -27,59 +27,59 @@ def status(product: str | None, check: bool, machine: compose.Machine) -> None:
     from muster.client import look
 
     machine.warn_store()
-    found = look.status_list(machine.parts(), product)
-    lines = [line for one in found.products for line in (*_status_lines(one), "")]
-    emit(found, lines[:-1])
-    if check and not all(one.licensed for one in found.products):
+    listing = look.status_list(machine.parts(), product)
+    lines = [line for row in listing.products for line in (*_status_lines(row), "")]
+    emit(listing, lines[:-1])
+    if check and not all(row.licensed for row in listing.products):
         click.get_current_context().exit(1)
 
 
-def _status_lines(one: ProductStatus) -> list[str]:
-    licence = one.licence
+def _status_lines(row: ProductStatus) -> list[str]:
+    licence = row.licence
     fields: list[tuple[str, str]] = [
-        ("Product", f"{one.name} ({one.product})"),
-        ("Publisher", f"{one.publisher_name} ({one.publisher})"),
-        ("License Status", f"{int(one.state)} {one.state_text}"),
+        ("Product", f"{row.name} ({row.product})"),
+        ("Publisher", f"{row.publisher_name} ({row.publisher})"),
+        ("License Status", f"{int(row.state)} {row.state_text}"),
     ]
-    if one.until is not None or licence is not None:
-        fields.append(("Until", when(one.until)))
-    if one.cmid is not None:
-        fields.append(("Product key", one.key or "none"))
-        fields.append(("Machine (CMID)", f"{one.cmid} ({one.identity})"))
+    if row.until is not None or licence is not None:
+        fields.append(("Until", when(row.until)))
+    if row.cmid is not None:
+        fields.append(("Product key", row.key or "none"))
+        fields.append(("Machine (CMID)", f"{row.cmid} ({row.identity})"))
     if licence is not None:
         fields.append(("Licensed since", when(licence.issued_at)))
         if licence.kind == "lease":
             fields.append(("Count then", f"{licence.count} (the threshold is {licence.need})"))
         else:
             fields.append(("Activated by", f"{licence.kind} key {licence.host_key}"))
-    if one.last_host is not None:
-        ip = f" ({one.last_ip})" if one.last_ip else ""
-        fields.append(("Host", f"{one.last_host}{ip}"))
-    if one.next_attempt is not None:
-        fields.append(("Next try", when(one.next_attempt)))
-    if one.key_kind in ("", "setup"):
-        fields.append(("Hosts are found", _found_by(one)))
+    if row.last_host is not None:
+        ip = f" ({row.last_ip})" if row.last_ip else ""
+        fields.append(("Host", f"{row.last_host}{ip}"))
+    if row.next_attempt is not None:
+        fields.append(("Next try", when(row.next_attempt)))
+    if row.key_kind in ("", "setup"):
+        fields.append(("Hosts are found", _found_by(row)))
     else:
-        fields.append(("Publisher at", one.publisher_url or "not known"))
-    catalogue = "none" if one.catalogue is None else f"{one.catalogue}"
-    fields.append(("Trust, catalogue", f"version {one.trust}, {catalogue}"))
-    fields.append(("Store", one.store))
+        fields.append(("Publisher at", row.publisher_url or "not known"))
+    catalogue = "none" if row.catalogue is None else f"{row.catalogue}"
+    fields.append(("Trust, catalogue", f"version {row.trust}, {catalogue}"))
+    fields.append(("Store", row.store))
     lines = [f"{name + ':':<18}{value}" for name, value in fields]
-    if one.why is not None:
-        number = f" ({one.why.row.field_code})" if one.why.row.field_code else ""
+    if row.why is not None:
+        number = f" ({row.why.row.field_code})" if row.why.row.field_code else ""
         lines += [
-            f"Not licensed: {one.why.code}{number}",
-            f"  What: {one.why.what}",
-            f"  Why:  {one.why.why}",
-            f"  Fix:  {one.why.fix}",
+            f"Not licensed: {row.why.code}{number}",
+            f"  What: {row.why.what}",
+            f"  Why:  {row.why.why}",
+            f"  Fix:  {row.why.fix}",
         ]
-    return [*lines, *warned(one.warnings)]
+    return [*lines, *warned(row.warnings)]
 
 
-def _found_by(one: ProductStatus) -> str:
-    if one.set_host is not None:
-        return f"by setting: {one.set_host}"
-    return f"by DNS: {', '.join(one.suffixes) or 'no domain known'}"
+def _found_by(row: ProductStatus) -> str:
+    if row.set_host is not None:
+        return f"by setting: {row.set_host}"
+    return f"by DNS: {', '.join(row.suffixes) or 'no domain known'}"
 
 
 @click.command(cls=MusterCommand)
@@ -90,13 +90,13 @@ def licence(product: str | None, out: Path | None, machine: compose.Machine) -> 
     """Show the licence of a product: the bundle that anybody can verify offline."""
     from muster.client import look
 
-    found = look.licence(machine.parts(), product)
-    line = found.licence
+    bundle = look.licence(machine.parts(), product)
+    line = bundle.licence
     if out is not None:
         changed = write_public(out, found.licence.encode("utf-8") + b"\n")
         found = replace(found, file=str(out), changed=changed)
-        line = f"The licence of {found.product} is written to {out}."
-    emit(found, [line])
+        line = f"The licence of {bundle.product} is written to {out}."
+    emit(bundle, [line])
 
 
 @click.command(cls=MusterCommand)
@@ -106,8 +106,8 @@ def history(publisher: str, machine: compose.Machine) -> None:
     """Show what was changed on this machine: keys, licences, identity, settings."""
     from muster.client import look
 
-    found = look.history(machine.parts(), publisher)
-    emit(found, map(_history_line, found.history))
+    listing = look.history(machine.parts(), publisher)
+    emit(listing, map(_history_line, listing.history))
 
 
 def _history_line(line: HistoryLine) -> str:

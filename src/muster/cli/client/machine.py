@@ -32,13 +32,16 @@ def identity(mode: str | None, given: str, publisher: str, machine: compose.Mach
     from muster.client.act.identity import set_identity
 
     if mode is None:
-        found = look.identities(machine.parts())
-        emit(found, [f"{one.publisher}  {one.mode}  {one.cmid}" for one in found.identities])
+        listing = look.identities(machine.parts())
+        emit(
+            listing,
+            [f"{known.publisher}  {known.mode}  {known.cmid}" for known in listing.identities],
+        )
         return
-    done = set_identity(machine.parts(), mode, given, publisher)
+    change = set_identity(machine.parts(), mode, given, publisher)
     emit_done(
-        done,
-        f"This machine is {done.cmid} ({done.mode}) to {done.publisher} now.",
+        change,
+        f"This machine is {change.cmid} ({change.mode}) to {change.publisher} now.",
         "This already is its identity; nothing was changed.",
     )
 
@@ -50,14 +53,14 @@ def reset_clock_mark(publisher: str, machine: compose.Machine) -> None:
     """Forget that the clock was once ahead; this is logged."""
     from muster.client.act import identity as act
 
-    done = act.reset_clock_mark(machine.parts(), publisher)
+    reset = act.reset_clock_mark(machine.parts(), publisher)
     emit(
-        done,
+        reset,
         [
-            f"The clock mark of {one.publisher} was {when(one.old)} and has been reset."
-            if one.old
-            else f"{one.publisher} has no clock mark; nothing was changed."
-            for one in done.marks
+            f"The clock mark of {mark.publisher} was {when(mark.old)} and has been reset."
+            if mark.old
+            else f"{mark.publisher} has no clock mark; nothing was changed."
+            for mark in reset.marks
         ],
     )
 
@@ -79,24 +82,26 @@ def facts(write: bool, values: bool, machine: compose.Machine) -> None:
     from muster.client.act.facts import write_facts
 
     if not write:
-        found = look.facts_list(machine.facts, whole=values)
-        emit(found, _facts_lines(found.facts))
+        listing = look.facts_list(machine.facts, whole=values)
+        emit(listing, _facts_lines(listing.facts))
         return
-    done = write_facts(machine.facts)
+    written = write_facts(machine.facts)
     found = replace(look.facts_list(None, whole=values), file=done.file, changed=done.changed)
-    line = f"{done.count} facts were written to {done.file}."
-    emit(found, [*_facts_lines(found.facts), line])
+    line = f"{written.count} facts were written to {written.file}."
+    emit(listing, [*_facts_lines(listing.facts), line])
 
 
-def _facts_lines(found: tuple[FactStatus, ...]) -> list[str]:
+def _facts_lines(statuses: tuple[FactStatus, ...]) -> list[str]:
     """One line a value."""
     lines = []
-    for fact in found:
-        for one in fact.readings:
-            what = one.text
-            if one.counts:
-                bound = "counts, can bind a one-time licence" if one.binds else "counts"
+    for fact in statuses:
+        for reading in fact.readings:
+            what = reading.text
+            if reading.counts:
+                bound = "counts, can bind a one-time licence" if reading.binds else "counts"
                 what = f"{bound}; carried by {_CARRIED[fact.carried_by]}"
-            word = "yes" if one.counts else "no"
-            lines.append(f"{word:<4} {fact.name:<15} {one.value or '-':<10} {what} ({one.at})")
+            word = "yes" if reading.counts else "no"
+            lines.append(
+                f"{word:<4} {fact.name:<15} {reading.value or '-':<10} {what} ({reading.at})"
+            )
     return lines

@@ -26,12 +26,12 @@ def installation_id(
     from muster.client.results import CodeWritten
     from muster.core.records import widened
 
-    found = offline.installation_id(machine.parts(), product)
-    lines = readout_lines(found)
-    lines += code_lines(found.request.encode(), qr_file, show=show_qr)
+    readout = offline.installation_id(machine.parts(), product)
+    lines = readout_lines(readout)
+    lines += code_lines(readout.request.encode(), qr_file, show=show_qr)
     if qr_file is not None:
-        found = widened(CodeWritten, found, qr=str(qr_file))
-    emit(found, lines)
+        readout = widened(CodeWritten, readout, qr=str(qr_file))
+    emit(readout, lines)
 
 
 @click.command(cls=MusterCommand)
@@ -60,9 +60,9 @@ def catalogue_import(file: Path, machine: compose.Machine) -> None:
     from muster.wire.exchange import FILE_LIMITS
 
     data = read_text(file, FILE_LIMITS.bytes)
-    found = offline.import_publisher_file(machine.parts(), data)
-    said = "now" if found.changed else "already"
+    imported = offline.import_publisher_file(machine.parts(), data)
+    verb = "now" if imported.changed else "already"
     emit(
-        found,
-        [f"Trust is at version {found.trust}, the catalogue at {found.catalogue}, {said}."],
+        imported,
+        [f"Trust is at version {imported.trust}, the catalogue at {imported.catalogue}, {verb}."],
     )

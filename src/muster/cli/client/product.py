@@ -67,10 +67,13 @@ def product_list(machine: compose.Machine) -> None:
     """List the products on this machine."""
     from muster.client import look
 
-    found = look.product_list(machine.parts())
+    listing = look.product_list(machine.parts())
     emit(
-        found,
-        [f"{one.publisher}/{one.product}  {one.state_text}  {one.name}" for one in found.products],
+        listing,
+        [
+            f"{row.publisher}/{row.product}  {row.state_text}  {row.name}"
+            for row in listing.products
+        ],
     )
 
 

@@ -19,9 +19,9 @@ def set_host(host: str, publisher: str, machine: compose.Machine) -> None:
     """Ask one host only; this turns discovery off."""
     from muster.client.act import settings
 
-    done = settings.set_host(machine.parts(), host, publisher)
+    setting = settings.set_host(machine.parts(), host, publisher)
     emit_done(
-        done,
+        setting,
         f"This machine asks {host} and no other host now.",
         f"{host} was already set; nothing was changed.",
     )
@@ -34,9 +34,9 @@ def clear_host(publisher: str, machine: compose.Machine) -> None:
     """Find hosts by DNS again."""
     from muster.client.act import settings
 
-    done = settings.set_host(machine.parts(), None, publisher)
+    setting = settings.set_host(machine.parts(), None, publisher)
     emit_done(
-        done,
+        setting,
         "Hosts are found by DNS again.",
         "No host was set by a command; nothing was changed.",
     )
@@ -50,9 +50,9 @@ def set_domain(domains: tuple[str, ...], publisher: str, machine: compose.Machin
     """Look for hosts in these domains only."""
     from muster.client.act import settings
 
-    done = settings.set_domains(machine.parts(), domains, publisher)
+    setting = settings.set_domains(machine.parts(), domains, publisher)
     emit_done(
-        done,
+        setting,
         f"Hosts are looked for in {', '.join(domains)} now.",
         "These domains were already set; nothing was changed.",
     )
@@ -65,9 +65,9 @@ def clear_domain(publisher: str, machine: compose.Machine) -> None:
     """Look for hosts in the machine's own domain and search list again."""
     from muster.client.act import settings
 
-    done = settings.set_domains(machine.parts(), None, publisher)
+    setting = settings.set_domains(machine.parts(), None, publisher)
     emit_done(
-        done,
+        setting,
         "Hosts are looked for in the machine's own domain and search list again.",
         "No domain was set by a command; nothing was changed.",
     )
@@ -80,8 +80,8 @@ def host_tls(value: str, machine: compose.Machine) -> None:
     """Ask hosts over TLS only: on or off (off by default)."""
     from muster.client.act import settings
 
-    done = settings.set_tls(machine.parts(), value == "on")
-    emit(done, [f"Hosts are asked {'over TLS' if done.host_tls else 'without TLS'}."])
+    setting = settings.set_tls(machine.parts(), value == "on")
+    emit(setting, [f"Hosts are asked {'over TLS' if setting.host_tls else 'without TLS'}."])
 
 
 @click.command("host-caching", cls=MusterCommand)
@@ -92,9 +92,9 @@ def host_caching(value: str, publisher: str, machine: compose.Machine) -> None:
     """Ask the host that answered last first (on), or DNS each time (off)."""
     from muster.client.act import settings
 
-    done = settings.set_caching(machine.parts(), value == "on", publisher)
-    said = "" if done.changed else " already"
-    emit(done, [f"Host caching {'is' if done.changed else 'was'} {value}{said}."])
+    setting = settings.set_caching(machine.parts(), value == "on", publisher)
+    suffix = "" if setting.changed else " already"
+    emit(setting, [f"Host caching {'is' if setting.changed else 'was'} {value}{suffix}."])
 
 
 @click.command("set-publisher", cls=MusterCommand)
@@ -105,9 +105,9 @@ def set_publisher(url: str, publisher: str, machine: compose.Machine) -> None:
     """Set the address of the publisher's service, for keys that activate this machine once."""
     from muster.client.act import settings
 
-    done = settings.set_publisher(machine.parts(), url, publisher)
-    said = "is" if done.changed else "was already"
-    emit(done, [f"The publisher's address {said} {url}."])
+    setting = settings.set_publisher(machine.parts(), url, publisher)
+    verb = "is" if setting.changed else "was already"
+    emit(setting, [f"The publisher's address {verb} {url}."])
 
 
 @click.command("clear-publisher", cls=MusterCommand)
@@ -117,9 +117,9 @@ def clear_publisher(publisher: str, machine: compose.Machine) -> None:
     """Remove the address of the publisher's service."""
     from muster.client.act import settings
 
-    done = settings.set_publisher(machine.parts(), None, publisher)
+    setting = settings.set_publisher(machine.parts(), None, publisher)
     emit_done(
-        done,
+        setting,
         "The publisher's address was removed.",
         "No address was set by a command; nothing was changed.",
     )

@@ -25,7 +25,7 @@ def when(instant: int | None) -> str:
 
 def warned(warnings: Iterable[MusterError]) -> list[str]:
     """A line for each warning."""
-    return [f"Warning: {one.code}: {one.what} {one.fix}" for one in warnings]
+    return [f"Warning: {warning.code}: {warning.what} {warning.fix}" for warning in warnings]
 
 
 def warn_not_lasting(products: Iterable[str]) -> None:
@@ -34,31 +34,34 @@ def warn_not_lasting(products: Iterable[str]) -> None:
         click.echo(f"Warning: {error('client/not-lasting', product=name).what}", err=True)
 
 
-def readout_lines(found: Readout) -> list[str]:
+def readout_lines(readout: Readout) -> list[str]:
     """An installation ID in rows to read out."""
     return [
-        f"Installation ID of {found.product} with the key {found.key}:",
+        f"Installation ID of {readout.product} with the key {readout.key}:",
         "",
-        *(f"  {row}" for row in format_rows(found.installation_id.split("-")).splitlines()),
+        *(f"  {row}" for row in format_rows(readout.installation_id.split("-")).splitlines()),
         "",
         "Read the rows to the publisher, or send them. Then: muster client confirm DIGITS",
-        *lasting_lines(found),
+        *lasting_lines(readout),
     ]
 
 
-def lasting_lines(found: Readout) -> list[str]:
+def lasting_lines(readout: Readout) -> list[str]:
     """What is said of an ID that does not survive a reinstall."""
-    if found.survives_reinstall:
+    if readout.survives_reinstall:
         return []
     return [
         "Warning: no permanent hardware fact can be read; this ID does not survive a reinstall."
     ]
 
 
-def report_activations(done: Activations) -> None:
+def report_activations(activations: Activations) -> None:
     """Print the outcome of tries; the worst of them decides the exit code."""
-    emit(done, [line for one in done.products for line in _activation_lines(one)])
-    failed = [one.error for one in done.products if one.error is not None]
+    emit(
+        activations,
+        [line for product in activations.products for line in _activation_lines(product)],
+    )
+    failed = [product.error for product in activations.products if product.error is not None]
     if failed:
         if not wants_json():
             for fault in failed:
@@ -66,26 +69,28 @@ def report_activations(done: Activations) -> None:
         click.get_current_context().exit(max(map(exit_code, failed)))
 
 
-def _activation_lines(one: ProductActivation) -> list[str]:
-    return [*(f"{each.what} {each.fix}" for each in one.told), *_outcome(one)]
+def _activation_lines(activation: ProductActivation) -> list[str]:
+    return [*(f"{fault.what} {fault.fix}" for fault in activation.told), *_outcome(activation)]
 
 
-def _outcome(one: ProductActivation) -> Sequence[str]:
-    name, state = one.product, one.state_text
-    if one.renewed and not one.tried:
-        until = " permanently" if one.until is None else f", until {when(one.until)}"
+def _outcome(activation: ProductActivation) -> Sequence[str]:
+    name, state = activation.product, activation.state_text
+    if activation.renewed and not activation.tried:
+        until = " permanently" if activation.until is None else f", until {when(activation.until)}"
         return [f"{name} is activated{until}. License Status: {state}"]
-    if not one.due and one.licensed and one.until is None:
+    if not activation.due and activation.licensed and activation.until is None:
         return [f"{name} is activated permanently; nothing was changed."]
-    if not one.tried and one.error is None and one.licensed:
+    if not activation.tried and activation.error is None and activation.licensed:
         return [f"{name}: {state}. Nothing was changed."]
-    if one.renewed:
-        return [f"{name} is licensed until {when(one.until)}, by {one.tried[-1].host}."]
-    if not one.due:
-        at = when(one.next_attempt or 0)
+    if activation.renewed:
+        return [
+            f"{name} is licensed until {when(activation.until)}, by {activation.tried[-1].host}."
+        ]
+    if not activation.due:
+        at = when(activation.next_attempt or 0)
         return [f"{name}: {state}. Nothing is due before {at}; nothing was changed."]
-    until = "" if one.until is None else f" until {when(one.until)}"
+    until = "" if activation.until is None else f" until {when(activation.until)}"
     lines = [f"{name} got no new licence. License Status: {state}{until}"]
-    if one.next_attempt is not None:
-        lines.append(f"The next try is due at {when(one.next_attempt)}.")
+    if activation.next_attempt is not None:
+        lines.append(f"The next try is due at {when(activation.next_attempt)}.")
     return lines

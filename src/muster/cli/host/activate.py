@@ -70,7 +70,7 @@ def activate(
         way.telephone or None,
         way.confirmation_id,
     ]
-    if sum(one is not None for one in doors) > 1:
+    if sum(door is not None for door in doors) > 1:
         raise click.UsageError(
             "Give one of --publisher-url, --request, --reply, --telephone, --confirmation-id."
         )
@@ -87,18 +87,18 @@ def activate(
             read_out(look.key_request(opened, publisher, key), way.qr_file, show_qr=way.show_qr)
             return
         if way.reply_file is not None:
-            done = act.take_reply(opened, read_reply(read_file(way.reply_file)))
+            activation = act.take_reply(opened, read_reply(read_file(way.reply_file)))
         elif way.confirmation_id is not None:
-            done = act.confirm(opened, way.confirmation_id, publisher)
+            activation = act.confirm(opened, way.confirmation_id, publisher)
         else:
-            done = act.activate(
+            activation = act.activate(
                 opened,
                 lambda known: publisher_service(known, way.publisher_url),
                 publisher,
                 key,
                 name,
             )
-    emit(done, activated_lines(done))
+    emit(activation, activated_lines(activation))
 
 
 def _check_name(name: str) -> None:
@@ -111,10 +111,10 @@ def _check_name(name: str) -> None:
         )
 
 
-def activated_lines(done: HostActivation) -> list[str]:
+def activated_lines(activation: HostActivation) -> list[str]:
     """What is said of host keys that got their grants."""
     lines = []
-    for key in done.activated:
+    for key in activation.activated:
         end = NEVER if key.expires_at is None else f"ends {moment(key.expires_at)}"
         state = "is activated" if key.changed else "was already activated; nothing was changed"
         lines.append(f"Host key {masked(key)} of {key.label} {state}.")
@@ -135,9 +135,9 @@ def _write_request(asked: KeyRequest | None, path: Path) -> None:
     changed = not path.exists() or read_file(path) != data
     if changed:
         write_atomic(path, data, 0o644)
-    done = request_written(asked, str(path), changed=changed)
+    written = request_written(asked, str(path), changed=changed)
     emit(
-        done,
+        written,
         [
             f"Request of host key {masked(asked)}: {path}"
             + ("" if changed else " (nothing was changed)"),

@@ -34,13 +34,13 @@ def publish_dns(
     place = DNSPlace(compose.host_name(), _by_hand, port)
     with compose.open_host(store, dns.flags()) as opened:
         if print_only:
-            found = look.dns_records(opened, place)
-            served = any(zone.records for zone in found.zones)
-            lines = [_zone_text(zone) for zone in found.zones]
-            emit(found, lines if served else ["This host does not serve anybody yet."])
+            records = look.dns_records(opened, place)
+            served = any(zone.records for zone in records.zones)
+            lines = [_zone_text(zone) for zone in records.zones]
+            emit(records, lines if served else ["This host does not serve anybody yet."])
             return
-        done = act.withdraw(opened, place) if withdraw else act.publish(opened, place)
-    emit(done, _dns_lines(done))
+        change = act.withdraw(opened, place) if withdraw else act.publish(opened, place)
+    emit(change, _dns_lines(change))
 
 
 def _by_hand(_: ZoneResult, text: str) -> None:

@@ -38,8 +38,8 @@ def catalogue_import(store: Path | None, file: Path) -> None:
 
     read = read_publisher_file(read_file(file))
     with compose.open_host(store) as opened:
-        done = import_catalogue(opened, read)
-    emit(done, [update_line(done)])
+        update = import_catalogue(opened, read)
+    emit(update, [update_line(update)])
 
 
 @catalogue.command("fetch")
@@ -51,11 +51,11 @@ def catalogue_fetch(store: Path | None, publisher: str | None, publisher_url: st
     from muster.host.act.news import fetch_catalogues
 
     with compose.open_host(store) as opened:
-        done = fetch_catalogues(
+        news = fetch_catalogues(
             opened, lambda known: publisher_service(known, publisher_url), publisher
         )
-    lines = [update_line(update) for update in done.publishers]
-    emit(done, lines or ["This host knows no publisher."])
+    lines = [update_line(update) for update in news.publishers]
+    emit(news, lines or ["This host knows no publisher."])
 
 
 @click.group(cls=LazyGroup)
@@ -87,8 +87,8 @@ def terms_fetch(store: Path | None, publisher: str | None, publisher_url: str | 
     from muster.host.act.news import fetch_terms
 
     with compose.open_host(store) as opened:
-        done = fetch_terms(opened, lambda known: publisher_service(known, publisher_url), publisher)
-    _told_terms(done)
+        news = fetch_terms(opened, lambda known: publisher_service(known, publisher_url), publisher)
+    _told_terms(news)
 
 
 def _told_terms(news: TermsNews) -> None:

@@ -43,8 +43,14 @@ def init(store: Path | None, files: tuple[Path, ...]) -> None:
 
     read = [read_publisher_file(read_file(path)) for path in files]
     with compose.open_host(store, create=True) as opened:
-        done = act.pin(opened, read)
-    emit(done, [f"Host store: {done.store}", *(update_line(each) for each in done.publishers)])
+        created = act.pin(opened, read)
+    emit(
+        created,
+        [
+            f"Host store: {created.store}",
+            *(update_line(publisher) for publisher in created.publishers),
+        ],
+    )
 
 
 @click.command("install-key", cls=MusterCommand)
@@ -62,19 +68,21 @@ def install_key(store: Path | None, publisher: str | None, key: str, facts: Path
 
     check_kind(parse_product_key(key))
     with compose.open_host(store) as opened:
-        done = act.install_key(opened, key, clean_facts(read_facts(facts)), publisher)
-    emit(done, installation_lines(done))
+        installation = act.install_key(opened, key, clean_facts(read_facts(facts)), publisher)
+    emit(installation, installation_lines(installation))
 
 
-def installation_lines(done: KeyInstallation) -> list[str]:
+def installation_lines(installation: KeyInstallation) -> list[str]:
     """What is said of a host key that was installed."""
-    shown = f"Host key {masked(done)} of {done.label}"
-    lines = [f"{shown} was installed." if done.changed else f"{shown}: nothing was changed."]
-    if not done.survives_reinstall:
+    shown = f"Host key {masked(installation)} of {installation.label}"
+    lines = [
+        f"{shown} was installed." if installation.changed else f"{shown}: nothing was changed."
+    ]
+    if not installation.survives_reinstall:
         lines.append(
             "This machine has no hardware fact: its hardware id does not survive a reinstall."
         )
-    if not done.activated:
+    if not installation.activated:
         lines.append("Next: muster host activate")
     return lines
 
@@ -87,8 +95,8 @@ def remove_key(store: Path | None, key: str) -> None:
     from muster.host.act import enrol as act
 
     with compose.open_host(store) as opened:
-        done = act.remove_key(opened, key)
-    emit(done, [f"Host key {masked(done)} was removed."])
+        removal = act.remove_key(opened, key)
+    emit(removal, [f"Host key {masked(removal)} was removed."])
 
 
 @click.command("remove-publisher", cls=MusterCommand)
@@ -99,5 +107,5 @@ def remove_publisher(store: Path | None, publisher: str) -> None:
     from muster.host.act import enrol as act
 
     with compose.open_host(store) as opened:
-        done = act.remove_publisher(opened, publisher)
-    emit(done, [f"Publisher {publisher} was removed."])
+        removal = act.remove_publisher(opened, publisher)
+    emit(removal, [f"Publisher {publisher} was removed."])

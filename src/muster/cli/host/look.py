@@ -28,8 +28,8 @@ def status(store: Path | None) -> None:
     from muster.host import look
 
     with compose.look_at_host(store) as opened:
-        found = look.status(opened)
-    emit(found, _status_lines(found))
+        listing = look.status(opened)
+    emit(listing, _status_lines(listing))
 
 
 def _row(text: str, value: object, depth: int = 0) -> str:

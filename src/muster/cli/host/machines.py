@@ -49,9 +49,9 @@ def clients(
         _remove(store, publisher, cmid)
         return
     with compose.look_at_host(store) as opened:
-        found = look.clients(opened, limit, publisher=publisher, silent=silent)
+        listing = look.clients(opened, limit, publisher=publisher, silent=silent)
     nobody = "No machine is silent." if silent else "No machine has asked yet."
-    emit(found, [_client_line(row) for row in found.clients] or [nobody])
+    emit(listing, [_client_line(row) for row in listing.clients] or [nobody])
 
 
 def _remove(store: Path | None, publisher: str | None, cmid: str | None) -> None:
@@ -60,11 +60,11 @@ def _remove(store: Path | None, publisher: str | None, cmid: str | None) -> None
     if cmid is None:
         raise click.UsageError("Name the machine: muster host clients remove CMID")
     with compose.open_host(store) as opened:
-        done = remove_machine(opened, cmid, publisher)
-    line = f"Machine {cmid} was removed: {done.given_back} leases and counts released."
-    if not done.changed:
+        removal = remove_machine(opened, cmid, publisher)
+    line = f"Machine {cmid} was removed: {removal.given_back} leases and counts released."
+    if not removal.changed:
         line = f"Machine {cmid} was already removed; nothing was changed."
-    emit(done, [line])
+    emit(removal, [line])
 
 
 def _quoted(name: str) -> str:
@@ -113,15 +113,15 @@ def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> N
     """
     from muster.host import look
 
-    found: AuditList | RequestList
+    listing: AuditList | RequestList
     with compose.look_at_host(store) as opened:
         if audit:
-            found = look.audit(opened, limit)
-            lines = [_audit_line(row) for row in found.audit]
+            listing = look.audit(opened, limit)
+            lines = [_audit_line(row) for row in listing.audit]
         else:
-            found = look.requests(opened, limit, cmid)
-            lines = [_log_line(row) for row in found.requests]
-    emit(found, lines or ["Nothing yet."])
+            listing = look.requests(opened, limit, cmid)
+            lines = [_log_line(row) for row in listing.requests]
+    emit(listing, lines or ["Nothing yet."])
 
 
 def _audit_line(row: AuditRow) -> str:

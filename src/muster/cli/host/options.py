@@ -92,14 +92,14 @@ def read_file(path: Path) -> bytes:
     return read_text(path, _FILE_LIMIT)
 
 
-def update_line(one: PublisherUpdate) -> str:
+def update_line(update: PublisherUpdate) -> str:
     """What is said of news of a publisher."""
-    versions = f"trust version {one.trust}, catalogue version {one.catalogue}"
-    if one.added:
-        return f"Publisher {one.label} ({one.publisher}) is pinned: {versions}."
-    if one.changed:
-        return f"Publisher {one.label} ({one.publisher}) is updated: {versions}."
-    return f"Publisher {one.label} ({one.publisher}): {versions}; nothing was changed."
+    versions = f"trust version {update.trust}, catalogue version {update.catalogue}"
+    if update.added:
+        return f"Publisher {update.label} ({update.publisher}) is pinned: {versions}."
+    if update.changed:
+        return f"Publisher {update.label} ({update.publisher}) is updated: {versions}."
+    return f"Publisher {update.label} ({update.publisher}): {versions}; nothing was changed."
 
 
 def publisher_service(known: PublisherView, url: str | None) -> PublisherClient:

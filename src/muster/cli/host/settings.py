@@ -32,15 +32,17 @@ def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -
 
     with compose.open_host(store) as opened:
         if name is None:
-            found = look.settings(opened)
-            rows = found.settings.items()
-            emit(found, [_setting_line(each, row.value, row.set) for each, row in rows])
+            listing = look.settings(opened)
+            rows = listing.settings.items()
+            emit(listing, [_setting_line(line, row.value, row.set) for line, row in rows])
         elif value is None and not unset:
-            one = look.setting(opened, name)
-            emit(one, [_setting_line(one.name, one.value, one.set)])
+            setting = look.setting(opened, name)
+            emit(setting, [_setting_line(setting.name, setting.value, setting.set)])
         else:
-            done = act.unset(opened, name) if unset else act.set_setting(opened, name, value or "")
-            emit(done, setting_change_lines(done, given=not unset))
+            change = (
+                act.unset(opened, name) if unset else act.set_setting(opened, name, value or "")
+            )
+            emit(change, setting_change_lines(change, given=not unset))
 
 
 def _setting_line(name: str, value: Value, given: bool) -> str:

@@ -26,5 +26,5 @@ def activation_revoke(store: Path | None, jti: str, phrases: Phrases) -> None:
     from muster.publisher.act.pools import revoke_activation
 
     with open_office(store, phrases) as office:
-        found = revoke_activation(office, jti)
-    emit_revoked(found, f"Activation {jti} is revoked")
+        outcome = revoke_activation(office, jti)
+    emit_revoked(outcome, f"Activation {jti} is revoked")

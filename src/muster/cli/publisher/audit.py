@@ -36,22 +36,22 @@ def audit_list(store: Path | None, after: int, limit: int) -> None:
     from muster.publisher import look
 
     with open_office(store) as office:
-        found = look.audit(office, after, limit)
+        listing = look.audit(office, after, limit)
     lines = table(
         ("SEQ", "WHEN", "ACTOR", "EVENT", "SUBJECT", "DETAIL"),
         [
             (
-                str(one.seq),
-                when(one.at),
-                one.actor,
-                one.event,
-                one.subject,
-                canonical(one.detail).decode(),
+                str(entry.seq),
+                when(entry.at),
+                entry.actor,
+                entry.event,
+                entry.subject,
+                canonical(entry.detail).decode(),
             )
-            for one in found.audit
+            for entry in listing.audit
         ],
     )
-    emit(found, lines)
+    emit(listing, lines)
 
 
 @audit.command("verify")
@@ -80,11 +80,11 @@ def audit_verify(store: Path | None, head_text: str | None, file: Path | None) -
     else:
         with open_office(store) as office:
             head = look.check_audit(office, wanted)
-    found = AuditVerified(head.seq, head.text, None if wanted is None else wanted.text)
-    lines = [f"The audit chain is intact: {found.rows} rows.", f"Head: {found.head}"]
+    verified = AuditVerified(head.seq, head.text, None if wanted is None else wanted.text)
+    lines = [f"The audit chain is intact: {verified.rows} rows.", f"Head: {verified.head}"]
     if wanted is not None:
         lines.append(f"The log contains the given head, row {wanted.seq}.")
-    emit(found, lines)
+    emit(verified, lines)
 
 
 @audit.command("export")
@@ -103,5 +103,5 @@ def audit_export(store: Path | None, file: Path) -> None:
             look.export_audit(office, lambda line: click.echo(line, nl=False))
             return
         head = export_audit(partial(look.export_audit, office), file)
-    done = AuditExported(True, str(file), head.seq, head.text)
-    emit(done, [f"Written: {file}, {done.rows} rows.", f"Head: {done.head}"])
+    exported = AuditExported(True, str(file), head.seq, head.text)
+    emit(exported, [f"Written: {file}, {exported.rows} rows.", f"Head: {exported.head}"])

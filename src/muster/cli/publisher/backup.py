@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from muster.publisher.results import Restored, Resumed
 
 
-def _resumed_lines(found: Restored | Resumed, *, changed: bool) -> list[str]:
-    if found.waiting:
+def _resumed_lines(resumed: Restored | Resumed, *, changed: bool) -> list[str]:
+    if resumed.waiting:
         return [
-            f"New activations are on hold: the audit log of the backup ends at {found.audit_head}.",
+            "New activations are on hold: the audit log of the backup ends at"
+            f" {resumed.audit_head}.",
             "Compare that with the head kept elsewhere, then: muster publisher resume "
             "--audit-head SEQ:HASH, or --accept-loss.",
         ]
@@ -29,7 +30,7 @@ def _resumed_lines(found: Restored | Resumed, *, changed: bool) -> list[str]:
         return ["Activations are not on hold; nothing was changed."]
     return [
         "Activations resume; what was activated after the backup is lost, as you accepted."
-        if found.lost
+        if resumed.lost
         else "Activations resume; nothing is lost."
     ]
 
@@ -69,12 +70,12 @@ def backup(store: Path | None, file: Path) -> None:
     from muster.publisher.act.backup import write_backup
 
     with open_office(store) as office:
-        done = write_backup(office, file)
+        written = write_backup(office, file)
     emit(
-        done,
+        written,
         [
-            f"Written: {file}, {done.rows} rows.",
-            f"Audit head: {done.audit_head}",
+            f"Written: {file}, {written.rows} rows.",
+            f"Audit head: {written.audit_head}",
             "Keep the newest head in another place than the backup ('muster publisher audit "
             "verify' prints it): after a restore it shows what is missing. Copy the folder 'keys' "
             "too.",
@@ -95,12 +96,13 @@ def restore(store: Path | None, file: Path, head: Head | None, accept_loss: bool
     from muster.publisher.act import backup as act
 
     with open_office(store, create=True) as office:
-        done = act.restore(office, file, head=head, accept_loss=accept_loss)
+        restored = act.restore(office, file, head=head, accept_loss=accept_loss)
     emit(
-        done,
+        restored,
         [
-            f"Restored {done.rows} rows of publisher {done.publisher}, as of {when(done.made_at)}.",
-            *_resumed_lines(done, changed=True),
+            f"Restored {restored.rows} rows of publisher {restored.publisher}, as of"
+            f" {when(restored.made_at)}.",
+            *_resumed_lines(restored, changed=True),
         ],
     )
 
@@ -113,5 +115,5 @@ def resume(store: Path | None, head: Head | None, accept_loss: bool) -> None:
     from muster.publisher.act import backup as act
 
     with open_office(store) as office:
-        done = act.resume(office, head=head, accept_loss=accept_loss)
-    emit(done, _resumed_lines(done, changed=done.changed))
+        resumed = act.resume(office, head=head, accept_loss=accept_loss)
+    emit(resumed, _resumed_lines(resumed, changed=resumed.changed))

@@ -25,8 +25,9 @@ def catalogue() -> None:
 
 def _change_lines(changes: Sequence[Change]) -> list[str]:
     return [
-        f"  {one.how} {one.what} {one.id}" + (f": {', '.join(one.fields)}" if one.fields else "")
-        for one in changes
+        f"  {change.how} {change.what} {change.id}"
+        + (f": {', '.join(change.fields)}" if change.fields else "")
+        for change in changes
     ]
 
 
@@ -44,14 +45,14 @@ def catalogue_publish(store: Path | None, file: Path, phrases: Phrases) -> None:
 
     draft = read_draft(file)
     with open_office(store, phrases) as office:
-        done = publish(office, draft.content)
+        published = publish(office, draft.content)
     lines = [
-        f"Catalogue version {done.catalogue} was published."
-        if done.changed
-        else f"Catalogue version {done.catalogue} is already published; nothing was changed.",
-        *_change_lines(done.changes),
+        f"Catalogue version {published.catalogue} was published."
+        if published.changed
+        else f"Catalogue version {published.catalogue} is already published; nothing was changed.",
+        *_change_lines(published.changes),
     ]
-    emit(done, lines)
+    emit(published, lines)
 
 
 @catalogue.command("diff")
@@ -63,14 +64,14 @@ def catalogue_diff(store: Path | None, file: Path) -> None:
 
     draft = read_draft(file)
     with open_office(store) as office:
-        found = look.difference(office, draft.content)
+        difference = look.difference(office, draft.content)
     lines = [
-        f"Compared with catalogue version {found.catalogue}:"
-        if found.changes
+        f"Compared with catalogue version {difference.catalogue}:"
+        if difference.changes
         else "Nothing would change.",
-        *_change_lines(found.changes),
+        *_change_lines(difference.changes),
     ]
-    emit(found, lines)
+    emit(difference, lines)
 
 
 @catalogue.command("show")
@@ -80,24 +81,33 @@ def catalogue_show(store: Path | None) -> None:
     from muster.publisher import look
 
     with open_office(store) as office:
-        found = look.catalogue(office)
+        shown = look.catalogue(office)
     lines = [
         f"Catalogue version {found.catalogue}, signed {when(found.issued_at)}",
         "",
         *table(
             ("KEY GROUP", "NUMBER", "COVERS", "LONGEST LEASE", "TERMS"),
             [
-                (one.id, str(one.number), ", ".join(one.covers), span(one.max_lease), one.terms)
-                for one in found.groups
+                (
+                    group.id,
+                    str(group.number),
+                    ", ".join(group.covers),
+                    span(group.max_lease),
+                    group.terms,
+                )
+                for group in shown.groups
             ],
         ),
         "",
         *table(
             ("PRODUCT", "NEED", "APPLICATION", "KEY GROUP"),
-            [(one.id, str(one.need), one.application, one.group) for one in found.products],
+            [
+                (product.id, str(product.need), product.application, product.group)
+                for product in shown.products
+            ],
         ),
     ]
-    if found.revocations:
+    if shown.revocations:
         lines += [
             "",
             *table(
@@ -108,4 +118,4 @@ def catalogue_show(store: Path | None) -> None:
                 ],
             ),
         ]
-    emit(found, lines)
+    emit(shown, lines)

@@ -55,19 +55,19 @@ def confirm(
         else:
             text, door = " ".join(digits), "desk"
         answer = activation.confirm(office, text, door)
-    done = replace(answer.shown, qr=None if qr_file is None else str(qr_file))
-    short = ConfirmationFile(done.publisher, done.confirmation_id).encode()
+    confirmed = replace(answer.shown, qr=None if qr_file is None else str(qr_file))
+    short = ConfirmationFile(confirmed.publisher, confirmed.confirmation_id).encode()
     lines: list[str] = []
     if reply is not None:
         new = write_public(reply, answer.reply.encode())
-        done = replace(done, file=str(reply), written=new)
+        confirmed = replace(confirmed, file=str(reply), written=new)
         lines.append(written(reply, new))
     lines += code_lines(short, qr_file, show=show_qr)
     if asked:
         for line in lines:
             click.echo(line)
-        desk.give(done.confirmation_id, short)
+        desk.give(confirmed.confirmation_id, short)
         return
-    lines += ["Confirmation ID, as a text:", done.confirmation_id, "", "To read out:"]
-    lines += desk.lines(done.confirmation_id)
-    emit(done, lines)
+    lines += ["Confirmation ID, as a text:", confirmed.confirmation_id, "", "To read out:"]
+    lines += desk.lines(confirmed.confirmation_id)
+    emit(confirmed, lines)

@@ -62,7 +62,7 @@ def read_request(path: Path, own: str) -> ConfirmRequest:
     from muster.system.textfile import read_text
     from muster.wire.exchange import read_request_file
 
-    found = read_request_file(read_text(path, 64 * 1024))
-    if found.publisher != own:
-        raise error("publisher/other-request", found=found.publisher, own=own)
-    return found.request
+    file = read_request_file(read_text(path, 64 * 1024))
+    if file.publisher != own:
+        raise error("publisher/other-request", found=file.publisher, own=own)
+    return file.request

@@ -37,25 +37,25 @@ def host_lines(hosts: Sequence[HostRow]) -> list[str]:
         [
             (
                 one.grant,
-                one.key,
+                host_row.key,
                 one.hardware,
-                json.dumps(one.name, ensure_ascii=False) if one.name else "-",
-                one.customer or "-",
-                f"{one.activations}/{one.activation_limit}",
-                day(one.day),
-                _host_state(one),
+                json.dumps(host_row.name, ensure_ascii=False) if host_row.name else "-",
+                host_row.customer or "-",
+                f"{host_row.activations}/{host_row.activation_limit}",
+                day(host_row.day),
+                _host_state(host_row),
             )
-            for one in hosts
+            for host_row in hosts
         ],
     )
 
 
-def _host_state(one: HostRow) -> str:
-    if one.revoked_day is not None:
-        word = "released" if one.released_at is not None else "revoked"
-        return f"{word} {day(one.revoked_day)}"
-    if one.key_revoked_day is not None:
-        return f"key revoked {day(one.key_revoked_day)}"
+def _host_state(row: HostRow) -> str:
+    if row.revoked_day is not None:
+        word = "released" if row.released_at is not None else "revoked"
+        return f"{word} {day(row.revoked_day)}"
+    if row.key_revoked_day is not None:
+        return f"key revoked {day(row.key_revoked_day)}"
     return "good"
 
 
@@ -67,8 +67,8 @@ def host_list(store: Path | None, key_id: str | None) -> None:
     from muster.publisher import look
 
     with open_office(store) as office:
-        found = look.hosts(office, key_id)
-    emit(found, host_lines(found.hosts))
+        listing = look.hosts(office, key_id)
+    emit(listing, host_lines(listing.hosts))
 
 
 @host.command("revoke", cls=TokenCommand)
@@ -80,8 +80,8 @@ def host_revoke(store: Path | None, host_id: str, phrases: Phrases) -> None:
     from muster.publisher.act.hosts import revoke_host
 
     with open_office(store, phrases) as office:
-        found = revoke_host(office, host_id)
-    emit_revoked(found, f"Host {host_id} is revoked")
+        outcome = revoke_host(office, host_id)
+    emit_revoked(outcome, f"Host {host_id} is revoked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class _Terms:
 @passphrase_options
 @gathered(_Terms)
 def host_terms(
-    said: _Terms, store: Path | None, host_id: str, file: Path | None, phrases: Phrases
+    wish: _Terms, store: Path | None, host_id: str, file: Path | None, phrases: Phrases
 ) -> None:
     """Limit how many machines a host may lease to.
 
@@ -130,23 +130,23 @@ def host_terms(
     from muster.lease.terms import Ceiling
     from muster.publisher.act.hosts import issue_terms
 
-    longest = None if said.max_lease_days is None else said.max_lease_days * 86_400
-    ceiling = Ceiling(said.limit, said.over, said.agreement, said.customer, longest)
+    longest = None if wish.max_lease_days is None else wish.max_lease_days * 86_400
+    ceiling = Ceiling(wish.limit, wish.over, wish.agreement, wish.customer, longest)
     with open_office(store, phrases) as office:
         issued = issue_terms(office, host_id, ceiling)
-    made = issued.shown
-    above = "refused" if made.over == "refuse" else "reported"
+    terms = issued.shown
+    above = "refused" if terms.over == "refuse" else "reported"
     lines = [
-        f"Terms version {made.version} of the grant {made.grant}: {made.limit} machines,"
+        f"Terms version {terms.version} of the grant {terms.grant}: {terms.limit} machines,"
         f" more are {above}."
     ]
-    if made.max_lease is not None:
-        lines.append(f"Leases under it last {span(made.max_lease)} at most.")
+    if terms.max_lease is not None:
+        lines.append(f"Leases under it last {span(terms.max_lease)} at most.")
     if file is not None:
         new = write_public(file, issued.reply.encode())
-        made = replace(made, file=str(file), written=new)
+        terms = replace(terms, file=str(file), written=new)
         lines.append(written(file, new))
-    emit(made, lines)
+    emit(terms, lines)
 
 
 @host.command("release", cls=TokenCommand)
@@ -158,7 +158,7 @@ def host_release(store: Path | None, host_id: str, phrases: Phrases) -> None:
     from muster.publisher.act.hosts import release_host
 
     with open_office(store, phrases) as office:
-        found = release_host(office, host_id)
+        outcome = release_host(office, host_id)
     emit_revoked(found, f"Host {found.hardware} is released from key {found.key}")
 
 
@@ -190,18 +190,18 @@ def host_activate(
         else:
             assert installation_id is not None
             answer = activate_host(office, ConfirmRequest(installation_id), "desk")
-    done = answer.shown
+    activated = answer.shown
     lines = [
         f"Host {done.hardware} is activated with the key {done.key} (grant {done.grant})."
-        if done.changed
+        if activated.changed
         else f"Host {done.hardware} already has its grant {done.grant}; no activation was used."
     ]
     if reply is not None:
         new = write_public(reply, answer.reply.encode())
-        done = replace(done, file=str(reply), written=new)
+        activated = replace(activated, file=str(reply), written=new)
         lines.append(written(reply, new))
     else:
         from muster.core.digits import format_rows
 
-        lines += ["Confirmation ID:", format_rows(tuple(done.confirmation_id.split("-")))]
-    emit(done, lines)
+        lines += ["Confirmation ID:", format_rows(tuple(activated.confirmation_id.split("-")))]
+    emit(activated, lines)

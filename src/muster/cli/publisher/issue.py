@@ -85,20 +85,20 @@ def key_issue(asked: _Order, store: Path | None, file: Path | None, phrases: Phr
         if file is not None:
             write_new(file, b"")  # a file that cannot be made is told before keys are drawn
         try:
-            done = issue_keys(office, order)
+            issued = issue_keys(office, order)
         except BaseException:
             if file is not None:
                 file.unlink()
             raise
         if file is not None:
-            write_atomic(file, "".join(f"{one.key}\n" for one in done.keys).encode("ascii"))
-            done = replace(
-                done, file=str(file), keys=tuple(replace(one, key=None) for one in done.keys)
+            write_atomic(file, "".join(f"{key.key}\n" for key in issued.keys).encode("ascii"))
+            issued = replace(
+                issued, file=str(file), keys=tuple(replace(key, key=None) for key in issued.keys)
             )
-    size = done.keys[0].pool
+    size = issued.keys[0].pool
     noun = "key" if count == 1 else "keys"
     lines = [
-        *(f"{one.key or one.masked}   {one.id}" for one in done.keys),
+        *(f"{key.key or key.masked}   {key.id}" for key in issued.keys),
         f"Issued {count} {kind} {noun} of the key group {asked.group}"
         + ("" if size is None else f", {size.size} machines each")
         + (f", for {term * 30} days each." if term else "."),
@@ -106,4 +106,4 @@ def key_issue(asked: _Order, store: Path | None, file: Path | None, phrases: Phr
         if file is None
         else f"Written: {file}. Keep it: the keys are not shown again.",
     ]
-    emit(done, lines)
+    emit(issued, lines)

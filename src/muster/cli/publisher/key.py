@@ -35,32 +35,32 @@ def key_list(store: Path | None, kind: str | None) -> None:
     from muster.publisher import look
 
     with open_office(store) as office:
-        found = look.keys(office, Kind.of(kind) if kind else None)
+        listing = look.keys(office, Kind.of(kind) if kind else None)
     lines = table(
         ("KEY ID", "KIND", "KEY", "FOR", "USED", "TERM", "STATE", "CUSTOMER"),
         [
             (
-                one.id,
-                one.kind,
-                one.masked,
-                one.product or one.group,
-                _used(one),
-                f"{one.term_days} d" if one.term_days else "-",
-                f"revoked {day(one.revoked_day)}" if one.revoked_day is not None else "good",
-                one.customer or "-",
+                row.id,
+                row.kind,
+                row.masked,
+                row.product or row.group,
+                _used(row),
+                f"{row.term_days} d" if row.term_days else "-",
+                f"revoked {day(row.revoked_day)}" if row.revoked_day is not None else "good",
+                row.customer or "-",
             )
-            for one in found.keys
+            for row in listing.keys
         ],
     )
-    emit(found, lines)
+    emit(listing, lines)
 
 
-def _used(one: KeyRow) -> str:
+def _used(row: KeyRow) -> str:
     """Hosts or machines that a key has activated, of how many."""
-    pool = one.pool
+    pool = row.pool
     if pool is not None:
         return f"{pool.drawn}/{pool.size + pool.corrected}"
-    return f"{one.hosts}/{one.host_limit}" if one.product is None else "-"
+    return f"{row.hosts}/{row.host_limit}" if row.product is None else "-"
 
 
 @key.command("show")
@@ -73,36 +73,35 @@ def key_show(store: Path | None, key_text: str) -> None:
 
     with open_office(store) as office:
         shown = look.key(office, key_text)
-    found = shown.key
+    key = shown.key
     lines = [
-        f"{found.masked} ({found.id})",
-        f"  Kind:     {found.kind}, "
-        + (f"product {found.product}" if found.product else f"key group {found.group}"),
-        f"  Issued:   {when(found.issued_at)}"
-        + (f" for {found.customer}" if found.customer else ""),
-        f"  Term:     {f'{found.term_days} days from activation' if found.term_days else 'no end'}",
+        f"{key.masked} ({key.id})",
+        f"  Kind:     {key.kind}, "
+        + (f"product {key.product}" if key.product else f"key group {key.group}"),
+        f"  Issued:   {when(key.issued_at)}" + (f" for {key.customer}" if key.customer else ""),
+        f"  Term:     {f'{key.term_days} days from activation' if key.term_days else 'no end'}",
         "  State:    "
-        + (f"revoked on {day(found.revoked_day)}" if found.revoked_day is not None else "good"),
+        + (f"revoked on {day(key.revoked_day)}" if key.revoked_day is not None else "good"),
     ]
-    if found.kind == Kind.HOST.text:
-        lines.append(f"  Hosts:    {found.hosts} of {found.host_limit}")
-        lines += [f"    {line}" for line in host_lines(found.grants)]
-    lines += _pool_lines(found.pool)
+    if key.kind == Kind.HOST.text:
+        lines.append(f"  Hosts:    {key.hosts} of {key.host_limit}")
+        lines += [f"    {line}" for line in host_lines(key.grants)]
+    lines += _pool_lines(key.pool)
     lines += [
         f"    {one.grant}  since {day(one.first_day)}"
-        + (f"  revoked {day(one.revoked_day)}" if one.revoked_day is not None else "")
-        for one in found.activations
+        + (f"  revoked {day(activation.revoked_day)}" if activation.revoked_day is not None else "")
+        for activation in key.activations
     ]
     emit(shown, lines)
 
 
-def _pool_lines(one: PoolStatus | None) -> list[str]:
-    if one is None:
+def _pool_lines(pool: PoolStatus | None) -> list[str]:
+    if pool is None:
         return []
-    given = f", {one.corrected} of them given back by staff" if one.corrected else ""
+    given = f", {pool.corrected} of them given back by staff" if pool.corrected else ""
     return [
-        f"  Pool:     {one.drawn} of {one.size + one.corrected} used{given}; {one.left} left",
-        f"            staff may give back {one.correction_limit - one.corrected} more",
+        f"  Pool:     {pool.drawn} of {pool.size + pool.corrected} used{given}; {pool.left} left",
+        f"            staff may give back {pool.correction_limit - pool.corrected} more",
     ]
 
 
@@ -116,9 +115,9 @@ def key_correct(store: Path | None, key_text: str, count: int, reason: str) -> N
     from muster.publisher.act.pools import correct_pool
 
     with open_office(store) as office:
-        done = correct_pool(office, key_text, count, reason)
-    given = f"{count} given back to the pool of {done.key.id}."
-    emit(done, [given, *_pool_lines(done.key.pool)])
+        change = correct_pool(office, key_text, count, reason)
+    given = f"{count} given back to the pool of {change.key.id}."
+    emit(change, [given, *_pool_lines(change.key.pool)])
 
 
 @key.command("extend")
@@ -130,10 +129,10 @@ def key_extend(store: Path | None, key_text: str, pool: int) -> None:
     from muster.publisher.act.pools import extend_pool
 
     with open_office(store) as office:
-        done = extend_pool(office, key_text, pool)
-    said = "is now" if done.changed else "was already"
-    lines = [f"The pool of {done.key.id} {said} {pool}.", *_pool_lines(done.key.pool)]
-    emit(done, lines)
+        change = extend_pool(office, key_text, pool)
+    verb = "is now" if change.changed else "was already"
+    lines = [f"The pool of {change.key.id} {verb} {pool}.", *_pool_lines(change.key.pool)]
+    emit(change, lines)
 
 
 @key.command("revoke")
@@ -145,5 +144,5 @@ def key_revoke(store: Path | None, key_text: str, phrases: Phrases) -> None:
     from muster.publisher.act.keys import revoke_key
 
     with open_office(store, phrases) as office:
-        found = revoke_key(office, key_text)
-    emit_revoked(found, f"Key {found.key} is revoked")
+        outcome = revoke_key(office, key_text)
+    emit_revoked(outcome, f"Key {outcome.key} is revoked")

@@ -138,8 +138,10 @@ class Phrases:
         if os.environ.get(variable):
             return os.environ[variable]
         if interactive():
-            found = click.prompt(text, hide_input=True, confirmation_prompt=self.confirm, err=True)
-            return str(found)
+            passphrase = click.prompt(
+                text, hide_input=True, confirmation_prompt=self.confirm, err=True
+            )
+            return str(passphrase)
         raise error("publisher/passphrase", variable=variable)
 
 
@@ -183,8 +185,8 @@ class TokenCommand(MusterCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take licence ids for arguments, never for options."""
-        known = {name for one in self.params for name in (*one.opts, *one.secondary_opts)}
-        ids = [one for one in args if one not in known and _LEADING_DASH.fullmatch(one)]
+        known = {name for param in self.params for name in (*param.opts, *param.secondary_opts)}
+        ids = [word for word in args if word not in known and _LEADING_DASH.fullmatch(word)]
         if ids and "--" not in args:
-            args = [*(one for one in args if one not in ids), "--", *ids]
+            args = [*(word for word in args if word not in ids), "--", *ids]
         return super().parse_args(ctx, args)

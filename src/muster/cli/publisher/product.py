@@ -25,15 +25,15 @@ def product_list(store: Path | None) -> None:
     from muster.publisher import look
 
     with open_office(store) as office:
-        found = look.products(office)
+        listing = look.products(office)
     lines = table(
         ("PRODUCT", "NEED", "APPLICATION", "KEY GROUP", "SETUP KEY"),
         [
-            (one.id, str(one.need), one.application, one.group, one.setup_key or "-")
-            for one in found.products
+            (row.id, str(row.need), row.application, row.group, row.setup_key or "-")
+            for row in listing.products
         ],
     )
-    emit(found, lines)
+    emit(listing, lines)
 
 
 @product.command("show")
@@ -45,17 +45,17 @@ def product_show(store: Path | None, product_id: str) -> None:
 
     with open_office(store) as office:
         shown = look.product(office, product_id)
-    found = shown.product
-    spans = found.spans
+    detail = shown.product
+    spans = detail.spans
     lines = [
-        f"{found.name} ({found.id})",
-        f"  Edition:          {found.edition or '-'}",
-        f"  Counted in:       {found.application}, threshold {found.need}",
-        f"  Key group:        {found.group}",
-        f"  Channel:          {found.channel}",
-        f"  Setup key:        {found.setup_key or '-'}",
-        f"  Identity modes:   {', '.join(found.identity)}",
-        f"  Features:         {', '.join(found.features) or '-'}",
+        f"{detail.name} ({detail.id})",
+        f"  Edition:          {detail.edition or '-'}",
+        f"  Counted in:       {detail.application}, threshold {detail.need}",
+        f"  Key group:        {detail.group}",
+        f"  Channel:          {detail.channel}",
+        f"  Setup key:        {detail.setup_key or '-'}",
+        f"  Identity modes:   {', '.join(detail.identity)}",
+        f"  Features:         {', '.join(detail.features) or '-'}",
         f"  Lease:            {span(spans.lease)}, renewed after {span(spans.renew_after)}",
         f"  Asks again after: {span(spans.retry_after)}",
         f"  Grace:            {span(spans.initial_grace)} at first,"
@@ -73,8 +73,8 @@ def product_revoke(store: Path | None, product_id: str, phrases: Phrases) -> Non
     from muster.publisher.act.catalogue import revoke_product
 
     with open_office(store, phrases) as office:
-        found = revoke_product(office, product_id)
-    emit_revoked(found, f"Product {product_id} is revoked")
+        outcome = revoke_product(office, product_id)
+    emit_revoked(outcome, f"Product {product_id} is revoked")
 
 
 @click.command(cls=MusterCommand)
@@ -91,8 +91,11 @@ def descriptor(
     from muster.publisher.results import DescriptorWritten
 
     with open_office(store) as office:
-        found = look.descriptor(office, product_id, trust_version)
-    data = descriptor_with_url(found.data, url) if url else found.data
+        pinned = look.descriptor(office, product_id, trust_version)
+    data = descriptor_with_url(pinned.data, url) if url else pinned.data
     changed = write_public(file, data)
-    done = DescriptorWritten(changed, str(file), found.product, found.trust)
-    emit(done, [written(file, changed), f"Pins trust version {done.trust}."])
+    descriptor_written = DescriptorWritten(changed, str(file), pinned.product, pinned.trust)
+    emit(
+        descriptor_written,
+        [written(file, changed), f"Pins trust version {descriptor_written.trust}."],
+    )

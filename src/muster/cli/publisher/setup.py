@@ -61,27 +61,29 @@ def init(new: _New, store: Path | None, phrases: Phrases, kdf: KDF) -> None:
         raise error("publisher/label", field="name" if label else "label")
     phrases.confirm = True
     wanted = NewPublisher(label, name, draft.content, new.reserve_root)
-    made = compose.publisher_init(store, phrases.work, phrases.root, kdf, wanted)
-    who = f"Publisher {made.name} (label {made.label}, id {made.publisher})"
-    if not made.changed:
+    publisher = compose.publisher_init(store, phrases.work, phrases.root, kdf, wanted)
+    who = f"Publisher {publisher.name} (label {publisher.label}, id {publisher.publisher})"
+    if not publisher.changed:
         lines = [
             f"{who} already exists; nothing was changed.",
-            f"Trust version {made.trust}, catalogue version {made.catalogue}.",
+            f"Trust version {publisher.trust}, catalogue version {publisher.catalogue}.",
         ]
-        emit(made, lines)
+        emit(publisher, lines)
         return
     lines = [
         f"{who} was created.",
-        f"Store: {made.store}",
+        f"Store: {publisher.store}",
         "Trust version 1 and catalogue version 1 are signed.",
-        f"Reserve root: {made.reserve_root}",
+        f"Reserve root: {publisher.reserve_root}",
         "  Lock this file away now: without it, a lost working root cannot be replaced.",
-        f"Working root: {made.root}",
+        f"Working root: {publisher.root}",
         "  'publisher serve' never needs it. Move it to another machine before you serve.",
     ]
-    if made.unfinished:
-        lines.append(f"Key files of an init that did not finish were moved to {made.unfinished}.")
-    emit(made, lines)
+    if publisher.unfinished:
+        lines.append(
+            f"Key files of an init that did not finish were moved to {publisher.unfinished}."
+        )
+    emit(publisher, lines)
 
 
 @click.command(cls=MusterCommand)
@@ -155,10 +157,15 @@ def export(store: Path | None, file: Path, url: str | None) -> None:
 
     url = url or compose.publisher_settings({}).text("url") or None
     with open_office(store) as office:
-        found = look.export(office, url)
-    changed = write_public(file, checked_publisher_file(found.file.encode(), url))
-    done = Exported(
-        changed, str(file), found.file.publisher, found.trust, found.catalogue, found.file.url
+        file_text = look.export(office, url)
+    changed = write_public(file, checked_publisher_file(file_text.file.encode(), url))
+    exported = Exported(
+        changed,
+        str(file),
+        file_text.file.publisher,
+        file_text.trust,
+        file_text.catalogue,
+        file_text.file.url,
     )
-    versions = f"Trust version {done.trust}, catalogue version {done.catalogue}."
-    emit(done, [written(file, changed), versions])
+    versions = f"Trust version {exported.trust}, catalogue version {exported.catalogue}."
+    emit(exported, [written(file, changed), versions])

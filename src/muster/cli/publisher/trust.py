@@ -24,15 +24,15 @@ def trust() -> None:
     """Trust: show, rotate keys, recover with the reserve root."""
 
 
-def _trust_lines(one: TrustVersion) -> list[str]:
+def _trust_lines(version: TrustVersion) -> list[str]:
     return [
         f"Trust version {one.version}, signed {when(one.issued_at)}",
         *table(
             ("ROLE", "KEY", "STATE"),
             [
-                ("working root", one.roots[0], "in use"),
-                ("reserve root", one.roots[1], "locked away"),
-                *(_key_line(entry) for entry in one.keys),
+                ("working root", version.roots[0], "in use"),
+                ("reserve root", version.roots[1], "locked away"),
+                *(_key_line(entry) for entry in version.keys),
             ],
         ),
     ]
@@ -52,11 +52,11 @@ def trust_show(store: Path | None, every: bool) -> None:
     from muster.publisher import look
 
     with open_office(store) as office:
-        found = look.trust(office, every=every)
-    lines = [f"{found.name} (label {found.label}, id {found.publisher})"]
-    for one in found.trust:
-        lines += ["", *_trust_lines(one)]
-    emit(found, lines)
+        listing = look.trust(office, every=every)
+    lines = [f"{listing.name} (label {listing.label}, id {listing.publisher})"]
+    for version in listing.trust:
+        lines += ["", *_trust_lines(version)]
+    emit(listing, lines)
 
 
 _ROLE = click.Choice(["grant", "catalogue"])
@@ -113,7 +113,7 @@ def trust_rotate(wanted: _Rotation, store: Path | None, phrases: Phrases, kdf: K
     if wanted.withdraw and wanted.keep_days:
         raise click.UsageError("--withdraw and --keep-days contradict each other.")
     with open_office(store, phrases, kdf) as office:
-        done = act.rotate(
+        signed = act.rotate(
             office,
             sorted(set(wanted.roles)) or ["catalogue", "grant"],
             keep_days=wanted.keep_days,
@@ -121,7 +121,7 @@ def trust_rotate(wanted: _Rotation, store: Path | None, phrases: Phrases, kdf: K
             withdraw_retired=wanted.withdraw_retired,
             root=wanted.root,
         )
-    _emit_signed(done)
+    _emit_signed(signed)
 
 
 @trust.command("recover")
@@ -154,7 +154,7 @@ def trust_recover(wanted: _Recovery, store: Path | None, phrases: Phrases, kdf: 
     if wanted.withdraw and not wanted.roles:
         raise click.UsageError("--withdraw needs the --role whose keys are withdrawn.")
     with open_office(store, phrases, kdf) as office:
-        done = act.recover(
+        signed = act.recover(
             office,
             wanted.reserve_root,
             wanted.version,
@@ -163,15 +163,15 @@ def trust_recover(wanted: _Recovery, store: Path | None, phrases: Phrases, kdf: 
             new_root=wanted.new_root,
             new_reserve=wanted.new_reserve_root,
         )
-    _emit_signed(done)
+    _emit_signed(signed)
 
 
-def _emit_signed(found: TrustSigned) -> None:
-    lines = [*_trust_lines(found.trust), f"Catalogue version {found.catalogue}."]
-    if found.activate_again:
+def _emit_signed(signed: TrustSigned) -> None:
+    lines = [*_trust_lines(signed.trust), f"Catalogue version {signed.catalogue}."]
+    if signed.activate_again:
         lines.append(
-            f"{found.activate_again} host grants were signed by a key that is withdrawn now."
+            f"{signed.activate_again} host grants were signed by a key that is withdrawn now."
             " Their hosts activate again, which draws nothing."
         )
     lines.append("Hosts and machines update by themselves; export it for sites that are offline.")
-    emit(found, lines)
+    emit(signed, lines)

@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from muster.publisher.results import Revoked
 
 
-def emit_revoked(found: Revoked, done: str) -> None:
-    if not found.changed:
-        emit(found, [f"{done} already; nothing was changed."])
+def emit_revoked(outcome: Revoked, subject: str) -> None:
+    if not outcome.changed:
+        emit(outcome, [f"{subject} already; nothing was changed."])
         return
     lines = [
-        f"{done} in catalogue version {found.catalogue}.",
-        *(f"  grant {one}" for one in found.grants),
+        f"{subject} in catalogue version {outcome.catalogue}.",
+        *(f"  grant {grant}" for grant in outcome.grants),
         "A host stops when it has this catalogue; export it for hosts that are offline.",
     ]
-    emit(found, lines)
+    emit(outcome, lines)
 
 
 def when(instant: int) -> str:

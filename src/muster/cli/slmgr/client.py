@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 def _ipk(call: Call) -> None:
     from muster.client.act import keys
 
-    done = keys.install_key(call.machine.parts(), call.value("a product key"), call.product)
-    emit(done, [f"Installed product key {done.key} successfully."])
+    change = keys.install_key(call.machine.parts(), call.value("a product key"), call.product)
+    emit(change, [f"Installed product key {change.key} successfully."])
 
 
 def _upk(call: Call) -> None:
     from muster.client.act import keys
 
-    done = keys.uninstall_key(call.machine.parts(), call.chosen())
-    text = "Uninstalled product key successfully." if done.changed else "Product key not found."
-    emit(done, [text])
+    change = keys.uninstall_key(call.machine.parts(), call.chosen())
+    text = "Uninstalled product key successfully." if change.changed else "Product key not found."
+    emit(change, [text])
 
 
 def _ato(call: Call) -> None:
@@ -49,8 +49,8 @@ def _ato(call: Call) -> None:
 def _dti(call: Call) -> None:
     from muster.client.act import offline
 
-    found = offline.installation_id(call.machine.parts(), call.chosen())
-    emit(found, [f"Installation ID: {found.installation_id}", "", *readout_lines(found)])
+    readout = offline.installation_id(call.machine.parts(), call.chosen())
+    emit(readout, [f"Installation ID: {readout.installation_id}", "", *readout_lines(readout)])
 
 
 def _atp(call: Call) -> None:
@@ -72,10 +72,10 @@ def _show(call: Call, fields: Callable[[ProductStatus, int], Fields]) -> None:
     from muster.cli.slmgr.records import ShownProduct, ShownProducts
     from muster.client import look
 
-    found = look.status_list(call.machine.parts(), call.chosen())
-    listed = [(one, fields(one, found.time)) for one in found.products]
-    shown = tuple(widened(ShownProduct, one, fields=named(each)) for one, each in listed)
-    lines = [line for _, each in listed for line in (*printed(each), "")]
+    listing = look.status_list(call.machine.parts(), call.chosen())
+    listed = [(status, fields(status, listing.time)) for status in listing.products]
+    shown = tuple(widened(ShownProduct, status, fields=named(fields)) for status, fields in listed)
+    lines = [line for _, fields in listed for line in (*printed(fields), "")]
     emit(ShownProducts(shown), lines[:-1])
 
 
@@ -83,9 +83,9 @@ def _xpr(call: Call) -> None:
     from muster.cli.slmgr.records import Expiries, Expiry
     from muster.client import look
 
-    found = look.status_list(call.machine.parts(), call.chosen()).products
-    shown = tuple(widened(Expiry, one, text=expiry_text(one)) for one in found)
-    lines = [line for one in shown for line in (f"{one.name}:", f"    {one.text}")]
+    statuses = look.status_list(call.machine.parts(), call.chosen()).products
+    shown = tuple(widened(Expiry, status, text=expiry_text(status)) for status in statuses)
+    lines = [line for expiry in shown for line in (f"{expiry.name}:", f"    {expiry.text}")]
     emit(Expiries(shown), lines)
 
 
@@ -93,9 +93,9 @@ def _cpky(call: Call) -> None:
     from muster.cli.slmgr.records import NothingCleared
     from muster.client import look
 
-    found = look.status_list(call.machine.parts(), call.chosen()).products
+    statuses = look.status_list(call.machine.parts(), call.chosen()).products
     emit(
-        NothingCleared(changed=False, products=tuple(one.product for one in found)),
+        NothingCleared(changed=False, products=tuple(status.product for status in statuses)),
         [
             "There is nothing to clear: the store never holds a product key, and what it keeps"
             " to verify and to show (the last group) does not give the key back."
@@ -113,44 +113,44 @@ def _skms(call: Call) -> None:
             "A port without a host cannot be set; SRV records carry the port of each host.",
             "Give the host too: 'muster slmgr /skms HOST:PORT'.",
         )
-    done = settings.set_host(call.machine.parts(), text)
-    emit(done, [f"Key Management Service machine name set to {text} successfully."])
+    setting = settings.set_host(call.machine.parts(), text)
+    emit(setting, [f"Key Management Service machine name set to {text} successfully."])
 
 
 def _ckms(call: Call) -> None:
     from muster.client.act import settings
 
-    done = settings.set_host(call.machine.parts(), None)
-    emit(done, ["Key Management Service machine name cleared successfully."])
+    setting = settings.set_host(call.machine.parts(), None)
+    emit(setting, ["Key Management Service machine name cleared successfully."])
 
 
 def _skms_domain(call: Call) -> None:
     from muster.client.act import settings
 
     domain = call.value("a domain name")
-    done = settings.set_domains(call.machine.parts(), (domain,))
-    emit(done, [f"Key Management Service lookup domain set to {domain} successfully."])
+    setting = settings.set_domains(call.machine.parts(), (domain,))
+    emit(setting, [f"Key Management Service lookup domain set to {domain} successfully."])
 
 
 def _ckms_domain(call: Call) -> None:
     from muster.client.act import settings
 
-    done = settings.set_domains(call.machine.parts(), None)
-    emit(done, ["Key Management Service lookup domain cleared successfully."])
+    setting = settings.set_domains(call.machine.parts(), None)
+    emit(setting, ["Key Management Service lookup domain cleared successfully."])
 
 
 def _skhc(call: Call) -> None:
     from muster.client.act import settings
 
-    done = settings.set_caching(call.machine.parts(), True)
-    emit(done, ["KMS host caching is enabled."])
+    setting = settings.set_caching(call.machine.parts(), True)
+    emit(setting, ["KMS host caching is enabled."])
 
 
 def _ckhc(call: Call) -> None:
     from muster.client.act import settings
 
-    done = settings.set_caching(call.machine.parts(), False)
-    emit(done, ["KMS host caching is disabled."])
+    setting = settings.set_caching(call.machine.parts(), False)
+    emit(setting, ["KMS host caching is disabled."])
 
 
 CLIENT: Mapping[str, tuple[str, str, Callable[[Call], None]]] = {

@@ -39,40 +39,40 @@ def named(fields: Fields) -> Mapping[str, str]:
     return {name: value for name, value in fields if name}
 
 
-def short_fields(one: ProductStatus, now: int) -> Fields:
+def short_fields(status: ProductStatus, now: int) -> Fields:
     """What `/dli` prints.
 
     Args:
         now: when the product was looked at.
     """
-    edition = f", {one.edition} edition" if one.edition else ""
+    edition = f", {status.edition} edition" if status.edition else ""
     fields: Fields = [
-        ("Name", f"{one.name}{edition}"),
-        ("Description", f"{one.application}, {_channels(one)[0]} channel"),
+        ("Name", f"{status.name}{edition}"),
+        ("Description", f"{status.application}, {_channels(status)[0]} channel"),
     ]
-    if not one.key_id:
+    if not status.key_id:
         return [*fields, ("", "This license is not in use.")]
-    fields.append(("Partial Product Key", one.key[-5:]))
-    fields.append(("License Status", one.state_text))
-    if one.licensed:
-        if one.until is None:
+    fields.append(("Partial Product Key", status.key[-5:]))
+    fields.append(("License Status", status.state_text))
+    if status.licensed:
+        if status.until is None:
             fields.append(("", "The machine is permanently activated."))
         else:
-            evaluated = one.state is LicenceState.EXTENDED_GRACE
+            evaluated = status.state is LicenceState.EXTENDED_GRACE
             name = "Timebased activation expiration" if evaluated else _EXPIRATION
-            fields.append((name, span(one.until - now)))
-    elif one.until is not None:
-        fields.append(("Time remaining", span(one.until - now)))
-    if one.why is not None:
-        reason = one.why.row.field_code or one.why.code
-        fields.append(("Notification Reason", f"{reason} ({one.why.code}): {one.why.what}"))
+            fields.append((name, span(status.until - now)))
+    elif status.until is not None:
+        fields.append(("Time remaining", span(status.until - now)))
+    if status.why is not None:
+        reason = status.why.row.field_code or status.why.code
+        fields.append(("Notification Reason", f"{reason} ({status.why.code}): {status.why.what}"))
     return fields
 
 
-def _channels(one: ProductStatus) -> tuple[str, str]:
+def _channels(status: ProductStatus) -> tuple[str, str]:
     """The channel of a product as its description and its key name it: the key decides."""
-    volume = {"volume": "VOLUME_KMSCLIENT"}.get(one.channel, one.channel.upper())
-    return _CHANNELS.get(one.key_kind, (volume, "Volume:GVLK (setup key)"))
+    volume = {"volume": "VOLUME_KMSCLIENT"}.get(status.channel, status.channel.upper())
+    return _CHANNELS.get(status.key_kind, (volume, "Volume:GVLK (setup key)"))
 
 
 def span(seconds: int) -> str:
@@ -82,54 +82,54 @@ def span(seconds: int) -> str:
     return f"{minutes} minute(s) ({days} day(s))"
 
 
-def long_fields(one: ProductStatus, now: int) -> Fields:
+def long_fields(status: ProductStatus, now: int) -> Fields:
     """What `/dlv` prints."""
-    short = short_fields(one, now)
+    short = short_fields(status, now)
     ids: Fields = [
-        ("Activation ID", f"{one.publisher}/{one.product}"),
-        ("Application ID", one.application),
-        ("Extended PID", one.key_id or "none"),
-        ("Product Key Channel", _channels(one)[1]),
+        ("Activation ID", f"{status.publisher}/{status.product}"),
+        ("Application ID", status.application),
+        ("Extended PID", status.key_id or "none"),
+        ("Product Key Channel", _channels(status)[1]),
     ]
-    fields = [VERSION, *short[:2], *ids, *short[2:], ("Trusted time", when(one.trusted_time))]
-    return fields + _client_block(one) if one.key_kind == "setup" else fields
+    fields = [VERSION, *short[:2], *ids, *short[2:], ("Trusted time", when(status.trusted_time))]
+    return fields + _client_block(status) if status.key_kind == "setup" else fields
 
 
-def _client_block(one: ProductStatus) -> Fields:
+def _client_block(status: ProductStatus) -> Fields:
     """What KMS clients print of their host."""
     fields: Fields = [("", ""), ("", "Key Management Service client information")]
-    if one.cmid is not None:
-        fields.append(("    Client Machine ID (CMID)", one.cmid))
-        fields.append(("    Identity mode", str(one.identity)))
-    domains = ", ".join(one.suffixes)
-    if one.set_host is not None:
-        fields.append(("    Registered KMS machine name", one.set_host))
+    if status.cmid is not None:
+        fields.append(("    Client Machine ID (CMID)", status.cmid))
+        fields.append(("    Identity mode", str(status.identity)))
+    domains = ", ".join(status.suffixes)
+    if status.set_host is not None:
+        fields.append(("    Registered KMS machine name", status.set_host))
     else:
         about = f"not asked yet (domains: {domains})" if domains else "not available"
-        fields.append(("    KMS machine name from DNS", one.last_host or about))
+        fields.append(("    KMS machine name from DNS", status.last_host or about))
         if domains:
             fields.append(("    KMS lookup domain", domains))
-    fields.append(("    KMS machine IP address", one.last_ip or "not available"))
-    pid = "not available" if one.licence is None else one.licence.host_key
+    fields.append(("    KMS machine IP address", status.last_ip or "not available"))
+    pid = "not available" if status.licence is None else status.licence.host_key
     fields.append(("    KMS machine extended PID", pid))
-    fields.append(("    Activation interval", f"{one.retry_after // MINUTE} minutes"))
-    fields.append(("    Renewal interval", f"{one.renew_after // MINUTE} minutes"))
-    caching = "enabled" if one.host_caching else "disabled"
+    fields.append(("    Activation interval", f"{status.retry_after // MINUTE} minutes"))
+    fields.append(("    Renewal interval", f"{status.renew_after // MINUTE} minutes"))
+    caching = "enabled" if status.host_caching else "disabled"
     fields.append(("", f"    KMS host caching is {caching}"))
-    if one.licence is None:
+    if status.licence is None:
         hint = "    Run 'muster slmgr /ato' to activate and to update these values."
         fields.append(("", hint))
     return fields
 
 
-def expiry_text(one: ProductStatus) -> str:
+def expiry_text(status: ProductStatus) -> str:
     """What `/xpr` prints."""
-    if one.licensed and one.until is None:
+    if status.licensed and status.until is None:
         return "The machine is permanently activated."
-    if one.licensed:
-        return f"Volume activation will expire {when(one.until)}"
-    if one.state in GRACES:
-        return f"{one.state_text} ends {when(one.until)}"
-    if one.state is LicenceState.NOTIFICATION:
+    if status.licensed:
+        return f"Volume activation will expire {when(status.until)}"
+    if status.state in GRACES:
+        return f"{status.state_text} ends {when(status.until)}"
+    if status.state is LicenceState.NOTIFICATION:
         return "The machine is in Notification mode"
     return "The machine is unlicensed"

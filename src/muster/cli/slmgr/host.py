@@ -65,8 +65,8 @@ def _install_key(call: Call) -> None:
     key = call.value("a host key")
     check_kind(parse_product_key(key))
     with compose.open_host(call.machine.root) as opened:
-        done = act.install_key(opened, key, clean_facts(read_facts(call.machine.facts)))
-    emit(done, installation_lines(done))
+        installation = act.install_key(opened, key, clean_facts(read_facts(call.machine.facts)))
+    emit(installation, installation_lines(installation))
 
 
 def _activate(store: Path) -> None:
@@ -75,8 +75,8 @@ def _activate(store: Path) -> None:
     from muster.host.act.activate import activate
 
     with compose.open_host(store) as opened:
-        done = activate(opened, lambda known: publisher_service(known, None))
-    emit(done, activated_lines(done))
+        activation = activate(opened, lambda known: publisher_service(known, None))
+    emit(activation, activated_lines(activation))
 
 
 def _read_out(store: Path) -> None:
@@ -93,8 +93,8 @@ def _confirm(store: Path, digits: str) -> None:
     from muster.host.act.activate import confirm
 
     with compose.open_host(store) as opened:
-        done = confirm(opened, digits)
-    emit(done, activated_lines(done))
+        activation = confirm(opened, digits)
+    emit(activation, activated_lines(activation))
 
 
 def _set_on_host(store: Path, name: str, value: str) -> None:
@@ -102,8 +102,8 @@ def _set_on_host(store: Path, name: str, value: str) -> None:
     from muster.host.act.settings import set_setting
 
     with compose.open_host(store) as opened:
-        done = set_setting(opened, name, value)
-    emit(done, setting_change_lines(done, given=True))
+        change = set_setting(opened, name, value)
+    emit(change, setting_change_lines(change, given=True))
 
 
 def _minutes(call: Call) -> str:
@@ -126,8 +126,10 @@ def _show_host(store: Path, *, long: bool) -> None:
         for publisher in status.publishers
         for key in publisher.keys
     ] or [[("", "This license is not in use: no host key is installed.")]]
-    lines = [line for each in blocks for line in (*printed(each), "")]
-    fields = tuple({name.strip(): value for name, value in named(each).items()} for each in blocks)
+    lines = [line for block in blocks for line in (*printed(block), "")]
+    fields = tuple(
+        {name.strip(): value for name, value in named(block).items()} for block in blocks
+    )
     emit(widened(ShownHost, status, fields=fields), lines[:-1])
 
 
@@ -164,16 +166,16 @@ def _host_fields(
     publishing = "enabled" if settings["publish_dns"].value else "disabled"
     # Of the applications, those with products that this key licenses: each key has its block.
     counted = [
-        one
-        for one in status.applications
-        if one.publisher == publisher.publisher
-        and any(product.group in grant.covers for product in one.products)
+        application
+        for application in status.applications
+        if application.publisher == publisher.publisher
+        and any(product.group in grant.covers for product in application.products)
     ]
     several = len(counted) > 1
     fields += [("", ""), ("", "Key Management Service is enabled on this machine")]
     fields += [
-        ("    Current count", f"{one.count}{' (' + one.application + ')' if several else ''}")
-        for one in counted
+        ("    Current count", f"{status.count}{' (' + status.application + ')' if several else ''}")
+        for status in counted
     ]
     fields += [
         ("    Listening on Port", str(port)),
