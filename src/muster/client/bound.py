@@ -67,10 +67,10 @@ def binding_like(
     likely = _facts(memory, key, facts)[:_TRIED]
     first = ""
     for fact in likely:
-        made = salted_binding(memory.publisher, KeyId.parse(key), salt, fact)
-        if made == wanted:
-            return made, fact
-        first = first or made
+        binding = salted_binding(memory.publisher, KeyId.parse(key), salt, fact)
+        if binding == wanted:
+            return binding, fact
+        first = first or binding
     return first, likely[0]
 
 

@@ -166,7 +166,7 @@ def _shuffled(records: Sequence[Record], dice: Dice) -> list[Record]:
 
 
 def order(
-    found: Sequence[Found],
+    answers: Sequence[Found],
     dice: Dice,
     *,
     passed: Collection[Address] = (),
@@ -176,7 +176,7 @@ def order(
     """All hosts that DNS named, in the order in which they are tried.
 
     Args:
-        found: one entry for each suffix, best suffix first.
+        answers: one entry for each suffix, best suffix first.
         dice: decides within one priority.
         passed: hosts that are left out: tried already, or set aside.
         doubted: hosts that stand behind all others.
@@ -190,8 +190,8 @@ def order(
     candidates: list[Candidate] = []
     behind: list[Candidate] = []
     for source in (Source.LABEL, Source.GENERAL):
-        for one in found:
-            records = one.label if source is Source.LABEL else one.general
+        for answer in answers:
+            records = answer.label if source is Source.LABEL else answer.general
             for record in rfc2782(records, dice):
                 if len(candidates) == limit:
                     return tuple(candidates)
@@ -200,7 +200,9 @@ def order(
                     continue
                 seen.add(address)
                 place = behind if address in doubted else candidates
-                place.append(Candidate(address, source, one.domain, record.priority, record.weight))
+                place.append(
+                    Candidate(address, source, answer.domain, record.priority, record.weight)
+                )
     return (*candidates, *behind)[:limit]
 
 

@@ -57,7 +57,7 @@ class SystemDisk:
     def names(self, path: Path) -> list[str]:
         """Sorted names in a folder, none where it is missing."""
         try:
-            return sorted(one.name for one in path.iterdir())
+            return sorted(entry.name for entry in path.iterdir())
         except FileNotFoundError:
             return []
         except OSError as fault:

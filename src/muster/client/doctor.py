@@ -81,31 +81,35 @@ def look(
     plan, publisher = first.plan, first.descriptor.publisher
     held = first.verdict.authority.trust.version
     asked: tuple[Names, ...] = ()
-    found: tuple[Found, ...] = ()
+    answers: tuple[Found, ...] = ()
     faults: tuple[MusterError, ...] = ()
     if plan.host is not None:
         candidates: Sequence[Candidate] = [Candidate(plan.host, Source.SET)]
     else:
-        asked = tuple(names(first.descriptor.trust.label, one) for one in plan.suffixes)
-        found, faults = discover(network, asked, late)
+        asked = tuple(names(first.descriptor.trust.label, suffix) for suffix in plan.suffixes)
+        answers, faults = discover(network, asked, late)
         # By name: a report should read the same each time.
-        candidates = sorted(order(found, dice), key=lambda one: one.address.text)
+        candidates = sorted(order(answers, dice), key=lambda candidate: candidate.address.text)
     hosts = tuple(
         probe.look(
-            Advertised(one.address.text, _FOUND[one.source], one.source is not Source.GENERAL),
-            _caller(network, one.address),
+            Advertised(
+                candidate.address.text,
+                _FOUND[candidate.source],
+                candidate.source is not Source.GENERAL,
+            ),
+            _caller(network, candidate.address),
             publisher,
             held,
             now,
         )
-        for one in candidates
+        for candidate in candidates
     )
-    url = plan.publisher_url or next((one.descriptor.url for one in statuses), "")
+    url = plan.publisher_url or next((status.descriptor.url for status in statuses), "")
     service = None
     if url:
         peer = Advertised(shown_url(url), "the publisher", ours=True)
         service = probe.look_at_publisher(peer, _asker(network, url), held, now)
-    return Findings(statuses, asked, found, faults, hosts, service)
+    return Findings(statuses, asked, answers, faults, hosts, service)
 
 
 def _caller(network: Network, address: Address) -> probe.Call:
@@ -131,10 +135,12 @@ def judge(findings: Findings) -> Report:
     service = () if findings.publisher is None else (findings.publisher,)
     sources = (*findings.hosts, *service)
     trust = newest_trust(held.trust, sources)
-    catalogue = newest_catalogue(held.catalogue, trust, (one.catalogue for one in sources))
-    groups = {one.descriptor.product.group for one in findings.statuses if _needs_host(one)}
+    catalogue = newest_catalogue(held.catalogue, trust, (source.catalogue for source in sources))
+    groups = {
+        status.descriptor.product.group for status in findings.statuses if _needs_host(status)
+    }
     checks = _records(findings, needed=bool(groups))
-    heard = [one for one in sources if one.problem is None]
+    heard = [source for source in sources if source.problem is None]
     checks += judge_hosts(
         findings.hosts,
         descriptor.publisher,
@@ -144,10 +150,10 @@ def judge(findings: Findings) -> Report:
         groups,
         heard,
     )
-    for one in service:
-        checks.append(_publisher(one))
+    for result in service:
+        checks.append(_publisher(result))
     checks += _own_catalogue(findings.statuses, trust, catalogue)
-    checks += [_licence(one, catalogue) for one in findings.statuses]
+    checks += [_licence(status, catalogue) for status in findings.statuses]
     return report("client", descriptor.publisher, descriptor.trust.label, checks)
 
 
@@ -161,17 +167,17 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
     if plan.host is not None:
         what = f"Discovery is off: {plan.host.text} is set, and no other host is asked."
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
-    total = sum(len(one.label) + len(one.general) for one in findings.found)
+    total = sum(len(answer.label) + len(answer.general) for answer in findings.found)
     if not needed and not total:
         what = "Every product here has a licence of its own; no host is needed."
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
     if not findings.asked:
         return [failed(Topic.RECORDS, error("client/no-suffix"))]
-    checks = [failed(Topic.RECORDS, one, Mark.UNKNOWN) for one in findings.faults]
+    checks = [failed(Topic.RECORDS, fault, Mark.UNKNOWN) for fault in findings.faults]
     if plan.unasked:
         checks.append(failed(Topic.RECORDS, not_asked(plan.unasked), Mark.WARN))
     if not total and not findings.faults:
-        listed = ", ".join(f"{one.label}, {one.general}" for one in findings.asked)
+        listed = ", ".join(f"{asked.label}, {asked.general}" for asked in findings.asked)
         return [*checks, failed(Topic.RECORDS, error("client/no-records", names=listed))]
     for asked, answer in zip(findings.asked, findings.found, strict=True):
         for name, records in ((asked.label, answer.label), (asked.general, answer.general)):
@@ -181,12 +187,14 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
     return checks
 
 
-def _publisher(one: Looked) -> Check:
-    if one.problem is None:
-        return Check(Topic.REACHABILITY, Mark.OK, f"The publisher answers at {one.host.address}.")
-    found = failed(Topic.REACHABILITY, one.problem, Mark.WARN)
-    what = f"{found.what} Only one-time activation over the network needs the publisher."
-    return Check(found.topic, found.mark, what, found.fix, code=found.code)
+def _publisher(result: Looked) -> Check:
+    if result.problem is None:
+        return Check(
+            Topic.REACHABILITY, Mark.OK, f"The publisher answers at {result.host.address}."
+        )
+    check = failed(Topic.REACHABILITY, result.problem, Mark.WARN)
+    what = f"{check.what} Only one-time activation over the network needs the publisher."
+    return Check(check.topic, check.mark, what, check.fix, code=check.code)
 
 
 def _own_catalogue(
@@ -205,8 +213,8 @@ def _own_catalogue(
         )
         fix = "Run 'muster client activate': they come with the answer."
         checks.append(Check(Topic.CATALOGUE, Mark.WARN, what, fix))
-    for one in statuses:
-        product = one.descriptor.product.id
+    for status in statuses:
+        product = status.descriptor.product.id
         try:
             catalogue.product(product)
         except MusterError as fault:
@@ -225,14 +233,20 @@ def _licence(status: Status, catalogue: Catalogue | None) -> Check:
     if catalogue is not None and catalogue.product_revoked(status.descriptor.product) is not None:
         until = "its end" if licence.expires is None else instant_text(licence.expires)
         fault = error("client/revoked-product", product=name, until=until)
-        found = failed(Topic.LICENCE, fault, Mark.WARN)
-        return Check(found.topic, found.mark, found.what, found.fix, code=found.code)
+        check = failed(Topic.LICENCE, fault, Mark.WARN)
+        return Check(check.topic, check.mark, check.what, check.fix, code=check.code)
     if catalogue is not None and catalogue.revoked(licence.grant_jti, licence.key) is not None:
         until = "its end" if licence.expires is None else instant_text(licence.expires)
-        found = failed(Topic.LICENCE, error("client/revoked-host", until=until), Mark.WARN)
-        return Check(found.topic, found.mark, f"{name}: {found.what}", found.fix, code=found.code)
+        check = failed(Topic.LICENCE, error("client/revoked-host", until=until), Mark.WARN)
+        return Check(check.topic, check.mark, f"{name}: {check.what}", check.fix, code=check.code)
     if verdict.warnings:
-        one = verdict.warnings[0]
-        return Check(Topic.LICENCE, Mark.WARN, f"{name}: {one.what}", one.fix, code=one.code)
+        problem_fault = verdict.warnings[0]
+        return Check(
+            Topic.LICENCE,
+            Mark.WARN,
+            f"{name}: {problem_fault.what}",
+            problem_fault.fix,
+            code=problem_fault.code,
+        )
     until = "permanently" if verdict.until is None else f"until {instant_text(verdict.until)}"
     return Check(Topic.LICENCE, Mark.OK, f"{name} is licensed {until}.")

@@ -17,16 +17,16 @@ LONGEST = 4 * 3600
 
 def doubted(doubts: tuple[Doubt, ...], address: Address, now: int) -> tuple[Doubt, ...]:
     """The doubts after a host gave no lease; the oldest ones fall out."""
-    times = 1 + max((one.times for one in doubts if one.address == address), default=0)
+    times = 1 + max((doubt.times for doubt in doubts if doubt.address == address), default=0)
     span = min(FIRST << min(times - 1, 8), LONGEST)
     return (*trusted(doubts, address), Doubt(address, now + span, times))[-MAX_DOUBTS:]
 
 
 def trusted(doubts: tuple[Doubt, ...], address: Address) -> tuple[Doubt, ...]:
     """The doubts after a host did its work."""
-    return tuple(one for one in doubts if one.address != address)
+    return tuple(doubt for doubt in doubts if doubt.address != address)
 
 
 def standing(doubts: tuple[Doubt, ...], now: int) -> frozenset[Address]:
     """The hosts whose doubt holds; one further ahead than any was set by another clock."""
-    return frozenset(one.address for one in doubts if now < one.until <= now + LONGEST)
+    return frozenset(doubt.address for doubt in doubts if now < doubt.until <= now + LONGEST)

@@ -144,10 +144,10 @@ class Driver:
 
     def _do_discover(self, effect: Discover) -> Event:
         end = min(self._end, self._clock.monotonic() + DNS_SECONDS)
-        found, faults = discover(
+        answers, faults = discover(
             self._network, effect.names, lambda: self._clock.monotonic() >= end
         )
-        return Discovered(self._clock.now(), found, faults)
+        return Discovered(self._clock.now(), answers, faults)
 
     def _do_ask(self, effect: Ask) -> Event:
         address = effect.candidate.address
@@ -198,12 +198,12 @@ def discover(
 
     What was not asked because it became late is one of the faults.
     """
-    found: list[Found] = []
+    answered: list[Found] = []
     faults: list[MusterError] = []
     unasked: list[str] = []
-    for one in asked:
+    for names in asked:
         answers: list[tuple[Record, ...]] = []
-        for name in (one.label, one.general):
+        for name in (names.label, names.general):
             records: tuple[Record, ...] = ()
             if late():
                 unasked.append(name)
@@ -213,7 +213,7 @@ def discover(
                 except MusterError as fault:
                     faults.append(fault)
             answers.append(records)
-        found.append(Found(one.domain, answers[0], answers[1]))
+        answered.append(Found(names.domain, answers[0], answers[1]))
     if unasked:
         faults.append(not_asked(unasked))
-    return tuple(found), tuple(faults)
+    return tuple(answered), tuple(faults)

@@ -126,15 +126,15 @@ def activate(
         added = client.add_product(data)
         name = f"{added.publisher}/{added.product}"
         results = client.activate(name, typed=not if_due)
-        found = _with_store_warning(_told(results[0].status.verdict), store)
+        outcome = _with_store_warning(_told(results[0].status.verdict), store)
         fault = results[0].fault
     except MusterError as failed:
         return _failed(descriptor, trusted, store, facts, failed)
     if fault is None:
-        return found
-    if found.licensed:
-        return replace(found, warnings=(*found.warnings, fault))
-    return replace(found, why=fault)
+        return outcome
+    if outcome.licensed:
+        return replace(outcome, warnings=(*outcome.warnings, fault))
+    return replace(outcome, why=fault)
 
 
 def system_client(
@@ -224,17 +224,17 @@ def _root(store: str | os.PathLike[str] | None) -> Path:
     return store_root(None if store is None else os.fspath(store)) if system is None else system
 
 
-def _with_store_warning(found: Licence, store: str | os.PathLike[str] | None) -> Licence:
+def _with_store_warning(outcome: Licence, store: str | os.PathLike[str] | None) -> Licence:
     from muster.core.catalogue import error
     from muster.core.values import replace
     from muster.system.paths import STORE_VARIABLE, displaced_store
 
     system = displaced_store() if store is None else None
     if system is None:
-        return found
+        return outcome
     named = os.environ[STORE_VARIABLE]
     told = error("client/store-variable", path=named, system=str(system))
-    return replace(found, warnings=(*found.warnings, told))
+    return replace(outcome, warnings=(*outcome.warnings, told))
 
 
 def _descriptor_bytes(descriptor: bytes | str | os.PathLike[str], trusted: bool) -> bytes:
@@ -280,10 +280,10 @@ def _failed(
     """What holds after a try that could not even begin."""
     from muster.core.values import replace
 
-    found = licence(descriptor, store=store, facts=facts, trusted=trusted)
-    if found.licensed:
-        return replace(found, warnings=(*found.warnings, fault))
-    return replace(found, why=fault)
+    outcome = licence(descriptor, store=store, facts=facts, trusted=trusted)
+    if outcome.licensed:
+        return replace(outcome, warnings=(*outcome.warnings, fault))
+    return replace(outcome, why=fault)
 
 
 def _info(*, named: bool) -> ClientInfo:
@@ -296,6 +296,6 @@ def _info(*, named: bool) -> ClientInfo:
     from muster.wire.codec import name_for_people
 
     name = f"{platform.system()} {platform.release()} {platform.machine()}"
-    shown = "".join(one if " " <= one <= "~" else "?" for one in name)[:64]
+    shown = "".join(character if " " <= character <= "~" else "?" for character in name)[:64]
     own = name_for_people(platform.node()) if named else ""
     return ClientInfo(__version__, shown, virtual(), own)

@@ -27,19 +27,19 @@ def readings(path: Path | None) -> tuple[Reading, ...]:
     from muster.system.facts import facts_path, read_facts
     from muster.system.hardware import Reading, look
 
-    found = facts_path({}) if path is None else path
-    if path is None and not found.exists():
+    file = facts_path({}) if path is None else path
+    if path is None and not file.exists():
         return look()
     values = read_facts(path)
     facts = {fact.name for fact in clean_facts(values)}
     told: list[Reading] = []
-    for one in FACTS:
-        several = values.get(one.name, "").split(",") if one.carrier == "card" else None
-        for value in several or [values.get(one.name, "")]:
-            why = "absent" if not value else "" if one.counts else "image"
-            if value and one.name not in facts:
+    for source in FACTS:
+        several = values.get(source.name, "").split(",") if source.carrier == "card" else None
+        for value in several or [values.get(source.name, "")]:
+            why = "absent" if not value else "" if source.counts else "image"
+            if value and source.name not in facts:
                 why = "virtual-disk"  # beside the other facts it is one: `clean_facts`
-            told.append(Reading(one.name, value, str(found), why))
+            told.append(Reading(source.name, value, str(file), why))
     return tuple(told)
 
 
@@ -52,38 +52,38 @@ def _binds(source: FactSource, reading: Reading) -> bool:
     return source.binds and (source.carrier != "card" or macs.lasts(reading.value))
 
 
-def statuses(found: Sequence[Reading], *, whole: bool) -> tuple[FactStatus, ...]:
+def statuses(read: Sequence[Reading], *, whole: bool) -> tuple[FactStatus, ...]:
     """The facts in the order of the table, with what was read of each.
 
     Args:
         whole: show values whole; else they are masked.
     """
     return tuple(
-        _status(source, [one for one in found if one.name == source.name], whole=whole)
+        _status(source, [reading for reading in read if reading.name == source.name], whole=whole)
         for source in FACTS
     )
 
 
-def _status(source: FactSource, found: Sequence[Reading], *, whole: bool) -> FactStatus:
+def _status(source: FactSource, read: Sequence[Reading], *, whole: bool) -> FactStatus:
     from muster.system.hardware import WHY
 
     return FactStatus(
         name=source.name,
-        present=any(one.value and one.why in ("", "image") for one in found),
-        counts=any(not one.why for one in found),
+        present=any(reading.value and reading.why in ("", "image") for reading in read),
+        counts=any(not reading.why for reading in read),
         carried_by=source.carrier,
         source=source.source,
         privilege=source.privilege,
         stability=source.stability,
         readings=tuple(
             FactReading(
-                value=one.value if whole else masked(one.value),
-                at=one.at,
-                counts=not one.why,
-                binds=not one.why and _binds(source, one),
-                why=one.why,
-                text=WHY[one.why],
+                value=reading.value if whole else masked(reading.value),
+                at=reading.at,
+                counts=not reading.why,
+                binds=not reading.why and _binds(source, reading),
+                why=reading.why,
+                text=WHY[reading.why],
             )
-            for one in found
+            for reading in read
         ),
     )

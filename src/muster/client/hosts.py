@@ -36,7 +36,7 @@ def before_dns(plan: Plan, record: ProductRecord, doubted: Collection[Address]) 
 
 
 def from_dns(
-    found: Sequence[Found],
+    answers: Sequence[Found],
     plan: Plan,
     record: ProductRecord,
     dice: Dice,
@@ -45,11 +45,11 @@ def from_dns(
     doubted: Collection[Address],
 ) -> list[Candidate]:
     """The hosts that DNS named and that were not asked yet; a doubted last good host is behind."""
-    passed = {one.candidate.address for one in tried} | set_aside(record)
-    queue = list(order(found, dice, passed=passed, doubted=doubted))
+    passed = {attempt.candidate.address for attempt in tried} | set_aside(record)
+    queue = list(order(answers, dice, passed=passed, doubted=doubted))
     last = record.last_good
     if plan.caching and last is not None and last in doubted:
-        named = {one.address for one in queue}
+        named = {candidate.address for candidate in queue}
         if last not in passed | named:
             queue.append(Candidate(last, Source.LAST))
     return queue
@@ -59,21 +59,21 @@ def nothing_found(plan: Plan, record: ProductRecord, descriptor: Descriptor) -> 
     """Why DNS named no host that may be asked: `client/all-aside` or `client/no-records`."""
     asides = set_aside(record)
     if asides:
-        hosts = ", ".join(sorted(one.text for one in asides))
+        hosts = ", ".join(sorted(aside.text for aside in asides))
         return error("client/all-aside", hosts=hosts, product=descriptor.product.id)
     asked = [names(descriptor.trust.label, suffix) for suffix in plan.suffixes]
-    listed = ", ".join(f"{one.label}, {one.general}" for one in asked)
+    listed = ", ".join(f"{question.label}, {question.general}" for question in asked)
     return error("client/no-records", names=listed)
 
 
 def set_aside(record: ProductRecord) -> set[Address]:
     """The hosts that do not serve this product."""
-    return {one.address for one in record.aside}
+    return {aside.address for aside in record.aside}
 
 
 def standing_asides(record: ProductRecord, now: int) -> tuple[Aside, ...]:
     """Asides that still hold; one further ahead than any was set by another clock."""
-    return tuple(one for one in record.aside if now < one.until <= now + schedule.ASIDE)
+    return tuple(aside for aside in record.aside if now < aside.until <= now + schedule.ASIDE)
 
 
 def why_nobody(tried: Sequence[Tried], faults: Sequence[MusterError]) -> MusterError:
@@ -83,7 +83,9 @@ def why_nobody(tried: Sequence[Tried], faults: Sequence[MusterError]) -> MusterE
         tried: the hosts that were asked.
         faults: what failed before any could be asked.
     """
-    problems = [(one.candidate, one.problem) for one in tried if one.problem is not None]
+    problems = [
+        (attempt.candidate, attempt.problem) for attempt in tried if attempt.problem is not None
+    ]
     if not problems:
         return faults[0] if faults else error("client/no-records", names="none")
     if len(problems) == 1:

@@ -73,7 +73,7 @@ def new_identity(
             seed = explicit_seed(publisher, given)
         case _:
             seed = dice.token(32)
-    made = Identity(
+    identity = Identity(
         mode=mode,
         cmid=_cmid(publisher, mode, seed),
         salt=salt,
@@ -81,7 +81,7 @@ def new_identity(
         given=given if mode == "explicit" else "",
         made_on=commitments(salt, facts),
     )
-    return Made(made, seed)
+    return Made(identity, seed)
 
 
 def _cmid(publisher: str, mode: str, seed: bytes) -> str:
@@ -107,8 +107,8 @@ def machine_key(
     if seed is None:
         return None
     key = MemorySigningKey(seed)
-    found = machine_cmid(publisher, identity.mode, key.public.raw)
-    return key if found == identity.cmid else None
+    stored = machine_cmid(publisher, identity.mode, key.public.raw)
+    return key if stored == identity.cmid else None
 
 
 def present(identity: Identity, publisher: str, facts: Sequence[Fact], boot: str) -> Identity:
@@ -139,8 +139,8 @@ def present(identity: Identity, publisher: str, facts: Sequence[Fact], boot: str
 
 def renewed(identity: Identity, publisher: str, facts: Sequence[Fact], dice: Dice) -> Made:
     """A new identity for a store that was copied here from another machine (mode `machine`)."""
-    made = new_identity("machine", publisher, facts, dice)
-    return Made(replace(made.identity, boot=identity.boot), made.seed)
+    fresh = new_identity("machine", publisher, facts, dice)
+    return Made(replace(fresh.identity, boot=identity.boot), fresh.seed)
 
 
 def rekeyed(identity: Identity, publisher: str, boot: str, dice: Dice) -> Made | None:
@@ -176,8 +176,8 @@ def replacement(
         None where the identity can stay: it has its key, or mode `explicit` has no other.
     """
     if copied and identity.mode == "machine":
-        made = renewed(identity, publisher, facts, dice)
-        return made, error("client/new-identity", old=identity.cmid, new=made.identity.cmid)
+        fresh = renewed(identity, publisher, facts, dice)
+        return fresh, error("client/new-identity", old=identity.cmid, new=fresh.identity.cmid)
     if machine_key(identity, publisher, facts, seeds) is not None:
         return None
     # The store lost its key: nobody can ask in the name of the old CMID any more.
@@ -203,8 +203,8 @@ def after_notice(
 
     None in mode `explicit`: the operator gave the same id twice.
     """
-    made = rekeyed(identity, publisher, boot, dice)
-    return None if made is None else Made(replace(made.identity, changed=now), made.seed)
+    fresh = rekeyed(identity, publisher, boot, dice)
+    return None if fresh is None else Made(replace(fresh.identity, changed=now), fresh.seed)
 
 
 def _system_uuid(facts: Sequence[Fact]) -> str:

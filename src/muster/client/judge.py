@@ -418,25 +418,25 @@ def with_warnings(verdict: Verdict, now: int, extra: tuple[MusterError, ...] = (
     Args:
         extra: what loading the store had to tell.
     """
-    found = list(extra)
+    faults = list(extra)
     licence, catalogue = verdict.licence, verdict.authority.catalogue
     if licence is not None and licence.weak_fingerprint:
-        found.append(error("client/weak-fingerprint"))
+        faults.append(error("client/weak-fingerprint"))
     if catalogue is not None and now - catalogue.iat > STALE_CATALOGUE:
         days = (now - catalogue.iat) // DAY
-        found.append(error("client/stale-catalogue", version=catalogue.version, days=days))
+        faults.append(error("client/stale-catalogue", version=catalogue.version, days=days))
     if licence is not None and verdict.record is not None:
         failure = verdict.record.failure
         if failure is not None and licence.renew_at is not None and now > licence.renew_at:
-            found.append(
+            faults.append(
                 error("client/renewal-late", code=failure.code, what=failure.what.rstrip("."))
             )
         if catalogue is not None and catalogue.product_revoked(verdict.product) is not None:
             until = instant_text(licence.expires or now)
-            found.append(error("client/revoked-product", product=verdict.product.id, until=until))
+            faults.append(error("client/revoked-product", product=verdict.product.id, until=until))
         elif _revoked(verdict):
-            found.append(error("client/revoked-host", until=instant_text(licence.expires or now)))
-    return replace(verdict, warnings=tuple(found))
+            faults.append(error("client/revoked-host", until=instant_text(licence.expires or now)))
+    return replace(verdict, warnings=tuple(faults))
 
 
 def _revoked(verdict: Verdict) -> bool:

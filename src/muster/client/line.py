@@ -39,10 +39,10 @@ class Walked:
 
     def step(self, text: str) -> Walked:
         """One step further. Raises: as `muster.lease.trust.follow`."""
-        found = follow(self.trust, text)
+        trust = follow(self.trust, text)
         header = _part(text, 0)
         by_reserve = header is not None and header.get("kid") == self.trust.roots[1].kid
-        return Walked(self.anchor, found, (*self.steps, (text, by_reserve)))
+        return Walked(self.anchor, trust, (*self.steps, (text, by_reserve)))
 
     def over(self, texts: Iterable[str]) -> Walked:
         """Walk on over texts in order of their versions; what does not follow is passed over."""
@@ -52,11 +52,11 @@ class Walked:
             if version_of(text) <= trust.version:
                 continue
             try:
-                one = Walked(self.anchor, trust).step(text)
+                walked = Walked(self.anchor, trust).step(text)
             except MusterError:
                 continue
-            trust = one.trust
-            steps += one.steps
+            trust = walked.trust
+            steps += walked.steps
         return Walked(self.anchor, trust, (*self.steps, *steps))
 
     @property

@@ -68,26 +68,26 @@ def not_lasting(parts: Parts, product: str | None = None) -> list[str]:
     try:
         facts = parts.facts()
         asked = [parts.one(product)] if product else parts.descriptors(None)
-        found = []
+        products = []
         for _, descriptor, memory in _with_memory(asked):
             record = memory.product(descriptor.product.id)
             if record is None or not onetime.is_one_time(record.key):
                 continue
             key = record.key
-            done = onetime.is_done(judged_now(parts, descriptor, memory, facts))
-            if not done and not bound.lasting(memory, key, facts):
-                found.append(descriptor.product.id)
+            lasting = onetime.is_done(judged_now(parts, descriptor, memory, facts))
+            if not lasting and not bound.lasting(memory, key, facts):
+                products.append(descriptor.product.id)
     except MusterError:
         return []
-    return found
+    return products
 
 
 def _with_memory(
-    found: Iterable[tuple[Store, Descriptor]],
+    pairs: Iterable[tuple[Store, Descriptor]],
 ) -> Iterator[tuple[Store, Descriptor, Memory]]:
     """Products with what their stores hold; each store is loaded once."""
     held: dict[str, Memory] = {}
-    for place, descriptor in found:
+    for place, descriptor in pairs:
         if place.publisher not in held:
             held[place.publisher] = load_present(place).memory
         yield place, descriptor, held[place.publisher]
@@ -95,21 +95,21 @@ def _with_memory(
 
 def waiting(parts: Parts) -> list[tuple[Store, Descriptor]]:
     """Products whose installed key activates them once."""
-    found: list[tuple[Store, Descriptor]] = []
+    pairs: list[tuple[Store, Descriptor]] = []
     for place, descriptor, memory in _with_memory(parts.descriptors(None)):
         record = memory.product(descriptor.product.id)
         if record is not None and onetime.is_one_time(record.key):
-            found.append((place, descriptor))
-    return found
+            pairs.append((place, descriptor))
+    return pairs
 
 
 def one_waiting(parts: Parts) -> tuple[Store, Descriptor]:
-    found = waiting(parts)
-    if len(found) == 1:
-        return found[0]
-    if not found:
+    pairs = waiting(parts)
+    if len(pairs) == 1:
+        return pairs[0]
+    if not pairs:
         return parts.one(None)  # its key, or that there is none, is told
-    listed = ", ".join(descriptor.product.id for _, descriptor in found)
+    listed = ", ".join(descriptor.product.id for _, descriptor in pairs)
     raise error("client/which-product", products=listed)
 
 
@@ -120,12 +120,12 @@ def statuses(parts: Parts, product: str | None = None) -> list[Status]:
     Raises: `client/no-product`, `client/not-added`. A store that cannot be read is told in
         the verdict.
     """
-    found = parts.descriptors(product)
-    if not found:
+    pairs = parts.descriptors(product)
+    if not pairs:
         raise parts.no_product()
     facts, now = _facts(parts), parts.clock.now()
     by_place: dict[Store, list[Descriptor]] = {}
-    for place, descriptor in found:
+    for place, descriptor in pairs:
         by_place.setdefault(place, []).append(descriptor)
     statuses: list[Status] = []
     for place, descriptors in by_place.items():
@@ -163,8 +163,8 @@ def _facts(parts: Parts) -> tuple[Fact, ...] | MusterError:
 def status_list(parts: Parts, product: str | None = None) -> StatusList:
     """What is known of one product, or of all, to be shown. Raises: as `statuses`."""
     now = parts.clock.now()
-    found = statuses(parts, product)
-    return StatusList(now, tuple(summary.status(one, now) for one in found))
+    states = statuses(parts, product)
+    return StatusList(now, tuple(summary.status(entry, now) for entry in states))
 
 
 def product_list(parts: Parts) -> ProductList:
@@ -182,11 +182,11 @@ def licence(parts: Parts, product: str | None = None) -> LicenceText:
 
     Raises: why there is none; `client/not-activated`.
     """
-    found = status(parts, product)
-    name = found.descriptor.product.id
-    if found.verdict.licence is None:
-        raise found.verdict.problem or error("client/not-activated", product=name)
-    return LicenceText(name, found.verdict.licence.text)
+    state = status(parts, product)
+    name = state.descriptor.product.id
+    if state.verdict.licence is None:
+        raise state.verdict.problem or error("client/not-activated", product=name)
+    return LicenceText(name, state.verdict.licence.text)
 
 
 def identities(parts: Parts) -> IdentityList:
@@ -197,11 +197,11 @@ def identities(parts: Parts) -> IdentityList:
     places = {place.publisher: place for place, _ in parts.descriptors(None)}
     if not places:
         raise parts.no_product()
-    found = [(one, _memory(place)) for one, place in places.items()]
+    memories = [(publisher_id, _memory(place)) for publisher_id, place in places.items()]
     return IdentityList(
         tuple(
             KnownIdentity(publisher, memory.identity.mode, memory.identity.cmid)
-            for publisher, memory in found
+            for publisher, memory in memories
             if memory is not None
         )
     )
@@ -244,14 +244,14 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
             probes=_probes(parts, [Candidate(plan.host, Source.SET)], place.publisher, probe=probe),
         )
     asked = names_asked(label, plan)
-    found, faults = ask_dns(parts.network, asked, parts.late())
+    answers, faults = ask_dns(parts.network, asked, parts.late())
     if not asked:
         faults = (error("client/no-suffix"),)
     held = () if memory is None else memory.doubts
     doubted = doubts.standing(held, parts.clock.now())
-    candidates = list(order(found, parts.dice, doubted=doubted, limit=_MAX_PROBED))
+    candidates = list(order(answers, parts.dice, doubted=doubted, limit=_MAX_PROBED))
     if not candidates and asked and not faults:
-        listed = ", ".join(f"{one.label}, {one.general}" for one in asked)
+        listed = ", ".join(f"{question.label}, {question.general}" for question in asked)
         faults = (error("client/no-records", names=listed),)
     if plan.unasked:
         faults = (*faults, not_asked(plan.unasked))
@@ -260,12 +260,12 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
         label=label,
         plan=plan,
         asked=asked,
-        found=found,
+        found=answers,
         faults=faults,
         last_good=last_good,
         probes=tuple(
-            replace(one, doubted=one.candidate.address in doubted)
-            for one in _probes(parts, candidates, place.publisher, probe=probe)
+            replace(answer, doubted=answer.candidate.address in doubted)
+            for answer in _probes(parts, candidates, place.publisher, probe=probe)
         ),
     )
 
@@ -278,8 +278,8 @@ def reports(parts: Parts) -> list[Report]:
     Raises: `client/no-product`.
     """
     by_place: dict[str, list[Status]] = {}
-    for one in statuses(parts):
-        by_place.setdefault(one.descriptor.publisher, []).append(one)
+    for entry in statuses(parts):
+        by_place.setdefault(entry.descriptor.publisher, []).append(entry)
     return [
         doctor.judge(
             doctor.look(parts.network, parts.dice, statuses, parts.clock.now(), parts.late())
@@ -292,7 +292,8 @@ def _probes(
     parts: Parts, candidates: Iterable[Candidate], publisher: str, *, probe: bool
 ) -> tuple[Probe, ...]:
     return tuple(
-        _probe(parts, one, publisher) if probe else Probe(one, None, None) for one in candidates
+        _probe(parts, candidate, publisher) if probe else Probe(candidate, None, None)
+        for candidate in candidates
     )
 
 
@@ -305,7 +306,9 @@ def _probe(parts: Parts, candidate: Candidate, publisher: str) -> Probe:
         served = decode_publishers(reply.body, peer)
     except MusterError as fault:
         return Probe(candidate, None, fault)
-    mine = [one for one in served if one.publisher == publisher]
+    mine = [
+        served_publisher for served_publisher in served if served_publisher.publisher == publisher
+    ]
     return Probe(candidate, mine[0] if mine else None, None)
 
 
@@ -321,21 +324,21 @@ def _memory(place: Store) -> Memory | None:
 def _last_good(memory: Memory | None) -> Address | None:
     if memory is None:
         return None
-    records = sorted(memory.products.values(), key=lambda one: one.last_contact)
-    known = [one.last_good for one in records if one.last_good is not None]
+    records = sorted(memory.products.values(), key=lambda record: record.last_contact)
+    known = [record.last_good for record in records if record.last_good is not None]
     return known[-1] if known else None
 
 
 def history(parts: Parts, publisher: str = "") -> History:
     """What was changed on this machine, oldest first."""
     lines: list[HistoryLine] = []
-    for one in store.publishers(parts.root, parts.disk):
-        if publisher not in ("", one):
+    for publisher_id in store.publishers(parts.root, parts.disk):
+        if publisher not in ("", publisher_id):
             continue
-        loaded = parts.store(one).load()
+        loaded = parts.store(publisher_id).load()
         notes = () if loaded is None else loaded.memory.history
         lines += [
-            HistoryLine(note.at, note.event, one, note.product or None, note.detail)
+            HistoryLine(note.at, note.event, publisher_id, note.product or None, note.detail)
             for note in notes
         ]
     return History(tuple(sorted(lines, key=lambda line: line.at)))

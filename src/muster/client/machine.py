@@ -152,8 +152,8 @@ class Machine:
             copied=elsewhere,
         )
         if other is not None:
-            made, told = other
-            return (Tell(told), *self._adopt(made))
+            fresh, told = other
+            return (Tell(told), *self._adopt(fresh))
         self._key = identities.machine_key(
             now_identity, publisher, facts, self._situation.secrets.seeds
         )
@@ -161,10 +161,10 @@ class Machine:
             self._known.rename(now_identity)
         return self._prepare()
 
-    def _adopt(self, made: identities.Made) -> Effects:
+    def _adopt(self, fresh: identities.Made) -> Effects:
         """Take another identity; the try goes on when it is saved."""
-        self._known.rename(made.identity)
-        self._key = MemorySigningKey(made.seed)
+        self._known.rename(fresh.identity)
+        self._key = MemorySigningKey(fresh.seed)
         self._fresh = self._fresh.with_seed(made.identity.cmid, made.seed)
         return self._prepare()
 
@@ -368,8 +368,8 @@ class Machine:
         if problem.code == DUPLICATE_CMID:
             return self._conclude_duplicate(problem)
         if problem.code == NOT_SERVED:
-            one = Aside(host.address, self._known.now + schedule.ASIDE)
-            self._known.put(replace(record, aside=(*record.aside, one)[-MAX_ASIDES:]))
+            aside = Aside(host.address, self._known.now + schedule.ASIDE)
+            self._known.put(replace(record, aside=(*record.aside, aside)[-MAX_ASIDES:]))
             return self._strike(problem.error())
         if problem.code == COUNTED:
             self._known.trust_again(host.address)
@@ -391,7 +391,7 @@ class Machine:
         except MusterError as fault:
             return (Tell(fault), *self._strike(outcome.unheeded(fault, peer)))
         identity = self._known.memory.identity
-        made = outcome.heed(
+        fresh = outcome.heed(
             identity,
             self._known.memory.publisher,
             self._situation.boot,
@@ -399,14 +399,14 @@ class Machine:
             self._dice,
             meant=notice.code == DUPLICATE_CMID and not self._noticed,
         )
-        if not isinstance(made, identities.Made):
+        if not isinstance(fresh, identities.Made):
             # A host under the publisher's grant said it: no other host is asked instead.
-            unheeded = problem.error() if made is None else made
+            unheeded = problem.error() if fresh is None else fresh
             self._tried.append(Tried(self._attempt.host, unheeded))
             return self._refused(unheeded, None)
         self._noticed = True
-        told = error("client/new-cmid", old=identity.cmid, new=made.identity.cmid, peer=peer)
-        return (Tell(told), *self._adopt(made))
+        told = error("client/new-cmid", old=identity.cmid, new=fresh.identity.cmid, peer=peer)
+        return (Tell(told), *self._adopt(fresh))
 
     # The end.
 
@@ -439,8 +439,8 @@ class Machine:
 
     def _soon(self) -> int | None:
         """When to ask again because the network may not be up yet, or None."""
-        problems = [one.problem for one in self._tried if one.problem is not None]
-        codes = [one.code for one in (*problems, *self._faults)]
+        problems = [tried.problem for tried in self._tried if tried.problem is not None]
+        codes = [fault.code for fault in (*problems, *self._faults)]
         return schedule.soon_after_boot(self._known.now, self._situation.uptime, codes, self._dice)
 
     def _save_outcome(self) -> Effects:

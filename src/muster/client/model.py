@@ -212,19 +212,19 @@ class Memory:
         """The same, knowing that the walk from an anchor came to a version."""
         if self.trust_marks.get(anchor, 0) >= version:
             return self
-        others = [one for one in self.trust_marks.items() if one[0] != anchor]
+        others = [mark for mark in self.trust_marks.items() if mark[0] != anchor]
         return replace(self, trust_marks=dict([*others, (anchor, version)][-MAX_MARKS:]))
 
     def salted(self, key: str, salt: bytes) -> Memory:
         """The same, knowing the facts salt of a product key."""
-        others = [one for one in self.salts.items() if one[0] != key]
+        others = [pair for pair in self.salts.items() if pair[0] != key]
         return replace(self, salts=dict([*others, (key, salt)][-MAX_SALTS:]))
 
     def bound_to(self, key: str, fact: BoundFact) -> Memory:
         """The same, knowing to which fact the licence of a product key is bound."""
         if self.bound.get(key) == fact:
             return self
-        others = [one for one in self.bound.items() if one[0] != key]
+        others = [pair for pair in self.bound.items() if pair[0] != key]
         return replace(self, bound=dict([*others, (key, fact)][-MAX_SALTS:]))
 
     def product(self, product: str) -> ProductRecord | None:

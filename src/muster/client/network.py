@@ -54,7 +54,8 @@ class SystemNetwork:
     def records(self, name: str) -> tuple[Record, ...]:
         """The SRV records of a name, empty where there are none."""
         return tuple(
-            Record(one.priority, one.weight, one.port, one.target) for one in self._dns().srv(name)
+            Record(record.priority, record.weight, record.port, record.target)
+            for record in self._dns().srv(name)
         )
 
     def call(

@@ -184,9 +184,9 @@ def _refuse_worse(
 ) -> None:
     """An evaluation never takes a better licence away."""
     fingerprint = commitments(memory.identity.salt, facts)
-    found = judge(descriptor, memory, fingerprint, now, held, facts).licence
-    if found is not None and found.kind != EVALUATION:
-        raise error("client/better-licence", kind=found.kind)
+    licence = judge(descriptor, memory, fingerprint, now, held, facts).licence
+    if licence is not None and licence.kind != EVALUATION:
+        raise error("client/better-licence", kind=licence.kind)
 
 
 def check_conversion(
@@ -204,20 +204,24 @@ def check_conversion(
     """
     if product.channel != "evaluation" or key.kind is Kind.EVALUATION or catalogue is None:
         return
-    group = next((one.id for one in groups if one.number == key.group), "")
-    targets = {one.id for one in catalogue.products if one.group == group} - {product.id}
+    group = next((group.id for group in groups if group.number == key.group), "")
+    targets = {product.id for product in catalogue.products if product.group == group} - {
+        product.id
+    }
     rules = [
-        one for one in catalogue.conversions if one.source == product.id and one.target in targets
+        conversion
+        for conversion in catalogue.conversions
+        if conversion.source == product.id and conversion.target in targets
     ]
-    if any(one.rule == "allowed" for one in rules):
+    if any(conversion.rule == "allowed" for conversion in rules):
         return
-    for one in rules:
-        if one.rule == "unsupported":
+    for rule in rules:
+        if rule.rule == "unsupported":
             raise error(
                 "client/conversion-unsupported",
                 source=product.id,
-                target=one.target,
-                way=one.way or "install the full edition afresh",
+                target=rule.target,
+                way=rule.way or "install the full edition afresh",
             )
     if rules or targets:
         target = rules[0].target if rules else ", ".join(sorted(targets))

@@ -85,14 +85,14 @@ def heed(
         boot: the id of the present boot, "" where the system has none.
         meant: whether the notice says that the CMID is doubled, for the first time in this try.
     """
-    made = identities.after_notice(identity, publisher, boot, now, dice)
-    if made is None:
+    fresh = identities.after_notice(identity, publisher, boot, now, dice)
+    if fresh is None:
         return error("client/duplicate-explicit", id=identity.given)
     if not meant:
         return None
     if not identities.may_heed_notice(identity, now):
         return error("client/notice-too-soon", cmid=identity.cmid)
-    return made
+    return fresh
 
 
 def unheeded(fault: MusterError, peer: str) -> MusterError:

@@ -41,12 +41,14 @@ def judged_all(
     meanwhile.
     """
     loaded, fault = _load(place)
-    verdicts = [_judged(one, loaded, fault, facts, boot, now) for one in descriptors]
-    if not all(one.licensed for one in verdicts) and _changed(place, loaded):
+    verdicts = [_judged(descriptor, loaded, fault, facts, boot, now) for descriptor in descriptors]
+    if not all(verdict.licensed for verdict in verdicts) and _changed(place, loaded):
         again, fault = _load(place)
         if again is not None:
             loaded = again
-            verdicts = [_judged(one, loaded, fault, facts, boot, now) for one in descriptors]
+            verdicts = [
+                _judged(descriptor, loaded, fault, facts, boot, now) for descriptor in descriptors
+            ]
     return verdicts, None if loaded is None else loaded.memory.identity
 
 

@@ -77,7 +77,7 @@ class Requests:
             host: the address of the host that gave it.
             challenge: what it gave with it, "" for nothing.
         """
-        others = (one for one in self.hosts if one[0] != host)
+        others = (pair for pair in self.hosts if pair[0] != host)
         hosts = (*others, (host, nonce_prefix(nonce)))[-KEPT_HOSTS:]
         given = {**dict(self.challenges), host: challenge}
         kept = tuple((name, given[name]) for name, _ in hosts if given.get(name))
@@ -93,5 +93,5 @@ class Secrets:
 
     def with_seed(self, cmid: str, seed: bytes) -> Secrets:
         """The same with the seed of another machine key; the newest `KEPT_SEEDS` stay."""
-        others = [one for one in self.seeds.items() if one[0] != cmid]
+        others = [pair for pair in self.seeds.items() if pair[0] != cmid]
         return Secrets(dict([*others, (cmid, seed)][-KEPT_SEEDS:]))

@@ -105,8 +105,8 @@ def soon_after_boot(now: int, uptime: int | None, codes: Iterable[str], dice: Di
     Returns:
         None where the ordinary wait holds: long after a start, or when anybody answered.
     """
-    found = set(codes)
-    if uptime is None or not 0 <= uptime < BOOTING or not found or not found <= UNREACHED:
+    given = set(codes)
+    if uptime is None or not 0 <= uptime < BOOTING or not given or not given <= UNREACHED:
         return None
     wait = max(SOON, uptime // 2)
     return now + wait + _some(wait // 2, dice)

@@ -29,8 +29,8 @@ _WRITTEN = ("host", "suffixes", "host_caching", "host_tls", "publisher_url")
 
 def files(root: Path, publisher: str = "", environ: Mapping[str, str] | None = None) -> list[Path]:
     """The settings files of a client, the least important first."""
-    found = [*places(environ=environ).configs, written(root)]
-    return [*found, written(root, publisher)] if publisher else found
+    paths = [*places(environ=environ).configs, written(root)]
+    return [*paths, written(root, publisher)] if publisher else paths
 
 
 def written(root: Path, publisher: str = "") -> Path:
@@ -55,16 +55,16 @@ def plan_for(root: Path, publisher: str, environ: Mapping[str, str] | None = Non
     """How hosts are found for a publisher. Raises: `settings/…`, `file/toml`."""
     from muster.net.resolvconf import system_suffixes
 
-    found = load(root, publisher, environ=environ)
-    named = found.text("host")
-    host: Address | None = parse_address(named, found.integer("port")) if named else None
-    chosen = found.texts("suffixes")
+    settings = load(root, publisher, environ=environ)
+    named = settings.text("host")
+    host: Address | None = parse_address(named, settings.integer("port")) if named else None
+    chosen = settings.texts("suffixes")
     system: tuple[str, ...] = () if chosen or host is not None else system_suffixes()
     return Plan(
         host,
         suffixes(chosen, system),
-        found.flag("host_caching"),
-        found.text("publisher_url"),
+        settings.flag("host_caching"),
+        settings.text("publisher_url"),
         left_out(chosen, system),
     )
 

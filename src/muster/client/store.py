@@ -179,9 +179,9 @@ class Store:
         piece = self._piece(PROOFS)
         if piece.body is None:
             return {}
-        found = self._read(PROOFS, piece.body).object("proofs")
+        claims = self._read(PROOFS, piece.body).object("proofs")
         try:
-            return {key: codec.bytes32(found, key) for key in found.value}
+            return {key: codec.bytes32(claims, key) for key in claims.value}
         except MusterError:
             return {}
 
@@ -199,22 +199,22 @@ class Store:
 
     def _piece(self, name: str) -> _Piece:
         """The newest generation of a file that can be read; a newer version of it refuses."""
-        found = _Piece()
+        piece = _Piece()
         for path in (self._path(name), self._backup(name)):
             try:
                 data = self._disk.read(path, _LIMITS[name].bytes + _HEAD)
-                found.generation, found.body = self._open(name, path, data)
+                piece.generation, piece.body = self._open(name, path, data)
             except MusterError as fault:
                 if fault.code in ("file/too-large", "file/not-regular", _DAMAGED):
-                    found.damaged = found.damaged or str(fault.params.get("detail", fault.what))
+                    piece.damaged = piece.damaged or str(fault.params.get("detail", fault.what))
                     continue
                 if fault.code == "file/missing":
                     continue
                 raise
-            if path != self._path(name) and not found.damaged:
-                found.damaged = "it is missing"
-            return found
-        return found
+            if path != self._path(name) and not piece.damaged:
+                piece.damaged = "it is missing"
+            return piece
+        return piece
 
     def _open(self, name: str, path: Path, data: bytes) -> tuple[int, bytes]:
         """Generation and body of a file whose sum holds and whose form is right."""

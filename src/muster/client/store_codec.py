@@ -63,27 +63,27 @@ def read_memory(
         ),
         clock_mark=value.integer("clock_mark"),
         first_added={
-            one.text("product", grammar.NAME): one.integer("at")
-            for one in value.objects("first_added", _MAX_PRODUCTS)
+            row.text("product", grammar.NAME): row.integer("at")
+            for row in value.objects("first_added", _MAX_PRODUCTS)
         },
         salts=_salts(value),
         bound=_bound(value),
         requests=_requests(value),
         doubts=_doubts(value),
-        history=tuple(_note(one) for one in value.objects("history", MAX_NOTES)),
+        history=tuple(_note(row) for row in value.objects("history", MAX_NOTES)),
     )
 
 
 def read_secrets(value: Claims) -> Secrets:
     """The seeds in the body of `secrets.json`."""
     seeds = value.objects("seeds", KEPT_SEEDS) if value.has("seeds") else ()
-    return Secrets({one.text("cmid", grammar.UUID): bytes32(one, "seed") for one in seeds})
+    return Secrets({seed.text("cmid", grammar.UUID): bytes32(seed, "seed") for seed in seeds})
 
 
 def secrets_to_dict(secrets: Secrets) -> strict.JSONObject:
     """The body of `secrets.json`."""
     encode = strict.b64url_encode
-    seeds = [{"cmid": cmid, "seed": encode(one)} for cmid, one in secrets.seeds.items()]
+    seeds = [{"cmid": cmid, "seed": encode(seed)} for cmid, seed in secrets.seeds.items()]
     return {"seeds": seeds}
 
 
@@ -102,12 +102,12 @@ def state_to_dict(memory: Memory) -> strict.JSONObject:
         ],
         "history": [
             {
-                "at": one.at,
-                "event": one.event.value,
-                "product": one.product,
-                "detail": one.detail,
+                "at": note.at,
+                "event": note.event.value,
+                "product": note.product,
+                "detail": note.detail,
             }
-            for one in memory.history
+            for note in memory.history
         ],
     }
     if memory.requests != Requests():
@@ -115,7 +115,7 @@ def state_to_dict(memory: Memory) -> strict.JSONObject:
             "newest": "".join(memory.requests.newest),
             "first": memory.requests.first,
             "sent_at": memory.requests.sent_at,
-            "hosts": [_request_host(memory.requests, *one) for one in memory.requests.hosts],
+            "hosts": [_request_host(memory.requests, *host) for host in memory.requests.hosts],
         }
     if memory.salts:
         value["salts"] = [
@@ -125,17 +125,17 @@ def state_to_dict(memory: Memory) -> strict.JSONObject:
     if memory.doubts:
         value["doubts"] = [
             {
-                "host": one.address.host,
-                "port": one.address.port,
-                "until": one.until,
-                "times": one.times,
+                "host": doubt.address.host,
+                "port": doubt.address.port,
+                "until": doubt.until,
+                "times": doubt.times,
             }
-            for one in memory.doubts[-MAX_DOUBTS:]
+            for doubt in memory.doubts[-MAX_DOUBTS:]
         ]
     if memory.bound:
         value["bound"] = [
-            {"key": key, "fact": one.name, "mark": one.mark}
-            for key, one in list(memory.bound.items())[-MAX_SALTS:]
+            {"key": key, "fact": fact.name, "mark": fact.mark}
+            for key, fact in list(memory.bound.items())[-MAX_SALTS:]
         ]
     if memory.catalogue_mark is not None:
         value["catalogue_mark"] = _mark_to_dict(memory.catalogue_mark)
@@ -149,7 +149,9 @@ def _mark_to_dict(mark: CatalogueMark) -> strict.JSONObject:
 
 def _first_added(memory: Memory) -> dict[str, int]:
     """As many as are read again: those of present products, then the latest."""
-    rest = sorted(memory.first_added.items(), key=lambda one: (one[0] in memory.products, one[1]))
+    rest = sorted(
+        memory.first_added.items(), key=lambda pair: (pair[0] in memory.products, pair[1])
+    )
     return dict(rest[-_MAX_PRODUCTS:])
 
 
@@ -196,8 +198,8 @@ def _record_to_dict(record: ProductRecord) -> strict.JSONObject:
         "scheduled": record.scheduled,
         "failures": record.failures,
         "aside": [
-            {"host": one.address.host, "port": one.address.port, "until": one.until}
-            for one in record.aside[-MAX_ASIDES:]
+            {"host": aside.address.host, "port": aside.address.port, "until": aside.until}
+            for aside in record.aside[-MAX_ASIDES:]
         ],
     }
     if record.last_good is not None:
@@ -231,7 +233,7 @@ def _record(value: Claims) -> ProductRecord:
         failures=value.integer("failures"),
         failure=_failure(value.object("failure")) if value.has("failure") else None,
         aside=tuple(
-            Aside(_address(one), one.integer("until")) for one in value.objects("aside", MAX_ASIDES)
+            Aside(_address(row), row.integer("until")) for row in value.objects("aside", MAX_ASIDES)
         ),
         count=value.optional_integer("count"),
         need=value.optional_integer("need"),
@@ -243,29 +245,29 @@ def _trust_marks(value: Claims) -> dict[str, int]:
     if not value.has("trust_marks"):
         return {}
     return {
-        one.text("anchor", grammar.SHA256_HEX): one.integer("version", 1)
-        for one in value.objects("trust_marks", MAX_MARKS)
+        row.text("anchor", grammar.SHA256_HEX): row.integer("version", 1)
+        for row in value.objects("trust_marks", MAX_MARKS)
     }
 
 
 def _requests(value: Claims) -> Requests:
     if not value.has("requests"):
         return Requests()
-    found = value.object("requests")
-    sent_at = found.integer("sent_at")
-    if not found.has("newest"):  # older stores kept nonces
+    claims = value.object("requests")
+    sent_at = claims.integer("sent_at")
+    if not claims.has("newest"):  # older stores kept nonces
         return Requests(sent_at=sent_at)
-    newest = found.text("newest", grammar.NONCE_LINE)
-    hosts = found.objects("hosts", KEPT_HOSTS)
+    newest = claims.text("newest", grammar.NONCE_LINE)
+    hosts = claims.objects("hosts", KEPT_HOSTS)
     return Requests(
         tuple(newest[at : at + 8] for at in range(0, len(newest), 8)),
-        found.text("first", grammar.NONCE_PREFIX_OR_EMPTY),
+        claims.text("first", grammar.NONCE_PREFIX_OR_EMPTY),
         sent_at,
-        tuple((_text(one, "host"), one.text("nonce", grammar.NONCE_PREFIX)) for one in hosts),
+        tuple((_text(host, "host"), host.text("nonce", grammar.NONCE_PREFIX)) for host in hosts),
         tuple(
-            (_text(one, "host"), one.text("challenge", grammar.BASE64URL_16))
-            for one in hosts
-            if one.given("challenge")
+            (_text(host, "host"), host.text("challenge", grammar.BASE64URL_16))
+            for host in hosts
+            if host.given("challenge")
         ),
     )
 
@@ -285,10 +287,10 @@ def _salts(value: Claims) -> dict[str, bytes]:
     if not value.has("salts"):
         return {}
     return {
-        one.text("key", grammar.KEY_ID): strict.b64url_decode(
-            one.text("salt", grammar.BASE64URL_32), 32
+        row.text("key", grammar.KEY_ID): strict.b64url_decode(
+            row.text("salt", grammar.BASE64URL_32), 32
         )
-        for one in value.objects("salts", MAX_SALTS)
+        for row in value.objects("salts", MAX_SALTS)
     }
 
 
@@ -297,8 +299,8 @@ def _doubts(value: Claims) -> tuple[Doubt, ...]:
     if not value.has("doubts"):
         return ()
     return tuple(
-        Doubt(_address(one), one.integer("until"), one.integer("times", 1))
-        for one in value.objects("doubts", MAX_DOUBTS)
+        Doubt(_address(row), row.integer("until"), row.integer("times", 1))
+        for row in value.objects("doubts", MAX_DOUBTS)
     )
 
 
@@ -306,17 +308,17 @@ def _bound(value: Claims) -> dict[str, BoundFact]:
     if not value.has("bound"):
         return {}
     return {
-        one.text("key", grammar.KEY_ID): BoundFact(
-            one.text("fact", grammar.FACT_NAME), one.text("mark", grammar.FACT_MARK)
+        row.text("key", grammar.KEY_ID): BoundFact(
+            row.text("fact", grammar.FACT_NAME), row.text("mark", grammar.FACT_MARK)
         )
-        for one in value.objects("bound", MAX_SALTS)
+        for row in value.objects("bound", MAX_SALTS)
     }
 
 
 def _note(value: Claims) -> Note:
     return Note(
         at=value.integer("at"),
-        event=Event(value.choice("event", tuple(one.value for one in Event))),
+        event=Event(value.choice("event", tuple(event.value for event in Event))),
         product=_text(value, "product"),
         detail=_text(value, "detail"),
     )
@@ -340,7 +342,7 @@ def _failure(value: Claims) -> Failure:
         code=_text(value, "code"),
         field_code=_text(value, "field_code"),
         kind=Kind(value.integer("kind", 1, 3)),
-        retry=Retry(value.choice("retry", tuple(one.value for one in Retry))),
+        retry=Retry(value.choice("retry", tuple(retry.value for retry in Retry))),
         what=_text(value, "what"),
         why=_text(value, "why"),
         fix=_text(value, "fix"),
@@ -353,14 +355,14 @@ def _address(value: Claims) -> Address:
 
 
 def _line(value: Claims) -> list[str]:
-    found = value.value.get("trust")
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+    texts = value.value.get("trust")
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         value.refuse("trust", "not a list of texts")
-    return found
+    return texts
 
 
 def _text(value: Claims, name: str) -> str:
-    found = value.value.get(name)
-    if not isinstance(found, str):
+    text = value.value.get(name)
+    if not isinstance(text, str):
         value.refuse(name, "not a text")
-    return found
+    return text

@@ -58,46 +58,48 @@ class Parts:
         publisher, mark, name = (product or "").rpartition("/")
         if product is not None and not mark:
             publisher, name = "", product
-        found: list[tuple[Store, Descriptor]] = []
-        for one in store.publishers(self.root, self.disk):
-            if publisher and one != publisher:
+        pairs: list[tuple[Store, Descriptor]] = []
+        for publisher_id in store.publishers(self.root, self.disk):
+            if publisher and publisher_id != publisher:
                 continue
-            place = self.store(one)
-            for each in place.products():
-                if product is None or each == name:
-                    descriptor = read_descriptor(place.anchor(each))
-                    if descriptor.publisher != one or descriptor.product.id != each:
+            place = self.store(publisher_id)
+            for product_id in place.products():
+                if product is None or product_id == name:
+                    descriptor = read_descriptor(place.anchor(product_id))
+                    if descriptor.publisher != publisher_id or descriptor.product.id != product_id:
                         detail = "it is the descriptor of another product"
                         raise error(
                             "client/store-damaged",
-                            where=str(place.folder / "anchors" / f"{each}.json"),
+                            where=str(place.folder / "anchors" / f"{product_id}.json"),
                             detail=detail,
                         )
-                    found.append((place, descriptor))
-        if product is not None and not found:
+                    pairs.append((place, descriptor))
+        if product is not None and not pairs:
             raise error("client/not-added", product=ascii(product)[1:-1][:96])
-        return found
+        return pairs
 
     def one(self, product: str | None) -> tuple[Store, Descriptor]:
-        found = self.descriptors(product)
-        if not found:
+        pairs = self.descriptors(product)
+        if not pairs:
             raise self.no_product()
-        if len(found) > 1:
+        if len(pairs) > 1:
             listed = ", ".join(
-                f"{one.publisher}/{one.product.id}" if product else one.product.id
-                for _, one in found
+                f"{descriptor.publisher}/{descriptor.product.id}"
+                if product
+                else descriptor.product.id
+                for _, descriptor in pairs
             )
             raise error("client/which-product", products=listed)
-        return found[0]
+        return pairs[0]
 
     def one_publisher(self, publisher: str) -> tuple[Store, list[Descriptor]]:
-        found = [one for one in self.descriptors(None) if publisher in ("", one[1].publisher)]
-        if not found:
+        pairs = [pair for pair in self.descriptors(None) if publisher in ("", pair[1].publisher)]
+        if not pairs:
             raise self.no_product()
-        known = {place.publisher: place for place, _ in found}
+        known = {place.publisher: place for place, _ in pairs}
         if len(known) > 1:
             raise error("client/which-publisher", publishers=", ".join(sorted(known)))
-        return found[0][0], [descriptor for _, descriptor in found]
+        return pairs[0][0], [descriptor for _, descriptor in pairs]
 
     def no_product(self) -> MusterError:
         return error("client/no-product", store=str(self.root))

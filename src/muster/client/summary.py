@@ -28,9 +28,9 @@ from muster.core.text import shown_url
 from muster.lease.verify import VerifiedLicence
 
 
-def product(one: Status) -> ProductSummary:
+def product(judged: Status) -> ProductSummary:
     """The name, the key and the state of a product."""
-    verdict, descriptor = one.verdict, one.descriptor
+    verdict, descriptor = judged.verdict, judged.descriptor
     return ProductSummary(
         product=descriptor.product.id,
         publisher=descriptor.publisher,
@@ -44,30 +44,30 @@ def product(one: Status) -> ProductSummary:
     )
 
 
-def status(one: Status, now: int) -> ProductStatus:
+def status(judged: Status, now: int) -> ProductStatus:
     """Everything that is known of a product.
 
     Args:
         now: the local clock.
     """
-    verdict, record, licence = one.verdict, one.verdict.record, one.verdict.licence
-    held, plan, spans = verdict.authority, one.plan, one.descriptor.product.spans
+    verdict, record, licence = judged.verdict, judged.verdict.record, judged.verdict.licence
+    held, plan, spans = verdict.authority, judged.plan, judged.descriptor.product.spans
     retry, renew = spans.retry_after, spans.renew_after
     if licence is not None and licence.retry_after is not None and licence.renew_at is not None:
         retry, renew = licence.retry_after, licence.renew_at - licence.issued
     key_id = "" if record is None else record.key
     return widened(
         ProductStatus,
-        product(one),
-        publisher_name=one.descriptor.trust.name,
-        application=one.descriptor.product.application,
-        channel=one.descriptor.product.channel,
+        product(judged),
+        publisher_name=judged.descriptor.trust.name,
+        application=judged.descriptor.product.application,
+        channel=judged.descriptor.product.channel,
         since=verdict.since,
         until=verdict.until,
         why=verdict.problem,
         warnings=verdict.warnings,
-        cmid=None if one.identity is None else one.identity.cmid,
-        identity=None if one.identity is None else one.identity.mode,
+        cmid=None if judged.identity is None else judged.identity.cmid,
+        identity=None if judged.identity is None else judged.identity.mode,
         key_id=key_id,
         key_kind=KeyId.parse(key_id).kind.text if key_id else "",
         need=verdict.product.need,
@@ -85,9 +85,9 @@ def status(one: Status, now: int) -> ProductStatus:
         set_host=None if plan.host is None else plan.host.text,
         suffixes=plan.suffixes,
         host_caching=plan.caching,
-        publisher_url=shown_url(plan.publisher_url or one.descriptor.url) or None,
+        publisher_url=shown_url(plan.publisher_url or judged.descriptor.url) or None,
         trusted_time=max(now, held.clock_mark),
-        store=str(one.folder),
+        store=str(judged.folder),
     )
 
 
@@ -107,68 +107,72 @@ def _licence(licence: VerifiedLicence) -> HeldLicence:
 
 def activations(results: Iterable[Activation], now: int) -> Activations:
     """What tries brought; `FailedActivations` where one failed."""
-    products = tuple(_activation(one, now) for one in results)
-    changed = any(one.renewed for one in products)
-    failed = [one.error for one in products if one.error is not None]
+    products = tuple(_activation(result, now) for result in results)
+    changed = any(product_activation.renewed for product_activation in products)
+    failed = [
+        product_activation.error
+        for product_activation in products
+        if product_activation.error is not None
+    ]
     if failed:
         return FailedActivations(products, changed, failed[0])
     return Activations(products, changed)
 
 
-def _activation(one: Activation, now: int) -> ProductActivation:
+def _activation(activation: Activation, now: int) -> ProductActivation:
     return widened(
         ProductActivation,
-        status(one.status, now),
-        renewed=one.renewed,
-        due=one.due,
-        error=one.fault,
-        tried=tuple(map(_tried, one.tried)),
-        told=one.told,
+        status(activation.status, now),
+        renewed=activation.renewed,
+        due=activation.due,
+        error=activation.fault,
+        tried=tuple(map(_tried, activation.tried)),
+        told=activation.told,
     )
 
 
-def _tried(one: Tried) -> TriedHost:
+def _tried(tried: Tried) -> TriedHost:
     return TriedHost(
-        host=one.candidate.address.text,
-        source=one.candidate.source.value,
-        domain=one.candidate.domain,
-        error=one.problem,
+        host=tried.candidate.address.text,
+        source=tried.candidate.source.value,
+        domain=tried.candidate.domain,
+        error=tried.problem,
     )
 
 
-def discovery(one: Discovery) -> DiscoveredHosts:
+def discovery(shown: Discovery) -> DiscoveredHosts:
     """How hosts are found for a publisher."""
     return DiscoveredHosts(
-        publisher=one.publisher,
-        label=one.label,
-        set_host=None if one.plan.host is None else one.plan.host.text,
-        last_host=None if one.last_good is None else one.last_good.text,
-        host_caching=one.plan.caching,
+        publisher=shown.publisher,
+        label=shown.label,
+        set_host=None if shown.plan.host is None else shown.plan.host.text,
+        last_host=None if shown.last_good is None else shown.last_good.text,
+        host_caching=shown.plan.caching,
         names=tuple(
             AskedNames(
                 domain=asked.domain,
                 label=asked.label,
                 general=asked.general,
-                label_records=len(found.label),
-                general_records=len(found.general),
+                label_records=len(answer.label),
+                general_records=len(answer.general),
             )
-            for asked, found in zip(one.asked, one.found, strict=True)
+            for asked, answer in zip(shown.asked, shown.found, strict=True)
         ),
-        errors=one.faults,
-        hosts=tuple(map(_host, one.probes)),
+        errors=shown.faults,
+        hosts=tuple(map(_host, shown.probes)),
     )
 
 
-def _host(one: Probe) -> FoundHost:
-    served = one.served
+def _host(probe: Probe) -> FoundHost:
+    served = probe.served
     return FoundHost(
-        host=one.candidate.address.text,
-        source=one.candidate.source.value,
-        domain=one.candidate.domain,
-        priority=one.candidate.priority,
-        weight=one.candidate.weight,
-        in_doubt=one.doubted,
-        error=one.problem,
+        host=probe.candidate.address.text,
+        source=probe.candidate.source.value,
+        domain=probe.candidate.domain,
+        priority=probe.candidate.priority,
+        weight=probe.candidate.weight,
+        in_doubt=probe.doubted,
+        error=probe.problem,
         serves=None
         if served is None
         else Served(groups=served.groups, trust=served.trust, catalogue=served.catalogue),

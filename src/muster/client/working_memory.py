@@ -122,8 +122,8 @@ class WorkingMemory:
 
     def doubt(self, address: Address) -> None:
         """A host gave no lease."""
-        found = doubts.doubted(self.memory.doubts, address, self.now)
-        self.memory = replace(self.memory, doubts=found)
+        doubted = doubts.doubted(self.memory.doubts, address, self.now)
+        self.memory = replace(self.memory, doubts=doubted)
 
     def trust_again(self, address: Address) -> None:
         """A host did its work."""

@@ -117,10 +117,10 @@ class HostAPI:
 
     def _known(self, request: Request) -> PublisherView:
         publisher = request.params["publisher"]
-        found = self._view().get(publisher) if grammar.PUBLISHER_ID.fullmatch(publisher) else None
-        if found is None:
+        view = self._view().get(publisher) if grammar.PUBLISHER_ID.fullmatch(publisher) else None
+        if view is None:
             raise error("wire/not-found")
-        return found
+        return view
 
     def _view(self) -> Mapping[str, PublisherView]:
         try:
@@ -132,14 +132,14 @@ class HostAPI:
         now = self._service.now()
         served = tuple(
             ServedPublisher(
-                publisher=one.publisher,
-                label=one.label,
-                trust=one.trust.version,
-                catalogue=one.catalogue_version,
-                groups=tuple(granted_groups(one, now)),
+                publisher=view.publisher,
+                label=view.label,
+                trust=view.trust.version,
+                catalogue=view.catalogue_version,
+                groups=tuple(granted_groups(view, now)),
             )
-            for one in self._view().values()
-            if serves(one, now)
+            for view in self._view().values()
+            if serves(view, now)
         )
         return Answer(200, encode_publishers(served))
 
@@ -163,9 +163,9 @@ class HostAPI:
         asked = request.params["version"]
         if not grammar.VERSION_NUMBER.fullmatch(asked):
             raise error("wire/not-found")
-        for one in known.line:
-            if one.version >= int(asked):
-                return Answer(200, one.text.encode("ascii"), routes.JOSE)
+        for trust in known.line:
+            if trust.version >= int(asked):
+                return Answer(200, trust.text.encode("ascii"), routes.JOSE)
         raise error("wire/not-found")
 
     def _healthz(self, request: Request) -> Answer:
@@ -173,7 +173,7 @@ class HostAPI:
 
     def _readyz(self, request: Request) -> Answer:
         now = self._service.now()
-        able = any(serves(one, now) for one in self._view().values())
+        able = any(serves(view, now) for view in self._view().values())
         if not able or not self._writer.running:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
         return ready(self._certificate)
@@ -182,13 +182,13 @@ class HostAPI:
         try:
             view, now = self._service.view(), self._service.now()
             with self._service.database.snapshot() as reader:
-                found = ledger_lines(reader, view, now)
+                series = ledger_lines(reader, view, now)
         except MusterError as fault:
             raise _outside(fault) from fault
-        found += self._traffic.lines()
-        found += self.refusals.lines("muster_host")
-        found += certificate_lines("muster_host", self._certificate)
-        return Answer(200, ("\n".join(found) + "\n").encode("ascii"), routes.TEXT)
+        series += self._traffic.lines()
+        series += self.refusals.lines("muster_host")
+        series += certificate_lines("muster_host", self._certificate)
+        return Answer(200, ("\n".join(series) + "\n").encode("ascii"), routes.TEXT)
 
     def _document(self, request: Request) -> Answer:
         return Answer(200, self._openapi)

@@ -355,9 +355,9 @@ class Batch:
         ledger.release_lease(tx, publisher, cmid, row.product, now)
         self._seats.pop((publisher, row.grant_jti), None)
         others = {
-            name: (one.expires_at, one.released_at)
-            for name, one in leases.items()
-            if one.application == row.application
+            name: (lease_row.expires_at, lease_row.released_at)
+            for name, lease_row in leases.items()
+            if lease_row.application == row.application
         }
         if not rules.still_held(others, row.product, now):
             seen = ledger.seen(tx, publisher, row.application, cmid)
@@ -373,14 +373,14 @@ class Batch:
         bundle = request.bundle
         compact = parse(bundle.lease, strict.SMALL, "lease")
         check_header(compact, LEASE_TYP, "lease")
-        said = read_claims(Claims(compact.payload, "lease"))
-        known = self._view.publishers.get(said.publisher)
+        lease_claims = read_claims(Claims(compact.payload, "lease"))
+        known = self._view.publishers.get(lease_claims.publisher)
         if known is None:
             labels = rules.labels(self._view, self._now)
-            raise error("host/not-served", product=said.product, labels=labels)
+            raise error("host/not-served", product=lease_claims.product, labels=labels)
         # The proof first: it costs a fraction, and a lease is there for everybody to copy.
         request.check_proof(said.publisher, said.identity, said.cmid)
-        opened = open_licence(bundle.encode(), known.trust, said.publisher)
+        opened = open_licence(bundle.encode(), known.trust, lease_claims.publisher)
         claims, grant = opened.lease, opened.grant
         ours = any(held.grant.jti == grant.jti for held in known.grants)
         if not ours or claims.group not in grant.covers:
@@ -418,6 +418,6 @@ def _minutes(lease: LeaseRow | None, now: int) -> int:
 
 def _holds_seat(leases: Mapping[str, LeaseRow], grant: Grant, now: int) -> bool:
     return any(
-        one.grant_jti == grant.jti and not one.released_at and one.expires_at > now
-        for one in leases.values()
+        lease.grant_jti == grant.jti and not lease.released_at and lease.expires_at > now
+        for lease in leases.values()
     )

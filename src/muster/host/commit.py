@@ -165,27 +165,29 @@ class GroupWriter(Generic[Job, Reply]):
         self.jobs += len(batch)
         try:
             replies = self._work([ticket.job for ticket in batch])
-            return [_Done(one, reply, None) for one, reply in zip(batch, replies, strict=True)]
+            return [
+                _Done(ticket, reply, None) for ticket, reply in zip(batch, replies, strict=True)
+            ]
         except MusterError as fault:
             if fault.code.startswith("db/") or len(batch) == 1:
                 # The database's fault is everybody's.
-                return [_Done(one, None, fault) for one in batch]
+                return [_Done(ticket, None, fault) for ticket in batch]
         except Exception as defect:  # noqa: BLE001 - handed to whoever asked
             if len(batch) == 1:
                 return [_Done(batch[0], None, defect)]
         # One job spoilt the batch, of which nothing was written: each alone, so that only that
         # one fails.
-        return [done for ticket in batch for done in self._handle([ticket])]
+        return [answered for ticket in batch for answered in self._handle([ticket])]
 
     @staticmethod
-    def _deliver(done: list[_Done[Job, Reply]]) -> None:
+    def _deliver(answered: list[_Done[Job, Reply]]) -> None:
         """Resolve the futures, those of one event loop in one call."""
         loops: dict[asyncio.AbstractEventLoop, list[_Done[Job, Reply]]] = {}
-        for one in done:
-            if one.ticket.loop is None:
-                _resolve(one)
+        for outcome in answered:
+            if outcome.ticket.loop is None:
+                _resolve(outcome)
             else:
-                loops.setdefault(one.ticket.loop, []).append(one)
+                loops.setdefault(outcome.ticket.loop, []).append(outcome)
         for loop, several in loops.items():
             try:
                 loop.call_soon_threadsafe(_resolve_all, several)
@@ -193,19 +195,19 @@ class GroupWriter(Generic[Job, Reply]):
                 _log.warning("%d answers found nobody waiting", len(several))
 
 
-def _resolve_all(done: list[_Done[Job, Reply]]) -> None:
-    for one in done:
-        _resolve(one)
+def _resolve_all(answered: list[_Done[Job, Reply]]) -> None:
+    for outcome in answered:
+        _resolve(outcome)
 
 
-def _resolve(one: _Done[Job, Reply]) -> None:
-    future = one.ticket.future
+def _resolve(outcome: _Done[Job, Reply]) -> None:
+    future = outcome.ticket.future
     if isinstance(future, concurrent.futures.Future):
         if not future.set_running_or_notify_cancel():
             return
     elif future.done():  # whoever asked went away
         return
-    if one.fault is not None:
-        future.set_exception(one.fault)
+    if outcome.fault is not None:
+        future.set_exception(outcome.fault)
     else:
-        future.set_result(one.reply)  # type: ignore[arg-type]  # a job without fault has a reply
+        future.set_result(outcome.reply)  # type: ignore[arg-type]  # a job without fault has a reply

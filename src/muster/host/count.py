@@ -52,10 +52,10 @@ def released(row: Seen, now: int) -> Seen:
     return replace(row, released=max(row.released, row.last_seen, now))
 
 
-def merge(one: Seen, other: Seen) -> Seen:
+def merge(seen: Seen, other: Seen) -> Seen:
     """Join two rows of the same machine: both times by maximum (commutative, associative,
     idempotent)."""
-    return Seen(max(one.last_seen, other.last_seen), max(one.released, other.released))
+    return Seen(max(seen.last_seen, other.last_seen), max(seen.released, other.released))
 
 
 def acceptable(row: Seen, now: int) -> bool:

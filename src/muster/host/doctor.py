@@ -94,11 +94,11 @@ def examine(
     return [
         judge(
             replace(
-                look(looker, one, values, listening=listening, name=name, now=now),
-                clones=(clones or {}).get(one.publisher, 0),
+                look(looker, publisher, values, listening=listening, name=name, now=now),
+                clones=(clones or {}).get(publisher.publisher, 0),
             )
         )
-        for one in view.publishers.values()
+        for publisher in view.publishers.values()
     ]
 
 
@@ -132,12 +132,12 @@ def look(
         told = str(values.get("dns_target") or name) if plan is None and looker.tls else ""
         own = _look(looker, own_address, "this host", view, now, ours=True, name=told)
     others: dict[tuple[str, int], bool] = {}
-    for owner, found in records.items():
-        for one in () if isinstance(found, MusterError) else found:
-            address = (one.target, one.port)
+    for owner, answer in records.items():
+        for record in () if isinstance(answer, MusterError) else answer:
+            address = (record.target, record.port)
             if address != own_address:
                 others[address] = others.get(address, False) or "._sub." in owner
-    said = tuple(
+    results = tuple(
         _look(looker, address, "beside it in DNS", view, now, ours=ours)
         for address, ours in list(others.items())[:_MOST]
     )
@@ -146,7 +146,7 @@ def look(
         peer = Advertised(shown_url(view.url), "the publisher", ours=True)
         call = _caller(looker.publishers, view.url.rstrip("/"))
         service = probe.look_at_publisher(peer, call, view.trust.version, now)
-    return Findings(view, now, plan, plan_fault, records, own, said, service)
+    return Findings(view, now, plan, plan_fault, records, own, results, service)
 
 
 def _own_address(plan: Plan | None, listening: tuple[str, int] | None) -> tuple[str, int] | None:
@@ -161,7 +161,7 @@ def _own_address(plan: Plan | None, listening: tuple[str, int] | None) -> tuple[
 def _look(
     looker: Looker,
     address: tuple[str, int],
-    found: str,
+    source: str,
     view: PublisherView,
     now: int,
     *,
@@ -171,7 +171,7 @@ def _look(
     """Ask a host, under another name than that of its address where one is given."""
     host, port = address
     text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    advertised = Advertised(text, found, ours)
+    advertised = Advertised(text, source, ours)
     try:
         ips = looker.resolver.addresses(host)
         if not ips:
@@ -191,43 +191,43 @@ def _look(
 
 def _caller(http: HTTPClient, url: str, connect_to: tuple[str, int] | None = None) -> probe.Call:
     def call(route: Route, path: str) -> Heard:
-        found = http.request(
+        response = http.request(
             route.method,
             url + path,
             headers={"Accept": f"{route.media_type}, {PROBLEM}"},
             connect_to=connect_to,
             limit=route.answer_limit,
         )
-        return Heard(found.status, found.body, found.date)
+        return Heard(response.status, response.body, response.date)
 
     return call
 
 
-def judge(found: Findings) -> Report:
+def judge(findings: Findings) -> Report:
     """Judge what was found for one publisher. Pure."""
-    view = found.view
-    own = () if found.own is None or _left_out(found.own) else (found.own,)
-    service = () if found.publisher is None else (found.publisher,)
-    sources = (*own, *found.others, *service)
+    view = findings.view
+    own = () if findings.own is None or _left_out(findings.own) else (findings.own,)
+    service = () if findings.publisher is None else (findings.publisher,)
+    sources = (*own, *findings.others, *service)
     trust = newest_trust(view.trust, sources)
-    catalogue = newest_catalogue(view.catalogue, trust, (one.catalogue for one in sources))
-    checks = [*_records(found), *_grants(view, catalogue, found.now)]
-    if found.own is not None and not own:
+    catalogue = newest_catalogue(view.catalogue, trust, (probed.catalogue for probed in sources))
+    checks = [*_records(findings), *_grants(view, catalogue, findings.now)]
+    if findings.own is not None and not own:
         what = "This host answers, but not this machine: it is not in allowed_networks."
-        checks.append(Check(Topic.REACHABILITY, Mark.SKIPPED, what, host=found.own.host.address))
+        checks.append(Check(Topic.REACHABILITY, Mark.SKIPPED, what, host=findings.own.host.address))
     elif not own:
         fix = "Start it: 'muster host serve', or the service that runs it."
         checks.append(
             Check(Topic.REACHABILITY, Mark.FAIL, "This host has never answered machines.", fix)
         )
-    clocks = [one for one in (*found.others, *service) if one.problem is None]
+    clocks = [probed for probed in (*findings.others, *service) if probed.problem is None]
     # Only a host that answers is judged by what it holds; this one's own store is judged above.
     checks += judge_hosts(
-        (*own, *found.others), view.publisher, view.label, trust, catalogue, (), clocks
+        (*own, *findings.others), view.publisher, view.label, trust, catalogue, (), clocks
     )
-    checks += _publisher(found)
+    checks += _publisher(findings)
     checks += _own_catalogue(view, catalogue)
-    checks.append(_clones(found.clones))
+    checks.append(_clones(findings.clones))
     return report("host", view.publisher, view.label, checks)
 
 
@@ -236,28 +236,30 @@ def _left_out(own: Looked) -> bool:
     return own.problem is not None and own.problem.code == "host/network-not-allowed"
 
 
-def _records(found: Findings) -> list[Check]:
-    if found.plan_fault is not None:
-        return [failed(Topic.RECORDS, found.plan_fault)]
-    if found.plan is None:
+def _records(findings: Findings) -> list[Check]:
+    if findings.plan_fault is not None:
+        return [failed(Topic.RECORDS, findings.plan_fault)]
+    if findings.plan is None:
         what = "This host is set to publish no records; machines must be given its name."
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
-    own = _own_address(found.plan, None)
-    serves = rules.serves(found.view, found.now)
+    own = _own_address(findings.plan, None)
+    serves = rules.serves(findings.view, findings.now)
     checks = []
-    for name, answer in found.records.items():
+    for name, answer in findings.records.items():
         if isinstance(answer, MusterError):
             checks.append(failed(Topic.RECORDS, answer, Mark.UNKNOWN))
             continue
-        here = any((one.target, one.port) == own for one in answer)
+        here = any((record.target, record.port) == own for record in answer)
         if here == serves:
-            said = "names this host" if here else "does not name this host, which cannot serve now"
-            checks.append(Check(Topic.RECORDS, Mark.OK, f"{name} {said}."))
+            records_text = (
+                "names this host" if here else "does not name this host, which cannot serve now"
+            )
+            checks.append(Check(Topic.RECORDS, Mark.OK, f"{name} {records_text}."))
         elif serves:
-            what = f"{name} does not name this host ({found.plan.target}:{found.plan.port})."
+            what = f"{name} does not name this host ({findings.plan.target}:{findings.plan.port})."
             checks.append(Check(Topic.RECORDS, Mark.FAIL, what, _PUBLISH))
         elif "._sub." in name:
-            what = f"{name} names this host, which cannot serve {found.view.label} now."
+            what = f"{name} names this host, which cannot serve {findings.view.label} now."
             fix = "Fix its grant, or run 'muster host publish-dns --withdraw'."
             checks.append(Check(Topic.RECORDS, Mark.FAIL, what, fix))
     return checks
@@ -265,7 +267,7 @@ def _records(found: Findings) -> list[Check]:
 
 def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Sequence[Check]:
     """This host's own grants, under the newest catalogue that is known."""
-    checks = [failed(Topic.GRANT, one) for one in view.broken]
+    checks = [failed(Topic.GRANT, fault) for fault in view.broken]
     if not view.grants:
         fault = error("host/not-activated" if view.keys else "host/no-key", label=view.label)
         return [*checks, failed(Topic.GRANT, fault)]
@@ -273,9 +275,9 @@ def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Seque
     for held in view.grants:
         refused = rules.live(judged, held, now)
         if refused is not None:
-            found = failed(Topic.GRANT, refused)
-            what = f"Host key {held.grant.key}: {found.what}"
-            checks.append(Check(found.topic, found.mark, what, found.fix, code=found.code))
+            check = failed(Topic.GRANT, refused)
+            what = f"Host key {held.grant.key}: {check.what}"
+            checks.append(Check(check.topic, check.mark, what, check.fix, code=check.code))
         else:
             covers = ", ".join(held.grant.covers)
             what = f"Host key {held.grant.key} has a grant for {covers}."
@@ -296,14 +298,18 @@ def _clones(number: int) -> Check:
     return Check(Topic.CLONES, Mark.WARN, what, fix)
 
 
-def _publisher(found: Findings) -> list[Check]:
-    one = found.publisher
-    if one is None:
+def _publisher(findings: Findings) -> list[Check]:
+    result = findings.publisher
+    if result is None:
         return []
-    if one.problem is None:
-        return [Check(Topic.REACHABILITY, Mark.OK, f"The publisher answers at {one.host.address}.")]
-    what = f"{one.problem.what} An activated host works without its publisher."
-    return [Check(Topic.REACHABILITY, Mark.WARN, what, one.problem.fix, code=one.problem.code)]
+    if result.problem is None:
+        return [
+            Check(Topic.REACHABILITY, Mark.OK, f"The publisher answers at {result.host.address}.")
+        ]
+    what = f"{result.problem.what} An activated host works without its publisher."
+    return [
+        Check(Topic.REACHABILITY, Mark.WARN, what, result.problem.fix, code=result.problem.code)
+    ]
 
 
 def _own_catalogue(view: PublisherView, catalogue: Catalogue | None) -> list[Check]:

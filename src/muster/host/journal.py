@@ -48,7 +48,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._requests = Trickle(SOURCE, TOTAL)
-        self._entries = {one: Trickle(SOURCE, TOTAL) for one in _ENTRIES}
+        self._entries = {event: Trickle(SOURCE, TOTAL) for event in _ENTRIES}
         self._listed: OrderedDict[tuple[str, str, str], float] = OrderedDict()
 
     def request(self, tx: Transaction, row: LogRow, monotonic: float) -> None:
@@ -69,7 +69,7 @@ class Journal:
     def due(self, monotonic: float) -> bool:
         """Whether `settle` would write something."""
         kinds = (self._requests, *self._entries.values())
-        return any(one.due(monotonic) for one in kinds)
+        return any(kind.due(monotonic) for kind in kinds)
 
     def settle(self, tx: Transaction, now: int, monotonic: float) -> None:
         """Write what was held back, at most one row a minute of each kind."""

@@ -57,9 +57,9 @@ class KeyRing:
 
     def ensure(self, publisher: str, dice: Dice) -> MemorySigningKey:
         """The key for a publisher, made where there is none; never overwritten."""
-        found = self.load(publisher)
-        if found is not None:
-            return found
+        signing_key = self.load(publisher)
+        if signing_key is not None:
+            return signing_key
         key = MemorySigningKey.generate(dice.token(32))
         make_folder(self._folder)
         line = f"{_HEAD} {b64url_encode(key.raw)}\n"

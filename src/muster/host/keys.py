@@ -32,12 +32,12 @@ def check_kind(key: ProductKey) -> None:
 
 def find_key(view: HostView, name: str) -> HostKey:
     """An installed key by last group or key id. Raises `host/unknown-key`, `host/which-key`."""
-    found = [
+    matching = [
         key for known in view.publishers.values() for key in known.keys if _is_named(key, name)
     ]
-    if not found:
+    if not matching:
         raise error("host/unknown-key", key=name[:32])
-    return only(found)
+    return only(matching)
 
 
 def pending(view: HostView, publisher: str | None = None, name: str | None = None) -> list[HostKey]:
@@ -50,15 +50,15 @@ def pending(view: HostView, publisher: str | None = None, name: str | None = Non
     """
     if publisher is not None and publisher not in view.publishers:
         raise error("host/unknown-publisher", publisher=publisher)
-    found = []
+    keys = []
     for known in view.publishers.values():
         granted = {held.grant.key for held in known.grants}
         wanted = publisher is None or known.publisher == publisher
         for key in known.keys:
             chosen = name is None or _is_named(key, name)
             if chosen and wanted and key.key_id not in granted:
-                found.append(key)
-    return found
+                keys.append(key)
+    return keys
 
 
 def waiting(view: HostView, publisher: str | None, name: str | None) -> list[HostKey]:

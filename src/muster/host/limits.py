@@ -22,8 +22,8 @@ def network_refused(text: str, allowed: Sequence[Network]) -> MusterError | None
     """`host/network-not-allowed` when networks are set and the address is in none of them."""
     if not allowed:
         return None
-    found = address_of(text)
-    if found is not None and any(found in network for network in allowed):
+    address = address_of(text)
+    if address is not None and any(address in network for network in allowed):
         return None
     return error("host/network-not-allowed")
 

@@ -112,7 +112,7 @@ def judge(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
     left = moved.left
     if left and shows(asked.shown, left[0].nonce):
         return Row.FIRST_CAME_BACK, replace(moved, left=(), forked_at=now)
-    if any(shows(asked.shown, one.nonce) for one in left):
+    if any(shows(asked.shown, entry.nonce) for entry in left):
         first = replace(known, nonce=left[0].nonce, left=(), forked_at=now)
         return Row.LATER_CAME_BACK, first
     if is_forked(known, now):
@@ -171,18 +171,18 @@ def _latest(known: Line, sent_at: int, now: int) -> int:
 
 
 def _young(known: Line, now: int) -> tuple[Left, ...]:
-    return tuple(one for one in known.left if abs(now - one.at) < COUNT_WINDOW)
+    return tuple(entry for entry in known.left if abs(now - entry.at) < COUNT_WINDOW)
 
 
 def encode_left(left: tuple[Left, ...]) -> str:
     """Left lines as one text for a table: `nonce@time`, by spaces."""
-    return " ".join(f"{one.nonce}@{one.at}" for one in left)
+    return " ".join(f"{entry.nonce}@{entry.at}" for entry in left)
 
 
 def decode_left(text: str) -> tuple[Left, ...]:
     """The left lines that `encode_left` wrote."""
-    found: list[Left] = []
+    entries: list[Left] = []
     for part in text.split():
         nonce, _, at = part.partition("@")
-        found.append(Left(nonce, int(at)))
-    return tuple(found)
+        entries.append(Left(nonce, int(at)))
+    return tuple(entries)

@@ -132,7 +132,7 @@ def _tls(values: Mapping[str, Value], now: Callable[[], float]) -> TLSStatus | N
 def _publisher(
     reader: Reader, known: PublisherView, settings: Settings, now: int
 ) -> PublisherStatus:
-    held = {each.grant.key: each for each in known.grants}
+    held = {grant.grant.key: grant for grant in known.grants}
     catalogue = known.catalogue
     return PublisherStatus(
         publisher=known.publisher,

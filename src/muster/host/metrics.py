@@ -44,21 +44,21 @@ class Traffic:
             answers = sorted(self._answers.items())
             buckets = sorted((name, list(numbers)) for name, numbers in self._buckets.items())
             seconds = dict(self._seconds)
-        found = head("http_answers_total", "counter", "HTTP answers by route and status.")
-        found += [
+        texts = head("http_answers_total", "counter", "HTTP answers by route and status.")
+        texts += [
             series("http_answers_total", number, route=route, status=status)
             for (route, status), number in answers
         ]
-        found += head("http_answer_seconds", "histogram", "Time from request to answer by route.")
+        texts += head("http_answer_seconds", "histogram", "Time from request to answer by route.")
         for route, numbers in buckets:
             total = 0
             for most, number in zip((*BUCKETS, None), numbers, strict=True):
                 total += number
                 bound = "+Inf" if most is None else f"{most:g}"
-                found.append(series("http_answer_seconds_bucket", total, route=route, le=bound))
-            found.append(series("http_answer_seconds_sum", f"{seconds[route]:.6f}", route=route))
-            found.append(series("http_answer_seconds_count", total, route=route))
-        return found
+                texts.append(series("http_answer_seconds_bucket", total, route=route, le=bound))
+            texts.append(series("http_answer_seconds_sum", f"{seconds[route]:.6f}", route=route))
+            texts.append(series("http_answer_seconds_count", total, route=route))
+        return texts
 
 
 def head(name: str, kind: str, text: str) -> list[str]:
@@ -75,8 +75,8 @@ def series(name: str, value: int | str, **labels: str | int) -> str:
 def ledger_lines(reader: Reader, view: HostView, now: int) -> list[str]:
     """Counters of requests, counts per application and versions held, as Prometheus text."""
     counters = request_log.counters(reader)
-    found = head("requests_total", "counter", "Requests by outcome, since the host was created.")
-    found += [
+    texts = head("requests_total", "counter", "Requests by outcome, since the host was created.")
+    texts += [
         series(
             "requests_total",
             number,
@@ -85,50 +85,51 @@ def ledger_lines(reader: Reader, view: HostView, now: int) -> list[str]:
             outcome=code or "leased",
         )
         for (publisher, product, code), number in _summed(
-            ((one.publisher, one.product, one.code), one.number) for one in counters
+            ((counter.publisher, counter.product, counter.code), counter.number)
+            for counter in counters
         )
     ]
-    found += head("requests_by_state_total", "counter", "Requests by the client's licence state.")
-    found += [
+    texts += head("requests_by_state_total", "counter", "Requests by the client's licence state.")
+    texts += [
         series("requests_by_state_total", number, publisher=publisher, state=state)
         for (publisher, state), number in _summed(
-            ((one.publisher, one.state), one.number) for one in counters
+            ((counter.publisher, counter.state), counter.number) for counter in counters
         )
     ]
-    found += head(
+    texts += head(
         "count", "gauge", "Machines of the last 30 days, at most twice the largest threshold."
     )
     for publisher, application, most in _applications(view):
         number = ledger.count(reader, publisher, application, now, most=most)
-        found.append(series("count", number, publisher=publisher, application=application))
-    found += head(
+        texts.append(series("count", number, publisher=publisher, application=application))
+    texts += head(
         "machines_with_clones", "gauge", "Machines whose store was in use on another one, 30 days."
     )
-    for one in view.publishers.values():
-        clones = ledger.with_clones(reader, one.publisher, now - COUNT_WINDOW)
-        found.append(series("machines_with_clones", clones, publisher=one.publisher))
+    for known in view.publishers.values():
+        clones = ledger.with_clones(reader, known.publisher, now - COUNT_WINDOW)
+        texts.append(series("machines_with_clones", clones, publisher=known.publisher))
     for name, text in (
         ("trust_version", "Version of trust that is held."),
         ("catalogue_version", "Version of the catalogue."),
         ("serving", "1 while products of the publisher can be served."),
     ):
-        found += head(name, "gauge", text)
-        for one in view.publishers.values():
+        texts += head(name, "gauge", text)
+        for known in view.publishers.values():
             value = {
-                "trust_version": one.trust.version,
-                "catalogue_version": one.catalogue_version,
-                "serving": int(serves(one, now)),
+                "trust_version": known.trust.version,
+                "catalogue_version": known.catalogue_version,
+                "serving": int(serves(known, now)),
             }[name]
-            found.append(series(name, value, publisher=one.publisher, label=one.label))
-    return found
+            texts.append(series(name, value, publisher=known.publisher, label=known.label))
+    return texts
 
 
 def _applications(view: HostView) -> list[tuple[str, str, int]]:
     """Publisher, application and twice its largest need, for all that catalogues name."""
     most: dict[tuple[str, str], int] = {}
-    for one in view.publishers.values():
-        for product in () if one.catalogue is None else one.catalogue.products:
-            key = (one.publisher, product.application)
+    for known in view.publishers.values():
+        for product in () if known.catalogue is None else known.catalogue.products:
+            key = (known.publisher, product.application)
             most[key] = max(most.get(key, 0), 2 * product.need)
     return [(publisher, application, number) for (publisher, application), number in most.items()]
 
@@ -138,5 +139,5 @@ def _summed(
 ) -> list[tuple[tuple[str, ...], int]]:
     total: Counter[tuple[str, ...]] = Counter()
     for key, number in parts:
-        total[tuple(str(one) for one in key)] += number
+        total[tuple(str(part) for part in key)] += number
     return sorted(total.items())

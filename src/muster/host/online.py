@@ -52,17 +52,17 @@ class PublisherClient:
 
     def trust_above(self, version: int) -> list[str]:
         """The trust versions above one, lowest first, at most 64."""
-        found: list[str] = []
+        texts: list[str] = []
         for _ in range(TRUST_STEPS):
             try:
                 text = self._document(routes.TRUST, routes.TRUST.fill(version=str(version + 1)))
             except MusterError as fault:
                 if fault.code == "wire/not-found":
-                    return found
+                    return texts
                 raise
-            found.append(text)
+            texts.append(text)
             version = max(version + 1, _version_of(text, self._shown))
-        return found
+        return texts
 
     def catalogue(self) -> str:
         """The newest catalogue."""

@@ -176,7 +176,7 @@ def publish(plan: Plan, view: HostView, now: int) -> list[ZoneResult]:
     A zone that fails does not stop the others; its error is in its result.
     """
     served = rules.labels(view, now)
-    every = sorted({one.label for one in view.publishers.values()})
+    every = sorted({publisher.label for publisher in view.publishers.values()})
     wanted = plan.names(served)
     names = {record.name for record in wanted}
     gone = [record for record in plan.names(every) if record.name not in names]
@@ -185,7 +185,7 @@ def publish(plan: Plan, view: HostView, now: int) -> list[ZoneResult]:
 
 def withdraw(plan: Plan, view: HostView) -> list[ZoneResult]:
     """Withdraw all records of this host."""
-    every = sorted({one.label for one in view.publishers.values()})
+    every = sorted({publisher.label for publisher in view.publishers.values()})
     return _by_zone(plan, [], plan.names(every))
 
 
@@ -194,8 +194,8 @@ def _by_zone(
 ) -> list[ZoneResult]:
     results = []
     for domain in plan.domains:
-        here = tuple(one for one in wanted if _within(one.name, domain))
-        away = tuple(one for one in gone if _within(one.name, domain))
+        here = tuple(record for record in wanted if _within(record.name, domain))
+        away = tuple(record for record in gone if _within(record.name, domain))
         zone = plan.zone or domain
         try:
             added, removed = _send(plan, domain, here, away)
@@ -215,8 +215,8 @@ def _send(
     zone, server = plan.zone or domain, plan.server
     if not server:
         resolver = Resolver()
-        found, primary = resolver.zone_of(domain)
-        zone = plan.zone or found
+        owner_zone, primary = resolver.zone_of(domain)
+        zone = plan.zone or owner_zone
         addresses = resolver.addresses(primary)
         if not addresses:
             raise error("host/dns-zone", missing=f"the address of {primary}, the primary server")
@@ -224,12 +224,12 @@ def _send(
     update = DynamicUpdate(server, zone, plan.tsig)
     added = removed = 0
     if here:
-        done = update.publish(here)
-        added += sum(map(len, done.added.values()))
-        removed += sum(map(len, done.removed.values()))
+        published = update.publish(here)
+        added += sum(map(len, published.added.values()))
+        removed += sum(map(len, published.removed.values()))
     if away:
-        done = update.withdraw(away)
-        removed += sum(map(len, done.removed.values()))
+        published = update.withdraw(away)
+        removed += sum(map(len, published.removed.values()))
     return added, removed
 
 
@@ -251,13 +251,18 @@ def paste_text(lines: str, script: str, *, withdraw: bool = False) -> str:
 def remember(database: Database, results: Sequence[ZoneResult], now: int, event: Event) -> None:
     """Keep the results for `muster host status`, and what changed for the audit."""
     with database.transaction() as tx:
-        for one in results:
-            code = "" if one.error is None else one.error.code
-            detail = f"{len(one.records)} records" if one.error is None else one.error.what
-            dns.put_result(tx, dns.DNSResult(one.zone, now, code, detail))
-            if one.added or one.removed:
+        for result in results:
+            code = "" if result.error is None else result.error.code
+            detail = f"{len(result.records)} records" if result.error is None else result.error.what
+            dns.put_result(tx, dns.DNSResult(result.zone, now, code, detail))
+            if result.added or result.removed:
                 audit.write(
-                    tx, now, event, "", one.zone, f"{one.added} added, {one.removed} removed"
+                    tx,
+                    now,
+                    event,
+                    "",
+                    result.zone,
+                    f"{result.added} added, {result.removed} removed",
                 )
 
 
@@ -307,9 +312,9 @@ class Keeper:
             return
         results = withdraw(plan, self._view())
         remember(self._database, results, self._clock.now(), Event.HOST_DNS_WITHDRAW)
-        for one in results:
-            if one.error is not None:
-                _log.warning("records in %s were not withdrawn: %s", one.zone, one.error)
+        for result in results:
+            if result.error is not None:
+                _log.warning("records in %s were not withdrawn: %s", result.zone, result.error)
 
     def step(self) -> list[ZoneResult]:
         """Publish if it is time or if something changed; what was done."""
@@ -327,25 +332,27 @@ class Keeper:
             remember(self._database, withdraw(before, view), now, Event.HOST_DNS_WITHDRAW)
         results = publish(plan, view, now)
         remember(self._database, results, now, Event.HOST_DNS_PUBLISH)
-        for one in results:
-            if one.error is None:
-                self._told.pop(one.zone, None)
+        for result in results:
+            if result.error is None:
+                self._told.pop(result.zone, None)
                 _log.info(
                     "%d records published in %s",
-                    len(one.records),
-                    one.zone,
-                    extra={"added": one.added, "removed": one.removed},
+                    len(result.records),
+                    result.zone,
+                    extra={"added": result.added, "removed": result.removed},
                 )
                 continue
             self._due = min(self._due, monotonic + AGAIN)
-            _log.warning("records in %s were not published: %s", one.zone, one.error)
+            _log.warning("records in %s were not published: %s", result.zone, result.error)
             # The text to paste is said once, not with every try.
             text = (
-                by_hand(plan, one.records, one.zone, withdraw=one.withdrawn) if one.records else ""
+                by_hand(plan, result.records, result.zone, withdraw=result.withdrawn)
+                if result.records
+                else ""
             )
-            if text and self._told.get(one.zone) != text:
-                self._told[one.zone] = text
-                self._refused(one, text)
+            if text and self._told.get(result.zone) != text:
+                self._told[result.zone] = text
+                self._refused(result, text)
         return results
 
     def _run(self) -> None:

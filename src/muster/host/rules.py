@@ -45,7 +45,7 @@ def live(view: PublisherView, held: HeldGrant, now: int) -> MusterError | None:
     if view.catalogue is not None:
         if view.catalogue.revoked(grant.jti, grant.key) is not None:
             return error("host/grant-revoked", label=view.label)
-        group = next((one for one in view.catalogue.groups if one.id == grant.group), None)
+        group = next((group for group in view.catalogue.groups if group.id == grant.group), None)
         if group is not None and group.terms == "required" and held.terms is None:
             return error("host/terms-required", label=view.label)
     if grant.exp is not None and grant.exp <= now:
@@ -72,7 +72,9 @@ def serves(view: PublisherView, now: int) -> bool:
 
 def labels(view: HostView, now: int) -> list[str]:
     """Labels of the publishers that the host can serve now, sorted."""
-    return sorted(one.label for one in view.publishers.values() if serves(one, now))
+    return sorted(
+        publisher.label for publisher in view.publishers.values() if serves(publisher, now)
+    )
 
 
 def granted_groups(view: PublisherView, now: int) -> list[str]:
@@ -108,19 +110,19 @@ def standing(view: HostView, publisher: str, product: str, now: int) -> Standing
     if known.catalogue is None:
         return _not_served(view, product, now)
     try:
-        found = known.catalogue.product(product)
+        wanted = known.catalogue.product(product)
     except MusterError:
         return _not_served(view, product, now)
-    if known.catalogue.product_revoked(found) is not None:
-        return error("host/product-revoked", product=found.id, label=known.label)
-    covering = [held for held in known.grants if found.group in held.grant.covers]
+    if known.catalogue.product_revoked(wanted) is not None:
+        return error("host/product-revoked", product=wanted.id, label=known.label)
+    covering = [held for held in known.grants if wanted.group in held.grant.covers]
     if not covering:
         return _not_served(view, product, now)
     longest = sorted(covering, key=_length, reverse=True)
     faults = [live(known, held, now) for held in longest]
     for held, fault in zip(longest, faults, strict=True):
         if fault is None:
-            return Standing(known, found, held)
+            return Standing(known, wanted, held)
     assert faults[0] is not None
     return faults[0]
 

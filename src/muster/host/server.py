@@ -100,7 +100,7 @@ class HostServer:
     def publish_dns(self, sock: socket.socket, options: DNSOptions) -> None:
         """Start to keep the SRV records, for the port of a bound socket."""
         port = int(sock.getsockname()[1])
-        said: set[str] = set()
+        reported: set[str] = set()
 
         def plan() -> Plan | None:
             values = self.values()
@@ -109,8 +109,8 @@ class HostServer:
             try:
                 return plan_of(values, port=port, name=options.name, tsig=options.tsig)
             except MusterError as fault:
-                if fault.what not in said:
-                    said.add(fault.what)
+                if fault.what not in reported:
+                    reported.add(fault.what)
                     _log.warning("DNS records are not published: %s", fault)
                 return None
 

@@ -102,7 +102,7 @@ class HostService:
                     tx, self._keyring, below=self._below, above=self._above, known=self._view
                 )
             work = Batch(tx, self._view, self._dice, self._limiter, self._journal, now, monotonic)
-            replies = [work.answer(one) for one in batch]
+            replies = [work.answer(arrival) for arrival in batch]
             work.finish()
         return replies
 
@@ -111,7 +111,7 @@ class HostService:
         may be believed; a bounded piece of work each time."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         self._watch = count.watch(self._watch, now, monotonic)
-        floor = max((one.floor for one in self.view().publishers.values()), default=0)
+        floor = max((publisher.floor for publisher in self.view().publishers.values()), default=0)
         mended = purged = 0
         if count.may_mend(self._watch, now, monotonic, floor):
             mended = self._mend(now)

@@ -49,15 +49,15 @@ def load_view(
     Returns:
         The view; publishers whose anchor does not verify are left out and logged.
     """
-    found: dict[str, PublisherView] = {}
+    views: dict[str, PublisherView] = {}
     for row in documents.publishers(reader):
         before = None if known is None else known.publishers.get(row.publisher)
         try:
-            found[row.publisher] = _publisher(reader, row, keyring, before)
+            views[row.publisher] = _publisher(reader, row, keyring, before)
         except MusterError as fault:
             _log.error("the publisher %s is left out: %s", row.publisher, fault)
     values = effective(host_settings.rows(reader), below, above)
-    return HostView(own.revision(reader), found, decision_settings(values))
+    return HostView(own.revision(reader), views, decision_settings(values))
 
 
 def publisher_id(view: HostView, name: str | None) -> str | None:
@@ -106,9 +106,9 @@ def _publisher(
 def walk_line(text: str, above: Iterable[str], broken: list[MusterError]) -> list[Trust]:
     """The verified trust versions from the anchor on; what does not follow is passed over."""
     line = [anchor(text)]
-    for one in above:
+    for version in above:
         try:
-            line.append(follow(line[-1], one))
+            line.append(follow(line[-1], version))
         except MusterError as fault:
             broken.append(fault)
     return line
@@ -161,15 +161,15 @@ def effective(
 ) -> dict[str, Value]:
     """The settings that are set at all, by name: settings file, `muster host set`, environment
     and flags, each winning over those before. A stored value that no longer fits is passed over."""
-    found: dict[str, Value] = dict(below or {})
+    values: dict[str, Value] = dict(below or {})
     for name, text in stored.items():
         try:
             setting = table.lookup(Role.HOST, name)
-            found[setting.name] = table.parse(setting, text)
+            values[setting.name] = table.parse(setting, text)
         except MusterError as fault:
             _log.warning("the stored setting %s is passed over: %s", name, fault)
-    found.update(above or {})
-    return found
+    values.update(above or {})
+    return values
 
 
 def decision_settings(values: Mapping[str, Value]) -> Settings:

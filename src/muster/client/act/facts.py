@@ -19,11 +19,11 @@ def write_facts(chosen: Path | None = None) -> FactsWritten:
     from muster.system.files import read_bounded
 
     path = facts_path() if chosen is None else chosen
-    found = read_hardware()
-    data = facts_file(found)
+    facts = read_hardware()
+    data = facts_file(facts)
     try:
         changed = read_bounded(path, len(data)) != data
     except MusterError:
         changed = True  # missing, or another one
-    write_facts_file(path, found)
-    return FactsWritten(str(path), len(found), changed)
+    write_facts_file(path, facts)
+    return FactsWritten(str(path), len(facts), changed)

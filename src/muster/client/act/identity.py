@@ -34,14 +34,14 @@ def set_identity(parts: Parts, mode: str, given: str = "", publisher: str = "") 
             identities.check_mode(mode, product.identity, product.id)
         if mode == memory.identity.mode and given == memory.identity.given:
             return IdentityChange(place.publisher, mode, memory.identity.cmid, changed=False)
-        made = identities.new_identity(mode, place.publisher, parts.facts(), parts.dice, given)
+        fresh = identities.new_identity(mode, place.publisher, parts.facts(), parts.dice, given)
         # What binds licences to this store stays: they outlive a change of mode.
-        identity = replace(made.identity, store_random=memory.identity.store_random)
+        identity = replace(fresh.identity, store_random=memory.identity.store_random)
         detail = f"{memory.identity.cmid} became {identity.cmid}"
         memory = replace(memory, identity=identity, requests=Requests())
         place.save(
             parts.noted(memory.with_all(next_attempt=0), Audit.CLIENT_CMID_RENEW, detail=detail),
-            Secrets().with_seed(identity.cmid, made.seed),
+            Secrets().with_seed(identity.cmid, fresh.seed),
         )
     return IdentityChange(place.publisher, identity.mode, identity.cmid, changed=True)
 
@@ -49,9 +49,9 @@ def set_identity(parts: Parts, mode: str, given: str = "", publisher: str = "") 
 def reset_clock_mark(parts: Parts, publisher: str = "") -> ClockReset:
     """Forget that the clock was ever ahead; logged. All publishers where none is named."""
     places = [
-        Store(parts.root, one, parts.disk)
-        for one in store.publishers(parts.root, parts.disk)
-        if not publisher or one == publisher
+        Store(parts.root, publisher_id, parts.disk)
+        for publisher_id in store.publishers(parts.root, parts.disk)
+        if not publisher or publisher_id == publisher
     ]
     if not places:
         raise parts.no_product()
@@ -72,4 +72,4 @@ def reset_clock_mark(parts: Parts, publisher: str = "") -> ClockReset:
                     instant_text(old),
                 )
             resets.append(MarkReset(place.publisher, old))
-    return ClockReset(any(one.old for one in resets), tuple(resets))
+    return ClockReset(any(reset.old for reset in resets), tuple(resets))

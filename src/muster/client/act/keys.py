@@ -31,14 +31,14 @@ def install_key(parts: Parts, text: str, product: str | None = None) -> KeyChang
     What is kept of a key does not give it back (docs/spec/01-identities.md, section 1.7.5).
     """
     key = parse_product_key(text)
-    found = parts.descriptors(product)
-    if not found:
+    pairs = parts.descriptors(product)
+    if not pairs:
         raise parts.no_product()
     if key.kind is Kind.HOST:
         raise error("client/host-key", masked=key.masked)
-    of_publisher = [one for one in found if prefix_of(one[1].publisher) == key.prefix]
+    of_publisher = [pair for pair in pairs if prefix_of(pair[1].publisher) == key.prefix]
     if not of_publisher:
-        labels = ", ".join(sorted({one.trust.label for _, one in found}))
+        labels = ", ".join(sorted({pair.trust.label for _, pair in pairs}))
         raise error("client/key-publisher", masked=key.masked, publishers=labels)
     if key.kind in onetime.KINDS:
         return _put_key(parts, *_covered(parts, key, of_publisher), key)
@@ -49,31 +49,32 @@ def install_key(parts: Parts, text: str, product: str | None = None) -> KeyChang
 
 
 def _covered(
-    parts: Parts, key: ProductKey, found: list[tuple[Store, Descriptor]]
+    parts: Parts, key: ProductKey, pairs: list[tuple[Store, Descriptor]]
 ) -> tuple[Store, Descriptor]:
     """The one product that a key which activates machines once is for."""
     number = key.key_id.group
-    fits = [one for one in found if any(each.number == number for each in one[1].groups)]
+    fits = [pair for pair in pairs if any(group.number == number for group in pair[1].groups)]
     if not fits:
         raise error(
             "client/key-group",
             masked=key.masked,
-            product=", ".join(one.product.id for _, one in found),
+            product=", ".join(pair.product.id for _, pair in pairs),
             kind=key.kind.text,
             group=number,
         )
     if len(fits) > 1:
         # The key's own group says it, where only one product is of that group itself.
         own = [
-            one
-            for one in fits
+            pair
+            for pair in fits
             if any(
-                each.number == number and each.id == one[1].product.group for each in one[1].groups
+                group.number == number and group.id == pair[1].product.group
+                for group in pair[1].groups
             )
         ]
         fits = own if len(own) == 1 else fits
     if len(fits) > 1:
-        products = ", ".join(one.product.id for _, one in fits)
+        products = ", ".join(pair.product.id for _, pair in fits)
         raise error(
             "client/which-key-product",
             masked=key.masked,

@@ -51,15 +51,15 @@ def try_products(
     Raises: `client/no-product`, `client/not-added`, `client/no-key` and what a store that
         cannot be read raises. What hosts say is told in the results.
     """
-    found = parts.descriptors(product)
-    if not found:
+    pairs = parts.descriptors(product)
+    if not pairs:
         raise parts.no_product()
     results: list[Activation] = []
-    for place, descriptor in found:
+    for place, descriptor in pairs:
         with place.lock():
             loaded = load_present(place)
             record = loaded.memory.product(descriptor.product.id)
-            if product is None and len(found) > 1 and record is not None and not record.key:
+            if product is None and len(pairs) > 1 and record is not None and not record.key:
                 continue
             if record is not None and onetime.is_one_time(record.key):
                 results.append(
@@ -68,7 +68,7 @@ def try_products(
             else:
                 results.append(_try_hosts(parts, place, descriptor, loaded, typed))
     if not results:
-        listed = ", ".join(descriptor.product.id for _, descriptor in found)
+        listed = ", ".join(descriptor.product.id for _, descriptor in pairs)
         raise error("client/no-key", product=listed)
     return results
 
@@ -113,8 +113,8 @@ def wait(parts: Parts, product: str | None, seconds: int, sleep: Callable[[float
     Args, Raises: as `wait_for`.
     """
     before = look.status(parts, product).verdict
-    found = wait_for(parts, product, seconds, sleep)
-    shown = summary.status(found, parts.clock.now())
+    status = wait_for(parts, product, seconds, sleep)
+    shown = summary.status(status, parts.clock.now())
     return widened(Waited, shown, changed=not before.licensed)
 
 

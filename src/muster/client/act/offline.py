@@ -42,12 +42,12 @@ def installation_id(parts: Parts, product: str | None = None) -> Readout:
     with contextlib.suppress(MusterError), place.lock():
         memory = once.remembering(place, descriptor, load_present(place).memory, facts)
     now = parts.clock.now()
-    found = onetime.installation_id(descriptor, memory, facts, now, place.proofs)
+    shown = onetime.installation_id(descriptor, memory, facts, now, place.proofs)
     return Readout(
         product=descriptor.product.id,
         publisher=place.publisher,
         key=record_of(memory, descriptor).masked,
-        installation_id=found.text,
+        installation_id=shown.text,
         survives_reinstall=bound.lasting(memory, record_of(memory, descriptor).key, facts),
         changed=memory != before,
     )
@@ -58,21 +58,21 @@ def write_request(parts: Parts, path: Path, product: str | None = None) -> Reque
 
     Raises: as `installation_id`; `file/…`.
     """
-    found = installation_id(parts, product)
-    data = found.request.encode()
+    request = installation_id(parts, product)
+    data = request.request.encode()
     try:
         changed = parts.disk.read(path, len(data)) != data
     except MusterError:
         changed = True  # missing, or another file
     if changed:
         parts.disk.write(path, data, 0o644, keep_previous=False)
-    return widened(RequestWritten, replace(found, changed=changed), file=str(path))
+    return widened(RequestWritten, replace(request, changed=changed), file=str(path))
 
 
 def confirm(parts: Parts, digits: str, product: str | None = None) -> Activations:
     """Take the confirmation ID that was read back. Raises: as `take_digits`."""
-    done = take_digits(parts, digits, product)
-    return summary.activations([done], parts.clock.now())
+    activation = take_digits(parts, digits, product)
+    return summary.activations([activation], parts.clock.now())
 
 
 def take_digits(parts: Parts, digits: str, product: str | None = None) -> Activation:
@@ -108,8 +108,8 @@ def _confirm(
 
 def accept_reply(parts: Parts, data: bytes, product: str | None = None) -> Activations:
     """Take a reply file, or the short form of it out of a QR code. Raises: as `take_reply`."""
-    done = take_reply(parts, data, product)
-    return summary.activations([done], parts.clock.now())
+    activation = take_reply(parts, data, product)
+    return summary.activations([activation], parts.clock.now())
 
 
 def take_reply(parts: Parts, data: bytes, product: str | None = None) -> Activation:
@@ -123,7 +123,7 @@ def take_reply(parts: Parts, data: bytes, product: str | None = None) -> Activat
     waiting = [parts.one(product)] if product else look.waiting(parts)
     if not waiting:
         raise error("client/no-waiting-key")
-    waiting = [one for one in waiting if one[0].publisher == reply.publisher]
+    waiting = [pair for pair in waiting if pair[0].publisher == reply.publisher]
     if not waiting:
         raise error("client/reply-publisher", publisher=reply.publisher)
     if isinstance(reply, ConfirmationFile):
@@ -176,14 +176,18 @@ def import_publisher_file(parts: Parts, data: bytes) -> Imported:
 
     Raises: `wire/not-exchange`, `client/reply-publisher`, `trust/…`, `catalogue/…`.
     """
-    found = read_publisher_file(data)
-    mine = [one for one in parts.descriptors(None) if one[0].publisher == found.publisher]
+    file = read_publisher_file(data)
+    mine = [
+        descriptor
+        for descriptor in parts.descriptors(None)
+        if descriptor[0].publisher == file.publisher
+    ]
     if not mine:
-        raise error("client/reply-publisher", publisher=found.publisher)
+        raise error("client/reply-publisher", publisher=file.publisher)
     place, descriptor = mine[0]
     with place.lock():
         before = load_present(place).memory
-        memory = take_all(descriptor, before, found.trust, found.catalogue, parts.clock.now())
+        memory = take_all(descriptor, before, file.trust, file.catalogue, parts.clock.now())
         memory = once.settled(parts, place, memory, parts.facts())
         changed = memory != before
         if changed:

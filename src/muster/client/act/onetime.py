@@ -37,10 +37,10 @@ def try_once(
     record = record_of(memory, descriptor)
     plan = parts.plan(place.publisher)
     url = url or plan.publisher_url or descriptor.url
-    done = onetime.is_done(verdict)
+    activated = onetime.is_done(verdict)
     kept = memory
     due = schedule.is_due(record.next_attempt, now, record.scheduled)
-    if (done and (typed or not url or not due)) or not (typed or due):
+    if (activated and (typed or not url or not due)) or not (typed or due):
         judged = settled(parts, place, memory, facts)
         if judged != memory:
             place.save(judged)
@@ -51,7 +51,7 @@ def try_once(
     try:
         if not url:
             raise error("client/no-publisher", product=descriptor.product.id)
-        if done:
+        if activated:
             memory = _news(parts, descriptor, memory, url)
             again = now + onetime.LOOK_AGAIN
             memory = memory.with_product(
@@ -68,13 +68,13 @@ def try_once(
         record = onetime.after_failure(
             record_of(memory, descriptor), now, failed.code, parts.uptime(), parts.dice
         )
-        if not done:
+        if not activated:
             record = replace(record, failure=Failure.of(failed, now))
         memory = memory.with_product(record)
         _LOG.warning("%s got no activation: %s", descriptor.product.id, failed)
     place.save(settled(parts, place, memory, facts))
     status = look.status_of(parts, place, descriptor, plan)
-    return Activation(status, fault, fault is None and not done, True, (), told)
+    return Activation(status, fault, fault is None and not activated, True, (), told)
 
 
 def remembering(
@@ -102,11 +102,15 @@ def settled(parts: Parts, place: Store, memory: Memory, facts: tuple[Fact, ...])
         record = memory.product(name)
         if record is None:
             continue
-        found = look.judged_now(parts, read_descriptor(place.anchor(name)), memory, facts).record
-        if found is None or not (is_activation(record.licence) or found.added != record.added):
+        product_record = look.judged_now(
+            parts, read_descriptor(place.anchor(name)), memory, facts
+        ).record
+        if product_record is None or not (
+            is_activation(record.licence) or product_record.added != record.added
+        ):
             continue
-        if (found.state, found.since) != (record.state, record.since):
-            memory = memory.with_product(found)
+        if (product_record.state, product_record.since) != (record.state, record.since):
+            memory = memory.with_product(product_record)
     return memory
 
 

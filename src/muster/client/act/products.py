@@ -51,11 +51,11 @@ def add_product(
         loaded, warnings = _load_or_anew(place)
         if loaded is None:
             identities.check_mode(mode, product.identity, product.id)
-            made = identities.new_identity(
+            renewed = identities.new_identity(
                 mode, descriptor.publisher, parts.facts(), parts.dice, given
             )
-            fresh = Secrets().with_seed(made.identity.cmid, made.seed)
-            memory = Memory(descriptor.publisher, made.identity)
+            fresh = Secrets().with_seed(renewed.identity.cmid, renewed.seed)
+            memory = Memory(descriptor.publisher, renewed.identity)
         else:
             memory = loaded
             mode = memory.identity.mode if identity is None else identity

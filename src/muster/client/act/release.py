@@ -88,7 +88,7 @@ def _give_back(
 ) -> Address:
     """Show the release to the host that gave the lease, else to each that can be found."""
     plan = parts.plan(publisher)
-    hosts = [one for one in (record.last_good, plan.host) if one is not None]
+    hosts = [address for address in (record.last_good, plan.host) if address is not None]
     fault: MusterError | None = None
     looked = plan.host is not None
     tried: set[Address] = set()
@@ -111,8 +111,8 @@ def _give_back(
             break
         looked = True
         label = descriptor.trust.label
-        found, faults = ask_dns(parts.network, look.names_asked(label, plan), parts.late())
-        hosts = [one.address for one in order(found, parts.dice, passed=tried)]
+        answers, faults = ask_dns(parts.network, look.names_asked(label, plan), parts.late())
+        hosts = [candidate.address for candidate in order(answers, parts.dice, passed=tried)]
         fault = fault or (faults[0] if faults else None)
     raise fault or error("client/no-suffix")
 

@@ -56,10 +56,10 @@ def _change(parts: Parts, publisher: str, name: str, value: object | None) -> bo
     if not settings.change(parts.root, publisher, name, value):
         return False
     detail = f"{name} is not set" if value is None else f"{name} = {value}"
-    for one in store.publishers(parts.root, parts.disk):
-        if publisher not in ("", one):
+    for publisher_id in store.publishers(parts.root, parts.disk):
+        if publisher not in ("", publisher_id):
             continue
-        place = parts.store(one)
+        place = parts.store(publisher_id)
         with place.lock():
             memory = load_present(place).memory
             place.save(parts.noted(memory, Audit.CLIENT_SETTING_CHANGE, detail=detail))

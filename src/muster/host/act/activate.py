@@ -39,12 +39,12 @@ def activate(
         `host/no-url`, `net/…`; as `grants.accept`.
     """
     view = host.current()
-    done = []
+    accepted = []
     for waiting in keys.waiting(view, publisher_id(view, publisher), key):
         known = view.publishers[waiting.publisher]
         answer = service(known).activate(keys.installation_id(view, waiting), name)
-        done.append(grants.accept(host, known.publisher, answer))
-    return _told(done)
+        accepted.append(grants.accept(host, known.publisher, answer))
+    return _told(accepted)
 
 
 def take_reply(host: OpenHost, reply: ReplyFile | ConfirmationFile) -> HostActivation:
@@ -65,18 +65,20 @@ def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> HostAc
     return _told([grants.confirm(host, digits, publisher)])
 
 
-def _told(done: Sequence[Activated]) -> HostActivation:
-    return HostActivation(any(each.changed for each in done), tuple(map(_key, done)))
+def _told(accepted: Sequence[Activated]) -> HostActivation:
+    return HostActivation(
+        any(activated.changed for activated in accepted), tuple(map(_key, accepted))
+    )
 
 
-def _key(done: Activated) -> ActivatedKey:
-    key, grant = done.key, done.grant
+def _key(activated: Activated) -> ActivatedKey:
+    key, grant = activated.key, activated.grant
     return ActivatedKey(
         **key_members(key),
-        changed=done.changed,
-        label=done.label,
+        changed=activated.changed,
+        label=activated.label,
         group=grant.group,
         covers=grant.covers,
         expires_at=grant.exp,
-        lacks_terms=done.lacks_terms,
+        lacks_terms=activated.lacks_terms,
     )

@@ -89,18 +89,18 @@ def _take(
     key = _fitting(known, grant)
     kept = key.terms if terms is None else _accepted_terms(known, key, grant, terms)
     now = host.clock.now()
-    made = replace(key, grant=grant.text, terms=kept, activated_at=key.activated_at or now)
+    host_key = replace(key, grant=grant.text, terms=kept, activated_at=key.activated_at or now)
     lacks = kept is None and _requires_terms(known.catalogue, grant.group)
-    done = Activated(made, grant, made != key, known.label, lacks)
-    if not done.changed:
-        return done
-    host_keys.put(tx, made)
-    if made.grant != key.grant:
+    activated = Activated(host_key, grant, host_key != key, known.label, lacks)
+    if not activated.changed:
+        return activated
+    host_keys.put(tx, host_key)
+    if host_key.grant != key.grant:
         audit.write(tx, now, Event.HOST_GRANT_ACCEPT, key.publisher, key.partial, grant.jti)
-    if made.terms != key.terms:
+    if host_key.terms != key.terms:
         audit.write(tx, now, Event.HOST_TERMS_ACCEPT, key.publisher, key.partial, grant.jti)
     own.touch(tx)
-    return done
+    return activated
 
 
 def _fitting(known: PublisherView, grant: Grant) -> HostKey:
@@ -127,7 +127,7 @@ def _accepted_terms(known: PublisherView, key: HostKey, grant: Grant, terms: str
 
 def _requires_terms(catalogue: Catalogue | None, group: str) -> bool:
     groups = () if catalogue is None else catalogue.groups
-    return any(each.id == group and each.terms == "required" for each in groups)
+    return any(key_group.id == group and key_group.terms == "required" for key_group in groups)
 
 
 def _rebuilt(known: PublisherView, key: HostKey, confirmation: ConfirmationId) -> Grant:

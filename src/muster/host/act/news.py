@@ -90,7 +90,9 @@ def _chosen(view: HostView, publisher: str | None) -> list[PublisherView]:
 
 def _terms(host: OpenHost, accepted: Sequence[Activated]) -> TermsNews:
     view = host.current()
-    terms = tuple(_key_terms(view.publishers[each.key.publisher], each) for each in accepted)
+    terms = tuple(
+        _key_terms(view.publishers[activated.key.publisher], activated) for activated in accepted
+    )
     return TermsNews(any(key.changed for key in terms), terms)
 
 

@@ -34,8 +34,8 @@ def write(
 
 def rows(reader: Reader, limit: int) -> list[AuditRow]:
     """The newest entries, newest first."""
-    found = reader.query(
+    records = reader.query(
         "SELECT at, event, publisher, subject, detail FROM audit ORDER BY id DESC LIMIT ?",
         (limit,),
     )
-    return [AuditRow(*row) for row in found]
+    return [AuditRow(*row) for row in records]

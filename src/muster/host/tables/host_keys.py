@@ -14,11 +14,11 @@ _KEY = (
 def rows(reader: Reader, publisher: str | None = None) -> list[HostKey]:
     """Installed host keys, of one publisher or of all, oldest first."""
     where = "" if publisher is None else "WHERE publisher = ? "
-    found = reader.query(
+    records = reader.query(
         f"SELECT {_KEY} FROM host_key {where}ORDER BY installed_at, key_id",  # noqa: S608
         () if publisher is None else (publisher,),
     )
-    return [_host_key(row) for row in found]
+    return [_host_key(row) for row in records]
 
 
 def _host_key(row: Row) -> HostKey:

@@ -7,8 +7,8 @@ from muster.db.engine import Reader, Transaction
 
 def rows(reader: Reader) -> dict[str, str]:
     """What `muster host set` has set, by name, as text."""
-    found = reader.query("SELECT name, value FROM setting ORDER BY name")
-    return {str(row[0]): str(row[1]) for row in found}
+    records = reader.query("SELECT name, value FROM setting ORDER BY name")
+    return {str(row[0]): str(row[1]) for row in records}
 
 
 def put(tx: Transaction, name: str, value: str) -> None:

@@ -21,7 +21,7 @@ _TRIM_EVERY = 1_000
 
 def log(tx: Transaction, row: LogRow) -> None:
     """Write one request; the oldest ones beyond LOG_ROWS are dropped now and then."""
-    found = tx.one(
+    oldest = tx.one(
         "INSERT INTO request_log (at, publisher, product, cmid, address, code, field_code, need,"
         " shown_count, client_time, is_virtual, state, minutes, os, version, name)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
@@ -44,9 +44,9 @@ def log(tx: Transaction, row: LogRow) -> None:
             row.name,
         ),
     )
-    assert found is not None
-    if found[0] % _TRIM_EVERY == 0:
-        tx.execute("DELETE FROM request_log WHERE id <= ?", (found[0] - LOG_ROWS,))
+    assert oldest is not None
+    if oldest[0] % _TRIM_EVERY == 0:
+        tx.execute("DELETE FROM request_log WHERE id <= ?", (oldest[0] - LOG_ROWS,))
 
 
 def requests(reader: Reader, limit: int, cmid: str | None = None) -> list[LogRow]:
