@@ -19,7 +19,7 @@ from tests.lease.trees import tree
 
 from muster.cli.output import MusterCommand, emit
 from muster.client import messages as m
-from muster.client.authority import authority, stands_behind
+from muster.client.authority import accepts_mark, authority
 from muster.client.discovery import Address
 from muster.client.judge import Verdict
 from muster.client.line import above, added, anchor_name, ordered, version_of, walk
@@ -293,11 +293,11 @@ def test_a_mark_stands_while_its_key_is_retired_from_a_later_day() -> None:
     day = day_of(publisher.now)
     retired = replace(publisher.trust, keys=(replace(key, until=day), *publisher.keys[1:]))
     mark = CatalogueMark(4, key.key.kid, publisher.now)
-    assert stands_behind(retired, mark)
-    assert not stands_behind(retired, replace(mark, iat=publisher.now + DAY))
-    assert not stands_behind(retired, replace(mark, iat=None))
-    assert stands_behind(publisher.trust, replace(mark, iat=None))
-    assert stands_behind(publisher.trust, replace(mark, iat=MOST))
+    assert accepts_mark(retired, mark)
+    assert not accepts_mark(retired, replace(mark, iat=publisher.now + DAY))
+    assert not accepts_mark(retired, replace(mark, iat=None))
+    assert accepts_mark(publisher.trust, replace(mark, iat=None))
+    assert accepts_mark(publisher.trust, replace(mark, iat=MOST))
 
 
 def test_a_product_that_lags_behind_does_not_forget_the_catalogue_of_another() -> None:
@@ -383,8 +383,8 @@ def signed(
 
 
 def kept(anchor: Trust, line: Sequence[str]) -> tuple[str, ...]:
-    needless = walk(anchor, line).needless
-    return tuple(text for text in line if text not in needless)
+    prunable = walk(anchor, line).prunable
+    return tuple(text for text in line if text not in prunable)
 
 
 @pytest.mark.parametrize("same_roots", [False, True])

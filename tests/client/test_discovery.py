@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from muster.client.discovery import (
     MAX_CANDIDATES,
     Address,
-    Found,
     Record,
     Source,
+    SRVAnswer,
     names,
     order,
     parse_address,
@@ -100,8 +100,8 @@ def record(target: str, priority: int = 0, port: int = 16880) -> Record:
 
 def test_hosts_of_the_label_come_before_the_general_ones_over_all_suffixes() -> None:
     found = [
-        Found("a.test", (), (record("general-a.test"), record("label-b.test"))),
-        Found("b.test", (record("label-b.test", 9),), (record("general-b.test"),)),
+        SRVAnswer("a.test", (), (record("general-a.test"), record("label-b.test"))),
+        SRVAnswer("b.test", (record("label-b.test", 9),), (record("general-b.test"),)),
     ]
     ordered = order(found, SeededDice(1))
     assert [one.address.host for one in ordered] == [
@@ -115,20 +115,22 @@ def test_hosts_of_the_label_come_before_the_general_ones_over_all_suffixes() -> 
 
 def test_a_host_is_tried_once_however_often_a_zone_names_it() -> None:
     many = tuple(Record(n, n, 16880, "H.Test.") for n in range(200))
-    ordered = order([Found("a.test", many, many), Found("b.test", many, many)], SeededDice(1))
+    ordered = order(
+        [SRVAnswer("a.test", many, many), SRVAnswer("b.test", many, many)], SeededDice(1)
+    )
     assert [one.address for one in ordered] == [Address("h.test", 16880)]
 
 
 def test_the_same_name_at_another_port_is_another_host() -> None:
     listed = (record("h.test", 0, 1), record("h.test", 1, 2))
-    assert len(order([Found("a.test", listed, ())], SeededDice(1))) == 2
+    assert len(order([SRVAnswer("a.test", listed, ())], SeededDice(1))) == 2
 
 
 def test_a_zone_of_200_records_is_bounded_and_every_host_gets_its_turn() -> None:
     many = tuple(record(f"h{n}.test") for n in range(200))
     seen: set[str] = set()
     for seed in range(200):
-        ordered = order([Found("a.test", (), many)], SeededDice(seed))
+        ordered = order([SRVAnswer("a.test", (), many)], SeededDice(seed))
         assert len(ordered) == MAX_CANDIDATES
         seen |= {one.address.host for one in ordered}
     assert len(seen) == 200
@@ -137,13 +139,13 @@ def test_a_zone_of_200_records_is_bounded_and_every_host_gets_its_turn() -> None
 def test_hosts_that_were_tried_or_set_aside_are_left_out() -> None:
     listed = (record("h1.test"), record("h2.test"))
     passed = {Address("h1.test", 16880)}
-    ordered = order([Found("a.test", listed, listed)], SeededDice(1), passed=passed)
+    ordered = order([SRVAnswer("a.test", listed, listed)], SeededDice(1), passed=passed)
     assert [one.address.host for one in ordered] == ["h2.test"]
 
 
 def test_records_that_say_not_here_are_left_out() -> None:
     listed = (Record(0, 0, 16880, "."), Record(0, 0, 0, "h.test"), Record(0, 0, 70000, "h.test"))
-    assert order([Found("a.test", listed, ())], SeededDice(1)) == ()
+    assert order([SRVAnswer("a.test", listed, ())], SeededDice(1)) == ()
 
 
 @given(
@@ -160,7 +162,7 @@ def test_records_that_say_not_here_are_left_out() -> None:
     st.integers(0, 1000),
 )
 def test_any_records_give_a_bounded_order_without_repeats(listed: list[Record], seed: int) -> None:
-    ordered = order([Found("a.test", tuple(listed), tuple(listed))], SeededDice(seed))
+    ordered = order([SRVAnswer("a.test", tuple(listed), tuple(listed))], SeededDice(seed))
     addresses = [one.address for one in ordered]
     assert len(addresses) == len(set(addresses)) <= MAX_CANDIDATES
     assert sorted(rfc2782(listed, SeededDice(seed)), key=repr) == sorted(listed, key=repr)

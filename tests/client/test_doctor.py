@@ -11,7 +11,7 @@ from muster.core.catalogue import error
 from muster.core.keys import Kind
 from muster.core.products import DAY, Revocation, day_of
 from muster.health.report import Check, Mark, Report, Topic
-from muster.testing.tiny_host import Mood, TinyHost
+from muster.testing.tiny_host import Misbehaviour, TinyHost
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.testing.world import PUBLISHER_URL, World, WorldMachine
 
@@ -45,7 +45,7 @@ def test_a_healthy_machine(world: World) -> None:
     machine = licensed(world)
     found = examine(machine)
     assert found.healthy
-    assert found.cure is None
+    assert found.next_fix is None
     assert bad(found, Mark.FAIL, Mark.UNKNOWN, Mark.WARN, Mark.SKIPPED) == []
     assert {one.topic for one in found.checks} == set(Topic) - {Topic.CLONES}
     topics = [list(Topic).index(one.topic) for one in found.checks]
@@ -68,8 +68,8 @@ def test_no_records(world: World) -> None:
     machine = world.machine()
     machine.client.add_product(world.publisher.descriptor(DESKTOP))
     found = examine(machine)
-    assert found.cure is not None
-    assert (found.cure.topic, found.cure.code) == (Topic.RECORDS, "client/no-records")
+    assert found.next_fix is not None
+    assert (found.next_fix.topic, found.next_fix.code) == (Topic.RECORDS, "client/no-records")
 
 
 def test_dns_that_does_not_answer_is_unknown_and_not_a_verdict(world: World) -> None:
@@ -78,14 +78,14 @@ def test_dns_that_does_not_answer_is_unknown_and_not_a_verdict(world: World) -> 
     found = examine(machine)
     assert bad(found) == []
     assert not found.healthy
-    assert found.cure is not None
-    assert (found.cure.topic, found.cure.mark) == (Topic.RECORDS, Mark.UNKNOWN)
+    assert found.next_fix is not None
+    assert (found.next_fix.topic, found.next_fix.mark) == (Topic.RECORDS, Mark.UNKNOWN)
 
 
 def test_a_dead_host_is_named(world: World) -> None:
     good, dead = world.host("kms1"), world.host("kms2")
     machine = licensed(world, [good, dead])
-    dead.mood = Mood.REFUSING
+    dead.misbehaviour = Misbehaviour.REFUSING
     (one,) = bad(examine(machine))
     assert (one.topic, one.host, one.code) == (
         Topic.REACHABILITY, dead.address.text, "net/refused",
@@ -114,7 +114,7 @@ def test_a_revoked_host_is_named_though_its_own_catalogue_is_old(
         Topic.GRANT, gone.address.text, "host/grant-revoked",
     )  # fmt: skip
     assert gone.address.text in one.what
-    assert found.cure == one
+    assert found.next_fix == one
     # The lease on this machine comes from it, so another host must be found in time.
     assert "client/revoked-host" in [each.code for each in bad(found, Mark.WARN)]
 
@@ -203,11 +203,11 @@ def test_a_machine_with_a_key_of_its_own_needs_no_host(world: World) -> None:
     assert examine(machine).healthy
 
 
-@pytest.mark.parametrize("mood", list(Mood))
-def test_whatever_a_host_does_the_doctor_ends(world: World, mood: Mood) -> None:
+@pytest.mark.parametrize("misbehaviour", list(Misbehaviour))
+def test_whatever_a_host_does_the_doctor_ends(world: World, misbehaviour: Misbehaviour) -> None:
     good, odd = world.host("kms1"), world.host("kms2")
     machine = licensed(world, [good])
     world.advertise([odd])
-    odd.mood = mood
+    odd.misbehaviour = misbehaviour
     found = examine(machine)
     assert not [one for one in bad(found) if one.host == good.address.text]

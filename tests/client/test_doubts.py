@@ -17,8 +17,8 @@ from muster.client.discovery import (
     PATIENCE,
     TRY_SECONDS,
     Address,
-    Found,
     Record,
+    SRVAnswer,
     left_out,
     names,
     order,
@@ -41,7 +41,7 @@ from muster.core.keys import parse_product_key
 from muster.health.report import Mark
 from muster.lease.descriptor import read_descriptor
 from muster.system.entropy import SeededDice
-from muster.testing.tiny_host import DOMAIN, Mood, TinyHost
+from muster.testing.tiny_host import DOMAIN, Misbehaviour, TinyHost
 from muster.testing.world import START, World, WorldMachine, WorldNetwork, machine_facts
 from muster.wire.activation import ClientInfo
 from muster.wire.problem import encode_problem
@@ -52,13 +52,15 @@ STORE_ROOT = Path("/store")
 ONE, TWO = Address("h1.test", 1), Address("h2.test", 2)
 
 
-def crowded(silent: int, *, mood: Mood = Mood.SILENT, silence: int = 10) -> tuple[World, TinyHost]:
+def crowded(
+    silent: int, *, misbehaviour: Misbehaviour = Misbehaviour.SILENT, silence: int = 10
+) -> tuple[World, TinyHost]:
     """A world with hosts of priority 0 that give nothing, and a good one of priority 10."""
     world = World()
     world.silence = silence
     bad = [world.host(f"bad{number}") for number in range(silent)]
     for one in bad:
-        one.mood = mood
+        one.misbehaviour = misbehaviour
     good = world.host("good")
     world.advertise(bad, priority=0)
     world.advertise([good], priority=10)
@@ -100,11 +102,18 @@ def test_the_good_one_is_asked_first_from_the_second_try_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "mood",
-    [Mood.SILENT, Mood.REFUSING, Mood.RUBBISH, Mood.HUGE, Mood.STRANGER, Mood.UNSIGNED_DUPLICATE],
+    "misbehaviour",
+    [
+        Misbehaviour.SILENT,
+        Misbehaviour.REFUSING,
+        Misbehaviour.RUBBISH,
+        Misbehaviour.HUGE,
+        Misbehaviour.STRANGER,
+        Misbehaviour.UNSIGNED_DUPLICATE,
+    ],
 )
-def test_more_bad_hosts_than_one_try_asks(mood: Mood) -> None:
-    world, _ = crowded(MAX_CANDIDATES + 4, mood=mood)
+def test_more_bad_hosts_than_one_try_asks(misbehaviour: Misbehaviour) -> None:
+    world, _ = crowded(MAX_CANDIDATES + 4, misbehaviour=misbehaviour)
     machine = machine_of(world)
     (first,) = machine.client.activate()
     assert not first.renewed
@@ -213,7 +222,7 @@ def test_a_doubt_ends_after_an_hour_and_then_the_order_is_that_of_dns() -> None:
     assert asked(machine.client.activate()[0]) == ["good"]
     world.clock.pass_time(doubts.FIRST)
     for host in world.hosts.values():
-        host.mood = Mood.HONEST
+        host.misbehaviour = Misbehaviour.HONEST
     assert asked(machine.client.activate()[0]) == ["bad0"]
 
 
@@ -233,18 +242,18 @@ def test_the_last_good_host_is_asked_last_while_it_is_in_doubt() -> None:
     world.advertise([old])
     machine = machine_of(world)
     assert machine.client.activate()[0].renewed
-    old.mood = Mood.SILENT
+    old.misbehaviour = Misbehaviour.SILENT
     (result,) = machine.client.activate()
     assert asked(result) == ["old"]
     new = world.host("new")
     world.advertise([new], priority=5)
     assert asked(machine.client.activate()[0]) == ["new"]
     # The one in doubt is still asked where DNS names it no more and nobody else gives a lease.
-    old.mood = Mood.SILENT
-    new.mood = Mood.SILENT
+    old.misbehaviour = Misbehaviour.SILENT
+    new.misbehaviour = Misbehaviour.SILENT
     assert asked(machine.client.activate()[0]) == ["new", "old"]
     world.zone.clear()
-    old.mood = new.mood = Mood.HONEST
+    old.misbehaviour = new.misbehaviour = Misbehaviour.HONEST
     (last,) = machine.client.activate()
     assert last.renewed
     assert asked(last) == ["new"]
@@ -258,9 +267,9 @@ def test_without_dns_the_last_good_host_is_asked_though_it_is_in_doubt() -> None
     machine = machine_of(world, plan=lambda _: plan)
     assert machine.client.activate()[0].renewed
     plan = Plan(None, ())
-    host.mood = Mood.REFUSING
+    host.misbehaviour = Misbehaviour.REFUSING
     assert asked(machine.client.activate()[0]) == ["kms1"]
-    host.mood = Mood.HONEST
+    host.misbehaviour = Misbehaviour.HONEST
     assert machine.client.activate()[0].renewed
 
 
@@ -296,10 +305,10 @@ def test_doubts_are_bounded_whatever_the_clock_does(
 def test_hosts_in_doubt_stand_behind_in_the_order_that_they_had() -> None:
     listed = tuple(Record(n, 0, 1, f"h{n}.test") for n in range(20))
     late = {Address(f"h{n}.test", 1) for n in (0, 1, 3)}
-    found = order([Found("a.test", listed, listed)], SeededDice(1), doubted=late)
+    found = order([SRVAnswer("a.test", listed, listed)], SeededDice(1), doubted=late)
     names = [one.address.host for one in found]
     assert names == [f"h{n}.test" for n in (2, *range(4, 19))]
-    few = order([Found("a.test", listed[:4], ())], SeededDice(1), doubted=late)
+    few = order([SRVAnswer("a.test", listed[:4], ())], SeededDice(1), doubted=late)
     assert [one.address.host for one in few] == ["h2.test", "h0.test", "h1.test", "h3.test"]
 
 
@@ -342,8 +351,8 @@ def test_suffixes_beyond_the_bound_are_told() -> None:
     (report,) = machine.client.doctor()
     (warned,) = [one for one in report.checks if one.code == "client/names-not-asked"]
     assert warned.mark is Mark.WARN
-    assert report.cure is not None
-    assert report.cure.code == "client/no-records"
+    assert report.next_fix is not None
+    assert report.next_fix.code == "client/no-records"
 
 
 def test_a_plan_says_which_suffixes_it_leaves_out(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from muster.client.facade import system_client
 from muster.core.states import LicenceState
 from muster.system.facts import facts_file
 from muster.testing.loopback import LoopbackHost
-from muster.testing.tiny_host import Mood
+from muster.testing.tiny_host import Misbehaviour
 from muster.testing.world import machine_facts
 
 PRODUCT = "desktop-pro"
@@ -100,7 +100,7 @@ def test_a_refusal_is_told_with_count_and_need(place: Place) -> None:
 @pytest.mark.real
 def test_a_failed_renewal_is_a_warning_while_the_licence_runs(place: Place) -> None:
     assert place.activate().licensed
-    place.served.host.mood = Mood.RUBBISH
+    place.served.host.misbehaviour = Misbehaviour.RUBBISH
     got = place.activate()
     assert got.licensed
     assert got.why is None

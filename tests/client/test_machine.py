@@ -15,7 +15,7 @@ from tests.profiles import examples
 
 from muster.client import identity as identities
 from muster.client import messages as m
-from muster.client.discovery import Address, Candidate, Found, Record, Source
+from muster.client.discovery import Address, Candidate, Record, Source, SRVAnswer
 from muster.client.machine import TABLE, Machine, Phase
 from muster.client.messages import Document, Plan, Situation
 from muster.client.model import Aside, Memory, ProductRecord
@@ -29,7 +29,7 @@ from muster.core.products import DAY
 from muster.core.states import LicenceState
 from muster.lease.descriptor import read_descriptor
 from muster.system.entropy import SeededDice
-from muster.testing.tiny_host import Mood, TinyHost
+from muster.testing.tiny_host import Misbehaviour, TinyHost
 from muster.testing.world import START, World, machine_facts
 from muster.wire.activation import ClientInfo
 from muster.wire.problem import encode_problem
@@ -336,7 +336,7 @@ def test_the_next_host_is_asked_where_one_gives_nothing_usable() -> None:
     play.begin()
     play << m.Discover
     records = tuple(Record(n, 0, 16880, f"kms{n}.corp.test") for n in range(6))
-    play >> m.Discovered(play.now, (Found("corp.test", records, ()),))
+    play >> m.Discovered(play.now, (SRVAnswer("corp.test", records, ()),))
     bad: list[tuple[int, bytes]] = [
         (200, b""),
         (200, b"\xff" * 40),
@@ -356,17 +356,17 @@ def test_the_next_host_is_asked_where_one_gives_nothing_usable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mood", "code"),
+    ("misbehaviour", "code"),
     [
-        (Mood.STRANGER, "licence/signer"),
-        (Mood.GREEDY, "licence/dates"),
-        (Mood.COUNTLESS, "licence/count"),
+        (Misbehaviour.STRANGER, "licence/signer"),
+        (Misbehaviour.GREEDY, "licence/dates"),
+        (Misbehaviour.COUNTLESS, "licence/count"),
     ],
 )
-def test_a_host_that_cheats_licenses_nobody(mood: Mood, code: str) -> None:
+def test_a_host_that_cheats_licenses_nobody(misbehaviour: Misbehaviour, code: str) -> None:
     world = World()
-    host = world.host(crowd=3 if mood is Mood.COUNTLESS else 100)
-    host.mood = mood
+    host = world.host(crowd=3 if misbehaviour is Misbehaviour.COUNTLESS else 100)
+    host.misbehaviour = misbehaviour
     play = Playbook(world)
     finish = play.begin().to_finish(host)
     assert finish.fault is not None
@@ -466,7 +466,7 @@ def test_a_last_good_host_that_is_gone_leads_to_discovery_without_asking_it_twic
     again >> m.Failed(again.now, ask.number, error("net/refused", peer=SET.text))
     again << m.Discover
     records = (Record(0, 0, SET.port, SET.host), Record(1, 0, 16880, "kms2.corp.test"))
-    again >> m.Discovered(again.now, (Found("corp.test", records, ()),))
+    again >> m.Discovered(again.now, (SRVAnswer("corp.test", records, ()),))
     assert again.ask().candidate.address.host == "kms2.corp.test"
 
 
@@ -474,7 +474,7 @@ def test_a_host_that_does_not_serve_the_product_is_set_aside_for_4_hours() -> No
     world = World()
     host = world.host()
     host.group = "office"
-    found = Found("corp.test", (), (Record(0, 0, SET.port, SET.host),))
+    found = SRVAnswer("corp.test", (), (Record(0, 0, SET.port, SET.host),))
     play = Playbook(world, plan=Plan(None, ("corp.test",)))
     play.begin() << m.Discover
     play >> m.Discovered(play.now, (found,))
@@ -560,7 +560,7 @@ def test_documents_that_do_not_come_do_not_stop_a_lease_that_verifies() -> None:
 def test_an_unsigned_order_to_change_the_cmid_is_told_and_not_heeded() -> None:
     world = World()
     host = world.host()
-    host.mood = Mood.UNSIGNED_DUPLICATE
+    host.misbehaviour = Misbehaviour.UNSIGNED_DUPLICATE
     play = Playbook(world)
     finish = play.begin().to_finish(host)
     assert finish.fault is not None
@@ -592,7 +592,7 @@ def test_a_signed_notice_is_heeded_once_and_the_new_cmid_saved_before_it_is_show
 def test_a_second_notice_within_24_hours_is_not_heeded() -> None:
     world = World()
     host = world.host()
-    host.mood = Mood.DUPLICATE
+    host.misbehaviour = Misbehaviour.DUPLICATE
     play = Playbook(world)
     finish = play.begin().to_finish(host)
     assert finish.fault is not None
@@ -605,7 +605,7 @@ def test_a_second_notice_within_24_hours_is_not_heeded() -> None:
     assert finish.fault.code == "client/notice-too-soon"
     assert again.memory.identity == once
     world.clock.pass_time(2 * 3600)
-    host.mood = Mood.HONEST
+    host.misbehaviour = Misbehaviour.HONEST
     host.duplicates.add(once.cmid)
     third = Playbook(world, memory=again.memory, seed=5)
     assert third.begin().to_finish(host).renewed
@@ -618,9 +618,9 @@ def test_a_notice_for_another_request_or_by_a_stranger_is_not_heeded() -> None:
     play = Playbook(world)
     play.begin()
     ask = play.ask()
-    host.mood = Mood.DUPLICATE
+    host.misbehaviour = Misbehaviour.DUPLICATE
     reply = play.answer(host, ask)
-    host.mood = Mood.HONEST
+    host.misbehaviour = Misbehaviour.HONEST
     again = Playbook(world, seed=2)  # other dice, another nonce
     again.begin()
     again >> replace(reply, number=again.ask().number)
@@ -687,7 +687,7 @@ def test_answers_of_hosts_that_were_given_up_are_ignored() -> None:
     play = Playbook(world, plan=Plan(None, ("corp.test",)))
     play.begin() << m.Discover
     records = tuple(Record(n, 0, 16880, f"kms{n}.corp.test") for n in range(2))
-    play >> m.Discovered(play.now, (Found("corp.test", records, ()),))
+    play >> m.Discovered(play.now, (SRVAnswer("corp.test", records, ()),))
     first = play.ask()
     play >> m.Failed(play.now, first.number, error("net/timeout", peer="x", seconds="10"))
     second = play.ask()
@@ -711,7 +711,7 @@ def test_no_dns_no_records_and_no_domain_have_errors_of_their_own() -> None:
 
     empty = Playbook(world, plan=Plan(None, ("corp.test",)))
     empty.begin() << m.Discover
-    empty >> m.Discovered(empty.now, (Found("corp.test", (), ()),))
+    empty >> m.Discovered(empty.now, (SRVAnswer("corp.test", (), ()),))
     empty.save()
     empty >> m.Saved(empty.now)
     fault = empty.finish().fault
@@ -722,7 +722,7 @@ def test_no_dns_no_records_and_no_domain_have_errors_of_their_own() -> None:
     broken = Playbook(world, plan=Plan(None, ("corp.test",)))
     broken.begin() << m.Discover
     dns = error("net/dns-timeout", name="x", seconds="4")
-    broken >> m.Discovered(broken.now, (Found("corp.test", (), ()),), (dns,))
+    broken >> m.Discovered(broken.now, (SRVAnswer("corp.test", (), ()),), (dns,))
     broken.save()
     broken >> m.Saved(broken.now)
     fault = broken.finish().fault
@@ -735,7 +735,7 @@ def test_many_silent_hosts_are_one_error_that_names_them() -> None:
     play = Playbook(world, plan=Plan(None, ("corp.test",)))
     play.begin() << m.Discover
     records = tuple(Record(n, 0, 16880, f"kms{n}.corp.test") for n in range(3))
-    play >> m.Discovered(play.now, (Found("corp.test", records, ()),))
+    play >> m.Discovered(play.now, (SRVAnswer("corp.test", records, ()),))
     for _ in range(3):
         ask = play.ask()
         fault = error("net/refused", peer=ask.candidate.address.text)

@@ -23,7 +23,7 @@ from muster.system.clock import SystemClock
 from muster.system.entropy import SystemDice
 from muster.testing.loopback import LoopbackHost
 from muster.testing.nanodns import NanoDNS, Trouble
-from muster.testing.tiny_host import Mood
+from muster.testing.tiny_host import Misbehaviour
 from muster.testing.world import machine_facts
 from muster.wire.activation import ClientInfo
 from muster.wire.problem import encode_problem
@@ -192,26 +192,26 @@ def test_a_release_is_signed_with_each_challenge_but_not_for_ever(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("mood", "code"),
+    ("misbehaviour", "code"),
     [
-        (Mood.SILENT, "net/timeout"),
-        (Mood.REFUSING, "net/reset"),
-        (Mood.RUBBISH, "net/not-http"),
-        (Mood.EMPTY, "wire/bad-answer"),
-        (Mood.HUGE, "net/too-large"),
-        (Mood.REDIRECT, "client/redirect"),
-        (Mood.UNSIGNED_DUPLICATE, "client/unsigned-notice"),
+        (Misbehaviour.SILENT, "net/timeout"),
+        (Misbehaviour.REFUSING, "net/reset"),
+        (Misbehaviour.RUBBISH, "net/not-http"),
+        (Misbehaviour.EMPTY, "wire/bad-answer"),
+        (Misbehaviour.HUGE, "net/too-large"),
+        (Misbehaviour.REDIRECT, "client/redirect"),
+        (Misbehaviour.UNSIGNED_DUPLICATE, "client/unsigned-notice"),
     ],
 )
 def test_a_rude_host_on_a_real_socket(
-    mood: Mood, code: str, tmp_path: Path, served: LoopbackHost
+    misbehaviour: Misbehaviour, code: str, tmp_path: Path, served: LoopbackHost
 ) -> None:
     client = machine(tmp_path, served)
     before = client.status().identity
-    served.host.mood = mood
+    served.host.misbehaviour = misbehaviour
     assert problem(client) == code
     assert client.status().identity == before
-    served.host.mood = Mood.HONEST
+    served.host.misbehaviour = Misbehaviour.HONEST
     assert one(client).renewed
 
 

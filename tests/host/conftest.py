@@ -16,7 +16,7 @@ from muster.db.engine import Database
 from muster.host import challenges, keys, rules
 from muster.host.act import grants, updates
 from muster.host.keyring import KeyRing
-from muster.host.model import Activated, Arrival, Refused, Reply
+from muster.host.model import Activated, QueuedRequest, Refused, Reply
 from muster.host.open import OpenHost
 from muster.host.service import HostService
 from muster.host.store import open_store
@@ -195,10 +195,10 @@ class World:
         kept = rules.kept_of(None if known is None else known.line, asked.identity)
         return challenges.fresh(key, asked.publisher, asked.cmid, kept, now)
 
-    def arrival(self, machine: Machine, product: str = "desktop-pro") -> Arrival:
+    def arrival(self, machine: Machine, product: str = "desktop-pro") -> QueuedRequest:
         """A machine's request with a challenge that holds now."""
         asked = machine.request(self.id, product, self.clock.now())
-        return Arrival(self.challenged(asked, machine.key), "192.0.2.1")
+        return QueuedRequest(self.challenged(asked, machine.key), "192.0.2.1")
 
     def machine(self, number: int) -> Machine:
         """A machine as it made its last request."""
@@ -240,11 +240,11 @@ def answer_of(
 ) -> Reply:
     """The answer to a message, which is sent once more where it is challenged and the key is its
     own."""
-    (reply,) = service.handle([Arrival(asked, address)])
+    (reply,) = service.handle([QueuedRequest(asked, address)])
     challenge = challenge_in(reply)
     if not challenge or asked.key != key.public.raw:
         return reply
-    (reply,) = service.handle([Arrival(meeting(asked, challenge, key), address)])
+    (reply,) = service.handle([QueuedRequest(meeting(asked, challenge, key), address)])
     return reply
 
 

@@ -54,7 +54,7 @@ def test_what_waits_together_is_one_batch_and_replies_follow_the_commit() -> Non
 def test_a_batch_is_bounded() -> None:
     work = Work()
     work.gate.clear()
-    writer = GroupWriter(work, most=4).start()
+    writer = GroupWriter(work, max_batch=4).start()
     first = writer.submit(0)
     assert work.entered.wait(30)
     rest = [writer.submit(n) for n in range(1, 11)]
@@ -103,7 +103,7 @@ def test_a_fault_of_the_database_is_everybodys_and_passes() -> None:
 def test_a_full_queue_refuses_and_a_stop_answers_what_it_took() -> None:
     work = Work()
     work.gate.clear()
-    writer = GroupWriter(work, waiting=2).start()
+    writer = GroupWriter(work, max_queue=2).start()
     taken = [writer.submit(0)]
     assert work.entered.wait(30)
     taken += [writer.submit(1), writer.submit(2)]

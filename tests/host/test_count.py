@@ -60,12 +60,12 @@ def test_the_window_is_thirty_days() -> None:
 
 @given(rows, st.integers(SKEW + 1, 2**40))
 def test_mending_keeps_whether_a_machine_counts_and_happens_once(row: Seen, now: int) -> None:
-    mended = count.mended(row, now)
-    assert (mended.last_seen > mended.released) == (row.last_seen > row.released)
-    assert not count.ahead(mended, now)
-    assert count.mended(mended, now) == mended
+    clamped = count.clamp_future(row, now)
+    assert (clamped.last_seen > clamped.released) == (row.last_seen > row.released)
+    assert not count.ahead(clamped, now)
+    assert count.clamp_future(clamped, now) == clamped
     if not count.ahead(row, now):
-        assert mended == row
+        assert clamped == row
 
 
 @given(rows, times)
@@ -92,14 +92,14 @@ def test_a_steady_clock_may_purge_after_a_day() -> None:
     day = 24 * 3600
     known = look(known, (NOW + day, float(day)))
     assert count.may_purge(known, NOW + day, float(day), 0)
-    assert count.may_mend(known, NOW + day, float(day), 0)
+    assert count.may_clamp(known, NOW + day, float(day), 0)
 
 
 def test_a_jump_starts_the_day_anew() -> None:
     day = 24 * 3600
     known = look(None, (NOW, 0.0), (NOW + 40 * DAY, 60.0), (NOW + 41 * DAY, 60.0 + day - 1))
     assert not count.may_purge(known, NOW + 41 * DAY, 60.0 + day - 1, 0)
-    assert not count.may_mend(known, NOW + 41 * DAY, 60.0 + day - 1, 0)
+    assert not count.may_clamp(known, NOW + 41 * DAY, 60.0 + day - 1, 0)
 
 
 def test_slow_creeping_is_a_jump_too() -> None:
@@ -111,10 +111,10 @@ def test_slow_creeping_is_a_jump_too() -> None:
 
 def test_coming_back_mends_at_once() -> None:
     known = look(None, (NOW, 0.0), (NOW + 5000 * DAY, 10.0))
-    assert not count.may_mend(known, NOW + 5000 * DAY, 10.0, 0)
+    assert not count.may_clamp(known, NOW + 5000 * DAY, 10.0, 0)
     known = look(known, (NOW + 100, 90.0))
-    assert known.mended
-    assert count.may_mend(known, NOW + 100, 90.0, 0)
+    assert known.returned
+    assert count.may_clamp(known, NOW + 100, 90.0, 0)
     assert not count.may_purge(known, NOW + 100, 90.0, 0)
 
 
@@ -122,7 +122,7 @@ def test_a_clock_before_signed_dates_is_not_believed() -> None:
     day = float(24 * 3600)
     known = look(None, (NOW, 0.0), (NOW + int(day), day))
     assert not count.may_purge(known, NOW, day, NOW + 1)
-    assert not count.may_mend(known, NOW, day, NOW + 1)
+    assert not count.may_clamp(known, NOW, day, NOW + 1)
 
 
 # The edges.
@@ -148,8 +148,8 @@ def test_four_hours_ahead_is_not_yet_the_future() -> None:
 
 def test_a_mended_machine_that_counts_was_released_the_second_before() -> None:
     ahead = NOW + SKEW + 10
-    assert count.mended(Seen(ahead, ahead - 1), NOW) == Seen(NOW, NOW - 1)
-    assert count.mended(Seen(ahead - 1, ahead), NOW) == Seen(NOW, NOW)
+    assert count.clamp_future(Seen(ahead, ahead - 1), NOW) == Seen(NOW, NOW - 1)
+    assert count.clamp_future(Seen(ahead - 1, ahead), NOW) == Seen(NOW, NOW)
 
 
 def test_a_row_is_kept_for_ninety_days() -> None:
@@ -162,7 +162,7 @@ def test_a_row_is_kept_for_ninety_days() -> None:
 def test_a_clock_at_a_signed_date_is_believed() -> None:
     known = look(None, (NOW, 0.0))
     assert count.may_purge(known, NOW, 86_400.0, NOW)
-    assert count.may_mend(known, NOW, 86_400.0, NOW)
+    assert count.may_clamp(known, NOW, 86_400.0, NOW)
     assert not count.may_purge(known, NOW, 86_399.0, NOW)
 
 
@@ -172,6 +172,6 @@ def test_five_minutes_are_no_jump_and_four_hours_beside_the_old_time_are_back() 
     assert look(known, (NOW - 300, 0.0)) is known
     gone = look(known, (NOW + 90 * DAY, 0.0))
     assert gone is not known
-    assert not gone.mended
-    assert look(gone, (NOW + SKEW, 0.0)).mended
-    assert not look(gone, (NOW + SKEW + 1, 0.0)).mended
+    assert not gone.returned
+    assert look(gone, (NOW + SKEW, 0.0)).returned
+    assert not look(gone, (NOW + SKEW + 1, 0.0)).returned

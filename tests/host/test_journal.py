@@ -11,7 +11,7 @@ from tests.host.test_server_exposure import asking  # noqa: F401  # the fixture
 
 from muster.core.audit import Event
 from muster.host.journal import AGAIN, SOURCE, TOTAL
-from muster.host.model import MORE, Arrival, LogRow, Released
+from muster.host.model import MORE, LogRow, QueuedRequest, Released
 from muster.host.tables import audit, host_settings, own, request_log
 from muster.wire.activation import ActivationAnswer
 
@@ -28,8 +28,8 @@ def refused(world: World, times: int, address: str = "192.0.2.66") -> None:
     """So many requests of an invented machine for a product that nobody serves."""
     asked = Machine(9, seed="stranger").request(world.id, "no-such-product", world.clock.now())
     for _ in range(times // 256):
-        world.service.handle([Arrival(asked, address)] * 256)
-    world.service.handle([Arrival(asked, address)] * (times % 256))
+        world.service.handle([QueuedRequest(asked, address)] * 256)
+    world.service.handle([QueuedRequest(asked, address)] * (times % 256))
 
 
 def test_refusals_of_one_source_are_summed_up(host: World) -> None:
@@ -51,7 +51,7 @@ def test_refusals_from_everywhere_are_bounded_and_machines_are_listed(host: Worl
     minutes = 120
     for minute in range(minutes):
         stranger = Machine(9, seed="stranger").request(host.id, "no-such-product", host.clock.now())
-        batch = [Arrival(stranger, f"198.51.{minute % 256}.{n}") for n in range(256)]
+        batch = [QueuedRequest(stranger, f"198.51.{minute % 256}.{n}") for n in range(256)]
         host.service.handle(batch)
         if minute % 5 == 0:
             host.ask(minute // 5 + 1)

@@ -30,7 +30,7 @@ from muster.host.act import updates
 from muster.host.act.machines import remove_machine
 from muster.host.challenges import Kept
 from muster.host.lines import Asked, Left, Line, Row
-from muster.host.model import Arrival, KnownMachine, Refused, Released, Reply
+from muster.host.model import KnownMachine, QueuedRequest, Refused, Released, Reply
 from muster.host.tables import ledger
 from muster.wire.activation import ActivationAnswer, ActivationRequest, decode_request
 from muster.wire.release import ReleaseRequest
@@ -91,7 +91,7 @@ class Store:
 
     def show(self, message: ActivationRequest | ReleaseRequest) -> Reply:
         """Show a message as it is, as somebody can who recorded it."""
-        (reply,) = self.world.service.handle([Arrival(message, "192.0.2.1")])
+        (reply,) = self.world.service.handle([QueuedRequest(message, "192.0.2.1")])
         return reply
 
     def release(self, answer: ActivationAnswer) -> ReleaseRequest:
@@ -522,7 +522,7 @@ def test_a_sent_at_of_a_jumped_clock_is_mended(store: Store) -> None:
     restored = store.copy("put back")
     restored.line = ()
     assert refused(restored.ask()) == "host/request-old"
-    assert world.service.housekeep().mended == 1
+    assert world.service.housekeep().clamped == 1
     leased(restored.ask())
 
 
@@ -650,7 +650,7 @@ def test_what_a_host_refused_takes_no_seat_that_is_free_later(world: World, hour
     world.clock.pass_time(hours * 3600)
     with world.database.snapshot() as reader:
         before = everything(reader)
-    (reply,) = world.service.handle([Arrival(recorded, "192.0.2.66")])
+    (reply,) = world.service.handle([QueuedRequest(recorded, "192.0.2.66")])
     assert refused(reply) == "host/request-old"
     with world.database.snapshot() as reader:
         assert everything(reader) == before

@@ -112,7 +112,7 @@ def test_an_unknown_publisher_or_product_is_not_served_and_labels_are_listed(hos
     view = host.service.view()
     now = host.clock.now()
     for publisher, product in (("a" * 16, "desktop-pro"), (host.id, "nothing")):
-        found = rules.standing(view, publisher, product, now)
+        found = rules.find_entitlement(view, publisher, product, now)
         assert code(found) == "host/not-served"
         assert isinstance(found, MusterError)
         assert found.row.http == 404
@@ -121,13 +121,13 @@ def test_an_unknown_publisher_or_product_is_not_served_and_labels_are_listed(hos
 
 
 def test_a_group_that_no_grant_covers_is_not_served(host: World) -> None:
-    found = rules.standing(host.service.view(), host.id, "office-suite", host.clock.now())
+    found = rules.find_entitlement(host.service.view(), host.id, "office-suite", host.clock.now())
     assert code(found) == "host/not-served"
 
 
 def test_a_host_without_grant_is_not_activated(world: World) -> None:
     view = world.service.view()
-    found = rules.standing(view, world.id, "desktop-pro", world.clock.now())
+    found = rules.find_entitlement(view, world.id, "desktop-pro", world.clock.now())
     assert code(found) == "host/not-activated"
     assert rules.labels(view, world.clock.now()) == []
 
@@ -137,39 +137,41 @@ def test_the_grant_that_covers_and_lives_longest_signs(world: World) -> None:
     longer = world.enrol("server", term=3)
     forever = world.enrol("office")
     view, now = world.service.view(), world.clock.now()
-    found = rules.standing(view, world.id, "desktop-pro", now)
-    assert isinstance(found, rules.Standing)
+    found = rules.find_entitlement(view, world.id, "desktop-pro", now)
+    assert isinstance(found, rules.Entitlement)
     assert found.held.grant.jti == longer.grant.jti
-    office = rules.standing(view, world.id, "office-suite", now)
-    assert isinstance(office, rules.Standing)
+    office = rules.find_entitlement(view, world.id, "office-suite", now)
+    assert isinstance(office, rules.Entitlement)
     assert office.held.grant.jti == forever.grant.jti
     assert short.grant.exp is not None
-    later = rules.standing(view, world.id, "desktop-pro", short.grant.exp)
-    assert isinstance(later, rules.Standing)
+    later = rules.find_entitlement(view, world.id, "desktop-pro", short.grant.exp)
+    assert isinstance(later, rules.Entitlement)
     assert later.held.grant.jti == longer.grant.jti
     assert longer.grant.exp is not None
-    ended = rules.standing(view, world.id, "desktop-pro", longer.grant.exp)
+    ended = rules.find_entitlement(view, world.id, "desktop-pro", longer.grant.exp)
     assert code(ended) == "host/grant-expired"
 
 
 def test_a_host_whose_clock_stands_before_its_grant_does_not_sign(host: World) -> None:
     view = host.service.view()
     grant = view.publishers[host.id].grants[0].grant
-    assert isinstance(rules.standing(view, host.id, "desktop-pro", grant.iat - DAY), rules.Standing)
-    early = rules.standing(view, host.id, "desktop-pro", grant.iat - DAY - 1)
+    assert isinstance(
+        rules.find_entitlement(view, host.id, "desktop-pro", grant.iat - DAY), rules.Entitlement
+    )
+    early = rules.find_entitlement(view, host.id, "desktop-pro", grant.iat - DAY - 1)
     assert code(early) == "host/grant-not-yet"
 
 
 def test_required_terms_must_be_there(world: World) -> None:
     installed = world.enrol("limited")
     view, now = world.service.view(), world.clock.now()
-    assert code(rules.standing(view, world.id, "desktop-pro", now)) == "host/terms-required"
+    assert code(rules.find_entitlement(view, world.id, "desktop-pro", now)) == "host/terms-required"
     answer = world.publisher.confirm(
         keys.installation_id(world.opened.current(), installed.key), limit=3
     )
     assert grants.accept(world.opened, world.id, answer).changed
-    found = rules.standing(world.service.view(), world.id, "desktop-pro", now)
-    assert isinstance(found, rules.Standing)
+    found = rules.find_entitlement(world.service.view(), world.id, "desktop-pro", now)
+    assert isinstance(found, rules.Entitlement)
     assert found.held.terms is not None
     assert found.held.terms.limit == 3
 
@@ -185,7 +187,7 @@ def test_a_lease_ends_at_the_earliest_of_three(
 ) -> None:
     grant = _grant(most, None if term is None else START + term * 30 * DAY)
     held = HeldGrant(grant)
-    standing = rules.Standing(VIEW, _with_span(span), held)
+    standing = rules.Entitlement(VIEW, _with_span(span), held)
     request = Machine(1).request(PUBLISHER.publisher, "desktop-pro", now)
     claims = rules.lease_claims(request, standing, Settings(), 30, "A" * 22, now)
     ends = [now + span, now + most] + ([] if grant.exp is None else [grant.exp])
@@ -247,10 +249,10 @@ TERMS = Terms(
 def signs(*grants: Grant) -> Grant:
     """The grant that signs among these, which all cover desktops."""
     view = replace(SERVING, grants=tuple(HeldGrant(grant) for grant in grants))
-    found = rules.standing(
+    found = rules.find_entitlement(
         HostView(1, {view.publisher: view}, Settings()), view.publisher, PRODUCT.id, START
     )
-    assert isinstance(found, rules.Standing)
+    assert isinstance(found, rules.Entitlement)
     return found.held.grant
 
 
@@ -266,7 +268,7 @@ def test_of_several_grants_the_endless_one_signs_then_the_newest_then_the_last_b
 
 def test_a_publisher_without_a_key_that_signs_or_without_grants_is_not_activated() -> None:
     for view in (replace(SERVING, signer=None), replace(SERVING, grants=())):
-        found = rules.standing(
+        found = rules.find_entitlement(
             HostView(1, {view.publisher: view}, Settings()), view.publisher, PRODUCT.id, START
         )
         assert code(found) == "host/not-activated"
@@ -288,7 +290,7 @@ def test_terms_bound_the_lease_and_how_often_it_is_renewed() -> None:
         (None, DAY * 180, PRODUCT.spans.renew_after),
     ):
         held = replace(HELD, terms=terms)
-        entitled = rules.Standing(SERVING, PRODUCT, held)
+        entitled = rules.Entitlement(SERVING, PRODUCT, held)
         claims = rules.lease_claims(request, entitled, Settings(), 30, "A" * 22, START)
         assert claims.exp - START == lasts
         assert claims.renew_after == renews
@@ -301,7 +303,7 @@ def test_terms_bound_the_lease_and_how_often_it_is_renewed() -> None:
 def test_a_grant_that_names_no_longest_lease_gives_none() -> None:
     request = Machine(1).request(PUBLISHER.publisher, "desktop-pro", START)
     held = HeldGrant(replace(HELD.grant, max_lease=None))
-    entitled = rules.Standing(SERVING, PRODUCT, held)
+    entitled = rules.Entitlement(SERVING, PRODUCT, held)
     assert rules.lease_claims(request, entitled, Settings(), 30, "A" * 22, START).exp == START
 
 
@@ -388,7 +390,7 @@ def leased(identity: str) -> LeaseClaims:
     request = replace(
         Machine(1).request(PUBLISHER.publisher, "office-drawing", START), identity=identity
     )
-    entitled = rules.Standing(SERVING, DRAWING, HELD)
+    entitled = rules.Entitlement(SERVING, DRAWING, HELD)
     return rules.lease_claims(request, entitled, Settings(), 30, "A" * 22, START)
 
 

@@ -26,7 +26,7 @@ from muster.core.keys import parse_product_key
 from muster.core.products import COUNT_WINDOW, DAY, Revocation, day_of
 from muster.host.act import enrol, updates
 from muster.host.act.machines import remove_machine
-from muster.host.model import Arrival, Refused, Released
+from muster.host.model import QueuedRequest, Refused, Released
 from muster.host.tables import audit, host_keys, host_settings, ledger, own, request_log
 from muster.lease.bundle import Bundle, NoticeBundle
 from muster.lease.descriptor import read_descriptor
@@ -171,11 +171,11 @@ def test_a_host_in_the_year_2040_refuses_everybody_and_mends(host: World) -> Non
     for number in range(1, 26):
         host.ask(number)
     assert count_of(host) == 25
-    assert host.service.housekeep().mended == 0
+    assert host.service.housekeep().clamped == 0
     host.clock.set(true + 600)
     host.clock.pass_time(0)
-    assert host.service.housekeep().mended == 25
-    assert host.service.housekeep().mended == 0
+    assert host.service.housekeep().clamped == 25
+    assert host.service.housekeep().clamped == 0
     assert "host:clock:mend" in audit_events(host)
     assert count_of(host) == 25
     host.clock.pass_time(COUNT_WINDOW)
@@ -531,12 +531,12 @@ def test_a_recorded_release_releases_nothing_later(host: World) -> None:
     host.clock.pass_time(1)
     machine = host.machine(5)
     asked = machine.release(answer.bundle, host.clock.now())
-    (reply,) = host.service.handle([Arrival(asked, "192.0.2.1")])
+    (reply,) = host.service.handle([QueuedRequest(asked, "192.0.2.1")])
     recorded = meeting(asked, challenge_in(reply), machine.key)
-    assert host.service.handle([Arrival(recorded, "192.0.2.1")]) == [Released(True)]
+    assert host.service.handle([QueuedRequest(recorded, "192.0.2.1")]) == [Released(True)]
     host.clock.pass_time(1)
     leased(host.ask(5, "server-standard"))
-    (reply,) = host.service.handle([Arrival(recorded, "192.0.2.1")])
+    (reply,) = host.service.handle([QueuedRequest(recorded, "192.0.2.1")])
     assert refused(reply) == "host/request-old"
     assert count_of(host) == 5
 

@@ -33,7 +33,7 @@ HANDS = {
             "api",
             "audit_file",
             "backup_file",
-            "knowledge",
+            "document_cache",
             "look",
             "office",
             "pools",

@@ -20,7 +20,7 @@ from muster.core.products import DAY
 from muster.core.states import LicenceState
 from muster.system.entropy import SeededDice
 from muster.system.facts import uptime
-from muster.testing.tiny_host import DOMAIN, Mood, TinyHost
+from muster.testing.tiny_host import DOMAIN, Misbehaviour, TinyHost
 from muster.testing.world import PUBLISHER_URL, START, World, WorldMachine
 
 DESKTOP = "desktop-pro"
@@ -64,16 +64,18 @@ def host_of(world: World) -> TinyHost:
 
 
 @pytest.mark.parametrize("ahead", [MINUTE, DAY, 7 * DAY, 29 * DAY, 400 * DAY])
-@pytest.mark.parametrize("mood", [Mood.SILENT, Mood.REFUSING, Mood.RUBBISH])
+@pytest.mark.parametrize(
+    "misbehaviour", [Misbehaviour.SILENT, Misbehaviour.REFUSING, Misbehaviour.RUBBISH]
+)
 def test_a_try_that_failed_under_a_clock_ahead_puts_nobody_to_sleep(
-    world: World, ahead: int, mood: Mood
+    world: World, ahead: int, misbehaviour: Misbehaviour
 ) -> None:
     machine = machine_of(world)
-    host_of(world).mood = mood
+    host_of(world).misbehaviour = misbehaviour
     world.clock.jump(ahead)
     assert tried(machine)
     world.clock.jump(-ahead)
-    host_of(world).mood = Mood.HONEST
+    host_of(world).misbehaviour = Misbehaviour.HONEST
     assert tried(machine)
     assert verdict_of(machine).licensed
 
@@ -142,7 +144,7 @@ def test_news_are_looked_for_again_after_an_activation_under_a_clock_ahead(world
 
 def test_an_older_store_counts_from_its_last_try(world: World) -> None:
     machine = machine_of(world)
-    host_of(world).mood = Mood.SILENT
+    host_of(world).misbehaviour = Misbehaviour.SILENT
     world.clock.jump(29 * DAY)
     assert tried(machine)
     place = Store(machine.client.root, world.publisher.publisher, machine.disk)
@@ -214,7 +216,7 @@ def test_a_clock_that_is_not_set_wins_no_licence_that_was_over(world: World) -> 
     machine = machine_of(world)
     assert machine.client.activate()[0].renewed
     right = world.clock.now()
-    host_of(world).mood = Mood.SILENT
+    host_of(world).misbehaviour = Misbehaviour.SILENT
     world.clock.pass_time(211 * DAY)
     tried(machine)
     assert verdict_of(machine).state is LicenceState.NOTIFICATION
@@ -259,7 +261,7 @@ def test_a_clock_that_was_turned_back_within_the_life_of_the_product_is_no_unset
 def test_a_product_set_up_before_the_clock_has_its_first_grace_once(
     world: World, clock: int
 ) -> None:
-    host_of(world).mood = Mood.SILENT
+    host_of(world).misbehaviour = Misbehaviour.SILENT
     right = world.clock.now()
     world.clock.set(clock)
     machine = machine_of(world)
@@ -283,7 +285,7 @@ def test_a_product_set_up_before_the_clock_has_its_first_grace_once(
 
 
 def test_a_first_grace_that_ended_under_an_unset_clock_has_ended(world: World) -> None:
-    host_of(world).mood = Mood.SILENT
+    host_of(world).misbehaviour = Misbehaviour.SILENT
     right = world.clock.now()
     world.clock.set(IN_1970)
     machine = machine_of(world)
@@ -367,22 +369,22 @@ def test_soon_tries_after_a_start_are_few_and_spread(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mood", "up"),
+    ("misbehaviour", "up"),
     [
-        (Mood.RUBBISH, 5),
-        (Mood.EMPTY, 5),
-        (Mood.REDIRECT, 5),
-        (Mood.UNSIGNED_DUPLICATE, 5),
-        (Mood.STRANGER, 5),
-        (Mood.SILENT, schedule.BOOTING),
-        (Mood.SILENT, 10 * DAY),
-        (Mood.REFUSING, schedule.BOOTING),
+        (Misbehaviour.RUBBISH, 5),
+        (Misbehaviour.EMPTY, 5),
+        (Misbehaviour.REDIRECT, 5),
+        (Misbehaviour.UNSIGNED_DUPLICATE, 5),
+        (Misbehaviour.STRANGER, 5),
+        (Misbehaviour.SILENT, schedule.BOOTING),
+        (Misbehaviour.SILENT, 10 * DAY),
+        (Misbehaviour.REFUSING, schedule.BOOTING),
     ],
 )
 def test_whoever_answers_and_whoever_runs_long_waits_15_minutes(
-    world: World, mood: Mood, up: int
+    world: World, misbehaviour: Misbehaviour, up: int
 ) -> None:
-    host_of(world).mood = mood
+    host_of(world).misbehaviour = misbehaviour
     machine = at_boot(world, up)
     assert tried(machine)
     world.clock.pass_time(15 * MINUTE - 1)
@@ -405,7 +407,7 @@ def test_names_that_do_not_exist_and_refusals_wait_as_ever(world: World) -> None
 
 
 def test_soon_tries_raise_no_wait_of_later_ones(world: World) -> None:
-    host_of(world).mood = Mood.SILENT
+    host_of(world).misbehaviour = Misbehaviour.SILENT
     machine = at_boot(world, 5)
     waits(world, machine, schedule.BOOTING)
     record = verdict_of(machine).record

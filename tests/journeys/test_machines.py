@@ -18,7 +18,7 @@ from muster.core.errors import MusterError
 from muster.core.keys import Kind
 from muster.core.products import DAY, Revocation, day_of
 from muster.core.states import LicenceState
-from muster.testing.tiny_host import DOMAIN, Mood, TinyHost
+from muster.testing.tiny_host import DOMAIN, Misbehaviour, TinyHost
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.testing.world import World, WorldMachine, machine_facts
 
@@ -126,16 +126,16 @@ def test_a_year_of_renewals_on_a_timer(world: World) -> None:
 
 def test_states_from_initial_grace_to_notification_and_back(world: World) -> None:
     host = next(iter(world.hosts.values()))
-    host.mood = Mood.SILENT
+    host.misbehaviour = Misbehaviour.SILENT
     machine = added(world)
     assert state(machine) is LicenceState.INITIAL_GRACE
     world.clock.pass_time(30 * DAY)
     assert state(machine) is LicenceState.NOTIFICATION
-    host.mood = Mood.HONEST
+    host.misbehaviour = Misbehaviour.HONEST
     host.crowd(30)
     assert one(machine).renewed
     assert state(machine) is LicenceState.LICENSED
-    host.mood = Mood.SILENT
+    host.misbehaviour = Misbehaviour.SILENT
     world.clock.pass_time(180 * DAY)
     verdict = machine.client.status(DESKTOP).verdict
     assert verdict.state is LicenceState.TOLERANCE_GRACE
@@ -146,7 +146,7 @@ def test_states_from_initial_grace_to_notification_and_back(world: World) -> Non
     machine.client.activate(typed=False)
     world.clock.pass_time(30 * DAY)
     assert state(machine) is LicenceState.NOTIFICATION
-    host.mood = Mood.HONEST
+    host.misbehaviour = Misbehaviour.HONEST
     host.crowd(30)
     assert machine.client.activate(typed=False)[0].renewed
     assert state(machine) is LicenceState.LICENSED
@@ -165,23 +165,25 @@ def test_the_state_is_the_same_whether_or_not_anybody_wrote_it_down(world: World
 
 
 @pytest.mark.parametrize(
-    ("mood", "code"),
+    ("misbehaviour", "code"),
     [
-        (Mood.SILENT, "net/timeout"),
-        (Mood.REFUSING, "net/refused"),
-        (Mood.RUBBISH, "wire/bad-answer"),
-        (Mood.EMPTY, "wire/bad-answer"),
-        (Mood.HUGE, "net/too-large"),
-        (Mood.REDIRECT, "client/redirect"),
-        (Mood.UNSIGNED_DUPLICATE, "client/unsigned-notice"),
-        (Mood.STRANGER, "licence/signer"),
-        (Mood.GREEDY, "licence/dates"),
+        (Misbehaviour.SILENT, "net/timeout"),
+        (Misbehaviour.REFUSING, "net/refused"),
+        (Misbehaviour.RUBBISH, "wire/bad-answer"),
+        (Misbehaviour.EMPTY, "wire/bad-answer"),
+        (Misbehaviour.HUGE, "net/too-large"),
+        (Misbehaviour.REDIRECT, "client/redirect"),
+        (Misbehaviour.UNSIGNED_DUPLICATE, "client/unsigned-notice"),
+        (Misbehaviour.STRANGER, "licence/signer"),
+        (Misbehaviour.GREEDY, "licence/dates"),
     ],
 )
-def test_a_rude_host_has_its_own_error_and_the_next_one_licenses(mood: Mood, code: str) -> None:
+def test_a_rude_host_has_its_own_error_and_the_next_one_licenses(
+    misbehaviour: Misbehaviour, code: str
+) -> None:
     world = World()
     rude, good = world.host("rude"), world.host("good")
-    rude.mood = mood
+    rude.misbehaviour = misbehaviour
     world.advertise([rude], priority=0)
     machine = added(world)
     before = machine.client.status(DESKTOP)
@@ -206,7 +208,7 @@ def test_a_dead_last_good_host_is_left_after_one_try(world: World) -> None:
     machine = added(world)
     assert one(machine).renewed
     old = next(iter(world.hosts.values()))
-    old.mood = Mood.SILENT
+    old.misbehaviour = Misbehaviour.SILENT
     new = world.host("kms2")
     world.advertise([new])
     result = one(machine)
@@ -218,12 +220,12 @@ def test_a_host_that_was_set_turns_discovery_off() -> None:
     world = World()
     chosen, other = world.host("chosen"), world.host("other")
     world.advertise([other])
-    chosen.mood = Mood.REFUSING
+    chosen.misbehaviour = Misbehaviour.REFUSING
     machine = world.machine(plan=lambda _: Plan(host=chosen.address))
     machine.client.add_product(world.publisher.descriptor(DESKTOP))
     assert problem(one(machine)) == "net/refused"
     assert world.questions == []
-    chosen.mood = Mood.HONEST
+    chosen.misbehaviour = Misbehaviour.HONEST
     assert one(machine).renewed
     assert {address for address, _ in world.calls} == {chosen.address}
 
@@ -269,7 +271,7 @@ def test_two_publishers_on_one_machine_know_nothing_of_each_other(world: World) 
 def test_discover_changes_nothing_and_asks_each_host_what_it_serves(world: World) -> None:
     suites = world.host("office-host", group="office")
     silent = world.host("silent")
-    silent.mood = Mood.SILENT
+    silent.misbehaviour = Misbehaviour.SILENT
     world.advertise([suites, silent], priority=5)
     machine = added(world)
     before = dict(machine.disk.files)
@@ -288,17 +290,17 @@ def test_discover_changes_nothing_and_asks_each_host_what_it_serves(world: World
 
 
 @pytest.mark.parametrize(
-    ("mood", "told"),
-    [(Mood.HONEST, "host/not-activated"), (Mood.DISOBEDIENT, "licence/grant")],
+    ("misbehaviour", "told"),
+    [(Misbehaviour.HONEST, "host/not-activated"), (Misbehaviour.DISOBEDIENT, "licence/grant")],
     ids=["honest", "disobedient"],
 )
 def test_a_withdrawn_grant_key_ends_licences_and_a_new_grant_mends_them(
-    world: World, mood: Mood, told: str
+    world: World, misbehaviour: Misbehaviour, told: str
 ) -> None:
     host = next(iter(world.hosts.values()))
     machine = added(world)
     assert one(machine).renewed
-    host.mood = mood
+    host.misbehaviour = misbehaviour
     world.publisher.rotate(withdraw=True)
     result = one(machine)
     assert problem(result) == told
@@ -310,15 +312,15 @@ def test_a_withdrawn_grant_key_ends_licences_and_a_new_grant_mends_them(
 
 
 @pytest.mark.parametrize(
-    ("mood", "told"),
-    [(Mood.HONEST, "host/grant-revoked"), (Mood.DISOBEDIENT, "licence/revoked")],
+    ("misbehaviour", "told"),
+    [(Misbehaviour.HONEST, "host/grant-revoked"), (Misbehaviour.DISOBEDIENT, "licence/revoked")],
     ids=["honest", "disobedient"],
 )
 def test_a_revoked_host_winds_down_while_the_machine_looks_for_another(
-    world: World, mood: Mood, told: str
+    world: World, misbehaviour: Misbehaviour, told: str
 ) -> None:
     first = next(iter(world.hosts.values()))
-    first.mood = mood
+    first.misbehaviour = misbehaviour
     machine = added(world)
     assert one(machine).renewed
     world.clock.pass_time(2 * DAY)
@@ -351,7 +353,7 @@ def test_a_revoked_host_winds_down_while_the_machine_looks_for_another(
 
 def test_a_host_that_hides_its_documents_still_licenses_what_verifies(world: World) -> None:
     host = next(iter(world.hosts.values()))
-    host.mood = Mood.HIDES_DOCUMENTS
+    host.misbehaviour = Misbehaviour.HIDES_DOCUMENTS
     world.publisher.rotate()
     result = one(added(world))
     assert result.renewed
@@ -737,7 +739,7 @@ def test_a_release_needs_the_secret(world: World) -> None:
 def test_a_release_that_no_host_takes_leaves_the_licence(world: World) -> None:
     machine = added(world)
     assert one(machine).renewed
-    next(iter(world.hosts.values())).mood = Mood.REFUSING
+    next(iter(world.hosts.values())).misbehaviour = Misbehaviour.REFUSING
     assert code_of(machine.client.release) == "net/refused"
     assert machine.client.status(DESKTOP).verdict.licensed
 
@@ -795,7 +797,7 @@ def test_a_try_ends_after_a_minute_however_many_hosts_are_silent(world: World) -
     world.advertise(hosts)
 
     for host in hosts:
-        host.mood = Mood.SILENT
+        host.misbehaviour = Misbehaviour.SILENT
     machine = added(world)
     network = machine.client.parts.network
     call = network.call
@@ -849,7 +851,7 @@ def test_an_old_catalogue_is_a_warning_and_never_a_stop(world: World) -> None:
 def test_a_renewal_that_is_late_is_told_with_its_reason(world: World) -> None:
     machine = added(world)
     assert one(machine).renewed
-    next(iter(world.hosts.values())).mood = Mood.REFUSING
+    next(iter(world.hosts.values())).misbehaviour = Misbehaviour.REFUSING
     world.clock.pass_time(8 * DAY)
     machine.client.activate(typed=False)
     assert warned(machine) == ["client/renewal-late"]

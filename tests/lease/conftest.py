@@ -17,9 +17,9 @@ from muster.core.products import (
     Application,
     Conversion,
     KeyGroup,
+    Periods,
     Product,
     Revocation,
-    Spans,
     day_start,
 )
 from muster.lease import jws
@@ -77,7 +77,7 @@ class Maker:
             name="Contoso Desktop 7 Professional",
             edition="Professional",
             channel="volume",
-            spans=Spans(),
+            spans=Periods(),
             identity=("machine", "device", "node", "explicit"),
             features=("base", "vpn"),
             setup_key=setup.text,

@@ -225,9 +225,9 @@ class Publisher(RuleBasedStateMachine):
         assert (drawn.jti, drawn.day, drawn.term) == (jti, day, term)
         newest = self.trusts()[-1]
         # Digits alone are enough: whoever asked knows the key, and so does the newest trust.
-        assert rules.vouched(newest, kid, day)
-        assert rules.vouched(held, kid, day)
-        if drawn.text and rules.vouched(newest, drawn.kid, drawn.day):
+        assert rules.accepts_signature(newest, kid, day)
+        assert rules.accepts_signature(held, kid, day)
+        if drawn.text and rules.accepts_signature(newest, drawn.kid, drawn.day):
             assert text == drawn.text
         elif drawn.text:
             self.resigned += 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from muster.core.errors import MusterError
 from muster.core.ids import InstallationId
 from muster.core.keys import KeyId, Kind
-from muster.core.products import DAY, Application, Conversion, KeyGroup, Product, Spans, day_start
+from muster.core.products import DAY, Application, Conversion, KeyGroup, Periods, Product, day_start
 from muster.lease.jws import MemorySigningKey
 from muster.lease.trust import MAX_DAY, Trust, TrustKey
 from muster.publisher import rules
@@ -191,7 +191,7 @@ def contents(draw: st.DrawFn) -> Content:
                 name=draw(st.sampled_from(["P", "Q"])),
                 edition="",
                 channel="volume",
-                spans=Spans(),
+                spans=Periods(),
                 identity=("machine",),
                 features=(),
                 setup_key=draw(st.sampled_from(["", "K"])),

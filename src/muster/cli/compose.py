@@ -284,14 +284,14 @@ def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list
     ca_file = host_settings({}).text("ca_file") or None
     with look_at_host(store) as opened:
         surroundings = look.surroundings(opened)
-    looker = doctor.Looker(
+    prober = doctor.Prober(
         Resolver(nameservers, timeout=4.0),
         HTTPClient(5.0, ca_file=ca_file),
         HTTPClient(5.0, ca_file=ca_file, proxies=True),
         tls=bool(surroundings.values.get("tls_certificate")),
     )
     return doctor.examine(
-        looker,
+        prober,
         surroundings.view,
         surroundings.values,
         listening=surroundings.listening,

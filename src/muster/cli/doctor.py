@@ -83,9 +83,9 @@ def text(report: Report) -> list[str]:
         lines.append(f"  {check.mark.value:<8} {check.topic.value:<13} {check.what}")
         if check.mark in (Mark.FAIL, Mark.UNKNOWN, Mark.WARN) and check.fix:
             lines.append(f"  {'':<22} Fix: {check.fix}")
-    cure = report.cure
-    if cure is None:
+    next_fix = report.next_fix
+    if next_fix is None:
         lines.append("Nothing needs fixing.")
     else:
-        lines.append(f"Fix this first: {cure.what} {cure.fix}".rstrip())
+        lines.append(f"Fix this first: {next_fix.what} {next_fix.fix}".rstrip())
     return lines

@@ -36,7 +36,7 @@ class Authority:
     catalogue: Catalogue | None
     clock_mark: int
     problem: MusterError | None
-    walked: line.Walked
+    walked: line.ChainWalk
 
 
 def authority(
@@ -57,7 +57,7 @@ def authority(
     anchor = descriptor.trust
     if memory is None or memory.publisher != descriptor.publisher:
         mark = advance_mark(0, anchor.iat, now)
-        return Authority(anchor, None, mark, None, line.Walked(anchor, anchor))
+        return Authority(anchor, None, mark, None, line.ChainWalk(anchor, anchor))
     if walked is None:
         walked = line.walk(anchor, memory.trust)
     trust = walked.trust
@@ -79,7 +79,7 @@ def _catalogue(memory: Memory, trust: Trust) -> Catalogue | None:
 
 
 def _put_back(
-    memory: Memory, walked: line.Walked, catalogue: Catalogue | None
+    memory: Memory, walked: line.ChainWalk, catalogue: Catalogue | None
 ) -> MusterError | None:
     """Whether the store once held more that verifies from here than it does now.
 
@@ -94,12 +94,12 @@ def _put_back(
         return error("client/trust-older", held=trust.version, seen=seen)
     mark = memory.catalogue_mark
     held = 0 if catalogue is None else catalogue.version
-    if mark is not None and held < mark.version and stands_behind(trust, mark):
+    if mark is not None and held < mark.version and accepts_mark(trust, mark):
         return error("client/catalogue-older", held=held, seen=mark.version)
     return None
 
 
-def stands_behind(trust: Trust, mark: CatalogueMark) -> bool:
+def accepts_mark(trust: Trust, mark: CatalogueMark) -> bool:
     """Whether the key of a catalogue mark may have signed that catalogue on that day.
 
     When it was withdrawn, or retired from a day before, catalogue and mark are forgotten [else a

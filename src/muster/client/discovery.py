@@ -31,7 +31,7 @@ TRY_SECONDS = 60.0
 PATIENCE = 5.0
 """Seconds for one exchange while other hosts wait for their turn."""
 _SHOWN = 8
-"""Names that an error lists at most."""
+"""SRVNames that an error lists at most."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -101,7 +101,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class SRVNames:
     """The two names that are asked under one suffix."""
 
     domain: str
@@ -109,17 +109,17 @@ class Names:
     general: str
 
 
-def names(label: str, domain: str) -> Names:
+def names(label: str, domain: str) -> SRVNames:
     """The names of a publisher's label and of all hosts under one suffix.
 
     Source: docs/spec/07-discovery.md, section 7.1.
     """
     domain = domain.lower().strip(".")
-    return Names(domain, f"_{label}._sub.{SERVICE}.{domain}", f"{SERVICE}.{domain}")
+    return SRVNames(domain, f"_{label}._sub.{SERVICE}.{domain}", f"{SERVICE}.{domain}")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SRVAnswer:
     """What DNS said under one suffix: the records of the label and of the general name."""
 
     domain: str
@@ -166,7 +166,7 @@ def _shuffled(records: Sequence[Record], dice: Dice) -> list[Record]:
 
 
 def order(
-    answers: Sequence[Found],
+    answers: Sequence[SRVAnswer],
     dice: Dice,
     *,
     passed: Collection[Address] = (),

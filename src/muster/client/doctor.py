@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from muster.client.discovery import (
     Address,
     Candidate,
-    Found,
-    Names,
     Source,
+    SRVAnswer,
+    SRVNames,
     names,
     not_asked,
     order,
@@ -29,7 +29,7 @@ from muster.core.states import GRACES
 from muster.core.text import instant_text, shown_url
 from muster.core.values import dataclass
 from muster.health import probe
-from muster.health.probe import Advertised, Heard, Looked
+from muster.health.probe import Advertised, ProbeResult, Reply
 from muster.health.report import Check, Mark, Report, Topic, failed, report
 from muster.health.rules import judge_hosts, newest_catalogue, newest_trust
 from muster.lease.catalogue import Catalogue
@@ -54,11 +54,11 @@ class Findings:
     """
 
     statuses: Sequence[Status]
-    asked: tuple[Names, ...]
-    found: tuple[Found, ...]
+    asked: tuple[SRVNames, ...]
+    found: tuple[SRVAnswer, ...]
     faults: tuple[MusterError, ...]
-    hosts: tuple[Looked, ...]
-    publisher: Looked | None
+    hosts: tuple[ProbeResult, ...]
+    publisher: ProbeResult | None
 
 
 def look(
@@ -80,8 +80,8 @@ def look(
     first = statuses[0]
     plan, publisher = first.plan, first.descriptor.publisher
     held = first.verdict.authority.trust.version
-    asked: tuple[Names, ...] = ()
-    answers: tuple[Found, ...] = ()
+    asked: tuple[SRVNames, ...] = ()
+    answers: tuple[SRVAnswer, ...] = ()
     faults: tuple[MusterError, ...] = ()
     if plan.host is not None:
         candidates: Sequence[Candidate] = [Candidate(plan.host, Source.SET)]
@@ -113,17 +113,17 @@ def look(
 
 
 def _caller(network: Network, address: Address) -> probe.Call:
-    def call(route: Route, path: str) -> Heard:
+    def call(route: Route, path: str) -> Reply:
         reply = network.call(address, route, path, None)
-        return Heard(reply.status, reply.body, reply.date)
+        return Reply(reply.status, reply.body, reply.date)
 
     return call
 
 
 def _asker(network: Network, url: str) -> probe.Call:
-    def call(route: Route, path: str) -> Heard:
+    def call(route: Route, path: str) -> Reply:
         reply = network.ask(url, route, path, None)
-        return Heard(reply.status, reply.body, reply.date)
+        return Reply(reply.status, reply.body, reply.date)
 
     return call
 
@@ -187,7 +187,7 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
     return checks
 
 
-def _publisher(result: Looked) -> Check:
+def _publisher(result: ProbeResult) -> Check:
     if result.problem is None:
         return Check(
             Topic.REACHABILITY, Mark.OK, f"The publisher answers at {result.host.address}."

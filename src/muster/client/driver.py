@@ -14,9 +14,9 @@ from muster.client.discovery import (
     DNS_SECONDS,
     TRY_SECONDS,
     Address,
-    Found,
-    Names,
     Record,
+    SRVAnswer,
+    SRVNames,
     not_asked,
     turn,
 )
@@ -192,13 +192,13 @@ class Driver:
 
 
 def discover(
-    network: Network, asked: tuple[Names, ...], late: Callable[[], bool] = lambda: False
-) -> tuple[tuple[Found, ...], tuple[MusterError, ...]]:
+    network: Network, asked: tuple[SRVNames, ...], late: Callable[[], bool] = lambda: False
+) -> tuple[tuple[SRVAnswer, ...], tuple[MusterError, ...]]:
     """Ask DNS for both names under each suffix: what was found, and what failed.
 
     What was not asked because it became late is one of the faults.
     """
-    answered: list[Found] = []
+    answered: list[SRVAnswer] = []
     faults: list[MusterError] = []
     unasked: list[str] = []
     for names in asked:
@@ -213,7 +213,7 @@ def discover(
                 except MusterError as fault:
                     faults.append(fault)
             answers.append(records)
-        answered.append(Found(names.domain, answers[0], answers[1]))
+        answered.append(SRVAnswer(names.domain, answers[0], answers[1]))
     if unasked:
         faults.append(not_asked(unasked))
     return tuple(answered), tuple(faults)

@@ -93,7 +93,7 @@ def licence(
     try:
         return _look(_descriptor(descriptor, trusted), store, facts)
     except MusterError as fault:
-        return _untold(fault)
+        return _unknown(fault)
 
 
 def activate(
@@ -266,7 +266,7 @@ def _told(verdict: Verdict) -> Licence:
     )
 
 
-def _untold(fault: MusterError) -> Licence:
+def _unknown(fault: MusterError) -> Licence:
     return Licence("", "", False, LicenceState.UNLICENSED, None, fault, (), ())
 
 

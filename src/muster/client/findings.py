@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from muster.client.discovery import Address, Candidate, Found, Names
+from muster.client.discovery import Address, Candidate, SRVAnswer, SRVNames
 from muster.client.judge import Verdict
 from muster.client.messages import Plan, Tried
 from muster.client.model import Identity
@@ -65,8 +65,8 @@ class Discovery:
     publisher: str
     label: str
     plan: Plan
-    asked: tuple[Names, ...]
-    found: tuple[Found, ...]
+    asked: tuple[SRVNames, ...]
+    found: tuple[SRVAnswer, ...]
     faults: tuple[MusterError, ...]
     last_good: Address | None
     probes: tuple[Probe, ...]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from muster.client import schedule
-from muster.client.discovery import Address, Candidate, Found, Source, names, order
+from muster.client.discovery import Address, Candidate, Source, SRVAnswer, names, order
 from muster.client.messages import Plan, Tried
 from muster.client.model import Aside, ProductRecord
 from muster.core.catalogue import error
@@ -36,7 +36,7 @@ def before_dns(plan: Plan, record: ProductRecord, doubted: Collection[Address]) 
 
 
 def from_dns(
-    answers: Sequence[Found],
+    answers: Sequence[SRVAnswer],
     plan: Plan,
     record: ProductRecord,
     dice: Dice,

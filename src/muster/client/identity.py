@@ -111,7 +111,9 @@ def machine_key(
     return key if stored == identity.cmid else None
 
 
-def present(identity: Identity, publisher: str, facts: Sequence[Fact], boot: str) -> Identity:
+def current_identity(
+    identity: Identity, publisher: str, facts: Sequence[Fact], boot: str
+) -> Identity:
     """The identity as it is at this boot on this machine.
 
     Only mode `device` changes: a pooled desktop that starts from a golden image derives its own

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from muster.client import bound
 from muster.client.authority import Authority, authority
-from muster.client.identity import present
+from muster.client.identity import current_identity
 from muster.client.model import Memory, ProductRecord
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -478,7 +478,7 @@ def assess(
         problem = facts
     elif memory is not None:
         try:
-            identity = present(memory.identity, memory.publisher, facts, boot)
+            identity = current_identity(memory.identity, memory.publisher, facts, boot)
             memory = replace(memory, identity=identity)
             fingerprint = commitments(identity.salt, facts)
         except MusterError as fault:

@@ -26,7 +26,7 @@ from muster.lease.trust import Trust, follow
 
 
 @dataclass(frozen=True, slots=True)
-class Walked:
+class ChainWalk:
     """How far one anchor's walk came.
 
     `steps` are the texts that were followed, lowest first, and whether the reserve root signed
@@ -37,14 +37,14 @@ class Walked:
     trust: Trust
     steps: tuple[tuple[str, bool], ...] = ()
 
-    def step(self, text: str) -> Walked:
+    def step(self, text: str) -> ChainWalk:
         """One step further. Raises: as `muster.lease.trust.follow`."""
         trust = follow(self.trust, text)
         header = _part(text, 0)
         by_reserve = header is not None and header.get("kid") == self.trust.roots[1].kid
-        return Walked(self.anchor, trust, (*self.steps, (text, by_reserve)))
+        return ChainWalk(self.anchor, trust, (*self.steps, (text, by_reserve)))
 
-    def over(self, texts: Iterable[str]) -> Walked:
+    def over(self, texts: Iterable[str]) -> ChainWalk:
         """Walk on over texts in order of their versions; what does not follow is passed over."""
         trust = self.trust
         steps: list[tuple[str, bool]] = []
@@ -52,15 +52,15 @@ class Walked:
             if version_of(text) <= trust.version:
                 continue
             try:
-                walked = Walked(self.anchor, trust).step(text)
+                walked = ChainWalk(self.anchor, trust).step(text)
             except MusterError:
                 continue
             trust = walked.trust
             steps += walked.steps
-        return Walked(self.anchor, trust, (*self.steps, *steps))
+        return ChainWalk(self.anchor, trust, (*self.steps, *steps))
 
     @property
-    def needless(self) -> frozenset[str]:
+    def prunable(self) -> frozenset[str]:
         """What the working root signed below the newest version of the reserve root."""
         last = max((place for place, (_, jump) in enumerate(self.steps) if jump), default=0)
         return frozenset(text for text, jump in self.steps[:last] if not jump)
@@ -74,9 +74,9 @@ class Walked:
         return tuple(name for name in names if name in wanted)
 
 
-def walk(anchor: Trust, texts: Iterable[str]) -> Walked:
+def walk(anchor: Trust, texts: Iterable[str]) -> ChainWalk:
     """Walk from an anchor over stored texts in any order."""
-    return Walked(anchor, anchor).over(ordered(texts))
+    return ChainWalk(anchor, anchor).over(ordered(texts))
 
 
 def ordered(texts: Iterable[str]) -> tuple[str, ...]:

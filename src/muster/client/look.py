@@ -13,8 +13,8 @@ from muster.client import bound, doctor, doubts, facts, onetime, store, summary
 from muster.client.discovery import (
     Address,
     Candidate,
-    Names,
     Source,
+    SRVNames,
     names,
     not_asked,
     order,
@@ -344,6 +344,6 @@ def history(parts: Parts, publisher: str = "") -> History:
     return History(tuple(sorted(lines, key=lambda line: line.at)))
 
 
-def names_asked(label: str, plan: Plan) -> tuple[Names, ...]:
+def names_asked(label: str, plan: Plan) -> tuple[SRVNames, ...]:
     """The names that DNS is asked for a publisher's hosts: a pair for each suffix of the plan."""
     return tuple(names(label, suffix) for suffix in plan.suffixes)

@@ -127,7 +127,7 @@ class Machine:
         product = self._descriptor.product
         identity = self._known.memory.identity
         identities.check_mode(identity.mode, product.identity, product.id)
-        now_identity = identities.present(
+        now_identity = identities.current_identity(
             identity, self._known.memory.publisher, self._situation.facts, self._situation.boot
         )
         self._known.memory = replace(self._known.memory, identity=now_identity)
@@ -313,7 +313,7 @@ class Machine:
             return ()
         try:
             if self._attempt.fetching is Document.TRUST:
-                self._known.take_trust(event.text)
+                self._known.apply_trust(event.text)
                 self._attempt = replace(self._attempt, steps=self._attempt.steps + 1)
             else:
                 self._attempt = self._attempt.without(Document.CATALOGUE)

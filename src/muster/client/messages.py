@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-from muster.client.discovery import Address, Candidate, Found, Names
+from muster.client.discovery import Address, Candidate, SRVAnswer, SRVNames
 from muster.client.judge import Verdict
 from muster.client.model import Memory
 from muster.client.requests import Secrets
@@ -64,7 +64,7 @@ class Discovered:
     """DNS was asked: what it said under each suffix, and what failed."""
 
     now: int
-    found: tuple[Found, ...]
+    found: tuple[SRVAnswer, ...]
     faults: tuple[MusterError, ...] = ()
 
 
@@ -128,7 +128,7 @@ class Document(enum.Enum):
 class Discover:
     """Ask DNS for both names under each suffix; answer with `Discovered`."""
 
-    names: tuple[Names, ...]
+    names: tuple[SRVNames, ...]
 
 
 @dataclass(frozen=True, slots=True)

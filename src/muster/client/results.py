@@ -220,7 +220,7 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
-class Readout:
+class OfflineRequest:
     """What a machine shows to be activated without a network.
 
     `key` masked; `survives_reinstall`: the same after a reinstall on this hardware; `changed`:
@@ -241,14 +241,14 @@ class Readout:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeWritten(Readout):
+class CodeWritten(OfflineRequest):
     """The same, and the file `qr` with a QR code of it."""
 
     qr: str
 
 
 @dataclass(frozen=True, slots=True)
-class RequestWritten(Readout):
+class RequestWritten(OfflineRequest):
     """The same in a request `file`; `changed`: the file was written."""
 
     file: str

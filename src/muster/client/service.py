@@ -21,9 +21,9 @@ from muster.client.results import (
     IdentityChange,
     Imported,
     KeyChange,
+    OfflineRequest,
     ProductAdded,
     ProductRemoved,
-    Readout,
     Released,
 )
 from muster.client.stores import Parts
@@ -80,7 +80,7 @@ class Client:
         """Ask hosts for a lease, or the publisher for an activation; for one product or for all."""
         return leases.try_products(self.parts, product, typed=typed, publisher_url=publisher_url)
 
-    def installation_id(self, product: str | None = None) -> Readout:
+    def installation_id(self, product: str | None = None) -> OfflineRequest:
         """What to read out, show or send to activate a product without a network."""
         return offline.installation_id(self.parts, product)
 

@@ -101,7 +101,7 @@ class Loaded:
     warnings: tuple[MusterError, ...]
 
 
-class _Piece:
+class _StoredFile:
     """One file as read: its body, and whether a damaged file is in its place."""
 
     __slots__ = ("body", "damaged", "generation")
@@ -197,9 +197,9 @@ class Store:
     def _recovered(self, name: str, detail: str) -> MusterError:
         return error("client/store-recovered", where=str(self._path(name)), detail=detail)
 
-    def _piece(self, name: str) -> _Piece:
+    def _piece(self, name: str) -> _StoredFile:
         """The newest generation of a file that can be read; a newer version of it refuses."""
-        piece = _Piece()
+        piece = _StoredFile()
         for path in (self._path(name), self._backup(name)):
             try:
                 data = self._disk.read(path, _LIMITS[name].bytes + _HEAD)
@@ -320,14 +320,14 @@ class Store:
         keep = name != PROOFS and not piece.damaged
         self._disk.write(path, data, _MODES[name], keep_previous=keep)
 
-    def _set_aside(self, name: str, piece: _Piece) -> None:
+    def _set_aside(self, name: str, piece: _StoredFile) -> None:
         """Keep a damaged file under another name, so that the good generation stays the .bak."""
         if piece.damaged:
             path = self._path(name)
             with contextlib.suppress(MusterError):
                 self._disk.move(path, path.with_name(path.name + ".damaged"))
 
-    def start_anew(self) -> None:
+    def reset(self) -> None:
         """Keep whatever is in the way with the ending .damaged; only for `product add`."""
         for name in (STATE, TRUST, CATALOGUE, SECRETS, PROOFS):
             piece = self._piece(name)

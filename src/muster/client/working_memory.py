@@ -6,7 +6,6 @@ only where the try stands. Refuses to know hosts and answers (`muster.client.mac
 
 from __future__ import annotations
 
-from muster.client import authority as papers
 from muster.client import doubts, line, schedule
 from muster.client.authority import Authority
 from muster.client.discovery import Address
@@ -35,7 +34,7 @@ class WorkingMemory:
         self._descriptor = situation.descriptor
         self._facts = situation.facts
         self._commitments: tuple[bytes, tuple[str, ...]] | None = None
-        self._papers = papers.Held(situation.descriptor)
+        self._documents = documents.Held(situation.descriptor)
 
     # What is known.
 
@@ -63,7 +62,7 @@ class WorkingMemory:
 
     def held(self) -> Authority:
         """Trust and catalogue as reached from the descriptor."""
-        return self._papers.of(self.memory, self.now)
+        return self._documents.of(self.memory, self.now)
 
     def verdict(self, verified: VerifiedLicence | None = None) -> Verdict:
         """Whether the product is licensed by what is remembered now.
@@ -132,13 +131,13 @@ class WorkingMemory:
     def tidy_line(self) -> None:
         """Keep the trust objects in order and without those that no walk needs."""
         texts, walked = line.ordered(self.memory.trust), self.held().walked
-        self.memory = papers.keep_line(self.memory, texts, walked)
-        self._papers.walked(self.memory, walked)
+        self.memory = documents.keep_line(self.memory, texts, walked)
+        self._documents.walked(self.memory, walked)
 
-    def take_trust(self, text: str) -> None:
+    def apply_trust(self, text: str) -> None:
         """Follow trust by one object. Raises: as `muster.client.authority.take_trust`."""
-        self.memory, walked = papers.take_trust(self.memory, self.held(), text, self.now)
-        self._papers.walked(self.memory, walked)
+        self.memory, walked = documents.apply_trust(self.memory, self.held(), text, self.now)
+        self._documents.walked(self.memory, walked)
 
     def take_catalogue(self, text: str) -> None:
         """Take a newer catalogue. Raises: as `muster.client.authority.take_catalogue`."""

@@ -1,6 +1,6 @@
 """Products, key groups and what a catalogue says of them (docs/spec/03-trust-and-catalogue.md).
 
-Frozen records; ids are unique inside one publisher. Spans are whole seconds.
+Frozen records; ids are unique inside one publisher. Periods are whole seconds.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class KeyGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
+class Periods:
     """Time spans of a product in seconds."""
 
     lease: int = 180 * DAY
@@ -77,7 +77,7 @@ class Product:
     name: str
     edition: str
     channel: str
-    spans: Spans
+    spans: Periods
     identity: tuple[str, ...]
     features: tuple[str, ...]
     setup_key: str

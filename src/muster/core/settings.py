@@ -5,7 +5,7 @@ from: `muster.system.config` joins file, environment and flags by this table. do
 the template of the settings file and `--help` are generated from it.
 
 In the TOML file the settings of all roles are at the top, those of one role in its section
-(`[host]`, `[client]`, `[publisher]`). Spans are whole seconds.
+(`[host]`, `[client]`, `[publisher]`). Periods are whole seconds.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ TRUST_STEPS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Reply:
     """An answer over HTTP; `date` is the peer's time in Unix seconds, None where it told none."""
 
     status: int
@@ -39,7 +39,7 @@ class Heard:
     date: int | None = None
 
 
-Call = Callable[[Route, str], Heard]
+Call = Callable[[Route, str], Reply]
 """Sends one request to the host that is looked at. Raises: `net/…`."""
 
 
@@ -54,7 +54,7 @@ class Advertised:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ProbeResult:
     """What one host said.
 
     `asked_at` is the caller's time; `served` what the host says it serves of the publisher, None
@@ -73,7 +73,7 @@ class Looked:
     catalogue: str = ""
 
 
-def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> Looked:
+def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> ProbeResult:
     """Ask a host what it serves, what proves it, and for newer documents.
 
     Args:
@@ -91,7 +91,7 @@ def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> 
         date = heard.date
         listed = decode_publishers(_body(heard, host, Peer.HOST), host.address)
     except MusterError as fault:
-        return Looked(host, now, date, fault)
+        return ProbeResult(host, now, date, fault)
     served = next(
         (
             served_publisher
@@ -100,7 +100,7 @@ def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> 
         ),
         None,
     )
-    return Looked(
+    return ProbeResult(
         host=host,
         asked_at=now,
         date=date,
@@ -116,7 +116,7 @@ def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> 
     )
 
 
-def _body(heard: Heard, host: Advertised, role: Peer) -> bytes:
+def _body(heard: Reply, host: Advertised, role: Peer) -> bytes:
     if heard.status != 200:
         raise decode_problem(heard.status, heard.body, host.address, role).error()
     return heard.body
@@ -131,16 +131,16 @@ def _grants(host: Advertised, call: Call, publisher: str) -> tuple[HostGrant, ..
         return ()
 
 
-def look_at_publisher(host: Advertised, call: Call, trust: int, now: int) -> Looked:
+def look_at_publisher(host: Advertised, call: Call, trust: int, now: int) -> ProbeResult:
     """Ask the publisher's own service for its newest documents; arguments as those of `look`."""
     try:
         heard = call(CATALOGUE, CATALOGUE.path)
         body = _body(heard, host, Peer.PUBLISHER)
     except MusterError as fault:
-        return Looked(host, now, problem=fault)
+        return ProbeResult(host, now, problem=fault)
     line = _line(call, TRUST, trust)
     text = body.decode("ascii", "replace").strip()
-    return Looked(host, now, heard.date, trust=line, catalogue=text)
+    return ProbeResult(host, now, heard.date, trust=line, catalogue=text)
 
 
 def _line(call: Call, route: Route, version: int, **names: str) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class Report:
         return not any(check.mark in (Mark.FAIL, Mark.UNKNOWN) for check in self.checks)
 
     @property
-    def cure(self) -> Check | None:
+    def next_fix(self) -> Check | None:
         """The check to fix first: the first failure, else the first unknown."""
         for mark in (Mark.FAIL, Mark.UNKNOWN):
             for check in self.checks:
@@ -140,7 +140,7 @@ def _report_record(checked: Report) -> ReportRecord:
         label=checked.label or None,
         healthy=checked.healthy,
         checks=tuple(map(_check_record, checked.checks)),
-        mend=None if checked.cure is None else _check_record(checked.cure),
+        mend=None if checked.next_fix is None else _check_record(checked.next_fix),
     )
 
 

@@ -16,7 +16,7 @@ from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.products import DAY, SKEW
 from muster.core.text import span_text
-from muster.health.probe import Looked, trust_version
+from muster.health.probe import ProbeResult, trust_version
 from muster.health.report import Check, Mark, Topic, failed
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import HOST, Grant, read_grant
@@ -29,7 +29,7 @@ NOTED_SKEW = 300
 # What holds now.
 
 
-def newest_trust(trust: Trust, looked: Iterable[Looked]) -> Trust:
+def newest_trust(trust: Trust, looked: Iterable[ProbeResult]) -> Trust:
     """The trust that the caller's own leads to, over all that hosts showed."""
     texts = {text for seen in looked for text in seen.trust}
     return walk_store(trust, sorted(texts, key=trust_version))
@@ -54,13 +54,13 @@ def newest_catalogue(
 
 
 def judge_hosts(
-    looked: Sequence[Looked],
+    looked: Sequence[ProbeResult],
     publisher: str,
     label: str,
     trust: Trust,
     catalogue: Catalogue | None,
     groups: Collection[str],
-    clocks: Sequence[Looked] | None = None,
+    clocks: Sequence[ProbeResult] | None = None,
 ) -> list[Check]:
     """Judge all hosts that were looked at.
 
@@ -108,7 +108,7 @@ def judge_hosts(
 
 
 def judge_clocks(
-    looked: Sequence[Looked], trust: Trust, catalogue: Catalogue | None
+    looked: Sequence[ProbeResult], trust: Trust, catalogue: Catalogue | None
 ) -> list[Check]:
     """Compare this machine's clock with those of the hosts, and with the newest signed date.
 
@@ -157,7 +157,7 @@ def _off(difference: int) -> str:
 
 
 def judge_grant(
-    seen: Looked, publisher: str, label: str, trust: Trust, catalogue: Catalogue | None
+    seen: ProbeResult, publisher: str, label: str, trust: Trust, catalogue: Catalogue | None
 ) -> tuple[Check, frozenset[str]]:
     """Whether a host that answers proves a grant of the publisher, and for which key groups."""
     address = seen.host.address
@@ -219,7 +219,7 @@ def prove(
     return grant
 
 
-def judge_documents(seen: Looked, trust: Trust, catalogue: Catalogue | None) -> list[Check]:
+def judge_documents(seen: ProbeResult, trust: Trust, catalogue: Catalogue | None) -> list[Check]:
     """Whether a host that serves the publisher holds the newest trust and catalogue."""
     if seen.served is None:
         return []

@@ -17,7 +17,7 @@ from muster.core.errors import MusterError
 from muster.host.commit import GroupWriter
 from muster.host.limits import network_refused
 from muster.host.metrics import Traffic, ledger_lines
-from muster.host.model import Arrival, Notice, PublisherView, Refused, Released, Reply
+from muster.host.model import Notice, PublisherView, QueuedRequest, Refused, Released, Reply
 from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
 from muster.lease.strict import JSONObject, canonical
@@ -35,7 +35,7 @@ from muster.wire.problem import encode_problem
 from muster.wire.release import ReleaseRequest, decode_release
 from muster.wire.status import HostGrant, ServedPublisher, encode_grants, encode_publishers
 
-Writer = GroupWriter[Arrival, Reply]
+Writer = GroupWriter[QueuedRequest, Reply]
 
 DATABASE_RETRY_SECONDS = 60
 """Retry-After when the database cannot be written, such as on a full disk."""
@@ -110,7 +110,7 @@ class HostAPI:
     async def _ask(self, asked: ActivationRequest | ReleaseRequest, request: Request) -> Answer:
         source = self._source(request.client, request.headers)
         try:
-            reply = await self._writer.ask(Arrival(asked, source.address, source.shared))
+            reply = await self._writer.ask(QueuedRequest(asked, source.address, source.shared))
         except MusterError as fault:
             raise _outside(fault) from fault
         return encode_reply(reply)

@@ -22,17 +22,17 @@ from muster.host.journal import Deed, Journal
 from muster.host.limits import NewMachines
 from muster.host.lines import Line, Row
 from muster.host.model import (
-    Arrival,
     HostView,
     KnownMachine,
     LeaseRow,
     LogRow,
     Notice,
+    QueuedRequest,
     Refused,
     Released,
     Reply,
 )
-from muster.host.rules import Standing
+from muster.host.rules import Entitlement
 from muster.host.tables import ledger, request_log
 from muster.lease import strict
 from muster.lease.bundle import Bundle
@@ -71,7 +71,7 @@ class Batch:
         self._counters: Counter[tuple[str, str, str, int]] = Counter()
         self._seats: dict[tuple[str, str], int] = {}
 
-    def answer(self, arrival: Arrival) -> Reply:
+    def answer(self, arrival: QueuedRequest) -> Reply:
         """Answer one request."""
         if isinstance(arrival.request, ReleaseRequest):
             return self._release(arrival.request, arrival.address)
@@ -86,7 +86,7 @@ class Batch:
 
     def _activate(self, request: ActivationRequest, address: str, *, shared: bool) -> Reply:
         tx, now = self._tx, self._now
-        entitled = rules.standing(self._view, request.publisher, request.product, now)
+        entitled = rules.find_entitlement(self._view, request.publisher, request.product, now)
         if isinstance(entitled, MusterError):
             return self._refuse(request, address, entitled)
         product, publisher = entitled.product, request.publisher
@@ -138,7 +138,7 @@ class Batch:
         address: str,
         row: Row,
         line: Line,
-        entitled: Standing,
+        entitled: Entitlement,
         leases: Mapping[str, LeaseRow],
     ) -> Reply:
         """A request that was answered before: alike, or not at all; nothing is kept."""
@@ -180,7 +180,7 @@ class Batch:
         self,
         request: ActivationRequest,
         source: str | None,
-        entitled: Standing,
+        entitled: Entitlement,
         known: KnownMachine | None,
         leases: Mapping[str, LeaseRow],
     ) -> MusterError | None:
@@ -208,7 +208,7 @@ class Batch:
         self,
         request: ActivationRequest,
         address: str,
-        entitled: Standing,
+        entitled: Entitlement,
         known: KnownMachine | None,
         line: Line,
     ) -> int:
@@ -224,7 +224,7 @@ class Batch:
         return ledger.count(tx, publisher, application, now, most=2 * entitled.product.need)
 
     def _keep(
-        self, claims: LeaseClaims, entitled: Standing, leases: Mapping[str, LeaseRow]
+        self, claims: LeaseClaims, entitled: Entitlement, leases: Mapping[str, LeaseRow]
     ) -> None:
         grant = entitled.held.grant
         key = (claims.publisher, grant.jti)
@@ -255,7 +255,7 @@ class Batch:
         request: ActivationRequest,
         address: str,
         refusal: MusterError,
-        entitled: Standing | None = None,
+        entitled: Entitlement | None = None,
         rest: int = 0,
         shown: int = 0,
     ) -> Refused:
@@ -269,7 +269,7 @@ class Batch:
         return Refused(refusal, known.trust.version, known.catalogue_version)
 
     def _refuse_clone(
-        self, request: ActivationRequest, address: str, entitled: Standing, rest: int
+        self, request: ActivationRequest, address: str, entitled: Entitlement, rest: int
     ) -> Refused:
         """The one refusal that changes a client: signed, for this nonce alone."""
         ledger.add_duplicate(
@@ -298,7 +298,7 @@ class Batch:
         request: ActivationRequest,
         address: str,
         refusal: MusterError | None,
-        entitled: Standing | None,
+        entitled: Entitlement | None,
         rest: int,
         shown: int,
     ) -> None:
@@ -388,7 +388,7 @@ class Batch:
         return claims
 
 
-def _answer(claims: LeaseClaims, entitled: Standing, line: Line) -> ActivationAnswer:
+def _answer(claims: LeaseClaims, entitled: Entitlement, line: Line) -> ActivationAnswer:
     """The answer that brings a lease; `line` is what is kept of the machine now."""
     signer = entitled.publisher.signer
     assert signer is not None

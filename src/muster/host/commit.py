@@ -3,8 +3,8 @@
 Decides who waits for what: a reply leaves only after the transaction that holds its request has
 been committed. Refuses to know what a request is. See docs/adr/0007-sync-services.md.
 
-The writer takes everything that waits, at most `most`, and hands it to `work`, which handles it in
-one transaction and returns when that is durable. While one batch syncs, the next one gathers.
+The writer takes everything that waits, at most `max_batch`, and hands it to `work`, which handles
+it in one transaction and returns when that is durable. While one batch syncs, the next one gathers.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from muster.core.values import dataclass
 Job = TypeVar("Job")
 Reply = TypeVar("Reply")
 
-MOST = 256
+MAX_BATCH = 256
 """Requests of one transaction at most."""
-WAITING = 8192
+MAX_QUEUE = 8192
 """Requests that may wait; beyond that the answer is `host/busy`."""
 BUSY_RETRY_SECONDS = 5
 TICK_SECONDS = 5.0
@@ -58,8 +58,8 @@ class GroupWriter(Generic[Job, Reply]):
             faults are logged.
         tick_seconds: how often.
         monotonic: seconds that never jump.
-        most: jobs of one batch at most.
-        waiting: jobs that may wait.
+        max_batch: jobs of one batch at most.
+        max_queue: jobs that may wait.
     """
 
     def __init__(
@@ -69,16 +69,16 @@ class GroupWriter(Generic[Job, Reply]):
         *,
         tick_seconds: float = TICK_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
-        most: int = MOST,
-        waiting: int = WAITING,
+        max_batch: int = MAX_BATCH,
+        max_queue: int = MAX_QUEUE,
     ) -> None:
         self._work = work
         self._tick = tick
         self._tick_seconds = tick_seconds
         self._monotonic = monotonic
         self._ticked = monotonic()
-        self._most = most
-        self._most_waiting = waiting
+        self._max_batch = max_batch
+        self._max_queue = max_queue
         self._waiting: deque[_Ticket[Job, Reply]] = deque()
         self._condition = threading.Condition()
         self._stopping = False
@@ -126,7 +126,7 @@ class GroupWriter(Generic[Job, Reply]):
         with self._condition:
             if self._stopping:
                 raise error("wire/unavailable", retry_after=BUSY_RETRY_SECONDS)
-            if len(self._waiting) >= self._most_waiting:
+            if len(self._waiting) >= self._max_queue:
                 raise error("host/busy", retry_after=BUSY_RETRY_SECONDS)
             self._waiting.append(ticket)
             self._condition.notify()
@@ -148,7 +148,7 @@ class GroupWriter(Generic[Job, Reply]):
             if not self._waiting and not self._stopping:
                 self._condition.wait(self._tick_seconds)
             if self._waiting:
-                number = min(self._most, len(self._waiting))
+                number = min(self._max_batch, len(self._waiting))
                 return [self._waiting.popleft() for _ in range(number)]
             return None if self._stopping else []
 

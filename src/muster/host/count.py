@@ -68,7 +68,7 @@ def ahead(row: Seen, now: int) -> bool:
     return max(row.last_seen, row.released) > now + SKEW
 
 
-def mended(row: Seen, now: int) -> Seen:
+def clamp_future(row: Seen, now: int) -> Seen:
     """A row that is ahead, set to now; whether the machine counts stays as it was."""
     if not ahead(row, now):
         return row
@@ -94,13 +94,13 @@ class ClockWatch:
 
     `base` is wall minus monotonic time at the start of the steady span, `since` the monotonic
     time of that start; `before` the base that held before a jump which is not repaired yet, or
-    None; `mended` whether the newest jump led back to where the clock was.
+    None; `returned` whether the newest jump led back to where the clock was.
     """
 
     base: float
     since: float
     before: float | None = None
-    mended: bool = False
+    returned: bool = False
 
 
 def watch(known: ClockWatch | None, now: int, monotonic: float) -> ClockWatch:
@@ -118,7 +118,7 @@ def watch(known: ClockWatch | None, now: int, monotonic: float) -> ClockWatch:
         return known
     before = known.base if known.before is None else known.before
     if abs(offset - before) <= SKEW:
-        return ClockWatch(base=offset, since=monotonic, mended=True)
+        return ClockWatch(base=offset, since=monotonic, returned=True)
     return ClockWatch(base=offset, since=monotonic, before=before)
 
 
@@ -135,7 +135,7 @@ def may_purge(known: ClockWatch, now: int, monotonic: float, floor: int) -> bool
     return now >= floor and steady(known, monotonic)
 
 
-def may_mend(known: ClockWatch, now: int, monotonic: float, floor: int) -> bool:
+def may_clamp(known: ClockWatch, now: int, monotonic: float, floor: int) -> bool:
     """Whether rows that are ahead may be set to now: the clock came back from a jump, or it has
     been steady for a day. Until then they stay: it may be *now* that is wrong."""
-    return now >= floor and (known.mended or steady(known, monotonic))
+    return now >= floor and (known.returned or steady(known, monotonic))

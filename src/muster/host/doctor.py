@@ -16,7 +16,7 @@ from muster.core.settings import Value
 from muster.core.text import shown_url
 from muster.core.values import dataclass, replace
 from muster.health import probe
-from muster.health.probe import Advertised, Heard, Looked
+from muster.health.probe import Advertised, ProbeResult, Reply
 from muster.health.report import Check, Mark, Report, Topic, failed, report
 from muster.health.rules import judge_hosts, newest_catalogue, newest_trust
 from muster.host import rules
@@ -34,7 +34,7 @@ _PUBLISH = "Run 'muster host publish-dns'; if DNS refuses it, the command prints
 
 
 @dataclass(frozen=True, slots=True)
-class Looker:
+class Prober:
     """What asks: DNS, hosts (over TLS where this host speaks it: machines ask all hosts alike), and
     publishers (by the proxies of the environment)."""
 
@@ -60,14 +60,14 @@ class Findings:
     plan: Plan | None
     plan_fault: MusterError | None
     records: Mapping[str, tuple[SRV, ...] | MusterError]
-    own: Looked | None
-    others: tuple[Looked, ...]
-    publisher: Looked | None
+    own: ProbeResult | None
+    others: tuple[ProbeResult, ...]
+    publisher: ProbeResult | None
     clones: int = 0
 
 
 def examine(
-    looker: Looker,
+    prober: Prober,
     view: HostView,
     values: Mapping[str, Value],
     *,
@@ -79,7 +79,7 @@ def examine(
     """Look and judge, one report for each publisher that the host knows.
 
     Args:
-        looker: asks.
+        prober: asks.
         view: what the host knows.
         values: settings that are set.
         listening: where it answered machines last, None where it never did.
@@ -94,7 +94,7 @@ def examine(
     return [
         judge(
             replace(
-                look(looker, publisher, values, listening=listening, name=name, now=now),
+                look(prober, publisher, values, listening=listening, name=name, now=now),
                 clones=(clones or {}).get(publisher.publisher, 0),
             )
         )
@@ -103,7 +103,7 @@ def examine(
 
 
 def look(
-    looker: Looker,
+    prober: Prober,
     view: PublisherView,
     values: Mapping[str, Value],
     *,
@@ -122,15 +122,15 @@ def look(
     records: dict[str, tuple[SRV, ...] | MusterError] = {}
     for wanted in [] if plan is None else plan.names([view.label]):
         try:
-            records[wanted.name] = looker.resolver.srv(wanted.name)
+            records[wanted.name] = prober.resolver.srv(wanted.name)
         except MusterError as fault:
             records[wanted.name] = fault
     own_address = _own_address(plan, listening)
     own = None
     if listening is not None and own_address is not None:
         # Without records machines are told a name; its certificate is for that, not for loopback.
-        told = str(values.get("dns_target") or name) if plan is None and looker.tls else ""
-        own = _look(looker, own_address, "this host", view, now, ours=True, name=told)
+        told = str(values.get("dns_target") or name) if plan is None and prober.tls else ""
+        own = _look(prober, own_address, "this host", view, now, ours=True, name=told)
     others: dict[tuple[str, int], bool] = {}
     for owner, answer in records.items():
         for record in () if isinstance(answer, MusterError) else answer:
@@ -138,13 +138,13 @@ def look(
             if address != own_address:
                 others[address] = others.get(address, False) or "._sub." in owner
     results = tuple(
-        _look(looker, address, "beside it in DNS", view, now, ours=ours)
+        _look(prober, address, "beside it in DNS", view, now, ours=ours)
         for address, ours in list(others.items())[:_MOST]
     )
     service = None
     if view.url:
         peer = Advertised(shown_url(view.url), "the publisher", ours=True)
-        call = _caller(looker.publishers, view.url.rstrip("/"))
+        call = _caller(prober.publishers, view.url.rstrip("/"))
         service = probe.look_at_publisher(peer, call, view.trust.version, now)
     return Findings(view, now, plan, plan_fault, records, own, results, service)
 
@@ -159,7 +159,7 @@ def _own_address(plan: Plan | None, listening: tuple[str, int] | None) -> tuple[
 
 
 def _look(
-    looker: Looker,
+    prober: Prober,
     address: tuple[str, int],
     source: str,
     view: PublisherView,
@@ -167,21 +167,21 @@ def _look(
     *,
     ours: bool,
     name: str = "",
-) -> Looked:
+) -> ProbeResult:
     """Ask a host, under another name than that of its address where one is given."""
     host, port = address
     text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     advertised = Advertised(text, source, ours)
     try:
-        ips = looker.resolver.addresses(host)
+        ips = prober.resolver.addresses(host)
         if not ips:
             raise error("net/name", name=host)
     except MusterError as fault:
-        return Looked(advertised, now, problem=fault)
+        return ProbeResult(advertised, now, problem=fault)
     best = None
     for ip in ips:
-        url = f"{'https' if looker.tls else 'http'}://{f'{name}:{port}' if name else text}"
-        call = _caller(looker.hosts, url, (ip, port))
+        url = f"{'https' if prober.tls else 'http'}://{f'{name}:{port}' if name else text}"
+        call = _caller(prober.hosts, url, (ip, port))
         best = probe.look(advertised, call, view.publisher, view.trust.version, now)
         if best.problem is None:
             return best
@@ -190,7 +190,7 @@ def _look(
 
 
 def _caller(http: HTTPClient, url: str, connect_to: tuple[str, int] | None = None) -> probe.Call:
-    def call(route: Route, path: str) -> Heard:
+    def call(route: Route, path: str) -> Reply:
         response = http.request(
             route.method,
             url + path,
@@ -198,7 +198,7 @@ def _caller(http: HTTPClient, url: str, connect_to: tuple[str, int] | None = Non
             connect_to=connect_to,
             limit=route.answer_limit,
         )
-        return Heard(response.status, response.body, response.date)
+        return Reply(response.status, response.body, response.date)
 
     return call
 
@@ -231,7 +231,7 @@ def judge(findings: Findings) -> Report:
     return report("host", view.publisher, view.label, checks)
 
 
-def _left_out(own: Looked) -> bool:
+def _left_out(own: ProbeResult) -> bool:
     """Whether this host answers, and its settings keep it from answering itself."""
     return own.problem is not None and own.problem.code == "host/network-not-allowed"
 

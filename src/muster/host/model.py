@@ -122,7 +122,7 @@ class HostView:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class QueuedRequest:
     """A request that waits for the writer; `address` is the sender's, as text; `shared` tells that
     others stand behind it, so that it is not bounded by its source."""
 

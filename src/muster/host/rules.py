@@ -31,7 +31,7 @@ NO_EXPIRY = 2**53
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Entitlement:
     """What entitles this host to answer for a product: the grant that signs, and its terms."""
 
     publisher: PublisherView
@@ -89,7 +89,9 @@ def granted_groups(view: PublisherView, now: int) -> list[str]:
     )
 
 
-def standing(view: HostView, publisher: str, product: str, now: int) -> Standing | MusterError:
+def find_entitlement(
+    view: HostView, publisher: str, product: str, now: int
+) -> Entitlement | MusterError:
     """What entitles the host to answer for a product, or the refusal.
 
     Args:
@@ -122,7 +124,7 @@ def standing(view: HostView, publisher: str, product: str, now: int) -> Standing
     faults = [live(known, held, now) for held in longest]
     for held, fault in zip(longest, faults, strict=True):
         if fault is None:
-            return Standing(known, wanted, held)
+            return Entitlement(known, wanted, held)
     assert faults[0] is not None
     return faults[0]
 
@@ -291,7 +293,7 @@ def silent_after(product: Product, settings: Settings, terms: Terms | None) -> i
 
 def lease_claims(
     request: ActivationRequest,
-    entitled: Standing,
+    entitled: Entitlement,
     settings: Settings,
     count: int,
     jti: str,

@@ -19,7 +19,7 @@ from muster.db.engine import Database
 from muster.host.api import HostAPI
 from muster.host.commit import GroupWriter
 from muster.host.keyring import KeyRing
-from muster.host.model import Arrival, Reply
+from muster.host.model import QueuedRequest, Reply
 from muster.host.publish import Keeper, Plan, ZoneResult, plan_of
 from muster.host.service import HostService
 from muster.host.tables import host_settings, own
@@ -68,7 +68,7 @@ class HostServer:
         self._clock = clock
         self._below, self._above = below, above
         self.service = HostService(database, keyring, clock, dice, below=below, above=above)
-        self.writer: GroupWriter[Arrival, Reply] = GroupWriter(
+        self.writer: GroupWriter[QueuedRequest, Reply] = GroupWriter(
             self.service.handle, self._tick, monotonic=clock.monotonic
         )
         api = HostAPI(self.service, self.writer, certificate)

@@ -20,7 +20,7 @@ from muster.host.batch import Batch
 from muster.host.journal import Journal
 from muster.host.keyring import KeyRing
 from muster.host.limits import NewMachines
-from muster.host.model import Arrival, HostView, Reply
+from muster.host.model import HostView, QueuedRequest, Reply
 from muster.host.tables import audit, ledger, own
 from muster.host.view import load_view
 
@@ -31,7 +31,7 @@ _log = logging.getLogger("muster.host")
 class Housekeeping:
     """What one round of housekeeping did, in rows."""
 
-    mended: int
+    clamped: int
     purged: int
 
 
@@ -87,7 +87,7 @@ class HostService:
         """The host's clock, Unix seconds."""
         return self._clock.now()
 
-    def handle(self, batch: Sequence[Arrival]) -> list[Reply]:
+    def handle(self, batch: Sequence[QueuedRequest]) -> list[Reply]:
         """Count and answer requests in one transaction; durable when this returns.
 
         Each request sees the machines that came before it, those of the same batch included, so
@@ -112,23 +112,23 @@ class HostService:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         self._watch = count.watch(self._watch, now, monotonic)
         floor = max((publisher.floor for publisher in self.view().publishers.values()), default=0)
-        mended = purged = 0
-        if count.may_mend(self._watch, now, monotonic, floor):
-            mended = self._mend(now)
+        clamped = purged = 0
+        if count.may_clamp(self._watch, now, monotonic, floor):
+            clamped = self._clamp(now)
         if count.may_purge(self._watch, now, monotonic, floor):
             with self.database.transaction() as tx:
                 purged = ledger.purge(tx, now)
         if self._journal.due(monotonic):
             with self.database.transaction() as tx:
                 self._journal.settle(tx, now, monotonic)
-        return Housekeeping(mended, purged)
+        return Housekeeping(clamped, purged)
 
-    def _mend(self, now: int) -> int:
+    def _clamp(self, now: int) -> int:
         with self.database.snapshot() as reader:
             if not ledger.any_ahead(reader, now):
                 return 0
         with self.database.transaction() as tx:
-            number = ledger.mend(tx, now)
+            number = ledger.clamp_future(tx, now)
             audit.write(tx, now, Event.HOST_CLOCK_MEND, "", "", f"{number} rows set to now")
         _log.warning("a clock jump was repaired: %d rows from the future were set to now", number)
         return number

@@ -18,9 +18,9 @@ from muster.core.products import (
     Application,
     Conversion,
     KeyGroup,
+    Periods,
     Product,
     Revocation,
-    Spans,
     day_of,
 )
 from muster.core.values import dataclass, field
@@ -297,7 +297,7 @@ def _product(item: Claims) -> tuple[Product, ProductKey | None]:
         name=item.text("name", grammar.DISPLAY_NAME),
         edition=item.text("edition", grammar.DISPLAY_NAME_OR_EMPTY),
         channel=item.choice("channel", CHANNELS),
-        spans=Spans(
+        spans=Periods(
             lease=spans.integer("lease", 1, MAX_SPAN),
             renew_after=spans.integer("renew_after", 1, MAX_SPAN),
             retry_after=spans.integer("retry_after", 1, MAX_SPAN),

@@ -24,7 +24,7 @@ from muster.lease.grant import GrantValues, confirmation_of, issue_grant, read_g
 from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, walk
 from muster.publisher import rules, tables, terms
-from muster.publisher.knowledge import Knowledge
+from muster.publisher.document_cache import DocumentCache
 from muster.publisher.model import HostGrant, IssuedKey, Publisher
 from muster.publisher.pools import Activated, Pools
 from muster.publisher.store import Store
@@ -76,14 +76,14 @@ class Activations:
         self._store = store
         self._vault = vault
         self._clock = clock
-        self._knowledge = Knowledge()
+        self._documents = DocumentCache()
         with store.view() as reader:
             found = tables.documents.publisher(reader)
             if found is None:
                 raise error("publisher/none", path="this store")
             _check_line(reader)
         self.publisher: Publisher = found
-        self.pools = Pools(found.id, store, vault, clock, self._knowledge)
+        self.pools = Pools(found.id, store, vault, clock, self._documents)
 
     def activate(self, installation_id: str, door: str) -> Answered:
         """Answer any installation ID, of a host or of a machine: the one function of all doors.
@@ -141,9 +141,9 @@ class Activations:
             held = tables.grants.host_terms(reader, jti)
             if held is None:
                 return found
-            newest, catalogue = self._knowledge.known(reader)
+            newest, catalogue = self._documents.known(reader)
             now = self._clock.now()
-            if terms.still_vouched(held, newest):
+            if terms.still_accepted(held, newest):
                 return replace(found, answer=replace(found.answer, terms=held.text))
             entry = terms.signer_of(newest, now)
             record = tables.documents.key_file(reader, entry.key.kid)
@@ -187,8 +187,8 @@ class Activations:
     def _judge(self, reader: Reader, iid: InstallationId, now: int) -> _Judged:
         key = rules.check_host_request(iid, tables.keys.key(reader, iid.key_id))
         check_proof(iid, key.proof_key)
-        newest, catalogue = self._knowledge.known(reader)
-        held = self._knowledge.held(reader, iid.trust_residue)
+        newest, catalogue = self._documents.known(reader)
+        held = self._documents.held(reader, iid.trust_residue)
         hw = iid.hw
         assert hw is not None  # a host key has one: `parse_installation_id`
         outcome = rules.decide_host(
@@ -205,7 +205,7 @@ class Activations:
             understood = signer is not None
         else:
             # Digits alone must be enough: the asker's trust must know the key that signed.
-            understood = rules.vouched(held, outcome.grant.kid, outcome.grant.day)
+            understood = rules.accepts_signature(held, outcome.grant.kid, outcome.grant.day)
         if not understood:
             raise error("publisher/update-trust-first", held=held.version, trust=newest.version)
         return _Judged(key, outcome, newest, catalogue, held.version, signer)
@@ -230,7 +230,7 @@ class Activations:
             detail = {"key": name, "kid": grant.kid, "withdrawn": old.kid}
         else:
             assert iid.hw is not None
-            if judged.outcome.new_host and not tables.grants.take_host(tx, name, iid.hw, now):
+            if judged.outcome.new_host and not tables.grants.reserve_host(tx, name, iid.hw, now):
                 limit = judged.key.host_limit
                 raise error("publisher/hosts-used-up", key=name, limit=limit)
             if not tables.grants.take_activation(tx, name, iid.hw):

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.identity import IDENTITY_MODES
-from muster.core.products import Application, Conversion, KeyGroup, Product, Spans
+from muster.core.products import Application, Conversion, KeyGroup, Periods, Product
 from muster.core.text import parse_span
 from muster.lease.catalogue import CHANNELS, MAX_COVERS, MAX_SPAN, RULES, TERMS
 from muster.publisher.model import Content, Draft
@@ -29,7 +29,7 @@ SAMPLE_FILE = "contoso.toml"
 DEFAULT_IDENTITY = ("machine", "device", "node")
 """Identity modes of a product that names none: all but `explicit`, which has no clone detection."""
 
-_DEFAULT_SPANS = Spans()
+_DEFAULT_SPANS = Periods()
 
 
 def sample() -> bytes:
@@ -199,12 +199,12 @@ def _group(item: _Table) -> KeyGroup:
     )
 
 
-def _spans(item: _Table) -> Spans:
+def _spans(item: _Table) -> Periods:
     if not item.has("spans"):
         return _DEFAULT_SPANS
     spans = item.table("spans")
     spans.only("lease", "renew_after", "retry_after", "initial_grace", "tolerance_grace")
-    return Spans(
+    return Periods(
         lease=spans.span("lease", _DEFAULT_SPANS.lease),
         renew_after=spans.span("renew_after", _DEFAULT_SPANS.renew_after),
         retry_after=spans.span("retry_after", _DEFAULT_SPANS.retry_after),

@@ -28,7 +28,7 @@ from muster.lease.grant import GrantValues, confirmation_of, issue_grant
 from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
 from muster.publisher import rules, tables
-from muster.publisher.knowledge import Knowledge
+from muster.publisher.document_cache import DocumentCache
 from muster.publisher.model import IssuedKey, MachineGrant
 from muster.publisher.store import Store
 from muster.publisher.throttle import Guesses, Unthrottled
@@ -125,7 +125,7 @@ class Pools:
         store: its tables.
         vault: its key files; asked for grant keys only.
         clock: the publisher's clock.
-        knowledge: shared with the service.
+        documents: shared with the service.
         piece: rows drawn in one transaction.
     """
 
@@ -135,14 +135,14 @@ class Pools:
         store: Store,
         vault: Vault,
         clock: Clock,
-        knowledge: Knowledge,
+        documents: DocumentCache,
         piece: int = PIECE,
     ) -> None:
         self._publisher = publisher
         self._store = store
         self._vault = vault
         self._clock = clock
-        self._knowledge = knowledge
+        self._documents = documents
         self._size = piece
 
     def activate(
@@ -171,7 +171,7 @@ class Pools:
         results: list[MachineActivation | MusterError | None] = [None] * len(installation_ids)
         rows = self._read(installation_ids, results, guesses or Unthrottled())
         for start in range(0, len(rows), self._size):
-            self._piece(rows[start : start + self._size], now, door, results)
+            self._chunk(rows[start : start + self._size], now, door, results)
         lowest = [
             row.held.version for row in rows if isinstance(results[row.place], MachineActivation)
         ]
@@ -209,13 +209,13 @@ class Pools:
                         else:
                             check_proof(iid, key.proof_key)
                     if iid.trust_residue not in trusts:
-                        trusts[iid.trust_residue] = self._knowledge.held(reader, iid.trust_residue)
+                        trusts[iid.trust_residue] = self._documents.held(reader, iid.trust_residue)
                     rows.append(_Row(place, iid, trusts[iid.trust_residue]))
                 except MusterError as fault:
                     results[place] = fault
         return rows
 
-    def _piece(
+    def _chunk(
         self,
         rows: Sequence[_Row],
         now: int,
@@ -239,7 +239,7 @@ class Pools:
         key_id = rows[0].iid.key_id
         with self._store.view() as reader:
             key = rules.check_machine_request(rows[0].iid, tables.keys.key(reader, key_id))
-            newest, catalogue = self._knowledge.known(reader)
+            newest, catalogue = self._documents.known(reader)
             held = {row.iid.trust_residue: row.held for row in rows}
             day = rules.today(now)
             signers = {
@@ -308,7 +308,7 @@ class Pools:
         repeat = rules.decide_machine(known.key, grant, known.newest, now)
         if repeat is None or repeat.resign:
             known.signer(row)
-        elif not rules.vouched(row.held, repeat.grant.kid, repeat.grant.day):
+        elif not rules.accepts_signature(row.held, repeat.grant.kid, repeat.grant.day):
             # Digits alone must be enough: the asker's trust must know the key that signed.
             raise known.behind(row)
         return repeat

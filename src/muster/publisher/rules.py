@@ -240,7 +240,7 @@ def choose_key(newest: Trust, held: Trust, role: str, day: int) -> TrustKey | No
     return max(able, key=lambda key: (key.until is None, key.index or 0), default=None)
 
 
-def vouched(newest: Trust, kid: str, day: int) -> bool:
+def accepts_signature(newest: Trust, kid: str, day: int) -> bool:
     """Whether newest trust still stands behind a grant that this key signed for that day."""
     return any(
         key.role == GRANT_ROLE and key.key.kid == kid and may_sign(key, day) for key in newest.keys
@@ -365,7 +365,7 @@ def decide_host(
             raise error("publisher/hardware-changed", key=key.key_id.text)
         if grant.term and now >= day_start(grant.day) + grant.term * TERM:
             raise error("publisher/term-over", key=key.key_id.text, days=grant.term * 30)
-        return Again(grant, resign=not vouched(newest, grant.kid, grant.day))
+        return Again(grant, resign=not accepts_signature(newest, grant.kid, grant.day))
     held = seat is not None and seat.released_at is None
     if not held and key.hosts >= key.host_limit:
         raise error("publisher/hosts-used-up", key=key.key_id.text, limit=key.host_limit)
@@ -472,7 +472,7 @@ def decide_machine(
         raise error("publisher/activation-revoked", key=key.key_id.text, jti=grant.jti)
     if grant.term and now >= day_start(grant.day) + grant.term * TERM:
         raise error("publisher/licence-over", key=key.key_id.text, days=grant.term * 30)
-    return MachineAgain(grant, resign=not vouched(newest, grant.kid, grant.day))
+    return MachineAgain(grant, resign=not accepts_signature(newest, grant.kid, grant.day))
 
 
 def reached(key: IssuedKey) -> tuple[int, ...]:

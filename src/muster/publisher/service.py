@@ -54,7 +54,7 @@ class PublisherService(Activations):
         """The working keys that may sign today, as a JWK set: a convenience, never the trust."""
         day = rules.today(self._clock.now())
         with self._store.view() as reader:
-            newest, _ = self._knowledge.known(reader)
+            newest, _ = self._documents.known(reader)
         return {
             "keys": [
                 {**key.key.jwk, "kid": key.key.kid, "use": "sig", "alg": "EdDSA"}
@@ -76,7 +76,7 @@ class PublisherService(Activations):
         """
         day = rules.today(self._clock.now())
         with self._store.view() as reader:
-            newest, _ = self._knowledge.known(reader)
+            newest, _ = self._documents.known(reader)
             able = [
                 key for key in newest.keys if key.role == GRANT_ROLE and rules.may_sign(key, day)
             ]
@@ -91,7 +91,7 @@ class PublisherService(Activations):
         """Raise what keeps the service from activating a host now."""
         now = self._clock.now()
         with self._store.view() as reader:
-            newest, catalogue = self._knowledge.known(reader)
+            newest, catalogue = self._documents.known(reader)
         rules.stamp(now, max(newest.iat, catalogue.iat))
         if rules.choose_key(newest, newest, GRANT_ROLE, rules.today(now)) is None:
             raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)

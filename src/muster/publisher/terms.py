@@ -27,9 +27,9 @@ def signer_of(trust: Trust, now: int) -> TrustKey:
     return key
 
 
-def still_vouched(terms: HostTerms, trust: Trust) -> bool:
+def still_accepted(terms: HostTerms, trust: Trust) -> bool:
     """Whether hosts that hold this trust take the terms."""
-    return rules.vouched(trust, terms.kid, day_of(terms.iat))
+    return rules.accepts_signature(trust, terms.kid, day_of(terms.iat))
 
 
 def ceiling_of(terms: HostTerms) -> Ceiling:
@@ -56,7 +56,7 @@ def issue(
         `terms/claims`.
     """
     trust, catalogue = documents
-    if not rules.vouched(trust, grant.kid, grant.day):
+    if not rules.accepts_signature(trust, grant.kid, grant.day):
         raise error("publisher/terms-later", host=grant.jti)
     held = tables.grants.host_terms(tx, grant.jti)
     version = 1 if held is None else held.version + 1

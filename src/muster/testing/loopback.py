@@ -17,7 +17,7 @@ from typing import Any, Self
 from muster.client.discovery import Address
 from muster.core.products import DAY
 from muster.system.clock import SystemClock
-from muster.testing.tiny_host import Mood, TinyHost
+from muster.testing.tiny_host import Misbehaviour, TinyHost
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.routes import (
     ACTIVATE,
@@ -38,7 +38,7 @@ class LoopbackHost:
 
     ```
     with LoopbackHost() as served:
-        served.host.mood = Mood.SILENT
+        served.host.misbehaviour = Misbehaviour.SILENT
     ```
     `host` and `publisher` may be changed while it serves.
     """
@@ -100,16 +100,16 @@ class LoopbackHost:
         body = request.rfile.read(int(request.headers.get("Content-Length", "0")))
         request.close_connection = True
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            match self.host.mood:
-                case Mood.SILENT:
+            match self.host.misbehaviour:
+                case Misbehaviour.SILENT:
                     self._stop.wait(30)
-                case Mood.REFUSING:
+                case Misbehaviour.REFUSING:
                     request.connection.shutdown(socket.SHUT_RDWR)
-                case Mood.RUBBISH:
+                case Misbehaviour.RUBBISH:
                     request.wfile.write(b"\x00\xff no HTTP at all \r\n" * 100)
-                case Mood.HUGE:
+                case Misbehaviour.HUGE:
                     self._huge(request)
-                case Mood.REDIRECT:
+                case Misbehaviour.REDIRECT:
                     self._send(request, 302, b"", {"Location": "http://127.0.0.1:9/"})
                 case _:
                     self._honest(request, body)

@@ -90,7 +90,7 @@ class RealHost:
 
     def housekeep(self) -> int:
         """What it does each minute by itself; gives how many rows of a jumped clock it repaired."""
-        return self._server.service.housekeep().mended
+        return self._server.service.housekeep().clamped
 
     def publish(self, server: str, zone: str, tsig: TSIGKey, name: str) -> None:
         """Publish its SRV records in a zone, pointing to a name. Raises: what the server said."""

@@ -2,8 +2,8 @@
 
 What it answers is decided by `muster.host.service.HostService`, on the rows that it counts. What it
 lacks is durability. It follows its publisher by itself, as if its administrator imported each new
-file at once, and misbehaves when told (`Mood`, `skew`, `trust`, `held`): then what the service
-answered is altered and signed again, as a host can that signs what it likes.
+file at once, and misbehaves when told (`Misbehaviour`, `skew`, `trust`, `held`): then what the
+service answered is altered and signed again, as a host can that signs what it likes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from muster.host import model, store
 from muster.host.act import enrol, updates
 from muster.host.api import encode_reply
 from muster.host.count import Seen
-from muster.host.model import Arrival, HostKey, PublisherView
+from muster.host.model import HostKey, PublisherView, QueuedRequest
 from muster.host.open import OpenHost
 from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
@@ -67,7 +67,7 @@ _ALWAYS = 253_402_300_799
 """The last second of the year 9999."""
 
 
-class Mood(enum.Enum):
+class Misbehaviour(enum.Enum):
     """How a host behaves."""
 
     HONEST = "honest"
@@ -96,10 +96,10 @@ class Mood(enum.Enum):
 
 
 _REFUSALS = {
-    Mood.COUNTLESS: ("host/insufficient-count",),
-    Mood.DISOBEDIENT: ("host/grant-revoked", "host/not-activated", "host/product-revoked"),
+    Misbehaviour.COUNTLESS: ("host/insufficient-count",),
+    Misbehaviour.DISOBEDIENT: ("host/grant-revoked", "host/not-activated", "host/product-revoked"),
 }
-"""What a mood leases against."""
+"""What a misbehaviour leases against."""
 
 
 class TinyHost:
@@ -111,10 +111,10 @@ class TinyHost:
         name: its host name, and the seed of its keys.
         group: the key group of its host key.
 
-    `mood` how it behaves; `skew` seconds that dates in its answers are ahead; `trust` the newest
-    version that it names and gives, None for the publisher's; `held` the catalogue that it stays
-    at, None for the publisher's newest; `duplicates` CMIDs that get a notice; `asked` every request
-    that it read; `released` the CMIDs that gave a licence back.
+    `misbehaviour` how it behaves; `skew` seconds that dates in its answers are ahead; `trust` the
+    newest version that it names and gives, None for the publisher's; `held` the catalogue that it
+    stays at, None for the publisher's newest; `duplicates` CMIDs that get a notice; `asked` every
+    request that it read; `released` the CMIDs that gave a licence back.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class TinyHost:
         self.publisher = publisher
         self.clock = clock
         self.name = name
-        self.mood = Mood.HONEST
+        self.misbehaviour = Misbehaviour.HONEST
         self.skew = 0
         self.trust: int | None = None
         self.held: Catalogue | None = None
@@ -298,9 +298,9 @@ class TinyHost:
 
     def _activate(self, request: ActivationRequest) -> Reply:
         self.asked.append(request)
-        (reply,) = self.service.handle([Arrival(request, _SENDER, shared=True)])
+        (reply,) = self.service.handle([QueuedRequest(request, _SENDER, shared=True)])
         if isinstance(reply, model.Refused):
-            if reply.error.code in _REFUSALS.get(self.mood, ()):
+            if reply.error.code in _REFUSALS.get(self.misbehaviour, ()):
                 return Reply(200, self._lie(self._invented(request)).encode())
             reply = replace(reply, trust=self._trust_version(self._view()))
         elif isinstance(reply, ActivationAnswer) and self._alters():
@@ -311,7 +311,7 @@ class TinyHost:
         return Reply(answer.status, answer.body)
 
     def _alters(self) -> bool:
-        dishonest = self.mood in (Mood.STRANGER, Mood.GREEDY)
+        dishonest = self.misbehaviour in (Misbehaviour.STRANGER, Misbehaviour.GREEDY)
         return dishonest or bool(self.skew) or self.trust is not None
 
     def _invented(self, request: ActivationRequest) -> LeaseClaims:
@@ -332,7 +332,9 @@ class TinyHost:
             nonce=request.nonce,
             renew_after=product.spans.renew_after,
             retry_after=product.spans.retry_after,
-            count=count if self.mood is Mood.COUNTLESS else max(count, product.need),
+            count=count
+            if self.misbehaviour is Misbehaviour.COUNTLESS
+            else max(count, product.need),
             need=product.need,
             fingerprint=request.fingerprint,
             catalogue=known.catalogue_version,
@@ -344,11 +346,11 @@ class TinyHost:
         claims = replace(
             claims,
             iat=claims.iat + self.skew,
-            exp=_ALWAYS if self.mood is Mood.GREEDY else claims.exp + self.skew,
+            exp=_ALWAYS if self.misbehaviour is Misbehaviour.GREEDY else claims.exp + self.skew,
             trust=self._trust_version(self._view()),
         )
         key = self.key
-        if self.mood is Mood.STRANGER:
+        if self.misbehaviour is Misbehaviour.STRANGER:
             key = MemorySigningKey(hashlib.sha256(b"a stranger").digest())
         return ActivationAnswer(
             Bundle(make_lease(claims, key), self.grant, self.key.public),
@@ -373,7 +375,7 @@ class TinyHost:
 
     def _release(self, body: bytes) -> Reply:
         request = decode_release(body)
-        (reply,) = self.service.handle([Arrival(request, _SENDER, shared=True)])
+        (reply,) = self.service.handle([QueuedRequest(request, _SENDER, shared=True)])
         if isinstance(reply, model.Released):
             lease = parse(request.bundle.lease, strict.SMALL, "lease")
             self.released.append(read_lease(Claims(lease.payload, "lease")).cmid)
@@ -381,7 +383,7 @@ class TinyHost:
         return Reply(answer.status, answer.body)
 
     def _document(self, known: PublisherView, route: Route, path: str) -> Reply:
-        if self.mood is Mood.HIDES_DOCUMENTS:
+        if self.misbehaviour is Misbehaviour.HIDES_DOCUMENTS:
             raise error("wire/not-found")
         if route is HOST_CATALOGUE and known.catalogue is not None:
             return Reply(200, known.catalogue.text.encode("ascii"))
@@ -397,20 +399,23 @@ class TinyHost:
     def moody(self, route: Route, path: str, body: bytes | None) -> Reply:
         """Answer, or misbehave as told. Raises: `net/…` where no answer would arrive."""
         peer = self.address.text
-        match self.mood:
-            case Mood.SILENT:
+        match self.misbehaviour:
+            case Misbehaviour.SILENT:
                 raise error("net/timeout", peer=peer, seconds="10")
-            case Mood.REFUSING:
+            case Misbehaviour.REFUSING:
                 raise error("net/refused", peer=peer)
-            case Mood.HUGE:
+            case Misbehaviour.HUGE:
                 raise error("net/too-large", peer=peer, limit=route.answer_limit)
-            case Mood.RUBBISH:
+            case Misbehaviour.RUBBISH:
                 return Reply(200, b"\x00\xff<html>" * 20)
-            case Mood.EMPTY:
+            case Misbehaviour.EMPTY:
                 return Reply(200, b"")
-            case Mood.REDIRECT:
+            case Misbehaviour.REDIRECT:
                 return Reply(302, b"")
-        if route is ACTIVATE and self.mood in (Mood.UNSIGNED_DUPLICATE, Mood.DUPLICATE):
+        if route is ACTIVATE and self.misbehaviour in (
+            Misbehaviour.UNSIGNED_DUPLICATE,
+            Misbehaviour.DUPLICATE,
+        ):
             return self._duplicate(decode_request(body or b""))
         if route is ACTIVATE and self.duplicates:
             request = decode_request(body or b"")
@@ -420,6 +425,6 @@ class TinyHost:
 
     def _duplicate(self, request: ActivationRequest) -> Reply:
         self.asked.append(request)
-        signed = self.mood is not Mood.UNSIGNED_DUPLICATE
+        signed = self.misbehaviour is not Misbehaviour.UNSIGNED_DUPLICATE
         fault = error("host/duplicate-cmid", cmid=request.cmid)
         return self._problem(fault, self.notice(request) if signed else None)

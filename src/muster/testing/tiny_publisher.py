@@ -28,9 +28,9 @@ from muster.core.products import (
     Application,
     Conversion,
     KeyGroup,
+    Periods,
     Product,
     Revocation,
-    Spans,
     day_of,
 )
 from muster.core.values import dataclass, replace
@@ -216,7 +216,7 @@ class TinyPublisher:
             name=sort.id.replace("-", " ").title(),
             edition="Test",
             channel="volume",
-            spans=Spans(),
+            spans=Periods(),
             identity=sort.identity,
             features=(),
             setup_key=self.key(Kind.SETUP, number).text,

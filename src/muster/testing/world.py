@@ -1,7 +1,7 @@
 """A small world in memory for tests of clients: hosts, DNS, disks and a clock, no socket.
 
 The host in it is `muster.testing.tiny_host`: the real service on a database in memory. Peers
-misbehave when told (`Mood`), disks fill up and are cut, the clock moves by hand.
+misbehave when told (`Misbehaviour`), disks fill up and are cut, the clock moves by hand.
 
 ```
 world = World()
@@ -32,7 +32,7 @@ from muster.core.errors import MusterError
 from muster.core.products import DAY
 from muster.system.entropy import SeededDice
 from muster.testing.clock import ManualClock
-from muster.testing.tiny_host import DOMAIN, Mood, TinyHost
+from muster.testing.tiny_host import DOMAIN, Misbehaviour, TinyHost
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.activation import ClientInfo
 from muster.wire.problem import encode_problem
@@ -149,7 +149,7 @@ class WorldNetwork:
         host = self._world.hosts.get(address)
         if host is None:
             raise error("net/name", name=address.host)
-        if host.mood is Mood.SILENT:
+        if host.misbehaviour is Misbehaviour.SILENT:
             waited = self._world.silence if seconds is None else min(self._world.silence, seconds)
             self._world.clock.pass_time(math.ceil(waited))
         reply = host.moody(route, path, body)

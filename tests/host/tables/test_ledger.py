@@ -53,9 +53,9 @@ def test_the_count(world: World, rows: list[Seen], most: int) -> None:
 def test_mending(world: World, rows: list[Seen]) -> None:
     fill(world, rows)
     with world.database.transaction() as tx:
-        number = ledger.mend(tx, START)
+        number = ledger.clamp_future(tx, START)
     assert number == sum(count.ahead(row, START) for row in rows)
-    assert held(world) == {n: count.mended(row, START) for n, row in enumerate(rows)}
+    assert held(world) == {n: count.clamp_future(row, START) for n, row in enumerate(rows)}
 
 
 @each_row

@@ -13,7 +13,7 @@ from muster.core.digits import format_rows
 from muster.core.errors import MusterError
 
 if TYPE_CHECKING:
-    from muster.client.results import Activations, ProductActivation, Readout
+    from muster.client.results import Activations, OfflineRequest, ProductActivation
 
 
 def when(instant: int | None) -> str:
@@ -34,7 +34,7 @@ def warn_not_lasting(products: Iterable[str]) -> None:
         click.echo(f"Warning: {error('client/not-lasting', product=name).what}", err=True)
 
 
-def readout_lines(readout: Readout) -> list[str]:
+def readout_lines(readout: OfflineRequest) -> list[str]:
     """An installation ID in rows to read out."""
     return [
         f"Installation ID of {readout.product} with the key {readout.key}:",
@@ -46,7 +46,7 @@ def readout_lines(readout: Readout) -> list[str]:
     ]
 
 
-def lasting_lines(readout: Readout) -> list[str]:
+def lasting_lines(readout: OfflineRequest) -> list[str]:
     """What is said of an ID that does not survive a reinstall."""
     if readout.survives_reinstall:
         return []

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -> None:
     """Show the settings, or change one; a running host applies it within seconds.
 
-    Port and addresses take effect at the next start. Spans are whole seconds; lists have commas.
+    Port and addresses take effect at the next start. Periods are whole seconds; lists have commas.
     """
     from muster.host import look
     from muster.host.act import settings as act

@@ -11,7 +11,7 @@ from muster.client.act import onetime as once
 from muster.client.authority import authority, take_all
 from muster.client.findings import Activation
 from muster.client.model import Memory
-from muster.client.results import Activations, Imported, Readout, RequestWritten
+from muster.client.results import Activations, Imported, RequestWritten
 from muster.client.store import Loaded, Store
 from muster.client.stores import Parts, load_present, record_of
 from muster.core.catalogue import error
@@ -29,7 +29,7 @@ from muster.wire.exchange import (
 _LOG = logging.getLogger("muster.client")
 
 
-def installation_id(parts: Parts, product: str | None = None) -> Readout:
+def installation_id(parts: Parts, product: str | None = None) -> OfflineRequest:
     """What to read out, show or send to activate a product without a network.
 
     Raises: `client/no-key`, `client/no-one-time-key`, `client/which-product`.
@@ -43,7 +43,7 @@ def installation_id(parts: Parts, product: str | None = None) -> Readout:
         memory = once.remembering(place, descriptor, load_present(place).memory, facts)
     now = parts.clock.now()
     shown = onetime.installation_id(descriptor, memory, facts, now, place.proofs)
-    return Readout(
+    return OfflineRequest(
         product=descriptor.product.id,
         publisher=place.publisher,
         key=record_of(memory, descriptor).masked,

@@ -48,7 +48,7 @@ def add_product(
         raise error("client/identity-id", mode=mode)
     fresh = Secrets()
     with place.lock():
-        loaded, warnings = _load_or_anew(place)
+        loaded, warnings = _load_or_create(place)
         if loaded is None:
             identities.check_mode(mode, product.identity, product.id)
             renewed = identities.new_identity(
@@ -104,14 +104,14 @@ def _added(
     return record, changed
 
 
-def _load_or_anew(place: Store) -> tuple[Memory | None, tuple[MusterError, ...]]:
+def _load_or_create(place: Store) -> tuple[Memory | None, tuple[MusterError, ...]]:
     """The memory; a damaged store without a good generation is kept aside and started again."""
     try:
         loaded = place.load()
     except MusterError as fault:
         if fault.code != "client/store-damaged":
             raise
-        place.start_anew()
+        place.reset()
         return None, (fault,)
     return (None, ()) if loaded is None else (loaded.memory, loaded.warnings)
 

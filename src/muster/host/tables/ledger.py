@@ -97,8 +97,8 @@ def any_ahead(reader: Reader, now: int) -> bool:
     )
 
 
-def mend(tx: Transaction, now: int) -> int:
-    """Set every row that lies more than 4 hours ahead to now, as `count.mended`; how many.
+def clamp_future(tx: Transaction, now: int) -> int:
+    """Set every row that lies more than 4 hours ahead to now, as `count.clamp_future`; how many.
 
     Machines and leases of the same jump are brought back too: a lease keeps its length.
     """

@@ -97,7 +97,7 @@ def issue_terms(office: Office, host: str, ceiling: Ceiling) -> TermsIssued:
             record = tables.documents.key_file(reader, entry.key.kid)
         changed = not (
             held is not None
-            and terms.still_vouched(held, trust)
+            and terms.still_accepted(held, trust)
             and terms.ceiling_of(held) == ceiling
         )
         issued = held

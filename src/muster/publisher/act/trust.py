@@ -29,7 +29,7 @@ from muster.publisher.vault import RESERVE, ROOT
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """The newest trust after it was signed; `again` grants are vouched for no longer."""
+    """The newest trust after it was signed; `again` grants are no longer accepted."""
 
     trust: Trust
     catalogue: int
@@ -242,8 +242,8 @@ def _sign_trust(
             1
             for grant in drawn
             if grant.revoked is None
-            and rules.vouched(newest, grant.kid, grant.day)
-            and not rules.vouched(trust, grant.kid, grant.day)
+            and rules.accepts_signature(newest, grant.kid, grant.day)
+            and not rules.accepts_signature(trust, grant.kid, grant.day)
         )
         newest_catalogue = tables.documents.newest_catalogue(tx).version
     return _Signed(trust, newest_catalogue, again)

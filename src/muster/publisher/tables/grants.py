@@ -32,7 +32,7 @@ def seats(reader: Reader, key: str | None = None) -> tuple[Seat, ...]:
     return tuple(_seat(row) for row in rows)
 
 
-def take_host(tx: Transaction, key: str, hw: str, now: int) -> bool:
+def reserve_host(tx: Transaction, key: str, hw: str, now: int) -> bool:
     """Take one of the hosts of a key for a hardware id; False when none is left.
 
     The condition is in the statement, so that no reader before it decides.

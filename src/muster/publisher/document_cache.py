@@ -15,7 +15,7 @@ from muster.publisher import rules, tables
 from muster.publisher.model import SignedText
 
 
-class Knowledge:
+class DocumentCache:
     """Parsed versions of trust and the newest catalogue."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from muster.client import line
-from muster.client.authority import Authority, authority, stands_behind
+from muster.client.authority import Authority, accepts_mark, authority
 from muster.client.model import CatalogueMark, Memory
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -26,12 +26,12 @@ class Held:
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
         self._found: tuple[Memory, int, Authority] | None = None
-        self._walked: tuple[tuple[str, ...], line.Walked] | None = None
+        self._walked: tuple[tuple[str, ...], line.ChainWalk] | None = None
 
     def of(self, memory: Memory, now: int) -> Authority:
         """What speaks for the publisher by what is remembered."""
         known = self._found
-        if known is not None and known[1] == now and _same_papers(known[0], memory):
+        if known is not None and known[1] == now and _same_documents(known[0], memory):
             return known[2]
         walk = self._walked
         walked = walk[1] if walk is not None and walk[0] is memory.trust else None
@@ -40,12 +40,12 @@ class Held:
         self._found = (memory, now, verified)
         return verified
 
-    def walked(self, memory: Memory, walked: line.Walked) -> None:
+    def walked(self, memory: Memory, walked: line.ChainWalk) -> None:
         """Take note how far the walk over a memory's trust objects came."""
         self._walked = (memory.trust, walked)
 
 
-def _same_papers(memory: Memory, other: Memory) -> bool:
+def _same_documents(memory: Memory, other: Memory) -> bool:
     """Whether two memories give the same authority."""
     return (
         memory.trust is other.trust
@@ -56,7 +56,9 @@ def _same_papers(memory: Memory, other: Memory) -> bool:
     )
 
 
-def take_trust(memory: Memory, held: Authority, text: str, now: int) -> tuple[Memory, line.Walked]:
+def apply_trust(
+    memory: Memory, held: Authority, text: str, now: int
+) -> tuple[Memory, line.ChainWalk]:
     """Follow trust by one object; the walk that came of it.
 
     Raises: as `muster.lease.trust.follow`.
@@ -65,19 +67,19 @@ def take_trust(memory: Memory, held: Authority, text: str, now: int) -> tuple[Me
     # The store may hold what follows now: another descriptor of the publisher is ahead.
     walked = walked.over(line.above(memory.trust, walked.trust.version))
     mark = memory.catalogue_mark
-    stood = mark is not None and stands_behind(held.trust, mark)
-    if mark is not None and stood and not stands_behind(walked.trust, mark):
+    stood = mark is not None and accepts_mark(held.trust, mark)
+    if mark is not None and stood and not accepts_mark(walked.trust, mark):
         memory = replace(memory, catalogue="", catalogue_mark=None)
     clock_mark = advance_mark(memory.clock_mark, walked.trust.iat, now)
     memory = replace(memory, clock_mark=clock_mark)
     return keep_line(memory, line.added(memory.trust, text), walked), walked
 
 
-def keep_line(memory: Memory, texts: tuple[str, ...], walked: line.Walked) -> Memory:
+def keep_line(memory: Memory, texts: tuple[str, ...], walked: line.ChainWalk) -> Memory:
     """Keep ordered trust objects without those that no walk needs, and how far this one came."""
-    needless = walked.needless
-    if needless:
-        texts = tuple(text for text in texts if text not in needless)
+    prunable = walked.prunable
+    if prunable:
+        texts = tuple(text for text in texts if text not in prunable)
     if texts != memory.trust:
         memory = replace(memory, trust=texts)
     if walked.trust.version > walked.anchor.version:
@@ -92,7 +94,7 @@ def take_catalogue(memory: Memory, held: Authority, text: str, now: int) -> Memo
     """
     catalogue = accept_catalogue(held.catalogue, text, held.trust)
     mark = memory.catalogue_mark
-    if mark is not None and catalogue.version < mark.version and stands_behind(held.trust, mark):
+    if mark is not None and catalogue.version < mark.version and accepts_mark(held.trust, mark):
         raise error("catalogue/older", offered=catalogue.version, held=mark.version)
     return replace(
         memory,
@@ -114,7 +116,7 @@ def take_all(
     for text in texts:
         held = authority(descriptor, memory, now)
         if line.version_of(text) > held.trust.version:
-            memory, _ = take_trust(memory, held, text, now)
+            memory, _ = apply_trust(memory, held, text, now)
     if catalogue:
         try:
             memory = take_catalogue(memory, authority(descriptor, memory, now), catalogue, now)
