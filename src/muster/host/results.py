@@ -199,7 +199,7 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class HostServing:
-    """A host that answers machines at `address` and `port`, by TLS or not; `operation` is the
+    """A host that answers machines at `address` and `port`, over TLS or not; `operation` is the
     address of its pages for administrators, None where they are off."""
 
     address: str

@@ -448,7 +448,7 @@ class AuditList:
 
 @dataclass(frozen=True, slots=True)
 class AuditVerified:
-    """A log whose rows hold together; `head` is `SEQ:HASH` of its last row, `contains` the head
+    """A log whose chain is intact; `head` is `SEQ:HASH` of its last row, `contains` the head
     that it was asked for."""
 
     rows: int
