@@ -88,4 +88,4 @@ def test_a_machine_is_silent_by_the_settings_that_the_host_obeys(host: World) ->
 
     licensed = Machine(25).cmid
     assert licensed not in silent(host.opened)
-    assert licensed in silent(replace(host.opened, above={"renewal_interval": 900}))
+    assert licensed in silent(replace(host.opened, overrides={"renewal_interval": 900}))

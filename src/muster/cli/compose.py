@@ -168,15 +168,15 @@ def host_settings(flags: Mapping[str, object]) -> Settings:
 def host_layers(settings: Settings) -> tuple[dict[str, Value], dict[str, Value]]:
     """The settings that are set in files, and those of environment and flags: what gives way to
     `muster host set`, and what wins over it."""
-    below: dict[str, Value] = {}
-    above: dict[str, Value] = {}
+    file_settings: dict[str, Value] = {}
+    overrides: dict[str, Value] = {}
     for name, value in settings.items():
         source = settings.source(name)
         if source.startswith(("$", "--")):
-            above[name] = value
+            overrides[name] = value
         elif source != "default":
-            below[name] = value
-    return below, above
+            file_settings[name] = value
+    return file_settings, overrides
 
 
 def host_folder(store: Path | None) -> Path:
@@ -229,9 +229,11 @@ def _open_host(store: Path | None, database: Database, flags: Mapping[str, objec
     from muster.host.keyring import KeyRing
     from muster.host.open import OpenHost
 
-    below, above = host_layers(host_settings(flags))
+    file_settings, overrides = host_layers(host_settings(flags))
     folder = host_folder(store)
-    return OpenHost(folder, database, KeyRing(folder / "keys"), clock(), dice(), below, above)
+    return OpenHost(
+        folder, database, KeyRing(folder / "keys"), clock(), dice(), file_settings, overrides
+    )
 
 
 def host_service(store: Path | None, database: Database) -> HostService:
@@ -245,8 +247,8 @@ def host_service(store: Path | None, database: Database) -> HostService:
 def host_server(
     store: Path | None,
     database: Database,
-    below: Mapping[str, Value],
-    above: Mapping[str, Value],
+    file_settings: Mapping[str, Value],
+    overrides: Mapping[str, Value],
     certificate: Certificate | None = None,
 ) -> HostServer:
     """The running host: writer, door, DNS records."""
@@ -255,7 +257,13 @@ def host_server(
 
     keyring = KeyRing(host_folder(store) / "keys")
     return HostServer(
-        database, keyring, clock(), dice(), below=below, above=above, certificate=certificate
+        database,
+        keyring,
+        clock(),
+        dice(),
+        file_settings=file_settings,
+        overrides=overrides,
+        certificate=certificate,
     )
 
 

@@ -127,13 +127,13 @@ def accept(
     facts: Sequence[Fact],
     grant: str,
     now: int,
-    door: str,
+    channel: str,
 ) -> tuple[Memory, VerifiedLicence]:
     """Keep the grant of this machine, if it is that.
 
     Args:
         grant: compact JWS, from anywhere.
-        door: through which it came, for the history.
+        channel: through which it came, for the history.
     Raises: of the step that fails; `client/other-key` (of a key that is not the installed one),
         `client/better-licence`, `client/conversion-…`.
     """
@@ -154,7 +154,7 @@ def accept(
     state = step(LicenceState.UNLICENSED if evaluated else record.state, event)
     if record.licence != licence.text:
         memory = memory.noted(
-            now, Audit.CLIENT_LICENCE_ACCEPT, record.product, f"{licence.kind} by {door}"
+            now, Audit.CLIENT_LICENCE_ACCEPT, record.product, f"{licence.kind} by {channel}"
         )
     record = replace(
         record,

@@ -27,8 +27,8 @@ class OpenHost:
 
     `folder` where it is; `database` from `store.open_store`, or for questions alone from
     `store.open_unjudged`; `keyring` the host signing keys;
-    `clock` and `dice` the machine's, or a test's; `below` and `above` the settings that give way to
-    `muster host set`, and that win over it.
+    `clock` and `dice` the machine's, or a test's; `file_settings` the settings that give way to
+    `muster host set`, `overrides` those that win over it.
     """
 
     folder: Path
@@ -36,8 +36,8 @@ class OpenHost:
     keyring: KeyRing
     clock: Clock
     dice: Dice
-    below: Mapping[str, Value] = field(default_factory=dict)
-    above: Mapping[str, Value] = field(default_factory=dict)
+    file_settings: Mapping[str, Value] = field(default_factory=dict)
+    overrides: Mapping[str, Value] = field(default_factory=dict)
 
     def snapshot(self) -> AbstractContextManager[Reader]:
         """One state of the store, its tables up to date. Raises: as `store.snapshot`."""
@@ -45,11 +45,13 @@ class OpenHost:
 
     def values(self, reader: Reader) -> dict[str, Value]:
         """The settings that are set in one state of the store, by name."""
-        return effective(host_settings.rows(reader), self.below, self.above)
+        return effective(host_settings.rows(reader), self.file_settings, self.overrides)
 
     def view(self, reader: Reader) -> HostView:
         """What the host knows in one state of the store, verified."""
-        return load_view(reader, self.keyring, below=self.below, above=self.above)
+        return load_view(
+            reader, self.keyring, file_settings=self.file_settings, overrides=self.overrides
+        )
 
     def current(self) -> HostView:
         """What the host knows now, verified."""

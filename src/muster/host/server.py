@@ -60,14 +60,16 @@ class HostServer:
         clock: Clock,
         dice: Dice,
         *,
-        below: Mapping[str, Value] | None = None,
-        above: Mapping[str, Value] | None = None,
+        file_settings: Mapping[str, Value] | None = None,
+        overrides: Mapping[str, Value] | None = None,
         certificate: Certificate | None = None,
     ) -> None:
         self.database = database
         self._clock = clock
-        self._below, self._above = below, above
-        self.service = HostService(database, keyring, clock, dice, below=below, above=above)
+        self._file_settings, self._overrides = file_settings, overrides
+        self.service = HostService(
+            database, keyring, clock, dice, file_settings=file_settings, overrides=overrides
+        )
         self.writer: GroupWriter[QueuedRequest, Reply] = GroupWriter(
             self.service.handle, self._tick, monotonic=clock.monotonic
         )
@@ -84,7 +86,7 @@ class HostServer:
     def values(self) -> dict[str, Value]:
         """The settings that are set now, by name."""
         with self.database.snapshot() as reader:
-            return effective(host_settings.rows(reader), self._below, self._above)
+            return effective(host_settings.rows(reader), self._file_settings, self._overrides)
 
     def start(self) -> HostServer:
         """Start the writer; requests are answered from now on."""

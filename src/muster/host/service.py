@@ -42,7 +42,7 @@ class HostService:
         database: the host's, from `store.open_store`.
         keyring: the host signing keys.
         clock, dice: the machine's, or a test's.
-        below, above: settings that give way to `muster host set`, and that win over it.
+        file_settings, overrides: settings that give way to `muster host set`, and that win over it.
     """
 
     def __init__(
@@ -52,20 +52,22 @@ class HostService:
         clock: Clock,
         dice: Dice,
         *,
-        below: Mapping[str, Value] | None = None,
-        above: Mapping[str, Value] | None = None,
+        file_settings: Mapping[str, Value] | None = None,
+        overrides: Mapping[str, Value] | None = None,
     ) -> None:
         self.database = database
         self._keyring = keyring
         self._clock = clock
         self._dice = dice
-        self._below = below
-        self._above = above
+        self._file_settings = file_settings
+        self._overrides = overrides
         self._limiter = NewMachines()
         self._journal = Journal()
         self._watch = count.watch(None, clock.now(), clock.monotonic())
         with database.snapshot() as reader:
-            self._view = load_view(reader, keyring, below=below, above=above)
+            self._view = load_view(
+                reader, keyring, file_settings=file_settings, overrides=overrides
+            )
 
     def view(self) -> HostView:
         """What the host knows now; changes by commands of administrators are seen at once."""
@@ -73,7 +75,11 @@ class HostService:
             known = self._view
             if own.revision(reader) != known.revision:
                 known = load_view(
-                    reader, self._keyring, below=self._below, above=self._above, known=known
+                    reader,
+                    self._keyring,
+                    file_settings=self._file_settings,
+                    overrides=self._overrides,
+                    known=known,
                 )
                 self._view = known
         return known
@@ -99,7 +105,11 @@ class HostService:
         with self.database.transaction() as tx:
             if own.revision(tx) != self._view.revision:
                 self._view = load_view(
-                    tx, self._keyring, below=self._below, above=self._above, known=self._view
+                    tx,
+                    self._keyring,
+                    file_settings=self._file_settings,
+                    overrides=self._overrides,
+                    known=self._view,
                 )
             work = Batch(tx, self._view, self._dice, self._limiter, self._journal, now, monotonic)
             replies = [work.answer(arrival) for arrival in batch]

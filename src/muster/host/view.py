@@ -35,8 +35,8 @@ def load_view(
     reader: Reader,
     keyring: KeyRing,
     *,
-    below: Mapping[str, Value] | None = None,
-    above: Mapping[str, Value] | None = None,
+    file_settings: Mapping[str, Value] | None = None,
+    overrides: Mapping[str, Value] | None = None,
     known: HostView | None = None,
 ) -> HostView:
     """Read and verify everything.
@@ -44,7 +44,8 @@ def load_view(
     Args:
         reader: one state of the database.
         keyring: the signing keys.
-        below, above: values of settings that give way to `muster host set`, and that win over it.
+        file_settings: values of settings that give way to `muster host set`.
+        overrides: those that win over it.
         known: the view before; what did not change there is not verified again.
     Returns:
         The view; publishers whose anchor does not verify are left out and logged.
@@ -56,7 +57,7 @@ def load_view(
             views[row.publisher] = _publisher(reader, row, keyring, before)
         except MusterError as fault:
             _log.error("the publisher %s is left out: %s", row.publisher, fault)
-    values = effective(host_settings.rows(reader), below, above)
+    values = effective(host_settings.rows(reader), file_settings, overrides)
     return HostView(own.revision(reader), views, decision_settings(values))
 
 
@@ -156,19 +157,19 @@ def held_grant(
 
 def effective(
     stored: Mapping[str, str],
-    below: Mapping[str, Value] | None = None,
-    above: Mapping[str, Value] | None = None,
+    file_settings: Mapping[str, Value] | None = None,
+    overrides: Mapping[str, Value] | None = None,
 ) -> dict[str, Value]:
     """The settings that are set at all, by name: settings file, `muster host set`, environment
     and flags, each winning over those before. A stored value that no longer fits is passed over."""
-    values: dict[str, Value] = dict(below or {})
+    values: dict[str, Value] = dict(file_settings or {})
     for name, text in stored.items():
         try:
             setting = table.lookup(Role.HOST, name)
             values[setting.name] = table.parse(setting, text)
         except MusterError as fault:
             _log.warning("the stored setting %s is passed over: %s", name, fault)
-    values.update(above or {})
+    values.update(overrides or {})
     return values
 
 

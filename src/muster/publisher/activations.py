@@ -85,29 +85,29 @@ class Activations:
         self.publisher: Publisher = found
         self.pools = Pools(found.id, store, vault, clock, self._documents)
 
-    def activate(self, installation_id: str, door: str) -> Answered:
+    def activate(self, installation_id: str, channel: str) -> Answered:
         """Answer any installation ID, of a host or of a machine: the one function of all doors.
 
         Raises: as `activate_host`, or the error of the row of `Pools.activate`.
         """
         iid = parse_installation_id(installation_id)
         if iid.key_id.kind is Kind.HOST:
-            found = self.activate_host(installation_id, door)
+            found = self.activate_host(installation_id, channel)
             return Answered(found.answer, found.drawn)
-        activated = self.pools.activate([installation_id], door)
+        activated = self.pools.activate([installation_id], channel)
         return Answered(activated.answer(), activated.drawn)
 
     def activate_batch(
         self,
         installation_ids: Sequence[str],
-        door: str = "batch",
+        channel: str = "batch",
         guesses: Guesses | None = None,
     ) -> Activated:
         """Answer installation IDs of machines, all of one key; see `Pools.activate`."""
-        return self.pools.activate(installation_ids, door, guesses)
+        return self.pools.activate(installation_ids, channel, guesses)
 
     def activate_host(
-        self, installation_id: str, door: str, guesses: Guesses | None = None, name: str = ""
+        self, installation_id: str, channel: str, guesses: Guesses | None = None, name: str = ""
     ) -> HostActivation:
         """Answer a host's installation ID with its grant.
 
@@ -116,7 +116,7 @@ class Activations:
 
         Args:
             installation_id: 15 groups of digits, as typed, read or sent.
-            door: through which it came, for the audit: "http", "file" or "desk".
+            channel: through which it came, for the audit: "http", "file" or "desk".
             guesses: throttles whoever asks; nobody by default.
             name: what the host calls itself; the first one stays. A stranger's word, for the list
                 of hosts.
@@ -128,13 +128,13 @@ class Activations:
         with (guesses or Unthrottled()).guess() as enter:
             iid = parse_installation_id(installation_id)
             enter((int(iid.key_id.kind), iid.key_id.group))
-            found = self._activate_host(iid, door)
+            found = self._activate_host(iid, channel)
             if name and not found.grant.name:
                 with self._store.edit() as tx:
                     tables.grants.name_grant(tx, found.grant.key, found.grant.binding, name)
-            return self._with_terms(found, door)
+            return self._with_terms(found, channel)
 
-    def _with_terms(self, found: HostActivation, door: str) -> HostActivation:
+    def _with_terms(self, found: HostActivation, channel: str) -> HostActivation:
         """Let the terms of the grant ride along, signed again where their key was withdrawn."""
         jti = found.grant.jti
         with self._store.view() as reader:
@@ -157,12 +157,12 @@ class Activations:
                     (newest, catalogue),
                     key,
                     now,
-                    f"door:{door}",
+                    f"door:{channel}",
                     terms.ceiling_of(held),
                 )
         return replace(found, answer=replace(found.answer, terms=again.text))
 
-    def _activate_host(self, iid: InstallationId, door: str) -> HostActivation:
+    def _activate_host(self, iid: InstallationId, channel: str) -> HostActivation:
         now = self._clock.now()
         rules.today(now)
         while True:
@@ -181,7 +181,7 @@ class Activations:
             with self._store.edit() as tx:
                 again = self._judge(tx, iid, now)
                 if again.signer is not None and again.signer.key == key.public:
-                    return self._carry_out(tx, again, iid, key, now, door)
+                    return self._carry_out(tx, again, iid, key, now, channel)
             # The keys were rotated, or the same host was served, between the two looks.
 
     def _judge(self, reader: Reader, iid: InstallationId, now: int) -> _Judged:
@@ -217,7 +217,7 @@ class Activations:
         iid: InstallationId,
         key: SigningKey,
         now: int,
-        door: str,
+        channel: str,
     ) -> HostActivation:
         name = judged.key.key_id.text
         drawn = isinstance(judged.outcome, rules.Draw)
@@ -240,7 +240,7 @@ class Activations:
             grant = replace(grant, first_at=now, last_at=now)
             tables.grants.add_grant(tx, grant)
             detail = {"key": name, "kid": grant.kid, "hw": iid.hw}
-        tables.audit.write(tx, now, f"door:{door}", Event.HOST_ACTIVATE, grant.jti, detail)
+        tables.audit.write(tx, now, f"door:{channel}", Event.HOST_ACTIVATE, grant.jti, detail)
         return HostActivation(self._answer(tx, judged, grant), grant, drawn=drawn)
 
     def _sign(

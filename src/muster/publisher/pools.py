@@ -1,6 +1,6 @@
 """Activation of machines: draws on the pools of multiple activation, evaluation and retail keys.
 
-One function serves every door: one installation ID or ten thousand. Decides each row by
+One function serves every channel: one installation ID or ten thousand. Decides each row by
 `muster.publisher.rules`, signs outside of transactions where it can, and writes draws, counts,
 alerts and audit rows of up to `PIECE` rows in one transaction that is durable before its answer
 leaves. Refuses to know HTTP and files. Obeys docs/spec/11-pools.md.
@@ -146,7 +146,7 @@ class Pools:
         self._size = piece
 
     def activate(
-        self, installation_ids: Sequence[str], door: str, guesses: Guesses | None = None
+        self, installation_ids: Sequence[str], channel: str, guesses: Guesses | None = None
     ) -> Activated:
         """Answer the installation IDs of machines, all of one key.
 
@@ -155,7 +155,7 @@ class Pools:
 
         Args:
             installation_ids: 12 groups of digits each, as typed, read or sent.
-            door: through which they came, for the audit: "http", "batch", "file", "desk", "qr".
+            channel: through which they came, for the audit: "http", "batch", "file", "desk", "qr".
             guesses: throttles whoever asks; nobody by default.
         Returns:
             A grant or an error for each row: `digits/…`, `id/…`, `publisher/not-machine-key`,
@@ -171,7 +171,7 @@ class Pools:
         results: list[MachineActivation | MusterError | None] = [None] * len(installation_ids)
         rows = self._read(installation_ids, results, guesses or Unthrottled())
         for start in range(0, len(rows), self._size):
-            self._chunk(rows[start : start + self._size], now, door, results)
+            self._chunk(rows[start : start + self._size], now, channel, results)
         lowest = [
             row.held.version for row in rows if isinstance(results[row.place], MachineActivation)
         ]
@@ -219,7 +219,7 @@ class Pools:
         self,
         rows: Sequence[_Row],
         now: int,
-        door: str,
+        channel: str,
         results: list[MachineActivation | MusterError | None],
     ) -> None:
         for _ in range(_ROUNDS):
@@ -230,7 +230,7 @@ class Pools:
             with self._store.edit() as tx:
                 if tables.documents.newest_trust(tx).version != known.newest.version:
                     continue  # keys were rotated between the two looks
-                if self._write(tx, rows, known, signed, now, door, results):
+                if self._write(tx, rows, known, signed, now, channel, results):
                     return
         raise error("publisher/busy-keys", retry_after=1)
 
@@ -354,7 +354,7 @@ class Pools:
         known: _Known,
         signed: dict[str, MachineGrant],
         now: int,
-        door: str,
+        channel: str,
         results: list[MachineActivation | MusterError | None],
     ) -> bool:
         """Draw, sign again, count and audit one piece; False to begin it again."""
@@ -394,7 +394,7 @@ class Pools:
             tables.pools.add_machines(tx, tuple(fresh.values()))
         for grant, _ in resigned.values():
             tables.pools.resign_machine(tx, grant)
-        self._audit(tx, key, fresh, resigned, now, door)
+        self._audit(tx, key, fresh, resigned, now, channel)
         for place, result in answers.items():
             results[place] = result
         return True
@@ -406,9 +406,9 @@ class Pools:
         fresh: dict[str, MachineGrant],
         resigned: dict[str, tuple[MachineGrant, str]],
         now: int,
-        door: str,
+        channel: str,
     ) -> None:
-        name, actor = key.key_id.text, f"door:{door}"
+        name, actor = key.key_id.text, f"door:{channel}"
         told = [(grant, {"key": name, "kid": grant.kid}) for grant in fresh.values()]
         told += [
             (grant, {"key": name, "kid": grant.kid, "withdrawn": withdrawn})

@@ -36,7 +36,7 @@ def test_a_running_host_follows(host: World) -> None:
 
 
 def test_a_value_that_the_environment_hides_is_kept_and_told(world: World) -> None:
-    opened = replace(world.opened, above={"port": 1800})
+    opened = replace(world.opened, overrides={"port": 1800})
     assert settings.set_setting(opened, "port", "1700").overridden
     assert look.setting(opened, "port").value == 1800
     assert look.setting(world.opened, "port").value == 1700

@@ -49,12 +49,12 @@ def confirm(
         raise click.UsageError("Give the installation ID, or --request FILE.")
     with open_office(store, phrases) as office:
         if asked:
-            text, door = desk.take(partial(check_installation_id, office)), "desk"
+            text, channel = desk.prompt(partial(check_installation_id, office)), "desk"
         elif request is not None:
-            text, door = read_request(request, office.publisher.id).installation_id, "file"
+            text, channel = read_request(request, office.publisher.id).installation_id, "file"
         else:
-            text, door = " ".join(digits), "desk"
-        answer = activation.confirm(office, text, door)
+            text, channel = " ".join(digits), "desk"
+        answer = activation.confirm(office, text, channel)
     confirmed = replace(answer.shown, qr=None if qr_file is None else str(qr_file))
     short = ConfirmationFile(confirmed.publisher, confirmed.confirmation_id).encode()
     lines: list[str] = []

@@ -156,16 +156,16 @@ def _keep(
     loaded: Loaded,
     memory: Memory,
     grant: str,
-    door: str,
+    channel: str,
 ) -> Activation:
     """Keep a grant of this machine; whether it is new is told in `renewed`."""
     now = parts.clock.now()
     before = record_of(loaded.memory, descriptor).licence
-    memory, licence = onetime.accept(descriptor, memory, parts.facts(), grant, now, door)
+    memory, licence = onetime.accept(descriptor, memory, parts.facts(), grant, now, channel)
     place.save(memory)
     new = licence.text != before
     if new:
-        _LOG.info("%s is activated by %s", descriptor.product.id, door)
+        _LOG.info("%s is activated by %s", descriptor.product.id, channel)
     return Activation(
         look.status_of(parts, place, descriptor), None, new, True, (), tuple(loaded.warnings)
     )

@@ -47,7 +47,7 @@ def _store(
         name=setting.name,
         value=value,
         warning=table.warning(setting, value),
-        overridden=setting.name in host.above,
+        overridden=setting.name in host.overrides,
     )
 
 
