@@ -331,7 +331,7 @@ def test_the_name_of_the_machine_goes_along_unless_a_setting_leaves_it_out(
 @pytest.mark.parametrize("configured", [False, True])
 def test_a_program_that_configured_no_log_is_shown_none(place: Place, configured: bool) -> None:
     """Python prints warnings of loggers without a handler to standard error by itself."""
-    place.served.host.mood = Mood.RUBBISH
+    place.served.host.misbehaviour = Misbehaviour.RUBBISH
     code = (
         "import logging, sys\n"
         f"{'logging.basicConfig()' if configured else ''}\n"

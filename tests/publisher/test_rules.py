@@ -383,7 +383,7 @@ PRODUCT = Product(
     name="P",
     edition="",
     channel="volume",
-    spans=Spans(),
+    spans=Periods(),
     identity=("machine",),
     features=(),
     setup_key="",
@@ -502,12 +502,12 @@ def test_trust_holds_64_working_keys() -> None:
 
 def test_who_speaks_for_a_grant() -> None:
     kid = KEYS[0].kid
-    assert rules.vouched(NEWEST, kid, 100)
-    assert not rules.vouched(NEWEST, KEYS[1].kid, 100)
-    assert not rules.vouched(trust((TrustKey(KEYS[0], "catalogue", None),)), kid, 100)
+    assert rules.accepts_signature(NEWEST, kid, 100)
+    assert not rules.accepts_signature(NEWEST, KEYS[1].kid, 100)
+    assert not rules.accepts_signature(trust((TrustKey(KEYS[0], "catalogue", None),)), kid, 100)
     retired = trust((TrustKey(KEYS[0], "grant", 0, until=100),))
-    assert rules.vouched(retired, kid, 100)
-    assert not rules.vouched(retired, kid, 101)
+    assert rules.accepts_signature(retired, kid, 100)
+    assert not rules.accepts_signature(retired, kid, 101)
 
 
 def test_of_two_keys_in_use_the_one_of_the_higher_index_signs() -> None:

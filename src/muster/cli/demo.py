@@ -259,7 +259,7 @@ class _Story:
         say = self.progress.say
         say("1. The publisher creates its roots, keys and catalogue, and serves activation.")
         created = self.site.start_publisher()
-        self.publisher, self.label = made.text("publisher"), made.text("label")
+        self.publisher, self.label = created.text("publisher"), created.text("label")
         say(f"   Publisher {created['name']}, id {self.publisher}, at {self.site.publisher_url}")
         for fleet in self.fleets:
             shown = self.site.muster(

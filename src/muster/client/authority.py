@@ -43,7 +43,7 @@ def authority(
     descriptor: Descriptor,
     memory: Memory | None,
     now: int,
-    walked: line.Walked | None = None,
+    walked: line.ChainWalk | None = None,
     read: Catalogue | None = None,
 ) -> Authority:
     """Walk from a descriptor over what the store holds.
@@ -122,7 +122,7 @@ class Held:
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
         self._found: tuple[Memory, int, Authority] | None = None
-        self._walked: tuple[tuple[str, ...], line.Walked] | None = None
+        self._walked: tuple[tuple[str, ...], line.ChainWalk] | None = None
         self._read: tuple[Trust, Catalogue | None] | None = None
 
     def of(self, memory: Memory, now: int) -> Authority:
@@ -140,7 +140,7 @@ class Held:
         self._found = (memory, now, found)
         return found
 
-    def walked(self, memory: Memory, walked: line.Walked) -> None:
+    def walked(self, memory: Memory, walked: line.ChainWalk) -> None:
         """Take note how far the walk over a memory's trust objects came."""
         self._walked = (memory.trust, walked)
 
@@ -163,7 +163,9 @@ def _same_papers(one: Memory, other: Memory) -> bool:
     )
 
 
-def take_trust(memory: Memory, held: Authority, text: str, now: int) -> tuple[Memory, line.Walked]:
+def apply_trust(
+    memory: Memory, held: Authority, text: str, now: int
+) -> tuple[Memory, line.ChainWalk]:
     """Follow trust by one object; the walk that came of it.
 
     Raises: as `muster.lease.trust.follow`.
@@ -172,19 +174,19 @@ def take_trust(memory: Memory, held: Authority, text: str, now: int) -> tuple[Me
     # The store may hold what follows now: another descriptor of the publisher is ahead.
     walked = walked.over(line.above(memory.trust, walked.trust.version))
     mark = memory.catalogue_mark
-    stood = mark is not None and stands_behind(held.trust, mark)
-    if mark is not None and stood and not stands_behind(walked.trust, mark):
+    stood = mark is not None and accepts_mark(held.trust, mark)
+    if mark is not None and stood and not accepts_mark(walked.trust, mark):
         memory = replace(memory, catalogue="", catalogue_mark=None)
     clock_mark = advance_mark(memory.clock_mark, walked.trust.iat, now)
     memory = replace(memory, clock_mark=clock_mark)
     return keep_line(memory, line.added(memory.trust, text), walked), walked
 
 
-def keep_line(memory: Memory, texts: tuple[str, ...], walked: line.Walked) -> Memory:
+def keep_line(memory: Memory, texts: tuple[str, ...], walked: line.ChainWalk) -> Memory:
     """Keep ordered trust objects without those that no walk needs, and how far this one came."""
-    needless = walked.needless
-    if needless:
-        texts = tuple(text for text in texts if text not in needless)
+    prunable = walked.prunable
+    if prunable:
+        texts = tuple(text for text in texts if text not in prunable)
     if texts != memory.trust:
         memory = replace(memory, trust=texts)
     if walked.trust.version > walked.anchor.version:
@@ -201,7 +203,7 @@ def take_catalogue(
     """
     found = accept_catalogue(held.catalogue, text, held.trust)
     mark = memory.catalogue_mark
-    if mark is not None and found.version < mark.version and stands_behind(held.trust, mark):
+    if mark is not None and found.version < mark.version and accepts_mark(held.trust, mark):
         raise error("catalogue/older", offered=found.version, held=mark.version)
     taken = replace(
         memory,
@@ -224,7 +226,7 @@ def take_all(
     for text in texts:
         held = authority(descriptor, memory, now)
         if line.version_of(text) > held.trust.version:
-            memory, _ = take_trust(memory, held, text, now)
+            memory, _ = apply_trust(memory, held, text, now)
     if catalogue:
         try:
             held = authority(descriptor, memory, now)

@@ -165,7 +165,7 @@ class Machine:
         """Take another identity; the try goes on when it is saved."""
         self._known.rename(fresh.identity)
         self._key = MemorySigningKey(fresh.seed)
-        self._fresh = self._fresh.with_seed(made.identity.cmid, made.seed)
+        self._fresh = self._fresh.with_seed(fresh.identity.cmid, fresh.seed)
         return self._prepare()
 
     def _prepare(self) -> Effects:

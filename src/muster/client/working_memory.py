@@ -6,6 +6,7 @@ only where the try stands. Refuses to know hosts and answers (`muster.client.mac
 
 from __future__ import annotations
 
+from muster.client import authority as documents
 from muster.client import doubts, line, schedule
 from muster.client.authority import Authority
 from muster.client.discovery import Address
@@ -121,8 +122,8 @@ class WorkingMemory:
 
     def doubt(self, address: Address) -> None:
         """A host gave no lease."""
-        doubted = doubts.doubted(self.memory.doubts, address, self.now)
-        self.memory = replace(self.memory, doubts=doubted)
+        found = doubts.doubted(self.memory.doubts, address, self.now)
+        self.memory = replace(self.memory, doubts=found)
 
     def trust_again(self, address: Address) -> None:
         """A host did its work."""
@@ -135,13 +136,13 @@ class WorkingMemory:
         self._documents.walked(self.memory, walked)
 
     def apply_trust(self, text: str) -> None:
-        """Follow trust by one object. Raises: as `muster.client.authority.take_trust`."""
+        """Follow trust by one object. Raises: as `muster.client.authority.apply_trust`."""
         self.memory, walked = documents.apply_trust(self.memory, self.held(), text, self.now)
         self._documents.walked(self.memory, walked)
 
     def take_catalogue(self, text: str) -> None:
         """Take a newer catalogue. Raises: as `muster.client.authority.take_catalogue`."""
-        self.memory = self._papers.take_catalogue(self.memory, text, self.now)
+        self.memory = self._documents.take_catalogue(self.memory, text, self.now)
 
     def rename(self, identity: Identity) -> None:
         """Take an identity with another CMID, which has made no request yet."""

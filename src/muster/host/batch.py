@@ -379,7 +379,7 @@ class Batch:
             labels = rules.labels(self._view, self._now)
             raise error("host/not-served", product=lease_claims.product, labels=labels)
         # The proof first: it costs a fraction, and a lease is there for everybody to copy.
-        request.check_proof(said.publisher, said.identity, said.cmid)
+        request.check_proof(lease_claims.publisher, lease_claims.identity, lease_claims.cmid)
         opened = open_licence(bundle.encode(), known.trust, lease_claims.publisher)
         claims, grant = opened.lease, opened.grant
         ours = any(held.grant.jti == grant.jti for held in known.grants)

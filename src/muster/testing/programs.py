@@ -139,7 +139,7 @@ class Programs:
         """Run one command that must succeed; gives what it prints. Raises: RuntimeError."""
         result = self.run(*words, node=node, facts=facts)
         if result.code != 0:
-            said = f"{done.data} {done.trouble}".strip()
+            text = f"{result.data} {result.trouble}".strip()
             raise RuntimeError(f"muster {' '.join(words[:2])} ended with {result.code}: {text}")
         return result.data
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.cli.client.conftest import Desk
 
-from muster.testing.tiny_host import Mood
+from muster.testing.tiny_host import Misbehaviour
 
 pytestmark = pytest.mark.real
 
@@ -33,7 +33,7 @@ def test_a_host_that_is_silent_is_an_exit_code_of_3(
     ready: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MUSTER_CLIENT_TIMEOUT", "1")
-    ready.served.host.mood = Mood.SILENT
+    ready.served.host.misbehaviour = Misbehaviour.SILENT
     assert ready.data("activate", code=3)["error"]["code"] == "net/timeout"
 
 

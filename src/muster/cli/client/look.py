@@ -93,8 +93,8 @@ def licence(product: str | None, out: Path | None, machine: compose.Machine) -> 
     bundle = look.licence(machine.parts(), product)
     line = bundle.licence
     if out is not None:
-        changed = write_public(out, found.licence.encode("utf-8") + b"\n")
-        found = replace(found, file=str(out), changed=changed)
+        changed = write_public(out, bundle.licence.encode("utf-8") + b"\n")
+        bundle = replace(bundle, file=str(out), changed=changed)
         line = f"The licence of {bundle.product} is written to {out}."
     emit(bundle, [line])
 

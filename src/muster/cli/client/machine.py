@@ -86,7 +86,8 @@ def facts(write: bool, values: bool, machine: compose.Machine) -> None:
         emit(listing, _facts_lines(listing.facts))
         return
     written = write_facts(machine.facts)
-    found = replace(look.facts_list(None, whole=values), file=done.file, changed=done.changed)
+    listing = look.facts_list(None, whole=values)
+    listing = replace(listing, file=written.file, changed=written.changed)
     line = f"{written.count} facts were written to {written.file}."
     emit(listing, [*_facts_lines(listing.facts), line])
 

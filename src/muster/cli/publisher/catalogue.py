@@ -83,7 +83,7 @@ def catalogue_show(store: Path | None) -> None:
     with open_office(store) as office:
         shown = look.catalogue(office)
     lines = [
-        f"Catalogue version {found.catalogue}, signed {when(found.issued_at)}",
+        f"Catalogue version {shown.catalogue}, signed {when(shown.issued_at)}",
         "",
         *table(
             ("KEY GROUP", "NUMBER", "COVERS", "LONGEST LEASE", "TERMS"),
@@ -113,8 +113,11 @@ def catalogue_show(store: Path | None) -> None:
             *table(
                 ("REVOKED", "SINCE"),
                 [
-                    (f"key {one.key}" if one.key else f"grant {one.grant}", day(one.day))
-                    for one in found.revocations
+                    (
+                        f"key {revocation.key}" if revocation.key else f"grant {revocation.grant}",
+                        day(revocation.day),
+                    )
+                    for revocation in shown.revocations
                 ],
             ),
         ]

@@ -36,9 +36,9 @@ def host_lines(hosts: Sequence[HostRow]) -> list[str]:
         ("GRANT", "KEY ID", "HARDWARE", "NAME", "CUSTOMER", "ACTIVATIONS", "FIRST", "STATE"),
         [
             (
-                one.grant,
+                host_row.grant,
                 host_row.key,
-                one.hardware,
+                host_row.hardware,
                 json.dumps(host_row.name, ensure_ascii=False) if host_row.name else "-",
                 host_row.customer or "-",
                 f"{host_row.activations}/{host_row.activation_limit}",
@@ -159,7 +159,7 @@ def host_release(store: Path | None, host_id: str, phrases: Phrases) -> None:
 
     with open_office(store, phrases) as office:
         outcome = release_host(office, host_id)
-    emit_revoked(found, f"Host {found.hardware} is released from key {found.key}")
+    emit_revoked(outcome, f"Host {outcome.hardware} is released from key {outcome.key}")
 
 
 @host.command("activate")
@@ -192,9 +192,11 @@ def host_activate(
             answer = activate_host(office, ConfirmRequest(installation_id), "desk")
     activated = answer.shown
     lines = [
-        f"Host {done.hardware} is activated with the key {done.key} (grant {done.grant})."
+        f"Host {activated.hardware} is activated with the key {activated.key}"
+        f" (grant {activated.grant})."
         if activated.changed
-        else f"Host {done.hardware} already has its grant {done.grant}; no activation was used."
+        else f"Host {activated.hardware} already has its grant {activated.grant};"
+        " no activation was used."
     ]
     if reply is not None:
         new = write_public(reply, answer.reply.encode())

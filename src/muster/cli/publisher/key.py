@@ -88,7 +88,7 @@ def key_show(store: Path | None, key_text: str) -> None:
         lines += [f"    {line}" for line in host_lines(key.grants)]
     lines += _pool_lines(key.pool)
     lines += [
-        f"    {one.grant}  since {day(one.first_day)}"
+        f"    {activation.grant}  since {day(activation.first_day)}"
         + (f"  revoked {day(activation.revoked_day)}" if activation.revoked_day is not None else "")
         for activation in key.activations
     ]

@@ -26,7 +26,7 @@ def trust() -> None:
 
 def _trust_lines(version: TrustVersion) -> list[str]:
     return [
-        f"Trust version {one.version}, signed {when(one.issued_at)}",
+        f"Trust version {version.version}, signed {when(version.issued_at)}",
         *table(
             ("ROLE", "KEY", "STATE"),
             [

@@ -11,7 +11,7 @@ from muster.client.act import onetime as once
 from muster.client.authority import authority, take_all
 from muster.client.findings import Activation
 from muster.client.model import Memory
-from muster.client.results import Activations, Imported, RequestWritten
+from muster.client.results import Activations, Imported, OfflineRequest, RequestWritten
 from muster.client.store import Loaded, Store
 from muster.client.stores import Parts, load_present, record_of
 from muster.core.catalogue import error
