@@ -99,7 +99,7 @@ def test_braces_and_commands_of_a_host_never_become_our_texts(text: str) -> None
         # The one parameter that may be a brace: it is shown, and opens no place in our text.
         sent = document(code="digits/symbol", params={"symbol": brace, "label": "C2"})
         symbol = decode_problem(400, sent, "peer", Peer.PUBLISHER).error()
-        assert f"holds {brace}, which is not a digit" in symbol.what
+        assert f"contains {brace}, which is not a digit" in symbol.what
     said = decode_problem(400, document(code="wire/bad-request", params={"detail": text}), "peer")
     assert said.error().what == "The request could not be read: (not said)."
 
