@@ -697,6 +697,26 @@ def test_what_was_withheld_is_heard_for_two_minutes(store: Store, ahead: int, la
         assert late == ("host/challenge" if later <= SKEW else "host/clock-skew")
 
 
+@pytest.mark.parametrize("hours", [1, 3, 30])
+def test_what_a_clock_ahead_wrote_is_heard_around_its_time(store: Store, hours: int) -> None:
+    """A request with the challenge of a lease, withheld; it is no news once the machine asked."""
+    world, clock = store.world, store.world.clock
+    answer = leased(store.ask())
+    clock.pass_time(60)
+    sent_at = clock.now() + hours * 3600
+    withheld = resigned(store.request(sent_at=sent_at), answer.challenge)
+    clock.pass_time(sent_at - 61 - clock.now())
+    assert refused(unchanged(world, store, withheld)) == "host/challenge"
+    clock.jump(122)
+    assert refused(unchanged(world, store, withheld)) == "host/challenge"
+    clock.jump(-121)
+    leased(store.show(withheld))
+    clock.pass_time(60)
+    later = store.request()
+    leased(store.send(later))
+    assert refused(unchanged(world, store, withheld)) == "host/challenge"
+
+
 @pytest.mark.parametrize("identity", ["machine", "explicit"])
 def test_a_release_that_a_host_refused_is_worth_nothing_later(host: World, identity: str) -> None:
     """The machine's clock was hours ahead; also with the challenge that came with its lease."""
