@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from muster.core import grammar
-from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.values import dataclass, field, replace
 from muster.lease import strict
@@ -69,10 +68,7 @@ def decode_released(body: bytes, peer: str) -> bool:
         codec.check_version(reader)
         return reader.flag("released")
     except MusterError as fault:
-        if fault.code == "wire/version":
-            raise
-        detail = str(fault.params.get("detail", fault.what))
-        raise error("wire/bad-answer", peer=peer, detail=detail) from None
+        raise codec.as_answer(fault, peer) from None
 
 
 def decode_release(body: bytes) -> ReleaseRequest:
