@@ -4,12 +4,12 @@ goes on by itself when there is room again."""
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.host.conftest import HOST_FACTS, START, Machine, body_meeting
+from tests.mounts import file_system
 
 from muster.core.products import DAY
 from muster.host import keys
@@ -31,19 +31,8 @@ from muster.wire.problem import decode_problem
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip("this system does not let us mount")
-    try:
+    with file_system(tmp_path / "small", "1m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.real
