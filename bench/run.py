@@ -67,21 +67,21 @@ def throughput(
         if status not in (200, 409):
             raise RuntimeError(body.decode())
 
-    async def fresh(place: int) -> None:
+    async def fresh(index: int) -> None:
         for turn in range(number):
             begun = time.perf_counter()
             reader, writer = await asyncio.open_connection("127.0.0.1", host.port)
-            status, body = await exchange(reader, writer, requests[place + at_once * turn])
+            status, body = await exchange(reader, writer, requests[index + at_once * turn])
             writer.close()
             took.append(time.perf_counter() - begun)
-            answered(place, status, body)
+            answered(index, status, body)
 
     async def all_fresh() -> None:
-        await asyncio.gather(*(fresh(place) for place in range(at_once)))
+        await asyncio.gather(*(fresh(index) for index in range(at_once)))
 
     begun = time.perf_counter()
     if keep:
-        asyncio.run(crowd(host.port, at_once, lambda place, _: requests[place], answered, number))
+        asyncio.run(crowd(host.port, at_once, lambda index, _: requests[index], answered, number))
     else:
         asyncio.run(all_fresh())
     return len(requests) / (time.perf_counter() - begun), took
@@ -94,20 +94,20 @@ def introduced(
     first contacts, which are challenged; the proofs are made within that time."""
     challenges: dict[int, str] = {}
 
-    def answered(place: int, status: int, body: bytes) -> None:
+    def answered(index: int, status: int, body: bytes) -> None:
         if status != 200:
             raise RuntimeError(body.decode())
-        challenges[place] = json.loads(body)["challenge"]
+        challenges[index] = json.loads(body)["challenge"]
 
-    def asked(place: int, challenge: str) -> bytes:
-        return http_request(publisher, Machine(place, seed=seed), challenge)
+    def asked(index: int, challenge: str) -> bytes:
+        return http_request(publisher, Machine(index, seed=seed), challenge)
 
     begun = time.perf_counter()
     asyncio.run(crowd(host.port, at_once, asked, answered, number))
     took = time.perf_counter() - begun
     renewals = [
-        http_request(publisher, Machine(place, seed=seed, turn=1), challenges[place])
-        for place in range(at_once * number)
+        http_request(publisher, Machine(index, seed=seed, turn=1), challenges[index])
+        for index in range(at_once * number)
     ]
     return renewals, at_once * number / took
 
@@ -139,8 +139,8 @@ def main() -> None:
                 crowd(
                     host.port,
                     1,
-                    lambda place, given: http_request(
-                        publisher, Machine(place, seed="warm"), given
+                    lambda index, given: http_request(
+                        publisher, Machine(index, seed="warm"), given
                     ),
                     lambda *_: None,
                     30,
@@ -174,8 +174,8 @@ def guessing(sources: int) -> tuple[int, int]:
     clock = ManualClock(1_800_000_000)
     throttle, lock = Throttle(), threading.Lock()
     askers = [
-        Guesses(throttle, Source(f"source {place}"), clock.monotonic, lock)
-        for place in range(sources)
+        Guesses(throttle, Source(f"source {index}"), clock.monotonic, lock)
+        for index in range(sources)
     ]
     sent = judged = 0
     for _ in range(3600):
@@ -196,11 +196,11 @@ def fill(root: Path, publisher: TinyPublisher, number: int) -> None:
     """Put machines into the host's count, as if they had asked."""
     now = compose.clock().now()
     with compose.host_database(root) as database, database.transaction() as tx:
-        for place in range(number):
+        for index in range(number):
             tx.execute(
                 "INSERT INTO sighting (publisher, application, cmid, last_seen, released)"
                 " VALUES (?, ?, ?, ?, 0)",
-                (publisher.publisher, "os", Machine(place, seed="filler").cmid, now),
+                (publisher.publisher, "os", Machine(index, seed="filler").cmid, now),
             )
 
 

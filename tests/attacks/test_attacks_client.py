@@ -77,7 +77,7 @@ def verdict(machine: WorldMachine, product: str = OLDER) -> Verdict:
 
 
 def why(found: Verdict) -> str:
-    return "" if found.problem is None else found.problem.code
+    return "" if found.fault is None else found.fault.code
 
 
 def place(world: World, machine: WorldMachine) -> Store:
@@ -153,7 +153,7 @@ def test_a_mark_counts_for_walks_that_come_by_its_anchor() -> None:
     change(world, machine, replace(memory, trust_marks=only_newer, trust=memory.trust[:3]))
     held = verdict(machine).authority  # this walk ends at 4; nothing says that it was further
     assert held.trust.version == 4
-    assert held.problem is None
+    assert held.fault is None
 
 
 def test_a_line_in_any_order_is_walked_by_version() -> None:
@@ -502,7 +502,7 @@ def test_a_recovery_that_is_met_drops_what_the_thief_signed() -> None:
     assert memory.trust == (case.recovery.text, case.newest.text)
     held = authority(contact.descriptor, memory, case.publisher.now)
     assert held.trust == case.newest
-    assert held.problem is None
+    assert held.fault is None
     assert memory.trust_marks == {anchor_name(case.honest[0]): 1_000_001}
 
 

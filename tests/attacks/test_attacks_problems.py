@@ -209,7 +209,13 @@ def test_a_row_of_a_batch_is_read_like_a_problem() -> None:
         assert got == "wire/unexpected-code"
 
 
-ANSWERING = ("host/service.py", "host/rules.py", "host/limits.py", "host/commit.py", "net/door.py")
+ANSWERING = (
+    "host/service.py",
+    "host/rules.py",
+    "host/limits.py",
+    "host/commit.py",
+    "net/router.py",
+)
 ADMINISTRATION = {"host/unknown-machine"}
 """What a service raises for its own commands only."""
 

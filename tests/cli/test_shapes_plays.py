@@ -137,7 +137,7 @@ def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS) -> None:
     walk("activate", "--reply", str(reply))
     walk("terms", "import", str(reply))
     walk("catalogue", "import", file)
-    with ThreadServer(publisher.door()) as server:
+    with ThreadServer(publisher.router()) as server:
         walk("terms", "fetch", "--publisher-url", server.url)
         walk("catalogue", "fetch", "--publisher-url", server.url)
     for words in (

@@ -51,7 +51,7 @@ def licensed(client: Client) -> bool:
 
 
 def why(client: Client) -> str:
-    problem = client.status(PRODUCT).verdict.problem
+    problem = client.status(PRODUCT).verdict.fault
     return "" if problem is None else problem.code
 
 
@@ -177,10 +177,10 @@ def test_a_fact_that_this_user_cannot_read_is_told_with_the_command_that_mends_i
     verdict = user.client.status(PRODUCT).verdict
     assert not verdict.licensed
     assert verdict.state is LicenceState.TOLERANCE_GRACE
-    assert verdict.problem is not None
-    assert verdict.problem.code == "client/fact-unreadable"
-    assert "system-uuid" in verdict.problem.what
-    assert "muster client facts --write" in verdict.problem.fix
+    assert verdict.fault is not None
+    assert verdict.fault.code == "client/fact-unreadable"
+    assert "system-uuid" in verdict.fault.what
+    assert "muster client facts --write" in verdict.fault.fix
     elsewhere = {**USER, "system-uuid": TURNED[::-1].replace("-", "")[:8] + TURNED[8:]}
     other = world.machine("pc-3", disk=machine.disk, facts=elsewhere)
     assert why(other.client) == "licence/machine"
@@ -191,12 +191,12 @@ def test_a_machine_without_a_lasting_fact_says_so_before_it_draws(world: World) 
     assert machine.client.not_lasting() == [PRODUCT]
     assert not machine.client.installation_id().survives_reinstall
     (found,) = machine.client.activate(PRODUCT, publisher_url=PUBLISHER_URL)
-    assert "client/not-lasting" in [one.code for one in found.told]
+    assert "client/not-lasting" in [one.code for one in found.warnings]
     assert machine.client.not_lasting() == [], "it is drawn"
     lasting = ready(World(), USER)
     assert lasting.client.not_lasting() == []
     (found,) = lasting.client.activate(PRODUCT, publisher_url=PUBLISHER_URL)
-    assert found.told == ()
+    assert found.warnings == ()
 
 
 def test_what_is_remembered_is_no_authority(world: World) -> None:

@@ -198,7 +198,7 @@ def test_a_host_that_was_not_asked_is_told_as_that() -> None:
     result = Driver(Overrun(world), world.clock, saved.append, told.append).run(machine, typed=True)
     assert not result.renewed
     assert result.fault is not None
-    codes = [one.problem.code for one in result.tried if one.problem is not None]
+    codes = [one.fault.code for one in result.tried if one.fault is not None]
     assert codes == ["net/timeout"] * 3 + ["client/not-asked"] * 3
     assert result.tried[-1].candidate.address == good.address
     assert result.fault.code == "client/no-host"
@@ -343,7 +343,7 @@ def test_suffixes_beyond_the_bound_are_told() -> None:
     plan = Plan(None, suffixes((), listed), unasked=left_out((), listed))
     machine = machine_of(world, plan=lambda _: plan)
     (result,) = machine.client.activate()
-    told = [one for one in result.told if one.code == "client/names-not-asked"]
+    told = [one for one in result.warnings if one.code == "client/names-not-asked"]
     assert len(told) == 1
     assert told[0].what.startswith("10 DNS names were not asked: d32.test, d33.test")
     assert told[0].what.endswith(", ….")

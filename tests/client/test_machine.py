@@ -142,9 +142,9 @@ class Playbook:
         assert isinstance(self.last, m.Save)
         return self.last
 
-    def tell(self) -> MusterError:
-        self << m.Tell
-        assert isinstance(self.last, m.Tell)
+    def warn(self) -> MusterError:
+        self << m.Warn
+        assert isinstance(self.last, m.Warn)
         return self.last.about
 
     def finish(self) -> m.Finish:
@@ -188,7 +188,7 @@ class Playbook:
                 SEEDS.update(effect.secrets.seeds)
                 self >> m.Saved(self.now)
             else:
-                assert isinstance(effect, m.Tell), effect
+                assert isinstance(effect, m.Warn), effect
 
 
 def record_of(memory: Memory) -> ProductRecord:
@@ -352,7 +352,7 @@ def test_the_next_host_is_asked_where_one_gives_nothing_usable() -> None:
     play >> play.answer(good, ask)
     finish = play.to_finish(good)
     assert finish.renewed
-    assert [one.problem is None for one in finish.tried] == [False] * 5 + [True]
+    assert [one.fault is None for one in finish.tried] == [False] * 5 + [True]
 
 
 @pytest.mark.parametrize(
@@ -549,11 +549,11 @@ def test_documents_that_do_not_come_do_not_stop_a_lease_that_verifies() -> None:
     play >> play.answer(host, play.ask())
     fetch = play.fetch()
     play >> m.Failed(play.now, fetch.number, error("net/timeout", peer="x", seconds="10"))
-    assert play.tell().code == "net/timeout"
+    assert play.warn().code == "net/timeout"
     fetch = play.fetch()
     assert fetch.document is Document.CATALOGUE
     play >> m.Fetched(play.now, fetch.number, "rubbish")
-    assert play.tell().code == "licence/malformed"
+    assert play.warn().code == "licence/malformed"
     assert record_of(play.save().memory).state is LicenceState.LICENSED
 
 
@@ -577,7 +577,7 @@ def test_a_signed_notice_is_heeded_once_and_the_new_cmid_saved_before_it_is_show
     play.begin()
     play >> play.answer(host, play.ask())
     play >> play.document(host, play.fetch())
-    told = play.tell()
+    told = play.warn()
     assert told.code == "client/new-cmid"
     save = play.save()
     assert save.memory.identity.cmid != old
@@ -625,7 +625,7 @@ def test_a_notice_for_another_request_or_by_a_stranger_is_not_heeded() -> None:
     again.begin()
     again >> replace(reply, number=again.ask().number)
     again >> again.document(host, again.fetch())
-    assert again.tell().code == "licence/machine"
+    assert again.warn().code == "licence/machine"
     save = again.save()
     assert save.memory.identity == again.situation.memory.identity
     failure = record_of(save.memory).failure
@@ -639,7 +639,7 @@ def test_a_store_that_was_copied_takes_an_identity_of_its_own_before_it_asks() -
     image = new_memory(world, facts="golden image")
     play = Playbook(world, memory=image, facts="pc-2")
     play.begin()
-    assert play.tell().code == "client/new-identity"
+    assert play.warn().code == "client/new-identity"
     save = play.save()
     assert save.memory.identity.cmid != image.identity.cmid
     assert save.memory.identity.salt != image.identity.salt
@@ -674,7 +674,7 @@ def test_a_full_disk_shows_no_new_cmid_to_anybody() -> None:
     world = World()
     image = new_memory(world, facts="golden image")
     play = Playbook(world, memory=image, facts="pc-2")
-    play.begin().tell()
+    play.begin().warn()
     play.save()
     play >> m.NotSaved(play.now, error("file/full", path="/store/state.json"))
     assert play.finish().fault is not None

@@ -17,7 +17,7 @@ from muster.client.service import Client
 from muster.client.stores import Parts
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.net.door import Answer, BoundRoute, Door, Request
+from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.net.serve import ThreadServer
 from muster.system.clock import SystemClock
 from muster.system.entropy import SystemDice
@@ -104,8 +104,8 @@ def test_an_activation_over_real_dns_and_http(
 def test_what_a_host_says_is_answered_to_that_host(tmp_path: Path, dns: NanoDNS) -> None:
     """One name with two addresses, in an order that changes with each answer of DNS: two hosts
     that know nothing of each other."""
-    door = Door([BoundRoute(ACTIVATE, lambda _: Answer(200, b"{}"))])
-    with ThreadServer(door) as one, ThreadServer(door, address="127.0.0.2", port=one.port):
+    router = Router([BoundRoute(ACTIVATE, lambda _: Answer(200, b"{}"))])
+    with ThreadServer(router) as one, ThreadServer(router, address="127.0.0.2", port=one.port):
         network = SystemNetwork((dns.server,), 5.0)
         address = Address(f"two.{ZONE}", one.port)
         first = set()
@@ -143,8 +143,8 @@ def test_an_answer_that_is_none_gives_no_licence_away(tmp_path: Path, body: byte
         port = served.address.port
         client = machine(tmp_path, served)
         assert one(client).renewed
-    door = Door([BoundRoute(RELEASE, lambda _: Answer(200, body))])
-    with ThreadServer(door, port=port), pytest.raises(MusterError) as caught:
+    router = Router([BoundRoute(RELEASE, lambda _: Answer(200, body))])
+    with ThreadServer(router, port=port), pytest.raises(MusterError) as caught:
         client.release()
     assert caught.value.code in ("wire/bad-answer", "wire/version")
     assert client.status().verdict.licensed
@@ -163,8 +163,8 @@ def test_a_challenge_under_another_status_is_not_signed(tmp_path: Path, status: 
         _, problem = encode_problem(error("host/challenge", challenge="A" * 22))
         return Answer(status, problem, PROBLEM)
 
-    door = Door([BoundRoute(RELEASE, challenges)])
-    with ThreadServer(door, port=port), pytest.raises(MusterError):
+    router = Router([BoundRoute(RELEASE, challenges)])
+    with ThreadServer(router, port=port), pytest.raises(MusterError):
         client.release()
     assert len(shown) == 1
 
@@ -181,8 +181,8 @@ def test_a_release_is_signed_with_each_challenge_but_not_for_ever(tmp_path: Path
         fault = error("host/challenge", challenge=f"{len(shown):021}A")
         return Answer(*encode_problem(fault), PROBLEM)
 
-    door = Door([BoundRoute(RELEASE, challenges)])
-    with ThreadServer(door, port=port), pytest.raises(MusterError) as caught:
+    router = Router([BoundRoute(RELEASE, challenges)])
+    with ThreadServer(router, port=port), pytest.raises(MusterError) as caught:
         client.release()
     assert caught.value.code == "host/challenge"
     given = [f"{number:021}A" for number in range(1, 4)]

@@ -263,8 +263,8 @@ def test_an_activation_in_a_store_that_was_carried_away_licenses_nobody(world: W
     thief = world.machine("pc-2", disk=machine.disk.copy())
     verdict = thief.client.status(PRODUCT).verdict
     assert not verdict.licensed
-    assert verdict.problem is not None
-    assert verdict.problem.code == "licence/machine"
+    assert verdict.fault is not None
+    assert verdict.fault.code == "licence/machine"
     assert machine.client.status(PRODUCT).verdict.licensed
 
 

@@ -48,7 +48,7 @@ def revoke(world: World, machine: WorldMachine) -> None:
 
 
 def why(machine: WorldMachine) -> str:
-    problem = machine.client.status(PRODUCT).verdict.problem
+    problem = machine.client.status(PRODUCT).verdict.fault
     return "" if problem is None else problem.code
 
 
@@ -191,7 +191,7 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     publisher = TinyPublisher(now=SystemClock().now() - DAY)
-    with ThreadServer(publisher.door()) as server:
+    with ThreadServer(publisher.router()) as server:
         yield Place(tmp_path, publisher, publisher.descriptor(PRODUCT, url=server.url))
 
 

@@ -66,9 +66,9 @@ def code(machine: WorldMachine) -> str:
     found = verdict(machine)
     assert not found.licensed
     assert found.licence is None
-    assert found.problem is not None
-    assert found.problem.fix
-    return found.problem.code
+    assert found.fault is not None
+    assert found.fault.fix
+    return found.fault.code
 
 
 def warnings(machine: WorldMachine) -> list[str]:
@@ -186,7 +186,7 @@ def test_a_damaged_file_is_kept_and_the_good_generation_stays_the_backup() -> No
     assert "client/store-recovered" in warnings(machine)
     results = machine.client.activate()
     assert results[0].renewed
-    assert "client/store-recovered" in [one.code for one in results[0].told]
+    assert "client/store-recovered" in [one.code for one in results[0].warnings]
     assert machine.disk.files[path.with_name("state.json.damaged")] == b"cut"
     # It was the backup while the try was prepared, and what was saved then is the backup now.
     kept = machine.disk.files[path.with_name("state.json.bak")]
@@ -269,7 +269,7 @@ def test_a_store_from_another_machine_licenses_nobody_here_and_still_does_there(
     assert verdict(there).licensed
     results = here.client.activate()
     assert results[0].renewed
-    assert [one.code for one in results[0].told] == ["client/new-identity"]
+    assert [one.code for one in results[0].warnings] == ["client/new-identity"]
     assert verdict(here).licensed
     cmids = {machine.client.status(PRODUCT).identity for machine in (here, there)}
     assert len({one.cmid for one in cmids if one is not None}) == 2

@@ -1,4 +1,4 @@
-"""The host's door through a real server on loopback: what machines send and what they get."""
+"""The host's router through a real server on loopback: what machines send and what they get."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def asking(host: World) -> Iterator[Asking]:
     server = HostServer(host.database, host.keyring, host.clock, SeededDice("server"))
     with (
         server,
-        ThreadServer(server.door) as listening,
+        ThreadServer(server.router) as listening,
         ThreadServer(server.operation) as operation,
     ):
         found = Asking(listening.url, host, server)
@@ -213,7 +213,7 @@ def test_a_host_that_serves_nobody_is_not_ready(world: World) -> None:
     server = HostServer(world.database, world.keyring, world.clock, SeededDice("server"))
     with (
         server,
-        ThreadServer(server.door) as listening,
+        ThreadServer(server.router) as listening,
         ThreadServer(server.operation) as operation,
     ):
         asking = Asking(listening.url, world, server)

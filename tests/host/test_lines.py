@@ -927,7 +927,7 @@ NAMES = st.sampled_from([f"n{number}" for number in range(12)])
     ),
 )
 def test_every_line_and_request_has_one_row_and_bounded_memory(known: Line, asked: Asked) -> None:
-    row, kept_line = lines.judge(known, asked, 100)
+    row, kept_line = lines.classify(known, asked, 100)
     assert len(kept_line.left) <= lines.MAX_LEFT
     assert lines.decode_left(lines.encode_left(kept_line.left)) == kept_line.left
     if row in (Row.REPEAT, Row.OLD, Row.OTHER_HARDWARE, Row.LATER_ONE):
@@ -937,7 +937,7 @@ def test_every_line_and_request_has_one_row_and_bounded_memory(known: Line, aske
     if row in lines.CLONES:
         assert kept_line.nonce != asked.nonce
         assert not asked.explicit
-    assert lines.judge(None, asked, 100)[0] is Row.FIRST
+    assert lines.classify(None, asked, 100)[0] is Row.FIRST
 
 
 def test_the_skew_is_that_of_requests() -> None:

@@ -58,7 +58,7 @@ class Host:
         if message.release:
             return self._hear_release(message, known, now)
         asked = Asked(message.nonce, message.shown, message.sent_at, False, True)
-        row, line = lines.judge(known, asked, now)
+        row, line = lines.classify(known, asked, now)
         if self.strict and row not in (Row.REPEAT, Row.OLD):
             kept = Kept() if known is None else Kept(known.nonce, known.asked_at)
             named = (self.key, "publisher", message.cmid)

@@ -29,7 +29,7 @@ def asking(host: World) -> Iterator[Asking]:
     server = HostServer(host.database, host.keyring, host.clock, SeededDice("server"))
     with (
         server,
-        ThreadServer(server.door) as listening,
+        ThreadServer(server.router) as listening,
         ThreadServer(server.operation) as monitor,
     ):
         found = Asking(listening.url, host, server)

@@ -52,7 +52,7 @@ def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
         answered: list[int] = []
         with (
             server,
-            ThreadServer(server.door) as listening,
+            ThreadServer(server.router) as listening,
             ThreadServer(server.operation) as operation,
         ):
             http = HTTPClient(timeout=30)

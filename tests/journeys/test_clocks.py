@@ -47,7 +47,7 @@ def verdict_of(machine: WorldMachine) -> Verdict:
 
 
 def why(machine: WorldMachine) -> str:
-    problem = verdict_of(machine).problem
+    problem = verdict_of(machine).fault
     return "" if problem is None else problem.code
 
 

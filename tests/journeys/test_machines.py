@@ -139,8 +139,8 @@ def test_states_from_initial_grace_to_notification_and_back(world: World) -> Non
     world.clock.pass_time(180 * DAY)
     verdict = machine.client.status(DESKTOP).verdict
     assert verdict.state is LicenceState.TOLERANCE_GRACE
-    assert verdict.problem is not None
-    assert verdict.problem.code == "licence/expired"
+    assert verdict.fault is not None
+    assert verdict.fault.code == "licence/expired"
     assert verdict.until is not None
     assert verdict.until - world.clock.now() == 30 * DAY
     machine.client.activate(typed=False)
@@ -281,8 +281,8 @@ def test_discover_changes_nothing_and_asks_each_host_what_it_serves(world: World
     assert by_name["kms1"].served is not None
     assert by_name["kms1"].served.groups == ("desktop", "server")
     assert by_name["office-host"].served is not None
-    assert by_name["silent"].problem is not None
-    assert by_name["silent"].problem.code == "net/timeout"
+    assert by_name["silent"].fault is not None
+    assert by_name["silent"].fault.code == "net/timeout"
     assert machine.client.discover(probe=False).probes[0].served is None
 
 
@@ -357,7 +357,7 @@ def test_a_host_that_hides_its_documents_still_licenses_what_verifies(world: Wor
     world.publisher.rotate()
     result = one(added(world))
     assert result.renewed
-    assert {each.code for each in result.told} == {"client/no-document"}
+    assert {each.code for each in result.warnings} == {"client/no-document"}
 
 
 # Clocks.
@@ -372,8 +372,8 @@ def test_a_clock_that_was_turned_back_is_told_and_mends(world: World) -> None:
     world.clock.jump(-2 * DAY)
     verdict = machine.client.status(DESKTOP).verdict
     assert not verdict.licensed
-    assert verdict.problem is not None
-    assert verdict.problem.code == "client/clock-behind"
+    assert verdict.fault is not None
+    assert verdict.fault.code == "client/clock-behind"
     assert verdict.state is LicenceState.NOTIFICATION
     world.clock.jump(2 * DAY)
     assert machine.client.status(DESKTOP).verdict.licensed
@@ -583,7 +583,7 @@ def test_clones_whose_facts_are_all_alike_are_told_apart_by_a_signed_notice(worl
     host.duplicates.add(identity.cmid)
     result = one(clone)
     assert result.renewed
-    assert [each.code for each in result.told] == ["client/new-cmid"]
+    assert [each.code for each in result.warnings] == ["client/new-cmid"]
     # Its old licence went with the old CMID; the new one is in the history.
     assert [note.event for note in clone.client.history().history][-2:] == [
         Event.CLIENT_CMID_RENEW,
@@ -679,8 +679,8 @@ def test_hardware_may_change_a_little(world: World) -> None:
     facts = {**facts, "system-uuid": "a1b2c3d4-0001-4002-8003-000000000002"}
     too_much = world.machine("pc-1", disk=machine.disk, facts=facts)
     verdict = too_much.client.status(DESKTOP).verdict
-    assert verdict.problem is not None
-    assert verdict.problem.code == "client/other-machine"
+    assert verdict.fault is not None
+    assert verdict.fault.code == "client/other-machine"
     assert verdict.state is LicenceState.TOLERANCE_GRACE
     assert one(too_much).renewed
 
@@ -691,8 +691,8 @@ def test_a_user_who_may_read_few_facts_does_not_take_the_machine_for_another(wor
     few = {name: machine.facts[name] for name in ("machine-id", "cpu-model")}
     user = world.machine("pc-1", disk=machine.disk, facts=few)
     verdict = user.client.status(DESKTOP).verdict
-    assert verdict.problem is not None
-    assert verdict.problem.code == "licence/fingerprint"
+    assert verdict.fault is not None
+    assert verdict.fault.code == "licence/fingerprint"
     cmid = machine.client.status(DESKTOP).identity
     assert cmid is not None
     assert code_of(user.client.activate) == "client/no-facts"

@@ -16,8 +16,8 @@ import pytest
 
 from muster.net import connection
 from muster.net.crowd import HELD_BYTES
-from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.net.http import HTTPClient
+from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.net.serve import Listener, Servers, ThreadServer, bind
 from muster.wire.problem import decode_problem
 from muster.wire.routes import KIB, PROBLEM, Route
@@ -34,14 +34,14 @@ def echo(request: Request) -> Answer:
     return Answer(200, request.body or b"none")
 
 
-def door() -> Door:
+def router() -> Router:
     got = BoundRoute(GET, lambda _: Answer(200, b"got"))
-    return Door([BoundRoute(POST, echo), BoundRoute(LARGE, echo), got])
+    return Router([BoundRoute(POST, echo), BoundRoute(LARGE, echo), got])
 
 
 @pytest.fixture
 def server() -> Iterator[ThreadServer]:
-    with ThreadServer(door()) as found:
+    with ThreadServer(router()) as found:
         yield found
 
 
@@ -163,7 +163,7 @@ def test_a_peer_that_closed_its_side_is_answered_when_its_answer_comes_late() ->
         return Answer(200, b"got")
 
     routes = [BoundRoute(GET, late), BoundRoute(POST, echo)]
-    with ThreadServer(Door(routes)) as server, connect(server) as link:
+    with ThreadServer(Router(routes)) as server, connect(server) as link:
         link.sendall(ASK)
         assert entered.wait(20)
         link.shutdown(socket.SHUT_WR)
@@ -204,7 +204,7 @@ def test_a_pipeline_is_answered_one_by_one() -> None:
         under_way[0] -= 1
         return Answer(200, b"got")
 
-    with ThreadServer(Door([BoundRoute(GET, slow)])) as server, connect(server) as link:
+    with ThreadServer(Router([BoundRoute(GET, slow)])) as server, connect(server) as link:
         link.setblocking(False)
         request, sent = ASK[:-2] + b"X: " + b"y" * 900 + b"\r\n\r\n", 0
         assert entered.acquire(timeout=20) if not link.send(request * 3) else True
@@ -226,7 +226,7 @@ def test_a_pipeline_is_answered_one_by_one() -> None:
 
 
 def test_slow_bodies_make_room_like_idle_connections() -> None:
-    with ThreadServer(door(), connections=20) as server, ExitStack() as stack:
+    with ThreadServer(router(), connections=20) as server, ExitStack() as stack:
         for kind in (START, START + b"Content-Length: 5\r\n\r\n", b""):
             for _ in range(40):
                 link = stack.enter_context(connect(server))
@@ -266,7 +266,7 @@ def test_answers_that_nobody_reads_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     """By their bytes: nobody is cut for the time that he takes."""
     monkeypatch.setattr(connection, "WRITE_SECONDS", 600.0)
     body = b"x" * 4_000_000
-    big = Door([BoundRoute(GET, lambda _: Answer(200, bytes(bytearray(body))))])
+    big = Router([BoundRoute(GET, lambda _: Answer(200, bytes(bytearray(body))))])
     with ThreadServer(big) as server, ExitStack() as stack:
         links = []
         for _ in range(30):
@@ -297,7 +297,7 @@ def test_a_source_is_bounded() -> None:
     if own is None:
         sock.close()
         pytest.skip("this machine has no address but loopback")
-    with _Running(Listener(door(), sock, per_source=5)), ExitStack() as stack:
+    with _Running(Listener(router(), sock, per_source=5)), ExitStack() as stack:
         links = [
             stack.enter_context(socket.create_connection((own, port), timeout=20))
             for _ in range(12)
@@ -345,7 +345,7 @@ class _Running:
 def test_a_slow_stranger_does_not_hold_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "UNFINISHED_SECONDS", 0.5)
     monkeypatch.setattr(connection, "FRESH_SECONDS", 0.5)
-    server = ThreadServer(door(), grace_seconds=3600).start()
+    server = ThreadServer(router(), grace_seconds=3600).start()
     with ExitStack() as stack:
         links = [stack.enter_context(connect(server)) for _ in range(3)]
         links[1].sendall(START)

@@ -26,9 +26,9 @@ from muster.core.settings import Role, check, lookup
 from muster.core.text import shown_url
 from muster.db.open import open_database
 from muster.net.certificate import Certificate
-from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.net.http import HTTPClient
 from muster.net.proxy import is_excepted, parse_proxy, proxy_for
+from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.net.serve import ThreadServer
 from muster.system.clock import SystemClock
 from muster.testing.authority import Authority
@@ -292,9 +292,9 @@ def test_the_login_does_not_go_through_the_tunnel_to_the_server(
         seen.append(request.headers)
         return Answer(200, b"through")
 
-    door = Door([BoundRoute(Route("get", "GET", "/v1", ""), handler)])
+    router = Router([BoundRoute(Route("get", "GET", "/v1", ""), handler)])
     shown = Certificate(str(certificate), str(key), SystemClock().now)
-    with ThreadServer(door, tls=shown) as server:
+    with ThreadServer(router, tls=shown) as server:
         proxy = Tunnel((server.address, server.port))
         clean.setenv("https_proxy", f"http://user:{SECRET}@127.0.0.1:{proxy.port}")
         client = HTTPClient(timeout=20, ca_file=str(ca_file), proxies=True)

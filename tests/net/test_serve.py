@@ -20,8 +20,8 @@ from tests.host.processes import eventually
 from muster.core.errors import MusterError
 from muster.net import connection
 from muster.net.certificate import Certificate
-from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.net.http import HTTPClient
+from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.net.serve import ThreadServer, bind, url_of
 from muster.system.clock import SystemClock
 from muster.wire.routes import KIB, Route
@@ -35,13 +35,13 @@ def echo(request: Request) -> Answer:
     return Answer(200, request.body)
 
 
-def door(handler: Callable[[Request], Answer] = echo) -> Door:
-    return Door([BoundRoute(POST, handler), BoundRoute(GET, lambda _: Answer(200, b"got"))])
+def router(handler: Callable[[Request], Answer] = echo) -> Router:
+    return Router([BoundRoute(POST, handler), BoundRoute(GET, lambda _: Answer(200, b"got"))])
 
 
 @pytest.fixture
 def server() -> Iterator[ThreadServer]:
-    with ThreadServer(door()) as found:
+    with ThreadServer(router()) as found:
         yield found
 
 
@@ -221,7 +221,7 @@ def test_connections_that_say_nothing_are_closed(server: ThreadServer) -> None:
 
 def test_idle_connections_make_room_for_new_ones() -> None:
     """Whoever opens connections and says nothing cuts off himself, not the machines."""
-    with contextlib.ExitStack() as open_ends, ThreadServer(door(), connections=20) as server:
+    with contextlib.ExitStack() as open_ends, ThreadServer(router(), connections=20) as server:
         waiting = server_connections(server)
         for _ in range(100):
             open_ends.enter_context(connect(server))
@@ -240,7 +240,7 @@ def test_idle_connections_make_room_for_new_ones() -> None:
 FEW_FILES = """
 import resource, sys
 from muster.db.open import open_database
-from muster.net.door import Answer, BoundRoute, Door
+from muster.net.router import Answer, BoundRoute, Router
 from muster.net.serve import Listener, bind, serve_forever, url_of
 from muster.wire.routes import Route
 resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160))
@@ -248,7 +248,7 @@ def look(request):
     with open_database(sys.argv[1], create=True) as db:
         return Answer(200, str(db.one("SELECT 7")[0]).encode())
 sock = bind("127.0.0.1", 0)
-listener = Listener(Door([BoundRoute(Route("look", "GET", "/", ""), look)]), sock)
+listener = Listener(Router([BoundRoute(Route("look", "GET", "/", ""), look)]), sock)
 serve_forever([listener], ready=lambda: print(url_of(sock), flush=True))
 """
 
@@ -284,7 +284,7 @@ def test_all_connections_at_work() -> None:
         b"POST /v1/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         b"Content-Length: 0\r\n\r\n"
     )
-    with ThreadServer(door(slow), connections=4) as server:
+    with ThreadServer(router(slow), connections=4) as server:
         links = [connect(server) for _ in range(4)]
         for one in links:
             one.sendall(post)
@@ -329,7 +329,7 @@ def test_idle_connections_are_closed(server: ThreadServer) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_peer_that_does_not_read_is_cut() -> None:
-    big = Door([BoundRoute(GET, lambda _: Answer(200, b"x" * 12_000_000))])
+    big = Router([BoundRoute(GET, lambda _: Answer(200, b"x" * 12_000_000))])
     with ThreadServer(big) as server:
         link = socket.socket()
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -369,7 +369,7 @@ def test_stop_answers_what_is_under_way() -> None:
         assert release.wait(20)
         return Answer(200, b"done")
 
-    server = ThreadServer(door(slow)).start()
+    server = ThreadServer(router(slow)).start()
     answers: list[bytes] = []
 
     def ask() -> None:
@@ -399,7 +399,7 @@ def can_connect(server: ThreadServer) -> bool:
 
 
 def test_stop_answers_a_request_that_is_on_its_way() -> None:
-    server = ThreadServer(door()).start()
+    server = ThreadServer(router()).start()
     fresh, half = connect(server), connect(server)
     half.sendall(b"GET /v1/things HTTP/1.1\r\nHo")
     # A connection that was used and is idle is closed at once.
@@ -424,7 +424,7 @@ def test_stop_answers_a_request_that_is_on_its_way() -> None:
 def test_no_request_is_lost_while_stopping() -> None:
     """Clients ask without pause while the server stops: each request gets a whole answer, or its
     connection is refused; none is cut after the kernel accepted it."""
-    server = ThreadServer(door()).start()
+    server = ThreadServer(router()).start()
     whole, refused, broken = [0], [0], [0]
     stop = threading.Event()
 
@@ -463,7 +463,7 @@ def test_what_waits_to_be_accepted_is_answered_before_the_end() -> None:
         return Answer(200, b"held")
 
     routes = [BoundRoute(POST, hold), BoundRoute(GET, lambda _: Answer(200, b""))]
-    server = ThreadServer(Door(routes))
+    server = ThreadServer(Router(routes))
     head = b"/v1/things HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
     with server, connect(server) as first, contextlib.ExitStack() as stack:
         first.sendall(b"POST " + head + b"Content-Type: application/json\r\n\r\n")
@@ -487,7 +487,7 @@ def test_stop_is_bounded() -> None:
         release.wait(60)
         return Answer(200, b"")
 
-    server = ThreadServer(door(stuck), grace_seconds=1).start()
+    server = ThreadServer(router(stuck), grace_seconds=1).start()
     with connect(server) as link:
         link.sendall(
             b"POST /v1/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -506,7 +506,7 @@ def test_stop_is_bounded() -> None:
 
 SERVICE = """
 import os, time
-from muster.net.door import Answer, BoundRoute, Door
+from muster.net.router import Answer, BoundRoute, Router
 from muster.net.serve import Listener, bind, serve_forever, url_of
 from muster.wire.routes import Route
 def slow(request):
@@ -515,7 +515,7 @@ def slow(request):
     return Answer(200, b"done")
 route = Route("slow", "GET", "/", "")
 socks = [bind("127.0.0.1", 0), bind("127.0.0.1", 0)]
-listeners = [Listener(Door([BoundRoute(route, slow)]), one) for one in socks]
+listeners = [Listener(Router([BoundRoute(route, slow)]), one) for one in socks]
 serve_forever(listeners, ready=lambda: print(*map(url_of, socks), flush=True))
 print("stopped", flush=True)
 """
@@ -603,7 +603,7 @@ def test_urls() -> None:
 
 def test_ipv6() -> None:
     try:
-        server = ThreadServer(door(), address="::1")
+        server = ThreadServer(router(), address="::1")
     except MusterError:
         pytest.skip("this system has no IPv6")
     with server:
@@ -614,7 +614,7 @@ def test_tls(certificate: Path) -> None:
     tls = Certificate(
         str(certificate / "cert.pem"), str(certificate / "key.pem"), SystemClock().now
     )
-    with ThreadServer(door(), tls=tls) as server:
+    with ThreadServer(router(), tls=tls) as server:
         client = HTTPClient(timeout=20, ca_file=tls.certificate)
         assert client.request("GET", server.url + "/v1/things").body == b"got"
         context = ssl.create_default_context(cafile=tls.certificate)

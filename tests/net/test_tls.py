@@ -15,9 +15,9 @@ from cryptography import x509
 from muster.core.errors import MusterError
 from muster.net import serve
 from muster.net.certificate import LOOK_SECONDS, Certificate, certificate_of
-from muster.net.door import Answer, BoundRoute, Door, Request
 from muster.net.http import HTTPClient, Response
 from muster.net.operation import certificate_lines, ready
+from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.net.serve import ThreadServer
 from muster.net.tls import client_context
 from muster.system.clock import SystemClock
@@ -29,8 +29,8 @@ NAME = "kms1.corp.test"
 GET = Route("get", "GET", "/v1/things", "")
 
 
-def door() -> Door:
-    return Door([BoundRoute(GET, lambda _: Answer(200, b"got"))])
+def router() -> Router:
+    return Router([BoundRoute(GET, lambda _: Answer(200, b"got"))])
 
 
 @dataclass
@@ -101,7 +101,7 @@ def serial(port: int) -> int:
 
 def test_a_certificate_of_an_internal_authority_by_name(site: Site) -> None:
     site.put(site.authority.issue(NAME, "127.0.0.1"))
-    with ThreadServer(door(), tls=site.show()) as server:
+    with ThreadServer(router(), tls=site.show()) as server:
         assert site.get(server.port).body == b"got"
         assert site.get(server.port, "127.0.0.1").body == b"got"
 
@@ -111,7 +111,7 @@ def test_a_certificate_of_an_internal_authority_by_name(site: Site) -> None:
 )
 def test_out_of_date(site: Site, begins: int, ends: int, said: str) -> None:
     site.put(site.authority.issue(NAME, begins=begins, ends=ends))
-    with ThreadServer(door(), tls=site.show()) as server:
+    with ThreadServer(router(), tls=site.show()) as server:
         fault = site.fault(server.port)
     assert fault.code == "net/tls-date"
     assert said in fault.what
@@ -120,7 +120,7 @@ def test_out_of_date(site: Site, begins: int, ends: int, said: str) -> None:
 
 def test_another_name(site: Site) -> None:
     site.put(site.authority.issue(NAME))
-    with ThreadServer(door(), tls=site.show()) as server:
+    with ThreadServer(router(), tls=site.show()) as server:
         for name in ("kms2.corp.test", "127.0.0.1"):
             fault = site.fault(server.port, name)
             assert fault.code == "net/tls-name"
@@ -130,7 +130,7 @@ def test_another_name(site: Site) -> None:
 def test_an_authority_that_nobody_named(site: Site) -> None:
     """As behind a proxy that inspects TLS: the fix names the setting that there is."""
     site.put(Authority("Somebody else").issue(NAME))
-    with ThreadServer(door(), tls=site.show()) as server:
+    with ThreadServer(router(), tls=site.show()) as server:
         fault = site.fault(server.port)
     assert fault.code == "net/tls-authority"
     assert "ca_file" in fault.fix
@@ -146,14 +146,14 @@ def test_authorities_of_the_system_count_besides(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
     for authority in (other, site.authority):
         site.put(authority.issue(NAME))
-        with ThreadServer(door(), tls=site.show()) as server:
+        with ThreadServer(router(), tls=site.show()) as server:
             assert site.get(server.port).body == b"got"
 
 
 @pytest.mark.parametrize("text", [None, "", "nothing", "-----BEGIN CERTIFICATE-----\nx\n"])
 def test_a_file_of_authorities_that_cannot_be_used(site: Site, text: str | None) -> None:
     site.put(site.authority.issue(NAME))
-    with ThreadServer(door(), tls=site.show()) as server:
+    with ThreadServer(router(), tls=site.show()) as server:
         site.ca_file.unlink()
         if text is not None:
             site.ca_file.write_text(text)
@@ -165,7 +165,7 @@ def test_a_file_of_authorities_that_cannot_be_used(site: Site, text: str | None)
 def test_plain_http_where_tls_is_spoken_and_the_reverse(site: Site) -> None:
     site.put(site.authority.issue(NAME))
     shown = site.show()
-    with ThreadServer(door(), tls=shown) as server, ThreadServer(door()) as plain:
+    with ThreadServer(router(), tls=shown) as server, ThreadServer(router()) as plain:
         fault = site.fault(server.port, scheme="http")
         assert fault.code == "net/tls-wanted"
         assert "host-tls on" in fault.fix
@@ -213,7 +213,7 @@ def test_other_servers_that_speak_tls(site: Site, answer: bytes) -> None:
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
 def test_nothing_below_tls_1_2(site: Site) -> None:
     site.put(site.authority.issue(NAME))
-    with ThreadServer(door(), tls=site.show()) as server:
+    with ThreadServer(router(), tls=site.show()) as server:
         for version, good in ((ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_1, False)):
             context = client_context(str(site.ca_file))
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
@@ -239,7 +239,7 @@ def clock() -> ManualClock:
 def running(site: Site, clock: ManualClock) -> Iterator[tuple[ThreadServer, Certificate]]:
     site.put(site.authority.issue(NAME))
     shown = site.show(clock)
-    with ThreadServer(door(), tls=shown) as server:
+    with ThreadServer(router(), tls=shown) as server:
         yield server, shown
 
 
@@ -253,7 +253,7 @@ def test_a_renewed_certificate_is_shown_without_a_restart(
     assert serial(server.port) == before
     clock.pass_time(LOOK_SECONDS)
     assert serial(server.port) == after
-    assert shown.problem is None
+    assert shown.fault is None
     assert site.get(server.port).body == b"got"
 
 
@@ -275,7 +275,7 @@ def bad_pairs(site: Site) -> dict[str, tuple[bytes, bytes]]:
 
 def problem(shown: Certificate) -> str:
     """What is wrong with the files, "" for nothing."""
-    fault = shown.problem
+    fault = shown.fault
     if fault is None:
         return ""
     assert fault.code == "net/certificate"
@@ -351,7 +351,7 @@ def test_a_server_does_not_start_with_what_it_cannot_show(site: Site) -> None:
 def test_a_silent_connection_is_cut(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "HEAD_SECONDS", 0.2)
     site.put(site.authority.issue(NAME))
-    with ThreadServer(door(), tls=site.show()) as server:
+    with ThreadServer(router(), tls=site.show()) as server:
         for said in (b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"):
             with socket.create_connection(("127.0.0.1", server.port), timeout=10) as link:
                 link.sendall(said)
@@ -363,7 +363,7 @@ def test_a_silent_connection_is_cut(site: Site, monkeypatch: pytest.MonkeyPatch)
 
 def test_many_silent_connections_shut_nobody_out(site: Site) -> None:
     site.put(site.authority.issue(NAME))
-    with ThreadServer(door(), tls=site.show(), connections=10) as server:
+    with ThreadServer(router(), tls=site.show(), connections=10) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
         try:
             assert site.get(server.port).body == b"got"
@@ -374,7 +374,7 @@ def test_many_silent_connections_shut_nobody_out(site: Site) -> None:
 
 def test_a_stop_does_not_wait_for_who_is_silent(site: Site) -> None:
     site.put(site.authority.issue(NAME))
-    server = ThreadServer(door(), tls=site.show()).start()
+    server = ThreadServer(router(), tls=site.show()).start()
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as link:
         assert site.get(server.port).body == b"got"
         server.stop()
@@ -389,7 +389,7 @@ def test_a_large_body_by_tls(site: Site) -> None:
     def echo(request: Request) -> Answer:
         return Answer(200, request.body)
 
-    with ThreadServer(Door([BoundRoute(route, echo)]), tls=site.show()) as server:
+    with ThreadServer(Router([BoundRoute(route, echo)]), tls=site.show()) as server:
         client = HTTPClient(timeout=20, limit=1 << 20, ca_file=str(site.ca_file))
         body = bytes(range(256)) * 3000
         found = client.request(

@@ -1,4 +1,4 @@
-"""The publisher's door over a real server on loopback, and its OpenAPI document."""
+"""The publisher's router over a real server on loopback, and its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Asker:
 @pytest.fixture
 def asker(shop: Shop) -> Iterator[Asker]:
     api = PublisherAPI(shop.service())
-    with ThreadServer(api.door()) as server, ThreadServer(api.operation()) as operation:
+    with ThreadServer(api.router()) as server, ThreadServer(api.operation()) as operation:
         found = Asker(shop, server.url)
         found.operation = operation.url
         yield found

@@ -1,4 +1,4 @@
-"""Attacks on the doors that activate: bits, digits and bytes of requests, turned by a program.
+"""Attacks on the routes that activate: bits, digits and bytes of requests, turned by a program.
 
 Whoever sends, types, scans or speaks a wrong installation ID is refused, and draws nothing; only a
 whole ID of somebody who holds the key draws (docs/spec/01-identities.md, sections 1.9 and 1.10).
@@ -30,7 +30,7 @@ from .conftest import Shop
 POOL = 50
 
 
-class Door:
+class Target:
     """A publisher with a pool and a host key, and what was drawn on them."""
 
     def __init__(self, shop: Shop) -> None:
@@ -49,29 +49,29 @@ class Door:
             self.admin.find_key(self.host_key.key_id.text).hosts,
         )
 
-    def refused(self, digits: str, door: str = "desk") -> str:
+    def refused(self, digits: str, channel: str = "desk") -> str:
         """The code with which an ID was refused; fails if it was not."""
         with pytest.raises(MusterError) as caught:
-            self.service.activate(digits, door)
+            self.service.activate(digits, channel)
         assert caught.value.what
         assert caught.value.fix
         return caught.value.code
 
 
 @pytest.fixture
-def door(shop: Shop) -> Door:
-    return Door(shop)
+def target(shop: Shop) -> Target:
+    return Target(shop)
 
 
 @pytest.mark.parametrize("whose", ["machine", "host"])
-def test_every_bit_turned_with_check_digits_made_anew(door: Door, whose: str) -> None:
+def test_every_bit_turned_with_check_digits_made_anew(target: Target, whose: str) -> None:
     """A forger who can make groups, but does not hold the key."""
-    groups = tuple(getattr(door, whose).split("-"))
+    groups = tuple(getattr(target, whose).split("-"))
     value, codes = decode_groups(groups), Counter[str]()
     for bit in range(196 if whose == "machine" else 244):
         forged = encode_groups(value ^ (1 << bit), len(groups))
-        codes[door.refused("-".join(forged))] += 1
-    assert door.drawn == (0, 0)
+        codes[target.refused("-".join(forged))] += 1
+    assert target.drawn == (0, 0)
     assert set(codes) <= {
         "id/proof",
         "id/version",
@@ -84,20 +84,20 @@ def test_every_bit_turned_with_check_digits_made_anew(door: Door, whose: str) ->
 
 
 @pytest.mark.parametrize("whose", ["machine", "host"])
-def test_every_digit_every_neighbour_and_every_group(door: Door, whose: str) -> None:
-    right = getattr(door, whose)
+def test_every_digit_every_neighbour_and_every_group(target: Target, whose: str) -> None:
+    right = getattr(target, whose)
     plain = right.replace("-", "")
     wrong = {one for one in slips(right) if one.replace("-", "") != plain}
     for digits in wrong:
-        door.refused(digits)
-    assert door.drawn == (0, 0)
+        target.refused(digits)
+    assert target.drawn == (0, 0)
     # The one right ID draws, through any separators, and once.
-    door.service.activate(right, "desk")
-    door.service.activate(right.replace("-", " "), "file")
-    assert sum(door.drawn) == 1
+    target.service.activate(right, "desk")
+    target.service.activate(right.replace("-", " "), "file")
+    assert sum(target.drawn) == 1
     for digits in wrong:
-        door.refused(digits)
-    assert sum(door.drawn) == 1
+        target.refused(digits)
+    assert sum(target.drawn) == 1
 
 
 def slips(right: str) -> Iterator[str]:
@@ -126,15 +126,15 @@ def slips(right: str) -> Iterator[str]:
 
 @examples(150, shared=True)
 @given(text=st.text(alphabet="0123456789- \t\n٣３²aA", max_size=120))
-def test_any_digits(door: Door, text: str) -> None:
-    door.refused(text)
-    assert door.drawn == (0, 0)
+def test_any_digits(target: Target, text: str) -> None:
+    target.refused(text)
+    assert target.drawn == (0, 0)
 
 
-def test_bytes_of_a_request_file_are_turned(door: Door) -> None:
+def test_bytes_of_a_request_file_are_turned(target: Target) -> None:
     """A file that came damaged, or was altered: refused, or the same machine asks."""
-    publisher = door.admin.publisher.id
-    whole = RequestFile(publisher, ConfirmRequest(door.machine)).encode()
+    publisher = target.admin.publisher.id
+    whole = RequestFile(publisher, ConfirmRequest(target.machine)).encode()
     dice = random.Random(7)
     asked: set[str] = set()
     for place in range(len(whole)):
@@ -149,22 +149,22 @@ def test_bytes_of_a_request_file_are_turned(door: Door) -> None:
                 if found.publisher != publisher:
                     continue  # the command says so: publisher/other-request
                 asked.add(found.request.installation_id)
-    for digits in asked - {door.machine}:
+    for digits in asked - {target.machine}:
         try:
-            door.service.activate(digits, "file")
+            target.service.activate(digits, "file")
         except MusterError as fault:
             assert fault.fix
-    assert door.drawn in ((0, 0), (1, 0))
-    bound = {one.binding for one in door.admin.machines()}
+    assert target.drawn in ((0, 0), (1, 0))
+    bound = {one.binding for one in target.admin.machines()}
     assert bound <= {f"{0x1234567890ABCDEF:025x}"}
 
 
-def test_bytes_of_http_requests_are_turned(door: Door) -> None:
+def test_bytes_of_http_requests_are_turned(target: Target) -> None:
     """Every answer is a refusal with a code, or the answer to the right machine."""
-    body = ConfirmRequest(door.machine).encode()
+    body = ConfirmRequest(target.machine).encode()
     client, dice = HTTPClient(timeout=30), random.Random(8)
     statuses: Counter[int] = Counter()
-    with ThreadServer(PublisherAPI(door.service).door()) as server:
+    with ThreadServer(PublisherAPI(target.service).router()) as server:
         url = server.url + "/v1/activations"
         for turn in range(300):
             data = bytearray(body)
@@ -177,6 +177,6 @@ def test_bytes_of_http_requests_are_turned(door: Door) -> None:
             if answer.status != 200:
                 assert answer.headers["content-type"].startswith("application/problem+json")
     assert set(statuses) <= {200, 400, 404, 409, 422, 429, 403}, statuses
-    assert door.drawn[0] <= 1
-    bound = {one.binding for one in door.admin.machines()}
+    assert target.drawn[0] <= 1
+    bound = {one.binding for one in target.admin.machines()}
     assert bound <= {f"{0x1234567890ABCDEF:025x}"}

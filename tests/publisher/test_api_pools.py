@@ -56,7 +56,7 @@ class Asker:
 @pytest.fixture
 def asker(shop: Shop) -> Iterator[Asker]:
     api = PublisherAPI(shop.service())
-    with ThreadServer(api.door()) as server, ThreadServer(api.operation()) as operation:
+    with ThreadServer(api.router()) as server, ThreadServer(api.operation()) as operation:
         found = Asker(shop, server.url)
         found.operation = operation.url
         yield found

@@ -150,4 +150,4 @@ def test_read_back_in_rows() -> None:
     assert reading.on() == reading
     assert reading.to("c").row()[0] == "C"
     assert reading.to("z") == reading
-    assert reading.to("A").back().place == 0
+    assert reading.to("A").back().index == 0

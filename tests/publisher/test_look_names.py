@@ -60,7 +60,7 @@ def test_online_and_file_carry_the_name_and_the_list_shows_it_with_the_customer(
 
     shop.clock.seconds = compose.clock().now()
     first, second = host(shop, "Fabrikam"), host(shop)
-    with ThreadServer(PublisherAPI(shop.service()).door()) as server:
+    with ThreadServer(PublisherAPI(shop.service()).router()) as server:
         PublisherClient(server.url).activate(first.digits(), 'Main "1"')
     file = tmp_path / "request"
     request = ConfirmRequest(second.digits(), "Annexe")

@@ -83,7 +83,9 @@ def test_the_same_machine_gets_the_same_through_every_door_and_draws_once(shop: 
     service = shop.service()
     first = service.activate(machine.digits(), "http").answer
     shop.clock.days(100)
-    again = [service.activate(machine.digits(), door).answer for door in ("file", "desk", "qr")]
+    again = [
+        service.activate(machine.digits(), channel).answer for channel in ("file", "desk", "qr")
+    ]
     batch = ask(service, machine, machine).rows
     assert {one.grant for one in again} == {first.grant}
     assert {one.confirmation_id for one in again} == {first.confirmation_id}

@@ -149,14 +149,14 @@ class Publisher(RuleBasedStateMachine):
     def digits(self, pool: Pool, number: int, trust: int) -> str:
         return make_installation_id(trust, pool.key, f"{number:025x}", None, pool.proof).text
 
-    @rule(place=KEYS, number=NUMBERS, door=st.sampled_from(("http", "file", "desk", "qr")))
-    def ask(self, place: int, number: int, door: str) -> None:
+    @rule(place=KEYS, number=NUMBERS, channel=st.sampled_from(("http", "file", "desk", "qr")))
+    def ask(self, place: int, number: int, channel: str) -> None:
         """One machine that holds the newest trust."""
         pool, newest = self.pools[place], self.trusts()[-1]
         digits = self.digits(pool, number, newest.version)
         before = len(pool.machines)
         try:
-            answer = self.service.activate(digits, door).answer
+            answer = self.service.activate(digits, channel).answer
         except MusterError as fault:
             assert fault.code == self.outcome(pool, number)
         else:

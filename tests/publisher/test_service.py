@@ -94,8 +94,8 @@ def test_the_same_host_gets_the_same_bytes_through_every_door_and_draws_nothing(
     first = ask(service, host)
     audit = shop.admin().audit()
     shop.clock.days(40)
-    for door in ("http", "file", "desk"):
-        again = shop.service().activate_host(host.digits().replace("-", " \n"), door)
+    for channel in ("http", "file", "desk"):
+        again = shop.service().activate_host(host.digits().replace("-", " \n"), channel)
         assert not again.drawn
         assert again.answer == first.answer
     assert shop.admin().audit() == audit

@@ -82,7 +82,7 @@ def site(shop: Shop, tmp_path: Path) -> Site:
 
 
 def test_a_host_takes_terms_online_and_draws_nothing(site: Site) -> None:
-    with ThreadServer(PublisherAPI(site.service).door()) as server:
+    with ThreadServer(PublisherAPI(site.service).router()) as server:
         fetch = ("fetch", "--publisher-url", server.url)
         code, said = site.run(*fetch)
         assert (code, said["changed"], said["keys"][0]["terms"]) == (0, False, None)
@@ -152,7 +152,7 @@ def test_terms_say_how_long_leases_last_also_after_a_rotation(site: Site, tmp_pa
     assert site.issue(3, max_lease=86_400 * 30)[0] == 1, "the same again signs nothing"
     assert site.issue(3, max_lease=86_400 * 20)[0] == 2
     site.publisher.rotate((GRANT_ROLE,), withdraw=True, withdraw_retired=True)
-    with ThreadServer(PublisherAPI(site.service).door()) as server:
+    with ThreadServer(PublisherAPI(site.service).router()) as server:
         assert site.run("fetch", "--publisher-url", server.url)[0] == 0
     held = site.held()
     assert held is not None
@@ -173,7 +173,7 @@ def test_terms_outlive_the_key_that_signed_them(site: Site) -> None:
     site.issue(9)
     before = parse_trust(site.publisher.trust().text)
     site.publisher.rotate((GRANT_ROLE,), withdraw=True, withdraw_retired=True)
-    with ThreadServer(PublisherAPI(site.service).door()) as server:
+    with ThreadServer(PublisherAPI(site.service).router()) as server:
         code, said = site.run("fetch", "--publisher-url", server.url)
     held = site.held()
     assert (code, said["changed"]) == (0, True)

@@ -164,7 +164,7 @@ def test_the_doors_throttle_and_the_desk_does_not(shop: Shop) -> None:
     service = shop.service()
     # Loopback itself is nobody in particular; behind a trusted proxy each source is one.
     headers = {"Content-Type": "application/json", "X-Forwarded-For": "192.0.2.7"}
-    with ThreadServer(PublisherAPI(service, networks(["127.0.0.1"])).door()) as server:
+    with ThreadServer(PublisherAPI(service, networks(["127.0.0.1"])).router()) as server:
         client = HTTPClient(timeout=60, limit=32 * 1024 * 1024)
 
         def post(route: routes.Route, body: bytes) -> tuple[int, str, str]:

@@ -48,7 +48,7 @@ class Street:
 
 def street(shop: Shop, trusted: Sequence[str]) -> tuple[ThreadServer, PublisherAPI]:
     api = PublisherAPI(shop.service(), networks(trusted))
-    return ThreadServer(api.door()), api
+    return ThreadServer(api.router()), api
 
 
 def test_ten_wrong_ids_behind_a_local_proxy_lock_nobody_out(shop: Shop) -> None:
@@ -91,7 +91,7 @@ def test_behind_a_trusted_proxy_each_source_is_one(shop: Shop, header: str) -> N
 def test_another_peer_is_not_believed(shop: Shop) -> None:
     """The proxy that is trusted is another one: a guesser does not change his address by a word."""
     api = PublisherAPI(shop.service(), networks(["10.9.0.1/32"]))
-    with ThreadServer(api.door(), address="127.0.0.1") as server:
+    with ThreadServer(api.router(), address="127.0.0.1") as server:
         people = Street(shop, server.url)
         for number in range(SPACE_FAILURES):
             people.ask(people.wrong, X_Forwarded_For=f"192.0.2.{number}")

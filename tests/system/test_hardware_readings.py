@@ -15,7 +15,7 @@ from tests.system.trees import lay_out, names, recorded, with_new_kernel
 
 from muster.core.facts import clean_facts
 from muster.core.identity import commitments, matches, primary_fact
-from muster.system.hardware import WHY, look, read_hardware
+from muster.system.hardware import WHY, collect_readings, read_hardware
 from muster.system.netlink import permanent_addresses, read_links
 
 
@@ -24,7 +24,7 @@ def test_a_recorded_machine(name: str, tmp_path: Path) -> None:
     reading = recorded(name)
     root = lay_out(tmp_path, reading)
     assert read_hardware(root) == reading["facts"], reading["source"]
-    found = look(root)
+    found = collect_readings(root)
     assert {one.why for one in found} <= set(WHY)
     whys = {one.at.rpartition("/")[2]: one.why for one in found if one.name == "permanent-macs"}
     whys |= {one.name: one.why for one in found}
@@ -127,7 +127,7 @@ def test_an_address_that_was_set_later_is_no_fact(tmp_path: Path, how: str) -> N
     files[f"{card}/addr_assign_type"] = f"{how}\n"
     root = lay_out(tmp_path, {**reading, "files": files})
     assert read_hardware(root)["permanent-macs"] == "8c:16:45:0a:0b:0c"
-    whys = {one.at: one.why for one in look(root) if one.name == "permanent-macs"}
+    whys = {one.at: one.why for one in collect_readings(root) if one.name == "permanent-macs"}
     assert whys["/sys/class/net/wlp2s0"] == "generated"
 
 
@@ -143,7 +143,7 @@ def test_an_unreadable_value_is_told_from_an_absent_one() -> None:
         if privileged:
             os.seteuid(65534)
         try:
-            found = {one.name: one.why for one in look(root)}
+            found = {one.name: one.why for one in collect_readings(root)}
             facts = read_hardware(root)
         finally:
             if privileged:

@@ -224,7 +224,7 @@ def test_what_is_put_into_a_store_licenses_nobody(case: str, before: str, scene:
     attack(scene, victim)
     verdict = victim.client.status(TOOL).verdict
     assert not verdict.licensed
-    assert told(verdict.problem) == code
+    assert told(verdict.fault) == code
     assert bystander.licensed()
     assert bystander.licence() == kept
     # Asking a host mends it, with a licence of the machine's own.
@@ -367,7 +367,7 @@ def test_a_host_in_2040_is_refused_and_everything_mends_with_its_clock(scene: Sc
     astray = scene.licensed_machine("astray")
     scene.clock.set(START + 600)
     scene.host_clock.set(START + 600)
-    assert told(astray.client.status().verdict.problem) == "client/clock-behind"
+    assert told(astray.client.status().verdict.fault) == "client/clock-behind"
 
     # Both clocks are right again: nobody has to do anything but to ask.
     assert scene.host.housekeep() == 1

@@ -15,7 +15,7 @@ from muster.client.discovery import Address
 from muster.client.messages import Plan
 from muster.core.products import DAY
 from muster.health.report import Check, Mark, Topic
-from muster.host.doctor import Findings, judge
+from muster.host.doctor import Findings, diagnose
 from muster.host.tables import ledger
 from muster.testing.real import RealHost, RealMachine
 
@@ -64,7 +64,7 @@ def renew(scene: Scene, *machines: RealMachine) -> list[list[str]]:
         pass_time(scene, 60)
         done = machine.ask()
         assert done.renewed
-        told.append([one.code for one in done.told])
+        told.append([one.code for one in done.warnings])
     return told
 
 
@@ -108,12 +108,12 @@ def test_a_machine_set_back_to_its_snapshot_stays_one(scene: Scene, tmp_path: Pa
 def lose_the_answer(scene: Scene, machine: RealMachine, host: RealHost) -> None:
     """The machine asks a host, which does its work; what it answers never arrives."""
     pass_time(scene, 60)
-    with socket.create_server(("127.0.0.1", 0)) as door:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def carry() -> None:
             answer = b"HTTP/1.1 428 "
             while answer.startswith(b"HTTP/1.1 428 "):
-                near, _ = door.accept()
+                near, _ = listener.accept()
                 with near, socket.create_connection((host.address.host, host.address.port)) as far:
                     far.sendall(whole_request(near))
                     answer = whole_answer(far)
@@ -123,11 +123,11 @@ def lose_the_answer(scene: Scene, machine: RealMachine, host: RealHost) -> None:
 
         thread = threading.Thread(target=carry)
         thread.start()
-        machine.plan = Plan(host=Address("127.0.0.1", door.getsockname()[1]))
+        machine.plan = Plan(host=Address("127.0.0.1", listener.getsockname()[1]))
         done = machine.ask()
         thread.join(30)
     assert not done.renewed
-    assert [one.problem and one.problem.code for one in done.tried] == ["net/reset"]
+    assert [one.fault and one.fault.code for one in done.tried] == ["net/reset"]
 
 
 def whole_answer(link: socket.socket) -> bytes:
@@ -205,7 +205,7 @@ def test_the_doctor_and_the_ledger_of_a_host_name_clones(scene: Scene) -> None:
         with scene.host.database.snapshot() as reader:
             number = ledger.with_clones(reader, publisher, now - 30 * DAY)
         found = Findings(view, now, None, None, {}, None, (), None, number)
-        (check,) = [one for one in judge(found).checks if one.topic is Topic.CLONES]
+        (check,) = [one for one in diagnose(found).checks if one.topic is Topic.CLONES]
         return number, check
 
     number, check = clones()

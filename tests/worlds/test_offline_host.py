@@ -111,11 +111,11 @@ def read(picture: Path) -> bytes:
     return found
 
 
-@pytest.mark.parametrize("door", [by_telephone, by_code, by_file], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("channel", [by_telephone, by_code, by_file], ids=lambda one: one.__name__)
 def test_a_host_without_its_publisher_serves_clients(
-    island: Island, door: Callable[[Island], None]
+    island: Island, channel: Callable[[Island], None]
 ) -> None:
-    door(island)
+    channel(island)
     states = island.clients()
     assert states == [2] * (NEED - 1) + [1, 1]
     hosts = island.publisher("key", "list", "--kind", "host").rows("keys")

@@ -78,7 +78,7 @@ class Fair:
 @pytest.fixture
 def fair(tmp_path: Path) -> Iterator[Fair]:
     made = Fair(tmp_path)
-    with ThreadServer(PublisherAPI(made.service).door()) as server:
+    with ThreadServer(PublisherAPI(made.service).router()) as server:
         made.url = server.url
         yield made
     for one in made.shop.opened:
@@ -101,11 +101,11 @@ LICENSED = (LicenceState.LICENSED, True)
 def test_every_door_ends_in_the_same_licence_and_one_draw(fair: Fair) -> None:
     key = fair.key()
     texts = set()
-    for store, door in enumerate(("online", "telephone", "file")):
+    for store, channel in enumerate(("online", "telephone", "file")):
         client = fair.machine("pc-1", key, store=f"pc-1-{store}")
-        if door == "online":
+        if channel == "online":
             assert online(client).renewed
-        elif door == "telephone":
+        elif channel == "telephone":
             client.confirm(fair.by_telephone(client))
         else:
             request = client.installation_id().request

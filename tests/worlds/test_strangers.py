@@ -208,7 +208,7 @@ def test_a_listener_who_sends_changes_nothing(scene: Scene, ceiling: bool) -> No
         assert kept(host) == before
         done = machine.ask()
         assert done.renewed
-        assert done.told == ()
+        assert done.warnings == ()
         assert cmid(machine) == first
         assert host.count(scene.contoso) == 1
         if ceiling:
@@ -317,7 +317,7 @@ def test_the_case_steal_identity(scene: Scene) -> None:
     machine.plan = Plan(host=host.address)
     done = machine.ask()
     assert done.renewed
-    assert done.told == ()
+    assert done.warnings == ()
     assert (cmid(machine), host.count(scene.contoso)) == (first, 1)
 
 
@@ -345,7 +345,7 @@ def test_nobody_takes_a_cmid_at_a_host_that_the_machine_has_yet_to_meet(scene: S
         assert post(other, "/v1/activate", message) != "", name
     assert kept(other)["machine"] == []
     machine.plan = Plan(host=other.address)
-    assert machine.ask().told == ()
+    assert machine.ask().warnings == ()
     assert cmid(machine) == first
 
 
@@ -374,7 +374,7 @@ def test_a_request_that_is_shown_to_another_host_changes_nothing(scene: Scene, k
     machine.plan = Plan(host=other.address)
     done = machine.ask()
     assert done.renewed
-    assert done.told == ()
+    assert done.warnings == ()
     assert cmid(machine) == first
 
 
@@ -425,7 +425,7 @@ def test_a_request_that_was_withheld_is_worth_nothing(scene: Scene) -> None:
             clock.pass_time(60)
         done = machine.ask()
         assert done.renewed
-        assert done.told == ()
+        assert done.warnings == ()
     assert host.count(scene.contoso) == 1
 
 

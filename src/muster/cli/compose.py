@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from muster.host.server import HostServer
     from muster.host.service import HostService
     from muster.net.certificate import Certificate
-    from muster.net.door import Door
+    from muster.net.router import Router
     from muster.publisher.act.setup import NewPublisher
     from muster.publisher.office import Office
     from muster.publisher.results import PublisherMade
@@ -142,16 +142,16 @@ def publisher_service(store: Path | None, passphrase: Callable[[], str]) -> Publ
     return open_service(folder, vault, clock(), publisher_database())
 
 
-def publisher_doors(
+def publisher_routers(
     service: PublisherService, settings: Settings, certificate: Certificate | None
-) -> tuple[Door, Door]:
-    """The publisher's HTTP doors: for hosts and machines, and for its administrators."""
+) -> tuple[Router, Router]:
+    """The publisher's HTTP routers: for hosts and machines, and for its administrators."""
     from muster.net.peers import networks
     from muster.publisher.api import PublisherAPI
 
     trusted = networks(settings.texts("trusted_proxies"))
     api = PublisherAPI(service, trusted, certificate=certificate)
-    return api.door(), api.operation()
+    return api.router(), api.operation()
 
 
 # The host.
@@ -251,7 +251,7 @@ def host_server(
     overrides: Mapping[str, Value],
     certificate: Certificate | None = None,
 ) -> HostServer:
-    """The running host: writer, door, DNS records."""
+    """The running host: writer, router, DNS records."""
     from muster.host.keyring import KeyRing
     from muster.host.server import HostServer
 
@@ -349,11 +349,11 @@ class Machine:
 
         system = displaced_store()
         if system is not None and self.root.resolve() != system.resolve():
-            told = error("client/store-variable", path=str(self.root), system=str(system))
-            click.echo(f"Warning: {told.what}", err=True)
+            warning = error("client/store-variable", path=str(self.root), system=str(system))
+            click.echo(f"Warning: {warning.what}", err=True)
         elif self._store is None and self.root == places().user_store:
-            told = error("client/user-store", path=str(self.root))
-            click.echo(f"Warning: {told.what} {told.fix}", err=True)
+            warning = error("client/user-store", path=str(self.root))
+            click.echo(f"Warning: {warning.what} {warning.fix}", err=True)
 
     def client(self, nameservers: tuple[str, ...] | None = None) -> Client:
         """The client of this machine, with its settings applied; `nameservers` in their place."""

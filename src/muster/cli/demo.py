@@ -51,7 +51,7 @@ class Fleet:
     application: str = ""
     need: int = 0
     refused: int = 0
-    told: list[tuple[int, int]] = field(default_factory=list)
+    counts: list[tuple[int, int]] = field(default_factory=list)
     """(count, need) of each refusal, in order."""
     first_licensed: int = 0
     """Which machine was the first to be licensed, from 1."""
@@ -89,7 +89,7 @@ class FleetReport:
 class DemoReport:
     """What happened, in numbers, with what does not agree.
 
-    `licensed_once` by which doors machines were activated once, `drawn` how many from the key's
+    `licensed_once` by channel, machines that were activated once; `drawn` how many from the key's
     pool; `named_by_doctor` the hosts that prove no grant.
     """
 
@@ -223,7 +223,7 @@ class _Story:
         self.host_key = ""
         self.verified = False
         self.once: dict[str, str] = {}
-        """Licence ids by the door through which a machine was activated once."""
+        """Licence ids by the channel through which a machine was activated once."""
         self.drawn = 0
         self.revoked = ""
         self.named: list[str] = []
@@ -301,9 +301,9 @@ class _Story:
             if fault is None or fault.code != "host/insufficient-count":
                 raise fault or RuntimeError(f"{machine.name} was refused without a reason")
             fleet.refused += 1
-            fleet.told.append((int(fault.params["count"]), int(fault.params["need"])))
-        if fleet.told:
-            (low, need), (high, _) = fleet.told[0], fleet.told[-1]
+            fleet.counts.append((int(fault.params["count"]), int(fault.params["need"])))
+        if fleet.counts:
+            (low, need), (high, _) = fleet.counts[0], fleet.counts[-1]
             self.progress.say(
                 f"   {fleet.refused} refused: count {low} to {high}, threshold {need}. "
                 "Each was counted and asks again by itself."
@@ -402,10 +402,10 @@ class _Story:
         client.install_key(key, OFFICE)
         return client
 
-    def _licensed_once(self, door: str, activation: Activation) -> None:
+    def _licensed_once(self, channel: str, activation: Activation) -> None:
         licence = activation.status.verdict.licence
         if licence is not None and licence.expires is None:
-            self.once[door] = licence.grant_jti
+            self.once[channel] = licence.grant_jti
 
     def _doctor(self) -> None:
         """A second host is revoked, and goes on; a machine finds out which."""
@@ -440,7 +440,7 @@ class _Story:
                 problems.append(f"{fleet.title}: refused {fleet.refused}")
             if not reached and fleet.licensed:
                 problems.append(f"{fleet.title}: licensed below the threshold")
-            if any(need != fleet.need for _, need in fleet.told):
+            if any(need != fleet.need for _, need in fleet.counts):
                 problems.append(
                     f"{fleet.title}: the host named another threshold than the catalogue"
                 )

@@ -113,9 +113,9 @@ def report_lines(report: JudgedFile, results: Sequence[StepResult]) -> list[str]
         elif step.outcome == "not reached":
             line += " (not reached)"
         lines.append(line)
-    failed = first_error(results)
-    if failed is not None:
-        lines += [f"Why: {failed.why}", f"Fix: {failed.fix}"]
+    fault = first_error(results)
+    if fault is not None:
+        lines += [f"Why: {fault.why}", f"Fix: {fault.fix}"]
     return lines
 
 

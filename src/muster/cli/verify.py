@@ -101,9 +101,9 @@ def verify(
     results = explain(data, judgement.expected, judgement.skip)
     report = _report(str(file), data, judgement, results)
     emit(report, report_lines(report, results))
-    failed = first_error(results)
-    if failed is not None:
-        click.get_current_context().exit(exit_code(failed))
+    fault = first_error(results)
+    if fault is not None:
+        click.get_current_context().exit(exit_code(fault))
 
 
 def _instant(text: str) -> int:

@@ -28,14 +28,14 @@ from muster.lease.trust import CATALOGUE_ROLE, MAX_DAY, Trust
 class Authority:
     """What speaks for a publisher, as reached from one descriptor.
 
-    `problem` tells that something older than remembered was put back; then nothing is licensed.
+    `fault` tells that something older than remembered was put back; then nothing is licensed.
     `walked` is the way to `trust`.
     """
 
     trust: Trust
     catalogue: Catalogue | None
     clock_mark: int
-    problem: MusterError | None
+    fault: MusterError | None
     walked: line.ChainWalk
 
 
@@ -144,10 +144,10 @@ class Held:
         """Take note how far the walk over a memory's trust objects came."""
         self._walked = (memory.trust, walked)
 
-    def take_catalogue(self, memory: Memory, text: str, now: int) -> Memory:
+    def apply_catalogue(self, memory: Memory, text: str, now: int) -> Memory:
         """Take a newer catalogue. Raises: as `take_catalogue`."""
         held = self.of(memory, now)
-        taken, found = take_catalogue(memory, held, text, now)
+        taken, found = apply_catalogue(memory, held, text, now)
         self._read = (held.trust, found)
         return taken
 
@@ -194,7 +194,7 @@ def keep_line(memory: Memory, texts: tuple[str, ...], walked: line.ChainWalk) ->
     return memory
 
 
-def take_catalogue(
+def apply_catalogue(
     memory: Memory, held: Authority, text: str, now: int
 ) -> tuple[Memory, Catalogue]:
     """Take a newer catalogue, as it was read under the trust that is held.
@@ -214,7 +214,7 @@ def take_catalogue(
     return taken, found
 
 
-def take_all(
+def apply_documents(
     descriptor: Descriptor, memory: Memory, texts: Iterable[str], catalogue: str | None, now: int
 ) -> Memory:
     """Take the trust line and the catalogue of an answer or a file.
@@ -230,7 +230,7 @@ def take_all(
     if catalogue:
         try:
             held = authority(descriptor, memory, now)
-            memory, _ = take_catalogue(memory, held, catalogue, now)
+            memory, _ = apply_catalogue(memory, held, catalogue, now)
         except MusterError as fault:
             if fault.code != "catalogue/older":
                 raise

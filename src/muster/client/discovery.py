@@ -150,10 +150,10 @@ def _draw(records: Sequence[Record], dice: Dice) -> int:
     """The place of the first record whose running sum of weights reaches a random number."""
     drawn = dice.below(sum(record.weight for record in records) + 1)
     running = 0
-    for place, record in enumerate(records):
+    for index, record in enumerate(records):
         running += record.weight
         if running >= drawn:
-            return place
+            return index
     raise AssertionError("the running sum ends at the largest number that can be drawn")
 
 
@@ -199,8 +199,8 @@ def order(
                 if address in seen or not address.host or not 0 < address.port < 65536:
                     continue
                 seen.add(address)
-                place = behind if address in doubted else candidates
-                place.append(
+                index = behind if address in doubted else candidates
+                index.append(
                     Candidate(address, source, answer.domain, record.priority, record.weight)
                 )
     return (*candidates, *behind)[:limit]

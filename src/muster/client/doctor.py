@@ -31,7 +31,7 @@ from muster.core.values import dataclass
 from muster.health import probe
 from muster.health.probe import Advertised, ProbeResult, Reply
 from muster.health.report import Check, Mark, Report, Topic, failed, report
-from muster.health.rules import judge_hosts, newest_catalogue, newest_trust
+from muster.health.rules import check_hosts, newest_catalogue, newest_trust
 from muster.lease.catalogue import Catalogue
 from muster.lease.trust import Trust
 from muster.wire.routes import Route
@@ -61,7 +61,7 @@ class Findings:
     publisher: ProbeResult | None
 
 
-def look(
+def collect(
     network: Network,
     dice: Dice,
     statuses: Sequence[Status],
@@ -91,7 +91,7 @@ def look(
         # By name: a report should read the same each time.
         candidates = sorted(order(answers, dice), key=lambda candidate: candidate.address.text)
     hosts = tuple(
-        probe.look(
+        probe.probe_host(
             Advertised(
                 candidate.address.text,
                 _FOUND[candidate.source],
@@ -108,7 +108,7 @@ def look(
     service = None
     if url:
         peer = Advertised(shown_url(url), "the publisher", ours=True)
-        service = probe.look_at_publisher(peer, _asker(network, url), held, now)
+        service = probe.probe_publisher(peer, _asker(network, url), held, now)
     return Findings(statuses, asked, answers, faults, hosts, service)
 
 
@@ -128,7 +128,7 @@ def _asker(network: Network, url: str) -> probe.Call:
     return call
 
 
-def judge(findings: Findings) -> Report:
+def diagnose(findings: Findings) -> Report:
     """Judge what was found. Pure."""
     first = findings.statuses[0]
     descriptor, held = first.descriptor, first.verdict.authority
@@ -140,8 +140,8 @@ def judge(findings: Findings) -> Report:
         status.descriptor.product.group for status in findings.statuses if _needs_host(status)
     }
     checks = _records(findings, needed=bool(groups))
-    heard = [source for source in sources if source.problem is None]
-    checks += judge_hosts(
+    heard = [source for source in sources if source.fault is None]
+    checks += check_hosts(
         findings.hosts,
         descriptor.publisher,
         descriptor.trust.label,
@@ -188,11 +188,11 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
 
 
 def _publisher(result: ProbeResult) -> Check:
-    if result.problem is None:
+    if result.fault is None:
         return Check(
             Topic.REACHABILITY, Mark.OK, f"The publisher answers at {result.host.address}."
         )
-    check = failed(Topic.REACHABILITY, result.problem, Mark.WARN)
+    check = failed(Topic.REACHABILITY, result.fault, Mark.WARN)
     what = f"{check.what} Only one-time activation over the network needs the publisher."
     return Check(check.topic, check.mark, what, check.fix, code=check.code)
 
@@ -226,10 +226,10 @@ def _licence(status: Status, catalogue: Catalogue | None) -> Check:
     verdict = status.verdict
     name, licence = status.descriptor.product.id, verdict.licence
     if licence is None:
-        problem = verdict.problem or error("client/not-activated", product=name)
+        fault = verdict.fault or error("client/not-activated", product=name)
         mark = Mark.WARN if verdict.state in GRACES else Mark.FAIL
-        what = f"{name}: {verdict.state.text}. {problem.what}"
-        return Check(Topic.LICENCE, mark, what, problem.fix, code=problem.code)
+        what = f"{name}: {verdict.state.text}. {fault.what}"
+        return Check(Topic.LICENCE, mark, what, fault.fix, code=fault.code)
     if catalogue is not None and catalogue.product_revoked(status.descriptor.product) is not None:
         until = "its end" if licence.expires is None else instant_text(licence.expires)
         fault = error("client/revoked-product", product=name, until=until)

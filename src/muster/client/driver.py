@@ -35,7 +35,7 @@ from muster.client.messages import (
     NotSaved,
     Save,
     Saved,
-    Tell,
+    Warn,
 )
 from muster.core.catalogue import error
 from muster.core.clock import Clock
@@ -123,7 +123,7 @@ class Driver:
                 match effect:
                     case Finish():
                         return effect
-                    case Tell():
+                    case Warn():
                         self._tell(effect.about)
                     case Save():
                         waiting.append(self._do_save(effect))

@@ -91,7 +91,7 @@ def licence(
         The answer, whatever happened.
     """
     try:
-        return _look(_descriptor(descriptor, trusted), store, facts)
+        return _evaluate(_descriptor(descriptor, trusted), store, facts)
     except MusterError as fault:
         return _unknown(fault)
 
@@ -126,10 +126,10 @@ def activate(
         added = client.add_product(data)
         name = f"{added.publisher}/{added.product}"
         results = client.activate(name, typed=not if_due)
-        outcome = _with_store_warning(_told(results[0].status.verdict), store)
+        outcome = _with_store_warning(_licence_of(results[0].status.verdict), store)
         fault = results[0].fault
-    except MusterError as failed:
-        return _failed(descriptor, trusted, store, facts, failed)
+    except MusterError as failure:
+        return _failed(descriptor, trusted, store, facts, failure)
     if fault is None:
         return outcome
     if outcome.licensed:
@@ -193,13 +193,13 @@ def system_parts(
     )
 
 
-def _look(
+def _evaluate(
     anchor: Descriptor,
     store: str | os.PathLike[str] | None,
     facts: str | os.PathLike[str] | None,
 ) -> Licence:
     from muster.client.disk import SystemDisk
-    from muster.client.present import judged
+    from muster.client.present import load_verdict
     from muster.client.store import Store
     from muster.core.facts import clean_facts
     from muster.system.clock import SystemClock
@@ -210,9 +210,9 @@ def _look(
         known = clean_facts(read_facts(facts, environ={}))
     except MusterError as fault:
         known = fault
-    place = Store(_root(store), anchor.publisher, SystemDisk())
-    verdict, _ = judged(place, anchor, known, boot_id(), SystemClock().now())
-    return _with_store_warning(_told(verdict), store)
+    publisher_store = Store(_root(store), anchor.publisher, SystemDisk())
+    verdict, _ = load_verdict(publisher_store, anchor, known, boot_id(), SystemClock().now())
+    return _with_store_warning(_licence_of(verdict), store)
 
 
 def _root(store: str | os.PathLike[str] | None) -> Path:
@@ -233,8 +233,8 @@ def _with_store_warning(outcome: Licence, store: str | os.PathLike[str] | None) 
     if system is None:
         return outcome
     named = os.environ[STORE_VARIABLE]
-    told = error("client/store-variable", path=named, system=str(system))
-    return replace(outcome, warnings=(*outcome.warnings, told))
+    warning = error("client/store-variable", path=named, system=str(system))
+    return replace(outcome, warnings=(*outcome.warnings, warning))
 
 
 def _descriptor_bytes(descriptor: bytes | str | os.PathLike[str], trusted: bool) -> bytes:
@@ -252,14 +252,14 @@ def _descriptor(descriptor: bytes | str | os.PathLike[str], trusted: bool) -> De
     return read_descriptor(_descriptor_bytes(descriptor, trusted))
 
 
-def _told(verdict: Verdict) -> Licence:
+def _licence_of(verdict: Verdict) -> Licence:
     return Licence(
         product=verdict.product.id,
         publisher=verdict.publisher,
         licensed=verdict.licensed,
         state=verdict.state,
         until=None if verdict.until is None else as_datetime(verdict.until),
-        why=verdict.problem if not verdict.licensed else None,
+        why=verdict.fault if not verdict.licensed else None,
         warnings=verdict.warnings,
         features=verdict.product.features,
         kind="" if verdict.licence is None else verdict.licence.kind,

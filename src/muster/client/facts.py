@@ -25,22 +25,22 @@ def readings(path: Path | None) -> tuple[Reading, ...]:
     Raises: as `muster.system.facts.read_facts`.
     """
     from muster.system.facts import facts_path, read_facts
-    from muster.system.hardware import Reading, look
+    from muster.system.hardware import Reading, collect_readings
 
     file = facts_path({}) if path is None else path
     if path is None and not file.exists():
-        return look()
+        return collect_readings()
     values = read_facts(path)
     facts = {fact.name for fact in clean_facts(values)}
-    told: list[Reading] = []
+    readings: list[Reading] = []
     for source in FACTS:
         several = values.get(source.name, "").split(",") if source.carrier == "card" else None
         for value in several or [values.get(source.name, "")]:
             why = "absent" if not value else "" if source.counts else "image"
             if value and source.name not in facts:
                 why = "virtual-disk"  # beside the other facts it is one: `clean_facts`
-            told.append(Reading(source.name, value, str(file), why))
-    return tuple(told)
+            readings.append(Reading(source.name, value, str(file), why))
+    return tuple(readings)
 
 
 def masked(value: str) -> str:

@@ -22,7 +22,7 @@ from muster.wire.status import ServedPublisher
 class Status:
     """What is known of one product on this machine.
 
-    `identity` is None where the publisher's store could not be read; `verdict.problem` says why.
+    `identity` is None where the publisher's store could not be read; `verdict.fault` says why.
     """
 
     descriptor: Descriptor
@@ -34,14 +34,14 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """What a try for one product brought; `told` is what happened on the way."""
+    """What a try for one product brought; `warnings` is what happened on the way."""
 
     status: Status
     fault: MusterError | None
     renewed: bool
     due: bool
     tried: tuple[Tried, ...]
-    told: tuple[MusterError, ...]
+    warnings: tuple[MusterError, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ class Probe:
     """One host that discovery found, and what it said of itself.
 
     `served` is what it serves of the publisher, None where it serves nothing of it or did not
-    answer; `problem` why it did not answer; `doubted`: it gave no lease lately and is asked last.
+    answer; `fault` why it did not answer; `doubted`: it gave no lease lately and is asked last.
     """
 
     candidate: Candidate
     served: ServedPublisher | None
-    problem: MusterError | None
+    fault: MusterError | None
     doubted: bool = False
 
 

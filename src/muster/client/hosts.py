@@ -83,18 +83,18 @@ def why_nobody(tried: Sequence[Tried], faults: Sequence[MusterError]) -> MusterE
         tried: the hosts that were asked.
         faults: what failed before any could be asked.
     """
-    problems = [
-        (attempt.candidate, attempt.problem) for attempt in tried if attempt.problem is not None
+    failures = [
+        (attempt.candidate, attempt.fault) for attempt in tried if attempt.fault is not None
     ]
-    if not problems:
+    if not failures:
         return faults[0] if faults else error("client/no-records", names="none")
-    if len(problems) == 1:
-        return problems[0][1]
+    if len(failures) == 1:
+        return failures[0][1]
     listed = "; ".join(
-        f"{candidate.address.text}: {problem.code}: {problem.what.rstrip('.')}"
-        for candidate, problem in problems
+        f"{candidate.address.text}: {fault.code}: {fault.what.rstrip('.')}"
+        for candidate, fault in failures
     )
-    spoke = any(problem.row.kind is not Kind.FAULT for _, problem in problems)
+    spoke = any(fault.row.kind is not Kind.FAULT for _, fault in failures)
     code = "client/no-licence" if spoke else "client/no-host"
-    asked = [problem for _, problem in problems if problem.code != NOT_ASKED]
+    asked = [fault for _, fault in failures if fault.code != NOT_ASKED]
     return error(code, hosts=listed, tried=len(asked))

@@ -82,7 +82,7 @@ class Verdict:
     since: int
     until: int | None
     licence: VerifiedLicence | None
-    problem: MusterError | None
+    fault: MusterError | None
     warnings: tuple[MusterError, ...]
     authority: Authority
     record: ProductRecord | None
@@ -93,7 +93,7 @@ class Verdict:
         return self.licence is not None
 
 
-def judge(
+def evaluate(
     descriptor: Descriptor,
     memory: Memory | None,
     fingerprint: tuple[str, ...],
@@ -123,17 +123,17 @@ def judge(
         missing = error("client/not-added", product=descriptor.product.id)
         return _verdict(descriptor, held, LicenceState.UNLICENSED, now, None, missing, None)
     licence: VerifiedLicence | None = verified
-    problem: MusterError | None = None
-    if verified is None or verified.text != record.licence or held.problem is not None:
-        licence, problem = _examine(descriptor, memory, record, held, fingerprint, now, facts)
+    fault: MusterError | None = None
+    if verified is None or verified.text != record.licence or held.fault is not None:
+        licence, fault = _examine(descriptor, memory, record, held, fingerprint, now, facts)
     record = _begun(record, descriptor.trust.iat, now)
-    state, since = _state(descriptor.product, record, licence, problem, held, now)
-    if licence is None and (problem is None or not record.licence):
-        problem = _reason(record, problem)
-    if problem is None or problem.code != _UNSET:
+    state, since = _state(descriptor.product, record, licence, fault, held, now)
+    if licence is None and (fault is None or not record.licence):
+        fault = _reason(record, fault)
+    if fault is None or fault.code != _UNSET:
         # What is judged by a clock that is not set is told, and not remembered.
         record = replace(record, state=state, since=since)
-    return _verdict(descriptor, held, state, since, licence, problem, record)
+    return _verdict(descriptor, held, state, since, licence, fault, record)
 
 
 def _is_set(instant: int, born: int) -> bool:
@@ -185,8 +185,8 @@ def _examine(
     """The verified licence of a record, or why there is none."""
     if is_activation(record.licence):
         # Bound to one fact of the hardware, not to the fingerprint of the store.
-        if held.problem is not None:
-            return None, held.problem
+        if held.fault is not None:
+            return None, held.fault
         try:
             return verify_stored(descriptor, memory, record.licence, held, facts, now), None
         except MusterError as fault:
@@ -194,8 +194,8 @@ def _examine(
     if copied(memory, fingerprint):
         detail = compare(memory.identity.made_on, fingerprint).text
         return None, error("client/other-machine", detail=detail)
-    if held.problem is not None:
-        return None, held.problem
+    if held.fault is not None:
+        return None, held.fault
     if not record.licence:
         return None, None
     expected = Expected(
@@ -278,7 +278,7 @@ def _state(
     product: Product,
     record: ProductRecord,
     licence: VerifiedLicence | None,
-    problem: MusterError | None,
+    fault: MusterError | None,
     held: Authority,
     now: int,
 ) -> tuple[LicenceState, int]:
@@ -295,8 +295,8 @@ def _state(
         event = _ACCEPTED.get(licence.kind, LicenceEvent.LEASE_ACCEPTED)
         base = LicenceState.UNLICENSED if licence.kind == EVALUATION else state
         return step(base, event), min(licence.issued, max(now, local))
-    if record.licence and problem is not None:
-        event = _lost(record, problem)
+    if record.licence and fault is not None:
+        event = _lost(record, fault)
         if state in _HOLDS_LICENCE:
             # Which of the two is said by the licence that is there.
             evaluated = _grant_kind(record) == EVALUATION
@@ -323,13 +323,13 @@ _ACCEPTED = {
 }
 
 
-def _lost(record: ProductRecord, problem: MusterError) -> LicenceEvent:
+def _lost(record: ProductRecord, fault: MusterError) -> LicenceEvent:
     """What it means for the state that the stored licence fails."""
     if not is_activation(record.licence):
-        return _EVENTS.get(problem.code, LicenceEvent.VALIDATION_FAILED)
-    if problem.code == "licence/expired" and _grant_kind(record) == EVALUATION:
+        return _EVENTS.get(fault.code, LicenceEvent.VALIDATION_FAILED)
+    if fault.code == "licence/expired" and _grant_kind(record) == EVALUATION:
         return LicenceEvent.GRACE_ENDED
-    return _ACTIVATION_EVENTS.get(problem.code, LicenceEvent.VALIDATION_FAILED)
+    return _ACTIVATION_EVENTS.get(fault.code, LicenceEvent.VALIDATION_FAILED)
 
 
 def _grant_kind(record: ProductRecord) -> str:
@@ -377,10 +377,10 @@ def grace_end(product: Product, state: LicenceState, since: int) -> int | None:
             return None
 
 
-def _reason(record: ProductRecord, problem: MusterError | None) -> MusterError:
+def _reason(record: ProductRecord, fault: MusterError | None) -> MusterError:
     """Why a record without a licence has none, the most useful reason first."""
-    if problem is not None:
-        return problem
+    if fault is not None:
+        return fault
     if not record.key:
         return error("client/no-key", product=record.product)
     if record.failure is not None:
@@ -394,7 +394,7 @@ def _verdict(
     state: LicenceState,
     since: int,
     licence: VerifiedLicence | None,
-    problem: MusterError | None,
+    fault: MusterError | None,
     record: ProductRecord | None,
 ) -> Verdict:
     grace = grace_end(descriptor.product, state, since)
@@ -405,7 +405,7 @@ def _verdict(
         since=since,
         until=grace if licence is None else licence.expires,
         licence=licence,
-        problem=problem,
+        fault=fault,
         warnings=(),
         authority=held,
         record=record,
@@ -455,7 +455,7 @@ def must_hurry(verdict: Verdict) -> bool:
     return (verdict.licence is None and bool(record.licence)) or _revoked(verdict)
 
 
-def assess(
+def evaluate_facts(
     descriptor: Descriptor,
     memory: Memory | None,
     facts: Sequence[Fact] | MusterError,
@@ -472,19 +472,19 @@ def assess(
     Raises:
         Nothing.
     """
-    problem: MusterError | None = None
+    unread: MusterError | None = None
     fingerprint: tuple[str, ...] = ()
     if isinstance(facts, MusterError):
-        problem = facts
+        unread = facts
     elif memory is not None:
         try:
             identity = current_identity(memory.identity, memory.publisher, facts, boot)
             memory = replace(memory, identity=identity)
             fingerprint = commitments(identity.salt, facts)
         except MusterError as fault:
-            problem = fault
+            unread = fault
     known = () if isinstance(facts, MusterError) else facts
-    verdict = judge(descriptor, memory, fingerprint, now, facts=known)
-    if problem is not None and verdict.record is not None and verdict.licence is None:
-        verdict = replace(verdict, problem=problem)
+    verdict = evaluate(descriptor, memory, fingerprint, now, facts=known)
+    if unread is not None and verdict.record is not None and verdict.licence is None:
+        verdict = replace(verdict, fault=unread)
     return with_warnings(verdict, now, loading)

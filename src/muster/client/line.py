@@ -62,7 +62,7 @@ class ChainWalk:
     @property
     def prunable(self) -> frozenset[str]:
         """What the working root signed below the newest version of the reserve root."""
-        last = max((place for place, (_, jump) in enumerate(self.steps) if jump), default=0)
+        last = max((index for index, (_, jump) in enumerate(self.steps) if jump), default=0)
         return frozenset(text for text, jump in self.steps[:last] if not jump)
 
     def passes(self, anchors: Iterable[str]) -> tuple[str, ...]:
@@ -89,8 +89,8 @@ def added(texts: Sequence[str], text: str) -> tuple[str, ...]:
     """Ordered texts with one more in its place."""
     if text in texts:
         return tuple(texts)
-    place = bisect_right(texts, version_of(text), key=version_of)
-    return (*texts[:place], text, *texts[place:])
+    index = bisect_right(texts, version_of(text), key=version_of)
+    return (*texts[:index], text, *texts[index:])
 
 
 def above(texts: Sequence[str], version: int) -> Sequence[str]:
@@ -118,13 +118,13 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _part(text: str, place: int) -> Mapping[str, object] | None:
+def _part(text: str, index: int) -> Mapping[str, object] | None:
     """Header (0) or payload (1) of a compact JWS, loosely read."""
     parts = text.split(".")
     if len(parts) != 3 or len(text) > 2 * strict.TRUST.bytes:
         return None
     try:
-        data = base64.urlsafe_b64decode(parts[place] + "=" * (-len(parts[place]) % 4))
+        data = base64.urlsafe_b64decode(parts[index] + "=" * (-len(parts[index]) % 4))
         value = json.loads(data)
     except (ValueError, RecursionError):
         return None

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from muster.client import bound, doctor, doubts, facts, onetime, store, summary
+from muster.client import bound, doctor, doubts, facts, onetime, summary
+from muster.client import store as store_files
 from muster.client.discovery import (
     Address,
     Candidate,
@@ -21,10 +22,10 @@ from muster.client.discovery import (
 )
 from muster.client.driver import discover as ask_dns
 from muster.client.findings import Discovery, Probe, Status
-from muster.client.judge import Verdict, assess
+from muster.client.judge import Verdict, evaluate_facts
 from muster.client.messages import Plan
 from muster.client.model import Memory
-from muster.client.present import judged, judged_all
+from muster.client.present import load_verdict, load_verdicts
 from muster.client.results import (
     DiscoveredHosts,
     FactList,
@@ -53,11 +54,11 @@ from muster.wire.status import decode_publishers
 _MAX_PROBED = 16
 
 
-def judged_now(
+def verdict_now(
     parts: Parts, descriptor: Descriptor, memory: Memory, facts: tuple[Fact, ...]
 ) -> Verdict:
     """What a product is worth by a memory that is at hand, at this moment."""
-    return assess(descriptor, memory, facts, parts.boot, parts.clock.now())
+    return evaluate_facts(descriptor, memory, facts, parts.boot, parts.clock.now())
 
 
 def not_lasting(parts: Parts, product: str | None = None) -> list[str]:
@@ -74,7 +75,7 @@ def not_lasting(parts: Parts, product: str | None = None) -> list[str]:
             if record is None or not onetime.is_one_time(record.key):
                 continue
             key = record.key
-            lasting = onetime.is_done(judged_now(parts, descriptor, memory, facts))
+            lasting = onetime.is_done(verdict_now(parts, descriptor, memory, facts))
             if not lasting and not bound.lasting(memory, key, facts):
                 products.append(descriptor.product.id)
     except MusterError:
@@ -87,19 +88,19 @@ def _with_memory(
 ) -> Iterator[tuple[Store, Descriptor, Memory]]:
     """Products with what their stores hold; each store is loaded once."""
     held: dict[str, Memory] = {}
-    for place, descriptor in pairs:
-        if place.publisher not in held:
-            held[place.publisher] = load_present(place).memory
-        yield place, descriptor, held[place.publisher]
+    for store, descriptor in pairs:
+        if store.publisher not in held:
+            held[store.publisher] = load_present(store).memory
+        yield store, descriptor, held[store.publisher]
 
 
 def waiting(parts: Parts) -> list[tuple[Store, Descriptor]]:
     """Products whose installed key activates them once."""
     pairs: list[tuple[Store, Descriptor]] = []
-    for place, descriptor, memory in _with_memory(parts.descriptors(None)):
+    for store, descriptor, memory in _with_memory(parts.descriptors(None)):
         record = memory.product(descriptor.product.id)
         if record is not None and onetime.is_one_time(record.key):
-            pairs.append((place, descriptor))
+            pairs.append((store, descriptor))
     return pairs
 
 
@@ -124,15 +125,15 @@ def statuses(parts: Parts, product: str | None = None) -> list[Status]:
     if not pairs:
         raise parts.no_product()
     facts, now = _facts(parts), parts.clock.now()
-    by_place: dict[Store, list[Descriptor]] = {}
-    for place, descriptor in pairs:
-        by_place.setdefault(place, []).append(descriptor)
+    by_store: dict[Store, list[Descriptor]] = {}
+    for store, descriptor in pairs:
+        by_store.setdefault(store, []).append(descriptor)
     statuses: list[Status] = []
-    for place, descriptors in by_place.items():
-        plan = parts.plan(place.publisher)
-        verdicts, identity = judged_all(place, descriptors, facts, parts.boot, now)
+    for store, descriptors in by_store.items():
+        plan = parts.plan(store.publisher)
+        verdicts, identity = load_verdicts(store, descriptors, facts, parts.boot, now)
         statuses += [
-            Status(descriptor, verdict, identity, plan, place.folder)
+            Status(descriptor, verdict, identity, plan, store.folder)
             for descriptor, verdict in zip(descriptors, verdicts, strict=True)
         ]
     return statuses
@@ -144,12 +145,12 @@ def status(parts: Parts, product: str | None = None) -> Status:
 
 
 def status_of(
-    parts: Parts, place: Store, descriptor: Descriptor, plan: Plan | None = None
+    parts: Parts, store: Store, descriptor: Descriptor, plan: Plan | None = None
 ) -> Status:
     now = parts.clock.now()
-    chosen = parts.plan(place.publisher) if plan is None else plan
-    verdict, identity = judged(place, descriptor, _facts(parts), parts.boot, now)
-    return Status(descriptor, verdict, identity, chosen, place.folder)
+    chosen = parts.plan(store.publisher) if plan is None else plan
+    verdict, identity = load_verdict(store, descriptor, _facts(parts), parts.boot, now)
+    return Status(descriptor, verdict, identity, chosen, store.folder)
 
 
 def _facts(parts: Parts) -> tuple[Fact, ...] | MusterError:
@@ -185,7 +186,7 @@ def licence(parts: Parts, product: str | None = None) -> LicenceText:
     state = status(parts, product)
     name = state.descriptor.product.id
     if state.verdict.licence is None:
-        raise state.verdict.problem or error("client/not-activated", product=name)
+        raise state.verdict.fault or error("client/not-activated", product=name)
     return LicenceText(name, state.verdict.licence.text)
 
 
@@ -194,10 +195,10 @@ def identities(parts: Parts) -> IdentityList:
 
     Raises: `client/no-product`.
     """
-    places = {place.publisher: place for place, _ in parts.descriptors(None)}
-    if not places:
+    stores = {store.publisher: store for store, _ in parts.descriptors(None)}
+    if not stores:
         raise parts.no_product()
-    memories = [(publisher_id, _memory(place)) for publisher_id, place in places.items()]
+    memories = [(publisher_id, _memory(store)) for publisher_id, store in stores.items()]
     return IdentityList(
         tuple(
             KnownIdentity(publisher, memory.identity.mode, memory.identity.cmid)
@@ -227,21 +228,21 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
 
     Changes nothing.
     """
-    place, descriptors = parts.one_publisher(publisher)
+    store, descriptors = parts.one_publisher(publisher)
     label = descriptors[0].trust.label
-    plan = parts.plan(place.publisher)
-    memory = _memory(place)
+    plan = parts.plan(store.publisher)
+    memory = _memory(store)
     last_good = _last_good(memory)
     if plan.host is not None:
         return Discovery(
-            publisher=place.publisher,
+            publisher=store.publisher,
             label=label,
             plan=plan,
             asked=(),
             found=(),
             faults=(),
             last_good=last_good,
-            probes=_probes(parts, [Candidate(plan.host, Source.SET)], place.publisher, probe=probe),
+            probes=_probes(parts, [Candidate(plan.host, Source.SET)], store.publisher, probe=probe),
         )
     asked = names_asked(label, plan)
     answers, faults = ask_dns(parts.network, asked, parts.late())
@@ -256,7 +257,7 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
     if plan.unasked:
         faults = (*faults, not_asked(plan.unasked))
     return Discovery(
-        publisher=place.publisher,
+        publisher=store.publisher,
         label=label,
         plan=plan,
         asked=asked,
@@ -265,7 +266,7 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
         last_good=last_good,
         probes=tuple(
             replace(answer, doubted=answer.candidate.address in doubted)
-            for answer in _probes(parts, candidates, place.publisher, probe=probe)
+            for answer in _probes(parts, candidates, store.publisher, probe=probe)
         ),
     )
 
@@ -277,14 +278,14 @@ def reports(parts: Parts) -> list[Report]:
     nothing (docs/doctor.md).
     Raises: `client/no-product`.
     """
-    by_place: dict[str, list[Status]] = {}
+    by_store: dict[str, list[Status]] = {}
     for entry in statuses(parts):
-        by_place.setdefault(entry.descriptor.publisher, []).append(entry)
+        by_store.setdefault(entry.descriptor.publisher, []).append(entry)
     return [
-        doctor.judge(
-            doctor.look(parts.network, parts.dice, statuses, parts.clock.now(), parts.late())
+        doctor.diagnose(
+            doctor.collect(parts.network, parts.dice, statuses, parts.clock.now(), parts.late())
         )
-        for statuses in by_place.values()
+        for statuses in by_store.values()
     ]
 
 
@@ -312,10 +313,10 @@ def _probe(parts: Parts, candidate: Candidate, publisher: str) -> Probe:
     return Probe(candidate, mine[0] if mine else None, None)
 
 
-def _memory(place: Store) -> Memory | None:
+def _memory(store: Store) -> Memory | None:
     """What a store holds; None where it is new or cannot be read."""
     try:
-        loaded = place.load()
+        loaded = store.load()
     except MusterError:
         return None
     return None if loaded is None else loaded.memory
@@ -332,7 +333,7 @@ def _last_good(memory: Memory | None) -> Address | None:
 def history(parts: Parts, publisher: str = "") -> History:
     """What was changed on this machine, oldest first."""
     lines: list[HistoryLine] = []
-    for publisher_id in store.publishers(parts.root, parts.disk):
+    for publisher_id in store_files.publishers(parts.root, parts.disk):
         if publisher not in ("", publisher_id):
             continue
         loaded = parts.store(publisher_id).load()

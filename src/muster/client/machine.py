@@ -1,6 +1,6 @@
 """One activation of one product, without I/O: events go in, effects come out.
 
-`Machine.handle(event)` is the only door. It decides which host is asked next, what an answer is
+`Machine.handle(event)` is the only entry. It decides which host is asked next, what an answer is
 worth, what is remembered and when the next try is due. It refuses to know sockets, DNS, disks and
 clocks: every event brings the time, and a driver runs the effects (`muster.client.driver`).
 Obeys docs/spec/05-verification.md and 07-discovery.md.
@@ -51,8 +51,8 @@ from muster.client.messages import (
     Save,
     Saved,
     Situation,
-    Tell,
     Tried,
+    Warn,
 )
 from muster.client.model import MAX_ASIDES, Aside, Memory
 from muster.client.requests import Secrets
@@ -152,8 +152,8 @@ class Machine:
             copied=elsewhere,
         )
         if other is not None:
-            fresh, told = other
-            return (Tell(told), *self._adopt(fresh))
+            fresh, warning = other
+            return (Warn(warning), *self._adopt(fresh))
         self._key = identities.machine_key(
             now_identity, publisher, facts, self._situation.secrets.seeds
         )
@@ -210,7 +210,7 @@ class Machine:
         self.phase = Phase.DISCOVERING
         asked = Discover(tuple(names(label, suffix) for suffix in suffixes))
         unasked = self._situation.plan.unasked
-        return (Tell(not_asked(unasked)), asked) if unasked else (asked,)
+        return (Warn(not_asked(unasked)), asked) if unasked else (asked,)
 
     def _discovered_hosts(self, event: Event) -> Effects:
         assert isinstance(event, Discovered)
@@ -317,7 +317,7 @@ class Machine:
                 self._attempt = replace(self._attempt, steps=self._attempt.steps + 1)
             else:
                 self._attempt = self._attempt.without(Document.CATALOGUE)
-                self._known.take_catalogue(event.text)
+                self._known.apply_catalogue(event.text)
         except MusterError as fault:
             return self._go_without(fault)
         return self._fetch_next()
@@ -330,7 +330,7 @@ class Machine:
 
     def _go_without(self, fault: MusterError) -> Effects:
         self._attempt = self._attempt.without(self._attempt.fetching)
-        return (Tell(fault), *self._fetch_next())
+        return (Warn(fault), *self._fetch_next())
 
     # What the answer is worth.
 
@@ -338,8 +338,8 @@ class Machine:
         host, nonce = self._attempt.host, self._attempt.nonce
         held = self._known.held()
         try:
-            if held.problem is not None:
-                raise held.problem
+            if held.fault is not None:
+                raise held.fault
             licence = verify_lease(answer.bundle, self._known.expected(nonce))
         except MusterError as fault:
             return self._strike(fault)
@@ -389,7 +389,7 @@ class Machine:
             bundle = decode_notice(problem.notice, peer)
             notice = verify_notice(bundle.encode(), self._known.expected(self._attempt.nonce))
         except MusterError as fault:
-            return (Tell(fault), *self._strike(outcome.unheeded(fault, peer)))
+            return (Warn(fault), *self._strike(outcome.unheeded(fault, peer)))
         identity = self._known.memory.identity
         fresh = outcome.heed(
             identity,
@@ -405,8 +405,8 @@ class Machine:
             self._tried.append(Tried(self._attempt.host, unheeded))
             return self._refused(unheeded, None)
         self._noticed = True
-        told = error("client/new-cmid", old=identity.cmid, new=fresh.identity.cmid, peer=peer)
-        return (Tell(told), *self._adopt(fresh))
+        warning = error("client/new-cmid", old=identity.cmid, new=fresh.identity.cmid, peer=peer)
+        return (Warn(warning), *self._adopt(fresh))
 
     # The end.
 
@@ -439,7 +439,7 @@ class Machine:
 
     def _soon(self) -> int | None:
         """When to ask again because the network may not be up yet, or None."""
-        problems = [tried.problem for tried in self._tried if tried.problem is not None]
+        problems = [tried.fault for tried in self._tried if tried.fault is not None]
         codes = [fault.code for fault in (*problems, *self._faults)]
         return schedule.soon_after_boot(self._known.now, self._situation.uptime, codes, self._dice)
 

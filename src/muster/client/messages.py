@@ -169,7 +169,7 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class Warn:
     """Something for the log and for whoever typed the command."""
 
     about: MusterError
@@ -180,7 +180,7 @@ class Tried:
     """One host that was asked and what came of it: None is a licence."""
 
     candidate: Candidate
-    problem: MusterError | None
+    fault: MusterError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,5 +199,5 @@ class Finish:
     tried: tuple[Tried, ...]
 
 
-Effect = Discover | Ask | Fetch | Save | Tell | Finish
+Effect = Discover | Ask | Fetch | Save | Warn | Finish
 Effects = tuple[Effect, ...]

@@ -73,7 +73,7 @@ class SystemNetwork:
         if not ips:
             raise error("net/name", name=address.host)
         fault: MusterError | None = None
-        for place, ip in enumerate(ips):
+        for index, ip in enumerate(ips):
             left = end - time.monotonic()
             if left <= 0:
                 break
@@ -84,13 +84,13 @@ class SystemNetwork:
                     body,
                     _headers(route, body),
                     connect_to=(ip, address.port),
-                    timeout=left / (len(ips) - place),
+                    timeout=left / (len(ips) - index),
                     limit=route.answer_limit,
                 )
-            except MusterError as failed:
-                fault = failed
+            except MusterError as failure:
+                fault = failure
                 # A machine that asks twice counts once, so that asking at another address is safe.
-                if failed.code not in ("net/refused", "net/unreachable", "net/timeout"):
+                if failure.code not in ("net/refused", "net/unreachable", "net/timeout"):
                     raise
                 continue
             self._answered[address.text] = ip

@@ -2,7 +2,7 @@
 
 Decides what a machine reads out, and what it keeps of an answer: nothing before the grant that came
 or was rebuilt has passed every step of `muster.lease.verify` for this machine and its installed
-key. All doors end here: online, reply file, QR code, telephone. Refuses to know which it was.
+key. All channels end here: online, reply file, QR code, telephone. Refuses to know which it was.
 Obeys docs/spec/04-grant-function.md, section 4.4, and 10-licence-states.md, section 10.5.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from muster.client import bound, schedule
 from muster.client.authority import Authority, authority
-from muster.client.judge import EVALUATION, Verdict, binding_in, judge, verify_stored
+from muster.client.judge import EVALUATION, Verdict, binding_in, evaluate, verify_stored
 from muster.client.model import Memory, ProductRecord
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
@@ -139,8 +139,8 @@ def accept(
     """
     record = _waiting(descriptor, memory)
     held = authority(descriptor, memory, now)
-    if held.problem is not None:
-        raise held.problem
+    if held.fault is not None:
+        raise held.fault
     text = ActivationBundle(grant).encode().decode("utf-8")
     licence = verify_stored(descriptor, memory, text, held, facts, now)
     memory = remember(memory, licence.key, text, facts)
@@ -184,7 +184,7 @@ def _refuse_worse(
 ) -> None:
     """An evaluation never takes a better licence away."""
     fingerprint = commitments(memory.identity.salt, facts)
-    licence = judge(descriptor, memory, fingerprint, now, held, facts).licence
+    licence = evaluate(descriptor, memory, fingerprint, now, held, facts).licence
     if licence is not None and licence.kind != EVALUATION:
         raise error("client/better-licence", kind=licence.kind)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from muster.client.judge import Verdict, assess
+from muster.client.judge import Verdict, evaluate_facts
 from muster.client.model import Identity
 from muster.client.store import Loaded, Store
 from muster.core.errors import MusterError
@@ -16,20 +16,20 @@ from muster.core.values import replace
 from muster.lease.descriptor import Descriptor
 
 
-def judged(
-    place: Store,
+def load_verdict(
+    store: Store,
     descriptor: Descriptor,
     facts: tuple[Fact, ...] | MusterError,
     boot: str,
     now: int,
 ) -> tuple[Verdict, Identity | None]:
     """Load a store and judge one product; a store that cannot be read is told in the verdict."""
-    (verdict,), identity = judged_all(place, (descriptor,), facts, boot, now)
+    (verdict,), identity = load_verdicts(store, (descriptor,), facts, boot, now)
     return verdict, identity
 
 
-def judged_all(
-    place: Store,
+def load_verdicts(
+    store: Store,
     descriptors: Sequence[Descriptor],
     facts: tuple[Fact, ...] | MusterError,
     boot: str,
@@ -40,34 +40,37 @@ def judged_all(
     A writer may be at work: where one is not licensed, the store is read once more if it changed
     meanwhile.
     """
-    loaded, fault = _load(place)
-    verdicts = [_judged(descriptor, loaded, fault, facts, boot, now) for descriptor in descriptors]
-    if not all(verdict.licensed for verdict in verdicts) and _changed(place, loaded):
-        again, fault = _load(place)
+    loaded, fault = _load(store)
+    verdicts = [
+        _verdict_of(descriptor, loaded, fault, facts, boot, now) for descriptor in descriptors
+    ]
+    if not all(verdict.licensed for verdict in verdicts) and _changed(store, loaded):
+        again, fault = _load(store)
         if again is not None:
             loaded = again
             verdicts = [
-                _judged(descriptor, loaded, fault, facts, boot, now) for descriptor in descriptors
+                _verdict_of(descriptor, loaded, fault, facts, boot, now)
+                for descriptor in descriptors
             ]
     return verdicts, None if loaded is None else loaded.memory.identity
 
 
-def _changed(place: Store, loaded: Loaded | None) -> bool:
+def _changed(store: Store, loaded: Loaded | None) -> bool:
     """Whether somebody wrote to a store since it was loaded, or may have when it was not."""
     try:
-        return loaded is None or place.generation() != loaded.generation
+        return loaded is None or store.generation() != loaded.generation
     except MusterError:
         return False
 
 
-def _load(place: Store) -> tuple[Loaded | None, MusterError | None]:
+def _load(store: Store) -> tuple[Loaded | None, MusterError | None]:
     try:
-        return place.load(), None
+        return store.load(), None
     except MusterError as fault:
         return None, fault
 
 
-def _judged(
+def _verdict_of(
     descriptor: Descriptor,
     loaded: Loaded | None,
     fault: MusterError | None,
@@ -77,5 +80,5 @@ def _judged(
 ) -> Verdict:
     memory = None if loaded is None else loaded.memory
     warnings = () if loaded is None else loaded.warnings
-    verdict = assess(descriptor, memory, facts, boot, now, warnings)
-    return verdict if fault is None else replace(verdict, problem=fault)
+    verdict = evaluate_facts(descriptor, memory, facts, boot, now, warnings)
+    return verdict if fault is None else replace(verdict, fault=fault)

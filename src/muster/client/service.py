@@ -90,11 +90,11 @@ class Client:
 
     def confirm(self, digits: str, product: str | None = None) -> Activation:
         """Take the confirmation ID that was read back; with several keys, the one that verifies."""
-        return offline.take_digits(self.parts, digits, product)
+        return offline.apply_confirmation(self.parts, digits, product)
 
     def accept_reply(self, data: bytes, product: str | None = None) -> Activation:
         """Take a reply file, or the short form of it out of a QR code."""
-        return offline.take_reply(self.parts, data, product)
+        return offline.apply_reply(self.parts, data, product)
 
     def import_publisher_file(self, data: bytes) -> Imported:
         """Take trust and catalogue out of a publisher file: news for machines without a network."""

@@ -145,7 +145,7 @@ class Store:
             `client/store-damaged`: `state.json` and its previous generation cannot be read, or it
             is gone though products were added; `client/store-newer`; `file/denied`, `file/io`.
         """
-        state = self._piece(STATE)
+        state = self._stored_file(STATE)
         warnings: list[MusterError] = []
         if state.body is None:
             if state.damaged or self.products():
@@ -162,59 +162,59 @@ class Store:
 
     def generation(self) -> int:
         """The generation of `state.json`, 0 where it is missing or damaged. Raises: `file/…`."""
-        return self._piece(STATE).generation
+        return self._stored_file(STATE).generation
 
     def secrets(self) -> Secrets:
         """Seeds of machine keys; none where the file is missing or damaged."""
-        piece = self._piece(SECRETS)
-        if piece.body is None:
+        stored = self._stored_file(SECRETS)
+        if stored.body is None:
             return Secrets()
-        return codec.read_secrets(self._read(SECRETS, piece.body))
+        return codec.read_secrets(self._read(SECRETS, stored.body))
 
     def proofs(self) -> dict[str, bytes]:
         """The proof keys by key id; none where the file is missing or damaged.
 
         Raises: `file/denied` where this user does not own the store; `file/io`.
         """
-        piece = self._piece(PROOFS)
-        if piece.body is None:
+        stored = self._stored_file(PROOFS)
+        if stored.body is None:
             return {}
-        claims = self._read(PROOFS, piece.body).object("proofs")
+        claims = self._read(PROOFS, stored.body).object("proofs")
         try:
             return {key: codec.bytes32(claims, key) for key in claims.value}
         except MusterError:
             return {}
 
     def _optional(self, name: str, warnings: list[MusterError]) -> Claims | None:
-        piece = self._piece(name)
-        if piece.damaged and piece.body is None:
+        stored = self._stored_file(name)
+        if stored.damaged and stored.body is None:
             where = str(self._path(name))
-            warnings.append(error("client/store-lost", where=where, detail=piece.damaged))
-        elif piece.damaged:
-            warnings.append(self._recovered(name, piece.damaged))
-        return None if piece.body is None else self._read(name, piece.body)
+            warnings.append(error("client/store-lost", where=where, detail=stored.damaged))
+        elif stored.damaged:
+            warnings.append(self._recovered(name, stored.damaged))
+        return None if stored.body is None else self._read(name, stored.body)
 
     def _recovered(self, name: str, detail: str) -> MusterError:
         return error("client/store-recovered", where=str(self._path(name)), detail=detail)
 
-    def _piece(self, name: str) -> _StoredFile:
+    def _stored_file(self, name: str) -> _StoredFile:
         """The newest generation of a file that can be read; a newer version of it refuses."""
-        piece = _StoredFile()
+        stored = _StoredFile()
         for path in (self._path(name), self._backup(name)):
             try:
                 data = self._disk.read(path, _LIMITS[name].bytes + _HEAD)
-                piece.generation, piece.body = self._open(name, path, data)
+                stored.generation, stored.body = self._open(name, path, data)
             except MusterError as fault:
                 if fault.code in ("file/too-large", "file/not-regular", _DAMAGED):
-                    piece.damaged = piece.damaged or str(fault.params.get("detail", fault.what))
+                    stored.damaged = stored.damaged or str(fault.params.get("detail", fault.what))
                     continue
                 if fault.code == "file/missing":
                     continue
                 raise
-            if path != self._path(name) and not piece.damaged:
-                piece.damaged = "it is missing"
-            return piece
-        return piece
+            if path != self._path(name) and not stored.damaged:
+                stored.damaged = "it is missing"
+            return stored
+        return stored
 
     def _open(self, name: str, path: Path, data: bytes) -> tuple[int, bytes]:
         """Generation and body of a file whose sum holds and whose form is right."""
@@ -298,31 +298,31 @@ class Store:
     def _put(self, name: str, value: Mapping[str, Any] | None) -> None:
         """Write one file if its body changed, as the next generation; None removes it."""
         path = self._path(name)
-        piece = self._piece(name)
+        stored = self._stored_file(name)
         if value is None:
-            if piece.body is not None or piece.damaged:
-                self._set_aside(name, piece)
+            if stored.body is not None or stored.damaged:
+                self._set_aside(name, stored)
                 self._disk.remove(path)
                 self._disk.remove(self._backup(name))
             return
         body = strict.canonical(value)
-        if body == piece.body and not piece.damaged:
+        if body == stored.body and not stored.damaged:
             return
-        generation = piece.generation + 1
+        generation = stored.generation + 1
         head: strict.JSONObject = {
             "file": f"muster-client-{name}",
             "generation": generation,
             "sum": _sum(name, generation, body),
             "v": VERSION,
         }
-        self._set_aside(name, piece)
+        self._set_aside(name, stored)
         data = strict.canonical(head) + b"\n" + body
-        keep = name != PROOFS and not piece.damaged
+        keep = name != PROOFS and not stored.damaged
         self._disk.write(path, data, _MODES[name], keep_previous=keep)
 
-    def _set_aside(self, name: str, piece: _StoredFile) -> None:
+    def _set_aside(self, name: str, stored: _StoredFile) -> None:
         """Keep a damaged file under another name, so that the good generation stays the .bak."""
-        if piece.damaged:
+        if stored.damaged:
             path = self._path(name)
             with contextlib.suppress(MusterError):
                 self._disk.move(path, path.with_name(path.name + ".damaged"))
@@ -330,9 +330,9 @@ class Store:
     def reset(self) -> None:
         """Keep whatever is in the way with the ending .damaged; only for `product add`."""
         for name in (STATE, TRUST, CATALOGUE, SECRETS, PROOFS):
-            piece = self._piece(name)
-            if piece.damaged and piece.body is None:
-                self._set_aside(name, piece)
+            stored = self._stored_file(name)
+            if stored.damaged and stored.body is None:
+                self._set_aside(name, stored)
                 backup = self._backup(name)
                 with contextlib.suppress(MusterError):
                     self._disk.move(backup, backup.with_name(backup.name + ".damaged"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from muster.client import store
+from muster.client import store as store_files
 from muster.client.discovery import DNS_SECONDS
 from muster.client.driver import Network
 from muster.client.messages import Plan
@@ -59,21 +59,21 @@ class Parts:
         if product is not None and not mark:
             publisher, name = "", product
         pairs: list[tuple[Store, Descriptor]] = []
-        for publisher_id in store.publishers(self.root, self.disk):
+        for publisher_id in store_files.publishers(self.root, self.disk):
             if publisher and publisher_id != publisher:
                 continue
-            place = self.store(publisher_id)
-            for product_id in place.products():
+            store = self.store(publisher_id)
+            for product_id in store.products():
                 if product is None or product_id == name:
-                    descriptor = read_descriptor(place.anchor(product_id))
+                    descriptor = read_descriptor(store.anchor(product_id))
                     if descriptor.publisher != publisher_id or descriptor.product.id != product_id:
                         detail = "it is the descriptor of another product"
                         raise error(
                             "client/store-damaged",
-                            where=str(place.folder / "anchors" / f"{product_id}.json"),
+                            where=str(store.folder / "anchors" / f"{product_id}.json"),
                             detail=detail,
                         )
-                    pairs.append((place, descriptor))
+                    pairs.append((store, descriptor))
         if product is not None and not pairs:
             raise error("client/not-added", product=ascii(product)[1:-1][:96])
         return pairs
@@ -96,7 +96,7 @@ class Parts:
         pairs = [pair for pair in self.descriptors(None) if publisher in ("", pair[1].publisher)]
         if not pairs:
             raise self.no_product()
-        known = {place.publisher: place for place, _ in pairs}
+        known = {store.publisher: store for store, _ in pairs}
         if len(known) > 1:
             raise error("client/which-publisher", publishers=", ".join(sorted(known)))
         return pairs[0][0], [descriptor for _, descriptor in pairs]
@@ -116,10 +116,10 @@ class Parts:
         return memory.noted(self.clock.now(), event, product, detail)
 
 
-def load_present(place: Store) -> Loaded:
-    loaded = place.load()
+def load_present(store: Store) -> Loaded:
+    loaded = store.load()
     if loaded is None:
-        where = str(place.folder / "state.json")
+        where = str(store.folder / "state.json")
         raise error("client/store-damaged", where=where, detail="it is missing")
     return loaded
 

@@ -28,9 +28,9 @@ from muster.core.text import shown_url
 from muster.lease.verify import VerifiedLicence
 
 
-def product(judged: Status) -> ProductSummary:
+def product(status: Status) -> ProductSummary:
     """The name, the key and the state of a product."""
-    verdict, descriptor = judged.verdict, judged.descriptor
+    verdict, descriptor = status.verdict, status.descriptor
     return ProductSummary(
         product=descriptor.product.id,
         publisher=descriptor.publisher,
@@ -44,30 +44,30 @@ def product(judged: Status) -> ProductSummary:
     )
 
 
-def status(judged: Status, now: int) -> ProductStatus:
+def status(status: Status, now: int) -> ProductStatus:
     """Everything that is known of a product.
 
     Args:
         now: the local clock.
     """
-    verdict, record, licence = judged.verdict, judged.verdict.record, judged.verdict.licence
-    held, plan, spans = verdict.authority, judged.plan, judged.descriptor.product.spans
+    verdict, record, licence = status.verdict, status.verdict.record, status.verdict.licence
+    held, plan, spans = verdict.authority, status.plan, status.descriptor.product.spans
     retry, renew = spans.retry_after, spans.renew_after
     if licence is not None and licence.retry_after is not None and licence.renew_at is not None:
         retry, renew = licence.retry_after, licence.renew_at - licence.issued
     key_id = "" if record is None else record.key
     return widened(
         ProductStatus,
-        product(judged),
-        publisher_name=judged.descriptor.trust.name,
-        application=judged.descriptor.product.application,
-        channel=judged.descriptor.product.channel,
+        product(status),
+        publisher_name=status.descriptor.trust.name,
+        application=status.descriptor.product.application,
+        channel=status.descriptor.product.channel,
         since=verdict.since,
         until=verdict.until,
-        why=verdict.problem,
+        why=verdict.fault,
         warnings=verdict.warnings,
-        cmid=None if judged.identity is None else judged.identity.cmid,
-        identity=None if judged.identity is None else judged.identity.mode,
+        cmid=None if status.identity is None else status.identity.cmid,
+        identity=None if status.identity is None else status.identity.mode,
         key_id=key_id,
         key_kind=KeyId.parse(key_id).kind.text if key_id else "",
         need=verdict.product.need,
@@ -85,9 +85,9 @@ def status(judged: Status, now: int) -> ProductStatus:
         set_host=None if plan.host is None else plan.host.text,
         suffixes=plan.suffixes,
         host_caching=plan.caching,
-        publisher_url=shown_url(plan.publisher_url or judged.descriptor.url) or None,
+        publisher_url=shown_url(plan.publisher_url or status.descriptor.url) or None,
         trusted_time=max(now, held.clock_mark),
-        store=str(judged.folder),
+        store=str(status.folder),
     )
 
 
@@ -127,7 +127,7 @@ def _activation(activation: Activation, now: int) -> ProductActivation:
         due=activation.due,
         error=activation.fault,
         tried=tuple(map(_tried, activation.tried)),
-        told=activation.told,
+        told=activation.warnings,
     )
 
 
@@ -136,7 +136,7 @@ def _tried(tried: Tried) -> TriedHost:
         host=tried.candidate.address.text,
         source=tried.candidate.source.value,
         domain=tried.candidate.domain,
-        error=tried.problem,
+        error=tried.fault,
     )
 
 
@@ -172,7 +172,7 @@ def _host(probe: Probe) -> FoundHost:
         priority=probe.candidate.priority,
         weight=probe.candidate.weight,
         in_doubt=probe.doubted,
-        error=probe.problem,
+        error=probe.fault,
         serves=None
         if served is None
         else Served(groups=served.groups, trust=served.trust, catalogue=served.catalogue),

@@ -10,7 +10,7 @@ from muster.client import authority as documents
 from muster.client import doubts, line, schedule
 from muster.client.authority import Authority
 from muster.client.discovery import Address
-from muster.client.judge import Verdict, judge, must_hurry
+from muster.client.judge import Verdict, evaluate, must_hurry
 from muster.client.messages import Situation
 from muster.client.model import Identity, ProductRecord
 from muster.client.requests import Requests
@@ -71,7 +71,7 @@ class WorkingMemory:
         Args:
             verified: the lease that was verified in this try, where one was.
         """
-        return judge(
+        return evaluate(
             self._descriptor,
             self.memory,
             self.fingerprint(),
@@ -140,9 +140,9 @@ class WorkingMemory:
         self.memory, walked = documents.apply_trust(self.memory, self.held(), text, self.now)
         self._documents.walked(self.memory, walked)
 
-    def take_catalogue(self, text: str) -> None:
+    def apply_catalogue(self, text: str) -> None:
         """Take a newer catalogue. Raises: as `muster.client.authority.take_catalogue`."""
-        self.memory = self._documents.take_catalogue(self.memory, text, self.now)
+        self.memory = self._documents.apply_catalogue(self.memory, text, self.now)
 
     def rename(self, identity: Identity) -> None:
         """Take an identity with another CMID, which has made no request yet."""

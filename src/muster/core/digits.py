@@ -42,47 +42,47 @@ _LONGEST = 4000
 """Longer texts are refused unread, in characters."""
 
 
-def row_of(place: int) -> str:
+def row_of(index: int) -> str:
     """The letter of the row of a group: A for places 0 to 3, B for 4 to 7, …; Z, then AA."""
-    row, letter = divmod(place // ROW, 26)
+    row, letter = divmod(index // ROW, 26)
     return ("" if row == 0 else row_of((row - 1) * ROW)) + chr(ord("A") + letter)
 
 
-def label_of(place: int) -> str:
+def label_of(index: int) -> str:
     """A group as people name it: row letter and number in the row, such as C2 for place 9."""
-    return f"{row_of(place)}{place % ROW + 1}"
+    return f"{row_of(index)}{index % ROW + 1}"
 
 
-def place_params(place: int) -> dict[str, str | int]:
+def group_params(index: int) -> dict[str, str | int]:
     """How errors name a group: `label` C2, `group` from 1, `row` letter, `column` from 1."""
     return {
-        "label": label_of(place),
-        "group": place + 1,
-        "row": row_of(place),
-        "column": place % ROW + 1,
+        "label": label_of(index),
+        "group": index + 1,
+        "row": row_of(index),
+        "column": index % ROW + 1,
     }
 
 
-def _interim(digits: Sequence[int], place: int) -> int:
+def _interim(digits: Sequence[int], index: int) -> int:
     """Damm's interim digit after `digits`, begun at the group's place mod 10."""
-    interim = place % 10
+    interim = index % 10
     for digit in digits:
         interim = DAMM[interim][digit]
     return interim
 
 
-def check_digit(data: str, place: int) -> str:
+def check_digit(data: str, index: int) -> str:
     """The check digit of five digits of data at a place (counted from 0)."""
-    return str(_interim([_DIGITS[digit] for digit in data], place))
+    return str(_interim([_DIGITS[digit] for digit in data], index))
 
 
-def is_right(group: str, place: int) -> bool:
+def is_right(group: str, index: int) -> bool:
     """Whether a text is six ASCII digits that belong at this place (counted from 0)."""
     values = [_DIGITS.get(digit, -1) for digit in group]
-    return len(values) == GROUP and -1 not in values and _interim(values, place) == 0
+    return len(values) == GROUP and -1 not in values and _interim(values, index) == 0
 
 
-def check_group(group: str, place: int) -> None:
+def check_group(group: str, index: int) -> None:
     """Refuse a group of six ASCII digits that does not belong at this place.
 
     Args:
@@ -93,13 +93,13 @@ def check_group(group: str, place: int) -> None:
             was typed.
     Source: docs/spec/01-identities.md, section 1.9.2.
     """
-    if not is_right(group, place):
-        raise _wrong_group(group, place)
+    if not is_right(group, index):
+        raise _wrong_group(group, index)
 
 
-def _wrong_group(group: str, place: int, hint: str = "") -> MusterError:
+def _wrong_group(group: str, index: int, hint: str = "") -> MusterError:
     read = "".join(digit if digit in _DIGITS else shown(digit) for digit in group[: 2 * GROUP])
-    return error("digits/group", **place_params(place), read=read or "nothing", hint=hint)
+    return error("digits/group", **group_params(index), read=read or "nothing", hint=hint)
 
 
 class RowLetter(str):
@@ -117,10 +117,10 @@ def wrong_symbol(symbol: str, digits: str) -> MusterError:
     """
     if isinstance(symbol, RowLetter):
         return _wrong_row(symbol.upper(), digits)
-    place, inside = divmod(len(digits), GROUP)
+    index, inside = divmod(len(digits), GROUP)
     return error(
         "digits/symbol",
-        **place_params(place),
+        **group_params(index),
         symbol=shown(symbol),
         place=len(digits) + 1,
         read=digits[len(digits) - inside :] or "nothing",
@@ -130,11 +130,11 @@ def wrong_symbol(symbol: str, digits: str) -> MusterError:
 def _wrong_row(letter: str, digits: str) -> MusterError:
     """A row that begins where the rows before it are not whole."""
     groups = _groups(digits)
-    wrong = [place for place, group in enumerate(groups) if not is_right(group, place)]
-    place = wrong[0] if wrong else len(groups)
-    read = digits[place * GROUP : (place + 1) * GROUP]
-    hint = _row_hint(letter, len(digits)) + (_left_out(read, place) or _moved(groups, place))
-    return _wrong_group(read, place, hint)
+    wrong = [index for index, group in enumerate(groups) if not is_right(group, index)]
+    index = wrong[0] if wrong else len(groups)
+    read = digits[index * GROUP : (index + 1) * GROUP]
+    hint = _row_hint(letter, len(digits)) + (_left_out(read, index) or _moved(groups, index))
+    return _wrong_group(read, index, hint)
 
 
 def _row_hint(letter: str, count: int) -> str:
@@ -172,7 +172,7 @@ def encode_groups(value: int, groups: int) -> tuple[str, ...]:
         raise error("digits/range", groups=groups)
     data = str(value).zfill(5 * groups)
     parts = (data[start : start + 5] for start in range(0, len(data), 5))
-    return tuple(part + check_digit(part, place) for place, part in enumerate(parts))
+    return tuple(part + check_digit(part, index) for index, part in enumerate(parts))
 
 
 def decode_groups(groups: Sequence[str]) -> int:
@@ -181,29 +181,29 @@ def decode_groups(groups: Sequence[str]) -> int:
     Raises:
         MusterError: `digits/group`, naming the first group that is wrong.
     """
-    for place, group in enumerate(groups):
-        if not is_right(group, place):
-            raise _wrong_group(group, place, _moved(groups, place))
+    for index, group in enumerate(groups):
+        if not is_right(group, index):
+            raise _wrong_group(group, index, _moved(groups, index))
     value = 0
     for group in groups:
         value = value * 100_000 + int(group[:5])
     return value
 
 
-def _left_out(group: str, place: int) -> str:
+def _left_out(group: str, index: int) -> str:
     """A hint where a group is right up to three places later; else nothing."""
-    later = (_hint(place, lost) for lost in (1, 2, 3) if is_right(group, place + lost))
+    later = (_hint(index, lost) for lost in (1, 2, 3) if is_right(group, index + lost))
     return next(later, "")
 
 
-def _moved(groups: Sequence[str], place: int) -> str:
+def _moved(groups: Sequence[str], index: int) -> str:
     """A hint where this group and the next are right at other places; else nothing."""
     for further in (1, 2, 3, -1):
-        two = groups[place : place + 2]
+        two = groups[index : index + 2]
         if len(two) == 2 and all(
-            is_right(digit, place + further + i) for i, digit in enumerate(two)
+            is_right(digit, index + further + i) for i, digit in enumerate(two)
         ):
-            return _hint(place, further)
+            return _hint(index, further)
     return ""
 
 
@@ -243,11 +243,11 @@ HINT = pattern(
 """The sentences that are hints here: whoever hears one from a peer knows that they are ours."""
 
 
-def _hint(place: int, further: int) -> str:
+def _hint(index: int, further: int) -> str:
     if further < 0:
         return "What follows belongs one place earlier: a group was said twice. "
     lost = "a group was" if further == 1 else f"{further} groups were"
-    return f"It is right as group {label_of(place + further)}: {lost} left out before it. "
+    return f"It is right as group {label_of(index + further)}: {lost} left out before it. "
 
 
 def parse_groups(text: str, expected: Collection[int]) -> tuple[str, ...]:
@@ -289,17 +289,17 @@ def wrong_length(count: int | str, expected: Collection[int], hint: str) -> Must
 def _wrong_count(groups: Sequence[str], digits: str, expected: Collection[int]) -> MusterError:
     """What to say of a number of digits that no expected ID has: the most helpful thing."""
     last = max(expected)
-    wrong = [place for place, group in enumerate(groups[:last]) if not is_right(group, place)]
+    wrong = [index for index, group in enumerate(groups[:last]) if not is_right(group, index)]
     if wrong:
-        place = wrong[0]
-        if lost := _left_out(groups[place], place):
-            return _wrong_group(groups[place], place, lost)
-        behind = range(place + 1, len(groups))
+        index = wrong[0]
+        if lost := _left_out(groups[index], index):
+            return _wrong_group(groups[index], index, lost)
+        behind = range(index + 1, len(groups))
         if behind and all(is_right(groups[count], count - 1) for count in behind):
-            return _wrong_group(groups[place], place, _hint(place, -1))
+            return _wrong_group(groups[index], index, _hint(index, -1))
         hint = (
-            f"The first group that is not right is {label_of(place)} (number {place + 1}):"
-            f" {groups[place]} was read."
+            f"The first group that is not right is {label_of(index)} (number {index + 1}):"
+            f" {groups[index]} was read."
         )
     elif len(groups) >= last:
         hint = f"All groups up to {label_of(last - 1)} are right; more follows."

@@ -293,9 +293,9 @@ def parse_product_key(text: str) -> ProductKey:
             continue
         value = _VALUES.get(character)
         if value is None:
-            place = len(values)
+            index = len(values)
             raise error(
-                "key/symbol", symbol=shown(character), place=place + 1, group=place // 5 + 1
+                "key/symbol", symbol=shown(character), place=index + 1, group=index // 5 + 1
             )
         values.append(value)
     if len(values) != SYMBOLS:

@@ -179,12 +179,12 @@ def _spelt(letters: str) -> bool:
     """Whether a text without spaces is made of filler words and crosses only."""
     text = re.sub(r"x{2,}", "", letters)
     ends = {0}
-    for place in range(len(text)):
-        if place in ends:
+    for index in range(len(text)):
+        if index in ends:
             ends |= {
                 end
-                for end in range(place + 1, min(len(text), place + _LONGEST_WORD) + 1)
-                if text[place:end] in _WORDS
+                for end in range(index + 1, min(len(text), index + _LONGEST_WORD) + 1)
+                if text[index:end] in _WORDS
             }
     return len(text) in ends
 
@@ -261,21 +261,21 @@ def _runs(symbols: str) -> tuple[int, list[int]]:
     letters, or back, only behind four of its symbols: 6789ABCD, but not 90ABCDE.
     """
     lengths: list[int] = []
-    before = place = 0
-    while place < len(symbols) - 1:
-        end = place
-        step = _step(symbols[place], symbols[end + 1])
+    before = index = 0
+    while index < len(symbols) - 1:
+        end = index
+        step = _step(symbols[index], symbols[end + 1])
         while step is not None and end + 1 < len(symbols):
             other_kind = symbols[end].isdigit() != symbols[end + 1].isdigit()
-            if _step(symbols[end], symbols[end + 1]) != step or (other_kind and end - place < 3):
+            if _step(symbols[end], symbols[end + 1]) != step or (other_kind and end - index < 3):
                 break
             end += 1
-        if end - place >= 2:
-            before = before if lengths else place
-            lengths.append(end - place + 1)
-            place = end + 1
+        if end - index >= 2:
+            before = before if lengths else index
+            lengths.append(end - index + 1)
+            index = end + 1
         else:
-            place += 1
+            index += 1
     return before, lengths
 
 

@@ -163,7 +163,7 @@ class SQLiteDatabase(Database):
     def snapshot(self) -> Iterator[Reader]:
         """Several reads of one state of the database; a writer elsewhere is neither seen nor
         hindered."""
-        connection = self._take_reader()
+        connection = self._acquire_reader()
         try:
             with self._wait_bounded():
                 connection.execute("BEGIN")
@@ -176,7 +176,7 @@ class SQLiteDatabase(Database):
         except BaseException:
             connection.close()
             raise
-        self._give_reader(connection)
+        self._release_reader(connection)
 
     def check(self) -> None:
         """Read the whole file and see that its pages fit together. Raises: `db/corrupt`."""
@@ -193,12 +193,12 @@ class SQLiteDatabase(Database):
         except OSError as fault:
             raise error("db/denied", path=str(target), detail=fault.strerror) from fault
         os.close(handle)
-        connection = self._take_reader()
+        connection = self._acquire_reader()
         try:
             with _translated(str(target)), contextlib.closing(sqlite3.connect(target)) as copy:
                 connection.backup(copy)
         finally:
-            self._give_reader(connection)
+            self._release_reader(connection)
 
     def close(self) -> None:
         """Close all connections; waits for a transaction that is open."""
@@ -235,7 +235,7 @@ class SQLiteDatabase(Database):
         if connection is not None:
             connection.close()
 
-    def _take_reader(self) -> sqlite3.Connection:
+    def _acquire_reader(self) -> sqlite3.Connection:
         with self._readers_lock:
             if self._closed:
                 raise RuntimeError("the database is closed")
@@ -245,7 +245,7 @@ class SQLiteDatabase(Database):
         connection.execute("PRAGMA query_only=ON")
         return connection
 
-    def _give_reader(self, connection: sqlite3.Connection) -> None:
+    def _release_reader(self, connection: sqlite3.Connection) -> None:
         with self._readers_lock:
             if not self._closed and len(self._readers) < _READERS_KEPT:
                 self._readers.append(connection)
@@ -254,7 +254,7 @@ class SQLiteDatabase(Database):
 
     def connect(self) -> None:
         """Make the first connection, which shows that the file is a whole database."""
-        self._give_reader(self._take_reader())
+        self._release_reader(self._acquire_reader())
 
     def _connect(self) -> sqlite3.Connection:
         _check_whole(self._path)

@@ -65,7 +65,7 @@ class ProbeResult:
     host: Advertised
     asked_at: int
     date: int | None = None
-    problem: MusterError | None = None
+    fault: MusterError | None = None
     served: ServedPublisher | None = None
     others: tuple[str, ...] = ()
     grants: tuple[HostGrant, ...] = ()
@@ -73,7 +73,7 @@ class ProbeResult:
     catalogue: str = ""
 
 
-def look(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> ProbeResult:
+def probe_host(host: Advertised, call: Call, publisher: str, trust: int, now: int) -> ProbeResult:
     """Ask a host what it serves, what proves it, and for newer documents.
 
     Args:
@@ -131,13 +131,13 @@ def _grants(host: Advertised, call: Call, publisher: str) -> tuple[HostGrant, ..
         return ()
 
 
-def look_at_publisher(host: Advertised, call: Call, trust: int, now: int) -> ProbeResult:
+def probe_publisher(host: Advertised, call: Call, trust: int, now: int) -> ProbeResult:
     """Ask the publisher's own service for its newest documents; arguments as those of `look`."""
     try:
         heard = call(CATALOGUE, CATALOGUE.path)
         body = _body(heard, host, Peer.PUBLISHER)
     except MusterError as fault:
-        return ProbeResult(host, now, problem=fault)
+        return ProbeResult(host, now, fault=fault)
     line = _line(call, TRUST, trust)
     text = body.decode("ascii", "replace").strip()
     return ProbeResult(host, now, heard.date, trust=line, catalogue=text)

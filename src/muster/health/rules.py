@@ -53,7 +53,7 @@ def newest_catalogue(
 # Judging hosts.
 
 
-def judge_hosts(
+def check_hosts(
     looked: Sequence[ProbeResult],
     publisher: str,
     label: str,
@@ -77,27 +77,27 @@ def judge_hosts(
     if not looked:
         topics = (Topic.REACHABILITY, Topic.GRANT, Topic.CATALOGUE)
         skipped = [Check(topic, Mark.SKIPPED, "There is no host to ask.") for topic in topics]
-        return [*skipped, *judge_clocks(clocks or (), trust, catalogue)]
+        return [*skipped, *check_clocks(clocks or (), trust, catalogue)]
     checks: list[Check] = []
     for seen in looked:
-        if seen.problem is not None:
-            checks.append(failed(Topic.REACHABILITY, seen.problem, host=seen.host.address))
+        if seen.fault is not None:
+            checks.append(failed(Topic.REACHABILITY, seen.fault, host=seen.host.address))
         else:
             text = f"{seen.host.address} answers ({seen.host.found})."
             checks.append(Check(Topic.REACHABILITY, Mark.OK, text, host=seen.host.address))
-    checks += judge_clocks(looked if clocks is None else clocks, trust, catalogue)
+    checks += check_clocks(looked if clocks is None else clocks, trust, catalogue)
     covered: set[str] = set()
     unproved = False
     for seen in looked:
-        if seen.problem is None:
-            check, covers = judge_grant(seen, publisher, label, trust, catalogue)
+        if seen.fault is None:
+            check, covers = check_grant(seen, publisher, label, trust, catalogue)
             checks.append(check)
             covered |= covers
             unproved = unproved or check.mark is Mark.FAIL
             if check.mark is Mark.OK:
-                checks += judge_documents(seen, trust, catalogue)
+                checks += check_documents(seen, trust, catalogue)
     missing = sorted(set(groups) - covered)
-    if missing and not unproved and any(seen.problem is None for seen in looked):
+    if missing and not unproved and any(seen.fault is None for seen in looked):
         what = f"No host that answers has a grant for the key group {', '.join(missing)}."
         fix = (
             "Install a host key that covers it on a host ('muster host install-key', then"
@@ -107,7 +107,7 @@ def judge_hosts(
     return checks
 
 
-def judge_clocks(
+def check_clocks(
     looked: Sequence[ProbeResult], trust: Trust, catalogue: Catalogue | None
 ) -> list[Check]:
     """Compare this machine's clock with those of the hosts, and with the newest signed date.
@@ -156,7 +156,7 @@ def _off(difference: int) -> str:
     return f"is {span_text(abs(difference))} {'ahead' if difference > 0 else 'behind'}"
 
 
-def judge_grant(
+def check_grant(
     seen: ProbeResult, publisher: str, label: str, trust: Trust, catalogue: Catalogue | None
 ) -> tuple[Check, frozenset[str]]:
     """Whether a host that answers proves a grant of the publisher, and for which key groups."""
@@ -219,7 +219,7 @@ def prove(
     return grant
 
 
-def judge_documents(seen: ProbeResult, trust: Trust, catalogue: Catalogue | None) -> list[Check]:
+def check_documents(seen: ProbeResult, trust: Trust, catalogue: Catalogue | None) -> list[Check]:
     """Whether a host that serves the publisher holds the newest trust and catalogue."""
     if seen.served is None:
         return []

@@ -1,4 +1,4 @@
-"""The host's HTTP door for machines: each route of `wire.routes.HOST_ROUTES` bound to the service.
+"""The host's HTTP router: each route of `wire.routes.HOST_ROUTES` bound to the service.
 
 Decides how a reply of the service looks on the wire. A request is decoded once, here; it then waits
 for its transaction on the event loop, not in a thread (docs/adr/0007-sync-services.md). Refuses to
@@ -22,11 +22,11 @@ from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
 from muster.lease.strict import JSONObject, canonical
 from muster.net.certificate import Certificate
-from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Request
 from muster.net.openapi import encode_document
-from muster.net.operation import certificate_lines, operation_door, ready
+from muster.net.operation import certificate_lines, operation_router, ready
 from muster.net.peers import Source, source_of
 from muster.net.refusals import Refusals
+from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
 from muster.wire import routes
 from muster.wire.activation import ActivationRequest, decode_request
 from muster.wire.codec import VERSION
@@ -62,9 +62,9 @@ class HostAPI:
             version=__version__,
         )
 
-    def door(self) -> Door:
+    def router(self) -> Router:
         """The ASGI application."""
-        return Door(
+        return Router(
             [
                 BoundRoute(routes.ACTIVATE, self._activate),
                 BoundRoute(routes.RELEASE, self._release),
@@ -76,13 +76,13 @@ class HostAPI:
                 BoundRoute(routes.OPENAPI, self._document),
             ],
             guard=self._check_network,
-            refused=self.refusals.door,
+            refused=self.refusals.router,
             observer=self._traffic.answered,
         )
 
-    def operation(self) -> Door:
+    def operation(self) -> Router:
         """The ASGI application for administrators, on an address of its own."""
-        return operation_door(self._healthz, self._readyz, self._metrics)
+        return operation_router(self._healthz, self._readyz, self._metrics)
 
     async def _activate(self, request: Request) -> Answer:
         asked = decode_request(request.body)

@@ -18,7 +18,7 @@ from muster.core.values import dataclass, replace
 from muster.health import probe
 from muster.health.probe import Advertised, ProbeResult, Reply
 from muster.health.report import Check, Mark, Report, Topic, failed, report
-from muster.health.rules import judge_hosts, newest_catalogue, newest_trust
+from muster.health.rules import check_hosts, newest_catalogue, newest_trust
 from muster.host import rules
 from muster.host.model import HostView, PublisherView
 from muster.host.publish import Plan, plan_of
@@ -92,9 +92,9 @@ def examine(
         check = Check(Topic.GRANT, Mark.FAIL, "This host knows no publisher.", fix)
         return [report("host", "", "", [check])]
     return [
-        judge(
+        diagnose(
             replace(
-                look(prober, publisher, values, listening=listening, name=name, now=now),
+                collect(prober, publisher, values, listening=listening, name=name, now=now),
                 clones=(clones or {}).get(publisher.publisher, 0),
             )
         )
@@ -102,7 +102,7 @@ def examine(
     ]
 
 
-def look(
+def collect(
     prober: Prober,
     view: PublisherView,
     values: Mapping[str, Value],
@@ -129,8 +129,8 @@ def look(
     own = None
     if listening is not None and own_address is not None:
         # Without records machines are told a name; its certificate is for that, not for loopback.
-        told = str(values.get("dns_target") or name) if plan is None and prober.tls else ""
-        own = _look(prober, own_address, "this host", view, now, ours=True, name=told)
+        target = str(values.get("dns_target") or name) if plan is None and prober.tls else ""
+        own = _probe_best(prober, own_address, "this host", view, now, ours=True, name=target)
     others: dict[tuple[str, int], bool] = {}
     for owner, answer in records.items():
         for record in () if isinstance(answer, MusterError) else answer:
@@ -138,14 +138,14 @@ def look(
             if address != own_address:
                 others[address] = others.get(address, False) or "._sub." in owner
     results = tuple(
-        _look(prober, address, "beside it in DNS", view, now, ours=ours)
+        _probe_best(prober, address, "beside it in DNS", view, now, ours=ours)
         for address, ours in list(others.items())[:_MOST]
     )
     service = None
     if view.url:
         peer = Advertised(shown_url(view.url), "the publisher", ours=True)
         call = _caller(prober.publishers, view.url.rstrip("/"))
-        service = probe.look_at_publisher(peer, call, view.trust.version, now)
+        service = probe.probe_publisher(peer, call, view.trust.version, now)
     return Findings(view, now, plan, plan_fault, records, own, results, service)
 
 
@@ -158,7 +158,7 @@ def _own_address(plan: Plan | None, listening: tuple[str, int] | None) -> tuple[
     return ("127.0.0.1" if address in _ANY else address), port
 
 
-def _look(
+def _probe_best(
     prober: Prober,
     address: tuple[str, int],
     source: str,
@@ -177,13 +177,13 @@ def _look(
         if not ips:
             raise error("net/name", name=host)
     except MusterError as fault:
-        return ProbeResult(advertised, now, problem=fault)
+        return ProbeResult(advertised, now, fault=fault)
     best = None
     for ip in ips:
         url = f"{'https' if prober.tls else 'http'}://{f'{name}:{port}' if name else text}"
         call = _caller(prober.hosts, url, (ip, port))
-        best = probe.look(advertised, call, view.publisher, view.trust.version, now)
-        if best.problem is None:
+        best = probe.probe_host(advertised, call, view.publisher, view.trust.version, now)
+        if best.fault is None:
             return best
     assert best is not None
     return best
@@ -203,7 +203,7 @@ def _caller(http: HTTPClient, url: str, connect_to: tuple[str, int] | None = Non
     return call
 
 
-def judge(findings: Findings) -> Report:
+def diagnose(findings: Findings) -> Report:
     """Judge what was found for one publisher. Pure."""
     view = findings.view
     own = () if findings.own is None or _left_out(findings.own) else (findings.own,)
@@ -220,9 +220,9 @@ def judge(findings: Findings) -> Report:
         checks.append(
             Check(Topic.REACHABILITY, Mark.FAIL, "This host has never answered machines.", fix)
         )
-    clocks = [probed for probed in (*findings.others, *service) if probed.problem is None]
+    clocks = [probed for probed in (*findings.others, *service) if probed.fault is None]
     # Only a host that answers is judged by what it holds; this one's own store is judged above.
-    checks += judge_hosts(
+    checks += check_hosts(
         (*own, *findings.others), view.publisher, view.label, trust, catalogue, (), clocks
     )
     checks += _publisher(findings)
@@ -233,7 +233,7 @@ def judge(findings: Findings) -> Report:
 
 def _left_out(own: ProbeResult) -> bool:
     """Whether this host answers, and its settings keep it from answering itself."""
-    return own.problem is not None and own.problem.code == "host/network-not-allowed"
+    return own.fault is not None and own.fault.code == "host/network-not-allowed"
 
 
 def _records(findings: Findings) -> list[Check]:
@@ -267,7 +267,7 @@ def _records(findings: Findings) -> list[Check]:
 
 def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Sequence[Check]:
     """This host's own grants, under the newest catalogue that is known."""
-    checks = [failed(Topic.GRANT, fault) for fault in view.broken]
+    checks = [failed(Topic.GRANT, fault) for fault in view.faults]
     if not view.grants:
         fault = error("host/not-activated" if view.keys else "host/no-key", label=view.label)
         return [*checks, failed(Topic.GRANT, fault)]
@@ -302,14 +302,12 @@ def _publisher(findings: Findings) -> list[Check]:
     result = findings.publisher
     if result is None:
         return []
-    if result.problem is None:
+    if result.fault is None:
         return [
             Check(Topic.REACHABILITY, Mark.OK, f"The publisher answers at {result.host.address}.")
         ]
-    what = f"{result.problem.what} An activated host works without its publisher."
-    return [
-        Check(Topic.REACHABILITY, Mark.WARN, what, result.problem.fix, code=result.problem.code)
-    ]
+    what = f"{result.fault.what} An activated host works without its publisher."
+    return [Check(Topic.REACHABILITY, Mark.WARN, what, result.fault.fix, code=result.fault.code)]
 
 
 def _own_catalogue(view: PublisherView, catalogue: Catalogue | None) -> list[Check]:

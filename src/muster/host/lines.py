@@ -79,7 +79,7 @@ class Asked:
     same_facts: bool
 
 
-def judge(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
+def classify(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
     """What a proved request is, and what is remembered when it is answered accordingly.
 
     Args:

@@ -125,7 +125,7 @@ def _tls(values: Mapping[str, Value], now: Callable[[], float]) -> TLSStatus | N
         return TLSStatus(path, (), None, fault.what)
     if certificate is None:
         return None
-    shown, problem = certificate.look(), certificate.problem
+    shown, problem = certificate.refreshed(), certificate.fault
     return TLSStatus(path, shown.names, shown.ends_at, None if problem is None else problem.what)
 
 
@@ -147,7 +147,7 @@ def _publisher(
         keys=tuple(
             _key(reader, known, key, held.get(key.key_id), settings, now) for key in known.keys
         ),
-        broken=tuple(fault.code for fault in known.broken),
+        broken=tuple(fault.code for fault in known.faults),
         clones=ledger.with_clones(reader, known.publisher, now - COUNT_WINDOW),
     )
 

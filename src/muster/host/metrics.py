@@ -31,11 +31,11 @@ class Traffic:
         self._seconds: dict[str, float] = {}
 
     def answered(self, route: str, status: int, seconds: float) -> None:
-        """Count one answer; an observer of the door."""
-        place = next((n for n, most in enumerate(BUCKETS) if seconds <= most), len(BUCKETS))
+        """Count one answer; an observer of the router."""
+        index = next((n for n, most in enumerate(BUCKETS) if seconds <= most), len(BUCKETS))
         with self._lock:
             self._answers[route, status] += 1
-            self._buckets.setdefault(route, [0] * (len(BUCKETS) + 1))[place] += 1
+            self._buckets.setdefault(route, [0] * (len(BUCKETS) + 1))[index] += 1
             self._seconds[route] = self._seconds.get(route, 0.0) + seconds
 
     def lines(self) -> list[str]:

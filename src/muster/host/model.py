@@ -78,7 +78,7 @@ class PublisherView:
     grants: tuple[HeldGrant, ...]
     signer: SigningKey | None
     challenge_key: bytes = b""
-    broken: tuple[MusterError, ...] = ()
+    faults: tuple[MusterError, ...] = ()
 
     @property
     def label(self) -> str:

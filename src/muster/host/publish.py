@@ -290,7 +290,7 @@ class Keeper:
         self._database = database
         self._clock = clock
         self._refused = refused
-        self._told: dict[str, str] = {}
+        self._last_faults: dict[str, str] = {}
         self._state: tuple[Plan | None, tuple[str, ...]] | None = None
         self._due = 0.0
         self._stop = threading.Event()
@@ -334,7 +334,7 @@ class Keeper:
         remember(self._database, results, now, Event.HOST_DNS_PUBLISH)
         for result in results:
             if result.error is None:
-                self._told.pop(result.zone, None)
+                self._last_faults.pop(result.zone, None)
                 _log.info(
                     "%d records published in %s",
                     len(result.records),
@@ -350,8 +350,8 @@ class Keeper:
                 if result.records
                 else ""
             )
-            if text and self._told.get(result.zone) != text:
-                self._told[result.zone] = text
+            if text and self._last_faults.get(result.zone) != text:
+                self._last_faults[result.zone] = text
                 self._refused(result, text)
         return results
 

@@ -183,7 +183,7 @@ def line(request: ActivationRequest, known: KnownMachine | None, now: int) -> tu
         or not known.fingerprint
         or identity.matches(known.fingerprint, request.fingerprint),
     )
-    return lines.judge(None if known is None else known.line, asked, now)
+    return lines.classify(None if known is None else known.line, asked, now)
 
 
 def unchallenged(

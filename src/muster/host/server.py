@@ -1,4 +1,4 @@
-"""A host as a running service: writer, door and DNS records, started and stopped in order.
+"""A host as a running service: writer, router and DNS records, started and stopped in order.
 
 Decides the order: the socket is bound first, so that connections wait rather than fail; at the stop
 what was accepted is answered, then records are withdrawn when told, then the writer ends, then the
@@ -26,7 +26,7 @@ from muster.host.tables import host_settings, own
 from muster.host.view import effective
 from muster.net.certificate import Certificate
 from muster.net.dnsupdate import TSIGKey
-from muster.net.door import Door
+from muster.net.router import Router
 
 _log = logging.getLogger("muster.host")
 
@@ -49,7 +49,7 @@ class HostServer:
 
     ```
     with HostServer(database, keyring, clock, dice) as server:
-        serve_forever([Listener(server.door, sock)])
+        serve_forever([Listener(server.router, sock)])
     ```
     """
 
@@ -75,8 +75,8 @@ class HostServer:
         )
         api = HostAPI(self.service, self.writer, certificate)
         self._refusals = api.refusals
-        self.door: Door = api.door()
-        self.operation: Door = api.operation()
+        self.router: Router = api.router()
+        self.operation: Router = api.operation()
         self._keeper: Keeper | None = None
 
     def _tick(self) -> None:

@@ -1,7 +1,7 @@
 """The host's service: counted first, answered second, each batch in one durable transaction.
 
 Decides what one transaction holds, when the view is read again and when rows are repaired or
-deleted; how a request is answered is decided in `muster.host.batch`. Synchronous: the doors call it
+deleted; how a request is answered is decided in `muster.host.batch`. Synchronous: the API calls it
 through the group writer (docs/adr/0007-sync-services.md). Obeys docs/spec/06-counting.md.
 """
 

@@ -74,21 +74,21 @@ def publisher_id(view: HostView, name: str | None) -> str | None:
 def _publisher(
     reader: Reader, row: documents.PublisherRow, keyring: KeyRing, before: PublisherView | None
 ) -> PublisherView:
-    broken: list[MusterError] = []
-    line = walk_line(row.anchor, documents.trust_line(reader, row.publisher), broken)
+    faults: list[MusterError] = []
+    line = walk_line(row.anchor, documents.trust_line(reader, row.publisher), faults)
     trust = line[-1]
     if trust.issuer != row.publisher:
         raise error("host/anchor", publisher=row.publisher)
-    catalogue = _catalogue(row.catalogue, trust, before, broken)
+    catalogue = _catalogue(row.catalogue, trust, before, faults)
     signer = None
     try:
         signer = keyring.load(row.publisher)
     except MusterError as fault:
-        broken.append(fault)
+        faults.append(fault)
     keys = tuple(host_keys.rows(reader, row.publisher))
     public = None if signer is None else signer.public
     grants = tuple(
-        held for key in keys if (held := held_grant(key, trust, public, broken)) is not None
+        held for key in keys if (held := held_grant(key, trust, public, faults)) is not None
     )
     return PublisherView(
         publisher=row.publisher,
@@ -100,23 +100,23 @@ def _publisher(
         grants=grants,
         signer=signer,
         challenge_key=b"" if signer is None else challenges.key_of(signer),
-        broken=tuple(broken),
+        faults=tuple(faults),
     )
 
 
-def walk_line(text: str, above: Iterable[str], broken: list[MusterError]) -> list[Trust]:
+def walk_line(text: str, above: Iterable[str], faults: list[MusterError]) -> list[Trust]:
     """The verified trust versions from the anchor on; what does not follow is passed over."""
     line = [anchor(text)]
     for version in above:
         try:
             line.append(follow(line[-1], version))
         except MusterError as fault:
-            broken.append(fault)
+            faults.append(fault)
     return line
 
 
 def _catalogue(
-    text: str | None, trust: Trust, before: PublisherView | None, broken: list[MusterError]
+    text: str | None, trust: Trust, before: PublisherView | None, faults: list[MusterError]
 ) -> Catalogue | None:
     if text is None:
         return None
@@ -127,12 +127,12 @@ def _catalogue(
     try:
         return read_catalogue(text, trust)
     except MusterError as fault:
-        broken.append(fault)
+        faults.append(fault)
         return None
 
 
 def held_grant(
-    key: HostKey, trust: Trust, signer: PublicKey | None, broken: list[MusterError]
+    key: HostKey, trust: Trust, signer: PublicKey | None, faults: list[MusterError]
 ) -> HeldGrant | None:
     """The grant of an installed key, when it verifies and is bound to this host's signing key."""
     if key.grant is None or signer is None:
@@ -144,14 +144,14 @@ def held_grant(
         if host_binding(key.publisher, KeyId.parse(key.key_id), signer.raw) != grant.binding:
             raise error("host/reply", detail="its grant is bound to another host signing key")
     except MusterError as fault:
-        broken.append(fault)
+        faults.append(fault)
         return None
     terms = None
     if key.terms is not None:
         try:
             terms = read_terms(key.terms, trust, grant)
         except MusterError as fault:
-            broken.append(fault)
+            faults.append(fault)
     return HeldGrant(grant, terms)
 
 

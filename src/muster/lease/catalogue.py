@@ -384,9 +384,9 @@ def _read(payload: Claims, muster: Claims, kid: str, text: str) -> Catalogue:
     _distinct(muster, "products", [name for _, name in setup_ids])
     known_groups = {item.id for item in groups}
     known_applications = {item.id for item in applications}
-    for place, product in enumerate(products):
+    for index, product in enumerate(products):
         if product.group not in known_groups or product.application not in known_applications:
-            muster.refuse(f"products[{place}]", "its group or application is not listed")
+            muster.refuse(f"products[{index}]", "its group or application is not listed")
     return Catalogue(
         issuer=payload.text("iss", grammar.PUBLISHER_ID),
         iat=payload.integer("iat"),

@@ -128,8 +128,8 @@ class Claims:
     def objects(self, name: str, limit: int) -> list[Claims]:
         """An array of at most `limit` objects."""
         return [
-            Claims(item, f"{self.where}.{name}[{place}]", self.code)
-            for place, item in enumerate(self._array(name, limit))
+            Claims(item, f"{self.where}.{name}[{index}]", self.code)
+            for index, item in enumerate(self._array(name, limit))
         ]
 
     def _array(self, name: str, limit: int) -> list[Any]:

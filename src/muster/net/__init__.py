@@ -1,1 +1,1 @@
-"""The network: bounded HTTP, DNS, dynamic update, the HTTP door of servers."""
+"""The network: bounded HTTP, DNS, dynamic update, the HTTP router of servers."""

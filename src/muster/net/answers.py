@@ -12,7 +12,7 @@ from typing import Any
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.net.door import RETRY_AFTER_SECONDS
+from muster.net.router import RETRY_AFTER_SECONDS
 from muster.wire.problem import encode_problem
 from muster.wire.routes import PROBLEM
 

@@ -68,7 +68,7 @@ class Certificate:
         self._looked_at = monotonic()
         self._stamp = self._stamped()
         self._shown = _load(certificate, key)
-        self._problem: MusterError | None = None
+        self._fault: MusterError | None = None
         self.failures: Counter[str] = Counter()
         """Connections that came to nothing: `plain` or `handshake`."""
         if _others_may_read(key):
@@ -80,20 +80,20 @@ class Certificate:
     @property
     def context(self) -> ssl.SSLContext:
         """What the next connection is greeted with."""
-        return self.look().context
+        return self.refreshed().context
 
     @property
-    def problem(self) -> MusterError | None:
+    def fault(self) -> MusterError | None:
         """Why the files cannot be used now, or why clients refuse what is shown; else None."""
-        shown = self.look()
-        return self._problem or self._out_of_date(shown)
+        shown = self.refreshed()
+        return self._fault or self._out_of_date(shown)
 
     @property
     def good(self) -> bool:
         """Whether what is shown is in date."""
-        return self._out_of_date(self.look()) is None
+        return self._out_of_date(self.refreshed()) is None
 
-    def look(self) -> Shown:
+    def refreshed(self) -> Shown:
         """What is shown, after a look at the files where the last one is a while ago."""
         with self._lock:
             now = self._monotonic()
@@ -101,7 +101,7 @@ class Certificate:
                 self._looked_at = now
                 stamp = self._stamped()
                 # What could not be used is tried again: it may only have been too early.
-                if stamp != self._stamp or self._problem is not None:
+                if stamp != self._stamp or self._fault is not None:
                     self._renew(stamp)
             return self._shown
 
@@ -113,12 +113,12 @@ class Certificate:
             if fault is not None:
                 raise fault
         except MusterError as fault:
-            known = self._problem
+            known = self._fault
             if known is None or known.what != fault.what or stamp != before:
                 _log.error("%s The previous one is still used. Fix: %s", fault.what, fault.fix)
-            self._problem = fault
+            self._fault = fault
             return
-        self._shown, self._problem = renewed, None
+        self._shown, self._fault = renewed, None
         _log.info("the renewed certificate %s is used from now on", self.certificate)
 
     def _out_of_date(self, shown: Shown) -> MusterError | None:

@@ -127,14 +127,14 @@ def parse_tsig_key(text: str) -> TSIGKey:
     if len(tokens) < 4 or tokens[0] != "key" or tokens[2] != "{":
         raise error("dns/key-file", detail='it does not begin with: key "name" {')
     members: dict[str, str] = {}
-    place = 3
-    while place < len(tokens) and tokens[place] != "}":
-        statement = tokens[place : place + 3]
+    index = 3
+    while index < len(tokens) and tokens[index] != "}":
+        statement = tokens[index : index + 3]
         if len(statement) < 3 or statement[2] != ";" or statement[0] in members:
             raise error("dns/key-file", detail="a statement in it is not: word value;")
         members[statement[0]] = statement[1]
-        place += 3
-    if tokens[place : place + 2] != ["}", ";"] or len(tokens) != place + 2:
+        index += 3
+    if tokens[index : index + 2] != ["}", ";"] or len(tokens) != index + 2:
         raise error("dns/key-file", detail="it does not end with: };")
     if members.keys() != {"algorithm", "secret"}:
         raise error("dns/key-file", detail="it needs exactly algorithm and secret")
@@ -155,12 +155,12 @@ def parse_tsig_key(text: str) -> TSIGKey:
 
 
 def _tokens(text: str) -> Iterable[str]:
-    place = 0
-    while place < len(text):
-        match = _TOKEN.match(text, place)
+    index = 0
+    while index < len(text):
+        match = _TOKEN.match(text, index)
         if match is None:
             raise error("dns/key-file", detail="a quotation mark or comment is not closed")
-        place = match.end()
+        index = match.end()
         if match["skip"] is None:
             yield match["quoted"] if match["quoted"] is not None else match[0]
 

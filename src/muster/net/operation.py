@@ -19,9 +19,16 @@ from muster.core.errors import MusterError
 from muster.core.settings import split_listen
 from muster.lease.strict import JSONValue, canonical
 from muster.net.certificate import Certificate
-from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, DoorLimits, SyncHandler
 from muster.net.http import peer_text
 from muster.net.peers import address_of
+from muster.net.router import (
+    RETRY_AFTER_SECONDS,
+    Answer,
+    BoundRoute,
+    Router,
+    RouterLimits,
+    SyncHandler,
+)
 from muster.net.serve import Listener, bind
 from muster.wire import routes
 
@@ -30,16 +37,16 @@ CONNECTIONS = 64
 _log = logging.getLogger("muster.net.operation")
 
 
-def operation_door(healthz: SyncHandler, readyz: SyncHandler, metrics: SyncHandler) -> Door:
+def operation_router(healthz: SyncHandler, readyz: SyncHandler, metrics: SyncHandler) -> Router:
     """The ASGI application for administrators."""
-    return Door(
+    return Router(
         [
             BoundRoute(routes.HEALTHZ, healthz),
             BoundRoute(routes.READYZ, readyz),
             BoundRoute(routes.METRICS, metrics),
         ],
         guard=_check_name,
-        limits=DoorLimits(threads=2, waiting=CONNECTIONS),
+        limits=RouterLimits(threads=2, waiting=CONNECTIONS),
     )
 
 
@@ -54,8 +61,8 @@ def ready(certificate: Certificate | None) -> Answer:
         if not certificate.good:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
         body["certificate"] = {
-            "ends_at": certificate.look().ends_at,
-            "problem": None if certificate.problem is None else certificate.problem.what,
+            "ends_at": certificate.refreshed().ends_at,
+            "problem": None if certificate.fault is None else certificate.fault.what,
         }
     return Answer(200, canonical(body))
 
@@ -64,7 +71,7 @@ def certificate_lines(prefix: str, certificate: Certificate | None) -> list[str]
     """How it stands with TLS, as Prometheus text; nothing where none is spoken."""
     if certificate is None:
         return []
-    shown, problem = certificate.look(), certificate.problem
+    shown, fault = certificate.refreshed(), certificate.fault
     name = f"{prefix}_certificate_end_timestamp_seconds"
     series = [f"# HELP {name} When the certificate ends.", f"# TYPE {name} gauge"]
     series.append(f"{name} {shown.ends_at}")
@@ -73,7 +80,7 @@ def certificate_lines(prefix: str, certificate: Certificate | None) -> list[str]
         f"# HELP {name} 1 while the files hold none that can be used.",
         f"# TYPE {name} gauge",
     ]
-    series.append(f"{name} {int(problem is not None)}")
+    series.append(f"{name} {int(fault is not None)}")
     name = f"{prefix}_tls_failures_total"
     series += [
         f"# HELP {name} Connections without TLS, or that failed in it.",
@@ -108,10 +115,10 @@ def listen(text: str) -> socket.socket | None:
         None for `off`, and where the address cannot be had: that is logged with what to do, and
         is no reason not to serve.
     """
-    place = split_listen(text)
-    if place is None:
+    listen = split_listen(text)
+    if listen is None:
         return None
-    address, port = place
+    address, port = listen
     try:
         sock = bind(address, port)
     except MusterError as fault:
@@ -129,9 +136,9 @@ def listen(text: str) -> socket.socket | None:
     return sock
 
 
-def listener(door: Door, sock: socket.socket) -> Listener:
-    """The door at its socket."""
-    return Listener(door, sock, connections=CONNECTIONS)
+def listener(router: Router, sock: socket.socket) -> Listener:
+    """The router at its socket."""
+    return Listener(router, sock, connections=CONNECTIONS)
 
 
 def place_of(sock: socket.socket) -> str:

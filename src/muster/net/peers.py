@@ -128,7 +128,7 @@ def _forwarded(text: str) -> Iterator[_Address | None]:
 def _split(text: str, mark: str) -> list[str]:
     """The parts between marks that are outside quotes."""
     parts, start, quoted, escaped = [], 0, False, False
-    for place, character in enumerate(text):
+    for index, character in enumerate(text):
         if escaped:
             escaped = False
         elif quoted and character == "\\":
@@ -136,8 +136,8 @@ def _split(text: str, mark: str) -> list[str]:
         elif character == '"':
             quoted = not quoted
         elif character == mark and not quoted:
-            parts.append(text[start:place])
-            start = place + 1
+            parts.append(text[start:index])
+            start = index + 1
     return [*parts, text[start:]]
 
 

@@ -43,8 +43,10 @@ class Refusals:
         self._trickle = Trickle(SOURCE, TOTAL)
         self._codes: Counter[str] = Counter()
 
-    def door(self, route: str, fault: MusterError, client: str, headers: Mapping[str, str]) -> None:
-        """Count and log what the door refused; what a handler answers it counts itself."""
+    def router(
+        self, route: str, fault: MusterError, client: str, headers: Mapping[str, str]
+    ) -> None:
+        """Count and log what the router refused; what a handler answers it counts itself."""
         with self._lock:
             self._codes[fault.code] += 1
         extra = {"code": fault.code, "route": route or "-"}
@@ -66,7 +68,7 @@ class Refusals:
             self._log.info("%d more requests of %s are not listed", held.number, held.whose)
 
     def lines(self, prefix: str) -> list[str]:
-        """What the door refused by code, as Prometheus text."""
+        """What the router refused by code, as Prometheus text."""
         self.settle()
         with self._lock:
             codes = sorted(self._codes.items())

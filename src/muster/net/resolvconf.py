@@ -114,8 +114,8 @@ def parse(data: bytes) -> ResolvConf:
 
 def _word(text: str) -> tuple[str, str]:
     """The first word and what comes behind the blanks after it."""
-    place = next((place for place, character in enumerate(text) if character in _BLANK), len(text))
-    return text[:place], text[place:].strip(_BLANK)
+    index = next((index for index, character in enumerate(text) if character in _BLANK), len(text))
+    return text[:index], text[index:].strip(_BLANK)
 
 
 def _server(text: str) -> str | None:

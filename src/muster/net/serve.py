@@ -299,7 +299,7 @@ class ThreadServer:
     """Serves in a thread: for tests, for the demo, and for programs that have their own loop.
 
     ```
-    with ThreadServer(Door(...)) as server:
+    with ThreadServer(Router(...)) as server:
         client.request("GET", server.url + "/healthz")
     ```
     """

@@ -51,7 +51,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _Decision:
     """What one state of the tables says of a request; `signer` is None where nothing is signed."""
 
     key: IssuedKey
@@ -86,7 +86,7 @@ class Activations:
         self.pools = Pools(found.id, store, vault, clock, self._documents)
 
     def activate(self, installation_id: str, channel: str) -> Answered:
-        """Answer any installation ID, of a host or of a machine: the one function of all doors.
+        """Answer any installation ID, of a host or of a machine: the one function of all channels.
 
         Raises: as `activate_host`, or the error of the row of `Pools.activate`.
         """
@@ -167,24 +167,24 @@ class Activations:
         rules.today(now)
         while True:
             with self._store.view() as reader:
-                judged = self._judge(reader, iid, now)
+                decision = self._decide(reader, iid, now)
                 file = (
-                    tables.documents.key_file(reader, judged.signer.key.kid)
-                    if judged.signer
+                    tables.documents.key_file(reader, decision.signer.key.kid)
+                    if decision.signer
                     else None
                 )
-            if judged.signer is None:
-                assert isinstance(judged.outcome, rules.Again)
-                return self._give_again(judged, judged.outcome.grant, now)
+            if decision.signer is None:
+                assert isinstance(decision.outcome, rules.Again)
+                return self._give_again(decision, decision.outcome.grant, now)
             # Opening a key file may take a second: never inside a transaction.
-            key = self._vault.signing_key(file, judged.signer.key)
+            key = self._vault.signing_key(file, decision.signer.key)
             with self._store.edit() as tx:
-                again = self._judge(tx, iid, now)
+                again = self._decide(tx, iid, now)
                 if again.signer is not None and again.signer.key == key.public:
                     return self._carry_out(tx, again, iid, key, now, channel)
             # The keys were rotated, or the same host was served, between the two looks.
 
-    def _judge(self, reader: Reader, iid: InstallationId, now: int) -> _Judged:
+    def _decide(self, reader: Reader, iid: InstallationId, now: int) -> _Decision:
         key = rules.check_host_request(iid, tables.keys.key(reader, iid.key_id))
         check_proof(iid, key.proof_key)
         newest, catalogue = self._documents.known(reader)
@@ -208,46 +208,46 @@ class Activations:
             understood = rules.accepts_signature(held, outcome.grant.kid, outcome.grant.day)
         if not understood:
             raise error("publisher/update-trust-first", held=held.version, trust=newest.version)
-        return _Judged(key, outcome, newest, catalogue, held.version, signer)
+        return _Decision(key, outcome, newest, catalogue, held.version, signer)
 
     def _carry_out(
         self,
         tx: Transaction,
-        judged: _Judged,
+        decision: _Decision,
         iid: InstallationId,
         key: SigningKey,
         now: int,
         channel: str,
     ) -> HostActivation:
-        name = judged.key.key_id.text
-        drawn = isinstance(judged.outcome, rules.Draw)
-        if isinstance(judged.outcome, rules.Again):
-            old = judged.outcome.grant
-            grant = self._sign(judged, iid, key, old.day, old.term)
+        name = decision.key.key_id.text
+        drawn = isinstance(decision.outcome, rules.Draw)
+        if isinstance(decision.outcome, rules.Again):
+            old = decision.outcome.grant
+            grant = self._sign(decision, iid, key, old.day, old.term)
             grant = replace(grant, first_at=old.first_at, last_at=max(now, old.last_at))
             tables.grants.resign_grant(tx, grant)
             tables.grants.touch_grant(tx, name, iid.binding, now)
             detail = {"key": name, "kid": grant.kid, "withdrawn": old.kid}
         else:
             assert iid.hw is not None
-            if judged.outcome.new_host and not tables.grants.reserve_host(tx, name, iid.hw, now):
-                limit = judged.key.host_limit
+            if decision.outcome.new_host and not tables.grants.reserve_host(tx, name, iid.hw, now):
+                limit = decision.key.host_limit
                 raise error("publisher/hosts-used-up", key=name, limit=limit)
-            if not tables.grants.take_activation(tx, name, iid.hw):
-                limit = judged.key.activation_limit
+            if not tables.grants.reserve_activation(tx, name, iid.hw):
+                limit = decision.key.activation_limit
                 raise error("publisher/activations-used-up", key=name, limit=limit)
-            grant = self._sign(judged, iid, key, rules.today(now), judged.key.term)
+            grant = self._sign(decision, iid, key, rules.today(now), decision.key.term)
             grant = replace(grant, first_at=now, last_at=now)
             tables.grants.add_grant(tx, grant)
             detail = {"key": name, "kid": grant.kid, "hw": iid.hw}
         tables.audit.write(tx, now, f"door:{channel}", Event.HOST_ACTIVATE, grant.jti, detail)
-        return HostActivation(self._answer(tx, judged, grant), grant, drawn=drawn)
+        return HostActivation(self._answer(tx, decision, grant), grant, drawn=drawn)
 
     def _sign(
-        self, judged: _Judged, iid: InstallationId, key: SigningKey, day: int, term: int
+        self, decision: _Decision, iid: InstallationId, key: SigningKey, day: int, term: int
     ) -> HostGrant:
-        assert judged.signer is not None
-        assert judged.signer.index is not None
+        assert decision.signer is not None
+        assert decision.signer.index is not None
         assert iid.hw is not None
         publisher = self.publisher.id
         text = issue_grant(
@@ -258,11 +258,11 @@ class Activations:
                 hw=iid.hw,
                 term=term,
                 day=day,
-                group=judged.catalogue.group_numbered(iid.key_id.group),
+                group=decision.catalogue.group_numbered(iid.key_id.group),
             ),
             key,
         )
-        found = read_grant(text, judged.newest, publisher)
+        found = read_grant(text, decision.newest, publisher)
         return HostGrant(
             key=iid.key_id.text,
             binding=iid.binding,
@@ -272,26 +272,26 @@ class Activations:
             term=term,
             kid=found.kid,
             grant=text,
-            confirmation=confirmation_of(text, judged.signer.index).text,
+            confirmation=confirmation_of(text, decision.signer.index).text,
             first_at=0,
             last_at=0,
         )
 
-    def _give_again(self, judged: _Judged, grant: HostGrant, now: int) -> HostActivation:
+    def _give_again(self, decision: _Decision, grant: HostGrant, now: int) -> HostActivation:
         if now - grant.last_at >= rules.TOUCH_SECONDS:
             with self._store.edit() as tx:
                 tables.grants.touch_grant(tx, grant.key, grant.binding, now)
         with self._store.view() as reader:
-            return HostActivation(self._answer(reader, judged, grant), grant, drawn=False)
+            return HostActivation(self._answer(reader, decision, grant), grant, drawn=False)
 
-    def _answer(self, reader: Reader, judged: _Judged, grant: HostGrant) -> ConfirmAnswer:
+    def _answer(self, reader: Reader, decision: _Decision, grant: HostGrant) -> ConfirmAnswer:
         return ConfirmAnswer(
             grant=grant.grant,
             confirmation_id=grant.confirmation,
             trust=tuple(
-                one.text for one in tables.documents.trust_above(reader, judged.held, TRUST_STEPS)
+                one.text for one in tables.documents.trust_above(reader, decision.held, TRUST_STEPS)
             ),
-            catalogue=judged.catalogue.text,
+            catalogue=decision.catalogue.text,
         )
 
 

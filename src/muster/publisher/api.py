@@ -1,4 +1,4 @@
-"""The publisher's HTTP door: each route of `wire.routes` bound to the service.
+"""The publisher's HTTP router: each route of `wire.routes` bound to the service.
 
 Decides how an answer of the service looks on the wire: bytes, media type, problem document with
 the newest versions of trust and catalogue. Refuses to know keys and tables. Obeys
@@ -18,11 +18,11 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease.strict import canonical
 from muster.net.certificate import Certificate
-from muster.net.door import RETRY_AFTER_SECONDS, Answer, BoundRoute, Door, Request
 from muster.net.openapi import encode_document
-from muster.net.operation import certificate_lines, operation_door, ready
+from muster.net.operation import certificate_lines, operation_router, ready
 from muster.net.peers import Network, Source, source_of
 from muster.net.refusals import Refusals
+from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
 from muster.publisher.pools import Activated
 from muster.publisher.service import PublisherService
 from muster.publisher.throttle import Guesses, Throttle
@@ -61,7 +61,7 @@ class Counters:
             self._machines[name] += count
 
     def answered(self, route: str, status: int, seconds: float) -> None:
-        """One answer; an `Observer` of the door."""
+        """One answer; an `Observer` of the router."""
         with self._lock:
             self._answers[route, status] += 1
             self._seconds[route] = self._seconds.get(route, 0.0) + seconds
@@ -144,7 +144,7 @@ class PublisherAPI:
             version=__version__,
         )
 
-    def door(self) -> Door:
+    def router(self) -> Router:
         """The ASGI application."""
         bound = {
             routes.HOSTS_ACTIVATE: self._activate,
@@ -156,16 +156,16 @@ class PublisherAPI:
             routes.HEALTHZ: self._healthz,
             routes.OPENAPI: self._document,
         }
-        return Door(
+        return Router(
             [BoundRoute(route, self._telling(bound[route])) for route in routes.PUBLISHER_ROUTES],
-            refused=self._refusals.door,
+            refused=self._refusals.router,
             observer=self._counters.answered,
         )
 
-    def operation(self) -> Door:
+    def operation(self) -> Router:
         """The ASGI application for administrators, on an address of its own."""
         telling = self._telling
-        return operation_door(self._healthz, telling(self._readyz), telling(self._metrics))
+        return operation_router(self._healthz, telling(self._readyz), telling(self._metrics))
 
     def _telling(self, handler: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
         """Let refusals name the newest versions, and keep causes of faults in the log.
@@ -206,12 +206,12 @@ class PublisherAPI:
             )
         except MusterError as fault:
             self._counters.outcome(fault.code)
-            self._told(f"a host was not activated: {fault}", request, {}, drawn=False)
+            self._log_activation(f"a host was not activated: {fault}", request, {}, drawn=False)
             raise
         self._counters.outcome("granted" if activation.drawn else "again")
         grant = activation.grant
         extra = {"key": grant.key, "hw": grant.hw, "jti": grant.jti, "drawn": activation.drawn}
-        self._told("a host was activated", request, extra, drawn=activation.drawn)
+        self._log_activation("a host was activated", request, extra, drawn=activation.drawn)
         return Answer(200, activation.answer.encode())
 
     def _activations(self, request: Request) -> Answer:
@@ -223,7 +223,7 @@ class PublisherAPI:
             answer = answers.answer()
         except MusterError as fault:
             self._counters.machine(fault.code)
-            self._told(f"a machine was not activated: {fault}", request, {}, drawn=False)
+            self._log_activation(f"a machine was not activated: {fault}", request, {}, drawn=False)
             raise
         self._count(answers, request)
         return Answer(200, answer.encode())
@@ -236,7 +236,7 @@ class PublisherAPI:
             answers = self._service.activate_batch(asked.installation_ids, guesses=guesses)
         except MusterError as fault:
             self._counters.machine(fault.code)
-            self._told(f"a batch was not activated: {fault}", request, {}, drawn=False)
+            self._log_activation(f"a batch was not activated: {fault}", request, {}, drawn=False)
             raise
         self._count(answers, request)
         rows = [
@@ -258,9 +258,11 @@ class PublisherAPI:
         for name, count in outcomes.items():
             self._counters.machine(name, count)
         drawn = outcomes["granted"] > 0
-        self._told("machines were activated", request, {"rows": dict(outcomes)}, drawn=drawn)
+        self._log_activation(
+            "machines were activated", request, {"rows": dict(outcomes)}, drawn=drawn
+        )
 
-    def _told(
+    def _log_activation(
         self, message: str, request: Request, extra: Mapping[str, object], *, drawn: bool
     ) -> None:
         """Log an activation. What draws is bounded by its pool; anybody can cause the rest."""

@@ -92,11 +92,11 @@ class _Table:
         self._value = value
         self._where = where
 
-    def _place(self, name: str) -> str:
+    def _location(self, name: str) -> str:
         return f"{self._where}.{name}" if self._where else name
 
     def refuse(self, name: str, detail: str) -> NoReturn:
-        _refuse(self._place(name), detail)
+        _refuse(self._location(name), detail)
 
     def only(self, *known: str) -> None:
         for name in self._value:
@@ -163,17 +163,17 @@ class _Table:
         value = self._member(name)
         if not isinstance(value, dict):
             self.refuse(name, "not a table")
-        return _Table(value, self._place(name))
+        return _Table(value, self._location(name))
 
     def tables(self, name: str) -> list[_Table]:
         value = self._value.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             self.refuse(name, f"not a list of tables; write [[{name}]]")
         listed = []
-        for place, item in enumerate(value, 1):
+        for index, item in enumerate(value, 1):
             given = item.get("id")
             known = isinstance(given, str) and grammar.NAME.fullmatch(given)
-            listed.append(_Table(item, f"{name}[{given if known else place}]"))
+            listed.append(_Table(item, f"{name}[{given if known else index}]"))
         return listed
 
 

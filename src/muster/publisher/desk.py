@@ -100,7 +100,7 @@ class Reading:
     """A confirmation ID read back row by row; `place` is the row that is read next."""
 
     groups: tuple[str, ...]
-    place: int = 0
+    index: int = 0
 
     @classmethod
     def of(cls, confirmation: str) -> Reading:
@@ -115,11 +115,11 @@ class Reading:
     @property
     def ended(self) -> bool:
         """Whether every row was read."""
-        return self.place >= self.count
+        return self.index >= self.count
 
-    def row(self, place: int | None = None) -> tuple[str, tuple[str, ...]]:
+    def row(self, index: int | None = None) -> tuple[str, tuple[str, ...]]:
         """Letter and groups of a row; of the next one by default."""
-        chosen = self.place if place is None else place
+        chosen = self.index if index is None else index
         return row_of(chosen * ROW), self.groups[chosen * ROW : (chosen + 1) * ROW]
 
     def spoken(self) -> str:
@@ -129,17 +129,17 @@ class Reading:
 
     def on(self) -> Reading:
         """After the row was repeated by the other side."""
-        return replace(self, place=min(self.place + 1, self.count))
+        return replace(self, index=min(self.index + 1, self.count))
 
     def back(self) -> Reading:
         """To the row before."""
-        return replace(self, place=max(self.place - 1, 0))
+        return replace(self, index=max(self.index - 1, 0))
 
     def to(self, letter: str) -> Reading:
         """To the row of a letter; where there is none nothing changes."""
-        for place in range(self.count):
-            if row_of(place * ROW) == letter.upper():
-                return replace(self, place=place)
+        for index in range(self.count):
+            if row_of(index * ROW) == letter.upper():
+                return replace(self, index=index)
         return self
 
 

@@ -81,7 +81,7 @@ class _Row:
     """One installation ID that was read and whose proof holds; `place` in the call, `held` the
     trust that its machine holds."""
 
-    place: int
+    index: int
     iid: InstallationId
     held: Trust
 
@@ -173,7 +173,7 @@ class Pools:
         for start in range(0, len(rows), self._size):
             self._chunk(rows[start : start + self._size], now, channel, results)
         lowest = [
-            row.held.version for row in rows if isinstance(results[row.place], MachineActivation)
+            row.held.version for row in rows if isinstance(results[row.index], MachineActivation)
         ]
         with self._store.view() as reader:
             trust = tables.documents.trust_above(reader, min(lowest), TRUST_STEPS) if lowest else ()
@@ -193,7 +193,7 @@ class Pools:
         key: IssuedKey | None = None
         trusts: dict[int, Trust] = {}
         with self._store.view() as reader:
-            for place, text in enumerate(installation_ids):
+            for index, text in enumerate(installation_ids):
                 try:
                     with guesses.guess() as enter:
                         iid = parse_installation_id(text)
@@ -210,9 +210,9 @@ class Pools:
                             check_proof(iid, key.proof_key)
                     if iid.trust_residue not in trusts:
                         trusts[iid.trust_residue] = self._documents.held(reader, iid.trust_residue)
-                    rows.append(_Row(place, iid, trusts[iid.trust_residue]))
+                    rows.append(_Row(index, iid, trusts[iid.trust_residue]))
                 except MusterError as fault:
-                    results[place] = fault
+                    results[index] = fault
         return rows
 
     def _chunk(
@@ -223,7 +223,7 @@ class Pools:
         results: list[MachineActivation | MusterError | None],
     ) -> None:
         for _ in range(_ROUNDS):
-            known, before = self._look(rows, now)
+            known, before = self._read_known(rows, now)
             signed = self._presign(rows, before, known, now)
             if self._give_again(rows, before, known, signed, now, results):
                 return
@@ -234,7 +234,7 @@ class Pools:
                     return
         raise error("publisher/busy-keys", retry_after=1)
 
-    def _look(self, rows: Sequence[_Row], now: int) -> tuple[_Known, dict[str, MachineGrant]]:
+    def _read_known(self, rows: Sequence[_Row], now: int) -> tuple[_Known, dict[str, MachineGrant]]:
         """What is known now, with the grant keys opened: a second that no transaction waits for."""
         key_id = rows[0].iid.key_id
         with self._store.view() as reader:
@@ -301,7 +301,7 @@ class Pools:
             last_at=now,
         )
 
-    def _judge(
+    def _decide(
         self, row: _Row, known: _Known, grant: MachineGrant | None, now: int
     ) -> rules.MachineAgain | None:
         """The grant that a row has, or None for a draw. Raises: its refusal."""
@@ -329,19 +329,19 @@ class Pools:
         stale: list[str] = []
         for row in rows:
             try:
-                again = self._judge(row, known, before.get(row.iid.binding), now)
+                again = self._decide(row, known, before.get(row.iid.binding), now)
                 if again is None and known.key.left <= 0:
                     raise known.used_up()
             except MusterError as fault:
-                answers[row.place] = fault
+                answers[row.index] = fault
                 continue
             if again is None or again.resign:
                 return False
-            answers[row.place] = MachineActivation(again.grant, drawn=False)
+            answers[row.index] = MachineActivation(again.grant, drawn=False)
             if now - again.grant.last_at >= rules.TOUCH_SECONDS:
                 stale.append(row.iid.binding)
-        for place, result in answers.items():
-            results[place] = result
+        for index, result in answers.items():
+            results[index] = result
         if stale:
             with self._store.edit() as tx:
                 tables.pools.touch_machines(tx, known.key.key_id.text, stale, now)
@@ -369,25 +369,25 @@ class Pools:
         for row in rows:
             binding = row.iid.binding
             try:
-                again = self._judge(row, known, there.get(binding), now)
+                again = self._decide(row, known, there.get(binding), now)
                 if again is None:
                     if len(fresh) >= key.left:
                         raise known.used_up()
                     if binding not in signed:
                         return False  # the pool grew, or a draw was undone, since the first look
                     fresh[binding] = there[binding] = signed[binding]
-                    answers[row.place] = MachineActivation(fresh[binding], drawn=True)
+                    answers[row.index] = MachineActivation(fresh[binding], drawn=True)
                 elif again.resign:
                     old = again.grant
                     new = self._sign(known, row, old.day, old.term, now)
                     new = replace(new, first_at=old.first_at, last_at=max(now, old.last_at))
                     resigned[binding] = (new, old.kid)
                     there[binding] = new
-                    answers[row.place] = MachineActivation(new, drawn=False)
+                    answers[row.index] = MachineActivation(new, drawn=False)
                 else:
-                    answers[row.place] = MachineActivation(again.grant, drawn=False)
+                    answers[row.index] = MachineActivation(again.grant, drawn=False)
             except MusterError as fault:
-                answers[row.place] = fault
+                answers[row.index] = fault
         if fresh:
             if not tables.pools.draw(tx, name, len(fresh)):
                 return False
@@ -395,8 +395,8 @@ class Pools:
         for grant, _ in resigned.values():
             tables.pools.resign_machine(tx, grant)
         self._audit(tx, key, fresh, resigned, now, channel)
-        for place, result in answers.items():
-            results[place] = result
+        for index, result in answers.items():
+            results[index] = result
         return True
 
     def _audit(
@@ -409,13 +409,16 @@ class Pools:
         channel: str,
     ) -> None:
         name, actor = key.key_id.text, f"door:{channel}"
-        told = [(grant, {"key": name, "kid": grant.kid}) for grant in fresh.values()]
-        told += [
+        audited = [(grant, {"key": name, "kid": grant.kid}) for grant in fresh.values()]
+        audited += [
             (grant, {"key": name, "kid": grant.kid, "withdrawn": withdrawn})
             for grant, withdrawn in resigned.values()
         ]
         tables.audit.write_many(
-            tx, now, actor, [(Event.MACHINE_ACTIVATE, grant.jti, detail) for grant, detail in told]
+            tx,
+            now,
+            actor,
+            [(Event.MACHINE_ACTIVATE, grant.jti, detail) for grant, detail in audited],
         )
         tell_levels(tx, key, replace(key, drawn=key.drawn + len(fresh)), now, actor)
 

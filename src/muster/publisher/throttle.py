@@ -1,4 +1,4 @@
-"""Throttling of those who guess product keys at the publisher's HTTP door.
+"""Throttling of those who guess product keys at the publisher's HTTP router.
 
 Decides who is judged now and who waits. Only failing guesses count: an unknown serial, a wrong
 proof. Digits that do not fit each other guess nothing: they are mistyped, and a batch of thousands
@@ -181,7 +181,7 @@ class Guesses:
 
 
 class Unthrottled(Guesses):
-    """For doors at which nobody guesses: the desk, files, staff."""
+    """For channels on which nobody guesses: the desk, files, staff."""
 
     def __init__(self) -> None:
         super().__init__(Throttle(), Source(""), lambda: 0.0, contextlib.nullcontext())

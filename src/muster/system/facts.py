@@ -1,7 +1,7 @@
 """Reading the facts of this machine: from the facts file where there is one, else from Linux.
 
 Decides where facts come from; which values are usable is `muster.core.facts`. The facts file is
-the one door for machines that are not asked themselves: simulated ones, containers, platforms
+the one channel for machines that are not asked themselves: simulated ones, containers, platforms
 without a reader, and programs of ordinary users, who may not read what the privileged part read
 at boot into `/run/muster` (docs/spec/01-identities.md, section 1.6).
 
@@ -89,10 +89,10 @@ def _not_roots(path: Path) -> str:
     What is missing or hidden is told by whoever reads the file.
     """
     whole = Path.cwd() / path
-    for place in {*whole.parents, whole, *whole.resolve().parents, whole.resolve()}:
+    for part in {*whole.parents, whole, *whole.resolve().parents, whole.resolve()}:
         try:
-            if place.stat().st_uid != 0 or place.lstat().st_uid != 0:
-                return str(place)
+            if part.stat().st_uid != 0 or part.lstat().st_uid != 0:
+                return str(part)
         except OSError:
             continue
     return ""

@@ -67,7 +67,7 @@ class Reading:
     why: str
 
 
-def look(root: Path = Path("/")) -> tuple[Reading, ...]:
+def collect_readings(root: Path = Path("/")) -> tuple[Reading, ...]:
     """Everything that Linux shows this user of the machine, in the order of the table."""
     dmi = root / "sys/class/dmi/id"
     tree = root / "sys/firmware/devicetree/base"
@@ -83,7 +83,7 @@ def look(root: Path = Path("/")) -> tuple[Reading, ...]:
     }
     readings["permanent-macs"] = _cards(root)
     readings["disk-serial"] = (_disk(root),)
-    readings["cpu-model"] = (_judged("cpu-model", cpu_model(root), "/proc/cpuinfo"),)
+    readings["cpu-model"] = (_reading_of("cpu-model", cpu_model(root), "/proc/cpuinfo"),)
     return tuple(reading for source in FACTS for reading in readings[source.name])
 
 
@@ -93,7 +93,7 @@ def read_hardware(root: Path = Path("/")) -> dict[str, str]:
     Facts that the image carries are told too: they are shown, and have no commitments.
     """
     values: dict[str, list[str]] = {}
-    for reading in look(root):
+    for reading in collect_readings(root):
         if reading.value and reading.why in ("", "image"):
             values.setdefault(reading.name, []).append(reading.value)
     return cleaned({name: ",".join(several) for name, several in values.items()})
@@ -109,7 +109,7 @@ def cleaned(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in texts.items() if value is not None}
 
 
-def _judged(name: str, value: str, at: str) -> Reading:
+def _reading_of(name: str, value: str, at: str) -> Reading:
     if not value:
         return Reading(name, "", at, "absent")
     if clean(name, value) is None:
@@ -125,7 +125,7 @@ def _first(name: str, paths: tuple[Path, ...], root: Path) -> Reading:
         at = "/" + str(path.relative_to(root))
         value, allowed = _read(path)
         readings.append(
-            _judged(name, value, at) if allowed else Reading(name, "", at, "unreadable")
+            _reading_of(name, value, at) if allowed else Reading(name, "", at, "unreadable")
         )
     for why in ("", "image", "unreadable", "placeholder"):
         for reading in readings:
@@ -289,7 +289,7 @@ def _disk(root: Path) -> Reading:
     disk = chosen[0]
     places = ("device/serial", "serial", "device/wwid", "wwid")
     value = next((part_serial for part in places if (part_serial := text_of(disk / part))), "")
-    read = _judged(name, value, f"{at}/{disk.name}")
+    read = _reading_of(name, value, f"{at}/{disk.name}")
     if read.why:
         return read if read.why == "absent" else Reading(name, value, read.at, _why_not(value))
     if not wsl(root) and virtual(root) and not _CLOUD_VOLUME.fullmatch(value):

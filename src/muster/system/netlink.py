@@ -2,7 +2,7 @@
 
 A card's current address may have been set by a user, by a bond or at random; what its maker gave it
 is told by `IFLA_PERM_ADDRESS` of RTM_GETLINK (Linux 5.6 and later). Everything that the kernel
-answers is read within bounds. No other system has this door.
+answers is read within bounds. No other system has this channel.
 
 Sources: rtnetlink(7), netlink(7); Linux, include/uapi/linux/if_link.h.
 """

@@ -94,11 +94,11 @@ class RealHost:
 
     def publish(self, server: str, zone: str, tsig: TSIGKey, name: str) -> None:
         """Publish its SRV records in a zone, pointing to a name. Raises: what the server said."""
-        self._told(records.publish(self._plan(server, zone, tsig, name), *self._now()))
+        self._check(records.publish(self._plan(server, zone, tsig, name), *self._now()))
 
     def withdraw(self, server: str, zone: str, tsig: TSIGKey, name: str) -> None:
         """Take its SRV records out of the zone."""
-        self._told(records.withdraw(self._plan(server, zone, tsig, name), self.opened.current()))
+        self._check(records.withdraw(self._plan(server, zone, tsig, name), self.opened.current()))
 
     def _plan(self, server: str, zone: str, tsig: TSIGKey, name: str) -> records.Plan:
         values = {"dns_server": server, "dns_zone": zone}
@@ -108,7 +108,7 @@ class RealHost:
         return self.opened.current(), self._clock.now()
 
     @staticmethod
-    def _told(results: list[records.ZoneResult]) -> None:
+    def _check(results: list[records.ZoneResult]) -> None:
         for result in results:
             if result.error is not None:
                 raise result.error
@@ -119,7 +119,7 @@ class RealHost:
         self._stack.callback(self.database.close)
         self._server = HostServer(self.database, self._keyring, self._clock, dice)
         self._stack.enter_context(self._server)
-        self._port = self._stack.enter_context(ThreadServer(self._server.door)).port
+        self._port = self._stack.enter_context(ThreadServer(self._server.router)).port
         return self
 
     def __exit__(
@@ -181,8 +181,8 @@ class RealMachine:
 
     def why(self, product: str | None = None) -> str:
         """The code of the reason why the product is not licensed, "" while it is."""
-        problem = self.client.status(product).verdict.problem
-        return "" if problem is None else problem.code
+        fault = self.client.status(product).verdict.fault
+        return "" if fault is None else fault.code
 
     def licence(self, product: str | None = None) -> str:
         """The licence as it is in the store, "" where there is none."""

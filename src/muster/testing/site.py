@@ -3,7 +3,7 @@
 The demo and tests use it. Publisher and host are child processes of the command `muster`, as an
 administrator starts them; the DNS server is BIND 9 where it is installed, else the small one of
 `muster.testing.nanodns`. A machine is a store of its own and a facts file of its own: it reads
-its facts through the same door as a real one.
+its facts through the same channel as a real one.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ from muster.lease.trust import (
     make_trust,
 )
 from muster.lease.trust import anchor as read_anchor
-from muster.net.door import Answer, BoundRoute, Door, Request
+from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.wire import routes
 from muster.wire.exchange import PublisherFile, ReplyFile, RequestFile
 from muster.wire.publisher import ConfirmAnswer, decode_confirm_request
@@ -304,10 +304,10 @@ class TinyPublisher:
         ceiling = Ceiling(limit, over, "A-1", "A customer", max_lease)
         return make_terms(grant, ceiling, version, self.now, self.grant_key)
 
-    def door(self) -> Door:
+    def router(self) -> Router:
         """Its service over HTTP, for `muster.net.serve.ThreadServer`; a key that it never issued
         is refused as `key/tag`."""
-        return Door(
+        return Router(
             [
                 BoundRoute(routes.HOSTS_ACTIVATE, self._activate),
                 BoundRoute(routes.ACTIVATIONS, self._activate),

@@ -262,11 +262,11 @@ class World:
         """A machine with its own facts, disk and dice."""
         self._machines += 1
         own = machine_facts(name) if facts is None else facts
-        place = MemoryDisk() if disk is None else disk
+        index = MemoryDisk() if disk is None else disk
         client = Client(
             Parts(
                 root=Path("/store"),
-                disk=place,
+                disk=index,
                 network=WorldNetwork(self),
                 clock=self.clock,
                 dice=SeededDice(f"{self.seed} {name} {self._machines}"),
@@ -277,13 +277,13 @@ class World:
                 uptime=uptime,
             )
         )
-        return WorldMachine(client, place, own)
+        return WorldMachine(client, index, own)
 
 
 def machine_facts(name: str) -> dict[str, str]:
     """The facts of a machine; another name gives others for all of them but the processor."""
     digest = hashlib.sha256(name.encode()).hexdigest()
-    mac = ":".join(["00", *(digest[place : place + 2] for place in range(0, 10, 2))])
+    mac = ":".join(["00", *(digest[index : index + 2] for index in range(0, 10, 2))])
     uuid = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
     return {
         "system-uuid": uuid,

@@ -1,6 +1,6 @@
 """Host or machine to publisher: activation by installation ID (docs/spec/08-http.md, section 5).
 
-All doors (online, file, QR, telephone) take only the installation ID and end in the same grant.
+All channels (online, file, QR, telephone) take only the installation ID and end in the same grant.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The table of routes that servers answer and clients ask (docs/spec/08-http.md, section 2).
 
-One row is read by the server's door, by the client that calls it, and by the OpenAPI document.
+One row is read by the server's router, by the client that calls it, and by the OpenAPI document.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def test_by_file(
 def test_online(ready: Callable[..., dict[str, Any]], publisher: TinyPublisher) -> None:
     found = ready("client", "activate", code=1)
     assert only(found)["error"]["code"] == "client/no-publisher"
-    with ThreadServer(publisher.door()) as server:
+    with ThreadServer(publisher.router()) as server:
         assert ready("client", "set-publisher", server.url)["changed"] is True
         assert ready("client", "set-publisher", server.url)["changed"] is False
         assert only(ready("client", "activate"))["renewed"] is True

@@ -82,7 +82,7 @@ def made(desk: Desk) -> Desk:
 def active(made: Desk) -> Desk:
     """A host that is activated for desktops and servers."""
     made.data("install-key", made.publisher.host_key("server").text)
-    with ThreadServer(made.publisher.door()) as server:
+    with ThreadServer(made.publisher.router()) as server:
         assert made.data("activate", "--publisher-url", server.url)["changed"]
     return made
 

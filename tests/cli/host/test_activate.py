@@ -16,7 +16,7 @@ def test_online_activation_twice(made: Desk) -> None:
     assert made.data("install-key", key)["changed"]
     assert not made.data("install-key", key.lower().replace("-", " "))["changed"]
     assert made.error("activate", code=2) == "host/no-url"
-    with ThreadServer(made.publisher.door()) as server:
+    with ThreadServer(made.publisher.router()) as server:
         done = made.data("activate", "--publisher-url", server.url)
         assert done["changed"]
         assert done["activated"][0]["covers"] == ["desktop", "server"]
@@ -28,7 +28,7 @@ def test_online_activation_twice(made: Desk) -> None:
 def test_the_publishers_refusal_is_shown_as_it_words_it(made: Desk) -> None:
     made.data("install-key", made.publisher.host_key("server").text)
     made.publisher._issued.clear()
-    with ThreadServer(made.publisher.door()) as server:
+    with ThreadServer(made.publisher.router()) as server:
         assert made.error("activate", "--publisher-url", server.url, code=1) == "key/tag"
     assert made.error("activate", "--publisher-url", server.url, code=3).startswith("net/")
     assert made.error("activate", "--publisher-url", "ftp://x", code=2).startswith("net/")

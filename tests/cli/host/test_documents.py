@@ -42,7 +42,7 @@ def test_catalogues_by_file_and_fetched(active: Desk) -> None:
     for _ in range(3):
         publisher.rotate()
     publisher.publish()
-    with ThreadServer(publisher.door()) as server:
+    with ThreadServer(publisher.router()) as server:
         done = active.data("catalogue", "fetch", "--publisher-url", server.url)
         assert done["changed"]
         assert (done["publishers"][0]["trust"], done["publishers"][0]["catalogue"]) == (5, 3)

@@ -1,4 +1,4 @@
-"""One-time activation of a machine, in a world in memory: every door, every wrong input."""
+"""One-time activation of a machine, in a world in memory: every channel, every wrong input."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def state(client: Client) -> tuple[LicenceState, bool]:
 
 
 def why(client: Client) -> str:
-    problem = client.status(PRODUCT).verdict.problem
+    problem = client.status(PRODUCT).verdict.fault
     return "" if problem is None else problem.code
 
 
@@ -81,7 +81,7 @@ LICENSED = (LicenceState.LICENSED, True)
 EVALUATION = (LicenceState.EXTENDED_GRACE, True)
 
 
-# The doors.
+# The channels.
 
 
 def test_online(world: World) -> None:
@@ -104,14 +104,14 @@ def test_digits_files_and_codes_end_in_the_same_licence(world: World) -> None:
     client = machine.client
     found = reply(world, client)
     short = ConfirmationFile(found.publisher, found.answer.confirmation_id)
-    doors: list[Callable[[], Activation]] = [
+    channels: list[Callable[[], Activation]] = [
         lambda: client.confirm(found.answer.confirmation_id),
         lambda: client.accept_reply(found.encode()),
         lambda: client.accept_reply(short.encode().rstrip()),
         lambda: online(client),
     ]
     texts = set()
-    for take in doors:
+    for take in channels:
         client.uninstall_key(PRODUCT)
         client.install_key(key.text)
         assert take().renewed
@@ -206,7 +206,7 @@ def test_an_evaluation_asks_for_the_clock_also_later(world: World) -> None:
     assert state(machine.client) == EVALUATION
     world.clock.set(IN_2010)
     assert state(machine.client) == (LicenceState.NOTIFICATION, False)
-    problem = machine.client.status(PRODUCT).verdict.problem
+    problem = machine.client.status(PRODUCT).verdict.fault
     assert problem is not None
     assert problem.code == "licence/clock"
     assert "clock" in problem.fix

@@ -36,7 +36,7 @@ def nobody(known: PublisherView) -> PublisherClient:
 
 def test_all_keys_that_wait_are_activated_online_once(world: World) -> None:
     first, second = installed(world), installed(world, "limited")
-    with ThreadServer(world.publisher.door()) as server:
+    with ThreadServer(world.publisher.router()) as server:
         done = act.activate(
             world.opened, lambda _: PublisherClient(server.url, HTTPClient(5.0)), "contoso"
         )
@@ -62,7 +62,7 @@ def test_digits_come_by_file_and_by_telephone_and_change_nothing_twice(world: Wo
     assert (done.changed, done.activated[0].key) == (True, key)
     assert (counted.snapshots, counted.transactions) == (0, 1)
     with pytest.raises(MusterError, match="host/no-key"):
-        act.take_reply(world.opened, ConfirmationFile(world.id, digits))
+        act.apply_reply(world.opened, ConfirmationFile(world.id, digits))
     shown = look.key_request(world.opened, key=key)
     assert shown is not None
     assert shown.activated

@@ -1,4 +1,4 @@
-"""Enrolment: publishers, host keys, grants by every door, catalogues; each idempotent."""
+"""Enrolment: publishers, host keys, grants by every channel, catalogues; each idempotent."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_what_stands_in_the_store_is_verified_again(host: World) -> None:
         own.touch(tx)
     view = host.service.view().publishers[host.id]
     assert view.grants == ()
-    assert [fault.code for fault in view.broken] == ["licence/malformed"]
+    assert [fault.code for fault in view.faults] == ["licence/malformed"]
     assert refused(host.ask(1)) == "host/not-activated"
 
 
@@ -104,7 +104,7 @@ def test_a_grant_of_another_host_does_not_count(host: World) -> None:
     host.keyring.ensure(host.id, SeededDice("another"))
     with host.database.transaction() as tx:
         own.touch(tx)
-    assert [one.code for one in host.service.view().publishers[host.id].broken] == ["host/reply"]
+    assert [one.code for one in host.service.view().publishers[host.id].faults] == ["host/reply"]
 
 
 # The signing key.
@@ -213,7 +213,7 @@ def test_removing_one_key_leaves_the_other_serving(host: World) -> None:
     assert refused(host.ask(5, "desktop-pro")) == "host/insufficient-count"
 
 
-# Activation by three doors.
+# Activation by three channels.
 
 
 def test_files_and_telephone_end_in_the_same_grant(world: World) -> None:

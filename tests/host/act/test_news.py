@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real
 def test_catalogue_and_terms_come_once_and_from_the_publisher_that_is_meant(host: World) -> None:
     updates.add_publisher(host.opened, TinyPublisher("fabrikam", now=START - 3600).file())
     asked = []
-    with ThreadServer(host.publisher.door()) as server:
+    with ThreadServer(host.publisher.router()) as server:
 
         def service(known: PublisherView) -> PublisherClient:
             asked.append(known.label)

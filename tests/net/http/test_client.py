@@ -18,8 +18,8 @@ from tests.profiles import examples
 
 from muster.core.errors import MusterError
 from muster.net import http
-from muster.net.door import Door
 from muster.net.http import HTTPClient, Response
+from muster.net.router import Router
 from muster.net.serve import ThreadServer
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -490,7 +490,7 @@ def test_tls_that_is_not_trusted(tls_peer: int, certificate: Path, tmp_path: Pat
     client = HTTPClient(timeout=10, ca_file=str(certificate / "cert.pem"))
     fault = fault_of("https://other.test:1/", client, connect_to=("127.0.0.1", tls_peer))
     assert fault.code == "net/tls-name"
-    with ThreadServer(Door([])) as plain:
+    with ThreadServer(Router([])) as plain:
         # https to a port that speaks http.
         assert fault_of(plain.url.replace("http:", "https:"), client).code == "net/tls-plain"
     # http to a port that speaks TLS.

@@ -54,7 +54,7 @@ def activate(
     if request_file is not None:
         _write_request(parts, request_file, product)
     elif reply_file is not None:
-        _take_reply(parts, reply_file, product)
+        _apply_reply(parts, reply_file, product)
     else:
         warn_not_lasting(look.not_lasting(parts, product))
         activations = leases.activate(parts, product, typed=not if_due, publisher_url=publisher_url)
@@ -76,7 +76,7 @@ def _write_request(parts: Parts, path: Path, product: str | None) -> None:
     )
 
 
-def _take_reply(parts: Parts, path: Path, product: str | None) -> None:
+def _apply_reply(parts: Parts, path: Path, product: str | None) -> None:
     from muster.client.act.offline import accept_reply
     from muster.system.textfile import read_text
     from muster.wire.exchange import FILE_LIMITS

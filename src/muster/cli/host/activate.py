@@ -63,14 +63,14 @@ def activate(
     from muster.host.act import activate as act
     from muster.wire.exchange import read_reply
 
-    doors = [
+    channels = [
         way.publisher_url,
         way.request_file,
         way.reply_file,
         way.telephone or None,
         way.confirmation_id,
     ]
-    if sum(door is not None for door in doors) > 1:
+    if sum(channel is not None for channel in channels) > 1:
         raise click.UsageError(
             "Give one of --publisher-url, --request, --reply, --telephone, --confirmation-id."
         )
@@ -87,7 +87,7 @@ def activate(
             read_out(look.key_request(opened, publisher, key), way.qr_file, show_qr=way.show_qr)
             return
         if way.reply_file is not None:
-            activation = act.take_reply(opened, read_reply(read_file(way.reply_file)))
+            activation = act.apply_reply(opened, read_reply(read_file(way.reply_file)))
         elif way.confirmation_id is not None:
             activation = act.confirm(opened, way.confirmation_id, publisher)
         else:

@@ -54,8 +54,8 @@ def _status_lines(status: HostStatus) -> list[str]:
         lines += [_row("Left out, not verified", code, 1) for code in known.broken]
         if known.clones:
             of = "one machine" if known.clones == 1 else f"{known.clones} machines"
-            told = f"found of {of} in 30 days; see 'muster host clients'"
-            lines.append(_row("CLONES", told, 1))
+            text = f"found of {of} in 30 days; see 'muster host clients'"
+            lines.append(_row("CLONES", text, 1))
     for app in status.applications:
         lines += [
             "",

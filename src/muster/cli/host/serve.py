@@ -95,7 +95,7 @@ def serve(
             per_source = int(_value(values, "connections_per_source"))
             trusted = networks(_value(values, "trusted_proxies"))
             listeners = [
-                Listener(server.door, sock, certificate, per_source=per_source, shared=trusted)
+                Listener(server.router, sock, certificate, per_source=per_source, shared=trusted)
             ]
             if monitor is not None:
                 listeners.append(operation.listener(server.operation, monitor))

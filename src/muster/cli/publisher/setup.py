@@ -125,16 +125,16 @@ def serve(
         certificate = certificate_of(
             settings.text("tls_certificate"), settings.text("tls_key"), compose.clock().now
         )
-        door, operation_door = compose.publisher_doors(service, settings, certificate)
+        router, operation_router = compose.publisher_routers(service, settings, certificate)
         sock = bind_socket(settings.text("bind"), settings.integer("port"))
         monitor = operation.listen(settings.text("operation_address"))
         url = url_of(sock, tls=certificate is not None)
         who = service.publisher
         per_source = settings.integer("connections_per_source")
         shared = networks(settings.texts("trusted_proxies"))
-        listeners = [Listener(door, sock, certificate, per_source=per_source, shared=shared)]
+        listeners = [Listener(router, sock, certificate, per_source=per_source, shared=shared)]
         if monitor is not None:
-            listeners.append(operation.listener(operation_door, monitor))
+            listeners.append(operation.listener(operation_router, monitor))
 
         def ready() -> None:
             place = None if monitor is None else operation.place_of(monitor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from muster.client import identity as identities
-from muster.client import store
+from muster.client import store as store_files
 from muster.client.requests import Requests, Secrets
 from muster.client.results import ClockReset, IdentityChange, MarkReset
 from muster.client.store import Store
@@ -26,50 +26,50 @@ def set_identity(parts: Parts, mode: str, given: str = "", publisher: str = "") 
     """
     if (mode == "explicit") != bool(given):
         raise error("client/identity-id", mode=mode)
-    place, descriptors = parts.one_publisher(publisher)
-    with place.lock():
-        memory = load_present(place).memory
+    store, descriptors = parts.one_publisher(publisher)
+    with store.lock():
+        memory = load_present(store).memory
         for descriptor in descriptors:
             product = descriptor.product
             identities.check_mode(mode, product.identity, product.id)
         if mode == memory.identity.mode and given == memory.identity.given:
-            return IdentityChange(place.publisher, mode, memory.identity.cmid, changed=False)
-        fresh = identities.new_identity(mode, place.publisher, parts.facts(), parts.dice, given)
+            return IdentityChange(store.publisher, mode, memory.identity.cmid, changed=False)
+        fresh = identities.new_identity(mode, store.publisher, parts.facts(), parts.dice, given)
         # What binds licences to this store stays: they outlive a change of mode.
         identity = replace(fresh.identity, store_random=memory.identity.store_random)
         detail = f"{memory.identity.cmid} became {identity.cmid}"
         memory = replace(memory, identity=identity, requests=Requests())
-        place.save(
+        store.save(
             parts.noted(memory.with_all(next_attempt=0), Audit.CLIENT_CMID_RENEW, detail=detail),
             Secrets().with_seed(identity.cmid, fresh.seed),
         )
-    return IdentityChange(place.publisher, identity.mode, identity.cmid, changed=True)
+    return IdentityChange(store.publisher, identity.mode, identity.cmid, changed=True)
 
 
 def reset_clock_mark(parts: Parts, publisher: str = "") -> ClockReset:
     """Forget that the clock was ever ahead; logged. All publishers where none is named."""
-    places = [
+    stores = [
         Store(parts.root, publisher_id, parts.disk)
-        for publisher_id in store.publishers(parts.root, parts.disk)
+        for publisher_id in store_files.publishers(parts.root, parts.disk)
         if not publisher or publisher_id == publisher
     ]
-    if not places:
+    if not stores:
         raise parts.no_product()
     resets: list[MarkReset] = []
-    for place in places:
-        with place.lock():
-            loaded = place.load()
+    for store in stores:
+        with store.lock():
+            loaded = store.load()
             if loaded is None:
                 continue
             old = loaded.memory.clock_mark
             if old:
                 memory = replace(loaded.memory, clock_mark=0)
                 detail = f"it was {instant_text(old)}"
-                place.save(parts.noted(memory, Audit.CLIENT_CLOCK_MARK_RESET, detail=detail))
+                store.save(parts.noted(memory, Audit.CLIENT_CLOCK_MARK_RESET, detail=detail))
                 _LOG.warning(
                     "the clock mark of %s was reset; it was %s",
-                    place.publisher,
+                    store.publisher,
                     instant_text(old),
                 )
-            resets.append(MarkReset(place.publisher, old))
+            resets.append(MarkReset(store.publisher, old))
     return ClockReset(any(reset.old for reset in resets), tuple(resets))

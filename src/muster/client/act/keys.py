@@ -42,9 +42,9 @@ def install_key(parts: Parts, text: str, product: str | None = None) -> KeyChang
         raise error("client/key-publisher", masked=key.masked, publishers=labels)
     if key.kind in onetime.KINDS:
         return _put_key(parts, *_covered(parts, key, of_publisher), key)
-    for place, descriptor in of_publisher:
+    for store, descriptor in of_publisher:
         if descriptor.product.setup_key == key.text:
-            return _put_key(parts, place, descriptor, key)
+            return _put_key(parts, store, descriptor, key)
     raise error("client/key-unknown", masked=key.masked)
 
 
@@ -81,16 +81,16 @@ def _covered(
             kind=key.kind.text,
             products=products,
         )
-    place, descriptor = fits[0]
-    memory = load_present(place).memory
+    store, descriptor = fits[0]
+    memory = load_present(store).memory
     held = authority(descriptor, memory, parts.clock.now())
     onetime.check_conversion(descriptor.product, key.key_id, descriptor.groups, held.catalogue)
-    return place, descriptor
+    return store, descriptor
 
 
-def _put_key(parts: Parts, place: Store, descriptor: Descriptor, key: ProductKey) -> KeyChange:
-    with place.lock():
-        memory = load_present(place).memory
+def _put_key(parts: Parts, store: Store, descriptor: Descriptor, key: ProductKey) -> KeyChange:
+    with store.lock():
+        memory = load_present(store).memory
         record = record_of(memory, descriptor)
         changed = record.key != key.key_id.text
         if changed:
@@ -112,28 +112,28 @@ def _put_key(parts: Parts, place: Store, descriptor: Descriptor, key: ProductKey
                 memory.with_product(record), Audit.CLIENT_KEY_INSTALL, record.product
             )
         if key.kind in onetime.KINDS:
-            changed = _keep_of_key(place, memory, key, changed=changed)
+            changed = _keep_of_key(store, memory, key, changed=changed)
         elif changed:
-            place.save(memory)
+            store.save(memory)
     return KeyChange(descriptor.product.id, descriptor.publisher, key.masked, changed, record.state)
 
 
-def _keep_of_key(place: Store, memory: Memory, key: ProductKey, *, changed: bool) -> bool:
+def _keep_of_key(store: Store, memory: Memory, key: ProductKey, *, changed: bool) -> bool:
     """Save with what a machine keeps of a key (section 1.7.5); whether anything was new."""
     name = key.key_id.text
-    if not changed and name in memory.salts and name in place.proofs():
+    if not changed and name in memory.salts and name in store.proofs():
         return False
-    salt = facts_salt(place.publisher, key.key_id, key.tag_bytes)
-    proof = proof_key(place.publisher, key.key_id, key.tag_bytes)
-    place.save(memory.salted(name, salt), proofs={name: proof})
+    salt = facts_salt(store.publisher, key.key_id, key.tag_bytes)
+    proof = proof_key(store.publisher, key.key_id, key.tag_bytes)
+    store.save(memory.salted(name, salt), proofs={name: proof})
     return True
 
 
 def uninstall_key(parts: Parts, product: str | None = None) -> KeyChange:
     """Remove the product key and with it the licence: the product is unlicensed then."""
-    place, descriptor = parts.one(product)
-    with place.lock():
-        memory = load_present(place).memory
+    store, descriptor = parts.one(product)
+    with store.lock():
+        memory = load_present(store).memory
         record = record_of(memory, descriptor)
         changed = bool(record.key)
         masked = record.masked
@@ -153,5 +153,5 @@ def uninstall_key(parts: Parts, product: str | None = None) -> KeyChange:
             memory = parts.noted(
                 memory.with_product(record), Audit.CLIENT_KEY_REMOVE, record.product
             )
-            place.save(memory)
+            store.save(memory)
     return KeyChange(descriptor.product.id, descriptor.publisher, masked, changed, record.state)

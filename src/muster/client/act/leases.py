@@ -55,18 +55,18 @@ def try_products(
     if not pairs:
         raise parts.no_product()
     results: list[Activation] = []
-    for place, descriptor in pairs:
-        with place.lock():
-            loaded = load_present(place)
+    for store, descriptor in pairs:
+        with store.lock():
+            loaded = load_present(store)
             record = loaded.memory.product(descriptor.product.id)
             if product is None and len(pairs) > 1 and record is not None and not record.key:
                 continue
             if record is not None and onetime.is_one_time(record.key):
                 results.append(
-                    once.try_once(parts, place, descriptor, loaded, publisher_url, typed=typed)
+                    once.try_once(parts, store, descriptor, loaded, publisher_url, typed=typed)
                 )
             else:
-                results.append(_try_hosts(parts, place, descriptor, loaded, typed))
+                results.append(_try_hosts(parts, store, descriptor, loaded, typed))
     if not results:
         listed = ", ".join(descriptor.product.id for _, descriptor in pairs)
         raise error("client/no-key", product=listed)
@@ -74,10 +74,10 @@ def try_products(
 
 
 def _try_hosts(
-    parts: Parts, place: Store, descriptor: Descriptor, loaded: Loaded, typed: bool
+    parts: Parts, store: Store, descriptor: Descriptor, loaded: Loaded, typed: bool
 ) -> Activation:
-    told: list[MusterError] = list(loaded.warnings)
-    plan = parts.plan(place.publisher)
+    warnings: list[MusterError] = list(loaded.warnings)
+    plan = parts.plan(store.publisher)
     situation = Situation(
         descriptor=descriptor,
         memory=loaded.memory,
@@ -85,16 +85,16 @@ def _try_hosts(
         plan=plan,
         info=parts.info,
         boot=parts.boot,
-        secrets=place.known_secrets(),
+        secrets=store.known_secrets(),
         uptime=parts.uptime(),
     )
     machine = Machine(situation, parts.dice)
 
     def save(effect: Save) -> None:
-        place.save(effect.memory, effect.secrets)
+        store.save(effect.memory, effect.secrets)
 
     def tell(about: MusterError) -> None:
-        told.append(about)
+        warnings.append(about)
         _LOG.warning("%s: %s", about.code, about.what)
 
     finish = Driver(parts.network, parts.clock, save, tell).run(machine, typed=typed)
@@ -103,8 +103,10 @@ def _try_hosts(
     loading = () if finish.due else loaded.warnings
     identity = machine.memory.identity if finish.due else loaded.memory.identity
     verdict = with_warnings(finish.verdict, parts.clock.now(), loading)
-    status = Status(descriptor, verdict, identity, plan, place.folder)
-    return Activation(status, finish.fault, finish.renewed, finish.due, finish.tried, tuple(told))
+    status = Status(descriptor, verdict, identity, plan, store.folder)
+    return Activation(
+        status, finish.fault, finish.renewed, finish.due, finish.tried, tuple(warnings)
+    )
 
 
 def wait(parts: Parts, product: str | None, seconds: int, sleep: Callable[[float], None]) -> Waited:
@@ -134,19 +136,19 @@ def wait_for(
             counts too.
     Raises: `client/wait-over`, naming the last reason.
     """
-    place, descriptor = parts.one(product)
+    store, descriptor = parts.one(product)
     end = parts.clock.monotonic() + seconds
     while True:
-        status = look.status_of(parts, place, descriptor)
+        status = look.status_of(parts, store, descriptor)
         if not status.verdict.licensed:
             status = try_products(parts, descriptor.product.id, typed=False)[0].status
         if status.verdict.licensed:
             return status
         left = end - parts.clock.monotonic()
         if left <= 0:
-            problem = status.verdict.problem
-            why = "No host was asked" if problem is None else problem.what.rstrip(".")
-            fix = "Run 'muster client status'" if problem is None else problem.fix.rstrip(".")
+            fault = status.verdict.fault
+            why = "No host was asked" if fault is None else fault.what.rstrip(".")
+            fix = "Run 'muster client status'" if fault is None else fault.fix.rstrip(".")
             name = descriptor.product.id
             raise error("client/wait-over", product=name, seconds=seconds, why=why, fix=fix)
         sleep(min(poll, left))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from muster.client import bound, look, onetime, summary
 from muster.client.act import onetime as once
-from muster.client.authority import authority, take_all
+from muster.client.authority import apply_documents, authority
 from muster.client.findings import Activation
 from muster.client.model import Memory
 from muster.client.results import Activations, Imported, OfflineRequest, RequestWritten
@@ -34,18 +34,18 @@ def installation_id(parts: Parts, product: str | None = None) -> OfflineRequest:
 
     Raises: `client/no-key`, `client/no-one-time-key`, `client/which-product`.
     """
-    place, descriptor = parts.one(product) if product else look.one_waiting(parts)
-    before = memory = load_present(place).memory
+    store, descriptor = parts.one(product) if product else look.one_waiting(parts)
+    before = memory = load_present(store).memory
     facts = parts.facts()
     onetime.check_waiting(descriptor, memory)
     # An ordinary user may not write the system's store; the ID is the same.
-    with contextlib.suppress(MusterError), place.lock():
-        memory = once.remembering(place, descriptor, load_present(place).memory, facts)
+    with contextlib.suppress(MusterError), store.lock():
+        memory = once.remembering(store, descriptor, load_present(store).memory, facts)
     now = parts.clock.now()
-    shown = onetime.installation_id(descriptor, memory, facts, now, place.proofs)
+    shown = onetime.installation_id(descriptor, memory, facts, now, store.proofs)
     return OfflineRequest(
         product=descriptor.product.id,
-        publisher=place.publisher,
+        publisher=store.publisher,
         key=record_of(memory, descriptor).masked,
         installation_id=shown.text,
         survives_reinstall=bound.lasting(memory, record_of(memory, descriptor).key, facts),
@@ -71,11 +71,11 @@ def write_request(parts: Parts, path: Path, product: str | None = None) -> Reque
 
 def confirm(parts: Parts, digits: str, product: str | None = None) -> Activations:
     """Take the confirmation ID that was read back. Raises: as `take_digits`."""
-    activation = take_digits(parts, digits, product)
+    activation = apply_confirmation(parts, digits, product)
     return summary.activations([activation], parts.clock.now())
 
 
-def take_digits(parts: Parts, digits: str, product: str | None = None) -> Activation:
+def apply_confirmation(parts: Parts, digits: str, product: str | None = None) -> Activation:
     """Take the confirmation ID that was read back; with several keys, the one that verifies.
 
     Raises: `digits/…`, `id/…`, `client/no-waiting-key`, `confirmation/…`, `licence/…`,
@@ -90,29 +90,29 @@ def _confirm(
 ) -> Activation:
     if not waiting:
         raise error("client/no-waiting-key")
-    failed: MusterError | None = None
+    first_fault: MusterError | None = None
     facts = parts.facts()
-    for place, descriptor in waiting:
-        with place.lock():
-            loaded = load_present(place)
+    for store, descriptor in waiting:
+        with store.lock():
+            loaded = load_present(store)
             now = parts.clock.now()
             try:
                 grant = onetime.rebuilt(descriptor, loaded.memory, facts, confirmation, now)
             except MusterError as fault:
-                failed = failed or fault
+                first_fault = first_fault or fault
                 continue
-            return _keep(parts, place, descriptor, loaded, loaded.memory, grant, "digits")
-    assert failed is not None
-    raise failed
+            return _keep(parts, store, descriptor, loaded, loaded.memory, grant, "digits")
+    assert first_fault is not None
+    raise first_fault
 
 
 def accept_reply(parts: Parts, data: bytes, product: str | None = None) -> Activations:
     """Take a reply file, or the short form of it out of a QR code. Raises: as `take_reply`."""
-    activation = take_reply(parts, data, product)
+    activation = apply_reply(parts, data, product)
     return summary.activations([activation], parts.clock.now())
 
 
-def take_reply(parts: Parts, data: bytes, product: str | None = None) -> Activation:
+def apply_reply(parts: Parts, data: bytes, product: str | None = None) -> Activation:
     """Take a reply file, or the short form of it out of a QR code.
 
     Nothing of it is kept unless the grant in it verifies for this machine.
@@ -128,12 +128,12 @@ def take_reply(parts: Parts, data: bytes, product: str | None = None) -> Activat
         raise error("client/reply-publisher", publisher=reply.publisher)
     if isinstance(reply, ConfirmationFile):
         return _confirm(parts, parse_confirmation_id(reply.confirmation_id), waiting)
-    failed: MusterError | None = None
-    for place, descriptor in waiting:
-        with place.lock():
-            loaded = load_present(place)
+    first_fault: MusterError | None = None
+    for store, descriptor in waiting:
+        with store.lock():
+            loaded = load_present(store)
             try:
-                memory = take_all(
+                memory = apply_documents(
                     descriptor,
                     loaded.memory,
                     reply.answer.trust,
@@ -141,17 +141,17 @@ def take_reply(parts: Parts, data: bytes, product: str | None = None) -> Activat
                     parts.clock.now(),
                 )
                 return _keep(
-                    parts, place, descriptor, loaded, memory, reply.answer.grant, "a reply file"
+                    parts, store, descriptor, loaded, memory, reply.answer.grant, "a reply file"
                 )
             except MusterError as fault:
-                failed = failed or fault
-    assert failed is not None
-    raise failed
+                first_fault = first_fault or fault
+    assert first_fault is not None
+    raise first_fault
 
 
 def _keep(
     parts: Parts,
-    place: Store,
+    store: Store,
     descriptor: Descriptor,
     loaded: Loaded,
     memory: Memory,
@@ -162,12 +162,12 @@ def _keep(
     now = parts.clock.now()
     before = record_of(loaded.memory, descriptor).licence
     memory, licence = onetime.accept(descriptor, memory, parts.facts(), grant, now, channel)
-    place.save(memory)
+    store.save(memory)
     new = licence.text != before
     if new:
         _LOG.info("%s is activated by %s", descriptor.product.id, channel)
     return Activation(
-        look.status_of(parts, place, descriptor), None, new, True, (), tuple(loaded.warnings)
+        look.status_of(parts, store, descriptor), None, new, True, (), tuple(loaded.warnings)
     )
 
 
@@ -184,14 +184,14 @@ def import_publisher_file(parts: Parts, data: bytes) -> Imported:
     ]
     if not mine:
         raise error("client/reply-publisher", publisher=file.publisher)
-    place, descriptor = mine[0]
-    with place.lock():
-        before = load_present(place).memory
-        memory = take_all(descriptor, before, file.trust, file.catalogue, parts.clock.now())
-        memory = once.settled(parts, place, memory, parts.facts())
+    store, descriptor = mine[0]
+    with store.lock():
+        before = load_present(store).memory
+        memory = apply_documents(descriptor, before, file.trust, file.catalogue, parts.clock.now())
+        memory = once.settled(parts, store, memory, parts.facts())
         changed = memory != before
         if changed:
-            place.save(memory)
+            store.save(memory)
     held = authority(descriptor, memory, parts.clock.now())
     version = 0 if held.catalogue is None else held.catalogue.version
-    return Imported(place.publisher, held.trust.version, version, changed)
+    return Imported(store.publisher, held.trust.version, version, changed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from muster.client import bound, look, onetime, schedule
-from muster.client.authority import authority, take_all
+from muster.client.authority import apply_documents, authority
 from muster.client.driver import Reply
 from muster.client.findings import Activation
 from muster.client.judge import is_activation
@@ -28,24 +28,24 @@ _LOG = logging.getLogger("muster.client")
 
 
 def try_once(
-    parts: Parts, place: Store, descriptor: Descriptor, loaded: Loaded, url: str, *, typed: bool
+    parts: Parts, store: Store, descriptor: Descriptor, loaded: Loaded, url: str, *, typed: bool
 ) -> Activation:
     """Activate one product at the publisher, or look there for news when that is due."""
-    told = tuple(loaded.warnings)
+    warnings = tuple(loaded.warnings)
     facts, now, memory = parts.facts(), parts.clock.now(), loaded.memory
-    verdict = look.judged_now(parts, descriptor, memory, facts)
+    verdict = look.verdict_now(parts, descriptor, memory, facts)
     record = record_of(memory, descriptor)
-    plan = parts.plan(place.publisher)
+    plan = parts.plan(store.publisher)
     url = url or plan.publisher_url or descriptor.url
     activated = onetime.is_done(verdict)
     kept = memory
     due = schedule.is_due(record.next_attempt, now, record.scheduled)
     if (activated and (typed or not url or not due)) or not (typed or due):
-        judged = settled(parts, place, memory, facts)
-        if judged != memory:
-            place.save(judged)
+        current = settled(parts, store, memory, facts)
+        if current != memory:
+            store.save(current)
         return Activation(
-            look.status_of(parts, place, descriptor, plan), None, False, False, (), told
+            look.status_of(parts, store, descriptor, plan), None, False, False, (), warnings
         )
     fault: MusterError | None = None
     try:
@@ -58,27 +58,27 @@ def try_once(
                 replace(record, next_attempt=again, scheduled=now, last_contact=now)
             )
         else:
-            kept = memory = remembering(place, descriptor, memory, facts)
+            kept = memory = remembering(store, descriptor, memory, facts)
             if not bound.lasting(memory, record.key, facts):
-                told = (*told, error("client/not-lasting", product=descriptor.product.id))
+                warnings = (*warnings, error("client/not-lasting", product=descriptor.product.id))
             memory = _activated(parts, descriptor, memory, facts, url)
-    except MusterError as failed:
-        fault = failed
+    except MusterError as failure:
+        fault = failure
         memory = kept
         record = onetime.after_failure(
-            record_of(memory, descriptor), now, failed.code, parts.uptime(), parts.dice
+            record_of(memory, descriptor), now, failure.code, parts.uptime(), parts.dice
         )
         if not activated:
-            record = replace(record, failure=Failure.of(failed, now))
+            record = replace(record, failure=Failure.of(failure, now))
         memory = memory.with_product(record)
-        _LOG.warning("%s got no activation: %s", descriptor.product.id, failed)
-    place.save(settled(parts, place, memory, facts))
-    status = look.status_of(parts, place, descriptor, plan)
-    return Activation(status, fault, fault is None and not activated, True, (), told)
+        _LOG.warning("%s got no activation: %s", descriptor.product.id, failure)
+    store.save(settled(parts, store, memory, facts))
+    status = look.status_of(parts, store, descriptor, plan)
+    return Activation(status, fault, fault is None and not activated, True, (), warnings)
 
 
 def remembering(
-    place: Store, descriptor: Descriptor, memory: Memory, facts: tuple[Fact, ...]
+    store: Store, descriptor: Descriptor, memory: Memory, facts: tuple[Fact, ...]
 ) -> Memory:
     """The memory, saved, that knows the fact of the binding that is drawn for next.
 
@@ -89,21 +89,21 @@ def remembering(
         return memory
     known = bound.remembered(memory, key, bound.chosen(memory, key, facts))
     if known != memory:
-        place.save(known)
+        store.save(known)
     return known
 
 
-def settled(parts: Parts, place: Store, memory: Memory, facts: tuple[Fact, ...]) -> Memory:
+def settled(parts: Parts, store: Store, memory: Memory, facts: tuple[Fact, ...]) -> Memory:
     """The memory with the states as they are judged now, so that a grace begins once.
 
     Only of products whose key activates them once; the machine that asks hosts keeps its own.
     """
-    for name in place.products():
+    for name in store.products():
         record = memory.product(name)
         if record is None:
             continue
-        product_record = look.judged_now(
-            parts, read_descriptor(place.anchor(name)), memory, facts
+        product_record = look.verdict_now(
+            parts, read_descriptor(store.anchor(name)), memory, facts
         ).record
         if product_record is None or not (
             is_activation(record.licence) or product_record.added != record.added
@@ -128,7 +128,7 @@ def _activated(
         digits = onetime.installation_id(descriptor, memory, facts, now, proofs).text
         answer = _confirmed(parts, url, digits, last=True)
     assert answer is not None
-    memory = take_all(descriptor, memory, answer.trust, answer.catalogue, now)
+    memory = apply_documents(descriptor, memory, answer.trust, answer.catalogue, now)
     memory, _ = onetime.accept(descriptor, memory, facts, answer.grant, now, "the publisher")
     record = record_of(memory, descriptor)
     return memory.with_product(replace(record, last_contact=now, last_attempt=now))
@@ -155,11 +155,11 @@ def _news(parts: Parts, descriptor: Descriptor, memory: Memory, url: str) -> Mem
         reply = parts.network.ask(url, TRUST, TRUST.fill(version=str(version)), None)
         if reply.status == 404:
             break
-        memory = take_all(descriptor, memory, [_document(reply, peer)], None, now)
+        memory = apply_documents(descriptor, memory, [_document(reply, peer)], None, now)
         if authority(descriptor, memory, now).trust.version < version:
             raise error("wire/bad-answer", peer=peer, detail="its trust leads nowhere")
     reply = parts.network.ask(url, CATALOGUE, CATALOGUE.path, None)
-    return take_all(descriptor, memory, (), _document(reply, peer), now)
+    return apply_documents(descriptor, memory, (), _document(reply, peer), now)
 
 
 def _document(reply: Reply, peer: str) -> str:

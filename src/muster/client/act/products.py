@@ -42,13 +42,13 @@ def add_product(
     """
     descriptor = read_descriptor(data)
     product = descriptor.product
-    place = parts.store(descriptor.publisher)
+    store = parts.store(descriptor.publisher)
     mode = identity or "machine"
     if (mode == "explicit") != bool(given) and (identity or given):
         raise error("client/identity-id", mode=mode)
     fresh = Secrets()
-    with place.lock():
-        loaded, warnings = _load_or_create(place)
+    with store.lock():
+        loaded, warnings = _load_or_create(store)
         if loaded is None:
             identities.check_mode(mode, product.identity, product.id)
             renewed = identities.new_identity(
@@ -62,17 +62,17 @@ def add_product(
             identities.check_mode(mode, product.identity, product.id)
             if mode != memory.identity.mode or (given and given != memory.identity.given):
                 raise error("client/identity-known", mode=memory.identity.mode)
-        _same_line(place, memory, descriptor)
+        _same_line(store, memory, descriptor)
         record, changed = _added(parts, memory, descriptor, with_key=with_key)
-        anchor = _anchor_bytes(place, product.id)
+        anchor = _anchor_bytes(store, product.id)
         if changed or anchor != data or loaded is None:
-            place.add_anchor(product.id, data)
+            store.add_anchor(product.id, data)
             first = {product.id: record.added, **memory.first_added}
             memory = replace(memory.with_product(record), first_added=first)
             came = walk(descriptor.trust, memory.trust).trust.version
             if came > descriptor.trust.version:
                 memory = memory.reached(anchor_name(descriptor.trust), came)
-            place.save(parts.noted(memory, Audit.CLIENT_PRODUCT_ADD, product.id), fresh)
+            store.save(parts.noted(memory, Audit.CLIENT_PRODUCT_ADD, product.id), fresh)
             changed = True
     return ProductAdded(
         product=product.id,
@@ -104,23 +104,23 @@ def _added(
     return record, changed
 
 
-def _load_or_create(place: Store) -> tuple[Memory | None, tuple[MusterError, ...]]:
+def _load_or_create(store: Store) -> tuple[Memory | None, tuple[MusterError, ...]]:
     """The memory; a damaged store without a good generation is kept aside and started again."""
     try:
-        loaded = place.load()
+        loaded = store.load()
     except MusterError as fault:
         if fault.code != "client/store-damaged":
             raise
-        place.reset()
+        store.reset()
         return None, (fault,)
     return (None, ()) if loaded is None else (loaded.memory, loaded.warnings)
 
 
-def _same_line(place: Store, memory: Memory, descriptor: Descriptor) -> None:
+def _same_line(store: Store, memory: Memory, descriptor: Descriptor) -> None:
     """Refuse a descriptor whose trust is not on one line with those that are here."""
-    for product in place.products():
+    for product in store.products():
         try:
-            other = read_descriptor(place.anchor(product))
+            other = read_descriptor(store.anchor(product))
         except MusterError:
             continue
         low, high = sorted((other.trust, descriptor.trust), key=_by_version)
@@ -129,9 +129,9 @@ def _same_line(place: Store, memory: Memory, descriptor: Descriptor) -> None:
             raise error("client/publisher-known", publisher=descriptor.publisher, detail=detail)
 
 
-def _anchor_bytes(place: Store, product: str) -> bytes | None:
+def _anchor_bytes(store: Store, product: str) -> bytes | None:
     try:
-        return place.anchor(product)
+        return store.anchor(product)
     except MusterError as fault:
         if fault.code == "client/not-added":
             return None
@@ -143,12 +143,12 @@ def remove_product(parts: Parts, product: str | None = None) -> ProductRemoved:
 
     A lease that runs is not given back by this; `release` does that.
     """
-    place, descriptor = parts.one(product)
-    with place.lock():
-        memory = load_present(place).memory
+    store, descriptor = parts.one(product)
+    with store.lock():
+        memory = load_present(store).memory
         memory = memory.without_product(descriptor.product.id)
-        place.save(parts.noted(memory, Audit.CLIENT_PRODUCT_REMOVE, descriptor.product.id))
-        place.remove_anchor(descriptor.product.id)
+        store.save(parts.noted(memory, Audit.CLIENT_PRODUCT_REMOVE, descriptor.product.id))
+        store.remove_anchor(descriptor.product.id)
     return ProductRemoved(descriptor.product.id, descriptor.publisher, changed=True)
 
 

@@ -36,25 +36,25 @@ def release(parts: Parts, product: str | None = None) -> Released:
     after 30 days.
     Raises: `client/nothing-to-release`, `client/no-secret`, what the host says, `net/…`.
     """
-    place, descriptor = parts.one(product)
+    store, descriptor = parts.one(product)
     name = descriptor.product.id
-    with place.lock():
-        memory = load_present(place).memory
+    with store.lock():
+        memory = load_present(store).memory
         record = record_of(memory, descriptor)
         if not record.licence or is_activation(record.licence):
             raise error("client/nothing-to-release", product=name)
-        secrets = place.secrets()
-        key = identities.machine_key(memory.identity, place.publisher, parts.facts(), secrets.seeds)
+        secrets = store.secrets()
+        key = identities.machine_key(memory.identity, store.publisher, parts.facts(), secrets.seeds)
         if key is None:
             raise error("client/no-secret", product=name)
         sent_at = memory.requests.next_sent_at(parts.clock.now())
         memory = replace(memory, requests=replace(memory.requests, sent_at=sent_at))
         # Before it leaves: the host may keep it, and its answer be lost.
-        place.save(memory)
+        store.save(memory)
         bundle = read_bundle(record.licence.encode("utf-8"))
         line = memory.requests.line
         asked = ReleaseRequest(bundle, key.public.raw, line, sent_at)
-        host = _give_back(parts, place.publisher, descriptor, record, asked, key)
+        host = _give_back(parts, store.publisher, descriptor, record, asked, key)
         record = replace(
             record,
             licence="",
@@ -66,7 +66,7 @@ def release(parts: Parts, product: str | None = None) -> Released:
             failure=None,
             failures=0,
         )
-        place.save(
+        store.save(
             parts.noted(
                 memory.with_product(record),
                 Audit.CLIENT_LICENCE_RELEASE,
@@ -94,19 +94,19 @@ def _give_back(
     tried: set[Address] = set()
     end = parts.clock.monotonic() + TRY_SECONDS
     while True:
-        for place, host in enumerate(hosts):
+        for store, host in enumerate(hosts):
             left = end - parts.clock.monotonic()
             if host in tried or left <= 0:
                 continue
             tried.add(host)
-            waiting = len(hosts) - place - 1 + (not looked)
+            waiting = len(hosts) - store - 1 + (not looked)
             _, seconds = turn(left, waiting)
             try:
                 fault = _refused(parts, host, asked, key, seconds)
                 if fault is None:
                     return host
-            except MusterError as failed:
-                fault = failed
+            except MusterError as failure:
+                fault = failure
         if looked:
             break
         looked = True

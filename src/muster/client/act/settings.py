@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from muster.client import settings, store
+from muster.client import settings
+from muster.client import store as store_files
 from muster.client.results import (
     CachingSetting,
     DomainSetting,
@@ -56,11 +57,11 @@ def _change(parts: Parts, publisher: str, name: str, value: object | None) -> bo
     if not settings.change(parts.root, publisher, name, value):
         return False
     detail = f"{name} is not set" if value is None else f"{name} = {value}"
-    for publisher_id in store.publishers(parts.root, parts.disk):
+    for publisher_id in store_files.publishers(parts.root, parts.disk):
         if publisher not in ("", publisher_id):
             continue
-        place = parts.store(publisher_id)
-        with place.lock():
-            memory = load_present(place).memory
-            place.save(parts.noted(memory, Audit.CLIENT_SETTING_CHANGE, detail=detail))
+        store = parts.store(publisher_id)
+        with store.lock():
+            memory = load_present(store).memory
+            store.save(parts.noted(memory, Audit.CLIENT_SETTING_CHANGE, detail=detail))
     return True

@@ -44,14 +44,14 @@ def activate(
         known = view.publishers[waiting.publisher]
         answer = service(known).activate(keys.installation_id(view, waiting), name)
         accepted.append(grants.accept(host, known.publisher, answer))
-    return _told(accepted)
+    return _activation_of(accepted)
 
 
-def take_reply(host: OpenHost, reply: ReplyFile | ConfirmationFile) -> HostActivation:
+def apply_reply(host: OpenHost, reply: ReplyFile | ConfirmationFile) -> HostActivation:
     """Take what a publisher answered in a file. Raises: as `grants.accept` and `confirm`."""
     if isinstance(reply, ConfirmationFile):
-        return _told([grants.confirm(host, reply.confirmation_id, reply.publisher)])
-    return _told([grants.accept(host, reply.publisher, reply.answer)])
+        return _activation_of([grants.confirm(host, reply.confirmation_id, reply.publisher)])
+    return _activation_of([grants.accept(host, reply.publisher, reply.answer)])
 
 
 def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> HostActivation:
@@ -62,10 +62,10 @@ def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> HostAc
         publisher: only keys of this one, by id or label.
     Raises: as `grants.confirm`.
     """
-    return _told([grants.confirm(host, digits, publisher)])
+    return _activation_of([grants.confirm(host, digits, publisher)])
 
 
-def _told(accepted: Sequence[Activated]) -> HostActivation:
+def _activation_of(accepted: Sequence[Activated]) -> HostActivation:
     return HostActivation(
         any(activated.changed for activated in accepted), tuple(map(_key, accepted))
     )

@@ -1,6 +1,6 @@
 """The grants of host keys: taken from a publisher's answer, or from digits that were read out.
 
-Decides which key a grant belongs to and what of an answer is stored. Every door ends in `_take`.
+Decides which key a grant belongs to and what of an answer is stored. Every channel ends in `_take`.
 Obeys docs/spec/04-grant-function.md and docs/spec/08-http.md, section 8.5. Every function is
 idempotent: a second run changes nothing and says so.
 """
@@ -60,17 +60,17 @@ def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> Activa
         waiting = keys.pending(view, publisher_id(view, publisher))
         if not waiting:
             raise error("host/no-key")
-        failed: MusterError | None = None
+        first_fault: MusterError | None = None
         for key in waiting:
             known = view.publishers[key.publisher]
             try:
                 grant = _rebuilt(known, key, confirmation)
             except MusterError as fault:
-                failed = fault
+                first_fault = fault
                 continue
             return _take(tx, host, known, grant, None)
-    assert failed is not None
-    raise failed
+    assert first_fault is not None
+    raise first_fault
 
 
 def _newest(known: PublisherView, text: str, trust: Trust) -> Catalogue | None:

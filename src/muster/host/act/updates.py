@@ -91,7 +91,7 @@ def follow_trust(
         raise error("host/anchor", publisher=known.publisher)
     if steps:
         documents.add_trust(tx, known.publisher, steps)
-        _told(tx, host, Event.HOST_TRUST_FOLLOW, known, trust.version)
+        _audit_update(tx, host, Event.HOST_TRUST_FOLLOW, known, trust.version)
     return trust
 
 
@@ -107,7 +107,7 @@ def keep_catalogue(
     if taken is None:
         own.touch(tx)
     else:
-        _told(tx, host, Event.HOST_CATALOGUE_ACCEPT, known, taken.version)
+        _audit_update(tx, host, Event.HOST_CATALOGUE_ACCEPT, known, taken.version)
 
 
 def _pin(tx: Transaction, host: OpenHost, file: PublisherFile) -> PublisherUpdate:
@@ -171,7 +171,7 @@ def _update(
     )
 
 
-def _told(
+def _audit_update(
     tx: Transaction, host: OpenHost, event: Event, known: PublisherView, version: int
 ) -> None:
     detail = f"version {version}"

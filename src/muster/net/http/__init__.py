@@ -6,7 +6,7 @@ from the name to the last byte (also against a peer that sends one byte a second
 head and body. Failures of any lower library, also in the middle of a body, become one of the
 errors `net/…` (docs/spec/08-http.md, section 8.11).
 
-Rooms: `client` is the door and knows addresses, proxies and certificates; `exchange` makes one
+Rooms: `client` is the entry and knows addresses, proxies and certificates; `exchange` makes one
 connection and sends one request; `framing` reads what comes back; `faults` names what failed.
 """
 

@@ -1,4 +1,4 @@
-"""The door: single requests, by which address, proxy and certificates they go."""
+"""The entry: single requests, by which address, proxy and certificates they go."""
 
 from __future__ import annotations
 

@@ -200,12 +200,12 @@ class Exchange:
     def _dial(self, host: str, port: int) -> socket.socket:
         addresses = self._resolve(host, port)
         last: OSError | None = None
-        for place, (family, kind, protocol, address) in enumerate(addresses):
+        for index, (family, kind, protocol, address) in enumerate(addresses):
             left = self._deadline.remaining()
             sock = None
             try:
                 sock = socket.socket(family, kind, protocol)
-                sock.settimeout(left / (len(addresses) - place))
+                sock.settimeout(left / (len(addresses) - index))
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as fault:

@@ -76,7 +76,7 @@ def init_publisher(
         unfinished = vault.create_folder()
         publisher, root = _make(folder, vault, wanted, now, dice, actor, url)
     return replace(
-        _told(publisher, vault, 1, 1),
+        _publisher_made(publisher, vault, 1, 1),
         changed=True,
         root=str(vault.folder / root.file),
         reserve_root=str(reserve),
@@ -84,7 +84,9 @@ def init_publisher(
     )
 
 
-def _told(publisher: Publisher, vault: Vault, trust: int, catalogue: int) -> PublisherMade:
+def _publisher_made(
+    publisher: Publisher, vault: Vault, trust: int, catalogue: int
+) -> PublisherMade:
     return PublisherMade(
         changed=False,
         publisher=publisher.id,
@@ -109,7 +111,7 @@ def _found(folder: Path, now: int, label: str, vault: Vault, url: str) -> Publis
             tables.documents.newest_trust(reader).version,
             tables.documents.newest_catalogue(reader).version,
         )
-        return _told(publisher, vault, trust, catalogue)
+        return _publisher_made(publisher, vault, trust, catalogue)
 
 
 def _make(

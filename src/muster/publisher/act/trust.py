@@ -35,7 +35,7 @@ class _Signed:
     catalogue: int
     again: int
 
-    def told(self) -> TrustSigned:
+    def result(self) -> TrustSigned:
         """As it is told."""
         return TrustSigned(True, trust_version(self.trust), self.catalogue, self.again)
 
@@ -84,7 +84,7 @@ def rotate(
             until=None if withdraw else rules.today(now) + keep_days,
             retired_too=withdraw_retired,
         )
-        return _sign_trust(office, now, newest, signer, step).told()
+        return _sign_trust(office, now, newest, signer, step).result()
 
 
 def recover(
@@ -139,7 +139,7 @@ def recover(
             step = _Step(wanted + 1, roots, (), until=day)
             signed = _sign_trust(office, now, result.trust, root, step)
             result = replace(signed, again=result.again)
-        return result.told()
+        return result.result()
 
 
 def _root(office: Office, public: PublicKey, path: Path | None) -> SigningKey:

@@ -51,7 +51,7 @@ def reserve_host(tx: Transaction, key: str, hw: str, now: int) -> bool:
     return True
 
 
-def take_activation(tx: Transaction, key: str, hw: str) -> bool:
+def reserve_activation(tx: Transaction, key: str, hw: str) -> bool:
     """Take one of the activations of a hardware id; False when none is left."""
     restore.refuse_while_waiting(tx)
     taken = tx.execute(

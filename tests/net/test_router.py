@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.core.catalogue import error
-from muster.net.door import Answer, BoundRoute, Door, DoorLimits, Request
+from muster.net.router import Answer, BoundRoute, Request, Router, RouterLimits
 from muster.wire import routes
 from muster.wire.routes import Route
 
@@ -44,7 +44,7 @@ class Result:
 
 
 def ask(
-    door: Door,
+    router: Router,
     method: str,
     path: str,
     body: bytes | list[bytes] = b"",
@@ -83,7 +83,7 @@ def ask(
         "headers": fields,
         "client": ("192.0.2.1", 50000),
     }
-    asyncio.run(door(scope, receive or pull, push))
+    asyncio.run(router(scope, receive or pull, push))
     return result
 
 
@@ -96,12 +96,12 @@ async def show(request: Request) -> Answer:
 
 
 @pytest.fixture
-def door() -> Door:
-    return Door([BoundRoute(POST, echo), BoundRoute(GET, show), BoundRoute(PART, show)])
+def router() -> Router:
+    return Router([BoundRoute(POST, echo), BoundRoute(GET, show), BoundRoute(PART, show)])
 
 
-def test_a_post(door: Door) -> None:
-    found = ask(door, "POST", "/v1/things", b'{"a":1}', JSON)
+def test_a_post(router: Router) -> None:
+    found = ask(router, "POST", "/v1/things", b'{"a":1}', JSON)
     assert (found.status, found.body) == (200, b'{"a":1}')
     assert found.headers["content-type"] == "application/json"
     assert found.headers["content-length"] == "7"
@@ -109,27 +109,27 @@ def test_a_post(door: Door) -> None:
     assert found.headers["x-content-type-options"] == "nosniff"
     assert "etag" not in found.headers
     pieces = [b"a" * 10] * 10
-    assert ask(door, "POST", "/v1/things", pieces, JSON).body == b"a" * 100
+    assert ask(router, "POST", "/v1/things", pieces, JSON).body == b"a" * 100
 
 
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
-def test_media_types(door: Door, kind: str) -> None:
-    assert ask(door, "POST", "/v1/things", b"{}", {"Content-Type": kind}).status == 200
+def test_media_types(router: Router, kind: str) -> None:
+    assert ask(router, "POST", "/v1/things", b"{}", {"Content-Type": kind}).status == 200
 
 
 @pytest.mark.parametrize("kind", [None, "", "text/plain", "application/jsonx", "a\xffb"])
-def test_other_media_types(door: Door, kind: str | None) -> None:
+def test_other_media_types(router: Router, kind: str | None) -> None:
     headers = {} if kind is None else {"Content-Type": kind}
-    found = ask(door, "POST", "/v1/things", b"{}", headers)
+    found = ask(router, "POST", "/v1/things", b"{}", headers)
     assert found.status == 415
     assert found.problem["code"] == "wire/media-type"
     assert found.headers["connection"] == "close"
 
 
-def test_parameters_query_and_client(door: Door) -> None:
-    found = ask(door, "GET", "/v1/things/a%20%C3%BC", query=b"x=1&y=&x=2")
+def test_parameters_query_and_client(router: Router) -> None:
+    found = ask(router, "GET", "/v1/things/a%20%C3%BC", query=b"x=1&y=&x=2")
     assert json.loads(found.body) == [{"thing": "a ü"}, {"x": "2", "y": ""}, "192.0.2.1"]
-    found = ask(door, "GET", "/v1/things/a/parts/b")
+    found = ask(router, "GET", "/v1/things/a/parts/b")
     assert json.loads(found.body)[0] == {"thing": "a", "part": "b"}
     assert found.headers["content-type"] == "application/json"
 
@@ -154,21 +154,21 @@ def test_parameters_query_and_client(door: Door) -> None:
         "//v1/things/a",
     ],
 )
-def test_paths_that_are_none(door: Door, path: str) -> None:
-    found = ask(door, "GET", path)
+def test_paths_that_are_none(router: Router, path: str) -> None:
+    found = ask(router, "GET", path)
     assert found.status == 404
     assert found.problem["code"] == "wire/not-found"
 
 
 def test_a_fixed_path_goes_before_a_parameter() -> None:
-    door = Door([BoundRoute(GET, show), BoundRoute(FIXED, lambda _: Answer(200, b"special"))])
-    assert ask(door, "GET", "/v1/things/special").body == b"special"
-    assert ask(door, "GET", "/v1/things/other").body != b"special"
+    router = Router([BoundRoute(GET, show), BoundRoute(FIXED, lambda _: Answer(200, b"special"))])
+    assert ask(router, "GET", "/v1/things/special").body == b"special"
+    assert ask(router, "GET", "/v1/things/other").body != b"special"
 
 
 def test_a_route_that_stands_twice_is_a_bug() -> None:
     with pytest.raises(ValueError, match="twice"):
-        Door([BoundRoute(POST, echo), BoundRoute(POST, show)])
+        Router([BoundRoute(POST, echo), BoundRoute(POST, show)])
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_a_route_that_stands_twice_is_a_bug() -> None:
         ("X" * 50, "/v1/things/a", "GET, HEAD"),
     ],
 )
-def test_other_methods(door: Door, method: str, path: str, allow: str) -> None:
-    found = ask(door, method, path)
+def test_other_methods(router: Router, method: str, path: str, allow: str) -> None:
+    found = ask(router, method, path)
     assert (found.status, found.headers["allow"]) == (405, allow)
     if method != "HEAD":
         assert found.problem["code"] == "wire/method"
@@ -193,19 +193,19 @@ def test_other_methods(door: Door, method: str, path: str, allow: str) -> None:
 # Bounds of a request.
 
 
-def test_too_large_by_its_own_word(door: Door) -> None:
+def test_too_large_by_its_own_word(router: Router) -> None:
     async def drained() -> MutableMapping[str, Any]:
         return {"type": "http.disconnect"}
 
     headers = JSON | {"Content-Length": "101"}
-    found = ask(door, "POST", "/v1/things", b"", headers, receive=drained)
+    found = ask(router, "POST", "/v1/things", b"", headers, receive=drained)
     assert found.status == 413
     assert found.problem["params"] == {"limit": 100}
     assert found.headers["connection"] == "close"
     assert found.whole
 
 
-def test_too_large_piece_by_piece(door: Door) -> None:
+def test_too_large_piece_by_piece(router: Router) -> None:
     pulled = 0
 
     async def endless() -> MutableMapping[str, Any]:
@@ -213,43 +213,43 @@ def test_too_large_piece_by_piece(door: Door) -> None:
         pulled += 1
         return {"type": "http.request", "body": b"x" * 60_000, "more_body": True}
 
-    found = ask(door, "POST", "/v1/things", [b"x"], JSON, receive=endless)
+    found = ask(router, "POST", "/v1/things", [b"x"], JSON, receive=endless)
     assert found.status == 413
     assert found.headers["connection"] == "close"
     # One piece was read to know; what came after was thrown away, within bounds.
     assert pulled < 100
 
 
-def test_a_body_where_none_belongs(door: Door) -> None:
-    assert ask(door, "GET", "/v1/things/a", b"x").status == 413
+def test_a_body_where_none_belongs(router: Router) -> None:
+    assert ask(router, "GET", "/v1/things/a", b"x").status == 413
 
 
 def test_slow_bodies_time_out() -> None:
-    door = Door([BoundRoute(POST, echo)], limits=DoorLimits(body_seconds=0.05))
+    router = Router([BoundRoute(POST, echo)], limits=RouterLimits(body_seconds=0.05))
 
     async def drip() -> MutableMapping[str, Any]:
         await asyncio.sleep(0.01)
         return {"type": "http.request", "body": b"", "more_body": True}
 
-    found = ask(door, "POST", "/v1/things", [b"x"], JSON, receive=drip)
+    found = ask(router, "POST", "/v1/things", [b"x"], JSON, receive=drip)
     assert found.status == 408
     assert found.problem["code"] == "wire/slow"
     assert found.headers["connection"] == "close"
 
 
-def test_a_peer_that_goes_away_is_not_answered(door: Door) -> None:
+def test_a_peer_that_goes_away_is_not_answered(router: Router) -> None:
     async def gone() -> MutableMapping[str, Any]:
         return {"type": "http.disconnect"}
 
-    found = ask(door, "POST", "/v1/things", [b"x"], JSON, receive=gone)
+    found = ask(router, "POST", "/v1/things", [b"x"], JSON, receive=gone)
     assert found == Result()
 
 
 @pytest.mark.parametrize(
     "query", [b"a=%ff", b"&".join([b"a=b"] * 40), b"a=" + b"x" * 3000, b"\xff"]
 )
-def test_odd_queries(door: Door, query: bytes) -> None:
-    found = ask(door, "GET", "/v1/things/a", query=query)
+def test_odd_queries(router: Router, query: bytes) -> None:
+    found = ask(router, "GET", "/v1/things/a", query=query)
     assert found.status == 400
     assert found.problem["code"] == "wire/bad-request"
 
@@ -278,9 +278,9 @@ def test_odd_queries(door: Door, query: bytes) -> None:
     ],
 )
 def test_names_of_the_server(host: str | None, status: int) -> None:
-    door = Door([BoundRoute(GET, show)], allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
+    router = Router([BoundRoute(GET, show)], allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
     headers = {} if host is None else {"Host": host}
-    found = ask(door, "GET", "/v1/things/a", b"", headers)
+    found = ask(router, "GET", "/v1/things/a", b"", headers)
     assert found.status == status
     if status == 421:
         assert found.problem["code"] == "wire/host-name"
@@ -293,7 +293,7 @@ def test_a_refusal_becomes_a_problem() -> None:
     def refuse(request: Request) -> Answer:
         raise error("wire/version", version=2, known=1)
 
-    found = ask(Door([BoundRoute(POST, refuse)]), "POST", "/v1/things", b"{}", JSON)
+    found = ask(Router([BoundRoute(POST, refuse)]), "POST", "/v1/things", b"{}", JSON)
     assert found.status == 400
     assert found.problem["code"] == "wire/version"
     assert found.problem["params"] == {"version": 2, "known": 1}
@@ -308,9 +308,9 @@ def test_a_defect_is_logged_and_hidden(sync: bool, caplog: pytest.LogCaptureFixt
     async def fails_too(request: Request) -> Answer:
         raise RuntimeError("the password is swordfish")
 
-    door = Door([BoundRoute(POST, fails if sync else fails_too)])
+    router = Router([BoundRoute(POST, fails if sync else fails_too)])
     with caplog.at_level(logging.ERROR):
-        found = ask(door, "POST", "/v1/things", b"{}", JSON)
+        found = ask(router, "POST", "/v1/things", b"{}", JSON)
     assert found.status == 500
     assert found.problem["code"] == "wire/internal"
     assert b"swordfish" not in found.body
@@ -322,7 +322,7 @@ def test_a_fault_hides_its_cause(caplog: pytest.LogCaptureFixture) -> None:
         raise error("db/full", path="/var/lib/secret-place/x.db") from OSError("inner")
 
     with caplog.at_level(logging.WARNING):
-        found = ask(Door([BoundRoute(POST, full)]), "POST", "/v1/things", b"{}", JSON)
+        found = ask(Router([BoundRoute(POST, full)]), "POST", "/v1/things", b"{}", JSON)
     assert found.status == 507
     assert "params" not in found.problem
     assert "inner" in caplog.text
@@ -332,13 +332,13 @@ def test_busy_says_when_to_come_again() -> None:
     def busy(request: Request) -> Answer:
         raise error("db/busy", path="/x", seconds="5", retry_after=7)
 
-    found = ask(Door([BoundRoute(POST, busy)]), "POST", "/v1/things", b"{}", JSON)
+    found = ask(Router([BoundRoute(POST, busy)]), "POST", "/v1/things", b"{}", JSON)
     assert (found.status, found.headers["retry-after"]) == (503, "7")
 
 
 def test_an_answer_above_its_limit_is_a_defect(caplog: pytest.LogCaptureFixture) -> None:
-    door = Door([BoundRoute(POST, lambda _: Answer(200, b"x" * 1001))])
-    assert ask(door, "POST", "/v1/things", b"{}", JSON).problem["code"] == "wire/internal"
+    router = Router([BoundRoute(POST, lambda _: Answer(200, b"x" * 1001))])
+    assert ask(router, "POST", "/v1/things", b"{}", JSON).problem["code"] == "wire/internal"
     assert "1001" in caplog.text
 
 
@@ -347,7 +347,7 @@ def test_an_object_that_is_called_asynchronously() -> None:
         async def __call__(self, request: Request) -> Answer:
             return Answer(201, b"made", headers={"Location": "/x"})
 
-    found = ask(Door([BoundRoute(POST, Handler())]), "POST", "/v1/things", b"{}", JSON)
+    found = ask(Router([BoundRoute(POST, Handler())]), "POST", "/v1/things", b"{}", JSON)
     assert (found.status, found.headers["location"]) == (201, "/x")
 
 
@@ -362,8 +362,9 @@ def test_plain_handlers_do_not_hold_the_loop_and_are_bounded() -> None:
         return Answer(200, b"")
 
     async def main() -> list[int]:
-        door = Door(
-            [BoundRoute(POST, slow), BoundRoute(GET, show)], limits=DoorLimits(threads=2, waiting=1)
+        router = Router(
+            [BoundRoute(POST, slow), BoundRoute(GET, show)],
+            limits=RouterLimits(threads=2, waiting=1),
         )
         statuses: list[int] = []
 
@@ -383,7 +384,7 @@ def test_plain_handlers_do_not_hold_the_loop_and_are_bounded() -> None:
                 "path": path,
                 "headers": [(b"content-type", b"application/json")],
             }
-            await door(scope, pull, push)
+            await router(scope, pull, push)
             statuses.append(status)
             return status
 
@@ -394,7 +395,7 @@ def test_plain_handlers_do_not_hold_the_loop_and_are_bounded() -> None:
         assert await one("GET", "/v1/things/a") == 200
         release.set()
         await asyncio.gather(*tasks)
-        await asyncio.to_thread(door.close)
+        await asyncio.to_thread(router.close)
         return sorted(statuses)
 
     assert asyncio.run(main()) == [200, 200, 200, 200, 503, 503]
@@ -403,49 +404,49 @@ def test_plain_handlers_do_not_hold_the_loop_and_are_bounded() -> None:
 def test_observer() -> None:
     seen: list[tuple[str, int, float]] = []
     ticks = iter([1.0, 3.5, 10.0, 10.25])
-    door = Door(
+    router = Router(
         [BoundRoute(GET, show)],
         observer=lambda *one: seen.append(one),
         monotonic=lambda: next(ticks),
     )
-    ask(door, "GET", "/v1/things/a")
-    ask(door, "GET", "/nowhere")
+    ask(router, "GET", "/v1/things/a")
+    ask(router, "GET", "/nowhere")
     assert seen == [("get", 200, 2.5), ("", 404, 0.25)]
 
 
 # Documents.
 
 
-def test_documents_have_tags(door: Door) -> None:
-    first = ask(door, "GET", "/v1/things/a")
+def test_documents_have_tags(router: Router) -> None:
+    first = ask(router, "GET", "/v1/things/a")
     tag = first.headers["etag"]
     assert first.headers["cache-control"] == "no-cache"
     for asked in (tag, f"W/{tag}", f'"x", {tag}', "*"):
-        found = ask(door, "GET", "/v1/things/a", b"", {"If-None-Match": asked})
+        found = ask(router, "GET", "/v1/things/a", b"", {"If-None-Match": asked})
         assert (found.status, found.body) == (304, b"")
         assert found.headers["etag"] == tag
         assert "content-length" not in found.headers
     for asked in ('"x"', tag.strip('"'), "", "," * 5000):
-        assert ask(door, "GET", "/v1/things/a", b"", {"If-None-Match": asked}).status == 200
-    assert ask(door, "GET", "/v1/things/b").headers["etag"] != tag
+        assert ask(router, "GET", "/v1/things/a", b"", {"If-None-Match": asked}).status == 200
+    assert ask(router, "GET", "/v1/things/b").headers["etag"] != tag
 
 
 def test_a_handler_may_bring_its_own_tag() -> None:
     answer = Answer(200, b"x", headers={"ETag": '"7"', "Cache-Control": "max-age=5"})
-    door = Door([BoundRoute(GET, lambda _: answer)])
-    found = ask(door, "GET", "/v1/things/a")
+    router = Router([BoundRoute(GET, lambda _: answer)])
+    found = ask(router, "GET", "/v1/things/a")
     assert (found.headers["etag"], found.headers["cache-control"]) == ('"7"', "max-age=5")
-    assert ask(door, "GET", "/v1/things/a", b"", {"If-None-Match": '"7"'}).status == 304
+    assert ask(router, "GET", "/v1/things/a", b"", {"If-None-Match": '"7"'}).status == 304
 
 
-def test_head(door: Door) -> None:
-    whole = ask(door, "GET", "/v1/things/a")
-    found = ask(door, "HEAD", "/v1/things/a")
+def test_head(router: Router) -> None:
+    whole = ask(router, "GET", "/v1/things/a")
+    found = ask(router, "HEAD", "/v1/things/a")
     assert found.body == b""
     assert found.headers == whole.headers
 
 
-def test_lifespan_and_other_scopes(door: Door) -> None:
+def test_lifespan_and_other_scopes(router: Router) -> None:
     sent: list[str] = []
     waiting = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
 
@@ -455,10 +456,10 @@ def test_lifespan_and_other_scopes(door: Door) -> None:
     async def push(message: MutableMapping[str, Any]) -> None:
         sent.append(message["type"])
 
-    asyncio.run(door({"type": "lifespan"}, pull, push))
-    asyncio.run(door({"type": "websocket"}, pull, push))
+    asyncio.run(router({"type": "lifespan"}, pull, push))
+    asyncio.run(router({"type": "websocket"}, pull, push))
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert door.routes == (POST, GET, PART)
+    assert router.routes == (POST, GET, PART)
 
 
 @given(
@@ -474,14 +475,14 @@ def test_lifespan_and_other_scopes(door: Door) -> None:
 def test_any_request_is_answered(
     method: str, path: str, body: bytes, headers: dict[str, str], query: bytes
 ) -> None:
-    door = Door([BoundRoute(POST, show), BoundRoute(GET, show), BoundRoute(PART, show)])
-    found = ask(door, method, path, body, headers, query=query)
+    router = Router([BoundRoute(POST, show), BoundRoute(GET, show), BoundRoute(PART, show)])
+    found = ask(router, method, path, body, headers, query=query)
     assert found.whole
     assert found.status in {200, 304, 400, 404, 405, 413, 415}
-    door.close()
+    router.close()
 
 
 def test_every_error_of_the_door_stands_in_the_table_of_routes() -> None:
-    """What the door may answer by itself is documented for each route that takes a body."""
+    """What the router may answer by itself is documented for each route that takes a body."""
     for route in (routes.ACTIVATE, routes.HOSTS_ACTIVATE, routes.RELEASE):
         assert {400, 408, 413, 415, 421, 500, 503} <= set(route.statuses)

@@ -1,4 +1,4 @@
-"""The HTTP door of every server: from a table of routes to a raw ASGI application.
+"""The HTTP router of every server: from a table of routes to a raw ASGI application.
 
 Decides what reaches a handler: a request of a known address, method and media type, whole, within
 the route's bounds and within time. It refuses to know what a route does. A `MusterError` of a
@@ -32,7 +32,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 RETRY_AFTER_SECONDS = 5
 """Retry-After of an answer 503 that names no time of its own."""
 _MAX_QUERY = 2048
-_log = logging.getLogger("muster.net.door")
+_log = logging.getLogger("muster.net.router")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a handler gives. Content-Length, ETag and the like are added by the door."""
+    """What a handler gives. Content-Length, ETag and the like are added by the router."""
 
     status: int
     body: bytes
@@ -84,8 +84,8 @@ Observer = Callable[[str, int, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class DoorLimits:
-    """How much a door takes at once.
+class RouterLimits:
+    """How much a router takes at once.
 
     `body_seconds` for a request's body to arrive; `threads` plain handlers run at once; `waiting`
     more may wait for a thread, beyond that the answer is 503.
@@ -96,10 +96,10 @@ class DoorLimits:
     waiting: int = 512
 
 
-_LIMITS = DoorLimits()
+_LIMITS = RouterLimits()
 
 
-class Door:
+class Router:
     """A raw ASGI application over a table of routes.
 
     Args:
@@ -118,7 +118,7 @@ class Door:
         bound: Sequence[BoundRoute],
         *,
         allowed_hosts: Iterable[str] | None = None,
-        limits: DoorLimits = _LIMITS,
+        limits: RouterLimits = _LIMITS,
         guard: Guard | None = None,
         refused: Refused | None = None,
         observer: Observer | None = None,
@@ -140,7 +140,7 @@ class Door:
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """The routes that this door answers."""
+        """The routes that this router answers."""
         return self._table.routes
 
     def body_limit(self, method: str, path: bytes) -> int:
@@ -247,7 +247,7 @@ class Door:
         if self._pending >= self._most_pending:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
         if self._pool is None:
-            self._pool = concurrent.futures.ThreadPoolExecutor(self._threads, "door")
+            self._pool = concurrent.futures.ThreadPoolExecutor(self._threads, "router")
         self._pending += 1
         try:
             loop = asyncio.get_running_loop()
