@@ -150,6 +150,23 @@ def test_grammar(maker: Maker, change: dict[str, Any]) -> None:
     assert caught.value.code == "id/grammar"
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"covers": ()}, "licence/claims"),
+        ({"covers": ("b", "a")}, "licence/claims"),
+        ({"covers": tuple(f"c{n:02}" for n in range(17))}, "licence/malformed"),
+        ({"max_lease": 0}, "licence/claims"),
+    ],
+    ids=repr,
+)
+def test_nothing_is_signed_that_no_reader_takes(
+    maker: Maker, change: dict[str, Any], code: str
+) -> None:
+    group = replace(maker.server, **change)
+    assert code_of(lambda: maker.host_grant(group=group)) == code
+
+
 def test_an_evaluation_ends(maker: Maker) -> None:
     key_id = KeyId(Kind.EVALUATION, 3, 1)
     assert code_of(lambda: maker.mak_grant(key_id=key_id, term=0)) == "grant/range"

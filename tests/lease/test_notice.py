@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.lease.codes import INJECTIONS, code_of
+from tests.lease.trees import tree
 
 from muster.lease import notice, strict
 from muster.lease.bundle import (
@@ -41,3 +42,26 @@ def test_a_host_signs_no_notice_that_is_not_of_its_grammar(
     if name == "code" and text == "a/b":
         change = {name: "a/b/c"}
     assert code_of(make_notice, replace(good, **change), maker.host_key) == "licence/claims"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"v": ...}, "licence/claims"),
+        ({"v": 0}, "licence/claims"),
+        ({"v": 2, "code": "of a later format"}, "licence/version"),
+        ({"iss": ...}, "licence/claims"),
+        ({"iss": "A" * 22}, "licence/claims"),
+        ({"iss": 1}, "licence/claims"),
+    ],
+    ids=repr,
+)
+def test_version_and_issuer_of_a_notice(maker: Maker, change: dict[str, Any], code: str) -> None:
+    payload = tree(parse(read_notice_bundle(maker.notice()).notice, strict.SMALL).payload)
+    for name, value in change.items():
+        place = payload if name == "iss" else payload["muster"]
+        if value is ...:
+            del place[name]
+        else:
+            place[name] = value
+    assert code_of(notice.read_claims, Claims(payload, "notice")) == code
