@@ -398,6 +398,10 @@ def _preload() -> None:
         importlib.import_module(name)
 
 
+def _told(what: str, tried: int, alive: int, unexplained: int) -> str:
+    return f"{what}: {tried} mutants, {alive} survive, {unexplained} unexplained"
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for, and print who survives."""
     parser = argparse.ArgumentParser(prog="mutants", description=(__doc__ or "").splitlines()[0])
@@ -412,7 +416,8 @@ def main(arguments: Sequence[str]) -> int:
     os.chdir(ROOT)
     os.environ["HYPOTHESIS_PROFILE"] = "first"
     _preload()
-    bad = 0
+    begun = time.monotonic()
+    tried = survived = bad = 0
     for room in rooms:
         every = mutants((SOURCE / room).read_text("utf-8"))
         chosen = [one for one in every if asked.only in one.name]
@@ -425,12 +430,17 @@ def main(arguments: Sequence[str]) -> int:
         dead = sorted(
             name for name in reasons if name not in alive and name in {one.name for one in chosen}
         )
-        print(f"{room}: {len(chosen)} mutants, {len(alive)} survive, {len(fresh)} unexplained")
+        print(_told(room, len(chosen), len(alive), len(fresh)), flush=True)
         for name in fresh:
-            print(f"  survives: {name}")
+            print(f"  survives: {name}", flush=True)
         for name in dead:
-            print(f"  is killed now, take it out of mutants.toml: {name}")
+            print(f"  is killed now, take it out of mutants.toml: {name}", flush=True)
+        tried += len(chosen)
+        survived += len(alive)
         bad += len(fresh) + len(dead)
+    if tried and len(rooms) > 1:
+        minutes = (time.monotonic() - begun) / 60
+        print(f"{_told(f'{len(rooms)} rooms', tried, survived, bad)}, in {minutes:.0f} minutes")
     return 1 if bad else 0
 
 

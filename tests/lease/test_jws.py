@@ -103,6 +103,19 @@ def test_sizes_of_the_parts() -> None:
     assert code_of(f"{b64url_encode(over)}.{BODY}.{SIGNATURE}") == "licence/malformed"
 
 
+def test_size_of_the_whole() -> None:
+    """Parts that are small enough may still be too long together: 16,384 characters."""
+    head = b64url_encode(canonical({"a": "x" * (6150 - 8)}))
+    body = b64url_encode(canonical({"a": "x" * (6072 - 8)}))
+    assert len(fits := f"{head}.{body}.{SIGNATURE}") == 16_384
+    assert parse(fits, SMALL).text == fits
+    over = f"{head}.{b64url_encode(canonical({'a': 'x' * (6073 - 8)}))}.{SIGNATURE}"
+    assert len(over) == 16_386
+    for text in (over, "A" * 16_385):
+        with pytest.raises(MusterError, match="longer than 16384 characters"):
+            parse(text, SMALL)
+
+
 HEADER = {"alg": "EdDSA", "kid": KEY.public.kid, "typ": LEASE_TYP}
 
 

@@ -5,14 +5,27 @@ Every reader refuses with its own error, whatever the bytes (docs/spec/02-signed
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.lease.trees import tree
-from tests.vectors.making.points import BAD_KEYS, GOOD_KEYS, OddKey, P, odd_keys, x_of
+from tests.vectors.making.points import (
+    BAD_KEYS,
+    EIGHT,
+    GOOD_KEYS,
+    L,
+    OddKey,
+    P,
+    encoded,
+    odd_keys,
+    times,
+    x_of,
+)
 from tests.vectors.making.signing import Key
 
 from muster.core.errors import MusterError
@@ -113,6 +126,37 @@ def test_signatures_that_not_every_library_judges_alike_are_nobodys(way: str) ->
         assert code_of(PublicKey(key.public).verify, key.sign(b"x"), b"x") == "licence/signature"
     good = OddKey("a test", "both", mixed=True)
     PublicKey(good.public).verify(good.sign(b"x"), b"x")
+
+
+@pytest.mark.parametrize("multiple", range(8))
+def test_no_point_of_small_order_is_the_r_of_a_signature(multiple: int) -> None:
+    """Under a key of mixed order the equation holds for each of the eight, where k fits."""
+    x, y = times(multiple, EIGHT)
+    key = TorsionKey("a test", encoded(y, x & 1))
+    data = next(data for data in (b"%d" % n for n in range(1000)) if key.fits(data, multiple))
+    signature = key.sign(data)
+    Ed25519PublicKey.from_public_bytes(key.public).verify(signature, data)
+    assert code_of(PublicKey(key.public).verify, signature, data) == "licence/signature"
+
+
+class TorsionKey(OddKey):
+    """A key of mixed order that signs with one R of small order."""
+
+    def __init__(self, label: str, first: bytes) -> None:
+        super().__init__(label, "both", mixed=True)
+        self._first = first
+
+    def _k(self, data: bytes) -> int:
+        digest = hashlib.sha512(self._first + self.public + data).digest()
+        return int.from_bytes(digest, "little") % L
+
+    def fits(self, data: bytes, multiple: int) -> bool:
+        """Whether S·B = R + k·A, where R is a multiple of the point in the key."""
+        return (self._k(data) + multiple) % 8 == 0
+
+    def sign(self, data: bytes) -> bytes:
+        """R as told, and the S that belongs to it."""
+        return self._first + (self._k(data) * self._secret % L).to_bytes(32, "little")
 
 
 def test_keys_are_judged_once() -> None:
