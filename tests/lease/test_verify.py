@@ -87,6 +87,7 @@ def test_a_verified_activation(maker: Maker) -> None:
     assert (licence.group, licence.issued) == ("contoso-desktop", day_start(327))
     assert (licence.count, licence.renew_at, licence.trust) == (None, None, None)
     assert licence.text.encode() == maker.activation()
+    assert not licence.weak_fingerprint, "a grant is bound to its machine; no facts are in it"
     trial = maker.activation(key_id=KeyId(Kind.EVALUATION, 3, 1), term=3)
     found = verify_activation(trial, maker.expected())
     assert (found.kind, found.expires) == ("evaluation", day_start(327 + 90))
