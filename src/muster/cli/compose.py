@@ -135,11 +135,14 @@ def publisher_office(
 
 def publisher_service(store: Path | None, passphrase: Callable[[], str]) -> PublisherService:
     """The service of the publisher of a store; it opens grant keys only."""
+    from muster.db.engine import SERVING_SECONDS
     from muster.publisher.service import open_service
 
     folder = publisher_folder(store)
     vault = _publisher_vault(folder, passphrase, None, None)
-    return open_service(folder, vault, clock(), publisher_database())
+    service = open_service(folder, vault, clock(), publisher_database())
+    service.bound_waits(SERVING_SECONDS)
+    return service
 
 
 def publisher_routers(

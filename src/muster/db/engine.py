@@ -15,6 +15,10 @@ from typing import Any, Protocol, Self
 
 BUSY_SECONDS = 5.0
 """How long a transaction waits for another program's."""
+COMMAND_SECONDS = 120.0
+"""How long a statement of a command may take."""
+SERVING_SECONDS = 4.0
+"""How long a statement of a server may take, that somebody waits for."""
 RETRY_AFTER_SECONDS = 5
 """What `db/busy` tells the caller."""
 
@@ -109,6 +113,13 @@ class Database(ABC):
     @abstractmethod
     def ddl(self, statement: str) -> str:
         """A statement of a migration in the words of this database."""
+
+    def bound_waits(self, seconds: float) -> None:
+        """Give a statement no longer than this from now on; then it fails as `db/unavailable`.
+
+        A file has no server that could keep silent: only `BUSY_SECONDS` bounds its waits.
+        """
+        del seconds
 
     @abstractmethod
     def close(self) -> None:

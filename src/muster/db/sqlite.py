@@ -454,5 +454,6 @@ def _translate(fault: sqlite3.Error, path: str, busy_seconds: float) -> MusterEr
         path=path,
         detail=str(fault),
         seconds=f"{busy_seconds:g}",
+        holder="another program",
         retry_after=RETRY_AFTER_SECONDS,
     )

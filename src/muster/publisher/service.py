@@ -28,6 +28,10 @@ class PublisherService(Activations):
         """Seconds of the publisher's clock that never goes back."""
         return self._clock.monotonic()
 
+    def bound_waits(self, seconds: float) -> None:
+        """Give a statement no longer than this: somebody waits for each."""
+        self._store.database.bound_waits(seconds)
+
     def close(self) -> None:
         """Close the tables."""
         self._store.close()

@@ -112,11 +112,16 @@ class PostgresServer:
             time.sleep(0.1)
         raise RuntimeError(f"PostgreSQL did not start: {self._log.read_text()[-2000:]}")
 
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        return int((self._data / "postmaster.pid").read_text().splitlines()[0])
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it: SIGINT ends its connections at once, SIGQUIT is a crash."""
-        process, self._process = self._process, None
+        process, pid = self._process, self.pid if self._process is not None else 0
+        self._process = None
         if process is not None and process.poll() is None:
-            pid = int((self._data / "postmaster.pid").read_text().splitlines()[0])
             os.kill(pid, how)
             process.wait(STARTED)
 

@@ -661,10 +661,10 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=503,
         retry=Retry.LATER,
-        what="The database {path} is locked by another program.",
+        what="The database {path} is locked by {holder}.",
         why="This program waited {seconds} seconds for the other writer.",
         fix="Ask again in {retry_after} seconds; if it keeps happening, look for a program that "
-        "locks the file.",
+        "holds the lock, and end it.",
     ),
     Row(
         code="db/denied",
