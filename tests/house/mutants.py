@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -301,7 +302,16 @@ class _Chosen:
 
 
 def _run(tests: Sequence[str], plugins: list[object]) -> int:
-    options = ["-x", "-q", "--no-header", "--no-summary", "--assert=plain", "-m", "not torture"]
+    options = [
+        "-x",
+        "-q",
+        "--no-header",
+        "--no-summary",
+        "--tb=line",
+        "--assert=plain",
+        "-m",
+        "not torture",
+    ]
     left_out = [f"--deselect={name}" for name in LEFT_OUT]
     return int(pytest.main([*options, *left_out, *tests], plugins=plugins))
 
@@ -392,10 +402,24 @@ def explained(path: Path = EXPLAINED) -> dict[str, dict[str, str]]:
     return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
+_NEEDED = (
+    *("asyncio", "sqlite3", "ssl"),
+    *("cryptography.hazmat.primitives.asymmetric.ed25519", "joserfc.jws", "jsonschema", "jwt"),
+    *(
+        "_hypothesis_pytestplugin",
+        "hypothesis",
+        "pytest_timeout",
+        "xdist.plugin",
+        "xdist.looponfail",
+    ),
+)
+
+
 def _preload() -> None:
     """What every child needs and no mutant changes."""
-    for name in ("cryptography.hazmat.primitives.asymmetric.ed25519", "hypothesis", "jsonschema"):
+    for name in _NEEDED:
         importlib.import_module(name)
+    gc.freeze()  # pytest collects garbage at its end
 
 
 def _told(what: str, tried: int, alive: int, unexplained: int) -> str:

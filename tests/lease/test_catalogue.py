@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.lease.trees import tree
 
 from muster.core.errors import MusterError
-from muster.core.keys import Kind, make_product_key
+from muster.core.keys import Kind, make_product_key, parse_product_key
 from muster.core.products import (
     DAY,
     Application,
@@ -270,9 +271,76 @@ def test_spans(maker: Maker) -> None:
             assert code_of(product_from_dict, value) == "catalogue/claims"
 
 
+LONGEST = 2**31 - 1
+EDGES = [
+    ("need", 1, LONGEST),
+    ("lease", 1, LONGEST),
+    ("renew_after", 1, LONGEST),
+    ("retry_after", 1, LONGEST),
+    ("initial_grace", 0, LONGEST),
+    ("tolerance_grace", 0, LONGEST),
+]
+
+
+@pytest.mark.parametrize(("name", "low", "high"), EDGES)
+def test_numbers_of_products_at_their_edges(maker: Maker, name: str, low: int, high: int) -> None:
+    for number in (low, high, low - 1, high + 1):
+        value = tree(product_to_dict(maker.product))
+        (value if name in value else value["spans"])[name] = number
+        if low <= number <= high:
+            assert product_to_dict(product_from_dict(value)) == value
+        else:
+            assert code_of(product_from_dict, value) == "catalogue/claims"
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("number", 0, 1023), ("max_lease", 1, LONGEST)])
+def test_numbers_of_groups_at_their_edges(maker: Maker, name: str, low: int, high: int) -> None:
+    for number in (low, high):
+        value = GROUP | {name: number}
+        assert group_to_dict(group_from_dict(value)) == value
+    for number in (low - 1, high + 1):
+        assert code_of(group_from_dict, GROUP | {name: number}) == "catalogue/claims"
+
+
+def test_features_are_at_most_256(maker: Maker) -> None:
+    names = [f"feature-{number}" for number in range(257)]
+    good = tree(product_to_dict(maker.product)) | {"features": names[:256]}
+    assert len(product_from_dict(good).features) == 256
+    assert code_of(product_from_dict, good | {"features": names}) == "catalogue/claims"
+
+
+def test_revocations_at_their_edges(maker: Maker) -> None:
+    found = maker.catalogue(Revocation(JTI, None, 0), Revocation(None, "0-7-4711", 65_535))
+    assert (found.revoked(JTI, ""), found.revoked("", "0-7-4711")) == (0, 65_535)
+
+
+def test_a_product_is_revoked_by_the_key_id_of_its_setup_key(maker: Maker) -> None:
+    key = parse_product_key(maker.product.setup_key).key_id
+    elsewhere = make_product_key(b"t" * 32, Kind.SETUP, 1, 3, 99)
+    found = maker.catalogue(
+        Revocation(None, key.text, 7), Revocation(None, elsewhere.key_id.text, 9)
+    )
+    assert found.product_revoked(maker.product) == 7
+    assert found.product_revoked(replace(maker.product, setup_key=elsewhere.text)) == 9
+    assert found.product_revoked(replace(maker.product, setup_key="")) is None
+    other = make_product_key(b"t" * 32, Kind.SETUP, 1, 3, 100)
+    assert found.product_revoked(replace(maker.product, setup_key=other.text)) is None
+    assert maker.catalogue().product_revoked(maker.product) is None
+
+
+def test_a_setup_key_belongs_to_one_product(maker: Maker) -> None:
+    twin = replace(maker.product, id="contoso-desktop-8")
+    assert code_of(lambda: maker.sign_catalogue(products=(maker.product, twin))) == (
+        "catalogue/claims"
+    )
+    bare = [replace(maker.product, id=f"free-{n}", setup_key="") for n in range(2)]
+    found = read_catalogue(maker.sign_catalogue(products=bare), maker.trust)
+    assert (len(found.products), found.setup_ids) == (2, {})
+
+
 def test_products_once_each(maker: Maker) -> None:
     for change in (
-        {"products": (maker.product, maker.product)},
+        {"products": (maker.product, replace(maker.product, setup_key=""))},
         {"groups": (*maker.groups, KeyGroup(3, "other", ("other",), 1))},
         {"groups": (*maker.groups, KeyGroup(4, "contoso-office", ("contoso-office",), 1))},
     ):
@@ -288,6 +356,23 @@ def test_records_round_trip(maker: Maker) -> None:
     assert revocation_to_dict(Revocation(None, "1-2-3", 4)) == {"key": "1-2-3", "at": 4}
     assert revocation_to_dict(Revocation(JTI, None, 4)) == {"jti": JTI, "at": 4}
     assert conversion_to_dict(Conversion("a", "b", "refused", "w"))["rule"] == "refused"
+
+
+def test_what_is_indexed_is_no_part_of_what_a_catalogue_says(maker: Maker) -> None:
+    found = maker.catalogue(Revocation(JTI, None, 4))
+    said = {one.name for one in fields(found) if not one.name.startswith("_")} - {"setup_ids"}
+    assert set(re.findall(r"(?:^Catalogue\(|, )(\w+)=", shown_alone(repr(found)))) == said
+    assert replace(found, setup_ids={}) == found
+
+
+def shown_alone(shown: str) -> str:
+    """The text of a record without those inside it."""
+    depth, kept = 0, ""
+    for character in shown:
+        depth -= character in ")]}"
+        kept += character if depth <= 1 else ""
+        depth += character in "([{"
+    return kept
 
 
 def test_unknown_members_are_ignored(maker: Maker) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.lease.codes import INJECTIONS, code_of
+from tests.lease.trees import tree
 
 from muster.core.products import DAY
 from muster.lease import lease, strict
@@ -82,3 +83,30 @@ def test_a_host_never_signs_wrong_types(maker: Maker, change: dict[str, Any]) ->
 def test_sixteen_facts_fit(maker: Maker) -> None:
     facts = tuple(f"n{n:016x}" for n in range(16))
     assert make_lease(maker.lease_claims(fingerprint=facts), maker.host_key)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"v": ...}, "licence/claims"),
+        ({"v": 0}, "licence/claims"),
+        ({"v": 2, "identity": "of a later format"}, "licence/version"),
+        ({"iss": ...}, "licence/claims"),
+        ({"iss": "A" * 22}, "licence/claims"),
+        ({"nbf": ...}, "licence/claims"),
+        ({"nbf": -1}, "licence/claims"),
+        ({"renew_after": 0}, "licence/claims"),
+        ({"retry_after": 0}, "licence/claims"),
+    ],
+    ids=repr,
+)
+def test_claims_that_no_host_writes(maker: Maker, change: dict[str, Any], code: str) -> None:
+    compact = parse(make_lease(maker.lease_claims(), maker.host_key), strict.SMALL)
+    payload = tree(compact.payload)
+    for name, value in change.items():
+        place = payload if name in payload else payload["muster"]
+        if value is ...:
+            del place[name]
+        else:
+            place[name] = value
+    assert code_of(lease.read_claims, Claims(payload, "lease")) == code
