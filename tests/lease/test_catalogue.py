@@ -34,7 +34,7 @@ from muster.lease.catalogue import (
     revocation_to_dict,
     still_valid,
 )
-from muster.lease.descriptor import make_descriptor, read_descriptor
+from muster.lease.descriptor import make_descriptor, read_descriptor, with_url
 from muster.lease.jws import CATALOGUE_TYP, GRANT_TYP, MemorySigningKey, parse, sign
 from muster.lease.trust import TrustKey, anchor, follow
 
@@ -504,3 +504,15 @@ def test_descriptor_that_is_not_whole(maker: Maker) -> None:
 def test_make_descriptor_refuses_a_product_without_its_group(maker: Maker) -> None:
     product: Product = replace(maker.product, group="elsewhere")
     assert code_of(make_descriptor, maker.trust_text, product, maker.groups) == "descriptor/claims"
+
+
+def test_where_the_service_listens(maker: Maker) -> None:
+    bare = make_descriptor(maker.trust_text, maker.product, maker.groups)
+    assert read_descriptor(bare).url == ""
+    url = "https://" + "a" * 200
+    whole = with_url(bare, url)
+    assert whole == make_descriptor(maker.trust_text, maker.product, maker.groups, url)
+    assert read_descriptor(whole).url == url
+    for bad in ("", "example.com", "http://", "ftp://a", "http://a b", "http://é", url + "a"):
+        assert code_of(with_url, bare, bad) == "descriptor/claims"
+        assert code_of(read_descriptor, descriptor_with(maker, url=bad)) == "descriptor/claims"
