@@ -212,6 +212,7 @@ def test_every_command_of_a_publisher(empty: PublisherDesk, tmp_path: Path) -> N
     walk("confirm", store.request(key["key"], publisher), code=1)  # a host that was released
     walk("key", "correct", pooled["id"], "--add", "1", "--reason", "a disk was exchanged")
     walk("key", "extend", pooled["id"], "--pool", "10")
+    walk("key", "limit", key["id"], "--hosts", "8", "--reason", "two more sites")
     walk("key", "list")
     drawn = walk("key", "show", pooled["id"])["key"]["activations"]
     walk("key", "show", key["id"])

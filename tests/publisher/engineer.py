@@ -63,6 +63,7 @@ class Engineer(Office):
     publish = catalogue_acts.publish
     revoke_product = catalogue_acts.revoke_product
     revoke_key = key_acts.revoke_key
+    limit_key = key_acts.limit_key
     correct_pool = pool_acts.correct_pool
     extend_pool = pool_acts.extend_pool
     revoke_activation = pool_acts.revoke_activation

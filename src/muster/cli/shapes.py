@@ -104,6 +104,7 @@ SHAPES: Mapping[str, Shape] = {
     "publisher key correct": _shape(publisher.PoolChange),
     "publisher key extend": _shape(publisher.PoolChange),
     "publisher key issue": _shape(publisher.KeysIssued),
+    "publisher key limit": _shape(publisher.LimitChange),
     "publisher key list": _shape(publisher.KeyList),
     "publisher key revoke": _shape(publisher.Revoked),
     "publisher key show": _shape(publisher.KeyShown),

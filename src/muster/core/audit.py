@@ -33,6 +33,7 @@ class Event(enum.Enum):
     TRUST_SIGN = "publisher:trust:sign", "A trust version was signed: keys changed."
     KEY_ISSUE = "publisher:key:issue", "A product key was issued."
     KEY_REVOKE = "publisher:key:revoke", "A product key was revoked."
+    KEY_LIMIT = "publisher:key:limit", "A host key got other limits of hosts and activations."
     PRODUCT_REVOKE = "publisher:product:revoke", "A product was revoked, by its setup key."
     HOST_ACTIVATE = "publisher:host:activate", "A host drew on its key and got a grant."
     HOST_RELEASE = "publisher:host:release", "A host's place on its key was freed."

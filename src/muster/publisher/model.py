@@ -12,9 +12,11 @@ from muster.core.products import Application, Conversion, KeyGroup, Product
 from muster.core.values import dataclass, field
 
 HARDWARE_LIMIT = 6
-"""Hosts that one host key enrols."""
+"""Hosts that one host key enrols, unless its publisher allows more."""
 ACTIVATION_LIMIT = 10
-"""Host signing keys (first activation and reactivations) on one of these hosts."""
+"""Host signing keys (first activation and reactivations) on one of these hosts, likewise."""
+LARGEST_LIMIT = 10_000
+"""Neither limit of a host key goes above this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -336,6 +336,14 @@ class KeyShown:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitChange:
+    """A host key after its limits were changed."""
+
+    changed: bool
+    key: KeyRow
+
+
+@dataclass(frozen=True, slots=True)
 class PoolChange:
     """A key after its pool was corrected or extended."""
 

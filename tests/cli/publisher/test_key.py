@@ -37,6 +37,21 @@ def test_keys_are_shown_in_full_once_and_masked_after(desk: Desk) -> None:
     assert desk.run("key", "issue", "--kind", "setup", "--group", "server-c").exit_code == 2
 
 
+def test_the_limits_of_a_host_key_are_changed_with_a_reason(desk: Desk) -> None:
+    made = desk.data("key", "issue", "--kind", "host", "--group", "server-c")["keys"][0]
+    limit = ("key", "limit", made["id"], "--reason", "two more sites")
+    assert "6, 10 activations each" in desk.text("key", "show", made["id"])
+    assert "0 of 8, 10 activations each" in desk.text(*limit, "--hosts", "8")
+    assert "were already" in desk.text(*limit, "--hosts", "8")
+    changed = desk.data(*limit, "--activations", "20")
+    assert changed["changed"]
+    assert (changed["key"]["host_limit"], changed["key"]["activation_limit"]) == (8, 20)
+    assert "two more sites" in desk.text("audit")
+    assert desk.refused(*limit, code=2) == "publisher/limit"
+    assert desk.run(*limit[:3], "--hosts", "8").exit_code == 2
+    assert desk.run(*limit, "--hosts", "0").exit_code == 2
+
+
 def test_a_key_is_revoked_once(desk: Desk) -> None:
     made = desk.data("key", "issue", "--kind", "host", "--group", "server-c")["keys"][0]
     assert desk.data("key", "revoke", made["id"])["catalogue"] == 2

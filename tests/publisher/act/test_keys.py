@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import cast
 
@@ -14,8 +15,9 @@ from muster.core.errors import MusterError
 from muster.core.keys import SERIALS, Kind, parse_product_key, verify_tag
 from muster.core.products import Revocation
 from muster.db.engine import Reader, Transaction
-from muster.publisher.act.keys import revoke_key
+from muster.publisher.act.keys import issue_keys, revoke_key
 from muster.publisher.act.signing import issuer_of
+from muster.publisher.model import ACTIVATION_LIMIT, HARDWARE_LIMIT, KeyOrder
 from muster.publisher.office import Office
 from muster.publisher.store import Store, open_store
 
@@ -143,3 +145,91 @@ def test_a_key_is_revoked_with_three_looks_at_the_store(shop: Shop) -> None:
         office = Office(shop.folder, store, shop.vault(), shop.clock, shop.dice, "test")
         assert revoke_key(office, key).changed
         assert store.taken <= 3
+
+
+# Limits of host keys.
+
+
+def test_a_raised_limit_lets_more_hosts_in_at_a_service_that_runs(shop: Shop) -> None:
+    admin, service = shop.admin(), shop.service()
+    key = admin.issue_host_keys("server-c")[0].key
+    name = key.key_id.text
+    for _ in range(HARDWARE_LIMIT):
+        service.activate(shop.host(key).digits(), "http")
+    late = shop.host(key).digits()
+    with pytest.raises(MusterError, match="publisher/hosts-used-up") as caught:
+        service.activate(late, "http")
+    assert "key limit" in caught.value.fix
+    assert admin.limit_key(name, HARDWARE_LIMIT + 1, None, "two more sites").changed
+    service.activate(late, "http")
+    with pytest.raises(MusterError, match="publisher/hosts-used-up"):
+        service.activate(shop.host(key).digits(), "http")
+    row = [row for row in admin.audit() if row.event == "publisher:key:limit"]
+    assert [(entry.subject, json.loads(entry.detail)) for entry in row] == [
+        (
+            name,
+            {
+                "hosts": {"from": HARDWARE_LIMIT, "to": HARDWARE_LIMIT + 1},
+                "activations": {"from": ACTIVATION_LIMIT, "to": ACTIVATION_LIMIT},
+                "reason": "two more sites",
+            },
+        )
+    ]
+
+
+def test_a_raised_limit_lets_a_host_in_once_more(shop: Shop) -> None:
+    admin, service = shop.admin(), shop.service()
+    key = admin.issue_host_keys("server-c")[0].key
+    machine = "4c4c4544-0042-3510-8053-b4c04f4e3232"
+    for _ in range(ACTIVATION_LIMIT):
+        service.activate(shop.host(key, machine).digits(), "http")
+    late = shop.host(key, machine).digits()
+    with pytest.raises(MusterError, match="publisher/activations-used-up") as caught:
+        service.activate(late, "http")
+    assert "key limit" in caught.value.fix
+    shown = admin.limit_key(key.text, None, ACTIVATION_LIMIT + 1, "rebuilt").key
+    assert (shown.host_limit, shown.activation_limit) == (HARDWARE_LIMIT, ACTIVATION_LIMIT + 1)
+    service.activate(late, "http")
+
+
+def test_a_limit_is_never_below_what_is_in_use(shop: Shop) -> None:
+    admin, service = shop.admin(), shop.service()
+    key = admin.issue_host_keys("server-c")[0].key
+    name = key.key_id.text
+    machine = "4c4c4544-0042-3510-8053-b4c04f4e3232"
+    for host in (shop.host(key), shop.host(key, machine), shop.host(key, machine)):
+        service.activate(host.digits(), "http")
+    before = admin.audit()
+    for hosts, activations in ((1, None), (None, 1), (1, 1)):
+        with pytest.raises(MusterError, match="publisher/limit-used") as caught:
+            admin.limit_key(name, hosts, activations, "less")
+        assert "2 hosts are enrolled" in caught.value.what
+        assert "used 2" in caught.value.what
+    assert admin.audit() == before
+    assert admin.limit_key(name, 2, 2, "less").changed
+    assert not admin.limit_key(name, 2, None, "less").changed
+    with pytest.raises(MusterError, match="publisher/hosts-used-up"):
+        service.activate(shop.host(key).digits(), "http")
+    with pytest.raises(MusterError, match="publisher/activations-used-up"):
+        service.activate(shop.host(key, machine).digits(), "http")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "activations", "reason"),
+    [(None, None, "x"), (0, None, "x"), (None, 0, "x"), (10_001, 1, "x"), (8, 8, " \n")],
+)
+def test_limits_that_are_none(
+    shop: Shop, hosts: int | None, activations: int | None, reason: str
+) -> None:
+    admin = shop.admin()
+    name = admin.issue_host_keys("server-c")[0].key.key_id.text
+    with pytest.raises(MusterError, match="publisher/limit:"):
+        admin.limit_key(name, hosts, activations, reason)
+
+
+def test_only_host_keys_have_these_limits(shop: Shop) -> None:
+    admin = shop.admin()
+    order = KeyOrder(Kind.MAK, "server-c", pool=5)
+    name = issue_keys(admin, order).keys[0].id
+    with pytest.raises(MusterError, match="a mak key enrols no hosts"):
+        admin.limit_key(name, 8, None, "two more sites")

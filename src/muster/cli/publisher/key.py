@@ -1,4 +1,4 @@
-"""`muster publisher key …`: product keys are listed, shown, corrected, extended and revoked."""
+"""`muster publisher key …`: product keys are listed, shown, changed and revoked."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def key_show(store: Path | None, key_text: str) -> None:
         + (f"revoked on {day(key.revoked_day)}" if key.revoked_day is not None else "good"),
     ]
     if key.kind == Kind.HOST.text:
-        lines.append(f"  Hosts:    {key.hosts} of {key.host_limit}")
+        lines += _limit_lines(key)
         lines += [f"    {line}" for line in host_lines(key.grants)]
     lines += _pool_lines(key.pool)
     lines += [
@@ -93,6 +93,10 @@ def key_show(store: Path | None, key_text: str) -> None:
         for activation in key.activations
     ]
     emit(shown, lines)
+
+
+def _limit_lines(key: KeyRow) -> list[str]:
+    return [f"  Hosts:    {key.hosts} of {key.host_limit}, {key.activation_limit} activations each"]
 
 
 def _pool_lines(pool: PoolStatus | None) -> list[str]:
@@ -133,6 +137,28 @@ def key_extend(store: Path | None, key_text: str, pool: int) -> None:
     verb = "is now" if change.changed else "was already"
     lines = [f"The pool of {change.key.id} {verb} {pool}.", *_pool_lines(change.key.pool)]
     emit(change, lines)
+
+
+@key.command("limit")
+@store_option
+@click.argument("key_text", metavar="KEY")
+@click.option("--hosts", type=click.IntRange(1, 10_000), help="Hosts that the key enrols.")
+@click.option(
+    "--activations",
+    type=click.IntRange(1, 10_000),
+    help="Activations on each host: its first one, and one for each new host signing key.",
+)
+@click.option("--reason", required=True, help="For the audit log.")
+def key_limit(
+    store: Path | None, key_text: str, hosts: int | None, activations: int | None, reason: str
+) -> None:
+    """Allow a host key more hosts, or more activations on each of them; audited."""
+    from muster.publisher.act.keys import limit_key
+
+    with open_office(store) as office:
+        change = limit_key(office, key_text, hosts, activations, reason)
+    verb = "are now" if change.changed else "were already"
+    emit(change, [f"The limits of {change.key.id} {verb}:", *_limit_lines(change.key)])
 
 
 @key.command("revoke")

@@ -113,6 +113,26 @@ ANSWERS: tuple[Row, ...] = (
         fix="Choose that size or a larger one, or revoke the key.",
     ),
     Row(
+        code="publisher/limit",
+        kind=Kind.USAGE,
+        http=400,
+        retry=Retry.NEVER,
+        what="The limits of the key are not valid: {detail}.",
+        why="A host key enrols a number of hosts, and on each of them activates a number of host "
+        "signing keys; both are 1 to 10000, and a change says why.",
+        fix="See 'muster publisher key limit --help'.",
+    ),
+    Row(
+        code="publisher/limit-used",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="The key {key} cannot be limited to {hosts} hosts with {activations} activations "
+        "each: {used_hosts} hosts are enrolled, and one of them used {used_activations}.",
+        why="A limit cannot be smaller than what is in use.",
+        fix="Choose larger limits, or release hosts first with 'muster publisher host release'.",
+    ),
+    Row(
         code="publisher/unknown-activation",
         kind=Kind.USAGE,
         http=404,
@@ -182,7 +202,8 @@ ANSWERS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The product key {key} has enrolled its {limit} hosts.",
         why="One host key enrols a fixed number of machines as hosts.",
-        fix="Ask the publisher to release a host that is no longer used, or for another host key.",
+        fix="Ask the publisher to release a host that is no longer used, or to allow more hosts "
+        "with 'muster publisher key limit'.",
         field_code="0xC004C008",
     ),
     Row(
@@ -194,7 +215,8 @@ ANSWERS: tuple[Row, ...] = (
         why="Each new host signing key on the same hardware is one activation, and their number "
         "is fixed.",
         fix="Restore the host's store from a backup: the same host signing key gets its grant "
-        "again at any time. Otherwise ask the publisher to release this host.",
+        "again at any time. Otherwise ask the publisher to release this host, or to allow more "
+        "with 'muster publisher key limit'.",
         field_code="0xC004C008",
     ),
     Row(

@@ -1,4 +1,4 @@
-"""Issues and revokes product keys."""
+"""Issues and revokes product keys, and changes the limits of host keys."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
 from muster.publisher.act.signing import issuer_of, read_ground, sign_next
 from muster.publisher.issuer import NewKey
-from muster.publisher.model import KeyOrder
+from muster.publisher.model import LARGEST_LIMIT, IssuedKey, KeyOrder
 from muster.publisher.office import Office
-from muster.publisher.results import KeysIssued, Revoked, new_key_row
+from muster.publisher.results import KeysIssued, LimitChange, Revoked, key_row, new_key_row
 
 MOST_KEYS = 1000
 """Product keys that one command issues."""
@@ -82,6 +82,68 @@ def revoke_key(office: Office, key: str) -> Revoked:
 
         version = sign_next(office, now, ground, act)
     return Revoked(True, version, tuple(grants), key=name)
+
+
+def limit_key(
+    office: Office, key: str, hosts: int | None, activations: int | None, reason: str
+) -> LimitChange:
+    """Allow a host key another number of hosts, or of activations on each of them; audited.
+
+    Args:
+        key: key id or product key.
+        hosts: hosts that the key enrols from now on, 1 to `LARGEST_LIMIT`; None leaves the number.
+        activations: host signing keys on one host, likewise.
+        reason: for the audit log; not empty.
+    Returns:
+        The key afterwards.
+    Raises: `publisher/unknown-key`, `publisher/limit` (no host key, no reason, a number out of
+        range), `publisher/limit-used`.
+    """
+    now = office.clock.now()
+    rules.today(now)
+    with office.view() as reader:
+        issued = reading.find_key(reader, office.publisher.id, key)
+    _check_limit(issued, hosts, activations, reason)
+    name = issued.key_id.text
+    with office.edit() as tx:
+        before = tables.keys.key(tx, issued.key_id) or issued
+        old = before.host_limit, before.activation_limit
+        new = old[0] if hosts is None else hosts, old[1] if activations is None else activations
+        if new == old:
+            return LimitChange(False, key_row(before))
+        if not tables.keys.limit_key(tx, name, *new):
+            seats = [seat for seat in tables.grants.seats(tx, name) if seat.released_at is None]
+            raise error(
+                "publisher/limit-used",
+                key=name,
+                hosts=new[0],
+                activations=new[1],
+                used_hosts=before.hosts,
+                used_activations=max((seat.activations for seat in seats), default=0),
+            )
+        detail = {
+            "hosts": {"from": old[0], "to": new[0]},
+            "activations": {"from": old[1], "to": new[1]},
+            "reason": reason.strip()[:256],
+        }
+        tables.audit.write(tx, now, office.actor, Event.KEY_LIMIT, name, detail)
+        return LimitChange(True, key_row(tables.keys.key(tx, issued.key_id) or before))
+
+
+def _check_limit(
+    issued: IssuedKey, hosts: int | None, activations: int | None, reason: str
+) -> None:
+    detail = ""
+    if issued.key_id.kind is not Kind.HOST:
+        detail = f"a {issued.key_id.kind.text} key enrols no hosts"
+    elif hosts is None and activations is None:
+        detail = "a number of hosts or of activations is missing"
+    elif not reason.strip():
+        detail = "a change has a reason"
+    elif not all(number is None or 1 <= number <= LARGEST_LIMIT for number in (hosts, activations)):
+        detail = f"they are 1 to {LARGEST_LIMIT}"
+    if detail:
+        raise error("publisher/limit", detail=detail)
 
 
 def register(tx: Transaction, new_keys: Sequence[NewKey], now: int, actor: str) -> None:

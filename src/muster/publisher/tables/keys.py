@@ -97,6 +97,20 @@ def add_key(tx: Transaction, key: IssuedKey) -> None:
     )
 
 
+def limit_key(tx: Transaction, key: str, hosts: int, activations: int) -> bool:
+    """Give a host key other limits; False when more than that are in use.
+
+    The condition is in the statement, so that no reader before it decides.
+    """
+    rows = tx.execute(
+        "UPDATE product_key SET host_limit = ?, activation_limit = ?"
+        " WHERE id = ? AND hosts <= ? AND NOT EXISTS (SELECT 1 FROM host_seat"
+        " WHERE key = product_key.id AND released_at IS NULL AND activations > ?)",
+        (hosts, activations, key, hosts, activations),
+    )
+    return rows == 1
+
+
 def revoke_key(tx: Transaction, key: str, day: int) -> None:
     """Mark a product key as revoked since a day."""
     tx.execute("UPDATE product_key SET revoked = ? WHERE id = ?", (day, key))
