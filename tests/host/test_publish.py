@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.host.conftest import START, World
@@ -10,7 +11,17 @@ from tests.host.conftest import START, World
 from muster.core.errors import MusterError
 from muster.core.products import Revocation
 from muster.host.act import updates
-from muster.host.publish import AGAIN, DAILY, Keeper, Plan, ZoneResult, plan_of, publish, withdraw
+from muster.host.publish import (
+    AGAIN,
+    DAILY,
+    Keeper,
+    Plan,
+    ZoneResult,
+    plan_of,
+    publish,
+    tsig_key,
+    withdraw,
+)
 from muster.host.tables import audit, dns
 from muster.net.dnsupdate import TSIGKey
 from muster.testing.nanodns import NanoDNS, Trouble
@@ -181,3 +192,16 @@ def test_the_thread_publishes_and_withdraws_when_told(kept: Kept, zone: NanoDNS)
     again.keeper.start()
     again.keeper.stop(withdraw_records=True)
     assert srv(zone, GENERAL) == srv(zone, CONTOSO) == []
+
+
+def test_a_tsig_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tsig.key"
+    path.write_text('key "host-key" { algorithm hmac-sha256; secret "a2tra2s="; };\n')
+    for mode in (0o644, 0o640, 0o604, 0o620):
+        path.chmod(mode)
+        with pytest.raises(MusterError) as caught:
+            tsig_key({"tsig_key_file": str(path)})
+        assert caught.value.code == "keyfile/rights"
+        assert str(path) in caught.value.fix
+    path.chmod(0o600)
+    assert tsig_key({"tsig_key_file": str(path)}) is not None

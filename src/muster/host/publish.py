@@ -35,7 +35,7 @@ from muster.net.dnsupdate import (
     parse_tsig_key,
     zone_lines,
 )
-from muster.system.textfile import read_text
+from muster.system.textfile import read_text_private
 
 DAILY = 24 * 3600
 """Seconds after which records are refreshed."""
@@ -156,12 +156,12 @@ def read_plan(host: OpenHost, place: DNSPlace) -> tuple[Plan, HostView]:
 def tsig_key(values: Mapping[str, Value]) -> TSIGKey | None:
     """The key of the file that `tsig_key_file` names, None where it is not set.
 
-    Raises: `file/…`; as `parse_tsig_key`.
+    Raises: `keyfile/rights` where others can read it, `file/…`; as `parse_tsig_key`.
     """
     path = str(values.get("tsig_key_file", ""))
     if not path:
         return None
-    text = read_text(path, _KEY_FILE_LIMIT).decode("utf-8", errors="replace")
+    text = read_text_private(path, _KEY_FILE_LIMIT).decode("utf-8", errors="replace")
     return parse_tsig_key(text)
 
 

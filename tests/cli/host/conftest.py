@@ -94,6 +94,7 @@ def zone(desk: Desk) -> Iterator[NanoDNS]:
         'key "host-key" { algorithm hmac-sha256;'
         ' secret "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="; };\n'
     )
+    (desk.folder / "tsig").chmod(0o600)
     with NanoDNS("example.test", keys=[key]) as dns:
         yield dns
 

@@ -6,14 +6,15 @@ import click
 
 from muster.cli import compose
 from muster.cli.client.options import machine_options, product_option
+from muster.cli.keys import key_argument
 from muster.cli.output import MusterCommand, emit_done
 
 
 @click.command("install-key", cls=MusterCommand)
-@click.argument("key")
+@key_argument("KEY")
 @product_option
 @machine_options
-def install_key(key: str, product: str | None, machine: compose.Machine) -> None:
+def install_key(key_text: str, product: str | None, machine: compose.Machine) -> None:
     """Install a product key; it replaces the one that is there.
 
     A setup key makes this machine a client of hosts. A multiple activation, evaluation or retail
@@ -21,7 +22,7 @@ def install_key(key: str, product: str | None, machine: compose.Machine) -> None
     """
     from muster.client.act import keys
 
-    change = keys.install_key(machine.parts(), key, product)
+    change = keys.install_key(machine.parts(), key_text, product)
     emit_done(
         change,
         f"Installed {change.key} for {change.product}.",

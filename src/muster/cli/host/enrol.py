@@ -15,6 +15,7 @@ from muster.cli.host.options import (
     read_file,
     update_line,
 )
+from muster.cli.keys import key_argument
 from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit
 
@@ -56,9 +57,11 @@ def init(store: Path | None, files: tuple[Path, ...]) -> None:
 @click.command("install-key", cls=MusterCommand)
 @store_option
 @publisher_option
-@click.argument("key")
+@key_argument("KEY")
 @click.option("--facts", type=FILE, help="Facts file of this machine; by default its hardware.")
-def install_key(store: Path | None, publisher: str | None, key: str, facts: Path | None) -> None:
+def install_key(
+    store: Path | None, publisher: str | None, key_text: str, facts: Path | None
+) -> None:
     """Install a host key; a host can have several keys and publishers."""
     from muster.core.facts import clean_facts
     from muster.core.keys import parse_product_key
@@ -66,9 +69,9 @@ def install_key(store: Path | None, publisher: str | None, key: str, facts: Path
     from muster.host.keys import check_kind
     from muster.system.facts import read_facts
 
-    check_kind(parse_product_key(key))
+    check_kind(parse_product_key(key_text))
     with compose.open_host(store) as opened:
-        installation = act.install_key(opened, key, clean_facts(read_facts(facts)), publisher)
+        installation = act.install_key(opened, key_text, clean_facts(read_facts(facts)), publisher)
     emit(installation, installation_lines(installation))
 
 

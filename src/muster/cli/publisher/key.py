@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from muster.cli.keys import key_argument
 from muster.cli.options import store_option
 from muster.cli.output import LazyGroup, emit
 from muster.cli.publisher.host import host_lines
@@ -65,7 +66,7 @@ def _used(row: KeyRow) -> str:
 
 @key.command("show")
 @store_option
-@click.argument("key_text", metavar="KEY")
+@key_argument("KEY")
 def key_show(store: Path | None, key_text: str) -> None:
     """Show a product key, by its key id or by the key itself."""
     from muster.core.keys import Kind
@@ -111,7 +112,7 @@ def _pool_lines(pool: PoolStatus | None) -> list[str]:
 
 @key.command("correct")
 @store_option
-@click.argument("key_text", metavar="KEY")
+@key_argument("KEY")
 @click.option("--add", "count", type=click.IntRange(1), required=True, help="Activations.")
 @click.option("--reason", required=True, help="For the audit log.")
 def key_correct(store: Path | None, key_text: str, count: int, reason: str) -> None:
@@ -126,7 +127,7 @@ def key_correct(store: Path | None, key_text: str, count: int, reason: str) -> N
 
 @key.command("extend")
 @store_option
-@click.argument("key_text", metavar="KEY")
+@key_argument("KEY")
 @click.option("--pool", type=click.IntRange(1, 10_000_000), required=True, help="The new size.")
 def key_extend(store: Path | None, key_text: str, pool: int) -> None:
     """Change the size of a pool, as a changed agreement says."""
@@ -141,7 +142,7 @@ def key_extend(store: Path | None, key_text: str, pool: int) -> None:
 
 @key.command("limit")
 @store_option
-@click.argument("key_text", metavar="KEY")
+@key_argument("KEY")
 @click.option("--hosts", type=click.IntRange(1, 10_000), help="Hosts that the key enrols.")
 @click.option(
     "--activations",
@@ -163,7 +164,7 @@ def key_limit(
 
 @key.command("revoke")
 @store_option
-@click.argument("key_text", metavar="KEY-ID")
+@key_argument("KEY-ID")
 @passphrase_options
 def key_revoke(store: Path | None, key_text: str, phrases: Phrases) -> None:
     """Revoke a product key and all its grants, in a new catalogue."""

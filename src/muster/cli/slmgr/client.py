@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def _ipk(call: Call) -> None:
     from muster.client.act import keys
 
-    change = keys.install_key(call.machine.parts(), call.value("a product key"), call.product)
+    change = keys.install_key(call.machine.parts(), call.key("a product key"), call.product)
     emit(change, [f"Installed product key {change.key} successfully."])
 
 

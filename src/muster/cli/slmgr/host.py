@@ -62,7 +62,7 @@ def _install_key(call: Call) -> None:
     from muster.host.keys import check_kind
     from muster.system.facts import read_facts
 
-    key = call.value("a host key")
+    key = call.key("a host key")
     check_kind(parse_product_key(key))
     with compose.open_host(call.machine.root) as opened:
         installation = act.install_key(opened, key, clean_facts(read_facts(call.machine.facts)))

@@ -30,6 +30,13 @@ class Call:
             raise error("client/slmgr-usage", detail=f"{self.word} needs {what}")
         return self.values[0]
 
+    def key(self, what: str) -> str:
+        """The product key that the word needs: a value, `-` for standard input, or a prompt."""
+        from muster.cli.keys import read_key
+        from muster.cli.output import interactive
+
+        return read_key(self.value(what) if self.values or not interactive() else None)
+
     def chosen(self) -> str | None:
         """The product: from the option, or as an activation ID after the word; None for all."""
         given = self.values[0] if self.values else None

@@ -17,6 +17,25 @@ ROWS: tuple[Row, ...] = (
         "0xC004F050",
     ),
     Row(
+        "key/none",
+        Kind.USAGE,
+        400,
+        Retry.AFTER_FIX,
+        "No product key was given.",
+        "It is an argument, the only line of --key-file, or that of standard input where the"
+        " argument is '-'; only a terminal is asked for it.",
+        "Give it with --key-file: other users of this machine can read arguments.",
+    ),
+    Row(
+        "key/file",
+        Kind.USAGE,
+        400,
+        Retry.AFTER_FIX,
+        "No product key can be read from {path}: {detail}.",
+        "A file or standard input with a product key has it as its only line.",
+        "Give one product key; put the others into files of their own.",
+    ),
+    Row(
         "key/length",
         Kind.USAGE,
         400,
