@@ -10,6 +10,7 @@ import pytest
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.host import commit
 from muster.host.commit import GroupWriter
 
 
@@ -120,6 +121,29 @@ def test_a_full_queue_refuses_and_a_stop_answers_what_it_took() -> None:
         writer.submit(4)
     assert caught.value.code == "wire/unavailable"
     writer.stop()
+
+
+def test_a_transaction_that_does_not_end_holds_neither_who_waits_nor_a_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commit, "STOP_SECONDS", 0.05)
+    work = Work()
+    work.gate.clear()
+    writer = GroupWriter(work, answer_seconds=0.05).start()
+
+    async def ask(job: int) -> str:
+        with pytest.raises(MusterError) as caught:
+            await writer.ask(job)
+        return caught.value.code
+
+    assert asyncio.run(ask(0)) == "wire/unavailable"
+    assert work.entered.wait(30)
+    assert asyncio.run(ask(1)) == "wire/unavailable"
+    assert not writer.stop(), "it says that the thread has not ended"
+    work.gate.set()
+    while writer.stop() is False:
+        pass
+    assert work.committed == [0], "what nobody waited for was not begun"
 
 
 def test_many_event_loops_and_threads_get_their_own_replies() -> None:

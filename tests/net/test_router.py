@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.core.catalogue import error
+from muster.core.values import replace
 from muster.net.router import Answer, BoundRoute, Request, Router, RouterLimits
 from muster.wire import routes
 from muster.wire.routes import Route
@@ -330,7 +331,7 @@ def test_a_fault_hides_its_cause(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_busy_says_when_to_come_again() -> None:
     def busy(request: Request) -> Answer:
-        raise error("db/busy", path="/x", seconds="5", retry_after=7)
+        raise error("db/busy", path="/x", holder="x", seconds="5", retry_after=7)
 
     found = ask(Router([BoundRoute(POST, busy)]), "POST", "/v1/things", b"{}", JSON)
     assert (found.status, found.headers["retry-after"]) == (503, "7")
@@ -399,6 +400,42 @@ def test_plain_handlers_do_not_hold_the_loop_and_are_bounded() -> None:
         return sorted(statuses)
 
     assert asyncio.run(main()) == [200, 200, 200, 200, 503, 503]
+
+
+def test_a_thread_that_is_held_holds_neither_the_loop_nor_who_waits() -> None:
+    release = threading.Event()
+
+    def silent(request: Request) -> Answer:
+        release.wait(60)
+        return Answer(200, b"")
+
+    limits = RouterLimits(threads=1, turn_seconds=0.05, answer_seconds=0.05)
+    router = Router([BoundRoute(POST, silent), BoundRoute(GET, show)], limits=limits)
+    for _ in range(3):
+        found = ask(router, "POST", "/v1/things", b"{}", JSON)
+        assert (found.status, found.headers["retry-after"]) == (503, "5")
+    assert ask(router, "GET", "/v1/things/a").status == 200
+    release.set()
+
+
+def test_a_long_body_has_more_time() -> None:
+    entered = threading.Event()
+
+    def slow(request: Request) -> Answer:
+        entered.wait(0.2)
+        return Answer(200, b"")
+
+    post = replace(POST, request_limit=1_000_000)
+    router = Router([BoundRoute(post, slow)], limits=RouterLimits(answer_seconds=0.02))
+    assert ask(router, "POST", "/v1/things", b"{}", JSON).status == 503
+    assert ask(router, "POST", "/v1/things", b"x" * 900_000, JSON).status == 200
+
+
+def test_what_waits_for_nothing_is_known_by_its_route() -> None:
+    router = Router([BoundRoute(POST, show), BoundRoute(GET, show, prompt=True)])
+    assert router.is_prompt("GET", b"/v1/things/a")
+    assert not router.is_prompt("POST", b"/v1/things")
+    assert not router.is_prompt("GET", b"/nowhere")
 
 
 def test_observer() -> None:

@@ -201,6 +201,18 @@ def host_database(store: Path | None, *, create: bool = False) -> Database:
 
 
 @contextmanager
+def serving_database(store: Path | None) -> Iterator[Database]:
+    """The database of the host for a server, which ends whether or not it can be closed."""
+    from muster.db.engine import close_in_time
+
+    database = host_database(store)
+    try:
+        yield database
+    finally:
+        close_in_time(database.close)
+
+
+@contextmanager
 def open_host(
     store: Path | None, flags: Mapping[str, object] | None = None, *, create: bool = False
 ) -> Iterator[OpenHost]:

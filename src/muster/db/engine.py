@@ -9,8 +9,10 @@ integers, texts and blobs.
 from __future__ import annotations
 
 import contextlib
+import logging
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, Self
 
 BUSY_SECONDS = 5.0
@@ -22,7 +24,13 @@ SERVING_SECONDS = 4.0
 RETRY_AFTER_SECONDS = 5
 """What `db/busy` tells the caller."""
 
+CLOSE_SECONDS = 8.0
+"""How long a program that ends waits for its database to close."""
+
 Parameters = Sequence[Any]
+
+
+_log = logging.getLogger("muster.db")
 
 
 class Row(Protocol):
@@ -123,7 +131,7 @@ class Database(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close all connections; waits for a transaction that is open."""
+        """Close all connections; waits for a transaction that is open, for a time."""
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of one statement that reads, outside of any transaction."""
@@ -140,3 +148,16 @@ class Database(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def close_in_time(close: Callable[[], None], seconds: float = CLOSE_SECONDS) -> bool:
+    """Close something that may wait for a silent disk or server; whether it was closed in time.
+
+    For a program that ends: what is still open then is undone by the database.
+    """
+    thread = threading.Thread(target=close, name="db-close", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        _log.warning("the database was not closed: it keeps silent")
+    return not thread.is_alive()

@@ -201,10 +201,14 @@ class SQLiteDatabase(Database):
             self._release_reader(connection)
 
     def close(self) -> None:
-        """Close all connections; waits for a transaction that is open."""
-        with self._write_lock:
-            self._closed = True
-            self._drop_writer()
+        """Close all connections; waits for a transaction that is open, as long as for another
+        program's."""
+        self._closed = True
+        if self._write_lock.acquire(timeout=self._busy_seconds):
+            try:
+                self._drop_writer()
+            finally:
+                self._write_lock.release()
         with self._readers_lock:
             readers, self._readers = self._readers, []
         for connection in readers:

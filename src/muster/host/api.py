@@ -23,7 +23,7 @@ from muster.host.service import HostService
 from muster.lease.strict import JSONObject, canonical
 from muster.net.certificate import Certificate
 from muster.net.openapi import encode_document
-from muster.net.operation import certificate_lines, operation_router, ready
+from muster.net.operation import certificate_lines, healthz, operation_router, ready
 from muster.net.peers import Source, source_of
 from muster.net.refusals import Refusals
 from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
@@ -72,7 +72,7 @@ class HostAPI:
                 BoundRoute(routes.PUBLISHER_GRANTS, self._grants),
                 BoundRoute(routes.HOST_CATALOGUE, self._catalogue),
                 BoundRoute(routes.HOST_TRUST, self._trust),
-                BoundRoute(routes.HEALTHZ, self._healthz),
+                BoundRoute(routes.HEALTHZ, healthz, prompt=True),
                 BoundRoute(routes.OPENAPI, self._document),
             ],
             guard=self._check_network,
@@ -82,7 +82,7 @@ class HostAPI:
 
     def operation(self) -> Router:
         """The ASGI application for administrators, on an address of its own."""
-        return operation_router(self._healthz, self._readyz, self._metrics)
+        return operation_router(self._readyz, self._metrics)
 
     async def _activate(self, request: Request) -> Answer:
         asked = decode_request(request.body)
@@ -167,9 +167,6 @@ class HostAPI:
             if trust.version >= int(asked):
                 return Answer(200, trust.text.encode("ascii"), routes.JOSE)
         raise error("wire/not-found")
-
-    def _healthz(self, request: Request) -> Answer:
-        return Answer(200, canonical({"status": "ok"}))
 
     def _readyz(self, request: Request) -> Answer:
         now = self._service.now()

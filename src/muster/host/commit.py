@@ -31,6 +31,11 @@ MAX_QUEUE = 8192
 """Requests that may wait; beyond that the answer is `host/busy`."""
 BUSY_RETRY_SECONDS = 5
 TICK_SECONDS = 5.0
+ANSWER_SECONDS = 8.0
+"""How long a job waits for its transaction; then `wire/unavailable`. It may be carried out all the
+same: whoever asks again gets the same answer."""
+STOP_SECONDS = 8.0
+"""How long a stop waits for what is under way."""
 _log = logging.getLogger("muster.host.commit")
 
 
@@ -60,6 +65,7 @@ class GroupWriter(Generic[Job, Reply]):
         monotonic: seconds that never jump.
         max_batch: jobs of one batch at most.
         max_queue: jobs that may wait.
+        answer_seconds: how long a job of an event loop waits.
     """
 
     def __init__(
@@ -71,7 +77,9 @@ class GroupWriter(Generic[Job, Reply]):
         monotonic: Callable[[], float] = time.monotonic,
         max_batch: int = MAX_BATCH,
         max_queue: int = MAX_QUEUE,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
+        self._answer_seconds = answer_seconds
         self._work = work
         self._tick = tick
         self._tick_seconds = tick_seconds
@@ -93,13 +101,18 @@ class GroupWriter(Generic[Job, Reply]):
         self._thread.start()
         return self
 
-    def stop(self) -> None:
-        """Handle what waits, then end the thread; later jobs are refused. Idempotent."""
+    def stop(self) -> bool:
+        """Handle what waits, then end the thread; later jobs are refused. Idempotent.
+
+        Returns:
+            Whether it has ended; a database that keeps silent may hold it.
+        """
         with self._condition:
             self._stopping = True
             self._condition.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
+        return not self._thread.is_alive()
 
     @property
     def running(self) -> bool:
@@ -116,11 +129,18 @@ class GroupWriter(Generic[Job, Reply]):
         return future
 
     async def ask(self, job: Job) -> Reply:
-        """Give a job in from an event loop and wait for its reply. Raises as `submit`."""
+        """Give a job in from an event loop and wait for its reply.
+
+        Raises: as `submit`; `wire/unavailable` when there is none in `ANSWER_SECONDS`.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply] = loop.create_future()
         self._put(_Ticket(job, future, loop))
-        return await future
+        timer = loop.call_later(self._answer_seconds, _give_up, future)
+        try:
+            return await future
+        finally:
+            timer.cancel()
 
     def _put(self, ticket: _Ticket[Job, Reply]) -> None:
         with self._condition:
@@ -149,7 +169,8 @@ class GroupWriter(Generic[Job, Reply]):
                 self._condition.wait(self._tick_seconds)
             if self._waiting:
                 number = min(self._max_batch, len(self._waiting))
-                return [self._waiting.popleft() for _ in range(number)]
+                taken = [self._waiting.popleft() for _ in range(number)]
+                return [ticket for ticket in taken if not _is_late(ticket.future)]
             return None if self._stopping else []
 
     def _housekeep(self) -> None:
@@ -193,6 +214,16 @@ class GroupWriter(Generic[Job, Reply]):
                 loop.call_soon_threadsafe(_resolve_all, several)
             except RuntimeError:  # the loop has ended; nobody waits any more
                 _log.warning("%d answers found nobody waiting", len(several))
+
+
+def _give_up(future: asyncio.Future[Reply]) -> None:
+    if not future.done():
+        future.set_exception(error("wire/unavailable", retry_after=BUSY_RETRY_SECONDS))
+
+
+def _is_late(future: concurrent.futures.Future[Reply] | asyncio.Future[Reply]) -> bool:
+    """Whether somebody was told that there is no answer, before anything was done for one."""
+    return future.done() and not future.cancelled()
 
 
 def _resolve_all(answered: list[_Done[Job, Reply]]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Callable, Mapping
 
 from muster.core.clock import Clock, Dice
@@ -28,6 +29,8 @@ from muster.net.certificate import Certificate
 from muster.net.dnsupdate import TSIGKey
 from muster.net.router import Router
 
+WITHDRAW_SECONDS = 15.0
+"""How long a stop waits for DNS servers."""
 _log = logging.getLogger("muster.host")
 
 
@@ -120,12 +123,26 @@ class HostServer:
         self._keeper.start()
 
     def stop(self) -> None:
-        """Stop in order; what the writer has taken is answered. Does not close the database."""
-        if self._keeper is not None:
+        """Stop in order; what the writer has taken is answered. Does not close the database.
+
+        Nothing waits without a bound: neither for DNS servers nor for the database.
+        """
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            withdrawing = threading.Thread(target=self._end, args=(keeper,), daemon=True)
+            withdrawing.start()
+            withdrawing.join(WITHDRAW_SECONDS)
+            if withdrawing.is_alive():
+                _log.warning("DNS records were not withdrawn: no answer in time")
+        if not self.writer.stop():
+            _log.warning("the database keeps silent: what is under way was not finished")
+
+    def _end(self, keeper: Keeper) -> None:
+        try:
             withdraw = self.values().get("withdraw_dns", False) is True
-            self._keeper.stop(withdraw_records=withdraw)
-            self._keeper = None
-        self.writer.stop()
+            keeper.stop(withdraw_records=withdraw)
+        except MusterError as fault:
+            _log.warning("DNS records were not withdrawn: %s", fault)
 
     def __enter__(self) -> HostServer:
         return self.start()

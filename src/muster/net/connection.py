@@ -345,6 +345,11 @@ class Connection(asyncio.BufferedProtocol):
         self._serving.crowd.work(self)
         self._serving.turn(self)
 
+    def asked(self) -> tuple[str, bytes]:
+        """Method and target of the request that is under way."""
+        assert self._head is not None
+        return self._head.method, self._head.target
+
     async def answer(self) -> None:
         """Have the application answer the request that is under way."""
         if self._state is not _State.WORK:

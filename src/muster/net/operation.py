@@ -25,6 +25,7 @@ from muster.net.router import (
     RETRY_AFTER_SECONDS,
     Answer,
     BoundRoute,
+    Request,
     Router,
     RouterLimits,
     SyncHandler,
@@ -37,17 +38,23 @@ CONNECTIONS = 64
 _log = logging.getLogger("muster.net.operation")
 
 
-def operation_router(healthz: SyncHandler, readyz: SyncHandler, metrics: SyncHandler) -> Router:
+def operation_router(readyz: SyncHandler, metrics: SyncHandler) -> Router:
     """The ASGI application for administrators."""
     return Router(
         [
-            BoundRoute(routes.HEALTHZ, healthz),
+            BoundRoute(routes.HEALTHZ, healthz, prompt=True),
             BoundRoute(routes.READYZ, readyz),
             BoundRoute(routes.METRICS, metrics),
         ],
         guard=_check_name,
         limits=RouterLimits(threads=2, waiting=CONNECTIONS),
     )
+
+
+async def healthz(request: Request) -> Answer:
+    """The answer of `/healthz`: the process lives and its loop turns. It waits for nothing."""
+    del request
+    return Answer(200, canonical({"status": "ok"}))
 
 
 def ready(certificate: Certificate | None) -> Answer:

@@ -9,7 +9,7 @@ handler becomes a problem document; any other exception is a defect, is logged, 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import functools
 import hashlib
 import inspect
 import logging
@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.values import dataclass, field
+from muster.net.workers import LateError, Workers
 from muster.wire import routes
 from muster.wire.problem import encode_problem
 from muster.wire.routes import Route
@@ -31,6 +32,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 RETRY_AFTER_SECONDS = 5
 """Retry-After of an answer 503 that names no time of its own."""
+_BYTES_A_SECOND = 10_240
+"""Of a request's body: a batch of many rows has the more time the more it brings."""
+_CLOSE_SECONDS = 1.0
+"""For threads whose answers nobody waits for any more."""
 _MAX_QUERY = 2048
 _log = logging.getLogger("muster.net.router")
 
@@ -67,10 +72,14 @@ AsyncHandler = Callable[[Request], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class BoundRoute:
-    """A route and who answers it. A plain function runs in a thread, a coroutine on the loop."""
+    """A route and who answers it. A plain function runs in a thread, a coroutine on the loop.
+
+    `prompt`: a coroutine that waits for nothing; it is answered before its turn.
+    """
 
     route: Route
     handler: SyncHandler | AsyncHandler
+    prompt: bool = False
 
 
 Guard = Callable[[str, Mapping[str, str]], None]
@@ -88,12 +97,15 @@ class RouterLimits:
     """How much a router takes at once.
 
     `body_seconds` for a request's body to arrive; `threads` plain handlers run at once; `waiting`
-    more may wait for a thread, beyond that the answer is 503.
+    more may wait for a thread, beyond that the answer is 503; so it is when one has waited for
+    `turn_seconds`, or has had no answer for `answer_seconds` and more for a long body.
     """
 
     body_seconds: float = 10.0
     threads: int = 8
     waiting: int = 512
+    turn_seconds: float = 4.0
+    answer_seconds: float = 9.0
 
 
 _LIMITS = RouterLimits()
@@ -129,10 +141,10 @@ class Router:
             None if allowed_hosts is None else frozenset(name.lower() for name in allowed_hosts)
         )
         self._body_seconds = limits.body_seconds
-        self._threads = limits.threads
         self._most_pending = limits.threads + limits.waiting
         self._pending = 0
-        self._pool: concurrent.futures.ThreadPoolExecutor | None = None
+        self._answer_seconds = limits.answer_seconds
+        self._workers = Workers(limits.threads, limits.turn_seconds)
         self._guard = guard
         self._refused = refused
         self._observer = observer
@@ -150,11 +162,17 @@ class Router:
         except MusterError:
             return 0
 
+    def is_prompt(self, method: str, path: bytes) -> bool:
+        """Whether a request is answered before its turn, because its answer waits for nothing."""
+        try:
+            return self._table.find(method, path)[0].prompt
+        except MusterError:
+            return False
+
     def close(self) -> None:
-        """End the threads; those that still work are waited for."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True)
+        """End the threads; those that still work are waited for, for a moment."""
+        if not self._workers.close(_CLOSE_SECONDS):
+            _log.warning("requests whose time was over are still at work")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or the server's lifespan."""
@@ -246,13 +264,13 @@ class Router:
             return await cast("AsyncHandler", compiled.handler)(request)
         if self._pending >= self._most_pending:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
-        if self._pool is None:
-            self._pool = concurrent.futures.ThreadPoolExecutor(self._threads, "router")
         self._pending += 1
+        seconds = self._answer_seconds + len(request.body) / _BYTES_A_SECOND
         try:
-            loop = asyncio.get_running_loop()
             handler = cast("SyncHandler", compiled.handler)
-            return await loop.run_in_executor(self._pool, handler, request)
+            return await self._workers.run(functools.partial(handler, request), seconds)
+        except LateError:
+            raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS) from None
         finally:
             self._pending -= 1
 
@@ -266,6 +284,7 @@ class _Compiled:
     route: Route
     handler: SyncHandler | AsyncHandler
     is_async: bool
+    prompt: bool
 
 
 def _is_async(handler: SyncHandler | AsyncHandler) -> bool:
@@ -303,7 +322,7 @@ class _Table:
         if bound.route.method in methods:
             raise ValueError(f"{bound.route.method} {bound.route.path} appears twice")
         methods[bound.route.method] = _Compiled(
-            bound.route, bound.handler, _is_async(bound.handler)
+            bound.route, bound.handler, _is_async(bound.handler), bound.prompt
         )
         self._names.setdefault(key, {})[bound.route.method] = names
         if None in key and key not in self._shapes:

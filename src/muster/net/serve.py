@@ -144,7 +144,7 @@ class Servers:
             for listener in self._listeners:
                 close = getattr(listener.app, "close", None)
                 if close is not None:
-                    await asyncio.to_thread(close)
+                    close()
 
 
 class _Server:

@@ -49,6 +49,7 @@ class Serving:
         self._bulk: deque[Connection] = deque()
         self._read_into = bytearray(READ_BYTES)
         self._date = (-math.inf, b"")
+        self._is_prompt: Callable[[str, bytes], bool] | None = getattr(app, "is_prompt", None)
         self._limit: Callable[[str, bytes], int] | None = getattr(app, "body_limit", None)
 
     def limit(self, method: str, path: bytes) -> int:
@@ -68,11 +69,17 @@ class Serving:
         return bytearray(READ_BYTES) if sys.platform == "win32" else self._read_into
 
     def turn(self, connection: Connection) -> None:
-        """Have a whole request answered, when its turn comes."""
-        if len(self.tasks) >= AT_WORK:
+        """Have a whole request answered, when its turn comes; at once where nothing is waited for
+        [whether a server is well is asked when many wait]."""
+        if len(self.tasks) >= AT_WORK and not self._at_once(connection):
             self._turns.append(connection)
         else:
             self._start(connection)
+
+    def _at_once(self, connection: Connection) -> bool:
+        if self._is_prompt is None:
+            return False
+        return self._is_prompt(*connection.asked())
 
     def _start(self, connection: Connection) -> None:
         task = self.loop.create_task(connection.answer())

@@ -19,7 +19,7 @@ from muster.core.errors import MusterError
 from muster.lease.strict import canonical
 from muster.net.certificate import Certificate
 from muster.net.openapi import encode_document
-from muster.net.operation import certificate_lines, operation_router, ready
+from muster.net.operation import certificate_lines, healthz, operation_router, ready
 from muster.net.peers import Network, Source, source_of
 from muster.net.refusals import Refusals
 from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
@@ -153,11 +153,13 @@ class PublisherAPI:
             routes.CATALOGUE: self._catalogue,
             routes.TRUST: self._trust,
             routes.JWKS: self._jwks,
-            routes.HEALTHZ: self._healthz,
             routes.OPENAPI: self._document,
         }
         return Router(
-            [BoundRoute(route, self._telling(bound[route])) for route in routes.PUBLISHER_ROUTES],
+            [
+                BoundRoute(routes.HEALTHZ, healthz, prompt=True),
+                *(BoundRoute(route, self._telling(handler)) for route, handler in bound.items()),
+            ],
             refused=self._refusals.router,
             observer=self._counters.answered,
         )
@@ -165,7 +167,7 @@ class PublisherAPI:
     def operation(self) -> Router:
         """The ASGI application for administrators, on an address of its own."""
         telling = self._telling
-        return operation_router(self._healthz, telling(self._readyz), telling(self._metrics))
+        return operation_router(telling(self._readyz), telling(self._metrics))
 
     def _telling(self, handler: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
         """Let refusals name the newest versions, and keep causes of faults in the log.
@@ -289,9 +291,6 @@ class PublisherAPI:
 
     def _jwks(self, request: Request) -> Answer:
         return Answer(200, canonical(self._service.jwks()), routes.JWKS.media_type)
-
-    def _healthz(self, request: Request) -> Answer:
-        return Answer(200, canonical({"status": "ok"}))
 
     def _readyz(self, request: Request) -> Answer:
         try:

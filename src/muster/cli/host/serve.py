@@ -66,7 +66,7 @@ def serve(
     settings = compose.host_settings(flags)
     log.configure(settings.text("log_format"), settings.text("log_level"))
     below, above = compose.host_layers(settings)
-    with compose.host_database(store) as database:
+    with compose.serving_database(store) as database:
         values = _values(database, below, above)
         tsig = tsig_key(values)
         certificate = certificate_of(
