@@ -74,7 +74,7 @@ def test_a_fresh_file_is_private_and_alone(db: SQLiteDatabase, path: Path) -> No
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     put(db, "a")
     for one in path.parent.iterdir():
-        assert one.name in {"data.db", "data.db-wal", "data.db-shm"}
+        assert one.name in {"data.db", "data.db-wal", "data.db-shm", "data.db-mark"}
         assert stat.S_IMODE(one.stat().st_mode) == 0o600
 
 
@@ -478,7 +478,7 @@ def test_two_programs_make_one_database(tmp_path: Path) -> None:
     assert row[0] == 6
     for db in opened:
         db.close()
-    assert [one.name for one in tmp_path.iterdir()] == ["x.db"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["x.db", "x.db-mark"]
 
 
 @pytest.fixture
@@ -546,14 +546,9 @@ def test_read_only_file_system(tiny: Path) -> None:
     assert fault_of(open_sqlite, tiny / "y.db", create=True).code == "db/denied"
 
 
-def test_backup_is_a_whole_database(db: SQLiteDatabase, tmp_path: Path) -> None:
-    put(db, "a", "b")
-    with db.snapshot() as reader:
-        reader.query("SELECT 1 FROM thing")
-        put(db, "c")
-        db.backup(tmp_path / "copy.db")
-    assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
-    with open_sqlite(tmp_path / "copy.db") as copy:
-        copy.check()
-        assert names(copy) == ["a", "b", "c"]
-    assert fault_of(db.backup, tmp_path / "copy.db").code == "db/denied"
+def test_a_check_ends_when_its_time_is_over(db: SQLiteDatabase) -> None:
+    put(db, *(f"n{n:06}" * 200 for n in range(20000)))
+    assert db.check()
+    assert not db.check(0)
+    assert db.check(3600)
+    put(db, "goes on")

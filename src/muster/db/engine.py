@@ -27,6 +27,9 @@ RETRY_AFTER_SECONDS = 5
 CLOSE_SECONDS = 8.0
 """How long a program that ends waits for its database to close."""
 
+START_CHECK_SECONDS = 3.0
+"""How long a service looks through its database before it starts; the rest is read when needed."""
+
 Parameters = Sequence[Any]
 
 
@@ -128,6 +131,18 @@ class Database(ABC):
         A file has no server that could keep silent: only `BUSY_SECONDS` bounds its waits.
         """
         del seconds
+
+    def check(self, seconds: float | None = None) -> bool:
+        """See that the whole database fits together, where nobody else does that.
+
+        Args:
+            seconds: stop looking after this time; None for as long as it takes.
+        Returns:
+            False where the time was over before the end.
+        Raises: `db/corrupt`.
+        """
+        del seconds  # a server looks after its own pages
+        return True
 
     @abstractmethod
     def close(self) -> None:

@@ -3,7 +3,8 @@
 Decides how a transaction becomes durable and how faults of SQLite are called: write-ahead log,
 `synchronous=FULL` (a commit has reached the disk before it returns, docs/spec/09-files.md, section
 9.4), `BEGIN IMMEDIATE` (a transaction that may write has the write lock before it reads), foreign
-keys on. A file that is not whole is reported and never replaced.
+keys on. A file that is not whole, or not the one that was here (`muster.db.mark`), is reported
+and never replaced.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from muster.db.engine import (
     Row,
     Transaction,
 )
+from muster.db.mark import Mark, MarkFile, raise_generation
+from muster.db.mark import check as check_mark
 
 NO_SYNC_VARIABLE = "MUSTER_TEST_NO_SYNC"
 """Set to 1, a commit does not wait for the disk. It exists for one test: the one that proves that
@@ -110,6 +113,8 @@ class SQLiteDatabase(Database):
         self._readers: list[sqlite3.Connection] = []
         self._readers_lock = threading.Lock()
         self._closed = False
+        self._mark = MarkFile(path)
+        self._file: tuple[int, int] | None = None
 
     @property
     def path(self) -> Path:
@@ -151,11 +156,14 @@ class SQLiteDatabase(Database):
                 with self._wait_bounded():
                     connection.execute("BEGIN IMMEDIATE")
                 try:
+                    before = connection.total_changes
                     yield SQLiteTransaction(connection, self._name)
-                    self._commit(connection)
+                    mark = self._commit(connection, changed=connection.total_changes != before)
                 except BaseException:
                     self._undo(connection)
                     raise
+                if mark is not None:
+                    self._mark.write(mark)
             finally:
                 self._writing_thread = None
 
@@ -178,27 +186,35 @@ class SQLiteDatabase(Database):
             raise
         self._release_reader(connection)
 
-    def check(self) -> None:
-        """Read the whole file and see that its pages fit together. Raises: `db/corrupt`."""
-        rows = self.query("PRAGMA quick_check(1)")
+    def check(self, seconds: float | None = None) -> bool:
+        """Read the whole file and see that its pages fit together, as `Database.check`."""
+        connection = self._acquire_reader()
+        over = threading.Event()
+
+        def stop() -> None:
+            # Again and again: an interrupt between two statements is none.
+            if not over.wait(seconds):
+                while not over.wait(0.01):
+                    connection.interrupt()
+
+        watch = threading.Thread(target=stop, daemon=True)
+        try:
+            watch.start()
+            rows = connection.execute("PRAGMA quick_check(1)").fetchall()
+        except sqlite3.Error as fault:
+            if getattr(fault, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                return False
+            with self._wait_bounded():
+                raise
+        finally:
+            over.set()
+            watch.join()
+            connection.close()
         problems = [str(row[0]) for row in rows]
         if problems != ["ok"]:
             detail = problems[0] if problems else "no answer"
             raise error("db/corrupt", path=self._name, detail=" ".join(detail.split()))
-
-    def backup(self, target: str | os.PathLike[str]) -> None:
-        """Copy one state of the database into a new file, while others write."""
-        try:
-            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as fault:
-            raise error("db/denied", path=str(target), detail=fault.strerror) from fault
-        os.close(handle)
-        connection = self._acquire_reader()
-        try:
-            with _translated(str(target)), contextlib.closing(sqlite3.connect(target)) as copy:
-                connection.backup(copy)
-        finally:
-            self._release_reader(connection)
+        return True
 
     def close(self) -> None:
         """Close all connections; waits for a transaction that is open, as long as for another
@@ -207,6 +223,7 @@ class SQLiteDatabase(Database):
         if self._write_lock.acquire(timeout=self._busy_seconds):
             try:
                 self._drop_writer()
+                self._mark.close()
             finally:
                 self._write_lock.release()
         with self._readers_lock:
@@ -217,13 +234,37 @@ class SQLiteDatabase(Database):
     def _ready_writer(self) -> sqlite3.Connection:
         if self._closed:
             raise RuntimeError("the database is closed")
+        self._check_same()
         if self._writer is None:
             self._writer = self._connect()
         return self._writer
 
-    def _commit(self, connection: sqlite3.Connection) -> None:
+    def _commit(self, connection: sqlite3.Connection, *, changed: bool) -> Mark | None:
+        """Commit; the mark to write where something was changed."""
         with self._wait_bounded():
+            mark = None
+            if changed and connection.in_transaction:
+                mark = raise_generation(connection, 1 + secrets.randbelow(0xFFFFFFFF))
             connection.execute("COMMIT")
+        return mark
+
+    def _check_same(self) -> None:
+        """Refuse to go on when the file was exchanged or removed: what is written would be lost."""
+        try:
+            info = self._path.stat()
+        except FileNotFoundError:
+            if self._file is None:
+                return
+            detail = "it was removed while the program had it open"
+            raise error("db/corrupt", path=self._name, detail=detail) from None
+        except OSError:
+            return
+        found = (info.st_dev, info.st_ino)
+        if self._file is None:
+            self._file = found
+        if self._file != found:
+            detail = "another file was put in its place while the program had it open"
+            raise error("db/corrupt", path=self._name, detail=detail)
 
     def _undo(self, connection: sqlite3.Connection) -> None:
         # SQLite undoes by itself on some faults. A connection that cannot undo is thrown away,
@@ -257,11 +298,16 @@ class SQLiteDatabase(Database):
         connection.close()
 
     def connect(self) -> None:
-        """Make the first connection, which shows that the file is a whole database."""
+        """Make the first connection, which shows that the file is a whole database, and the one
+        that was here."""
+        _check_whole(self._path)
+        with self._wait_bounded():
+            check_mark(self._path)
         self._release_reader(self._acquire_reader())
 
     def _connect(self) -> sqlite3.Connection:
         _check_whole(self._path)
+        self._check_same()
         with self._wait_bounded():
             connection = sqlite3.connect(
                 f"file:{quote(self._name)}?mode=rw",
@@ -309,7 +355,8 @@ def open_sqlite(
             file is opened, an empty or damaged one refuses: it is never made again.
         busy_seconds: how long to wait for another program's transaction.
         environ: the environment; the process's own by default.
-    Raises: `db/url`, `db/missing`, `db/corrupt`, `db/denied`, `db/full`, `db/io`, `db/busy`.
+    Raises: `db/url`, `db/missing`, `db/corrupt`, `db/log`, `db/older`, `db/other`, `db/denied`,
+        `db/full`, `db/io`, `db/busy`.
     """
     env = os.environ if environ is None else environ
     path = _path_of(url)

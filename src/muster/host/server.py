@@ -16,7 +16,7 @@ from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
 from muster.core.settings import Value
 from muster.core.values import dataclass
-from muster.db.engine import Database
+from muster.db.engine import START_CHECK_SECONDS, Database
 from muster.host.api import HostAPI
 from muster.host.commit import GroupWriter
 from muster.host.keyring import KeyRing
@@ -67,6 +67,8 @@ class HostServer:
         overrides: Mapping[str, Value] | None = None,
         certificate: Certificate | None = None,
     ) -> None:
+        if not database.check(START_CHECK_SECONDS):
+            _log.info("the database is large: it was not checked to its end")
         self.database = database
         self._clock = clock
         self._file_settings, self._overrides = file_settings, overrides

@@ -7,10 +7,12 @@ an activation is carried out (`muster.publisher.activations`). Obeys docs/spec/0
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from muster.core.catalogue import error
 from muster.core.clock import Clock
+from muster.db.engine import START_CHECK_SECONDS
 from muster.lease.strict import JSONObject
 from muster.lease.trust import GRANT_ROLE
 from muster.publisher import rules, tables
@@ -18,6 +20,8 @@ from muster.publisher.activations import Activations
 from muster.publisher.model import SignedText
 from muster.publisher.store import open_store
 from muster.publisher.vault import Vault
+
+_log = logging.getLogger("muster.publisher")
 
 
 class PublisherService(Activations):
@@ -106,6 +110,8 @@ def open_service(folder: Path, vault: Vault, clock: Clock, url: str = "") -> Pub
     errors of opening its database."""
     store = open_store(folder, clock.now(), url=url)
     try:
+        if not store.database.check(START_CHECK_SECONDS):
+            _log.info("the database is large: it was not checked to its end")
         return PublisherService(store, vault, clock)
     except BaseException:
         store.close()

@@ -638,6 +638,39 @@ ROWS: tuple[Row, ...] = (
         fix="Stop the service, keep a copy of the file, and restore the last backup.",
     ),
     Row(
+        code="db/log",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The log {log} beside the database {path} is not its own.",
+        why="Another copy of the database was put beside the log of the one that was here. Together "
+        "they would make a damaged database; both were left as they are.",
+        fix="Put the database back that the log belongs to. If it is lost, restore a backup "
+        "('restore FILE --replace'), or go on with the database without the log "
+        "('restore --in-place').",
+    ),
+    Row(
+        code="db/older",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The database {path} lacks the last {count} changes that it had.",
+        why="An older copy was put in its place, or its log was removed, emptied or cut after the "
+        "program had been killed. What was answered since is not in it.",
+        fix="Put the newest files back, the log with the database. If they are lost, restore a "
+        "backup ('restore FILE --replace'), or go on with this database ('restore --in-place').",
+    ),
+    Row(
+        code="db/other",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The database {path} is not the one that was here.",
+        why="The database of another store was put in its place.",
+        fix="Put the right one back. If it is lost, restore a backup ('restore FILE --replace'), or "
+        "go on with this database ('restore --in-place').",
+    ),
+    Row(
         code="db/full",
         kind=Kind.FAULT,
         http=507,
