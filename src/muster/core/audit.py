@@ -25,6 +25,10 @@ class Event(enum.Enum):
         return event
 
     PUBLISHER_INIT = "publisher:store:init", "The publisher's keys and store were created."
+    PUBLISHER_BACKUP = (
+        "publisher:store:backup",
+        "A backup was written; the row covers what is in it.",
+    )
     PUBLISHER_RESTORE = "publisher:store:restore", "The tables were filled from a backup."
     PUBLISHER_RESUME = "publisher:store:resume", "Draws go on after a restore."
     PRODUCT_ADD = "publisher:product:add", "A product, group or application was added."

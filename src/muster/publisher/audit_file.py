@@ -6,13 +6,12 @@ what a row means; that is `muster.publisher.chain`. Obeys docs/spec/12-audit.md,
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from muster.publisher import chain
 from muster.publisher.chain import Head
-from muster.system.files import translate
+from muster.system.files import new_file, translate
 
 
 def export_audit(export: Callable[[Callable[[bytes], object]], Head], path: Path) -> Head:
@@ -21,21 +20,8 @@ def export_audit(export: Callable[[Callable[[bytes], object]], Head], path: Path
     A log that does not hold leaves no file.
     Raises: `file/exists` and other `file/…`, and what `export` raises.
     """
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except OSError as fault:
-        raise translate(fault, path) from fault
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            head = export(stream.write)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException as fault:
-        path.unlink(missing_ok=True)
-        if isinstance(fault, OSError):
-            raise translate(fault, path) from fault
-        raise
-    return head
+    with new_file(path) as stream:
+        return export(stream.write)
 
 
 def check_audit_file(path: Path, wanted: Head | None = None) -> Head:

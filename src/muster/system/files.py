@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -90,6 +91,45 @@ def write_new(path: str | os.PathLike[str], data: bytes, mode: int = 0o600) -> N
     Raises: `file/exists`, and the errors of `write_atomic`.
     """
     _write(Path(path), data, mode, keep_previous=False, fresh=True)
+
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike[str], mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A new file to write piece by piece: it has its name, durably, when the block ends, and is
+    nowhere when that raises.
+
+    It is opened once, under a temporary name in the folder as it was opened, so that nobody who may
+    write there leads it elsewhere or reads it. Raises: as `write_new`; an OSError of the block is
+    taken for one of this file.
+    """
+    target = Path(path)
+    with _translated(target):
+        folder = os.open(target.parent, os.O_RDONLY | _DIRECTORY | _CLOEXEC)
+        try:
+            if os.access(target.name, os.F_OK, dir_fd=folder, follow_symlinks=False):
+                raise FileExistsError(errno.EEXIST, "taken")
+            with _new_in_folder(folder, target.name, mode) as stream:
+                yield stream
+        finally:
+            os.close(folder)
+
+
+@contextlib.contextmanager
+def _new_in_folder(folder: int, name: str, mode: int) -> Iterator[BinaryIO]:
+    temporary = f".{name}.{os.urandom(8).hex()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
+    handle = os.open(temporary, flags, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            os.fchmod(handle, mode)
+            yield stream
+            stream.flush()
+            os.fsync(handle)
+        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+    os.fsync(folder)
 
 
 def _write(target: Path, data: bytes, mode: int, *, keep_previous: bool, fresh: bool) -> None:

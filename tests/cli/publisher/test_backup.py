@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
@@ -14,7 +15,6 @@ from click.testing import CliRunner
 from muster.cli.main import muster
 from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import parse_product_key
-from muster.core.products import DAY, day_start
 from muster.lease import strict
 
 
@@ -105,10 +105,10 @@ def test_an_operator_loses_a_database_and_restores_it(
 
 
 @pytest.mark.parametrize("instant", [253_402_300_800, 2**53 - 1])
-def test_a_backup_with_dates_that_no_calendar_has_is_restored_and_shown(
+def test_a_backup_with_dates_that_no_calendar_has_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str, instant: int
 ) -> None:
-    """Once the restore was done and then died of the date that it wanted to print."""
+    """Once the restore was done, and then died of the date that it wanted to print."""
     operator = Operator(monkeypatch)
     saved = tmp_path / "contoso.backup"
     operator.at(tmp_path / "first")
@@ -119,16 +119,24 @@ def test_a_backup_with_dates_that_no_calendar_has_is_restored_and_shown(
     operator.types("key", "issue", "--kind", "mak", "--group", "client-volume", "--pool", "5")
     operator.types("backup", str(saved))
 
-    lines = [json.loads(line) for line in saved.read_bytes().splitlines()[:-1]]
-    lines[0]["made_at"] = instant
-    keys = [line["row"] for line in lines if line.get("table") == "product_key"]
-    for row in keys:
-        row |= {"issued_at": instant, "revoked": instant // DAY}
-    data = b"".join(strict.canonical(line) + b"\n" for line in lines)
-    foot: strict.JSONObject = {"rows": len(lines) - 1, "sha256": hashlib.sha256(data).hexdigest()}
-    saved.write_bytes(data + strict.canonical(foot) + b"\n")
+    whole = [json.loads(line) for line in saved.read_bytes().splitlines()[:-1]]
+
+    def forge(*, head: bool) -> None:
+        lines = copy.deepcopy(whole)
+        if head:
+            lines[0]["made_at"] = instant
+        else:
+            keys = [line["row"] for line in lines if line.get("table") == "product_key"]
+            keys[0]["issued_at"] = instant
+        data = b"".join(strict.canonical(line) + b"\n" for line in lines)
+        sum_of = hashlib.sha256(data).hexdigest()
+        foot: strict.JSONObject = {"rows": len(lines) - 1, "sha256": sum_of}
+        saved.write_bytes(data + strict.canonical(foot) + b"\n")
 
     operator.at(tmp_path / "second", database)
-    assert f"as of second {instant}.\n" in operator.reads("restore", str(saved))
-    assert f"Issued:   second {instant}" in operator.reads("key", "show", keys[0]["id"])
-    assert f"revoked second {day_start(instant // DAY)}" in operator.reads("key", "list")
+    for head in (True, False):
+        forge(head=head)
+        told = operator.types("restore", str(saved), "--accept-loss", code=2)
+        assert told["error"]["code"] == "backup/damaged"
+        assert "calendar" in told["error"]["what"]
+        assert operator.types("key", "list", code=2)["error"]["code"] == "publisher/none"

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.publisher.conftest import Machine, Shop
 from tests.publisher.engineer import Engineer, open_engineer
 
+from muster.core.audit import Event
 from muster.core.errors import MusterError
 from muster.core.keys import Kind, ProductKey
 from muster.lease import strict
-from muster.publisher import results, tables
+from muster.publisher import backup_file, results, tables
 from muster.publisher.act import backup
 from muster.publisher.act.setup import NewPublisher, init_publisher
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
-from muster.publisher.chain import Head
+from muster.publisher.chain import Head, row_hash
 from muster.publisher.office import KEYS_FOLDER, Office
 from muster.publisher.pools import MachineActivation
 from muster.publisher.service import PublisherService, open_service
@@ -202,6 +206,113 @@ def test_rows_that_break_a_rule_are_told_with_a_right_sum_too(
         assert code(lambda: there.fill(tmp_path / "bad")) == "backup/damaged"
     with there.store.view() as reader:
         assert tables.documents.publisher(reader) is None
+
+
+def forged(path: Path, change: Callable[[list[Any]], object], out: Path) -> None:
+    """The lines of a backup, changed, with a right sum at the end."""
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()[:-1]]
+    change(lines)
+    body = b"".join(strict.canonical(line) + b"\n" for line in lines)
+    sums: strict.JSONObject = {"rows": len(lines) - 1, "sha256": hashlib.sha256(body).hexdigest()}
+    out.write_bytes(body + strict.canonical(sums) + b"\n")
+
+
+def rows_of(lines: list[Any], table: str) -> list[Any]:
+    return [line["row"] for line in lines if line.get("table") == table]
+
+
+def test_pools_and_draws_that_were_forged_never_come_with_the_genuine_head(
+    shop: Shop, tmp_path: Path, url: str
+) -> None:
+    filled(shop)
+    genuine = save(shop, tmp_path / "backup")
+    there = Restored(shop, tmp_path / "again", url)
+
+    def pool(lines: list[Any]) -> None:
+        rows_of(lines, "product_key")[0]["pool"] += 1000
+
+    def draw_less(lines: list[Any]) -> None:
+        rows_of(lines, "product_key")[0]["drawn"] = 0
+        lines[:] = [line for line in lines if line.get("table") != "machine_grant"]
+
+    def covering(lines: list[Any]) -> None:
+        """The row that covers is made right, and with it the hash."""
+        pool(lines)
+        row = rows_of(lines, "audit")[-1]
+        rest = [strict.canonical(x) + b"\n" for x in lines[1:] if x["table"] != "audit"]
+        detail = json.loads(row["detail"]) | {"sha256": hashlib.sha256(b"".join(rest)).hexdigest()}
+        row["detail"] = strict.canonical(detail).decode()
+        before = rows_of(lines, "audit")[-2]["hash"]
+        names = ("seq", "at", "actor", "event", "subject", "detail")
+        row["hash"] = row_hash(before, *(row[name] for name in names))
+
+    def without(lines: list[Any]) -> None:
+        """The row that covers is left out."""
+        pool(lines)
+        lines.pop()
+
+    bad = tmp_path / "bad"
+    for change in (pool, draw_less):
+        forged(tmp_path / "backup", change, bad)
+        assert code(lambda: there.fill(bad, genuine)) == "backup/damaged"
+        assert code(lambda: there.fill(bad, accept_loss=True)) == "backup/damaged"
+    forged(tmp_path / "backup", covering, bad)
+    assert code(lambda: there.fill(bad, genuine)) == "backup/head"
+    forged(tmp_path / "backup", without, bad)
+    end = Head.parse(json.loads((tmp_path / "backup").read_bytes().splitlines()[0])["audit_head"])
+    assert code(lambda: there.fill(bad, genuine)) == "backup/head"
+    assert code(lambda: there.fill(bad, end)) == "backup/uncovered"
+    assert there.fill(tmp_path / "backup", genuine).waiting is False
+
+
+def test_what_happens_while_a_backup_is_written_is_not_covered(
+    shop: Shop, tmp_path: Path, url: str
+) -> None:
+    """The rows of the log are in the file, the draws that they tell of are not."""
+    _, machines = filled(shop)
+    with shop.admin() as office, (tmp_path / "backup").open("wb") as out:
+        writer = backup_file.Writer(out, office.publisher.id, shop.clock.now())
+        with office.view() as reader:
+            contents = writer.tables(reader)
+        draw(shop.service(), machines[2])
+        with office.edit() as tx:
+            event = Event.PUBLISHER_BACKUP
+            detail = contents.detail
+            tables.audit.write(tx, shop.clock.now(), "test", event, office.publisher.id, detail)
+            head = tables.audit.head(tx)
+            writer.end(tables.audit.all_rows(tx, contents.head.seq))
+    there = Restored(shop, tmp_path / "again", url)
+    assert code(lambda: there.fill(tmp_path / "backup", head)) == "backup/uncovered"
+    assert there.fill(tmp_path / "backup", head, accept_loss=True).lost
+
+
+def test_nobody_leads_a_backup_elsewhere(shop: Shop, tmp_path: Path) -> None:
+    """The owner of the folder exchanges what has the name while it is written, whenever that is."""
+    folder, target = tmp_path / "theirs", tmp_path / "target"
+    folder.mkdir()
+    target.write_bytes(b"of somebody else")
+    started, stop = threading.Event(), threading.Event()
+
+    def exchange() -> None:
+        while not stop.is_set():
+            for entry in list(folder.iterdir()):
+                with contextlib.suppress(OSError):
+                    if not entry.is_symlink():
+                        entry.unlink()
+                        entry.symlink_to(target)
+            started.set()
+
+    watch = threading.Thread(target=exchange)
+    watch.start()
+    try:
+        started.wait(60)
+        for number in range(8):
+            with contextlib.suppress(MusterError):
+                save(shop, folder / f"backup-{number}")
+    finally:
+        stop.set()
+        watch.join()
+    assert target.read_bytes() == b"of somebody else"
 
 
 def test_hosts_wait_too(shop: Shop, tmp_path: Path, url: str) -> None:

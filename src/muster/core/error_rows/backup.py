@@ -52,6 +52,16 @@ ROWS = (
         fix="Restore a later backup, or accept the loss with --accept-loss.",
     ),
     Row(
+        code="backup/uncovered",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The audit head {head} does not cover everything in the backup.",
+        why="Something was activated or changed while the backup was written, or an earlier version "
+        "wrote it, whose audit head covers the audit log alone.",
+        fix="Restore another backup, or accept the loss with --accept-loss.",
+    ),
+    Row(
         code="publisher/restored",
         kind=Kind.FAULT,
         http=503,

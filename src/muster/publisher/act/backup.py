@@ -6,45 +6,49 @@ Obeys docs/spec/11-pools.md, section 11.7.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.text import CALENDAR, instant_text
 from muster.db.engine import Transaction
 from muster.publisher import backup_file, chain, tables
 from muster.publisher.chain import Head
 from muster.publisher.office import Office
 from muster.publisher.results import BackupWritten, Restored, Resumed
-from muster.system.files import translate, write_new
+from muster.system.files import new_file
 
 
 def write_backup(office: Office, path: Path) -> BackupWritten:
     """Write one state of the tables into a new file, while others write.
+
+    The audit row that says so covers what was written, and is in the file as its last row.
 
     Raises: `backup/exists`, `file/…`, `publisher/none`, `publisher/clock`, and the errors of the
         database.
     """
     now = office.clock.now()
     chain.check_clock(now)
+    if now not in CALENDAR:
+        raise error("publisher/clock", detail=f"it shows {instant_text(now)}")
+    publisher = office.publisher.id
     try:
-        write_new(path, b"")  # the name is durable before a row is written
+        with new_file(path) as out:
+            writer = backup_file.Writer(out, publisher, now)
+            with office.view() as reader:
+                contents = writer.tables(reader)
+            with office.edit() as tx:
+                event = Event.PUBLISHER_BACKUP
+                tables.audit.write(tx, now, office.actor, event, publisher, contents.detail)
+                rows = list(tables.audit.all_rows(tx, contents.head.seq))
+            writer.end(rows)
     except MusterError as fault:
         if fault.code == "file/exists":
             raise error("backup/exists", path=str(path)) from fault
         raise
-    try:
-        with path.open("wb") as out, office.view() as reader:
-            backup = backup_file.write(out, reader, office.publisher.id, now)
-            out.flush()
-            os.fsync(out.fileno())
-    except BaseException as fault:
-        path.unlink()
-        if isinstance(fault, OSError):
-            raise translate(fault, path) from fault
-        raise
-    return BackupWritten(True, str(path), backup.publisher, backup.rows, backup.head.text)
+    last = rows[-1]
+    return BackupWritten(True, str(path), publisher, writer.rows, Head(last.seq, last.hash).text)
 
 
 def restore(office: Office, path: Path, *, head: Head | None, accept_loss: bool) -> Restored:
@@ -100,15 +104,19 @@ def _resume(
     if not waiting:
         return Resumed(False, False, False, tables.audit.head(tx).text)
     newest = waiting[max(waiting)]
-    closed = [number for number, held in waiting.items() if accept_loss or held == head]
+    named = [number for number, held in waiting.items() if held == head]
+    covered = [number for number in named if backup_file.is_covered(tx, waiting[number])]
+    closed = list(waiting) if accept_loss else covered
     if not closed:
+        if named:
+            raise error("backup/uncovered", head=waiting[named[0]].text)
         if head is not None:
             raise error("backup/head", held=newest.text, given=head.text)
         return Resumed(False, True, False, newest.text)
-    lost = any(waiting[number] != head for number in closed)
+    lost = any(number not in covered for number in closed)
     for number in closed:
         tables.restore.resolve(tx, number, now)
-        detail = {"lost": waiting[number] != head}
+        detail = {"lost": number not in covered}
         tables.audit.write(tx, now, actor, Event.PUBLISHER_RESUME, waiting[number].text, detail)
     still = [held for number, held in waiting.items() if number not in closed]
     return Resumed(True, bool(still), lost, (still[-1] if still else newest).text)

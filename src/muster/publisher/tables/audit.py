@@ -22,9 +22,9 @@ def rows(reader: Reader, after: int = 0, limit: int = 1000) -> tuple[AuditRow, .
     return tuple(AuditRow(*row) for row in rows)
 
 
-def all_rows(reader: Reader) -> Iterator[AuditRow]:
-    """All rows of the audit table, lowest number first, a page at a time."""
-    page = rows(reader, -(2**53))
+def all_rows(reader: Reader, after: int = -(2**53)) -> Iterator[AuditRow]:
+    """All rows of the audit table above a number, lowest first, a page at a time."""
+    page = rows(reader, after)
     while page:
         yield from page
         page = rows(reader, page[-1].seq)
