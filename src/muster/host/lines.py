@@ -69,8 +69,8 @@ CLONES = frozenset({Row.OTHER_HARDWARE, Row.LATER_CAME_BACK, Row.LATER_ONE})
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request as the table reads it: its nonce, the prefixes of the nonces before it that it
-    shows, its
-    `sent_at`, whether it is in mode `explicit`, and whether its facts are those stored."""
+    shows, its `sent_at`, whether it is in mode `explicit`, and whether its facts are the stored
+    ones."""
 
     nonce: str
     shown: Collection[str]
@@ -102,7 +102,7 @@ def classify(known: Line | None, asked: Asked, now: int) -> tuple[Row, Line]:
     moved = replace(
         known,
         nonce=asked.nonce,
-        asked_at=_latest(known, asked.sent_at, now),
+        asked_at=asked.sent_at,
         left=_young(known, now),
     )
     if not asked.same_facts:
@@ -164,10 +164,6 @@ def forget(known: Line, now: int) -> Line:
     before, here and to other hosts."""
     asked_at = known.asked_at + 1 if known.nonce else known.asked_at
     return Line("", max(asked_at, now), restored=known.restored)
-
-
-def _latest(known: Line, sent_at: int, now: int) -> int:
-    return max(sent_at, known.asked_at) if known.asked_at <= now + SKEW else sent_at
 
 
 def _young(known: Line, now: int) -> tuple[Left, ...]:
