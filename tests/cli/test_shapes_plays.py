@@ -28,6 +28,7 @@ from tests.host.conftest import Machine
 from muster.cli.main import muster
 from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import parse_product_key
+from muster.core.text import instant_text
 from muster.net.serve import ThreadServer
 from muster.publisher.catalogue_file import sample
 from muster.testing.nanodns import NanoDNS
@@ -221,6 +222,8 @@ def test_every_command_of_a_publisher(empty: PublisherDesk, tmp_path: Path) -> N
     walk("product", "revoke", "contoso-office-2010")
 
     # Trust, and what is kept of all this.
+    walk("clock", "confirm", instant_text(walk("clock", "show")["clock"])[:10])
+    walk("clock", "repair")
     walk("trust", "show")
     walk("trust", "rotate", *CHEAP)
     walk("trust", "recover", "--reserve-root", file("reserve.key"), *CHEAP)

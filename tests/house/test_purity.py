@@ -34,6 +34,7 @@ HANDS = {
             "audit_file",
             "backup_file",
             "document_cache",
+            "evidence",
             "look",
             "office",
             "pools",

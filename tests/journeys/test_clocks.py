@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from muster.client import schedule
 from muster.client.judge import Verdict
 from muster.client.messages import Plan
+from muster.client.model import Memory, Note
 from muster.client.store import Store
 from muster.core.catalogue import error
 from muster.core.keys import Kind
@@ -169,6 +170,83 @@ def test_what_a_later_clock_scheduled_is_due(at: int, now: int, scheduled: int) 
     due = schedule.is_due(at, now, scheduled)
     assert due or (scheduled <= now < at <= now + schedule.LONGEST * 11 // 10)
     assert due or not schedule.is_due(at, now)
+
+
+# A whole site that was ahead (D34).
+
+
+@pytest.mark.parametrize("ahead", [10 * DAY, 29 * DAY, 400 * DAY])
+def test_after_a_jump_of_the_whole_site_machines_mend_by_themselves(
+    world: World, ahead: int
+) -> None:
+    machines = [world.machine(f"pc-{number}") for number in range(3)]
+    for machine in machines:
+        machine.client.add_product(world.publisher.descriptor(DESKTOP))
+        assert machine.client.activate()[0].renewed
+    right = world.clock.now()
+    world.clock.jump(ahead)
+    host_of(world).crowd(100)
+    for machine in machines:
+        assert machine.client.activate()[0].renewed
+        assert mark_of(machine, world) == right + ahead
+    world.clock.jump(-ahead)
+    host_of(world).crowd(100)
+    for machine in machines:
+        assert why(machine) == "client/clock-behind"
+        assert tried(machine), "nothing is typed"
+        assert verdict_of(machine).licensed
+        assert mark_of(machine, world) == world.clock.now()
+        assert "client:clock-mark:lower" in [line.event.value for line in history(machine, world)]
+
+
+def test_every_product_of_the_machine_mends(world: World) -> None:
+    other = world.publisher.descriptor("server-standard")
+    machine = machine_of(world)
+    machine.client.add_product(other)
+    world.clock.jump(10 * DAY)
+    assert all(found.renewed for found in machine.client.activate())
+    world.clock.jump(-10 * DAY)
+    machine.client.activate(typed=False)
+    assert all(found.verdict.licensed for found in machine.client.statuses())
+
+
+def test_a_mark_is_lowered_by_no_answer_of_another_time_than_the_clocks(world: World) -> None:
+    """The clock of the machine is turned back alone, and that of the host goes on."""
+    machine = machine_of(world)
+    assert machine.client.activate()[0].renewed
+    right = world.clock.now()
+    host_of(world).skew = 9 * DAY
+    world.clock.jump(-9 * DAY)
+    assert not machine.client.activate()[0].renewed
+    assert not verdict_of(machine).licensed
+    assert mark_of(machine, world) == right
+
+
+def test_a_mark_is_lowered_below_nothing_that_the_publisher_dated(world: World) -> None:
+    """Machine and host are turned back together, before a catalogue that the machine holds."""
+    machine = machine_of(world)
+    world.publisher.now = world.clock.now()
+    world.publisher.publish()
+    assert machine.client.activate()[0].renewed
+    world.clock.jump(-2 * DAY)
+    assert not machine.client.activate()[0].renewed
+    assert not verdict_of(machine).licensed
+    world.clock.jump(2 * DAY)
+    assert verdict_of(machine).licensed
+
+
+def mark_of(machine: WorldMachine, world: World) -> int:
+    return loaded_of(machine, world).clock_mark
+
+
+def history(machine: WorldMachine, world: World) -> tuple[Note, ...]:
+    return loaded_of(machine, world).history
+
+
+def loaded_of(machine: WorldMachine, world: World) -> Memory:
+    loaded = Store(machine.client.root, world.publisher.publisher, machine.disk).load()
+    assert loaded is not None
+    return loaded.memory
 
 
 # A clock that is not set (C13).

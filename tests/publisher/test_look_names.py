@@ -10,8 +10,10 @@ from click.testing import CliRunner
 
 from muster.cli import compose
 from muster.cli.main import muster
+from muster.core.products import day_of
 from muster.lease.trust import GRANT_ROLE
 from muster.net.serve import ThreadServer
+from muster.publisher.act import clock
 from muster.publisher.api import PublisherAPI
 from muster.wire.exchange import RequestFile
 from muster.wire.publisher import ConfirmRequest
@@ -59,6 +61,7 @@ def test_online_and_file_carry_the_name_and_the_list_shows_it_with_the_customer(
     from muster.host.online import PublisherClient
 
     shop.clock.seconds = compose.clock().now()
+    clock.confirm(shop.admin(), day_of(shop.clock.seconds))
     first, second = host(shop, "Fabrikam"), host(shop)
     with ThreadServer(PublisherAPI(shop.service()).router()) as server:
         PublisherClient(server.url).activate(first.digits(), 'Main "1"')

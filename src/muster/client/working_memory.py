@@ -17,6 +17,7 @@ from muster.client.requests import Requests
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
 from muster.core.identity import commitments
+from muster.core.text import instant_text
 from muster.core.values import replace
 from muster.lease.steps import Expected, advance_mark
 from muster.lease.verify import VerifiedLicence
@@ -106,7 +107,7 @@ class WorkingMemory:
             identity=self.memory.identity.mode,
             nonce=nonce,
             fingerprint=self.fingerprint(),
-            clock_mark=held.clock_mark,
+            clock_mark=documents.mark_for_answers(self._descriptor, held, self.now),
             fresh=True,
         )
 
@@ -155,8 +156,13 @@ class WorkingMemory:
         """Remember beside the record what a verified lease tells of machine, time and requests,
         and what the host gave for the next one."""
         identity = replace(self.memory.identity, made_on=self.fingerprint())
-        mark = advance_mark(self.held().clock_mark, licence.issued, self.now)
+        held = self.held()
+        mark = documents.mark_for_answers(self._descriptor, held, self.now)
+        mark = advance_mark(mark, licence.issued, self.now)
         requests = self.memory.requests.answered(nonce, by.text, challenge)
-        self.memory = replace(
-            self.memory, identity=identity, clock_mark=mark, requests=requests
-        ).noted(self.now, Audit.CLIENT_LICENCE_ACCEPT, licence.product, f"by {by.text}")
+        memory = replace(self.memory, identity=identity, clock_mark=mark, requests=requests)
+        if mark < held.clock_mark:
+            detail = f"from {instant_text(held.clock_mark)} to {instant_text(mark)} by {by.text}"
+            memory = memory.noted(self.now, Audit.CLIENT_CLOCK_MARK_LOWER, detail=detail)
+        detail = f"by {by.text}"
+        self.memory = memory.noted(self.now, Audit.CLIENT_LICENCE_ACCEPT, licence.product, detail)

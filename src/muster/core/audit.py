@@ -35,6 +35,15 @@ class Event(enum.Enum):
     PRODUCT_CHANGE = "publisher:product:change", "A product was changed."
     CATALOGUE_SIGN = "publisher:catalogue:sign", "A catalogue version was signed."
     TRUST_SIGN = "publisher:trust:sign", "A trust version was signed: keys changed."
+    CLOCK_CONFIRM = "publisher:clock:confirm", "Somebody said that the clock is right."
+    GRANT_REDATE = (
+        "publisher:grant:redate",
+        "A grant that began in the future was signed again from today.",
+    )
+    REVOCATION_REDATE = (
+        "publisher:revocation:redate",
+        "A revocation that was dated in the future counts from today.",
+    )
     KEY_ISSUE = "publisher:key:issue", "A product key was issued."
     KEY_REVOKE = "publisher:key:revoke", "A product key was revoked."
     KEY_LIMIT = "publisher:key:limit", "A host key got other limits of hosts and activations."
@@ -77,4 +86,8 @@ class Event(enum.Enum):
     CLIENT_LICENCE_RELEASE = "client:licence:release", "A licence was given back."
     CLIENT_CMID_RENEW = "client:cmid:renew", "The machine took another CMID."
     CLIENT_CLOCK_MARK_RESET = "client:clock-mark:reset", "The clock mark was reset by hand."
+    CLIENT_CLOCK_MARK_LOWER = (
+        "client:clock-mark:lower",
+        "A new lease showed that the clock mark was of a clock that was ahead.",
+    )
     CLIENT_SETTING_CHANGE = "client:setting:change", "A setting of the client was changed."

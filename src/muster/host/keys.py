@@ -13,6 +13,7 @@ from muster.core.errors import MusterError
 from muster.core.ids import make_installation_id
 from muster.core.keys import KeyId, Kind, ProductKey
 from muster.host.model import HostKey, HostView
+from muster.lease.steps import EARLY
 from muster.wire.exchange import RequestFile
 from muster.wire.publisher import ConfirmRequest
 
@@ -40,19 +41,28 @@ def find_key(view: HostView, name: str) -> HostKey:
     return only(matching)
 
 
-def pending(view: HostView, publisher: str | None = None, name: str | None = None) -> list[HostKey]:
-    """Keys that wait for activation: their grant is missing or does not verify.
+def pending(
+    view: HostView,
+    publisher: str | None = None,
+    name: str | None = None,
+    now: int | None = None,
+) -> list[HostKey]:
+    """Keys that wait for activation: their grant is missing, does not verify, or has not begun.
 
     Args:
         publisher: only keys of the publisher with this id.
         name: only this key, by last group or key id.
+        now: Unix seconds, for grants that begin later [the publisher's clock was ahead]; None
+            leaves these as they are.
     Raises: `host/unknown-publisher`.
     """
     if publisher is not None and publisher not in view.publishers:
         raise error("host/unknown-publisher", publisher=publisher)
     keys = []
     for known in view.publishers.values():
-        granted = {held.grant.key for held in known.grants}
+        granted = {
+            held.grant.key for held in known.grants if now is None or now >= held.grant.iat - EARLY
+        }
         wanted = publisher is None or known.publisher == publisher
         for key in known.keys:
             chosen = name is None or _is_named(key, name)
@@ -61,7 +71,7 @@ def pending(view: HostView, publisher: str | None = None, name: str | None = Non
     return keys
 
 
-def waiting(view: HostView, publisher: str | None, name: str | None) -> list[HostKey]:
+def waiting(view: HostView, publisher: str | None, name: str | None, now: int) -> list[HostKey]:
     """Keys that wait, as `pending`; a key that is not installed and a host without keys refuse.
 
     Raises: `host/unknown-key`, `host/which-key`, `host/no-key`, `host/unknown-publisher`.
@@ -72,7 +82,7 @@ def waiting(view: HostView, publisher: str | None, name: str | None) -> list[Hos
         known.keys for known in view.publishers.values() if publisher in (None, known.publisher)
     ):
         raise error("host/no-key")
-    return pending(view, publisher, name)
+    return pending(view, publisher, name, now)
 
 
 def only(keys: Sequence[HostKey]) -> HostKey:

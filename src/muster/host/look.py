@@ -324,7 +324,7 @@ def key_request(
     """
     with host.snapshot() as reader:
         view = host.view(reader)
-    waiting = keys.waiting(view, publisher_id(view, publisher), key)
+    waiting = keys.waiting(view, publisher_id(view, publisher), key, host.clock.now())
     if not waiting and key is None:
         return None
     chosen = keys.only(waiting or [keys.find_key(view, key or "")])

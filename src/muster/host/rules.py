@@ -22,6 +22,7 @@ from muster.host.count import shown
 from muster.host.lines import Asked, Line, Row
 from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
 from muster.lease.lease import LeaseClaims
+from muster.lease.steps import EARLY
 from muster.lease.terms import Terms
 from muster.wire.activation import ActivationRequest
 from muster.wire.release import ReleaseRequest
@@ -50,7 +51,7 @@ def live(view: PublisherView, held: HeldGrant, now: int) -> MusterError | None:
             return error("host/terms-required", label=view.label)
     if grant.exp is not None and grant.exp <= now:
         return error("host/grant-expired", label=view.label)
-    if now < grant.iat - DAY:
+    if now < grant.iat - EARLY:
         return error("host/grant-not-yet", label=view.label)
     return None
 

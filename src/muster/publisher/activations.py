@@ -25,6 +25,7 @@ from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, walk
 from muster.publisher import rules, tables, terms
 from muster.publisher.document_cache import DocumentCache
+from muster.publisher.evidence import CheckedClock
 from muster.publisher.model import HostGrant, IssuedKey, Publisher
 from muster.publisher.pools import Activated, Pools
 from muster.publisher.store import Store
@@ -68,14 +69,14 @@ class Activations:
     Args:
         store: its tables.
         vault: its key files; asked for grant keys only.
-        clock: the publisher's clock.
+        clock: the publisher's clock, believed as `evidence` says.
     Raises: `publisher/none`, `publisher/damaged` (the line of trust is not valid).
     """
 
     def __init__(self, store: Store, vault: Vault, clock: Clock) -> None:
         self._store = store
         self._vault = vault
-        self._clock = clock
+        self._clock = CheckedClock(store, vault.folder.parent, clock)
         self._documents = DocumentCache()
         with store.view() as reader:
             found = tables.documents.publisher(reader)
@@ -142,9 +143,10 @@ class Activations:
             if held is None:
                 return found
             newest, catalogue = self._documents.known(reader)
-            now = self._clock.now()
             if terms.still_accepted(held, newest):
                 return replace(found, answer=replace(found.answer, terms=held.text))
+        now = self._clock.now()
+        with self._store.view() as reader:
             entry = terms.signer_of(newest, now)
             record = tables.documents.key_file(reader, entry.key.kid)
         key = self._vault.signing_key(record, entry.key)
@@ -163,8 +165,7 @@ class Activations:
         return replace(found, answer=replace(found.answer, terms=again.text))
 
     def _activate_host(self, iid: InstallationId, channel: str) -> HostActivation:
-        now = self._clock.now()
-        rules.today(now)
+        now = self._clock.unchecked()
         while True:
             with self._store.view() as reader:
                 decision = self._decide(reader, iid, now)
@@ -176,6 +177,7 @@ class Activations:
             if decision.signer is None:
                 assert isinstance(decision.outcome, rules.Again)
                 return self._give_again(decision, decision.outcome.grant, now)
+            self._clock.now()
             # Opening a key file may take a second: never inside a transaction.
             key = self._vault.signing_key(file, decision.signer.key)
             with self._store.edit() as tx:

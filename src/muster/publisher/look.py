@@ -15,7 +15,7 @@ from muster.core.keys import Kind
 from muster.db.engine import Reader
 from muster.lease.descriptor import make_descriptor
 from muster.lease.trust import parse_trust
-from muster.publisher import chain, reading, rules, tables
+from muster.publisher import chain, evidence, reading, rules, tables
 from muster.publisher.chain import Head
 from muster.publisher.model import Content
 from muster.publisher.office import Office
@@ -23,6 +23,8 @@ from muster.publisher.results import (
     AuditList,
     CatalogueDifference,
     CatalogueShown,
+    ClockEvidence,
+    ClockShown,
     Descriptor,
     Export,
     HostList,
@@ -43,6 +45,29 @@ from muster.wire.exchange import PublisherFile
 
 _EVERY = 1_000_000
 """More versions of trust than there can be."""
+
+
+# The clock.
+
+
+def clock(office: Office) -> ClockShown:
+    """Whether the clock is believed, why not, and what was dated in the future."""
+    now = office.clock.now()
+    today = rules.today(now)
+    with office.view() as reader:
+        known = evidence.gather(reader, office.folder)
+        found = evidence.doubt(now, known)
+        return ClockShown(
+            clock=now,
+            doubt=None if found is None else evidence.refusal(now, found).what,
+            evidence=tuple(
+                ClockEvidence(item.what, item.at)
+                for item in sorted(known, key=lambda item: item.at, reverse=True)
+            ),
+            hosts=len(tables.grants.grants_after(reader, today)),
+            machines=len(tables.pools.machines_after(reader, today)),
+            revocations=len(tables.documents.revoked_after(reader, today)),
+        )
 
 
 # Documents.

@@ -15,6 +15,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.db.engine import ConstraintError, Reader, Transaction
 from muster.publisher import rules, tables
+from muster.publisher.evidence import CheckedClock
 from muster.publisher.model import Publisher
 from muster.publisher.store import Store, open_store
 from muster.publisher.vault import Vault
@@ -45,6 +46,8 @@ class Office:
         self.dice = dice
         self.actor = actor
         self._publisher: Publisher | None = None
+        self._checked = CheckedClock(store, folder, clock)
+        self._doubted: int | None = None
 
     def __enter__(self) -> Office:
         return self
@@ -67,27 +70,54 @@ class Office:
 
     @contextlib.contextmanager
     def view(self) -> Iterator[Reader]:
-        """Reads of one state, in which there is a publisher. Raises: `publisher/none`."""
+        """Reads of one state, in which there is a publisher.
+
+        Raises: `publisher/none`; `publisher/clock`, where an act began by a clock in doubt.
+        """
         with self.store.view() as reader:
             if self._publisher is None:
                 self._publisher = tables.documents.publisher(reader)
             if self._publisher is None:
                 raise error("publisher/none", path=str(self.folder))
+            self._believe(reader)
             yield reader
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[int]:
-        """Run one act at a time; gives the instant of the act, in Unix seconds."""
-        with Lock(self.folder / LOCK_FILE):
-            now = self.clock.now()
-            rules.today(now)
-            yield now
+        """Run one act at a time; gives the instant of the act, as `now`."""
+        with self.lock():
+            try:
+                yield self.now()
+            finally:
+                self._doubted = None
+
+    def lock(self) -> Lock:
+        """Of acts, of which one runs at a time."""
+        return Lock(self.folder / LOCK_FILE)
+
+    def now(self) -> int:
+        """The instant of an act, in Unix seconds.
+
+        The first look at the store that follows refuses a clock that what else is known of the
+        time speaks against (`evidence`).
+        Raises: `publisher/clock`, where nothing can be dated so.
+        """
+        now = self.clock.now()
+        rules.today(now)
+        self._doubted = now
+        return now
+
+    def _believe(self, reader: Reader) -> None:
+        if self._doubted is not None:
+            self._checked.check(reader, self._doubted)
+            self._doubted = None
 
     @contextlib.contextmanager
     def edit(self) -> Iterator[Transaction]:
         """One transaction. Raises: `publisher/changed` where somebody else was faster."""
         try:
             with self.store.edit() as tx:
+                self._believe(tx)
                 yield tx
         except ConstraintError as fault:
             raise error("publisher/changed") from fault

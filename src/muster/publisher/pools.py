@@ -29,6 +29,7 @@ from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
 from muster.publisher import rules, tables
 from muster.publisher.document_cache import DocumentCache
+from muster.publisher.evidence import CheckedClock
 from muster.publisher.model import IssuedKey, MachineGrant
 from muster.publisher.store import Store
 from muster.publisher.throttle import Guesses, Unthrottled
@@ -124,7 +125,7 @@ class Pools:
         publisher: the publisher's id.
         store: its tables.
         vault: its key files; asked for grant keys only.
-        clock: the publisher's clock.
+        clock: the publisher's clock, checked where something is drawn or signed.
         documents: shared with the service.
         piece: rows drawn in one transaction.
     """
@@ -141,7 +142,7 @@ class Pools:
         self._publisher = publisher
         self._store = store
         self._vault = vault
-        self._clock = clock
+        self._clock = CheckedClock(store, vault.folder.parent, clock)
         self._documents = documents
         self._size = piece
 
@@ -166,8 +167,7 @@ class Pools:
             Rows of pieces that were written before stay drawn, and are answered when they ask
             again.
         """
-        now = self._clock.now()
-        rules.today(now)
+        now = self._clock.unchecked()
         results: list[MachineActivation | MusterError | None] = [None] * len(installation_ids)
         rows = self._read(installation_ids, results, guesses or Unthrottled())
         for start in range(0, len(rows), self._size):
@@ -227,6 +227,7 @@ class Pools:
             signed = self._presign(rows, before, known, now)
             if self._give_again(rows, before, known, signed, now, results):
                 return
+            self._clock.now()
             with self._store.edit() as tx:
                 if tables.documents.newest_trust(tx).version != known.newest.version:
                     continue  # keys were rotated between the two looks

@@ -212,6 +212,51 @@ class TrustSigned:
     activate_again: int
 
 
+# The clock.
+
+
+@dataclass(frozen=True, slots=True)
+class ClockEvidence:
+    """Something that this publisher knows of the time: `what`, in words, and of when it is."""
+
+    what: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ClockShown:
+    """The clock of a publisher. `doubt` says why it is not believed, None where it is. `evidence`
+    is what is known of the time, the newest first. `hosts` and `machines` hold grants that begin
+    in the future, and `revocations` are dated there."""
+
+    clock: Instant
+    doubt: str | None
+    evidence: tuple[ClockEvidence, ...]
+    hosts: int
+    machines: int
+    revocations: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockConfirmed:
+    """That somebody said that the clock, which showed `clock`, is right."""
+
+    changed: bool
+    clock: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRepaired:
+    """What was dated in the future and is now of today: the grants of `hosts`, by licence id, of so
+    many `machines`, and so many `revocations`. `catalogue` is the newest version."""
+
+    changed: bool
+    hosts: tuple[str, ...]
+    machines: int
+    revocations: int
+    catalogue: int
+
+
 # Product keys.
 
 

@@ -29,7 +29,7 @@ MAX_TRUST_KEYS = 64
 TOUCH_SECONDS = 3600
 """Who asks again is remembered at most this often."""
 CLOCK_SLACK = 4 * 3600
-"""Seconds that the publisher's clock may stand before its own newest signature."""
+"""Seconds that the publisher's clock may stand before what it did last."""
 
 
 # Instants.
@@ -47,17 +47,16 @@ def today(now: int) -> int:
 
 
 def stamp(now: int, newest: int) -> int:
-    """The `iat` of the next trust or catalogue: never before the newest one.
+    """The `iat` of the next trust, catalogue or terms: not before the newest one, unless that was
+    dated by a clock that was ahead.
 
     Args:
-        now: the publisher's clock in Unix seconds.
+        now: the publisher's clock in Unix seconds, which was checked (`evidence`).
         newest: `iat` of the newest trust and catalogue, or 0.
-    Raises: `publisher/clock`, when the clock stands more than `CLOCK_SLACK` before it.
+    Source: docs/spec/13-revocation-and-rotation.md, section 13.3.
     """
     today(now)
-    if now < newest - CLOCK_SLACK:
-        raise error("publisher/clock", detail="it is before this publisher's newest signature")
-    return max(now, newest)
+    return newest if now < newest <= now + CLOCK_SLACK else now
 
 
 # Content of catalogues.

@@ -9,6 +9,7 @@ from tests.vectors.making.bounds import UNSEEN
 from tests.vectors.making.cases import appended, grant
 from tests.vectors.making.points import OddKey
 from tests.vectors.making.signing import (
+    DAY,
     JSON,
     Key,
     compact,
@@ -29,6 +30,7 @@ from tests.vectors.making.worlds import (
     MAK_JTI,
     RESERVE,
     RETIRED_ON,
+    START,
     STRANGER,
     TRUST_1,
     TRUST_2,
@@ -265,6 +267,8 @@ def _grants(add: Any) -> None:
 def _held(add: Any) -> None:
     second, third = make(muster={"version": 2}), make(muster={"version": 3})
     add("that are newer", 3, third, held=second)
+    future = make({"iat": START + 5_000 * DAY}, {"version": 2})
+    add("that are newer than those of the future", 3, third, held=future)
     add("that are held", 2, second, held=second)
     add("that are older", "terms/older", make(), held=second)
     add("of the version held", "terms/older", make(muster={"version": 2, "limit": 1}), held=second)

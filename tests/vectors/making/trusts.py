@@ -158,6 +158,7 @@ def _lines(c: Lines) -> None:
     c.add("an index may go to another key", 2, [trust(2, keys=[working_key(GRANT_1, "grant", 0)])])
     c.add("a key may change its role", 2, [trust(2, keys=[working_key(GRANT_0, "catalogue")])])
     c.add("iat may go back", 2, [trust(2, claims={"iat": START - DAY})])
+    _of_the_future(c)
     c.add("64 versions", 65, [trust(n) for n in range(2, 66)])
     c.add("65 versions: a contact takes 64", 65, [trust(n) for n in range(2, 67)])
     c.add(
@@ -250,6 +251,29 @@ def _lines(c: Lines) -> None:
     )
     mixed = trust(2).rpartition(".")[0] + "." + TRUST_2.rpartition(".")[2]
     c.add("changed after signing", "trust/signature", [mixed])
+
+
+def _of_the_future(c: Lines) -> None:
+    """A version that was signed while the publisher's clock was ahead locks nothing."""
+    ahead = {"iat": START + 5_000 * DAY}
+    usual = trust(2, claims=ahead)
+    c.add("the working root after a version of the future", 3, [usual, trust(3)])
+    c.add("the reserve root after a version of the future", 3, [usual, trust(3, RESERVE)])
+    c.add(
+        "new roots after a version of the future",
+        41,
+        [
+            usual,
+            trust(40, RESERVE, roots=NEW_ROOTS, keys=WITHDRAWN_KEYS),
+            trust(41, NEW_WORKING, roots=NEW_ROOTS, keys=WITHDRAWN_KEYS),
+        ],
+    )
+    c.add(
+        "the reserve root in the future, and the next version now",
+        3,
+        [trust(2, RESERVE, claims=ahead), trust(3)],
+    )
+    c.add("an anchor of the future", 2, [trust(2)], start=trust(1, claims=ahead))
 
 
 def _laws(c: Lines) -> None:

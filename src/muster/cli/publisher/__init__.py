@@ -24,6 +24,7 @@ _COMMANDS = {
     "resume": "muster.cli.publisher.backup:resume",
     "confirm": "muster.cli.publisher.desk:confirm",
     "catalogue": "muster.cli.publisher.catalogue:catalogue",
+    "clock": "muster.cli.publisher.clock:clock",
     "trust": "muster.cli.publisher.trust:trust",
     "audit": "muster.cli.publisher.audit:audit",
 }

@@ -76,7 +76,8 @@ ANSWERS: tuple[Row, ...] = (
         retry=Retry.OTHER_HOST,
         what="The clock of this host is set to a time before its own grant.",
         why="No machine would accept a licence that is dated before the grant it is based on.",
-        fix="Set the clock of the host.",
+        fix="Set the clock of the host. If it is right, the publisher's was ahead: ask the publisher to "
+        "run 'muster publisher clock repair', and then run 'muster host activate'.",
         field_code="0xC004F06C",
     ),
     Row(

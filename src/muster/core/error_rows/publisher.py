@@ -5,7 +5,10 @@ A table: as long as there are errors.
 
 from muster.core.errors import Kind, Retry, Row
 
-_CLOCK = "Set the clock of the publisher's machine and try again."
+_CLOCK = (
+    "Set the clock of the publisher's machine and try again. If it is right, say so with "
+    "'muster publisher clock confirm' and today's date."
+)
 _DESK = "Ask the publisher; only its licence desk can change this."
 
 ANSWERS: tuple[Row, ...] = (
@@ -249,6 +252,16 @@ ANSWERS: tuple[Row, ...] = (
         what="The publisher's clock cannot be right: {detail}.",
         why="Everything that a publisher signs carries its date; a wrong date could not be taken back.",
         fix=_CLOCK,
+    ),
+    Row(
+        code="publisher/clock-day",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The clock of this machine shows {now}, which is another day.",
+        why="The date that you give is compared with the clock, so that nobody confirms a clock "
+        "without looking at it.",
+        fix="Set the clock, or give the date of today in UTC.",
     ),
     Row(
         code="publisher/no-key",

@@ -40,7 +40,7 @@ def activate(
     """
     view = host.current()
     accepted = []
-    for waiting in keys.waiting(view, publisher_id(view, publisher), key):
+    for waiting in keys.waiting(view, publisher_id(view, publisher), key, host.clock.now()):
         known = view.publishers[waiting.publisher]
         answer = service(known).activate(keys.installation_id(view, waiting), name)
         accepted.append(grants.accept(host, known.publisher, answer))

@@ -57,7 +57,7 @@ def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> Activa
     confirmation = parse_confirmation_id(digits)
     with host.database.transaction() as tx:
         view = host.view(tx)
-        waiting = keys.pending(view, publisher_id(view, publisher))
+        waiting = keys.pending(view, publisher_id(view, publisher), now=host.clock.now())
         if not waiting:
             raise error("host/no-key")
         first_fault: MusterError | None = None

@@ -67,8 +67,7 @@ def extend_pool(office: Office, key: str, pool: int) -> PoolChange:
 
 
 def _pool(office: Office, key: str) -> tuple[int, IssuedKey]:
-    now = office.clock.now()
-    rules.today(now)
+    now = office.now()
     with office.view() as reader:
         issued = reading.find_key(reader, office.publisher.id, key)
     if not issued.pool:

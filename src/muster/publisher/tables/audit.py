@@ -30,6 +30,16 @@ def all_rows(reader: Reader, after: int = -(2**53)) -> Iterator[AuditRow]:
         page = rows(reader, page[-1].seq)
 
 
+def last_act(reader: Reader) -> AuditRow | None:
+    """The last row but those of a restore, whose time says nothing of what came before."""
+    row = reader.one(
+        "SELECT seq, at, actor, event, subject, detail, hash FROM audit WHERE event NOT IN (?, ?)"
+        " ORDER BY seq DESC LIMIT 1",
+        (Event.PUBLISHER_RESTORE.value, Event.PUBLISHER_RESUME.value),
+    )
+    return AuditRow(*row) if row else None
+
+
 def head(reader: Reader) -> Head:
     """Number and hash of the last row of the audit table."""
     row = reader.one("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")

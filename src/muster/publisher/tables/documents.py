@@ -108,6 +108,28 @@ def revocations(reader: Reader) -> tuple[Revocation, ...]:
     )
 
 
+_REVOKED = (
+    "SELECT id, revoked FROM product_key WHERE revoked > ?"
+    " UNION ALL SELECT jti, revoked FROM host_grant WHERE revoked > ?"
+    " UNION ALL SELECT jti, revoked FROM machine_grant WHERE revoked > ?"
+)
+
+
+def revoked_after(reader: Reader, day: int) -> tuple[tuple[str, int], ...]:
+    """Keys and grants whose revocation is dated after a day, and that date."""
+    rows = reader.query(f"{_REVOKED} ORDER BY 1", (day, day, day))
+    return tuple((row[0], row[1]) for row in rows)
+
+
+def revoke_by(tx: Transaction, day: int) -> None:
+    """Let revocations that are dated after a day count from it."""
+    for table in ("product_key", "host_grant", "machine_grant"):
+        tx.execute(
+            f"UPDATE {table} SET revoked = ? WHERE revoked > ?",  # noqa: S608  # ours
+            (day, day),
+        )
+
+
 def key_file(reader: Reader, kid: str) -> KeyFileRecord | None:
     """Where the private half of a key is."""
     row = reader.one("SELECT kid, role, number, file, made_at FROM key_file WHERE kid = ?", (kid,))

@@ -138,6 +138,21 @@ def resign_grant(tx: Transaction, grant: HostGrant) -> None:
     )
 
 
+def grants_after(reader: Reader, day: int) -> tuple[HostGrant, ...]:
+    """Draws that begin after a day and are not revoked."""
+    rows = reader.query(_GRANTS + "WHERE day > ? AND revoked IS NULL ORDER BY jti", (day,))
+    return tuple(_grant(row) for row in rows)
+
+
+def redate_grant(tx: Transaction, grant: HostGrant) -> None:
+    """Keep the same licence with another first day."""
+    tx.execute(
+        "UPDATE host_grant SET day = ?, first_at = ?, last_at = ? WHERE key = ? AND binding = ?",
+        (grant.day, grant.first_at, grant.last_at, grant.key, grant.binding),
+    )
+    resign_grant(tx, grant)
+
+
 def touch_grant(tx: Transaction, key: str, binding: str, now: int) -> None:
     """Remember when a host asked last."""
     tx.execute(

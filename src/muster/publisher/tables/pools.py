@@ -116,6 +116,21 @@ def resign_machine(tx: Transaction, grant: MachineGrant) -> None:
     )
 
 
+def machines_after(reader: Reader, day: int) -> tuple[MachineGrant, ...]:
+    """Draws that begin after a day and are not revoked."""
+    rows = reader.query(_MACHINES + "WHERE day > ? AND revoked IS NULL ORDER BY jti", (day,))
+    return tuple(_machine(row) for row in rows)
+
+
+def redate_machine(tx: Transaction, grant: MachineGrant) -> None:
+    """Keep the same licence with another first day."""
+    tx.execute(
+        "UPDATE machine_grant SET day = ?, first_at = ?, last_at = ? WHERE key = ? AND binding = ?",
+        (grant.day, grant.first_at, grant.last_at, grant.key, grant.binding),
+    )
+    resign_machine(tx, grant)
+
+
 def touch_machines(tx: Transaction, key: str, bindings: Sequence[str], now: int) -> None:
     """Remember when machines asked last."""
     tx.execute_many(

@@ -1,0 +1,204 @@
+"""Clocks of a publisher that were wrong: what is refused, what confirms, and what mends it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from tests.publisher.conftest import HandClock, Shop
+from tests.publisher.engineer import Engineer
+
+from muster.core.errors import MusterError
+from muster.core.keys import Kind
+from muster.core.products import DAY, day_of, day_start
+from muster.lease.catalogue import accept_catalogue
+from muster.lease.grant import read_grant
+from muster.lease.trust import walk
+from muster.publisher import evidence, look
+from muster.publisher.act import clock as act
+
+
+class JumpingClock(HandClock):
+    """A clock whose monotonic side does not go along with what a test sets."""
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+@pytest.fixture
+def shop(shop: Shop) -> Shop:
+    shop.clock = JumpingClock(shop.clock.seconds)
+    return shop
+
+
+def refused(act: Callable[[], object]) -> str:
+    with pytest.raises(MusterError) as caught:
+        act()
+    assert caught.value.code == "publisher/clock"
+    assert "muster publisher clock confirm" in caught.value.fix
+    return caught.value.what
+
+
+def everything_durable(shop: Shop, admin: Engineer) -> list[Callable[[], object]]:
+    key = admin.keys(Kind.HOST)[0].key_id.text
+    mak = admin.keys(Kind.MAK)[0].key_id.text
+    return [
+        lambda: admin.rotate(["grant"]),
+        lambda: admin.recover(shop.reserve),
+        lambda: admin.revoke_key(key),
+        lambda: admin.issue_host_keys("server-b"),
+        lambda: admin.revoke_product("contoso-desktop-pro"),
+        lambda: admin.correct_pool(mak, 1, "a mistake"),
+        lambda: admin.extend_pool(mak, 11),
+        lambda: act.repair(admin),
+    ]
+
+
+@pytest.fixture
+def admin(shop: Shop) -> Engineer:
+    admin = shop.admin()
+    admin.issue_host_keys("server-b", term=12)
+    admin.issue_pool_keys(Kind.MAK, "client-volume", 10)
+    return admin
+
+
+@pytest.mark.parametrize("days", [31, 400, 14 * 365, -1, -180])
+def test_nothing_durable_is_done_by_a_clock_that_is_far_from_all_that_is_known(
+    shop: Shop, admin: Engineer, days: int
+) -> None:
+    rows = admin.audit()
+    for number in range(len(everything_durable(shop, admin))):
+        with shop.admin() as later:
+            shop.clock.days(days)
+            what = refused(everything_durable(shop, later)[number])
+            shop.clock.days(-days)
+        assert f"row {rows[-1].seq} of the audit log" in what, what
+    assert admin.audit() == rows
+    host = shop.host(admin.issue_host_keys("server-b")[0].key)
+    (machine,) = shop.machines(admin.issue_pool_keys(Kind.MAK, "client-volume", 1)[0].key, 1)
+    service = shop.service()
+    shop.clock.days(days)
+    refused(lambda: service.activate(host.digits(), "http"))
+    refused(lambda: service.activate(machine.digits(), "http"))
+    refused(service.check_ready)
+    shop.clock.days(-days)
+    service.check_ready()
+    assert service.activate(host.digits(), "http").drawn
+    assert service.activate(machine.digits(), "http").drawn
+    if days > 0:
+        shop.clock.days(days)
+        assert not shop.service().activate(host.digits(), "http").drawn, "what was drawn is given"
+        assert not shop.service().activate(machine.digits(), "http").drawn
+
+
+@pytest.mark.parametrize("days", [400, -2])
+def test_whoever_reads_another_clock_says_that_this_one_is_right(
+    shop: Shop, admin: Engineer, days: int
+) -> None:
+    service = shop.service()
+    shop.clock.days(days)
+    refused(lambda: shop.admin().rotate(["grant"]))
+    assert look.clock(shop.admin()).doubt is not None
+    with pytest.raises(MusterError, match="publisher/clock-day"):
+        act.confirm(shop.admin(), day_of(shop.clock.seconds) - 1)
+    assert act.confirm(shop.admin(), day_of(shop.clock.seconds)).changed
+    assert not act.confirm(shop.admin(), day_of(shop.clock.seconds)).changed
+    row = admin.audit()[-1]
+    assert (row.event, row.actor, row.at) == (
+        "publisher:clock:confirm",
+        "test",
+        shop.clock.seconds,
+    )
+    assert "audit log" in json.loads(row.detail)["evidence"]
+    assert shop.admin().rotate(["grant"]).changed
+    service.check_ready()
+    assert look.clock(shop.admin()).doubt is None
+
+
+def test_a_publisher_with_little_to_do_is_not_asked(shop: Shop, admin: Engineer) -> None:
+    for _ in range(5):
+        shop.clock.days(29)
+        assert shop.admin().issue_host_keys("server-b")
+
+
+def test_a_service_that_runs_or_is_asked_keeps_the_time(shop: Shop, admin: Engineer) -> None:
+    clock = shop.clock = HandClock(shop.clock.seconds)
+    service = shop.service()
+    for _ in range(10):
+        clock.days(20)
+        service.check_ready()
+    shop.clock = JumpingClock(clock.seconds + 29 * DAY)
+    assert shop.admin().rotate(["grant"]).changed, "the file of the store says that it was good"
+    (shop.folder / evidence.SEEN_FILE).write_text("no number")
+    assert look.clock(shop.admin()).doubt is None
+
+
+@pytest.mark.parametrize("days", [10, 14 * 365])
+@pytest.mark.parametrize("way", ["working", "reserve"])
+def test_a_signature_of_the_future_locks_nothing(
+    shop: Shop, admin: Engineer, days: int, way: str
+) -> None:
+    first = admin.trust()
+    key = admin.keys(Kind.HOST)[0].key_id.text
+    shop.clock.days(days)
+    if days > 30:
+        act.confirm(shop.admin(), day_of(shop.clock.seconds))
+    shop.admin().rotate(["catalogue"])
+    ahead = admin.catalogue()
+    assert ahead.iat == shop.clock.seconds
+    shop.clock.days(-days)
+    refused(lambda: shop.admin().revoke_key(key))
+    act.confirm(shop.admin(), day_of(shop.clock.seconds))
+    now = shop.clock.seconds
+    if way == "working":
+        shop.admin().rotate(["grant"])
+    else:
+        shop.admin().recover(shop.reserve, new_root=True)
+    shop.admin().revoke_key(key)
+    followed = walk(first, [trust.text for trust in admin.trusts()[1:]])
+    assert (followed.version, followed.iat) == (3, now)
+    catalogue = accept_catalogue(ahead, admin.catalogue().text, followed)
+    assert (catalogue.iat, catalogue.revoked("", key)) == (now, day_of(now))
+
+
+def test_grants_of_the_future_begin_today_and_nothing_is_drawn(shop: Shop, admin: Engineer) -> None:
+    new_host = admin.issue_host_keys("server-b", term=12)[0]
+    new_key = admin.issue_pool_keys(Kind.EVALUATION, "client-volume", 10, term=3)[0]
+    host, early = shop.host(new_host.key), shop.host(new_host.key)
+    machines = shop.machines(new_key.key, 3)
+    service = shop.service()
+    service.activate(early.digits(), "http")
+    today, days = day_of(shop.clock.seconds), 25
+    shop.clock.days(days)
+    asked = [host.digits(), *(machine.digits() for machine in machines)]
+    before = [service.activate(digits, "http").answer for digits in asked]
+    shop.admin().revoke_key(admin.keys(Kind.MAK)[0].key_id.text)
+    shop.clock.days(-days)
+    refused(lambda: act.repair(shop.admin()))
+    act.confirm(shop.admin(), today)
+    shown = look.clock(shop.admin())
+    assert (shown.hosts, shown.machines, shown.revocations) == (1, 3, 1)
+
+    repaired = act.repair(shop.admin())
+
+    assert (repaired.changed, len(repaired.hosts), repaired.machines) == (True, 1, 3)
+    assert not act.repair(shop.admin()).changed
+    for digits, old in zip(asked, before, strict=True):
+        again = service.activate(digits, "http")
+        assert not again.drawn
+        was = read_grant(old.grant, admin.trust(), admin.publisher.id)
+        now = read_grant(again.answer.grant, admin.trust(), admin.publisher.id)
+        assert (now.jti, now.binding, now.iat) == (was.jti, was.binding, day_start(today))
+        assert now.exp is not None
+        assert was.exp is not None
+        assert (now.exp - now.iat) == (was.exp - was.iat)
+        assert again.answer.confirmation_id != old.confirmation_id
+    assert admin.find_key(new_key.key.text).drawn == 3
+    assert [one.seat.activations for one in admin.hosts()] == [1, 1]
+    assert {one.at for one in admin.catalogue().revocations} == {today}
+    events = [one.event for one in admin.audit()]
+    assert events.count("publisher:grant:redate") == 4
+    assert events.count("publisher:revocation:redate") == 1
+    head = admin.check_audit()
+    assert head.seq == len(events)
