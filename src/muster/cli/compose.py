@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from muster.client.service import Client
     from muster.client.stores import Parts
+    from muster.core.audit import Actor
     from muster.core.clock import Clock, Dice
     from muster.core.settings import Value
     from muster.db.engine import Database
@@ -47,14 +48,11 @@ def dice() -> Dice:
     return SystemDice()
 
 
-def actor() -> str:
+def actor() -> Actor:
     """Who types commands here, for audit tables: the user of the operating system."""
-    import getpass
+    from muster.system.user import acting_user
 
-    try:
-        return f"user:{getpass.getuser()}"
-    except (KeyError, OSError, ImportError):
-        return "user:unknown"
+    return acting_user()
 
 
 # The publisher.

@@ -10,6 +10,21 @@ new ones are added. docs/audit.md is generated from this table.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+
+from muster.core.values import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: `name` is the actor of a row, `detail` joins the detail of each."""
+
+    name: str
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+Who = Actor | str
+"""Who acts: a person, or the name of a channel."""
 
 
 class Event(enum.Enum):

@@ -208,10 +208,16 @@ def _hosts(reader: Reader, key: str | None) -> tuple[HostRow, ...]:
 # Audit.
 
 
-def audit(office: Office, after: int = 0, limit: int = 1000) -> AuditList:
-    """Rows of the audit table above a sequence number, oldest first."""
+def audit(office: Office, after: int | None = None, limit: int = 1000) -> AuditList:
+    """Rows of the audit table, oldest first: the first ones above a sequence number, or the newest
+    ones where none is given."""
     with office.view() as reader:
-        return AuditList(tuple(map(audit_entry, tables.audit.rows(reader, after, limit))))
+        rows = (
+            tables.audit.newest(reader, limit)
+            if after is None
+            else tables.audit.rows(reader, after, limit)
+        )
+    return AuditList(tuple(map(audit_entry, rows)))
 
 
 def check_installation_id(office: Office, iid: InstallationId) -> None:

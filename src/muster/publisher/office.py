@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from muster.core.audit import Who
 from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.db.engine import ConstraintError, Reader, Transaction
@@ -37,7 +38,7 @@ class Office:
     """
 
     def __init__(
-        self, folder: Path, store: Store, vault: Vault, clock: Clock, dice: Dice, actor: str
+        self, folder: Path, store: Store, vault: Vault, clock: Clock, dice: Dice, actor: Who
     ) -> None:
         self.folder = folder
         self.store = store
@@ -124,7 +125,7 @@ class Office:
 
 
 def open_office(
-    folder: Path, vault: Vault, clock: Clock, dice: Dice, actor: str, url: str = ""
+    folder: Path, vault: Vault, clock: Clock, dice: Dice, actor: Who, url: str = ""
 ) -> Office:
     """Open the publisher in a store folder; `url` as `open_store` takes it.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from muster.core.audit import Event
+from muster.core.audit import Event, Who
 from muster.core.catalogue import error
 from muster.core.clock import Clock
 from muster.core.errors import MusterError
@@ -424,7 +424,7 @@ class Pools:
         tell_levels(tx, key, replace(key, drawn=key.drawn + len(fresh)), now, actor)
 
 
-def tell_levels(tx: Transaction, before: IssuedKey, after: IssuedKey, now: int, actor: str) -> None:
+def tell_levels(tx: Transaction, before: IssuedKey, after: IssuedKey, now: int, actor: Who) -> None:
     """Write an audit row and a warning for each alert level that a pool reaches by a change."""
     size = after.pool + after.corrected
     for level in rules.crossed(before, after):

@@ -155,7 +155,8 @@ class CataloguePublished:
 class Revoked:
     """The newest catalogue after a revocation; `grants` are the licence ids that it revokes.
 
-    `key` is the key id of what was revoked, `hardware` the hardware id where it is a host.
+    `key` is the key id of what was revoked, `hardware` the hardware id where it is a host. `hosts`
+    and `machines` lose their licence by it: hosts by hardware, machines that activated with a key.
     """
 
     changed: bool
@@ -163,6 +164,8 @@ class Revoked:
     grants: tuple[str, ...] = ()
     key: str = ""
     hardware: str | None = None
+    hosts: int = 0
+    machines: int = 0
 
 
 # Trust.

@@ -6,7 +6,7 @@ says. Obeys docs/spec/02-signed-objects.md, section 2.7.
 
 from __future__ import annotations
 
-from muster.core.audit import Event
+from muster.core.audit import Event, Who
 from muster.core.catalogue import error
 from muster.core.products import day_of
 from muster.db.engine import Transaction
@@ -43,7 +43,7 @@ def issue(
     documents: tuple[Trust, Catalogue],
     key: SigningKey,
     now: int,
-    actor: str,
+    actor: Who,
     ceiling: Ceiling,
 ) -> HostTerms:
     """Sign the next version of the terms of a grant, and keep it with its audit line.

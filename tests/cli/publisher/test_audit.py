@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 from tests.cli.publisher.conftest import Desk
 
 
 def test_the_audit_table_says_who(desk: Desk) -> None:
-    rows = desk.data("audit", "--limit", "2")["audit"]
+    rows = desk.data("audit", "--after", "0", "--limit", "2")["audit"]
     assert [one["seq"] for one in rows] == [1, 2]
     assert rows[0]["event"] == "publisher:store:init"
     assert rows[0]["actor"].startswith("user:")
     last = desk.data("audit")["audit"][-1]["seq"]
     assert desk.data("audit", "--after", str(last))["audit"] == []
     assert "publisher:catalogue:sign" in desk.text("audit")
+
+
+def test_a_limit_lists_the_newest_rows_and_after_reads_on(desk: Desk) -> None:
+    every = desk.data("audit")["audit"]
+    for count in (1, 3, len(every) + 1):
+        assert desk.data("audit", "--limit", str(count))["audit"] == every[-count:]
+        assert desk.data("audit", "list", "--limit", str(count))["audit"] == every[-count:]
+    first, second = every[0]["seq"], every[1]["seq"]
+    read_on = desk.data("audit", "--after", str(first), "--limit", "1")["audit"]
+    assert [row["seq"] for row in read_on] == [second]
+    assert every[-1]["event"] in desk.text("audit", "--limit", "1")
+
+
+def test_the_audit_does_not_believe_the_environment(desk: Desk) -> None:
+    claimed = dict.fromkeys(("LOGNAME", "USER", "USERNAME", "LNAME"), "mallory")
+    issue = ("key", "issue", "--kind", "host", "--group", "server-c")
+    assert desk.run(*issue, env=claimed).exit_code == 0
+    row = desk.data("audit")["audit"][-1]
+    assert row["event"] == "publisher:key:issue"
+    assert row["actor"] == f"user:{pwd.getpwuid(os.getuid()).pw_name}"
 
 
 def test_the_audit_is_exported_to_a_file(desk: Desk, tmp_path: Path) -> None:

@@ -52,6 +52,24 @@ def test_the_limits_of_a_host_key_are_changed_with_a_reason(desk: Desk) -> None:
     assert desk.run(*limit, "--hosts", "0").exit_code == 2
 
 
+def test_a_revocation_says_how_many_lose_their_licences(desk: Desk) -> None:
+    publisher = desk.data("trust", "show")["publisher"]
+    issue = ("key", "issue", "--kind", "host", "--group", "server-c")
+    limit = ("--hosts", "30", "--reason", "a test")
+    nobody, one, many = desk.data(*issue, "--count", "3")["keys"]
+    desk.data("key", "limit", many["id"], *limit)
+    for key, hosts in ((one, 1), (many, 25)):
+        for number in range(1, hosts + 1):
+            digits = desk.request(key["key"], publisher, number)
+            desk.data("host", "activate", "--installation-id", digits)
+    assert "No host and no machine lose their licences." in desk.text("key", "revoke", nobody["id"])
+    assert "1 host loses its licence." in desk.text("key", "revoke", one["id"])
+    said = desk.text("key", "revoke", many["id"])
+    assert "25 hosts lose their licences." in said
+    assert said.count("  grant ") == 20
+    assert "  and 5 more\n" in said
+
+
 def test_a_key_is_revoked_once(desk: Desk) -> None:
     made = desk.data("key", "issue", "--kind", "host", "--group", "server-c")["keys"][0]
     assert desk.data("key", "revoke", made["id"])["catalogue"] == 2

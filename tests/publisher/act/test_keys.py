@@ -11,6 +11,7 @@ import pytest
 from tests.publisher.act.edited import MORE, content
 from tests.publisher.conftest import Shop
 
+from muster.core.audit import Actor
 from muster.core.errors import MusterError
 from muster.core.keys import SERIALS, Kind, parse_product_key, verify_tag
 from muster.core.products import Revocation
@@ -233,3 +234,42 @@ def test_only_host_keys_have_these_limits(shop: Shop) -> None:
     name = issue_keys(admin, order).keys[0].id
     with pytest.raises(MusterError, match="a mak key enrols no hosts"):
         admin.limit_key(name, 8, None, "two more sites")
+
+
+# Who acts, and who loses by it.
+
+
+def test_who_became_root_is_in_the_detail_of_each_row(shop: Shop) -> None:
+    admin = shop.admin()
+    admin.actor = Actor("user:root", {"sudo": "ada"})
+    name = admin.issue_host_keys("server-c")[0].key.key_id.text
+    admin.limit_key(name, 8, None, "more")
+    for row in admin.audit()[-2:]:
+        assert row.actor == "user:root"
+        assert json.loads(row.detail)["sudo"] == "ada"
+    admin.check_audit()
+
+
+def test_a_revocation_counts_who_loses_a_licence(shop: Shop) -> None:
+    admin, service = shop.admin(), shop.service()
+    key = admin.issue_host_keys("server-c")[0].key
+    machine = "4c4c4544-0042-3510-8053-b4c04f4e3232"
+    hosts = [shop.host(key), shop.host(key), shop.host(key, machine), shop.host(key, machine)]
+    for host in hosts:
+        service.activate(host.digits(), "http")
+    gone = admin.revoke_host(admin.hosts()[0].grant.jti)
+    assert (gone.hosts, gone.machines) == (1, 0)
+    lost = admin.revoke_key(key.key_id.text)
+    assert (lost.hosts, lost.machines, len(lost.grants)) == (2, 0, 4)
+
+    order = KeyOrder(Kind.MAK, "server-c", pool=5)
+    pooled = parse_product_key(issue_keys(admin, order).keys[0].key or "")
+    for one in shop.machines(pooled, 3):
+        service.activate(one.digits(), "http")
+    first = admin.machines()[0].jti
+    assert admin.revoke_activation(first).machines == 1
+    lost = admin.revoke_key(pooled.key_id.text)
+    assert (lost.hosts, lost.machines, len(lost.grants)) == (0, 2, 3)
+    detail = json.loads(admin.audit()[-2].detail)
+    assert (detail["hosts"], detail["machines"]) == (0, 2)
+    assert (admin.revoke_key(pooled.key_id.text).machines) == 0

@@ -28,10 +28,14 @@ def audit() -> None:
 
 @audit.command("list")
 @store_option
-@click.option("--after", type=click.IntRange(0), default=0, help="Only rows above this number.")
+@click.option(
+    "--after",
+    type=click.IntRange(0),
+    help="The first rows above this number, to read the log on from there; else the newest.",
+)
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
-def audit_list(store: Path | None, after: int, limit: int) -> None:
-    """List who changed and activated what, oldest first."""
+def audit_list(store: Path | None, after: int | None, limit: int) -> None:
+    """List who changed and activated what: the newest rows, oldest of them first."""
     from muster.lease.strict import canonical
     from muster.publisher import look
 

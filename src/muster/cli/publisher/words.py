@@ -11,16 +11,34 @@ if TYPE_CHECKING:
     from muster.publisher.results import Revoked
 
 
+MOST_GRANTS = 20
+"""Licence ids that a revocation prints; `--json` has them all."""
+
+
 def emit_revoked(outcome: Revoked, subject: str) -> None:
     if not outcome.changed:
         emit(outcome, [f"{subject} already; nothing was changed."])
         return
+    more = len(outcome.grants) - MOST_GRANTS
     lines = [
         f"{subject} in catalogue version {outcome.catalogue}.",
-        *(f"  grant {grant}" for grant in outcome.grants),
+        *_lost(outcome),
+        *(f"  grant {grant}" for grant in outcome.grants[:MOST_GRANTS]),
+        *([f"  and {more} more"] if more > 0 else []),
         "A host stops when it has this catalogue; export it for hosts that are offline.",
     ]
     emit(outcome, lines)
+
+
+def _lost(outcome: Revoked) -> list[str]:
+    parts = [
+        f"{count} {noun}{'' if count == 1 else 's'}"
+        for count, noun in ((outcome.hosts, "host"), (outcome.machines, "machine"))
+        if count
+    ]
+    count = outcome.hosts + outcome.machines
+    verb = "loses its licence" if count == 1 else "lose their licences"
+    return [f"{' and '.join(parts) or 'No host and no machine'} {verb}."]
 
 
 def when(instant: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from muster.core.audit import Event
+from muster.core.audit import Event, Who
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.text import CALENDAR, instant_text
@@ -93,7 +93,7 @@ def resume(office: Office, *, head: Head | None, accept_loss: bool) -> Resumed:
 
 
 def _resume(
-    tx: Transaction, now: int, actor: str, head: Head | None, *, accept_loss: bool
+    tx: Transaction, now: int, actor: Who, head: Head | None, *, accept_loss: bool
 ) -> Resumed:
     """Close what the operator accepts; draws wait while anything is open.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from muster.core.audit import Event
+from muster.core.audit import Event, Who
 from muster.core.catalogue import error
 from muster.core.keys import Kind, parse_product_key
 from muster.core.products import KeyGroup, Product
@@ -101,7 +101,7 @@ def revoke_product(office: Office, product: str) -> Revoked:
     return Revoked(True, version, key=setup)
 
 
-def audit_change(tx: Transaction, change: Change, now: int, actor: str) -> None:
+def audit_change(tx: Transaction, change: Change, now: int, actor: Who) -> None:
     """Say a change of the content in the audit table."""
     event = Event.PRODUCT_ADD if change.how == "added" else Event.PRODUCT_CHANGE
     detail = {"what": change.what, "how": change.how, "fields": list(change.fields)}

@@ -74,7 +74,7 @@ def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
                 tables.audit.write(tx, now, office.actor, Event.HOST_RELEASE, hw, {"key": key})
 
         version = sign_next(office, now, ground, act)
-    return Revoked(True, version, tuple(revoked), key=key, hardware=hw)
+    return Revoked(True, version, tuple(revoked), key=key, hardware=hw, hosts=1 if revoked else 0)
 
 
 def issue_terms(office: Office, host: str, ceiling: Ceiling) -> TermsIssued:

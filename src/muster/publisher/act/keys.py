@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from muster.core.audit import Event
+from muster.core.audit import Event, Who
 from muster.core.catalogue import error
 from muster.core.keys import Kind
 from muster.core.values import replace
@@ -73,15 +73,22 @@ def revoke_key(office: Office, key: str) -> Revoked:
                 return Revoked(False, version, key=name)
             ground = read_ground(reader, now)
         grants: list[str] = []
+        hosts: set[str] = set()
+        machines: list[str] = []
 
         def act(tx: Transaction) -> None:
             tables.keys.revoke_key(tx, name, rules.today(now))
-            tables.audit.write(tx, now, office.actor, Event.KEY_REVOKE, name, {})
-            grants.extend(grant.jti for grant in tables.grants.grants(tx, key=name))
-            grants.extend(machine.jti for machine in tables.pools.machines(tx, key=name))
+            drawn = tables.grants.grants(tx, key=name)
+            activated = tables.pools.machines(tx, key=name)
+            grants.extend(grant.jti for grant in drawn)
+            grants.extend(machine.jti for machine in activated)
+            hosts.update(grant.hw for grant in drawn if grant.revoked is None)
+            machines.extend(machine.jti for machine in activated if machine.revoked is None)
+            detail = {"hosts": len(hosts), "machines": len(machines)}
+            tables.audit.write(tx, now, office.actor, Event.KEY_REVOKE, name, detail)
 
         version = sign_next(office, now, ground, act)
-    return Revoked(True, version, tuple(grants), key=name)
+    return Revoked(True, version, tuple(grants), key=name, hosts=len(hosts), machines=len(machines))
 
 
 def limit_key(
@@ -146,7 +153,7 @@ def _check_limit(
         raise error("publisher/limit", detail=detail)
 
 
-def register(tx: Transaction, new_keys: Sequence[NewKey], now: int, actor: str) -> None:
+def register(tx: Transaction, new_keys: Sequence[NewKey], now: int, actor: Who) -> None:
     """Keep keys that were just made, each with its audit row."""
     for new in new_keys:
         tables.keys.add_key(tx, new.issued)

@@ -100,4 +100,4 @@ def revoke_activation(office: Office, jti: str) -> Revoked:
             tables.audit.write(tx, now, office.actor, Event.MACHINE_REVOKE, grant.jti, detail)
 
         version = sign_next(office, now, ground, act)
-    return Revoked(True, version, (grant.jti,), key=grant.key)
+    return Revoked(True, version, (grant.jti,), key=grant.key, machines=1)

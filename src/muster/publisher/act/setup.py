@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from muster.core.audit import Event
+from muster.core.audit import Event, Who
 from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.core.identity import check_label, publisher_id, publisher_prefix
@@ -42,7 +42,7 @@ def init_publisher(
     wanted: NewPublisher,
     clock: Clock,
     dice: Dice,
-    actor: str,
+    actor: Who,
     url: str = "",
 ) -> PublisherMade:
     """Make a publisher: two roots, one key file per role, trust version 1, catalogue version 1.
@@ -120,7 +120,7 @@ def _make(
     wanted: NewPublisher,
     now: int,
     dice: Dice,
-    actor: str,
+    actor: Who,
     url: str,
 ) -> tuple[Publisher, KeyFileRecord]:
     label, name, content = wanted.label, wanted.name, wanted.content

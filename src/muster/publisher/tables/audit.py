@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from muster.core.audit import Event
+from muster.core.audit import Actor, Event, Who
 from muster.db.engine import Reader, Transaction
 from muster.publisher import chain
 from muster.publisher.chain import Head
@@ -20,6 +20,15 @@ def rows(reader: Reader, after: int = 0, limit: int = 1000) -> tuple[AuditRow, .
         (after, limit),
     )
     return tuple(AuditRow(*row) for row in rows)
+
+
+def newest(reader: Reader, limit: int) -> tuple[AuditRow, ...]:
+    """The last `limit` rows of the audit table, oldest first."""
+    rows = reader.query(
+        "SELECT seq, at, actor, event, subject, detail, hash FROM audit ORDER BY seq DESC LIMIT ?",
+        (limit,),
+    )
+    return tuple(AuditRow(*row) for row in reversed(rows))
 
 
 def all_rows(reader: Reader, after: int = -(2**53)) -> Iterator[AuditRow]:
@@ -47,20 +56,21 @@ def head(reader: Reader) -> Head:
 
 
 def write(
-    tx: Transaction, now: int, actor: str, event: Event, subject: str, detail: Mapping[str, Any]
+    tx: Transaction, now: int, actor: Who, event: Event, subject: str, detail: Mapping[str, Any]
 ) -> None:
     """Say who did what to what, in the transaction that does it."""
     write_many(tx, now, actor, [(event, subject, detail)])
 
 
 def write_many(
-    tx: Transaction, now: int, actor: str, entries: Iterable[tuple[Event, str, Mapping[str, Any]]]
+    tx: Transaction, now: int, actor: Who, entries: Iterable[tuple[Event, str, Mapping[str, Any]]]
 ) -> None:
     """Say many things that one actor did; each of `entries` is event, subject and detail."""
+    name, more = (actor.name, actor.detail) if isinstance(actor, Actor) else (actor, {})
     rows = chain.append(
         head(tx),
         now,
-        ((actor, event.value, subject, detail) for event, subject, detail in entries),
+        ((name, event.value, subject, {**detail, **more}) for event, subject, detail in entries),
     )
     tx.execute_many(
         "INSERT INTO audit (seq, at, actor, event, subject, detail, hash)"
