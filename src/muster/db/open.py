@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 
 from muster.db.engine import BUSY_SECONDS, Database
 from muster.db.sqlite import open_sqlite
@@ -14,7 +13,6 @@ def open_database(
     *,
     create: bool = False,
     busy_seconds: float = BUSY_SECONDS,
-    environ: Mapping[str, str] | None = None,
 ) -> Database:
     """Open a database of either kind.
 
@@ -22,7 +20,6 @@ def open_database(
         url: `postgresql://…` as libpq reads it, `sqlite:///absolute/path`, or a path.
         create: make the file where it is missing; a PostgreSQL database must exist.
         busy_seconds: how long to wait for another program's transaction.
-        environ: the environment; the process's own by default.
     Raises: as `muster.db.sqlite.open_sqlite` and `muster.db.postgres.open_postgres`.
     """
     if os.fspath(url).startswith(("postgresql://", "postgres://")):
@@ -30,4 +27,4 @@ def open_database(
         from muster.db.postgres import open_postgres
 
         return open_postgres(os.fspath(url), busy_seconds=busy_seconds)
-    return open_sqlite(url, create=create, busy_seconds=busy_seconds, environ=environ)
+    return open_sqlite(url, create=create, busy_seconds=busy_seconds)

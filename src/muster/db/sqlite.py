@@ -15,7 +15,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -34,10 +34,6 @@ from muster.db.engine import (
 )
 from muster.db.mark import Mark, MarkFile, raise_generation
 from muster.db.mark import check as check_mark
-
-NO_SYNC_VARIABLE = "MUSTER_TEST_NO_SYNC"
-"""Set to 1, a commit does not wait for the disk. It exists for one test: the one that proves that
-the test of durability would notice. No setting names it."""
 
 _READERS_KEPT = 8
 
@@ -102,11 +98,10 @@ class SQLiteTransaction(SQLiteReader, Transaction):
 class SQLiteDatabase(Database):
     """One SQLite file. Made by `open_sqlite`; may be used from any thread."""
 
-    def __init__(self, path: Path, *, busy_seconds: float, durable: bool) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float) -> None:
         self._path = path
         self._name = str(path)
         self._busy_seconds = busy_seconds
-        self._durable = durable
         self._write_lock = threading.Lock()
         self._writer: sqlite3.Connection | None = None
         self._writing_thread: int | None = None
@@ -134,11 +129,6 @@ class SQLiteDatabase(Database):
     def ddl(self, statement: str) -> str:
         """Migrations are written in the words of SQLite."""
         return statement
-
-    @property
-    def synchronous(self) -> bool:
-        """Whether a commit waits for the disk; False only in the test named above."""
-        return self._durable
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -325,7 +315,7 @@ class SQLiteDatabase(Database):
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
+        connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA trusted_schema=OFF")
         (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
@@ -345,7 +335,6 @@ def open_sqlite(
     *,
     create: bool = False,
     busy_seconds: float = BUSY_SECONDS,
-    environ: Mapping[str, str] | None = None,
 ) -> SQLiteDatabase:
     """Open an SQLite database.
 
@@ -354,17 +343,13 @@ def open_sqlite(
         create: make the file (mode 0600) where it is missing; its folder must exist. An existing
             file is opened, an empty or damaged one refuses: it is never made again.
         busy_seconds: how long to wait for another program's transaction.
-        environ: the environment; the process's own by default.
     Raises: `db/url`, `db/missing`, `db/corrupt`, `db/log`, `db/older`, `db/other`, `db/denied`,
         `db/full`, `db/io`, `db/busy`.
     """
-    env = os.environ if environ is None else environ
     path = _path_of(url)
     if create and not path.exists():
         _create(path)
-    database = SQLiteDatabase(
-        path, busy_seconds=busy_seconds, durable=env.get(NO_SYNC_VARIABLE) != "1"
-    )
+    database = SQLiteDatabase(path, busy_seconds=busy_seconds)
     try:
         database.connect()
     except BaseException:
