@@ -66,3 +66,17 @@ def test_the_memory_is_bounded() -> None:
     for number in range(SOURCES + 100):
         trickle.take(str(number), 0.0)
     assert len(trickle._sources) == SOURCES
+
+
+def test_what_was_not_written_after_all_is_let_through_again() -> None:
+    trickle = Trickle(Pace(2, 1), Pace(100, 1))
+    trickle.keep()
+    assert [trickle.take("a", 0.0) for _ in range(3)] == [True, True, False]
+    trickle.undo()
+    assert not trickle.due(1000.0), "what was held back was not told either"
+    assert [trickle.take("a", 0.0) for _ in range(3)] == [True, True, False]
+    trickle.keep()
+    assert trickle.held(1000.0) == Held(1, ("a",))
+    trickle.undo()
+    assert trickle.held(1000.0) == Held(1, ("a",)), "the line that told it was not written"
+    assert trickle.take("a", 0.0) is False

@@ -65,3 +65,15 @@ def test_the_memory_is_bounded() -> None:
     for number in range(SOURCES + 100):
         limiter.take(str(ipaddress.ip_address(number)), 5, 0.0)
     assert len(limiter._buckets) == SOURCES
+
+
+def test_machines_that_were_not_counted_use_up_nothing() -> None:
+    limiter = NewMachines()
+    limiter.keep()
+    assert [limiter.take("192.0.2.1", 2, 0.0) for _ in range(2)] == [None, None]
+    limiter.undo()
+    assert [limiter.take("192.0.2.1", 2, 0.0) for _ in range(2)] == [None, None]
+    limiter.keep()
+    assert limiter.take("192.0.2.1", 2, 0.0) is not None
+    limiter.undo()
+    assert limiter.take("192.0.2.1", 2, 0.0) is not None, "what was counted stays"

@@ -60,6 +60,9 @@ class _Bucket:
     def take(self) -> None:
         self._left -= 1.0
 
+    def give_back(self) -> None:
+        self._left += 1.0
+
 
 class Trickle:
     """Lets a bounded number through. Not safe for several threads at once.
@@ -77,6 +80,21 @@ class Trickle:
         self._number = 0
         self._named: dict[str, None] = {}
         self._held_since = 0.0
+        self._taken: list[_Bucket] | None = None  # until `keep` is called, nobody undoes
+        self._before = (0, dict[str, None](), 0.0)
+
+    def keep(self) -> None:
+        """What was let through and told is durable."""
+        self._taken = []
+        self._before = (self._number, dict(self._named), self._held_since)
+
+    def undo(self) -> None:
+        """Be as at the last `keep`: what was let through and told since then was not written."""
+        for bucket in self._taken or ():
+            bucket.give_back()
+        self._taken = []
+        self._number, named, self._held_since = self._before
+        self._named = dict(named)
 
     def take(self, source: str, now: float) -> bool:
         """Whether the next one of a source is written; else it is held, and told later."""
@@ -89,8 +107,10 @@ class Trickle:
         if self._all is None:
             self._all = _Bucket(self._total, now)
         if bucket.has(self._source, now) and self._all.has(self._total, now):
-            bucket.take()
-            self._all.take()
+            for taken in (bucket, self._all):
+                taken.take()
+                if self._taken is not None:
+                    self._taken.append(taken)
             return True
         if not self._number:
             self._held_since = now

@@ -25,7 +25,7 @@ from muster.net.certificate import Certificate
 from muster.net.openapi import encode_document
 from muster.net.operation import certificate_lines, healthz, operation_router, ready
 from muster.net.peers import Source, source_of
-from muster.net.refusals import Refusals
+from muster.net.refusals import REFUSED, Refusals
 from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
 from muster.wire import routes
 from muster.wire.activation import ActivationRequest, decode_request
@@ -39,6 +39,8 @@ Writer = GroupWriter[QueuedRequest, Reply]
 
 DATABASE_RETRY_SECONDS = 60
 """Retry-After when the database cannot be written, such as on a full disk."""
+_MET_NEXT = "host/challenge"
+"""The same request comes once more in a moment; what that one is answered is told."""
 _log = logging.getLogger("muster.host")
 
 
@@ -113,6 +115,8 @@ class HostAPI:
             reply = await self._writer.ask(QueuedRequest(asked, source.address, source.shared))
         except MusterError as fault:
             raise _outside(fault) from fault
+        if isinstance(reply, Refused) and reply.error.code != _MET_NEXT:
+            self.refusals.line(REFUSED, source, {"code": reply.error.code})
         return encode_reply(reply)
 
     def _known(self, request: Request) -> PublisherView:
@@ -240,5 +244,4 @@ def _outside(fault: MusterError) -> MusterError:
     cause is in the log, where the administrator finds its fix."""
     if not fault.code.startswith("db/"):
         return fault
-    _log.error("%s: %s Fix: %s", fault.code, fault.what, fault.fix)
     return error("wire/unavailable", retry_after=DATABASE_RETRY_SECONDS)

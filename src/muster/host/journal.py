@@ -50,6 +50,24 @@ class Journal:
         self._requests = Trickle(SOURCE, TOTAL)
         self._entries = {event: Trickle(SOURCE, TOTAL) for event in _ENTRIES}
         self._listed: OrderedDict[tuple[str, str, str], float] = OrderedDict()
+        self._new: dict[tuple[str, str, str], float | None] = {}
+
+    def keep(self) -> None:
+        """What was written is durable."""
+        self._new.clear()
+        for kind in (self._requests, *self._entries.values()):
+            kind.keep()
+
+    def undo(self) -> None:
+        """Be as at the last `keep`: nothing was written since then."""
+        for key, before in self._new.items():
+            if before is None:
+                self._listed.pop(key, None)
+            else:
+                self._listed[key] = before
+        self._new.clear()
+        for kind in (self._requests, *self._entries.values()):
+            kind.undo()
 
     def request(self, tx: Transaction, row: LogRow, monotonic: float) -> None:
         """Write the row of a request, or count it among those that are told together."""
@@ -89,6 +107,7 @@ class Journal:
         last = self._listed.get(key)
         if last is not None and monotonic - last < AGAIN:
             return False
+        self._new.setdefault(key, last)
         self._listed[key] = monotonic
         self._listed.move_to_end(key)
         while len(self._listed) > _KNOWN:

@@ -37,6 +37,19 @@ class NewMachines:
 
     def __init__(self) -> None:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._taken: list[str] = []
+
+    def keep(self) -> None:
+        """What was taken is durable."""
+        self._taken.clear()
+
+    def undo(self) -> None:
+        """Give back what was taken since `keep`: those machines were not counted."""
+        for source in self._taken:
+            if source in self._buckets:
+                level, since = self._buckets[source]
+                self._buckets[source] = (level + 1.0, since)
+        self._taken.clear()
 
     def take(self, address: str, rate: int, monotonic: float) -> MusterError | None:
         """Count one new machine of a source, or refuse it with `host/new-machines`.
@@ -55,5 +68,6 @@ class NewMachines:
         while len(self._buckets) > SOURCES:
             self._buckets.popitem(last=False)
         if allowed:
+            self._taken.append(source)
             return None
         return error("host/new-machines", retry_after=max(1, int((1.0 - level) * HOUR / rate) + 1))

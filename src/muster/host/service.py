@@ -7,8 +7,9 @@ through the group writer (docs/adr/0007-sync-services.md). Obeys docs/spec/06-co
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from muster.core.audit import Event
 from muster.core.clock import Clock, Dice
@@ -102,7 +103,7 @@ class HostService:
         """
         now, monotonic = self._clock.now(), self._clock.monotonic()
         self._watch = count.watch(self._watch, now, monotonic)
-        with self.database.transaction() as tx:
+        with self._remembered(), self.database.transaction() as tx:
             if own.revision(tx) != self._view.revision:
                 self._view = load_view(
                     tx,
@@ -115,6 +116,20 @@ class HostService:
             replies = [work.answer(arrival) for arrival in batch]
             work.finish()
         return replies
+
+    @contextlib.contextmanager
+    def _remembered(self) -> Iterator[None]:
+        """What is kept in memory of requests is as durable as their transaction: where that is
+        undone, so are the machines that a source brought, and what was listed of them."""
+        kept = (self._limiter, self._journal)
+        for memory in kept:
+            memory.keep()
+        try:
+            yield
+        except BaseException:
+            for memory in kept:
+                memory.undo()
+            raise
 
     def housekeep(self) -> Housekeeping:
         """Repair rows of a jumped clock and delete what nobody touched for 90 days, if the clock
@@ -129,7 +144,7 @@ class HostService:
             with self.database.transaction() as tx:
                 purged = ledger.purge(tx, now)
         if self._journal.due(monotonic):
-            with self.database.transaction() as tx:
+            with self._remembered(), self.database.transaction() as tx:
                 self._journal.settle(tx, now, monotonic)
         return Housekeeping(clamped, purged)
 

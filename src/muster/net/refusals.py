@@ -19,6 +19,7 @@ from muster.net.peers import Source
 
 SOURCE = Pace(10, 1)
 TOTAL = Pace(100, 20)
+REFUSED = "a request was refused"
 
 
 class Refusals:
@@ -41,30 +42,53 @@ class Refusals:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._trickle = Trickle(SOURCE, TOTAL)
+        self._faults = Trickle(SOURCE, TOTAL)  # never left out because of what is refused
         self._codes: Counter[str] = Counter()
 
     def router(
         self, route: str, fault: MusterError, client: str, headers: Mapping[str, str]
     ) -> None:
-        """Count and log what the router refused; what a handler answers it counts itself."""
+        """Count and log what the router refused; what a handler answers it counts itself.
+
+        One line a request: a fault of our own says there what happened and what to do, which
+        its peer is not told.
+        """
         with self._lock:
             self._codes[fault.code] += 1
         extra = {"code": fault.code, "route": route or "-"}
-        self.line("a request was refused", self._source(client, headers), extra)
+        source = self._source(client, headers)
+        if fault.row.http < 500:
+            self.line(REFUSED, source, extra)
+            return
+        cause = fault.__cause__ or fault
+        if isinstance(cause, MusterError):
+            extra["cause"] = cause.code
+            message = f"{REFUSED}: {cause.code}: {cause.what} Fix: {cause.fix}"
+        else:
+            message = f"{REFUSED}: {cause!r}"
+        self.line(message, source, extra, logging.ERROR)
 
-    def line(self, message: str, source: Source, extra: Mapping[str, object]) -> None:
+    def line(
+        self,
+        message: str,
+        source: Source,
+        extra: Mapping[str, object],
+        level: int = logging.INFO,
+    ) -> None:
         """Log something that anybody can cause, at the rate that its source and all have."""
+        trickle = self._trickle if level < logging.ERROR else self._faults
         with self._lock:
-            written = self._trickle.take(source.key, self._monotonic())
+            written = trickle.take(source.key, self._monotonic())
         self.settle()
         if written:
-            self._log.info(message, extra={"client": source.address, **extra})
+            self._log.log(level, "%s", message, extra={"client": source.address, **extra})
 
     def settle(self) -> None:
         """Log how many lines were left out, at most once a minute."""
         with self._lock:
-            held = self._trickle.held(self._monotonic())
-        if held is not None:
+            now = self._monotonic()
+            told = [trickle.held(now) for trickle in (self._trickle, self._faults)]
+        for held in filter(None, told):
             self._log.info("%d more requests of %s are not listed", held.number, held.whose)
 
     def lines(self, prefix: str) -> list[str]:

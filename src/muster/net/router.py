@@ -120,7 +120,7 @@ class Router:
             in a browser could otherwise reach a console by a name of its own].
         limits: how much it takes at once.
         guard: judges who asks, whatever they ask for; must not wait.
-        refused: told of what is refused; must not raise and must not wait.
+        refused: told of what is refused, and logs it; must not raise and must not wait.
         observer: told of every answer; must not raise and must not wait.
         monotonic: seconds that never jump.
     """
@@ -221,7 +221,7 @@ class Router:
         except MusterError as known:
             if self._refused is not None:
                 self._refused(name, known, _client(scope), headers)
-            if known.row.http >= 500:
+            elif known.row.http >= 500:
                 _log.warning("%s: %s", name or "-", known, exc_info=known.__cause__)
             return name, _problem(known, close=unread)
         except Exception:  # noqa: BLE001 - any defect of a handler ends here, logged

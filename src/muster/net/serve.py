@@ -13,6 +13,7 @@ import contextlib
 import errno
 import ipaddress
 import logging
+import math
 import signal
 import socket
 import sys
@@ -42,6 +43,8 @@ _UNWELCOME = 64
 """Connections beyond the bound that are told so at once; more are closed without a word."""
 _ACCEPT_AT_ONCE = 32
 _PAUSE_SECONDS = 0.05
+_TOLD_SECONDS = 60.0
+"""How often a shortage is logged."""
 _SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _log = logging.getLogger("muster.net.serve")
@@ -159,7 +162,7 @@ class _Server:
         crowd = Crowd(self._most, listener.per_source, listener.held)
         self._serving = Serving(listener.app, crowd, tls=listener.tls is not None)
         self._opening: set[asyncio.Task[None]] = set()
-        self._is_short = False
+        self._told_at = -math.inf
 
     async def accept(self) -> None:
         """Take connections until cancelled."""
@@ -176,8 +179,9 @@ class _Server:
     async def _cannot_accept(self, fault: OSError) -> None:
         """Who was about to come has gone, or the system is short of descriptors or memory."""
         if fault.errno in _SHORT:
-            if not self._is_short:
-                self._is_short = True
+            now = asyncio.get_running_loop().time()
+            if now - self._told_at > _TOLD_SECONDS:
+                self._told_at = now
                 _log.warning("no connection can be taken: %s", fault.strerror)
             self._serving.crowd.oldest()
         await asyncio.sleep(_PAUSE_SECONDS)
@@ -213,7 +217,6 @@ class _Server:
                 await loop.connect_accepted_socket(connection.make, sock)
             else:
                 await greeted(connection.make, sock, self._certificate, HEAD_SECONDS)
-            self._is_short = False
             return
         connection.closed()
 

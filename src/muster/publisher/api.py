@@ -40,6 +40,16 @@ _SHOWN = ("publisher/", "wire/", "key/", "digits/", "id/")
 _log = logging.getLogger("muster.publisher")
 
 
+def _hidden(fault: MusterError) -> MusterError | None:
+    """What a peer is told of a fault of files, key files and database, which name paths; None
+    where he may read it. A database that is full or away today works tomorrow."""
+    if fault.code.startswith(_SHOWN):
+        return None
+    if fault.row.http == 503 or fault.code.startswith("db/"):
+        return error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
+    return error("wire/internal")
+
+
 class Counters:
     """Numbers for `/metrics`; counted by any thread."""
 
@@ -179,19 +189,25 @@ class PublisherAPI:
             try:
                 return handler(request)
             except MusterError as fault:
-                if fault.row.http == 503 and not fault.code.startswith(_SHOWN):
-                    raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS) from fault
-                if not fault.code.startswith(_SHOWN):
-                    raise error("wire/internal") from fault
+                hidden = _hidden(fault)
+                if hidden is not None:
+                    raise hidden from fault
                 if fault.row.http >= 500:
                     raise
-                trust, catalogue = self._service.versions()
-                status, body = encode_problem(fault, trust=trust, catalogue=catalogue)
+                status, body = self._problem(fault)
                 after = fault.params.get("retry_after")
                 headers = {"Retry-After": str(after)} if isinstance(after, int) else {}
                 return Answer(status, body, routes.PROBLEM, headers)
 
         return answer
+
+    def _problem(self, fault: MusterError) -> tuple[int, bytes]:
+        """A refusal with the newest versions, if the tables tell them now."""
+        try:
+            trust, catalogue = self._service.versions()
+        except MusterError:
+            return encode_problem(fault)
+        return encode_problem(fault, trust=trust, catalogue=catalogue)
 
     def _guesses(self, request: Request) -> Guesses:
         source = self._source(request.client, request.headers)
@@ -208,7 +224,7 @@ class PublisherAPI:
             )
         except MusterError as fault:
             self._counters.outcome(fault.code)
-            self._log_activation(f"a host was not activated: {fault}", request, {}, drawn=False)
+            self._log_refusal(f"a host was not activated: {fault}", request, fault)
             raise
         self._counters.outcome("granted" if activation.drawn else "again")
         grant = activation.grant
@@ -225,7 +241,7 @@ class PublisherAPI:
             answer = answers.answer()
         except MusterError as fault:
             self._counters.machine(fault.code)
-            self._log_activation(f"a machine was not activated: {fault}", request, {}, drawn=False)
+            self._log_refusal(f"a machine was not activated: {fault}", request, fault)
             raise
         self._count(answers, request)
         return Answer(200, answer.encode())
@@ -238,7 +254,7 @@ class PublisherAPI:
             answers = self._service.activate_batch(asked.installation_ids, guesses=guesses)
         except MusterError as fault:
             self._counters.machine(fault.code)
-            self._log_activation(f"a batch was not activated: {fault}", request, {}, drawn=False)
+            self._log_refusal(f"a batch was not activated: {fault}", request, fault)
             raise
         self._count(answers, request)
         rows = [
@@ -263,6 +279,11 @@ class PublisherAPI:
         self._log_activation(
             "machines were activated", request, {"rows": dict(outcomes)}, drawn=drawn
         )
+
+    def _log_refusal(self, message: str, request: Request, fault: MusterError) -> None:
+        """Log what was refused; a fault of our own has its one line from the router."""
+        if _hidden(fault) is None and fault.row.http < 500:
+            self._log_activation(message, request, {}, drawn=False)
 
     def _log_activation(
         self, message: str, request: Request, extra: Mapping[str, object], *, drawn: bool
