@@ -201,7 +201,7 @@ def host_database(store: Path | None, *, create: bool = False) -> Database:
 @contextmanager
 def serving_database(store: Path | None) -> Iterator[Database]:
     """The database of the host for a server, which ends whether or not it can be closed."""
-    from muster.db.engine import close_in_time
+    from muster.db.open import close_in_time
 
     database = host_database(store)
     try:

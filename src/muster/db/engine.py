@@ -9,10 +9,8 @@ integers, texts and blobs.
 from __future__ import annotations
 
 import contextlib
-import logging
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, Self
 
 BUSY_SECONDS = 5.0
@@ -31,9 +29,6 @@ START_CHECK_SECONDS = 3.0
 """How long a service looks through its database before it starts; the rest is read when needed."""
 
 Parameters = Sequence[Any]
-
-
-_log = logging.getLogger("muster.db")
 
 
 class Row(Protocol):
@@ -163,16 +158,3 @@ class Database(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def close_in_time(close: Callable[[], None], seconds: float = CLOSE_SECONDS) -> bool:
-    """Close something that may wait for a silent disk or server; whether it was closed in time.
-
-    For a program that ends: what is still open then is undone by the database.
-    """
-    thread = threading.Thread(target=close, name="db-close", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        _log.warning("the database was not closed: it keeps silent")
-    return not thread.is_alive()

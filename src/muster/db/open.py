@@ -1,11 +1,16 @@
-"""Opens a database of either kind by its address."""
+"""Opens a database of either kind by its address, and closes it when a program ends."""
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+from collections.abc import Callable
 
-from muster.db.engine import BUSY_SECONDS, Database
+from muster.db.engine import BUSY_SECONDS, CLOSE_SECONDS, Database
 from muster.db.sqlite import open_sqlite
+
+_log = logging.getLogger("muster.db")
 
 
 def open_database(
@@ -28,3 +33,16 @@ def open_database(
 
         return open_postgres(os.fspath(url), busy_seconds=busy_seconds)
     return open_sqlite(url, create=create, busy_seconds=busy_seconds)
+
+
+def close_in_time(close: Callable[[], None], seconds: float = CLOSE_SECONDS) -> bool:
+    """Close something that may wait for a silent disk or server; whether it was closed in time.
+
+    For a program that ends: what is still open then is undone by the database.
+    """
+    thread = threading.Thread(target=close, name="db-close", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        _log.warning("the database was not closed: it keeps silent")
+    return not thread.is_alive()

@@ -107,7 +107,7 @@ def serve(
 
     Opens the grant key only. Runs until SIGTERM or Ctrl-C.
     """
-    from muster.db.engine import close_in_time
+    from muster.db.open import close_in_time
     from muster.net import operation
     from muster.net.certificate import certificate_of
     from muster.net.peers import networks
