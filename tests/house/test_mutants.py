@@ -41,12 +41,24 @@ def test_every_place_that_does_something_is_broken() -> None:
     )
 
 
+def test_numbers_that_were_fitted_are_left_as_they_are() -> None:
+    found = mutants.mutants(SAMPLE, fitted=True)
+    assert sorted(one.name for one in found) == [
+        "Row.fits: True -> False",
+        "Row.fits: not x < BOUND -> x < BOUND",
+        "Row.fits: not x < BOUND and x + 1 in self.all -> not x < BOUND or x + 1 in self.all",
+        "Row.fits: raise ValueError('é', x) -> pass",
+        "Row.fits: x + 1 -> x - 1",
+        "Row.fits: x + 1 in self.all -> x + 1 not in self.all",
+    ]
+    assert set(mutants.ROOMS) >= mutants.FITTED
+
+
 def test_a_reason_is_for_a_mutant_that_there_is() -> None:
     explained = mutants.explained()
     assert set(explained) <= set(mutants.ROOMS)
     for room, reasons in explained.items():
-        text = (mutants.SOURCE / room).read_text("utf-8")
-        assert set(reasons) <= {one.name for one in mutants.mutants(text)}
+        assert set(reasons) <= {one.name for one in mutants.of_room(room)}
         assert all(reason.endswith(".") for reason in reasons.values())
 
 
