@@ -39,6 +39,10 @@ def test_a_missing_parameter_is_a_bug_at_once() -> None:
         error("no/such-code")
 
 
+def test_a_kind_is_the_exit_code_of_a_command() -> None:
+    assert {one.name: one.value for one in Kind} == {"REFUSAL": 1, "USAGE": 2, "FAULT": 3}
+
+
 def test_a_code_stands_once() -> None:
     row = CATALOGUE["key/length"]
     with pytest.raises(ValueError, match="key/length"):

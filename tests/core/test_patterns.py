@@ -34,3 +34,10 @@ def test_every_grammar_is_a_pattern() -> None:
     assert len(named) > 40
     for one in named:
         one.fullmatch("")
+
+
+def test_it_has_what_is_used_of_a_pattern_and_no_more() -> None:
+    late = pattern("(")
+    for name in ("scanner", "groups", "subn"):
+        with pytest.raises(AttributeError, match=name):
+            getattr(late, name)

@@ -24,6 +24,34 @@ CALENDARS = {
 """Modules that know a calendar, and why."""
 
 
+def test_a_text_fits() -> None:
+    assert text.fit("abcd", 4) == "abcd"
+    assert text.fit("abcde", 4) == "abc…"
+    assert text.fit("a\x07\u202ee", 4) == "a\ufffd\ufffde"
+    assert text.fit("\x07" * 5, 4) == "\ufffd\ufffd\ufffd…"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://example.com/a", "https://example.com/a"),
+        ("https://user:secret@example.com/a", "https://…@example.com/a"),
+        ("https://user:se/cr@et@example.com", "https://…@example.com"),
+        ("user:secret@example.com", "…@example.com"),
+        ("https://example.com/a?key=secret", "https://example.com/a?…"),
+        ("https://example.com/a#secret", "https://example.com/a?…"),
+        ("https://example.com/a?b#c?d", "https://example.com/a?…"),
+        ("https://u:p@example.com?k=v", "https://…@example.com?…"),
+        ("example.com", "example.com"),
+        ("", ""),
+        ("https://" + "a" * 192, "https://" + "a" * 192),
+        ("https://" + "a" * 193, "https://" + "a" * 191 + "…"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert text.shown_url(url) == shown
+
+
 @pytest.mark.parametrize(
     ("instant", "told"),
     [
