@@ -160,6 +160,8 @@ def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS) -> None:
         assert walk("clients", "remove", Machine(1).cmid)["changed"]
     finally:
         stop(process)
+    walk("backup", str(made.folder / "backup"))
+    walk("restore", str(made.folder / "backup"), "--merge")
     walk("remove-key", last)
     walk("remove-publisher", "contoso")
     assert not walk.missing()

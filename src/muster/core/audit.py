@@ -78,6 +78,8 @@ class Event(enum.Enum):
     POOL_ALERT = "publisher:pool:alert", "A pool reached an alert level."
 
     HOST_INIT = "host:store:init", "A publisher was added to the host from its file."
+    HOST_BACKUP = "host:store:backup", "A backup of the host was written."
+    HOST_RESTORE = "host:store:restore", "A backup was put back, or merged; or the database was."
     HOST_KEY_INSTALL = "host:key:install", "A host key was installed."
     HOST_KEY_REMOVE = "host:key:remove", "A host key was removed."
     HOST_GRANT_ACCEPT = "host:grant:accept", "The host took a grant; it may lease now."

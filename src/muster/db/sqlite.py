@@ -206,6 +206,15 @@ class SQLiteDatabase(Database):
             raise error("db/corrupt", path=self._name, detail=" ".join(detail.split()))
         return True
 
+    def renew(self, identity: int) -> None:
+        """Give the database another identity, so that no older mark or log is its own."""
+        with self.transaction() as tx:
+            tx.one(f"PRAGMA application_id={identity - (1 << 32) if identity >> 31 else identity}")
+            row = tx.one("PRAGMA user_version")
+            assert row is not None
+            mark = Mark(identity, int(row[0]) & 0xFFFFFFFF)
+        self._mark.write(mark)
+
     def close(self) -> None:
         """Close all connections; waits for a transaction that is open, as long as for another
         program's."""

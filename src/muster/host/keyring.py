@@ -61,10 +61,8 @@ class KeyRing:
         if signing_key is not None:
             return signing_key
         key = MemorySigningKey.generate(dice.token(32))
-        make_folder(self._folder)
-        line = f"{_HEAD} {b64url_encode(key.raw)}\n"
         try:
-            write_new(self.path(publisher), line.encode("ascii"))
+            self.put(publisher, key.raw)
         except MusterError as fault:
             if fault.code != "file/exists":
                 raise
@@ -74,3 +72,9 @@ class KeyRing:
                 raise
             return other
         return key
+
+    def put(self, publisher: str, raw: bytes) -> None:
+        """Keep a key in a new file. Raises: `file/exists` and other `file/…`."""
+        make_folder(self._folder)
+        line = f"{_HEAD} {b64url_encode(raw)}\n"
+        write_new(self.path(publisher), line.encode("ascii"))

@@ -503,6 +503,38 @@ class KeyMembers(TypedDict):
     activated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class HostBackupWritten:
+    """A backup of a host; `host` is the id of its store, `rows` the lines of the file, `keys` the
+    publishers whose signing keys are in it, sealed."""
+
+    changed: bool
+    file: str
+    host: str
+    made_at: Instant
+    rows: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostRestored:
+    """A store after a restore. `rows` were taken and `skipped` passed over; `merged` where there
+    were rows before; `keys` the publishers whose signing keys came with it; `missing_keys` those
+    whose grants are useless for want of their signing key; `aside` the folder with the files that
+    were there before. After `--in-place`, `made_at` is now and `rows` is 0."""
+
+    changed: bool
+    store: str
+    host: str
+    made_at: Instant
+    rows: int
+    skipped: int
+    merged: bool
+    keys: tuple[str, ...]
+    missing_keys: tuple[str, ...]
+    aside: str | None
+
+
 def key_members(key: HostKey) -> KeyMembers:
     """The members of an `InstalledKey`."""
     return {

@@ -13,47 +13,48 @@ proof keys and is made for its owner alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from muster.core.audit import Event
-from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.core.text import CALENDAR
 from muster.core.values import dataclass, replace
 from muster.db.engine import ConstraintError, Reader, Transaction
 from muster.db.migrate import load_migrations
+from muster.db.rows import Filler, rows
 from muster.lease import strict
 from muster.publisher import tables
 from muster.publisher.chain import Head
 from muster.publisher.model import AuditRow
 from muster.publisher.store import SCHEMA
-from muster.system.files import translate
+from muster.system.linefile import (
+    Line,
+    LineWriter,
+    Row,
+    damaged,
+    read_head,
+    read_lines,
+    table_row,
+)
 
 KIND = "muster-backup"
 AUDIT = "audit"
-TABLES = (
-    ("publisher", "one"),
-    ("trust", "version"),
-    ("catalogue", "version"),
-    ("key_file", "role, number"),
-    ("product_key", "id"),
-    ("host_seat", "key, hw"),
-    ("host_grant", "key, binding"),
-    ("host_terms", "jti, version"),
-    ("machine_grant", "key, binding"),
-    ("restore", "number"),
-    (AUDIT, "seq"),
-)
+TABLES: Mapping[str, Sequence[str]] = {
+    "publisher": ("one",),
+    "trust": ("version",),
+    "catalogue": ("version",),
+    "key_file": ("role", "number"),
+    "product_key": ("id",),
+    "host_seat": ("key", "hw"),
+    "host_grant": ("key", "binding"),
+    "host_terms": ("jti", "version"),
+    "machine_grant": ("key", "binding"),
+    "restore": ("number",),
+    AUDIT: ("seq",),
+}
 """Tables in the order in which they can be filled, with what orders their rows."""
-Line = Mapping[str, Any]
-"""A line of the file, as the strict reader gives it."""
-Row = Mapping[str, int | str | None]
-"""A row of a table by the names of its columns."""
-_LINE = 16 * 1024 * 1024
-_LIMITS = strict.Limits(bytes=_LINE, levels=4, members=128, items=16)
-_AT_ONCE = 500
+_LIMITS = strict.Limits(bytes=1 << 20, levels=2, members=16, items=16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +90,28 @@ class Writer:
 
     def __init__(self, out: BinaryIO, publisher: str, now: int) -> None:
         self._out = out
-        self._publisher = publisher
-        self._now = now
-        self._digest = hashlib.sha256()
-        self.rows = 0
+        self._head: strict.JSONObject = {
+            "v": 1,
+            "file": KIND,
+            "publisher": publisher,
+            "made_at": now,
+            "schema": len(load_migrations(SCHEMA)),
+        }
+        self._lines: LineWriter | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many were written."""
+        return 0 if self._lines is None else self._lines.count
 
     def tables(self, reader: Reader) -> Contents:
         """Write all tables in one state."""
         head = tables.audit.head(reader)
-        self._line(
-            {
-                "v": 1,
-                "file": KIND,
-                "publisher": self._publisher,
-                "made_at": self._now,
-                "schema": len(load_migrations(SCHEMA)),
-                "audit_head": head.text,
-            }
-        )
+        lines = self._lines = LineWriter(self._out, {**self._head, "audit_head": head.text})
         digest, count = hashlib.sha256(), 0
-        for table, order in TABLES:
-            for row in tables.restore.rows(reader, table, order):
-                data = self._row(table, row)
+        for table, key in TABLES.items():
+            for row in rows(reader, table, key):
+                data = lines.line({"table": table, "row": dict(row)})
                 if table != AUDIT:
                     digest.update(data)
                     count += 1
@@ -118,21 +119,11 @@ class Writer:
 
     def end(self, rows: Iterable[AuditRow]) -> None:
         """Write the rows that the audit log has got since, the last of which covers the tables."""
+        assert self._lines is not None
         for row in rows:
             names = ("seq", "at", "actor", "event", "subject", "detail", "hash")
-            self._row(AUDIT, {name: getattr(row, name) for name in names})
-        sums: strict.JSONObject = {"rows": self.rows, "sha256": self._digest.hexdigest()}
-        self._out.write(strict.canonical(sums) + b"\n")
-
-    def _row(self, table: str, row: Row) -> bytes:
-        self.rows += 1
-        return self._line({"table": table, "row": dict(row)})
-
-    def _line(self, value: strict.JSONObject) -> bytes:
-        data = strict.canonical(value) + b"\n"
-        self._digest.update(data)
-        self._out.write(data)
-        return data
+            self._lines.line({"table": AUDIT, "row": {name: getattr(row, name) for name in names}})
+        self._lines.end()
 
 
 def fill(path: Path, tx: Transaction) -> Backup:
@@ -140,7 +131,7 @@ def fill(path: Path, tx: Transaction) -> Backup:
 
     Raises: as `_read`.
     """
-    filler = _Filler(tx)
+    filler = Filler(tx)
     backup, contents = _read(path, filler.take)
     try:
         filler.flush()
@@ -178,113 +169,29 @@ def _read(path: Path, take: Callable[[str, Row], None]) -> tuple[Backup, Content
 
     Raises: `backup/damaged` naming the line, `backup/newer`, `file/…`.
     """
-    lines = _lines(path)
-    members = _head(path, next(lines, None))
-    names = {table for table, _ in TABLES}
-    digest = hashlib.sha256(strict.canonical(members) + b"\n")
+    head = _head(path)
     covered = hashlib.sha256()
     count = beside = 0
-    for number, value in enumerate(lines, start=2):
-        if "rows" in value:
-            if value != {"rows": count, "sha256": digest.hexdigest()}:
-                raise damaged(path, number, "its sum does not hold")
-            if next(lines, None) is not None:
-                raise damaged(path, number + 1, "something follows its end")
-            head = Head.parse(members["audit_head"])
-            backup = Backup(members["publisher"], members["made_at"], head, count)
-            return backup, Contents(head, beside, covered.hexdigest())
-        table, row = value.get("table"), value.get("row")
-        if table not in names or not isinstance(row, dict) or not _plain(row):
-            raise damaged(path, number, "it is no row of a table")
-        if not _dated(row):
-            raise damaged(path, number, "it has a date that no calendar has")
-        data = strict.canonical(value) + b"\n"
-        digest.update(data)
+    for line in read_lines(path):
+        table, row = table_row(path, line, TABLES)
         count += 1
         if table != AUDIT:
-            covered.update(data)
+            covered.update(line.data)
             beside += 1
         try:
-            take(str(table), row)
+            take(table, row)
         except ConstraintError as fault:
-            raise damaged(path, number, "a row breaks a rule of its table") from fault
-    raise damaged(path, count + 2, "the end is missing")
+            raise damaged(path, line.number, "a row breaks a rule of its table") from fault
+    audit_head = Head.parse(head["audit_head"])
+    backup = Backup(head["publisher"], head["made_at"], audit_head, count)
+    return backup, Contents(audit_head, beside, covered.hexdigest())
 
 
-def _dated(row: Line) -> bool:
-    """Whether every date of a row can be shown: instants by name, and days."""
-    for name, cell in row.items():
-        if cell is None or type(cell) is not int:
-            continue
-        if name in ("at", "iat") or name.endswith("_at"):
-            if cell not in CALENDAR:
-                return False
-        elif name in ("day", "revoked") and not 0 <= cell <= 65_535:
-            return False
-    return True
-
-
-def _plain(row: Line) -> bool:
-    return all(cell is None or type(cell) in (int, str) for cell in row.values())
-
-
-def _head(path: Path, head: Line | None) -> Line:
-    """The first line of a backup, each member of its type."""
-    if head is None or head.get("file") != KIND:
-        raise damaged(path, 1, "it is no backup of a publisher")
-    kinds = {"v": int, "schema": int, "made_at": int, "publisher": str, "audit_head": str}
-    if any(type(head.get(name)) is not kind for name, kind in kinds.items()):
-        raise damaged(path, 1, "a member is missing or of another type")
-    if head["v"] != 1 or head["schema"] > len(load_migrations(SCHEMA)):
-        raise error("backup/newer", path=str(path))
-    if head["made_at"] not in CALENDAR:
-        raise damaged(path, 1, "it has a date that no calendar has")
+def _head(path: Path) -> Line:
+    members = {"publisher": str, "audit_head": str}
+    head = read_head(path, KIND, members, len(load_migrations(SCHEMA)))
     try:
         Head.parse(head["audit_head"])
     except MusterError:
         raise damaged(path, 1, "its audit head is none") from None
     return head
-
-
-def _lines(path: Path) -> Iterator[Line]:
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while data := file.readline(_LINE):
-                number += 1
-                try:
-                    value = strict.read(data.rstrip(b"\n"), _LIMITS)
-                except MusterError as fault:
-                    detail = str(fault.params.get("detail", fault.what))
-                    raise damaged(path, number, detail) from None
-                if strict.canonical(value) + b"\n" != data:
-                    raise damaged(path, number, "it was altered")
-                yield value
-    except OSError as fault:
-        raise translate(fault, path) from fault
-
-
-def damaged(path: Path, line: int, detail: str) -> MusterError:
-    """The error that names what is wrong with a line of a backup."""
-    return error("backup/damaged", path=str(path), line=line, detail=detail)
-
-
-class _Filler:
-    """Puts rows into their tables, many at once."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-        self._table = ""
-        self._rows: list[Row] = []
-
-    def take(self, table: str, row: Row) -> None:
-        """One row more."""
-        if table != self._table or len(self._rows) >= _AT_ONCE:
-            self.flush()
-            self._table = table
-        self._rows.append(row)
-
-    def flush(self) -> None:
-        """Write what waits."""
-        rows, self._rows = self._rows, []
-        tables.restore.fill(self._tx, self._table, rows)

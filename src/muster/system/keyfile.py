@@ -190,7 +190,26 @@ def load_key(
         errors of reading a file.
     """
     source = Path(path)
-    key_file, raw = _open(source, passphrase, role)
+    return _signing_key(source, *_open(source, passphrase, role))
+
+
+def seal_key(
+    where: str | os.PathLike[str], raw: bytes, passphrase: str, role: str, kdf: KDF = DEFAULT_KDF
+) -> bytes:
+    """The text of a key file, to be kept inside the file `where`. Raises: as `save_key`."""
+    public = MemorySigningKey(raw).public.raw
+    return _seal(Path(where), raw, passphrase, role, kdf, public=public, random=None)
+
+
+def unseal_key(
+    where: str | os.PathLike[str], data: bytes, passphrase: str, role: str
+) -> MemorySigningKey:
+    """Open the text of a key file that is kept inside the file `where`. Raises: as `load_key`."""
+    source = Path(where)
+    return _signing_key(source, *_unseal(source, data, passphrase, role))
+
+
+def _signing_key(source: Path, key_file: KeyFile, raw: bytes) -> MemorySigningKey:
     if key_file.public is None or len(raw) != 32:
         raise error("keyfile/malformed", path=str(source), detail="it holds no signing key")
     key = MemorySigningKey(raw)
@@ -237,6 +256,25 @@ def _save(
     public: bytes | None,
     random: bytes | None,
 ) -> None:
+    data = _seal(path, raw, passphrase, role, kdf, public=public, random=random)
+    try:
+        files.write_new(path, data, 0o600)
+    except MusterError as fault_of_file:
+        if fault_of_file.code == "file/exists":
+            raise error("keyfile/exists", path=str(path)) from fault_of_file
+        raise
+
+
+def _seal(
+    path: Path,
+    raw: bytes,
+    passphrase: str,
+    role: str,
+    kdf: KDF,
+    *,
+    public: bytes | None,
+    random: bytes | None,
+) -> bytes:
     if not grammar.KEY_FILE_ROLE.fullmatch(role) or not 1 <= len(raw) <= 64:
         raise ValueError("a role is [a-z][a-z0-9-]*, a secret has 1 to 64 bytes")
     fault = kdf.faults()
@@ -258,16 +296,15 @@ def _save(
     sealed = AESGCM(key).encrypt(nonce, raw, strict.canonical(members))
     members["sealed"] = strict.b64url_encode(sealed)
     members["sum"] = _sum(members)
-    try:
-        files.write_new(path, strict.canonical(members) + b"\n", 0o600)
-    except MusterError as fault_of_file:
-        if fault_of_file.code == "file/exists":
-            raise error("keyfile/exists", path=str(path)) from fault_of_file
-        raise
+    return strict.canonical(members) + b"\n"
 
 
 def _open(path: Path, passphrase: str, role: str | None) -> tuple[KeyFile, bytes]:
-    parsed = _parse(path, files.read_private(path, _FILE_LIMIT))
+    return _unseal(path, files.read_private(path, _FILE_LIMIT), passphrase, role)
+
+
+def _unseal(path: Path, data: bytes, passphrase: str, role: str | None) -> tuple[KeyFile, bytes]:
+    parsed = _parse(path, data)
     header = parsed.header
     if role is not None and header.role != role:
         raise error("keyfile/role", path=str(path), found=header.role, wanted=role)

@@ -13,6 +13,7 @@ from muster.cli.output import LazyGroup
 _HERE = "muster.cli.host"
 COMMANDS = {
     "activate": f"{_HERE}.activate:activate",
+    "backup": f"{_HERE}.backup:backup",
     "catalogue": f"{_HERE}.documents:catalogue",
     "clients": f"{_HERE}.machines:clients",
     "init": f"{_HERE}.enrol:init",
@@ -21,6 +22,7 @@ COMMANDS = {
     "publish-dns": f"{_HERE}.dns:publish_dns",
     "remove-key": f"{_HERE}.enrol:remove_key",
     "remove-publisher": f"{_HERE}.enrol:remove_publisher",
+    "restore": f"{_HERE}.backup:restore",
     "serve": f"{_HERE}.serve:serve",
     "set": f"{_HERE}.settings:set_",
     "status": f"{_HERE}.look:status",

@@ -1,4 +1,4 @@
-"""Errors of backups of a publisher (docs/publisher.md, "Backup")."""
+"""Errors of backups of publishers and hosts (docs/publisher.md, docs/host.md, "Backup")."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ ROWS = (
         kind=Kind.REFUSAL,
         http=409,
         retry=Retry.NEVER,
-        what="This database already contains a publisher.",
-        why="A restore fills an empty database and never mixes two states.",
-        fix="Choose another store, or another database with the setting 'database'.",
+        what="This database already contains a publisher or a host.",
+        why="A restore fills an empty database.",
+        fix="Choose another store. '--replace' moves the database that is there aside first; on a "
+        "host '--merge' adds what the backup knows.",
     ),
     Row(
         code="backup/head",
@@ -60,6 +61,34 @@ ROWS = (
         why="Something was activated or changed while the backup was written, or an earlier version "
         "wrote it, whose audit head covers the audit log alone.",
         fix="Restore another backup, or accept the loss with --accept-loss.",
+    ),
+    Row(
+        code="backup/in-use",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The database {path} is in use by another program.",
+        why="A restore changes the database under it.",
+        fix="Stop the service and other commands, and run this again.",
+    ),
+    Row(
+        code="backup/other-host",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="{path} is a backup of another host.",
+        why="Neither the store nor a signing key of this host is the one in the backup. Machines of two "
+        "hosts are counted apart.",
+        fix="Use a backup of this host, or restore this one into a store of its own.",
+    ),
+    Row(
+        code="backup/key-differs",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The signing key {path} is not the one in the backup.",
+        why="A key is never overwritten; the grant in the backup is bound to the other one.",
+        fix="Move the key file away if it is not needed, or restore without --with-keys.",
     ),
     Row(
         code="publisher/restored",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from muster.db.engine import Reader, Transaction
+
+_STORE_ID = b"muster-host-store-v1\n"
 
 
 def initialise(tx: Transaction, store_random: bytes) -> bool:
@@ -21,6 +25,12 @@ def store_random(reader: Reader) -> bytes:
     row = reader.one("SELECT store_random FROM host WHERE id = 1")
     assert row is not None
     return bytes.fromhex(row[0])
+
+
+def store_id(reader: Reader) -> str:
+    """The name of this store in backups: 32 hexadecimal digits, from which its random bytes do not
+    follow."""
+    return hashlib.sha256(_STORE_ID + store_random(reader)).hexdigest()[:32]
 
 
 def revision(reader: Reader) -> int:

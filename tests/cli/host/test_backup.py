@@ -1,0 +1,47 @@
+"""`muster host backup` and `restore` as an administrator types them."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from tests.cli.host.conftest import Desk
+
+
+def test_a_backup_and_its_restore_say_what_they_did(active: Desk) -> None:
+    saved = str(active.folder / "backup")
+    said = active.text("backup", saved)
+    assert "no signing keys" in said
+    assert "Copy the folder 'keys'" in said
+    assert active.error("backup", saved, code=2) == "backup/exists"
+    assert active.error("restore", saved, code=1) == "backup/not-empty"
+    assert "No count and no release was lowered." in active.text("restore", saved, "--merge")
+    said = active.text("restore", saved, "--replace")
+    assert "count again when they ask next" in said
+    assert "host.db.aside-1" in said
+    shutil.rmtree(active.folder / "store" / "host" / "keys")
+    said = active.text("restore", "--in-place")
+    assert "goes on with the database that is in its store" in said
+    assert "is not in the store: its grants are not used" in said
+
+
+def test_wrong_words_change_nothing(active: Desk) -> None:
+    saved = str(active.folder / "backup")
+    active.text("backup", saved)
+    for words in (("restore",), ("restore", saved, "--in-place")):
+        assert "Name the backup FILE" in active.type(*words, code=2).stderr
+
+
+def test_a_restore_that_fails_puts_the_database_back(
+    active: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSTER_PASSPHRASE", "correct horse")
+    saved = str(active.folder / "backup")
+    active.text("backup", saved, "--with-keys")
+    shutil.rmtree(active.folder / "store" / "host" / "keys")
+    monkeypatch.setenv("MUSTER_PASSPHRASE", "wrong")
+    words = ("restore", saved, "--replace", "--with-keys")
+    assert active.error(*words, code=1) == "keyfile/passphrase"
+    assert active.data("status")["publishers"]
+    monkeypatch.setenv("MUSTER_PASSPHRASE", "correct horse")
+    assert active.data(*words)["missing_keys"] == []
