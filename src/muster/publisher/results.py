@@ -535,7 +535,9 @@ class BackupWritten:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A database that was filled from a backup made at `made_at`; the rest as `Resumed`."""
+    """A database that was filled from a backup made at `made_at`; the rest as `Resumed`. `aside`
+    is the folder with the files that were there before. After `--in-place`, `made_at` is now and
+    `rows` is 0."""
 
     changed: bool
     publisher: str
@@ -544,6 +546,7 @@ class Restored:
     waiting: bool
     lost: bool
     audit_head: str
+    aside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

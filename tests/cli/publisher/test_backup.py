@@ -140,3 +140,40 @@ def test_a_backup_with_dates_that_no_calendar_has_changes_nothing(
         assert told["error"]["code"] == "backup/damaged"
         assert "calendar" in told["error"]["what"]
         assert operator.types("key", "list", code=2)["error"]["code"] == "publisher/none"
+
+
+def test_an_older_copy_of_the_database_is_refused_and_sells_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = Operator(monkeypatch)
+    operator.at(tmp_path / "store")
+    operator.types(
+        *("init", "--sample", "--reserve-root", str(tmp_path / "reserve.key")),
+        *("--kdf", "scrypt", "--kdf-log-n", "10", "--kdf-r", "1"),
+    )
+    issue = ("key", "issue", "--kind", "mak", "--group", "client-volume", "--pool", "5")
+    path = next((tmp_path / "store").rglob("publisher.db"))
+    shutil.copy(path, tmp_path / "older.db")
+    operator.types(*issue)
+    operator.types("backup", str(tmp_path / "saved"))
+    operator.types(*issue)
+    newest = path.read_bytes()
+    shutil.copy(tmp_path / "older.db", path)
+    for words in (("key", "list"), ("audit", "verify"), ("confirm", "1"), issue):
+        assert operator.types(*words, code=3)["error"]["code"] == "db/older"
+    told = operator.types("restore", str(tmp_path / "older.db"), "--replace", code=2)
+    assert told["error"]["code"] == "backup/damaged"
+    assert path.read_bytes() == (tmp_path / "older.db").read_bytes(), "it was put back"
+    done = operator.types("restore", str(tmp_path / "saved"), "--replace")
+    assert done["waiting"]
+    assert len(operator.types("key", "list")["keys"]) > 1
+    assert path.parent.joinpath(Path(done["aside"]).name, "publisher.db").exists()
+
+    path.write_bytes(newest)
+    assert operator.types("key", "list", code=3)["error"]["code"] == "db/other"
+    done = operator.types("restore", "--in-place")
+    assert (done["waiting"], done["rows"]) == (True, 0)
+    told = operator.types("resume", "--audit-head", done["audit_head"], code=1)
+    assert told["error"]["code"] == "backup/uncovered"
+    assert operator.types("resume", "--accept-loss")["lost"]
+    assert CliRunner().invoke(muster, ["publisher", "restore"]).exit_code == 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from muster.cli import compose
 from muster.cli.options import Command, store_option
 from muster.cli.output import MusterCommand, emit
 from muster.cli.publisher.options import FILE, open_office
@@ -85,26 +86,76 @@ def backup(store: Path | None, file: Path) -> None:
 
 @click.command(cls=MusterCommand)
 @store_option
-@click.argument("file", type=FILE)
+@click.argument("file", type=FILE, required=False)
+@click.option("--replace", is_flag=True, help="Move the SQLite database that is there aside first.")
+@click.option(
+    "--in-place",
+    is_flag=True,
+    help="No FILE: go on with the SQLite database in the store, though it is refused.",
+)
 @loss_options
-def restore(store: Path | None, file: Path, head: Head | None, accept_loss: bool) -> None:
-    """Fill an empty database from a backup.
+def restore(
+    store: Path | None,
+    file: Path | None,
+    replace: bool,
+    in_place: bool,
+    head: Head | None,
+    accept_loss: bool,
+) -> None:
+    """Fill an empty database from a backup, or one that an option says. The service must not run.
 
     Afterwards new activations are on hold until the audit head kept elsewhere is given and is
     the backup's, or the loss of what came after the backup is accepted.
     """
-    from muster.publisher.act import backup as act
-
-    with open_office(store, create=True) as office:
-        restored = act.restore(office, file, head=head, accept_loss=accept_loss)
-    emit(
-        restored,
-        [
+    if (file is None) != in_place or (replace and in_place):
+        raise click.UsageError("Name the backup FILE, or --in-place without one.")
+    if (replace or in_place) and compose.publisher_database():
+        raise click.UsageError("--replace and --in-place are for the SQLite file in the store.")
+    if file is None:
+        restored = _adopt(store, accept_loss=accept_loss)
+        first = f"Publisher {restored.publisher} goes on with the database that is in its store."
+    else:
+        restored = _fill(store, file, head, accept_loss=accept_loss, replace=replace)
+        first = (
             f"Restored {restored.rows} rows of publisher {restored.publisher}, as of"
-            f" {when(restored.made_at)}.",
-            *_resumed_lines(restored, changed=True),
-        ],
-    )
+            f" {when(restored.made_at)}."
+        )
+    lines = [first, *_resumed_lines(restored, changed=True)]
+    if restored.aside is not None:
+        lines.append(f"The files that were there are in {restored.aside}.")
+    emit(restored, lines)
+
+
+def _adopt(store: Path | None, *, accept_loss: bool) -> Restored:
+    from muster.core import values
+    from muster.db.aside import adopt
+    from muster.publisher.act import backup as act
+    from muster.publisher.store import DATABASE_FILE
+
+    aside = adopt(compose.publisher_folder(store) / DATABASE_FILE)
+    with open_office(store) as office:
+        restored = act.adopt(office, accept_loss=accept_loss)
+    return values.replace(restored, aside=None if aside is None else str(aside))
+
+
+def _fill(
+    store: Path | None, file: Path, head: Head | None, *, accept_loss: bool, replace: bool
+) -> Restored:
+    from muster.core import values
+    from muster.db.aside import move_aside, move_back
+    from muster.publisher.act import backup as act
+    from muster.publisher.store import DATABASE_FILE
+
+    path = compose.publisher_folder(store) / DATABASE_FILE
+    aside = move_aside(path) if replace else None
+    try:
+        with open_office(store, create=True) as office:
+            restored = act.restore(office, file, head=head, accept_loss=accept_loss)
+    except BaseException:
+        if aside is not None:
+            move_back(path, aside)
+        raise
+    return values.replace(restored, aside=None if aside is None else str(aside))
 
 
 @click.command(cls=MusterCommand)

@@ -83,6 +83,32 @@ def restore(office: Office, path: Path, *, head: Head | None, accept_loss: bool)
     )
 
 
+def adopt(office: Office, *, accept_loss: bool) -> Restored:
+    """Take the database that is in the store as if it had been restored: what was drawn since is
+    unknown to it, so draws wait until the loss is accepted.
+
+    Raises: `publisher/none`, as `chain.check`.
+    """
+    now = office.clock.now()
+    chain.check_clock(now)
+    publisher = office.publisher.id
+    with office.store.edit() as tx:
+        head = chain.check(tables.audit.all_rows(tx))
+        tables.restore.note(tx, now, head.text)
+        detail = {"head": head.text, "made_at": now}
+        tables.audit.write(tx, now, office.actor, Event.PUBLISHER_RESTORE, publisher, detail)
+        resumed = _resume(tx, now, office.actor, None, accept_loss=accept_loss)
+    return Restored(
+        changed=True,
+        publisher=publisher,
+        rows=0,
+        made_at=now,
+        waiting=resumed.waiting,
+        lost=resumed.lost,
+        audit_head=resumed.audit_head,
+    )
+
+
 def resume(office: Office, *, head: Head | None, accept_loss: bool) -> Resumed:
     """Let draws go on after a restore.
 
