@@ -44,7 +44,8 @@ class Asking:
         return self.http.request("GET", self.url + path, None, headers)
 
     def told(self, path: str) -> Response:
-        """What administrators get, at the address of its own."""
+        """What administrators get, at the address of its own, when the database was read again."""
+        self.server.known.look()
         return self.http.request("GET", self.operation + path)
 
     def activate(self, number: int, product: str = "desktop-pro", **changes: Any) -> Response:

@@ -4,12 +4,16 @@ goes on by itself when there is room again."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.host.conftest import HOST_FACTS, START, Machine, body_meeting
+from tests.host.processes import eventually
 from tests.mounts import file_system
 
 from muster.core.products import DAY
@@ -21,6 +25,7 @@ from muster.host.open import OpenHost
 from muster.host.server import HostServer
 from muster.host.store import open_store
 from muster.host.tables import ledger
+from muster.net import known
 from muster.net.http import HTTPClient, Response
 from muster.net.serve import ThreadServer
 from muster.system.entropy import SeededDice
@@ -34,6 +39,13 @@ from muster.wire.problem import decode_problem
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
     with file_system(tmp_path / "small", "1m") as folder:
+        yield folder
+
+
+@pytest.fixture
+def roomy(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB."""
+    with file_system(tmp_path / "roomy", "4m") as folder:
         yield folder
 
 
@@ -60,6 +72,11 @@ class Served:
             body = body_meeting(request, machine.key, answer.status, answer.body)
             if not body:
                 return answer
+
+    def ready(self) -> tuple[int, list[str]]:
+        """What `/readyz` answers: its status, and the codes of what is wrong."""
+        answer = self.http.request("GET", self.operation + "/readyz")
+        return answer.status, [one["code"] for one in json.loads(answer.body).get("problems", [])]
 
     def count(self) -> int:
         with self.server.database.snapshot() as reader:
@@ -94,7 +111,10 @@ def fill(ballast: Path) -> None:
 
 
 @pytest.mark.real
-def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_disk(
+    small: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "QUIET_SECONDS", 0.1)
     ballast = small / "ballast"
     ballast.write_bytes(b"x" * 300_000)
     answered: list[int] = []
@@ -109,6 +129,7 @@ def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
         problem = decode_problem(answer.status, answer.body, "the host")
         assert problem.code == "wire/unavailable"
         assert b"host.db" not in answer.body
+        assert host.ready() == (503, ["db/full"])
         # What only reads goes on.
         assert host.http.request("GET", host.url + "/v1/publishers").status == 200
         ballast.unlink()
@@ -116,15 +137,16 @@ def test_a_full_disk(small: Path, caplog: pytest.LogCaptureFixture) -> None:
             assert host.ask(number).status in (200, 409)
             answered.append(number)
         assert host.count() == len(answered)
+        assert eventually(lambda: host.ready() == (200, []))
     assert "db/full" in caplog.text
 
 
 @pytest.mark.real
 def test_who_was_not_counted_is_still_new_when_there_is_room(
-    small: Path, caplog: pytest.LogCaptureFixture
+    roomy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rate, ballast = 20, small / "ballast"
-    with serving(small, new_cmid_rate=rate, trusted_proxies=("127.0.0.0/8",)) as host:
+    rate, ballast = 20, roomy / "ballast"
+    with serving(roomy, new_cmid_rate=rate, trusted_proxies=("127.0.0.0/8",)) as host:
         assert host.ask(0).status == 409
         fill(ballast)
         answered = 1
@@ -142,3 +164,37 @@ def test_who_was_not_counted_is_still_new_when_there_is_room(
             assert host.ask(number).status == 409, "the rate was not used up by what failed"
         assert host.ask(rate).status == 429
         assert host.count() == rate
+
+
+def removed(small: Path) -> None:
+    for path in small.glob("host.db*"):
+        path.unlink()
+
+
+def truncated(small: Path) -> None:
+    path = small / "host.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    os.truncate(path, 8192)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("harm", [removed, truncated])
+def test_a_database_that_was_harmed_is_told_by_log_and_readiness(
+    small: Path, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(small, new_cmid_rate=0) as host:
+        assert host.ask(0).status == 409
+        assert host.ready() == (200, [])
+        harm(small)
+        answer = host.ask(1)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "60")
+        status, codes = host.ready()
+        assert status == 503
+        assert codes
+        # Nobody need ask for it to be told on.
+        host.server.known.look()
+        assert host.ready() == (503, codes)
+        text = host.http.request("GET", host.operation + "/metrics").body.decode()
+        assert f'muster_host_problems{{area="database",code="{codes[0]}"}} 1' in text
+    assert sum(one.getMessage().startswith(codes[0]) for one in caplog.records) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -35,10 +35,12 @@ class Asker:
         self.shop = shop
         self.url = url
         self.operation = ""
+        self.look: Callable[[], None] = lambda: None
         self._client = HTTPClient(timeout=20, limit=8 * 1024 * 1024)
 
     def told(self, path: str) -> Response:
-        """What administrators get, at the address of its own."""
+        """What administrators get, at the address of its own, when the database was read again."""
+        self.look()
         return self._client.request("GET", self.operation + path)
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> Response:
@@ -63,6 +65,7 @@ def asker(shop: Shop) -> Iterator[Asker]:
     with ThreadServer(api.router()) as server, ThreadServer(api.operation()) as operation:
         found = Asker(shop, server.url)
         found.operation = operation.url
+        found.look = api.known.look
         yield found
 
 

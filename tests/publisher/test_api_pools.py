@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -33,6 +33,7 @@ class Asker:
         self.shop = shop
         self._url = url
         self.operation = ""
+        self.look: Callable[[], None] = lambda: None
         self._client = HTTPClient(timeout=60, limit=32 * 1024 * 1024)
 
     def post(self, route: routes.Route, body: bytes) -> Response:
@@ -47,6 +48,7 @@ class Asker:
         return decode_batch_answer(response.body, "publisher")
 
     def metrics(self) -> str:
+        self.look()
         return self._client.request("GET", self.operation + "/metrics").body.decode("ascii")
 
     def key(self, pool: int = 10) -> ProductKey:
@@ -59,6 +61,7 @@ def asker(shop: Shop) -> Iterator[Asker]:
     with ThreadServer(api.router()) as server, ThreadServer(api.operation()) as operation:
         found = Asker(shop, server.url)
         found.operation = operation.url
+        found.look = api.known.look
         yield found
 
 

@@ -251,12 +251,12 @@ def test_a_smaller_size_reaches_levels_too_and_a_bigger_one_leaves_them(shop: Sh
     key = issue(shop, 10)
     service, admin = shop.service(), shop.admin()
     ask(service, *shop.machines(key, 4))
-    assert service.counts()["pools_alerting"] == 0
+    assert service.known().counts["pools_alerting"] == 0
     admin.extend_pool(key.text, 5)
-    assert service.counts()["pools_alerting"] == 1
+    assert service.known().counts["pools_alerting"] == 1
     admin.extend_pool(key.text, 4)
     admin.extend_pool(key.text, 40)
-    assert service.counts()["pools_alerting"] == 0
+    assert service.known().counts["pools_alerting"] == 0
     rows = [one for one in admin.audit(0, 5000) if one.event == "publisher:pool:alert"]
     assert [json.loads(one.detail)["level"] for one in rows] == [80, 95, 100]
 
@@ -265,7 +265,7 @@ def test_the_one_machine_of_a_retail_key_is_no_news(shop: Shop) -> None:
     key = issue(shop, None, Kind.RETAIL)
     service = shop.service()
     ask(service, *shop.machines(key, 1))
-    assert service.counts()["pools_alerting"] == 0
+    assert service.known().counts["pools_alerting"] == 0
     assert not [one for one in shop.admin().audit(0, 5000) if one.event == "publisher:pool:alert"]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.mounts import file_system
 
+from muster.net import known
 from muster.net.http import HTTPClient, Response
 from muster.net.serve import ThreadServer
 from muster.publisher.api import PublisherAPI
@@ -34,11 +35,14 @@ def small(tmp_path: Path, freshly_made: Callable[[str], Path]) -> Iterator[Shop]
             opened.close()
 
 
-def test_a_full_disk(small: Shop, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_disk(
+    small: Shop, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "QUIET_SECONDS", 0.0)
     ballast = small.folder.parent / "ballast"
     host = small.host(small.admin().issue_host_keys("server-c")[0].key)
     api = PublisherAPI(small.service())
-    with ThreadServer(api.router()) as server:
+    with ThreadServer(api.router()) as server, ThreadServer(api.operation()) as operation:
         http = HTTPClient(timeout=30, limit=1024 * 1024)
 
         def ask() -> Response:
@@ -56,9 +60,16 @@ def test_a_full_disk(small: Shop, caplog: pytest.LogCaptureFixture) -> None:
         assert problem.code == "wire/unavailable"
         assert b"publisher.db" not in answer.body
         told = [one for one in caplog.records if one.name == "muster.publisher"]
-        assert [("db/full" in one.getMessage(), one.exc_info) for one in told] == [(True, None)]
+        # Once that the database is full, and once that a request was refused for it.
+        texts = [one.getMessage().partition("db/full")[0] for one in told]
+        assert texts == ["", "a request was refused: "]
+        assert not any(one.exc_info for one in told)
+        found = http.request("GET", operation.url + "/readyz")
+        assert (found.status, json.loads(found.body)["problems"][0]["code"]) == (503, "db/full")
         assert not any(one.name.startswith("muster.net") for one in caplog.records)
         # What only reads goes on.
         assert http.request("GET", server.url + "/v1/catalogue").status == 200
         ballast.unlink()
         assert ask().status == 200
+        api.known.look()
+        assert http.request("GET", operation.url + "/readyz").status == 200

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from muster.host.server import HostServer
     from muster.host.service import HostService
     from muster.net.certificate import Certificate
-    from muster.net.router import Router
     from muster.publisher.act.setup import NewPublisher
+    from muster.publisher.api import PublisherAPI
     from muster.publisher.office import Office
     from muster.publisher.results import PublisherMade
     from muster.publisher.service import PublisherService
@@ -139,20 +139,19 @@ def publisher_service(store: Path | None, passphrase: Callable[[], str]) -> Publ
     folder = publisher_folder(store)
     vault = _publisher_vault(folder, passphrase, None, None)
     service = open_service(folder, vault, clock(), publisher_database())
-    service.bound_waits(SERVING_SECONDS)
+    service.database.bound_waits(SERVING_SECONDS)
     return service
 
 
-def publisher_routers(
+def publisher_api(
     service: PublisherService, settings: Settings, certificate: Certificate | None
-) -> tuple[Router, Router]:
-    """The publisher's HTTP routers: for hosts and machines, and for its administrators."""
+) -> PublisherAPI:
+    """The publisher's doors: for hosts and machines, and for its administrators."""
     from muster.net.peers import networks
     from muster.publisher.api import PublisherAPI
 
     trusted = networks(settings.texts("trusted_proxies"))
-    api = PublisherAPI(service, trusted, certificate=certificate)
-    return api.router(), api.operation()
+    return PublisherAPI(service, trusted, certificate=certificate)
 
 
 # The host.

@@ -8,7 +8,7 @@ know tables and keys. Obeys docs/spec/08-http.md, sections 8.2 to 8.4, 8.7 and 8
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from muster import __version__
 from muster.core import grammar
@@ -22,8 +22,10 @@ from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
 from muster.lease.strict import JSONObject, canonical
 from muster.net.certificate import Certificate
+from muster.net.condition import Condition
+from muster.net.known import Known
 from muster.net.openapi import encode_document
-from muster.net.operation import certificate_lines, healthz, operation_router, ready
+from muster.net.operation import certificate_lines, healthz, operation_router, ready, unready
 from muster.net.peers import Source, source_of
 from muster.net.refusals import REFUSED, Refusals
 from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
@@ -54,6 +56,10 @@ class HostAPI:
         self._service = service
         self._writer = writer
         self._certificate = certificate
+        self.condition = Condition(_log, service.now)
+        self.known = Known(
+            service.database.name, self._look, service.database.try_writing, self.condition
+        )
         self._traffic = Traffic()
         self.refusals = Refusals(_log, self._source)
         self._openapi = encode_document(
@@ -114,7 +120,10 @@ class HostAPI:
         try:
             reply = await self._writer.ask(QueuedRequest(asked, source.address, source.shared))
         except MusterError as fault:
+            if fault.code.startswith("db/"):
+                self.known.failed(fault)
             raise _outside(fault) from fault
+        self.known.changed()
         if isinstance(reply, Refused) and reply.error.code != _MET_NEXT:
             self.refusals.line(REFUSED, source, {"code": reply.error.code})
         return encode_reply(reply)
@@ -172,21 +181,27 @@ class HostAPI:
                 return Answer(200, trust.text.encode("ascii"), routes.JOSE)
         raise error("wire/not-found")
 
-    def _readyz(self, request: Request) -> Answer:
+    async def _readyz(self, request: Request) -> Answer:
+        del request
+        if not self.known.is_well:
+            return unready(self.condition.members())
         now = self._service.now()
-        able = any(serves(view, now) for view in self._view().values())
+        able = any(serves(view, now) for view in self._service.known.publishers.values())
         if not able or not self._writer.running:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
         return ready(self._certificate)
 
-    def _metrics(self, request: Request) -> Answer:
-        try:
-            view, now = self._service.view(), self._service.now()
-            with self._service.database.snapshot() as reader:
-                series = ledger_lines(reader, view, now)
-        except MusterError as fault:
-            raise _outside(fault) from fault
+    def _look(self) -> Sequence[str]:
+        """Read what metrics tell of the tables; what administrators changed is seen."""
+        view, now = self._service.view(), self._service.now()
+        with self._service.database.snapshot() as reader:
+            return ledger_lines(reader, view, now)
+
+    async def _metrics(self, request: Request) -> Answer:
+        del request
+        series = [*self.known.reading, *self.known.lines("muster_host")]
         series += self._traffic.lines()
+        series += self.condition.lines("muster_host")
         series += self.refusals.lines("muster_host")
         series += certificate_lines("muster_host", self._certificate)
         return Answer(200, ("\n".join(series) + "\n").encode("ascii"), routes.TEXT)

@@ -79,6 +79,7 @@ class HostServer:
             self.service.handle, self._tick, monotonic=clock.monotonic
         )
         api = HostAPI(self.service, self.writer, certificate)
+        self.known = api.known
         self._refusals = api.refusals
         self.router: Router = api.router()
         self.operation: Router = api.operation()
@@ -96,6 +97,7 @@ class HostServer:
     def start(self) -> HostServer:
         """Start the writer; requests are answered from now on."""
         self.writer.start()
+        self.known.start()
         return self
 
     def listens(self, sock: socket.socket) -> None:
@@ -129,6 +131,7 @@ class HostServer:
 
         Nothing waits without a bound: neither for DNS servers nor for the database.
         """
+        self.known.close()
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             withdrawing = threading.Thread(target=self._end, args=(keeper,), daemon=True)

@@ -9,9 +9,10 @@ listen, that is told and the server runs without. Obeys docs/spec/08-http.md, se
 from __future__ import annotations
 
 import ipaddress
+import json
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from muster.core.catalogue import error
@@ -24,30 +25,29 @@ from muster.net.peers import address_of
 from muster.net.router import (
     RETRY_AFTER_SECONDS,
     Answer,
+    AsyncHandler,
     BoundRoute,
     Request,
     Router,
-    RouterLimits,
-    SyncHandler,
 )
 from muster.net.serve import Listener, bind
 from muster.wire import routes
+from muster.wire.problem import encode_problem
 
 CONNECTIONS = 64
 """Connections at once; a few monitors need no more."""
 _log = logging.getLogger("muster.net.operation")
 
 
-def operation_router(readyz: SyncHandler, metrics: SyncHandler) -> Router:
-    """The ASGI application for administrators."""
+def operation_router(readyz: AsyncHandler, metrics: AsyncHandler) -> Router:
+    """The ASGI application for administrators; what answers there waits for nothing."""
     return Router(
         [
             BoundRoute(routes.HEALTHZ, healthz, prompt=True),
-            BoundRoute(routes.READYZ, readyz),
-            BoundRoute(routes.METRICS, metrics),
+            BoundRoute(routes.READYZ, readyz, prompt=True),
+            BoundRoute(routes.METRICS, metrics, prompt=True),
         ],
         guard=_check_name,
-        limits=RouterLimits(threads=2, waiting=CONNECTIONS),
     )
 
 
@@ -57,13 +57,31 @@ async def healthz(request: Request) -> Answer:
     return Answer(200, canonical({"status": "ok"}))
 
 
-def ready(certificate: Certificate | None) -> Answer:
+def unready(problems: Sequence[JSONValue]) -> Answer:
+    """The answer of `/readyz` of a server that cannot do its work, with what is known of why.
+
+    Args:
+        problems: as of a `Condition`.
+    Raises: `wire/unavailable` where nothing is known.
+    """
+    if not problems:
+        raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
+    status, text = encode_problem(error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS))
+    body = {**json.loads(text), "problems": list(problems)}
+    headers = {"retry-after": str(RETRY_AFTER_SECONDS)}
+    return Answer(status, canonical(body), routes.PROBLEM, headers)
+
+
+def ready(certificate: Certificate | None, problems: Sequence[JSONValue] = ()) -> Answer:
     """The answer of `/readyz` of a server that can do its work, as far as its certificate goes.
 
     A renewed certificate that cannot be used is named while the one before still serves; one that
-    is out of date keeps clients away. Raises: `wire/unavailable`.
+    is out of date keeps clients away. `problems` that keep it from a part of its work are named.
+    Raises: `wire/unavailable`.
     """
     body: dict[str, JSONValue] = {"status": "ready"}
+    if problems:
+        body["problems"] = list(problems)
     if certificate is not None:
         if not certificate.good:
             raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)

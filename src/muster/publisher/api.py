@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 from muster import __version__
 from muster.core import grammar
@@ -18,8 +19,10 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease.strict import canonical
 from muster.net.certificate import Certificate
+from muster.net.condition import Condition
+from muster.net.known import Known
 from muster.net.openapi import encode_document
-from muster.net.operation import certificate_lines, healthz, operation_router, ready
+from muster.net.operation import certificate_lines, healthz, operation_router, ready, unready
 from muster.net.peers import Network, Source, source_of
 from muster.net.refusals import Refusals
 from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
@@ -120,6 +123,8 @@ _GAUGES = {
     "pool_drawn": "Machines that have a grant of a pool.",
     "pools_alerting": "Pools of keys not revoked that have reached one of their alert levels.",
     "pools_used_up": "Pools of keys not revoked with no activation left.",
+    "trust_version": "Newest version of trust.",
+    "catalogue_version": "Newest version of the catalogue.",
 }
 
 
@@ -146,6 +151,10 @@ class PublisherAPI:
         self._throttle = Throttle()
         self._refusals = Refusals(_log, self._source, service.monotonic)
         self._lock = threading.Lock()
+        self._condition = Condition(_log, service.now)
+        self.known = Known(
+            service.database.name, service.known, service.database.try_writing, self._condition
+        )
         self._openapi = encode_document(
             routes.PUBLISHER_ROUTES,
             title=f"Muster publisher {service.publisher.label}",
@@ -153,6 +162,14 @@ class PublisherAPI:
             " documents (RFC 9457); their codes are in docs/errors.md.",
             version=__version__,
         )
+
+    def __enter__(self) -> Self:
+        """Keep known from now on how the database is."""
+        self.known.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.known.close()
 
     def router(self) -> Router:
         """The ASGI application."""
@@ -176,8 +193,7 @@ class PublisherAPI:
 
     def operation(self) -> Router:
         """The ASGI application for administrators, on an address of its own."""
-        telling = self._telling
-        return operation_router(telling(self._readyz), telling(self._metrics))
+        return operation_router(self._readyz, self._metrics)
 
     def _telling(self, handler: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
         """Let refusals name the newest versions, and keep causes of faults in the log.
@@ -190,6 +206,8 @@ class PublisherAPI:
                 return handler(request)
             except MusterError as fault:
                 hidden = _hidden(fault)
+                if fault.code.startswith("db/"):
+                    self.known.failed(fault)
                 if hidden is not None:
                     raise hidden from fault
                 if fault.row.http >= 500:
@@ -227,6 +245,7 @@ class PublisherAPI:
             self._log_refusal(f"a host was not activated: {fault}", request, fault)
             raise
         self._counters.outcome("granted" if activation.drawn else "again")
+        self.known.changed()
         grant = activation.grant
         extra = {"key": grant.key, "hw": grant.hw, "jti": grant.jti, "drawn": activation.drawn}
         self._log_activation("a host was activated", request, extra, drawn=activation.drawn)
@@ -276,6 +295,7 @@ class PublisherAPI:
         for name, count in outcomes.items():
             self._counters.machine(name, count)
         drawn = outcomes["granted"] > 0
+        self.known.changed()
         self._log_activation(
             "machines were activated", request, {"rows": dict(outcomes)}, drawn=drawn
         )
@@ -313,24 +333,29 @@ class PublisherAPI:
     def _jwks(self, request: Request) -> Answer:
         return Answer(200, canonical(self._service.jwks()), routes.JWKS.media_type)
 
-    def _readyz(self, request: Request) -> Answer:
-        try:
-            self._service.check_ready()
-        except MusterError as fault:
-            raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS) from fault
+    async def _readyz(self, request: Request) -> Answer:
+        del request
+        if not self.known.is_well:
+            return unready(self._condition.members())
+        if self.known.reading.fault is not None:
+            raise error(
+                "wire/unavailable", retry_after=RETRY_AFTER_SECONDS
+            ) from self.known.reading.fault
         return ready(self._certificate)
 
-    def _metrics(self, request: Request) -> Answer:
-        series = self._counters.lines()
-        counts = self._service.counts()
-        trust, catalogue = self._service.versions()
-        counts |= {"trust_version": trust, "catalogue_version": catalogue}
-        texts = _GAUGES | {
-            "trust_version": "Newest version of trust.",
-            "catalogue_version": "Newest version of the catalogue.",
+    async def _metrics(self, request: Request) -> Answer:
+        del request
+        known = self.known.reading
+        counts = {
+            **known.counts,
+            "trust_version": known.trust,
+            "catalogue_version": known.catalogue,
         }
-        for name, text in texts.items():
+        series = self._counters.lines()
+        for name, text in _GAUGES.items():
             series += [*_head(name, "gauge", text), f"muster_publisher_{name} {counts[name]}"]
+        series += self.known.lines("muster_publisher")
+        series += self._condition.lines("muster_publisher")
         series += self._refusals.lines("muster_publisher")
         series += certificate_lines("muster_publisher", self._certificate)
         return Answer(200, ("\n".join(series) + "\n").encode("ascii"), routes.TEXT)

@@ -148,6 +148,10 @@ class CheckedClock:
         """Seconds of the clock that never goes back."""
         return self._clock.monotonic()
 
+    def shown(self) -> int:
+        """Unix seconds as the clock shows them, whatever speaks against it; waits for nothing."""
+        return self._clock.now()
+
     def unchecked(self) -> int:
         """Unix seconds as the clock shows them, for what is only told, or given again; kept in the
         store where the clock is good. Raises: `publisher/clock`, where nothing can be dated so."""

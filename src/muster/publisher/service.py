@@ -8,11 +8,14 @@ an activation is carried out (`muster.publisher.activations`). Obeys docs/spec/0
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from muster.core.catalogue import error
 from muster.core.clock import Clock
-from muster.db.engine import START_CHECK_SECONDS
+from muster.core.errors import MusterError
+from muster.core.values import dataclass
+from muster.db.engine import START_CHECK_SECONDS, Database
 from muster.lease.strict import JSONObject
 from muster.lease.trust import GRANT_ROLE
 from muster.publisher import rules, tables
@@ -24,6 +27,17 @@ from muster.publisher.vault import Vault
 _log = logging.getLogger("muster.publisher")
 
 
+@dataclass(frozen=True, slots=True)
+class KnownState:
+    """What health and metrics tell: the newest versions, how much there is of what, and what keeps
+    the service from activating a host."""
+
+    trust: int
+    catalogue: int
+    counts: Mapping[str, int]
+    fault: MusterError | None
+
+
 class PublisherService(Activations):
     """The service of one publisher: `Activations`, and the documents that go with them. May be
     used from any thread, and by several processes."""
@@ -31,10 +45,6 @@ class PublisherService(Activations):
     def monotonic(self) -> float:
         """Seconds of the publisher's clock that never goes back."""
         return self._clock.monotonic()
-
-    def bound_waits(self, seconds: float) -> None:
-        """Give a statement no longer than this: somebody waits for each."""
-        self._store.database.bound_waits(seconds)
 
     def close(self) -> None:
         """Close the tables."""
@@ -76,11 +86,31 @@ class PublisherService(Activations):
         """The clock as it is: what is only told is no reason to doubt it."""
         return self._clock.unchecked()
 
-    def counts(self) -> dict[str, int]:
-        """How much there is, for metrics."""
+    def known(self) -> KnownState:
+        """What health and metrics tell of the publisher, in one state of the tables.
+
+        Raises: the errors of the database.
+        """
         with self._store.view() as reader:
+            newest, catalogue = self._documents.known(reader)
             alerting = sum(1 for key in tables.keys.watched_keys(reader) if rules.reached(key))
-            return {**tables.keys.counts(reader), "pools_alerting": alerting}
+            counts = {**tables.keys.counts(reader), "pools_alerting": alerting}
+        try:
+            self.check_ready()
+        except MusterError as fault:
+            if fault.code.startswith("db/"):
+                raise
+            return KnownState(newest.version, catalogue.version, counts, fault)
+        return KnownState(newest.version, catalogue.version, counts, None)
+
+    @property
+    def database(self) -> Database:
+        """The database of the tables."""
+        return self._store.database
+
+    def now(self) -> int:
+        """Unix seconds as the publisher's clock shows them; waits for nothing."""
+        return self._clock.shown()
 
     def open_grant_keys(self) -> int:
         """Open every grant key that may sign today; how many.

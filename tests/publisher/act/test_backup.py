@@ -398,7 +398,7 @@ def test_a_publisher_in_postgresql(shop: Shop, tmp_path: Path, postgres_url: str
         assert admin.rotate(["grant"]).trust.version == 2
         assert admin.find_key(key.text).left == 0
         admin.check_audit()
-        assert service.counts()["pool_drawn"] == 3
+        assert service.known().counts["pool_drawn"] == 3
 
 
 def test_a_backup_into_a_folder_that_is_not_there_says_so(shop: Shop) -> None:

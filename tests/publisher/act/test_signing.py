@@ -121,5 +121,6 @@ def test_acts_wait_for_each_other(shop: Shop) -> None:
                 waiting.result(timeout=0.2)
             assert shop.admin().keys(Kind.HOST) == ()
             # Reading does not wait, and the service does not either.
-            shop.service().check_ready()
+            service = shop.service()
+            service.check_ready()
         assert len(waiting.result(timeout=60)) == 1

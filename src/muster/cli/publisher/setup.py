@@ -126,23 +126,26 @@ def serve(
         certificate = certificate_of(
             settings.text("tls_certificate"), settings.text("tls_key"), compose.clock().now
         )
-        router, operation_router = compose.publisher_routers(service, settings, certificate)
+        api = compose.publisher_api(service, settings, certificate)
         sock = bind_socket(settings.text("bind"), settings.integer("port"))
         monitor = operation.listen(settings.text("operation_address"))
         url = url_of(sock, tls=certificate is not None)
         who = service.publisher
         per_source = settings.integer("connections_per_source")
         shared = networks(settings.texts("trusted_proxies"))
-        listeners = [Listener(router, sock, certificate, per_source=per_source, shared=shared)]
+        listeners = [
+            Listener(api.router(), sock, certificate, per_source=per_source, shared=shared)
+        ]
         if monitor is not None:
-            listeners.append(operation.listener(operation_router, monitor))
+            listeners.append(operation.listener(api.operation(), monitor))
 
         def ready() -> None:
             place = None if monitor is None else operation.place_of(monitor)
             serving = PublisherServing(who.id, who.label, url, opened, place)
             emit(serving, [f"Publisher {who.name} ({who.label}) listens at {url}."])
 
-        serve_forever(listeners, ready=ready)
+        with api:
+            serve_forever(listeners, ready=ready)
     finally:
         close_in_time(service.close)
 
