@@ -130,6 +130,14 @@ class PublisherService(Activations):
             self._vault.signing_key(record, entry.key)
         return len(able)
 
+    def warn_of_roots(self) -> tuple[Path, ...]:
+        """Log which key files of roots are where the service runs: it needs none of them."""
+        roots = self._vault.roots()
+        if roots:
+            told = error("publisher/roots-here", paths=", ".join(map(str, roots)))
+            _log.warning("%s %s", told.what, told.fix)
+        return roots
+
     def check_ready(self) -> None:
         """Raise what keeps the service from activating a host now."""
         now = self._clock.now()

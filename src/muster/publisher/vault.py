@@ -12,10 +12,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.lease.jws import MemorySigningKey, PublicKey, SigningKey
 from muster.publisher.model import KeyFileRecord
 from muster.system import files
-from muster.system.keyfile import DEFAULT_KDF, KDF, load_key, load_secret, save_key, save_secret
+from muster.system.keyfile import (
+    DEFAULT_KDF,
+    KDF,
+    load_key,
+    load_secret,
+    read_header,
+    save_key,
+    save_secret,
+)
 
 TAG_FILE = "tag.key"
 ROOT, RESERVE = "root", "reserve"
@@ -98,6 +107,10 @@ class Vault:
         """The tag key; opened for issuing product keys only and not kept."""
         return load_secret(self.folder / TAG_FILE, self._phrase(_TAG_ROLE), _TAG_ROLE)
 
+    def roots(self) -> tuple[Path, ...]:
+        """Files of the folder that are the key of a root, by what they say of themselves."""
+        return tuple(path for path in sorted(self.folder.glob("*.key")) if _is_root(path))
+
     def is_open(self, kid: str) -> bool:
         """Whether the key is in memory already."""
         with self._lock:
@@ -129,3 +142,10 @@ class Vault:
         with self._lock:
             self._open[public.kid] = key
         return key
+
+
+def _is_root(path: Path) -> bool:
+    try:
+        return read_header(path).role in (ROOT, RESERVE)
+    except MusterError:
+        return path.name.startswith((f"{ROOT}-", f"{RESERVE}-"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,43 @@ def test_serve_answers_and_stops_when_told(desk: Desk) -> None:
         assert process.returncode == 0
         assert key["key"] not in errors
         assert "a host was activated" in errors
+
+
+@pytest.mark.real
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process was started with is in /proc")
+def test_a_service_keeps_no_passphrase_in_its_environment(empty: Desk) -> None:
+    empty.env["MUSTER_ROOT_PASSPHRASE"] = "battery staple"
+    empty.init()
+    with serving(empty, "--port", "0") as (process, said):
+        seen = Path(f"/proc/{process.pid}/environ").read_bytes()
+        assert b"MUSTER_STORE=" in seen
+        for secret in (b"correct horse", b"battery staple"):
+            assert secret not in seen
+        # What it was for is still known: a new grant key is opened when it is needed.
+        empty.text("trust", "rotate", "--role", "grant", *CHEAP)
+        key = empty.data("key", "issue", "--kind", "host", "--group", "server-c")["keys"][0]
+        body = ConfirmRequest(empty.request(key["key"], said["publisher"])).encode()
+        client = HTTPClient(timeout=20, limit=1024 * 1024)
+        url = said["url"] + "/v1/hosts/activate"
+        answer = client.request("POST", url, body, {"Content-Type": "application/json"})
+        assert answer.status in (200, 409), answer.body
+        assert b"keyfile" not in answer.body
+
+
+@pytest.mark.real
+def test_a_service_warns_of_roots_beside_it(desk: Desk, tmp_path: Path) -> None:
+    (root,) = (desk.folder / "publisher" / "keys").glob("root-*.key")
+    with serving(desk, "--port", "0") as (process, _):
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert "beside the keys of roots" in errors
+    assert root.name in errors
+    root.rename(tmp_path / "away.key")
+    with serving(desk, "--port", "0") as (process, said):
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert said["grant_keys"] == 1
+    assert "root" not in errors.replace(str(desk.folder), "")
 
 
 @pytest.mark.real

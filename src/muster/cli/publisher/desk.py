@@ -47,6 +47,8 @@ def confirm(
     asked = not digits and request is None
     if asked and (wants_json() or not interactive()):
         raise click.UsageError("Give the installation ID, or --request FILE.")
+    if asked:
+        phrases.leave_environment(roots=False)
     with open_office(store, phrases) as office:
         if asked:
             text, channel = desk.prompt(partial(check_installation_id, office)), "desk"

@@ -114,6 +114,20 @@ class Phrases:
         self._known: dict[str, str] = {}
         self.confirm = False
 
+    def leave_environment(self, *, roots: bool) -> None:
+        """Take passphrases out of the environment of a command that runs for long.
+
+        Args:
+            roots: whether it may need that of the roots; else it is forgotten.
+        """
+        from muster.system.environment import forget_variable
+
+        work, root = forget_variable(PASSPHRASE), forget_variable(ROOT_PASSPHRASE)
+        if work and self._file is None:
+            self._known[PASSPHRASE] = work
+        if root and roots and self._root_file is None:
+            self._known[ROOT_PASSPHRASE] = root
+
     def work(self) -> str:
         """The passphrase of the working keys and the tag key."""
         if PASSPHRASE not in self._known:
@@ -124,9 +138,9 @@ class Phrases:
 
     def root(self) -> str:
         """The passphrase of the roots: their own where one is given, else the other."""
-        if self._root_file is None and ROOT_PASSPHRASE not in os.environ:
-            return self.work()
         if ROOT_PASSPHRASE not in self._known:
+            if self._root_file is None and ROOT_PASSPHRASE not in os.environ:
+                return self.work()
             self._known[ROOT_PASSPHRASE] = self._find(
                 self._root_file, ROOT_PASSPHRASE, "Passphrase of the roots"
             )

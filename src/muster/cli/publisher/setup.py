@@ -120,9 +120,11 @@ def serve(
         {"bind": bind, "port": port, "operation_address": operation_address}
     )
     log.configure(settings.text("log_format"), settings.text("log_level"))
+    phrases.leave_environment(roots=False)
     service = compose.publisher_service(store, phrases.work)
     try:
         opened = service.open_grant_keys()
+        service.warn_of_roots()
         certificate = certificate_of(
             settings.text("tls_certificate"), settings.text("tls_key"), compose.clock().now
         )

@@ -116,6 +116,17 @@ ANSWERS: tuple[Row, ...] = (
         fix="Choose that size or a larger one, or revoke the key.",
     ),
     Row(
+        code="publisher/roots-here",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="The service runs beside the keys of roots: {paths}.",
+        why="Whoever takes over this server takes the roots as well. A service needs the key files "
+        "of grant keys only.",
+        fix="Move these files to a medium that is not attached to this server; 'trust rotate' and "
+        "'recover' need them.",
+    ),
+    Row(
         code="publisher/limit",
         kind=Kind.USAGE,
         http=400,
