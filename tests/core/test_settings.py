@@ -23,12 +23,15 @@ from muster.core.settings import (
     of_role,
     parse,
     split_host_port,
+    split_listen,
     template,
     toml,
     warning,
 )
 
-SOURCE = Path(__file__).resolve().parents[2] / "src" / "muster"
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "muster"
+PAGE = ROOT / "docs" / "settings.md"
 
 
 def test_names_are_unique() -> None:
@@ -248,3 +251,97 @@ def test_every_setting_is_read_and_every_audit_event_is_written() -> None:
     assert unread == []
     unwritten = [one.name for one in Event if not re.search(rf"\b{one.name}\b", source)]
     assert unwritten == []
+
+
+def test_the_page_says_what_the_table_says() -> None:
+    page = PAGE.read_text("utf-8")
+    rows = [
+        [cell.strip().replace("`", "") for cell in line.strip("| ").split(" | ")]
+        for line in page.splitlines()
+        if re.match(r"\| `[a-z_]+` \|", line)
+    ]
+    assert [row[:4] for row in rows] == [
+        [
+            one.name,
+            f"{one.wanted} ({one.unit})" if one.unit else one.wanted,
+            toml(one.default),
+            one.env,
+        ]
+        for one in SETTINGS
+    ]
+    assert template() in page
+
+
+def test_lists_and_texts_at_their_longest() -> None:
+    domains, store = lookup("host", "dns_domains"), lookup("common", "store")
+    assert len(str(check(store, "a" * 4096))) == 4096
+    assert check(domains, ["x.example"] * 256) == ("x.example",) * 256
+    longest = ".".join(("a" * 63, "b" * 63, "c" * 63, "d" * 61))
+    assert len(longest) == 253
+    assert check(domains, [f"{longest}."]) == (longest,)
+    with pytest.raises(Usage):
+        check(domains, [f"{longest}d"])
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("off", "off"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.0.0.1:65535", "127.0.0.1:65535"),
+        ("[2001:DB8::1]:80", "[2001:db8::1]:80"),
+        ("[fe80::1%eth0]:80", None),
+        ("on", None),
+        ("", None),
+        ("127.0.0.1", None),
+        ("127.0.0.1:65536", None),
+        ("[127.0.0.1]:80", None),
+        ("2001:db8::1:80", None),
+        ("[fe80::1%a b]:80", None),
+        ("256.0.0.1:80", None),
+        ("localhost:80", None),
+    ],
+)
+def test_where_to_listen(value: str, wanted: str | None) -> None:
+    setting = lookup("host", "operation_address")
+    if wanted is None:
+        with pytest.raises(Usage):
+            check(setting, value)
+        assert split_listen(value) is None
+    else:
+        assert check(setting, value) == wanted
+        assert (split_listen(value) is None) == (value == "off")
+
+
+def test_addresses_with_a_zone() -> None:
+    bind = lookup("host", "bind")
+    assert check(bind, "fe80::1%eth0") == "fe80::1%eth0"
+    for bad in ("fe80::1%", "fe80::1%a b", "fe80::1%\x1b", "192.0.2.1%eth0"):
+        with pytest.raises(Usage):
+            check(bind, bad)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("ftp://user:secret@example.com/a?key=secret", "'ftp://\\u2026@example.com/a?\\u2026'"),
+        ("ftp://example.com/?key=secret", "'ftp://example.com/?\\u2026'"),
+        ("user:secret@example.com", "'\\u2026@example.com'"),
+        ("a?b", "'a?b'"),
+        ("a" * 78, f"'{'a' * 78}'"),
+        ("a" * 79, f"'{'a' * 76}..."),
+        (10**5000, "a number of thousands of digits"),
+    ],
+    ids=lambda value: f"{value!r:.20}" if isinstance(value, str) else "number",
+)
+def test_a_refused_value_is_shown_bounded_and_without_secrets(value: object, shown: str) -> None:
+    with pytest.raises(Usage) as caught:
+        check(lookup("publisher", "url"), value)
+    assert f" {shown}" in caught.value.what
+    assert ("..." in caught.value.what) == shown.endswith("...")
+
+
+def test_only_what_must_be_is_escaped_in_toml() -> None:
+    assert toml("a b!~é") == '"a b!~é"'
+    assert toml('\x1f"\\\x7f') == r'"\u001F\u0022\u005C\u007F"'
+    assert toml(("a", "b")) == '["a", "b"]'
