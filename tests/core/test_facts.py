@@ -77,11 +77,24 @@ def test_values_have_one_form(name: str, value: str, expected: str) -> None:
         ("permanent-macs", "01:00:5e:00:00:01"),
         ("permanent-macs", "00:0e:c6:01:9f:20"),
         ("cloud-instance", "7783-7084-3265-9085-8269-3286-77"),
+        ("cloud-instance", "i-12121212"),
+        ("machine-id", "uninitialized"),
+        ("machine-id", "00000000"),
+        ("cpu-model", "a\x07 model"),
+        ("cpu-model", ""),
+        ("cpu-model", " \n"),
         ("shoe-size", "44"),
     ],
 )
 def test_placeholders_are_no_facts(name: str, value: str) -> None:
     assert clean(name, value) is None
+
+
+def test_a_value_has_at_most_1024_characters() -> None:
+    longest = "ab c" * 256
+    assert clean("cpu-model", longest) == longest
+    assert clean("cpu-model", longest + "d") is None
+    assert clean("cpu-model", f" {longest} ") == longest
 
 
 def test_unknown_and_empty_facts_are_passed_over() -> None:

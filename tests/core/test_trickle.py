@@ -65,7 +65,7 @@ def test_the_memory_is_bounded() -> None:
     trickle = Trickle(SOURCE, TOTAL)
     for number in range(SOURCES + 100):
         trickle.take(str(number), 0.0)
-    assert len(trickle._sources) == SOURCES
+    assert len(trickle._sources) == SOURCES == 4096
 
 
 def test_what_was_not_written_after_all_is_let_through_again() -> None:
@@ -80,3 +80,36 @@ def test_what_was_not_written_after_all_is_let_through_again() -> None:
     trickle.undo()
     assert trickle.held(1000.0) == Held(1, ("a",)), "the line that told it was not written"
     assert trickle.take("a", 0.0) is False
+
+
+def test_the_longest_unheard_is_forgotten_first() -> None:
+    trickle = Trickle(Pace(1, 0), Pace(10_000, 0))
+    for number in range(SOURCES):
+        assert trickle.take(str(number), 0.0)
+    assert not trickle.take("0", 0.0)
+    assert trickle.take("another", 0.0)
+    assert not trickle.take("0", 0.0)
+    assert trickle.take("1", 0.0)
+
+
+def test_what_flows_in_is_written_again_up_to_what_may_be_at_once() -> None:
+    trickle = Trickle(SOURCE, Pace(1000, 0))
+
+    def written(now: float) -> int:
+        return sum(trickle.take("a", now) for _ in range(10))
+
+    assert [written(now) for now in (50.0, 109.0, 110.0, 230.0, 231.0)] == [3, 0, 1, 2, 0]
+    assert written(10_000.0) == 3
+    assert written(9_000.0) == 0
+    assert written(10_060.0) == 1
+
+
+def test_a_minute_is_counted_from_the_first_that_is_held() -> None:
+    trickle = Trickle(Pace(0, 0), TOTAL)
+    for now in (1000.0, 1030.0, 1059.0):
+        trickle.take("a", now)
+    assert not trickle.due(1059.9)
+    assert trickle.held(1060.0) == Held(3, ("a",))
+    trickle.take("a", 1070.0)
+    assert not trickle.due(1129.0)
+    assert trickle.held(1130.0) == Held(1, ("a",))

@@ -38,12 +38,12 @@ BETWEEN = (
 
 
 def _members(ranges: str) -> frozenset[str]:
-    """The characters of a class of the form above."""
+    """The characters of a class of the form above, which ends with no dash."""
     members: set[str] = set()
     rest = ranges.replace("\\", "")
     at = 0
     while at < len(rest):
-        if rest[at + 1 : at + 2] == "-" and at + 2 < len(rest):
+        if rest[at + 1 : at + 2] == "-":
             members.update(map(chr, range(ord(rest[at]), ord(rest[at + 2]) + 1)))
             at += 3
         else:
