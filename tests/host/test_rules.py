@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.host.conftest import START, Machine, World
@@ -123,6 +124,22 @@ def test_an_unknown_publisher_or_product_is_not_served_and_labels_are_listed(hos
 def test_a_group_that_no_grant_covers_is_not_served(host: World) -> None:
     found = rules.find_entitlement(host.service.view(), host.id, "office-suite", host.clock.now())
     assert code(found) == "host/not-served"
+
+
+@pytest.mark.parametrize("channel", ["evaluation", "retail"])
+def test_products_of_another_channel_than_volume_are_not_served(host: World, channel: str) -> None:
+    view, now = host.service.view(), host.clock.now()
+    assert isinstance(rules.find_entitlement(view, host.id, "desktop-pro", now), rules.Entitlement)
+    known = view.publishers[host.id]
+    assert known.catalogue is not None
+    products = [
+        replace(item, channel=channel) if item.id == "desktop-pro" else item
+        for item in known.catalogue.products
+    ]
+    known = replace(known, catalogue=replace(known.catalogue, products=tuple(products)))
+    view = replace(view, publishers={host.id: known})
+    assert code(rules.find_entitlement(view, host.id, "desktop-pro", now)) == "host/not-served"
+    assert code(rules.find_entitlement(view, host.id, "server-standard", now)) == ""
 
 
 def test_a_host_without_grant_is_not_activated(world: World) -> None:

@@ -16,7 +16,7 @@ from muster.client import line
 from muster.client.model import CatalogueMark, Memory
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.core.products import SKEW, day_of
+from muster.core.products import day_of
 from muster.core.values import dataclass, replace
 from muster.lease.catalogue import Catalogue, accept_catalogue, read_catalogue
 from muster.lease.descriptor import Descriptor
@@ -69,16 +69,15 @@ def authority(
     return Authority(trust, catalogue, mark, _put_back(memory, walked, catalogue), walked)
 
 
-def mark_for_answers(descriptor: Descriptor, held: Authority, now: int) -> int:
-    """The clock mark by which the answer to a request of this moment is judged.
+def mark_for_answers(descriptor: Descriptor, held: Authority) -> int:
+    """The clock mark by which the answer to a request of this moment is judged where the clock is
+    more than `SKEW` behind the mark.
 
-    A clock that is far behind the mark was turned back, or was once ahead. What a host signs in
+    Such a clock was turned back, or was once ahead. What a host signs in
     answer to a nonce of this moment is later than all that raised the mark, and its date must be
     that of the clock: so only what the publisher itself dated bounds it from below.
     Source: docs/spec/05-verification.md, section 5.5.
     """
-    if now >= held.clock_mark - SKEW:
-        return held.clock_mark
     signed = 0 if held.catalogue is None else held.catalogue.iat
     return min(held.clock_mark, max(descriptor.trust.iat, signed))
 

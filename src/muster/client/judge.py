@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from muster.client import bound
+from muster.client import bound, conversion
 from muster.client.authority import Authority, authority
 from muster.client.identity import current_identity
 from muster.client.model import Memory, ProductRecord
@@ -209,6 +209,9 @@ def _examine(
         fingerprint=fingerprint,
         clock_mark=held.clock_mark,
     )
+    if descriptor.product.channel == conversion.EVALUATION:
+        leased = conversion.as_leased(descriptor, record.licence, held.catalogue)
+        expected = replace(expected, descriptor=leased)
     try:
         return verify_lease(record.licence.encode("utf-8"), expected), None
     except MusterError as fault:
@@ -397,9 +400,11 @@ def _verdict(
     fault: MusterError | None,
     record: ProductRecord | None,
 ) -> Verdict:
-    grace = grace_end(descriptor.product, state, since)
+    grace, product = grace_end(descriptor.product, state, since), descriptor.product
+    if product.channel == conversion.EVALUATION:
+        product = conversion.licensed_as(product, licence, held.catalogue)
     return Verdict(
-        product=descriptor.product,
+        product=product,
         publisher=descriptor.publisher,
         state=state,
         since=since,

@@ -236,7 +236,7 @@ class Machine:
         assert self._key is not None
         request = ActivationRequest(
             publisher=self._known.memory.publisher,
-            product=self._descriptor.product.id,
+            product=self._known.asked().id,
             cmid=identity.cmid,
             key=self._key.public.raw,
             nonce=self._attempt.nonce,

@@ -19,7 +19,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.identity import Fact, commitments
 from muster.core.ids import ConfirmationId, InstallationId, make_installation_id
-from muster.core.keys import KeyId, Kind
+from muster.core.keys import KeyId, Kind, parse_product_key
 from muster.core.products import DAY, KeyGroup, Product
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.core.values import replace
@@ -58,15 +58,18 @@ def installation_id(
 
     Args:
         proofs: the proof keys that the store keeps; read only where one is needed.
-    Raises: `client/no-key`, `client/no-one-time-key`, `client/no-proof-key`, what reading raises.
+    Raises: `client/no-key`, `client/no-one-time-key`, `client/no-proof-key`, what reading raises;
+        as `check_worth`: a publisher uses an activation for whoever shows an ID.
     """
     record = _waiting(descriptor, memory)
     proof = proofs().get(record.key)
     if proof is None:
         raise error("client/no-proof-key", product=record.product, masked=record.masked)
     key_id = KeyId.parse(record.key)
+    held = authority(descriptor, memory, now)
+    check_worth(descriptor, memory, facts, held, now)
     return make_installation_id(
-        authority(descriptor, memory, now).trust.version,
+        held.trust.version,
         key_id,
         bound.binding_of(memory, record.key, memory.salts[record.key], facts),
         None,
@@ -146,9 +149,7 @@ def accept(
     memory = remember(memory, licence.key, text, facts)
     if licence.key != record.key:
         raise error("client/other-key", key=licence.key)
-    if licence.kind == EVALUATION:
-        _refuse_worse(descriptor, memory, facts, held, now)
-    check_conversion(descriptor.product, KeyId.parse(record.key), descriptor.groups, held.catalogue)
+    check_worth(descriptor, memory, facts, held, now)
     evaluated = licence.kind == EVALUATION
     event = LicenceEvent.EVALUATION_ACCEPTED if evaluated else LicenceEvent.ACTIVATION_ACCEPTED
     state = step(LicenceState.UNLICENSED if evaluated else record.state, event)
@@ -179,10 +180,23 @@ def remember(memory: Memory, key: str, licence: str, facts: Sequence[Fact]) -> M
     return bound.remembered(memory, key, fact)
 
 
-def _refuse_worse(
+def check_worth(
     descriptor: Descriptor, memory: Memory, facts: Sequence[Fact], held: Authority, now: int
 ) -> None:
-    """An evaluation never takes a better licence away."""
+    """Refuse a key whose activation would be refused here: before anything is used for it.
+
+    Raises: as `check_conversion` and `refuse_worse`.
+    """
+    key = KeyId.parse(_waiting(descriptor, memory).key)
+    if key.kind is Kind.EVALUATION:
+        refuse_worse(descriptor, memory, facts, held, now)
+    check_conversion(descriptor.product, key, descriptor.groups, held.catalogue)
+
+
+def refuse_worse(
+    descriptor: Descriptor, memory: Memory, facts: Sequence[Fact], held: Authority, now: int
+) -> None:
+    """An evaluation never takes a better licence away. Raises: `client/better-licence`."""
     fingerprint = commitments(memory.identity.salt, facts)
     licence = evaluate(descriptor, memory, fingerprint, now, held, facts).licence
     if licence is not None and licence.kind != EVALUATION:
@@ -196,8 +210,8 @@ def check_conversion(
 
     That a build is an evaluation is said by its product's channel, never by the key. A full key
     on an evaluation build asks the catalogue's conversions from that product to a product of the
-    key's group. Without a catalogue nothing is known, and nothing refused: the publisher looked
-    when it issued a key of a group that covers the build's.
+    key's group, or to the one product of a setup key. Without a catalogue nothing is known, and
+    nothing refused: the publisher looked when it issued a key of a group that covers the build's.
 
     Raises: `client/conversion-refused`, `client/conversion-unsupported` with the supported way.
     Source: docs/spec/10-licence-states.md, section 10.5.
@@ -205,8 +219,15 @@ def check_conversion(
     if product.channel != "evaluation" or key.kind is Kind.EVALUATION or catalogue is None:
         return
     group = next((group.id for group in groups if group.number == key.group), "")
-    targets = {product.id for product in catalogue.products if product.group == group} - {
-        product.id
+    targets = {
+        item.id
+        for item in catalogue.products
+        if item.id != product.id
+        and (
+            item.group == group
+            if key.kind is not Kind.SETUP
+            else bool(item.setup_key) and parse_product_key(item.setup_key).key_id == key
+        )
     }
     rules = [
         conversion

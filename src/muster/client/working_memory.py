@@ -7,7 +7,7 @@ only where the try stands. Refuses to know hosts and answers (`muster.client.mac
 from __future__ import annotations
 
 from muster.client import authority as documents
-from muster.client import doubts, line, schedule
+from muster.client import conversion, doubts, line, schedule
 from muster.client.authority import Authority
 from muster.client.discovery import Address
 from muster.client.judge import Verdict, evaluate, must_hurry
@@ -17,6 +17,7 @@ from muster.client.requests import Requests
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
 from muster.core.identity import commitments
+from muster.core.products import SKEW, Product
 from muster.core.text import instant_text
 from muster.core.values import replace
 from muster.lease.steps import Expected, advance_mark
@@ -54,6 +55,13 @@ class WorkingMemory:
     def record(self) -> ProductRecord:
         """The record of the product."""
         return self.memory.products[self._descriptor.product.id]
+
+    def asked(self) -> Product:
+        """The product that hosts are asked for: what the build becomes by its key."""
+        product = self._descriptor.product
+        if product.channel == "volume":
+            return product
+        return conversion.by_key(product, self.record.key, self.held().catalogue)
 
     def fingerprint(self) -> tuple[str, ...]:
         """The commitments of this machine's facts under the salt of its identity."""
@@ -98,8 +106,11 @@ class WorkingMemory:
     def expected(self, nonce: str) -> Expected:
         """What the answer to the request with this nonce must say to be good here."""
         held = self.held()
+        mark = held.clock_mark
+        if self.now < mark - SKEW:
+            mark = documents.mark_for_answers(self._descriptor, held)
         return Expected(
-            descriptor=self._descriptor,
+            descriptor=replace(self._descriptor, product=self.asked()),
             trust=held.trust,
             now=self.now,
             catalogue=held.catalogue,
@@ -107,7 +118,7 @@ class WorkingMemory:
             identity=self.memory.identity.mode,
             nonce=nonce,
             fingerprint=self.fingerprint(),
-            clock_mark=documents.mark_for_answers(self._descriptor, held, self.now),
+            clock_mark=mark,
             fresh=True,
         )
 
@@ -157,7 +168,9 @@ class WorkingMemory:
         and what the host gave for the next one."""
         identity = replace(self.memory.identity, made_on=self.fingerprint())
         held = self.held()
-        mark = documents.mark_for_answers(self._descriptor, held, self.now)
+        mark = held.clock_mark
+        if self.now < mark - SKEW:
+            mark = documents.mark_for_answers(self._descriptor, held)
         mark = advance_mark(mark, licence.issued, self.now)
         requests = self.memory.requests.answered(nonce, by.text, challenge)
         memory = replace(self.memory, identity=identity, clock_mark=mark, requests=requests)

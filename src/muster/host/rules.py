@@ -116,6 +116,8 @@ def find_entitlement(
         wanted = known.catalogue.product(product)
     except MusterError:
         return _not_served(view, product, now)
+    if wanted.channel != "volume":
+        return _not_served(view, product, now)
     if known.catalogue.product_revoked(wanted) is not None:
         return error("host/product-revoked", product=wanted.id, label=known.label)
     covering = [held for held in known.grants if wanted.group in held.grant.covers]

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from muster.client.findings import Activation
 from muster.client.service import Client
+from muster.client.store import Store
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.identity import facts_salt
+from muster.core.ids import proof_key
 from muster.core.keys import Kind, ProductKey
 from muster.core.products import DAY, Conversion, Revocation, day_of
 from muster.core.states import LicenceState
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.testing.world import PUBLISHER_URL, World, WorldMachine
 from muster.wire.exchange import ConfirmationFile, ReplyFile
+from muster.wire.routes import ACTIVATIONS
 
 PRODUCT = "desktop-pro"
 IN_2010 = 1_262_304_000
@@ -454,14 +459,46 @@ def test_from_hosts_to_mak_and_back(world: World) -> None:
     assert verdict.licence.kind == "lease"
 
 
-def test_an_evaluation_takes_no_better_licence_away(world: World) -> None:
+@pytest.mark.parametrize("kind", ["lease", "mak"])
+def test_an_evaluation_takes_no_better_licence_away(world: World, kind: str) -> None:
+    """It is refused when it is installed: nothing is drawn for it, and hosts are asked on."""
+    machine = world.machine()
+    client = machine.client
+    client.add_product(world.publisher.descriptor(PRODUCT))
+    world.advertise([world.host()])
+    if kind == "mak":
+        client.install_key(world.publisher.machine_key("desktop").text)
+    assert client.activate(publisher_url=PUBLISHER_URL)[0].renewed
+    drawn = [route for _, route in world.asked].count(ACTIVATIONS.name)
+    trial = world.publisher.machine_key("desktop", Kind.EVALUATION, 3)
+    assert unchanged(machine, lambda: client.install_key(trial.text)) == "client/better-licence"
+    assert state(client) == LICENSED
+    world.clock.pass_time(8 * DAY)
+    (found,) = client.activate(typed=False, publisher_url=PUBLISHER_URL)
+    assert found.renewed is (kind == "lease")
+    assert [route for _, route in world.asked].count(ACTIVATIONS.name) == drawn
+
+
+def test_an_evaluation_key_of_an_older_store_uses_no_activation(world: World) -> None:
+    """A program of before let it in; online and offline it is refused before an ID is shown."""
     machine, _ = ready(world)
-    online(machine.client)
-    machine.client.install_key(world.publisher.machine_key("desktop", Kind.EVALUATION, 3).text)
-    found = online(machine.client)
+    client = machine.client
+    online(client)
+    place = Store(client.root, world.publisher.publisher, machine.disk)
+    loaded = place.load()
+    assert loaded is not None
+    trial = world.publisher.machine_key("desktop", Kind.EVALUATION, 3)
+    record = replace(loaded.memory.products[PRODUCT], key=trial.key_id.text)
+    salt = facts_salt(world.publisher.publisher, trial.key_id, trial.tag_bytes)
+    proof = proof_key(world.publisher.publisher, trial.key_id, trial.tag_bytes)
+    memory = loaded.memory.with_product(record).salted(trial.key_id.text, salt)
+    place.save(memory, proofs={trial.key_id.text: proof})
+    asked = list(world.asked)
+    found = online(client)
     assert found.fault is not None
     assert found.fault.code == "client/better-licence"
-    assert state(machine.client) == LICENSED
+    assert code(client.installation_id) == "client/better-licence"
+    assert world.asked == asked
 
 
 def test_a_full_key_ends_an_evaluation(world: World) -> None:
@@ -511,6 +548,127 @@ def test_an_evaluation_build_becomes_full_only_where_the_catalogue_allows(
     (activated,) = client.activate(publisher_url=PUBLISHER_URL)
     assert activated.renewed
     assert client.status().verdict.state is LicenceState.LICENSED
+
+
+FULL = ("compatibility", "unlimited")
+
+
+def trial_build(world: World, rule: str = "allowed", key_known: bool = True) -> WorldMachine:
+    """A machine with an evaluation build that runs, and a catalogue that converts it."""
+    publisher = world.publisher
+    build = replace(
+        publisher.new_product("desktop-trial", channel="evaluation"), features=("watermark",)
+    )
+    full = replace(publisher.new_product("desktop-full", need=3), features=FULL)
+    publisher.conversions.append(Conversion("desktop-trial", "desktop-full", rule, "the media"))
+    publisher.publish([build, full])
+    machine = world.machine()
+    machine.client.add_product(publisher.descriptor("desktop-trial"))
+    if key_known:
+        machine.client.install_key(publisher.machine_key("desktop", Kind.EVALUATION, 6).text)
+        (activated,) = machine.client.activate(publisher_url=PUBLISHER_URL)
+        assert activated.renewed
+        assert machine.client.status().verdict.product.features == ("watermark",)
+    return machine
+
+
+def test_an_evaluation_build_becomes_a_client_of_hosts_by_a_setup_key(world: World) -> None:
+    machine = trial_build(world)
+    client = machine.client
+    host = world.host()
+    world.advertise([host])
+    client.install_key(world.publisher.catalogue.product("desktop-full").setup_key)
+    verdict = client.status().verdict
+    assert (verdict.state, verdict.licensed) == EVALUATION, "it runs on until the lease is here"
+    assert verdict.product.features == ("watermark",)
+    (found,) = client.activate()
+    assert found.renewed
+    assert [one.product for one in host.asked] == ["desktop-full"] * len(host.asked)
+    verdict = client.status().verdict
+    assert (verdict.state, verdict.licensed) == LICENSED
+    assert verdict.licence is not None
+    assert verdict.licence.kind == "lease"
+    assert verdict.product.features == FULL
+    assert (verdict.product.id, verdict.product.channel) == ("desktop-trial", "evaluation")
+    world.clock.pass_time(8 * DAY)
+    (found,) = client.activate(typed=False)
+    assert found.renewed
+    assert client.release().changed
+    assert host.released
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ("unsupported", "client/conversion-unsupported"),
+        ("refused", "client/conversion-refused"),
+    ],
+)
+def test_a_setup_key_converts_nothing_that_the_catalogue_does_not_allow(
+    world: World, rule: str, found: str
+) -> None:
+    machine = trial_build(world, rule)
+    setup = world.publisher.catalogue.product("desktop-full").setup_key
+    assert unchanged(machine, lambda: machine.client.install_key(setup)) == found
+    assert state_of(machine.client) == EVALUATION
+    other = world.publisher.catalogue.product(PRODUCT).setup_key
+    assert unchanged(machine, lambda: machine.client.install_key(other)) == (
+        "client/conversion-refused"
+    )
+    invented = world.publisher.key(Kind.SETUP, 1).text
+    assert unchanged(machine, lambda: machine.client.install_key(invented)) == "client/key-unknown"
+
+
+def test_without_a_catalogue_a_setup_key_waits_for_it(world: World) -> None:
+    machine = trial_build(world, key_known=False)
+    client = machine.client
+    setup = world.publisher.catalogue.product("desktop-full").setup_key
+    assert code(lambda: client.install_key(setup)) == "client/conversion-unknown"
+    client.import_publisher_file(world.publisher.file().encode())
+    assert client.install_key(setup).changed
+    world.advertise([world.host()])
+    assert client.activate()[0].renewed
+
+
+def test_a_withdrawn_conversion_ends_the_lease_and_its_features(world: World) -> None:
+    """Nobody else than the catalogue says what a build may become."""
+    machine = trial_build(world)
+    world.advertise([world.host()])
+    machine.client.install_key(world.publisher.catalogue.product("desktop-full").setup_key)
+    assert machine.client.activate()[0].renewed
+    world.publisher.conversions.clear()
+    world.publisher.publish()
+    machine.client.import_publisher_file(world.publisher.file().encode())
+    verdict = machine.client.status().verdict
+    assert not verdict.licensed
+    assert verdict.product.features == ("watermark",)
+
+
+@pytest.mark.parametrize("kind", [Kind.MAK, Kind.RETAIL])
+def test_a_build_that_was_activated_has_the_features_of_what_it_became(
+    world: World, kind: Kind
+) -> None:
+    client = trial_build(world).client
+    client.install_key(world.publisher.machine_key("desktop", kind).text)
+    assert client.activate(publisher_url=PUBLISHER_URL)[0].renewed
+    assert client.status().verdict.product.features == FULL
+
+
+def test_a_refused_conversion_uses_no_activation_where_no_catalogue_was_held(
+    world: World,
+) -> None:
+    machine = trial_build(world, "refused", key_known=False)
+    client = machine.client
+    client.install_key(world.publisher.machine_key("desktop").text)
+    (found,) = client.activate(publisher_url=PUBLISHER_URL)
+    assert found.fault is not None
+    assert found.fault.code == "client/conversion-refused"
+    assert ACTIVATIONS.name not in {route for _, route in world.asked}
+
+
+def state_of(client: Client) -> tuple[LicenceState, bool]:
+    verdict = client.status().verdict
+    return verdict.state, verdict.licensed
 
 
 def test_an_activation_outlives_other_writes_to_the_store(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from muster.client import onetime
+from muster.client import conversion, onetime
 from muster.client.authority import authority
 from muster.client.model import Memory
 from muster.client.results import KeyChange
@@ -27,7 +27,8 @@ def install_key(parts: Parts, text: str, product: str | None = None) -> KeyChang
 
     Raises: `key/…` for what is no product key; `client/host-key`, `client/key-group`,
         `client/which-key-product`, `client/key-publisher`, `client/key-unknown`,
-        `client/no-product`, `client/conversion-…`.
+        `client/no-product`, `client/conversion-…`, `client/better-licence` (an evaluation key where
+        a lease or a licence for ever runs).
     What is kept of a key does not give it back (docs/spec/01-identities.md, section 1.7.5).
     """
     key = parse_product_key(text)
@@ -45,7 +46,26 @@ def install_key(parts: Parts, text: str, product: str | None = None) -> KeyChang
     for store, descriptor in of_publisher:
         if descriptor.product.setup_key == key.text:
             return _put_key(parts, store, descriptor, key)
-    raise error("client/key-unknown", masked=key.masked)
+    return _put_key(parts, *_converted(parts, key, of_publisher), key)
+
+
+def _converted(
+    parts: Parts, key: ProductKey, pairs: list[tuple[Store, Descriptor]]
+) -> tuple[Store, Descriptor]:
+    """The evaluation build that becomes the product of a setup key."""
+    unknown = error("client/key-unknown", masked=key.masked)
+    for store, descriptor in pairs:
+        if descriptor.product.channel != conversion.EVALUATION:
+            continue
+        held = authority(descriptor, load_present(store).memory, parts.clock.now())
+        if held.catalogue is None:
+            unknown = error("client/conversion-unknown", source=descriptor.product.id)
+        elif conversion.by_setup_key(descriptor.product, key.text, held.catalogue) is not None:
+            onetime.check_conversion(
+                descriptor.product, key.key_id, descriptor.groups, held.catalogue
+            )
+            return store, descriptor
+    raise unknown
 
 
 def _covered(
@@ -92,6 +112,10 @@ def _put_key(parts: Parts, store: Store, descriptor: Descriptor, key: ProductKey
     with store.lock():
         memory = load_present(store).memory
         record = record_of(memory, descriptor)
+        if key.kind is Kind.EVALUATION:
+            now = parts.clock.now()
+            held = authority(descriptor, memory, now)
+            onetime.refuse_worse(descriptor, memory, parts.facts(), held, now)
         changed = record.key != key.key_id.text
         if changed:
             state = step(record.state, LicenceEvent.KEY_INSTALLED)

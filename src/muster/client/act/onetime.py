@@ -6,6 +6,7 @@ import logging
 
 from muster.client import bound, look, onetime, schedule
 from muster.client.authority import apply_documents, authority
+from muster.client.conversion import EVALUATION
 from muster.client.driver import Reply
 from muster.client.findings import Activation
 from muster.client.judge import is_activation
@@ -120,6 +121,9 @@ def _activated(
     """The memory after the publisher activated this machine online."""
     now = parts.clock.now()
     proofs = parts.store(memory.publisher).proofs
+    if descriptor.product.channel == EVALUATION and not memory.catalogue:
+        # What the build may become is looked up before an activation is used for it.
+        memory = _news(parts, descriptor, memory, url)
     digits = onetime.installation_id(descriptor, memory, facts, now, proofs).text
     answer = _confirmed(parts, url, digits)
     if answer is None:

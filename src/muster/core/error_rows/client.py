@@ -170,6 +170,17 @@ ROWS: tuple[Row, ...] = (
         field_code="0xC004F050",
     ),
     Row(
+        code="client/conversion-unknown",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="Whether a setup key turns the evaluation edition {source} into another is not known "
+        "here.",
+        why="The publisher's catalogue says so, and this machine has none yet.",
+        fix="Import the publisher file with 'muster client catalogue import', and install the key again.",
+        field_code="0xC004F050",
+    ),
+    Row(
         code="client/no-publisher",
         kind=Kind.REFUSAL,
         http=400,

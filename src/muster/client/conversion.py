@@ -1,0 +1,98 @@
+"""What an evaluation build becomes by a full key, as the publisher's catalogue allows it. Pure.
+
+That a build is an evaluation is said by its product's channel. Once it is converted it is licensed,
+and judged, as the product that it became: its need, its spans, its features. Refuses to know which
+keys are refused (`muster.client.onetime`, `check_conversion`) and what is stored. Obeys
+docs/spec/10-licence-states.md, section 10.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from muster.core.errors import MusterError
+from muster.core.keys import KeyId, Kind, parse_product_key
+from muster.core.products import Product
+from muster.core.values import replace
+from muster.lease import strict
+from muster.lease.bundle import read_bundle
+from muster.lease.catalogue import Catalogue
+from muster.lease.descriptor import Descriptor
+from muster.lease.jws import parse
+from muster.lease.verify import VerifiedLicence
+
+EVALUATION = "evaluation"
+"""The channel of builds that end, and the kind of the licences that they have meanwhile."""
+
+
+def targets(product: Product, catalogue: Catalogue | None) -> Sequence[Product]:
+    """The products that a build may become; none where it is no evaluation."""
+    if product.channel != EVALUATION or catalogue is None:
+        return ()
+    allowed = {
+        rule.target
+        for rule in catalogue.conversions
+        if rule.source == product.id and rule.rule == "allowed"
+    }
+    return [item for item in catalogue.products if item.id in allowed]
+
+
+def by_key(product: Product, key: str, catalogue: Catalogue | None) -> Product:
+    """What a build is asked for, and licensed as, with a key: itself, or what it becomes.
+
+    Args:
+        key: the id of the key, as text, or "".
+    """
+    if not key:
+        return product
+    key_id = KeyId.parse(key)
+    if key_id.kind is Kind.EVALUATION:
+        return product
+    for item in targets(product, catalogue):
+        assert catalogue is not None
+        if key_id.kind is Kind.SETUP:
+            if item.setup_key and parse_product_key(item.setup_key).key_id == key_id:
+                return item
+        elif item.group in {one.id for one in catalogue.groups if one.number == key_id.group}:
+            return item
+    return product
+
+
+def by_name(product: Product, name: str, catalogue: Catalogue | None) -> Product:
+    """The product that a lease names, where a build may be that; else the build itself."""
+    return next((item for item in targets(product, catalogue) if item.id == name), product)
+
+
+def by_setup_key(product: Product, text: str, catalogue: Catalogue | None) -> Product | None:
+    """The product of the catalogue that a setup key belongs to, where a build is an evaluation and
+    the key is not its own."""
+    if product.channel != EVALUATION or catalogue is None:
+        return None
+    return next((item for item in catalogue.products if item.setup_key == text), None)
+
+
+def as_leased(descriptor: Descriptor, licence: str, catalogue: Catalogue | None) -> Descriptor:
+    """The descriptor by which a stored lease is verified: an evaluation build that the catalogue
+    lets become another product is leased as that."""
+    if not targets(descriptor.product, catalogue):
+        return descriptor
+    try:
+        lease = parse(read_bundle(licence.encode("utf-8")).lease, strict.SMALL, "lease")
+    except MusterError:
+        return descriptor  # the steps say what is wrong with it
+    _, _, name = str(lease.payload.get("aud")).partition("/")
+    return replace(descriptor, product=by_name(descriptor.product, name, catalogue))
+
+
+def licensed_as(
+    build: Product, licence: VerifiedLicence | None, catalogue: Catalogue | None
+) -> Product:
+    """What a build is while a licence runs: after a conversion what that product is, under the id
+    and the channel of the build."""
+    if licence is None or licence.kind == EVALUATION:
+        return build
+    if licence.kind == "lease":
+        became = by_name(build, licence.product, catalogue)
+    else:
+        became = by_key(build, licence.key, catalogue)
+    return build if became is build else replace(became, id=build.id, channel=build.channel)
