@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import batch, first, strangers  # noqa: E402
+from bench import batch, first, large, strangers  # noqa: E402
 from tests.host.conftest import Machine  # noqa: E402
 from tests.host.processes import (  # noqa: E402
     HostProcess,
@@ -164,6 +164,7 @@ def main() -> None:
             print(f"  with 100,000 machines counted: {got / at_first:.0%} of the rate before")
     batch.report(sign)
     strangers.report()
+    large.report()
 
 
 def guessing(sources: int) -> tuple[int, int]:

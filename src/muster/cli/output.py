@@ -10,10 +10,12 @@ Exit codes: 0 done, 1 refusal, 2 wrong use, 3 could not find out (docs/cli.md).
 
 from __future__ import annotations
 
+import csv
 import importlib
+import io
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import click
@@ -39,6 +41,28 @@ def emit(data: object, lines: Iterable[str]) -> None:
     else:
         for line in lines:
             click.echo(line)
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as comma-separated values (RFC 4180), the names of the columns first.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front: names are words
+    of strangers.
+    """
+    if wants_json():
+        raise click.UsageError("--csv and --json contradict each other.")
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
+    click.echo(out.getvalue(), nl=False)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value
 
 
 class Done(Protocol):

@@ -237,7 +237,6 @@ def applications(host: OpenHost) -> tuple[ApplicationStatus, ...]:
 
 
 def _applications(reader: Reader, view: HostView, now: int) -> tuple[ApplicationStatus, ...]:
-    counted = {(row.publisher, row.application): row for row in ledger.counts(reader, now)}
     rows = []
     for known in view.publishers.values():
         groups = set(rules.granted_groups(known, now))
@@ -246,17 +245,17 @@ def _applications(reader: Reader, view: HostView, now: int) -> tuple[Application
         for name in names:
             served = [item for item in products if item.application == name]
             served = [item for item in served if item.group in groups]
-            row = counted.get((known.publisher, name))
-            if not served and row is None:
+            row = ledger.application_count(reader, known.publisher, name, now)
+            number = row.count
+            if not served and not number:
                 continue
-            number = 0 if row is None else row.count
             rows.append(
                 ApplicationStatus(
                     publisher=known.publisher,
                     label=known.label,
                     application=name,
                     count=number,
-                    addresses=0 if row is None else row.addresses,
+                    addresses=row.addresses,
                     products=tuple(
                         ProductNeed(item.id, item.group, item.need, number >= item.need)
                         for item in served
@@ -338,30 +337,56 @@ def key_request(
 # Machines.
 
 
+PAGE = 1_000
+"""Machines that are read in one snapshot: a long list never holds the log of the database back."""
+
+
 def clients(
-    host: OpenHost, limit: int, *, publisher: str | None = None, silent: bool = False
+    host: OpenHost,
+    limit: int,
+    *,
+    publisher: str | None = None,
+    silent: bool = False,
+    silent_for: int | None = None,
+    name: str | None = None,
+    duplicates: bool = False,
 ) -> ClientList:
-    """Machines, the most recently seen first.
+    """Machines, the most recently seen first; in pages, each of one state of the database.
 
     Args:
         limit: how many are read at most.
         publisher: only those that asked for its products; its id or label.
         silent: only those that have been silent, the longest silent first.
+        silent_for: only those that were last seen so many seconds ago or earlier, and count or hold
+            a licence; the longest silent first.
+        name: only those that call themselves so, in any case.
+        duplicates: only those of which clones were found in the last 30 days.
     Raises: `host/unknown-publisher`.
     """
     now = host.clock.now()
-    with host.snapshot() as reader:
-        view = host.view(reader)
-        chosen = publisher_id(view, publisher)
-        if silent:
-            machines = ledger.quiet_machines(reader, limit, now, now - DAY)
-        else:
-            machines = ledger.machines(reader, limit)
-        rows = [
-            _client(reader, view, machine, now)
-            for machine in machines
-            if chosen in (None, machine.publisher)
-        ]
+    quiet = silent or silent_for is not None
+    before = now - (DAY if silent_for is None else silent_for)
+    rows: list[ClientStatus] = []
+    read, last = 0, None
+    while read < limit:
+        with host.snapshot() as reader:
+            view = host.view(reader)
+            chosen = ledger.Chosen(
+                publisher=publisher_id(view, publisher),
+                name=name,
+                cloned_since=now - COUNT_WINDOW if duplicates else None,
+            )
+            most = min(PAGE, limit - read)
+            machines = (
+                ledger.quiet_machines(reader, most, now, before, chosen=chosen, after=last)
+                if quiet
+                else ledger.machines(reader, most, chosen=chosen, after=last)
+            )
+            rows += [_client(reader, view, machine, now) for machine in machines]
+        read += len(machines)
+        if len(machines) < most:
+            break
+        last = machines[-1]
     return ClientList(tuple(row for row in rows if row.silent or not silent))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 
@@ -10,6 +12,7 @@ from tests.cli.host.conftest import Desk
 from tests.host.conftest import Machine, answer_of
 
 from muster.cli import compose
+from muster.host import look
 
 pytestmark = pytest.mark.real
 
@@ -29,3 +32,54 @@ def test_names_are_shown_in_quotes_as_the_words_of_strangers(active: Desk) -> No
     assert active.data("log")["requests"][0]["name"] == forged
     assert active.text("clients", "--silent") == "No machine is silent.\n"
     assert active.data("clients", "--silent")["clients"] == []
+
+
+def asked(active: Desk, number: int, name: str) -> str:
+    with compose.host_database(None) as database:
+        request = Machine(number).request(
+            active.publisher.publisher, "desktop-pro", compose.clock().now()
+        )
+        request = replace(request, client=replace(request.client, name=name))
+        request = request.prove(Machine(number).key)
+        service = compose.host_service(None, database)
+        answer_of(service, request, Machine(number).key, f"192.0.2.{number}")
+    return request.cmid
+
+
+def test_machines_are_found_by_name_and_by_their_silence(active: Desk) -> None:
+    first, second = asked(active, 1, "Front-Desk"), asked(active, 2, "=cmd|' /C calc'!A0")
+    rows = active.data("clients", "--name", "front-desk")["clients"]
+    assert [row["cmid"] for row in rows] == [first]
+    assert active.text("clients", "--name", "front") == "No machine is like that.\n"
+    assert active.text("clients", "--duplicates") == "No machine is like that.\n"
+    assert active.data("clients", "--silent", "30d")["clients"] == []
+    with compose.host_database(None) as database, database.transaction() as tx:
+        tx.execute(
+            "UPDATE machine SET last_seen = last_seen - 31 * 86400, cloned_at = last_seen"
+            " WHERE cmid = ?",
+            (second,),
+        )
+        tx.execute("UPDATE lease SET expires_at = issued_at + 86400 * 180")
+    for words in (("--silent", "30d"), ("--silent", "12h"), ("--duplicates",)):
+        rows = active.data("clients", *words)["clients"]
+        assert [row["cmid"] for row in rows] == [second], words
+    assert active.data("clients", "--silent", "32d")["clients"] == []
+    active.type("clients", "--silent", "soon", code=2)
+
+
+def test_lists_are_given_as_csv(active: Desk) -> None:
+    first, second = asked(active, 1, 'Front "Desk", 2'), asked(active, 2, "=cmd|' /C calc'!A0")
+    for word in ("clients", "log"):
+        rows = list(csv.DictReader(io.StringIO(active.text(word, "--csv"))))
+        names = {row["cmid"]: row["name"] for row in rows}
+        assert names == {first: 'Front "Desk", 2', second: "'=cmd|' /C calc'!A0"}
+        assert {row["publisher"] for row in rows} == {active.publisher.publisher}
+    active.type("clients", "--csv", "--json", code=2)
+
+
+def test_a_list_longer_than_a_page_is_whole(active: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    cmids = {asked(active, number, f"pc-{number}") for number in range(1, 6)}
+    monkeypatch.setattr(look, "PAGE", 2)
+    listed = [row["cmid"] for row in active.data("clients")["clients"]]
+    assert sorted(listed) == sorted(cmids)
+    assert len(active.data("clients", "--limit", "3")["clients"]) == 3

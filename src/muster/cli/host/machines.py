@@ -10,8 +10,10 @@ import click
 
 from muster.cli import compose
 from muster.cli.host.options import day, moment, publisher_option
-from muster.cli.options import store_option
-from muster.cli.output import MusterCommand, emit
+from muster.cli.options import gathered, store_option
+from muster.cli.output import MusterCommand, emit, print_csv
+from muster.core.text import parse_span
+from muster.core.values import dataclass
 
 if TYPE_CHECKING:
     from muster.host.model import LogRow
@@ -23,21 +25,40 @@ if TYPE_CHECKING:
     from muster.host.tables.audit import AuditRow
 
 
+_LATE = "late"
+"""What stands for a span where none is named: later than the machine renews."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is typed of a list."""
+
+    publisher: str | None
+    limit: int
+    silent: str | None
+    name: str | None
+    duplicates: bool
+    as_csv: bool
+
+
 @click.command(cls=MusterCommand)
 @store_option
 @click.argument("action", required=False, type=click.Choice(["remove"]))
 @click.argument("cmid", required=False)
 @publisher_option
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
-@click.option("--silent", is_flag=True, help="Only machines that have been silent, longest first.")
-def clients(
-    store: Path | None,
-    action: str | None,
-    cmid: str | None,
-    publisher: str | None,
-    limit: int,
-    silent: bool,
-) -> None:
+@click.option(
+    "--silent",
+    is_flag=False,
+    flag_value=_LATE,
+    metavar="[SPAN]",
+    help="Only machines that have been silent, longest first: later than they renew, or for 30d.",
+)
+@click.option("--name", help="Only machines that call themselves so.")
+@click.option("--duplicates", is_flag=True, help="Only machines whose store was copied (30 days).")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@gathered(_Wanted)
+def clients(wanted: _Wanted, store: Path | None, action: str | None, cmid: str | None) -> None:
     """List the machines that asked, or remove one: 'muster host clients remove CMID'.
 
     Its seats and its place in the count are released, and another machine may then use its
@@ -46,12 +67,55 @@ def clients(
     from muster.host import look
 
     if action == "remove":
-        _remove(store, publisher, cmid)
+        _remove(store, wanted.publisher, cmid)
         return
+    late = wanted.silent == _LATE
+    span = None if late or wanted.silent is None else _span(wanted.silent)
     with compose.look_at_host(store) as opened:
-        listing = look.clients(opened, limit, publisher=publisher, silent=silent)
-    nobody = "No machine is silent." if silent else "No machine has asked yet."
+        listing = look.clients(
+            opened,
+            wanted.limit,
+            publisher=wanted.publisher,
+            silent=late,
+            silent_for=span,
+            name=wanted.name,
+            duplicates=wanted.duplicates,
+        )
+    if wanted.as_csv:
+        print_csv(_COLUMNS, map(_client_cells, listing.clients))
+        return
+    nobody = "No machine has asked yet."
+    if wanted.silent is not None:
+        nobody = "No machine is silent."
+    elif wanted.name is not None or wanted.duplicates:
+        nobody = "No machine is like that."
     emit(listing, [_client_line(row) for row in listing.clients] or [nobody])
+
+
+def _span(text: str) -> int:
+    seconds = parse_span(text)
+    if seconds is None:
+        raise click.UsageError(f"--silent takes a span such as 30d or 12h, not {text!r}.")
+    return seconds
+
+
+_COLUMNS = (
+    *("publisher", "cmid", "name", "address", "os", "version", "first_seen", "last_seen"),
+    *("silent", "silent_days", "duplicates", "counted_for", "licences", "licensed_until"),
+)
+
+
+def _client_cells(client: ClientStatus) -> tuple[object, ...]:
+    live = [lease for lease in client.leases if lease.live]
+    until = max((lease.expires_at for lease in live), default=None)
+    return (
+        *(client.publisher, client.cmid, client.name, client.address, client.os, client.version),
+        *(moment(client.first_seen), moment(client.last_seen)),
+        *("yes" if client.silent else "no", client.silent_days, client.duplicates),
+        " ".join(name for name, counts in client.applications.items() if counts),
+        " ".join(lease.product for lease in live),
+        "" if until is None else moment(until),
+    )
 
 
 def _remove(store: Path | None, publisher: str | None, cmid: str | None) -> None:
@@ -105,7 +169,8 @@ def _client_line(client: ClientStatus) -> str:
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
 @click.option("--cmid", help="Only requests of this machine.")
 @click.option("--audit", is_flag=True, help="Show what administrators did instead of requests.")
-def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> None:
+@click.option("--csv", "as_csv", is_flag=True, help="Print requests as comma-separated values.")
+def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool, as_csv: bool) -> None:
     """Show the newest requests, oldest first, with the fields of event 12290.
 
     Time, then: code, threshold, address, CMID, client's time, virtual, licence state, minutes that
@@ -120,8 +185,25 @@ def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool) -> N
             lines = [_audit_line(row) for row in listing.audit]
         else:
             listing = look.requests(opened, limit, cmid)
+            if as_csv:
+                print_csv(_LOG_COLUMNS, map(_log_cells, listing.requests))
+                return
             lines = [_log_line(row) for row in listing.requests]
     emit(listing, lines or ["Nothing yet."])
+
+
+_LOG_COLUMNS = (
+    *("at", "code", "publisher", "product", "cmid", "name", "address", "need", "count"),
+    *("client_time", "state", "minutes", "os", "version"),
+)
+
+
+def _log_cells(row: LogRow) -> tuple[object, ...]:
+    return (
+        *(moment(row.at), row.code, row.publisher, row.product, row.cmid, row.name, row.address),
+        *(row.need, row.count, moment(row.client_time), row.state, row.minutes),
+        *(row.os, row.version),
+    )
 
 
 def _audit_line(row: AuditRow) -> str:

@@ -69,7 +69,8 @@ def count(
 class ApplicationCount:
     """The whole count of one application, for administrators.
 
-    `addresses` is the number of distinct source addresses behind it.
+    `addresses` is the number of distinct source addresses behind it, among the 10,000 machines
+    that were seen last.
     """
 
     publisher: str
@@ -78,16 +79,24 @@ class ApplicationCount:
     addresses: int
 
 
-def counts(reader: Reader, now: int) -> list[ApplicationCount]:
-    """The counts of all applications that machines ever asked for."""
-    rows = reader.query(
-        "SELECT s.publisher, s.application, count(*), count(DISTINCT m.address)"
-        " FROM sighting s JOIN machine m ON m.publisher = s.publisher AND m.cmid = s.cmid"
-        " WHERE s.last_seen > ? AND s.last_seen > s.released"
-        " GROUP BY s.publisher, s.application ORDER BY s.publisher, s.application",
-        (now - COUNT_WINDOW,),
+ADDRESSES_AMONG = 10_000
+"""Machines, the most recently seen, among which source addresses are told apart."""
+
+
+def application_count(
+    reader: Reader, publisher: str, application: str, now: int
+) -> ApplicationCount:
+    """The whole count of one application."""
+    row = reader.one(
+        "SELECT count(DISTINCT address) FROM (SELECT m.address AS address FROM sighting s"
+        " JOIN machine m ON m.publisher = s.publisher AND m.cmid = s.cmid"
+        " WHERE s.publisher = ? AND s.application = ? AND s.last_seen > ?"
+        " AND s.last_seen > s.released ORDER BY s.last_seen DESC LIMIT ?) AS newest",
+        (publisher, application, now - COUNT_WINDOW, ADDRESSES_AMONG),
     )
-    return [ApplicationCount(*row) for row in rows]
+    assert row is not None
+    number = count(reader, publisher, application, now)
+    return ApplicationCount(publisher, application, number, int(row[0]))
 
 
 def any_ahead(reader: Reader, now: int) -> bool:
@@ -248,7 +257,8 @@ def note_clones(tx: Transaction, publisher: str, cmid: str, now: int) -> None:
 def with_clones(reader: Reader, publisher: str, since: int) -> int:
     """Machines of a publisher of which clones were found after an instant."""
     row = reader.one(
-        "SELECT count(*) FROM machine WHERE publisher = ? AND cloned_at > ?", (publisher, since)
+        "SELECT count(*) FROM machine WHERE publisher = ? AND cloned_at > 0 AND cloned_at > ?",
+        (publisher, since),
     )
     assert row is not None
     return int(row[0])
@@ -265,26 +275,95 @@ def forget_machine(tx: Transaction, publisher: str, cmid: str, now: int) -> None
     )
 
 
-def machines(reader: Reader, limit: int, cmid: str | None = None) -> list[Machine]:
-    """Machines, the most recently seen first; of one CMID, or all."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which machines are listed: of one CMID, of one publisher, of one name (in any case), those
+    of which clones were found after an instant; None for all."""
+
+    cmid: str | None = None
+    publisher: str | None = None
+    name: str | None = None
+    cloned_since: int | None = None
+
+    def conditions(self) -> tuple[list[str], list[object]]:
+        """As SQL over the table m, and its parameters."""
+        parts = {
+            "m.cmid = ?": self.cmid,
+            "m.publisher = ?": self.publisher,
+            "lower(m.name) = lower(?)": self.name,
+            "m.cloned_at > 0 AND m.cloned_at > ?": self.cloned_since,
+        }
+        wanted = {sql: value for sql, value in parts.items() if value is not None}
+        return list(wanted), list(wanted.values())
+
+
+ALL = Chosen()
+
+
+def machines(
+    reader: Reader,
+    limit: int,
+    cmid: str | None = None,
+    *,
+    chosen: Chosen = ALL,
+    after: Machine | None = None,
+) -> list[Machine]:
+    """Machines, the most recently seen first.
+
+    Args:
+        cmid: only of this one; as in `chosen`.
+        chosen: which ones.
+        after: the last of the page before.
+    """
+    parts, parameters = (Chosen(cmid=cmid) if cmid else chosen).conditions()
+    if after is not None:
+        parts.append(
+            "m.last_seen <= ? AND (m.last_seen < ? OR m.publisher > ?"
+            " OR (m.publisher = ? AND m.cmid > ?))"
+        )
+        seen_at, of = after.last_seen, after.publisher
+        parameters += [seen_at, seen_at, of, of, after.cmid]
+    where = f" WHERE {' AND '.join(parts)}" if parts else ""
     rows = reader.query(
-        "SELECT * FROM machine WHERE ? = '' OR cmid = ?"
-        " ORDER BY last_seen DESC, publisher, cmid LIMIT ?",
-        (cmid or "", cmid or "", limit),
+        f"SELECT m.* FROM machine m{where}"  # noqa: S608  # parts of ours
+        " ORDER BY m.last_seen DESC, m.publisher, m.cmid LIMIT ?",
+        (*parameters, limit),
     )
     return _machines(rows)
 
 
-def quiet_machines(reader: Reader, limit: int, now: int, before: int) -> list[Machine]:
-    """Machines last seen before an instant that count or hold a lease, the quietest first."""
+def quiet_machines(
+    reader: Reader,
+    limit: int,
+    now: int,
+    before: int,
+    *,
+    chosen: Chosen = ALL,
+    after: Machine | None = None,
+) -> list[Machine]:
+    """Machines last seen before an instant that count or hold a lease, the quietest first.
+
+    Args:
+        chosen: which ones.
+        after: the last of the page before.
+    """
+    parts, parameters = chosen.conditions()
+    if after is not None:
+        parts.append(
+            "m.last_seen >= ? AND (m.last_seen > ? OR m.publisher < ?"
+            " OR (m.publisher = ? AND m.cmid < ?))"
+        )
+        seen_at, of = after.last_seen, after.publisher
+        parameters += [seen_at, seen_at, of, of, after.cmid]
+    more = "".join(f" AND {part}" for part in parts)
     rows = reader.query(
-        "SELECT m.* FROM machine m WHERE m.last_seen < ? AND (EXISTS"
+        "SELECT m.* FROM machine m WHERE m.last_seen < ? AND (EXISTS"  # noqa: S608  # ours
         " (SELECT 1 FROM lease l WHERE l.publisher = m.publisher AND l.cmid = m.cmid"
         " AND l.released_at = 0 AND l.expires_at > ?) OR EXISTS"
         " (SELECT 1 FROM sighting s WHERE s.publisher = m.publisher AND s.cmid = m.cmid"
-        " AND s.last_seen > ? AND s.last_seen > s.released))"
-        " ORDER BY m.last_seen, m.publisher, m.cmid LIMIT ?",
-        (before, now, now - COUNT_WINDOW, limit),
+        f" AND s.last_seen > ? AND s.last_seen > s.released)){more}"
+        " ORDER BY m.last_seen, m.publisher DESC, m.cmid DESC LIMIT ?",
+        (before, now, now - COUNT_WINDOW, *parameters, limit),
     )
     return _machines(rows)
 

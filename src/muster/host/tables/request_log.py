@@ -51,11 +51,12 @@ def log(tx: Transaction, row: LogRow) -> None:
 
 def requests(reader: Reader, limit: int, cmid: str | None = None) -> list[LogRow]:
     """The newest requests, newest first; of one CMID, or all."""
+    where, parameters = (" WHERE cmid = ?", (cmid,)) if cmid else ("", ())
     rows = reader.query(
-        "SELECT id, at, publisher, product, cmid, address, code, field_code, need, shown_count,"
-        " client_time, is_virtual, state, minutes, os, version, name"
-        " FROM request_log WHERE ? = '' OR cmid = ? ORDER BY id DESC LIMIT ?",
-        (cmid or "", cmid or "", limit),
+        "SELECT id, at, publisher, product, cmid, address, code, field_code, need,"  # noqa: S608
+        " shown_count, client_time, is_virtual, state, minutes, os, version, name"
+        f" FROM request_log{where} ORDER BY id DESC LIMIT ?",
+        (*parameters, limit),
     )
     return [_log_row(row) for row in rows]
 

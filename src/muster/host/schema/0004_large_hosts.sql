@@ -1,0 +1,8 @@
+-- What lists and counts of a large host walk along, so that none reads a table whole.
+
+CREATE INDEX sighting_by_machine ON sighting (publisher, cmid, application, last_seen, released);
+CREATE INDEX machine_by_time ON machine (last_seen DESC, publisher, cmid);
+CREATE INDEX machine_by_publisher ON machine (publisher, last_seen DESC, cmid);
+CREATE INDEX machine_by_name ON machine (lower(name), last_seen DESC, publisher, cmid);
+CREATE INDEX machine_by_cmid ON machine (cmid);
+CREATE INDEX request_log_by_machine ON request_log (cmid, id);
