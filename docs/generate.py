@@ -150,6 +150,7 @@ def commands() -> str:
                 ("1", "refusal: a role said no ([errors](errors.md))"),
                 ("2", "wrong use"),
                 ("3", "fault: it could not be found out"),
+                ("130", "stopped by Ctrl-C"),
             ),
         ),
     ]

@@ -64,7 +64,7 @@ def test_below_the_need_nobody_is_licensed(tmp_path: Path) -> None:
     assert report["verified_offline"] is False
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_before_its_end_leaves_nothing_and_is_no_defect(number: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         child = subprocess.Popen(
@@ -81,7 +81,8 @@ def test_a_stop_before_its_end_leaves_nothing_and_is_no_defect(number: int) -> N
         finally:
             child.kill()
             child.wait()
-        assert child.returncode == 1
+        assert child.returncode == 130
+        assert b"command/interrupted" in rest
         assert b"nothing is left" in rest
         assert b"Traceback" not in rest
         assert list(Path(temporary).iterdir()) == []

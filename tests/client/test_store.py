@@ -515,3 +515,48 @@ def test_two_writers_lose_nothing(tmp_path: Path) -> None:
 
 
 WORLD_AND_MACHINE = activated()
+
+
+def test_what_a_killed_client_left_is_swept_by_the_next_that_writes(tmp_path: Path) -> None:
+    store = Store(tmp_path, PUBLISHER, SystemDisk(trust_anchors=True))
+    store.add_anchor(PRODUCT, b"{}")
+    left = [
+        store.folder / ".state.json.0123456789abcdef.tmp",
+        store.folder / "anchors" / f".{PRODUCT}.json.0123456789abcdef.tmp",
+    ]
+    for path in left:
+        path.write_bytes(b"half")
+    with store.lock():
+        assert not any(path.exists() for path in left)
+    assert store.products() == [PRODUCT]
+
+
+class FullAfterAnswers(MemoryDisk):
+    """Keeps what is written before a question leaves, and nothing that an answer brings."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.asked: int | None = None
+
+    def write(self, path: Path, data: bytes, mode: int, *, keep_previous: bool) -> None:
+        if self.asked is not None and len(self.world.calls) > self.asked:
+            raise error("file/full", path=str(path))
+        super().write(path, data, mode, keep_previous=keep_previous)
+
+
+@pytest.mark.parametrize("lost", [1, 3, 8])
+def test_a_machine_that_could_not_keep_its_last_answers_releases_its_lease(lost: int) -> None:
+    world, _ = activated()
+    disk = FullAfterAnswers(world)
+    machine = world.machine("pc-2", disk=disk)
+    machine.client.add_product(world.publisher.descriptor(PRODUCT))
+    assert machine.client.activate()[0].renewed
+    for _ in range(lost):
+        world.clock.pass_time(7 * DAY)
+        disk.asked = len(world.calls)
+        fault = machine.client.activate()[0].fault
+        assert fault is not None
+        assert fault.code == "file/full"
+    disk.asked = None
+    assert machine.client.release().changed

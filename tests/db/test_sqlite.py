@@ -525,6 +525,21 @@ def test_full_disk_when_it_is_made(tiny: Path) -> None:
     assert [one.name for one in tiny.iterdir()] == ["ballast"]
 
 
+def test_no_inodes_are_told_as_such_and_not_as_rights(tmp_path: Path) -> None:
+    with file_system(tmp_path / "few", "4m,nr_inodes=8") as few:
+        with open_sqlite(few / "x.db", create=True) as db, db.transaction() as tx:
+            tx.execute(SCHEMA)
+        for number in range(os.statvfs(few).f_favail):
+            (few / str(number)).touch()
+        assert fault_of(open_sqlite, few / "x.db").code == "db/full"
+        assert fault_of(open_sqlite, few / "y.db", create=True).code == "db/full"
+        (few / "0").unlink()
+        (few / "1").unlink()
+        with open_sqlite(few / "x.db") as db:
+            put(db, "again")
+            assert names(db) == ["again"]
+
+
 def test_read_only_file_system(tiny: Path) -> None:
     with open_sqlite(tiny / "x.db", create=True) as db, db.transaction() as tx:
         tx.execute(SCHEMA)

@@ -522,7 +522,7 @@ print("stopped", flush=True)
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_service_stops_by_signal_and_answers_first(number: signal.Signals) -> None:
     child = subprocess.Popen([sys.executable, "-c", SERVICE], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
@@ -543,6 +543,20 @@ def test_a_service_stops_by_signal_and_answers_first(number: signal.Signals) -> 
     assert bodies == [b"done", b"done"]
     assert child.wait(20) == 0
     assert child.stdout.read() == "stopped\n"
+    child.stdout.close()
+
+
+@pytest.mark.real
+def test_a_service_under_nohup_outlives_its_terminal() -> None:
+    ignored = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    command = [sys.executable, "-c", ignored + SERVICE]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    url = child.stdout.readline().split()[0]
+    child.send_signal(signal.SIGHUP)
+    assert HTTPClient(timeout=20).request("GET", url).body == b"done"
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(20) == 0
     child.stdout.close()
 
 

@@ -555,3 +555,13 @@ except MusterError as fault:
     assert path.read_bytes() == b"old"
     # The old file may have been linked to its .bak already; nothing else is left.
     assert set(names(tmp_path)) <= {"state", "state.bak"}
+
+
+def test_no_umask_makes_folders_that_all_may_write(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        files.make_folder(tmp_path / "a" / "b" / "c")
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/c")]
+    assert modes == [0o755, 0o755, 0o700]

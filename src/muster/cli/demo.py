@@ -37,6 +37,7 @@ HOST_GROUP = "server-c"
 OFFICE_GROUP = "office-2010"
 POOL = 10
 """Machines that the one-time key activates."""
+_NOTHING_LEFT = "Stopped; nothing is left."
 MORE = 5
 """Servers and office suites, unless the catalogue needs more."""
 
@@ -124,12 +125,11 @@ def demo(clients: int, keep: bool, small_dns: bool) -> None:
     from muster.testing.site import Site
 
     begun = compose.clock().monotonic()
-    report: DemoReport | None = None
     try:
         folder = Path(tempfile.mkdtemp(prefix="muster-demo-"))
     except OSError as fault:
         raise error("file/no-temporary") from fault
-    with _interruptible(), _removed(folder), Site(folder, small_dns=small_dns) as site:
+    with _stopped_once(), _removed(folder), Site(folder, small_dns=small_dns) as site:
         story = _Story(site)
         story.play(clients)
         report = story.report(compose.clock().monotonic() - begun)
@@ -137,25 +137,37 @@ def demo(clients: int, keep: bool, small_dns: bool) -> None:
         if keep and not wants_json():
             for line in story.what_to_type():
                 click.echo(line)
-            threading.Event().wait()
-    if report is None or report.problems:  # None: stopped before its end
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
+    if keep and not wants_json():
+        click.echo(_NOTHING_LEFT)
+    if report.problems:
         click.get_current_context().exit(1)
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does, so that nothing is left running."""
+def _stopped_once() -> Iterator[None]:
+    """Let SIGTERM and a terminal that is closed end the demo as Ctrl-C does; what comes after the
+    first does not hurry it, so that nothing is left running."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def stop(_number: int, _frame: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = [(number, signal.getsignal(number)) for number in numbers]
+    for number, handler in before:
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("Stopped; nothing is left.")
+        click.echo(_NOTHING_LEFT, err=True)
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -185,11 +197,12 @@ class _Progress:
         self._quiet = wants_json()
         self._bar = None
         if interactive() and not self._quiet:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+            with contextlib.suppress(ImportError):  # without the extra 'server' there are lines
+                from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-            self._bar = Progress(
-                TextColumn("  {task.description:<44}"), BarColumn(24), MofNCompleteColumn()
-            )
+                self._bar = Progress(
+                    TextColumn("  {task.description:<44}"), BarColumn(24), MofNCompleteColumn()
+                )
 
     def say(self, text: str = "") -> None:
         """One line."""

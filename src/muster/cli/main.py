@@ -8,7 +8,7 @@ import click
 
 from muster import __version__
 from muster.cli import streams
-from muster.cli.output import LazyGroup
+from muster.cli.output import INTERRUPTED, RootGroup
 from muster.core.errors import MusterError
 
 COMMANDS = {
@@ -23,7 +23,7 @@ COMMANDS = {
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=RootGroup,
     lazy=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -52,6 +52,9 @@ def main() -> None:
         if not streams.is_left(fault):
             click.echo(f"{fault.code}: {fault.what} {fault.fix}", err=True)
         sys.exit(3)
+    except KeyboardInterrupt:
+        streams.leave()
+        sys.exit(INTERRUPTED)
     except BaseException as defect:  # noqa: BLE001  # whatever it is, it must not look like a refusal
         import traceback
 

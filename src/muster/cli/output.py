@@ -5,7 +5,9 @@ one JSON object, otherwise the lines. An error prints code, what, why and fix on
 and with `--json` one object `{"error": {...}}` on standard output. No error repeats a product key,
 wherever it was typed.
 
-Exit codes: 0 done, 1 refusal, 2 wrong use, 3 could not find out (docs/cli.md).
+Exit codes: 0 done, 1 refusal, 2 wrong use, 3 could not find out, 130 stopped by Ctrl-C
+(docs/cli.md). What the world does to a command (a full disk, a folder that is gone) is an error of
+the catalogue, never a traceback.
 """
 
 from __future__ import annotations
@@ -16,15 +18,19 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import click
 
+from muster.core.catalogue import error
 from muster.core.errors import Kind, MusterError
 from muster.core.keys import mask_typed
 from muster.core.records import JSON, encode, error_record
 from muster.wire.peer import quoted
 
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C stopped, as shells have it."""
 _JSON = "muster.json"
 
 
@@ -96,7 +102,12 @@ def error_data(fault: MusterError) -> dict[str, JSON]:
 
 def print_error(fault: MusterError) -> None:
     """Say an error: to programs on standard output, to people on standard error."""
-    if wants_json():
+    tell_error(fault, as_json=wants_json())
+
+
+def tell_error(fault: MusterError, *, as_json: bool) -> None:
+    """As `print_error`, where no command runs that could know whether JSON is wanted."""
+    if as_json:
         click.echo(json.dumps({"error": error_data(fault)}, indent=2, sort_keys=True))
         return
     number = f" ({fault.row.field_code})" if fault.row.field_code else ""
@@ -131,6 +142,21 @@ class MusterCommand(click.Command):
         except MusterError as fault:
             print_error(fault)
             ctx.exit(exit_code(fault))
+        except OSError as fault:
+            told = told_by_system(fault)
+            print_error(told)
+            ctx.exit(exit_code(told))
+
+
+def told_by_system(fault: OSError) -> MusterError:
+    """The catalogue's word for an OSError that no part translated: the world's fault, no defect."""
+    from muster.system.files import translate
+
+    try:
+        Path.cwd()
+    except OSError:
+        return error("file/no-directory")
+    return translate(fault, fault.filename or "a file or a socket")
 
 
 def _remember_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
@@ -172,6 +198,46 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{target} is not a command")
         return command
+
+
+class RootGroup(LazyGroup):
+    """The command itself: what was typed wrongly, and Ctrl-C, are told as every other error is."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run what was typed, and end the process with its exit code."""
+        words = list(sys.argv[1:] if args is None else args)
+        prog_name = prog_name or "muster"
+        if not standalone_mode:
+            return super().main(words, prog_name, complete_var, standalone_mode=False, **extra)
+        as_json = "--json" in words
+        try:
+            code = super().main(words, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as fault:
+            fault.show()
+            sys.exit(fault.exit_code)
+        except click.ClickException as fault:
+            told = mistyped(fault)
+            tell_error(told, as_json=as_json)
+            sys.exit(exit_code(told))
+        except click.Abort:
+            tell_error(error("command/interrupted"), as_json=as_json)
+            sys.exit(INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def mistyped(fault: click.ClickException) -> MusterError:
+    """What was typed wrongly, without a product key that was typed."""
+    context = getattr(fault, "ctx", None)
+    path = "muster" if context is None else context.command_path
+    detail = mask_typed(fault.format_message()).rstrip(".")
+    return error("command/usage", detail=detail, command=path)
 
 
 def interactive() -> bool:

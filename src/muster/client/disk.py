@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from muster.core.errors import MusterError
 from muster.system import files
 
 
@@ -66,3 +67,8 @@ class SystemDisk:
     def lock(self, path: Path) -> contextlib.AbstractContextManager[object]:
         """Hold a lock against other processes."""
         return files.Lock(path, timeout=self._lock_timeout)
+
+    def sweep(self, path: Path) -> None:
+        """Remove what a program that was killed left while it wrote."""
+        with contextlib.suppress(MusterError):
+            files.remove_leftovers(path)

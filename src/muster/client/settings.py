@@ -18,7 +18,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.settings import Role, Value, check, lookup, toml
 from muster.system.config import Settings, load_settings
-from muster.system.files import Lock, make_folder, write_atomic
+from muster.system.files import Lock, make_folder, remove_leftovers, write_atomic
 from muster.system.paths import places
 from muster.system.textfile import read_text
 
@@ -81,6 +81,7 @@ def change(root: Path, publisher: str, name: str, value: object | None) -> bool:
     path = written(root, publisher)
     make_folder(path.parent, 0o755)
     with Lock(path.with_name(f".{path.name}.lock")):
+        remove_leftovers(path.parent)
         held = read_written(path)
         wanted = dict(held)
         if value is None:

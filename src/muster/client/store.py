@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -91,6 +91,10 @@ class Disk(Protocol):
     def lock(self, path: Path) -> contextlib.AbstractContextManager[object]:
         """Hold a lock against other processes. Raises: `file/busy`."""
 
+    def sweep(self, path: Path) -> None:
+        """Remove from a folder what a program that was killed left while it wrote; only for a
+        holder of the lock. What cannot be removed stays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -130,10 +134,14 @@ class Store:
         """Whether anything was ever added here."""
         return bool(self._disk.names(self.folder))
 
-    def lock(self) -> contextlib.AbstractContextManager[object]:
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
         """Hold the folder for reading, changing and writing it. Raises: `file/busy`."""
         self._disk.make_folder(self.folder, 0o755)
-        return self._disk.lock(self.folder / "lock")
+        with self._disk.lock(self.folder / "lock"):
+            for folder in (self.folder, self.folder / "anchors"):
+                self._disk.sweep(folder)
+            yield
 
     # Reading.
 

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 
+from muster.core.catalogue import error
 from muster.db.engine import BUSY_SECONDS, CLOSE_SECONDS, Database
 from muster.db.sqlite import open_sqlite
 
@@ -25,11 +26,18 @@ def open_database(
         url: `postgresql://…` as libpq reads it, `sqlite:///absolute/path`, or a path.
         create: make the file where it is missing; a PostgreSQL database must exist.
         busy_seconds: how long to wait for another program's transaction.
-    Raises: as `muster.db.sqlite.open_sqlite` and `muster.db.postgres.open_postgres`.
+    Raises: `command/extra` without the driver of PostgreSQL; as `muster.db.sqlite.open_sqlite` and
+    `muster.db.postgres.open_postgres`.
     """
     if os.fspath(url).startswith(("postgresql://", "postgres://")):
         # Only a publisher with PostgreSQL has the driver installed, and its import takes its time.
-        from muster.db.postgres import open_postgres
+        try:
+            from muster.db.postgres import open_postgres
+        except ImportError as fault:
+            detail = " ".join(str(fault).split())
+            raise error(
+                "command/extra", wanted="PostgreSQL", detail=detail, extra="server"
+            ) from fault
 
         return open_postgres(os.fspath(url), busy_seconds=busy_seconds)
     return open_sqlite(url, create=create, busy_seconds=busy_seconds)

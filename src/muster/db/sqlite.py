@@ -484,6 +484,15 @@ _CODES = {
 """Primary result codes that are the world's fault. All others are ours and stay sqlite3.Error."""
 
 
+def _no_inodes(path: str) -> bool:
+    """Whether the file system of a database has no room for another file."""
+    try:
+        room = os.statvfs(Path(path).parent)
+    except OSError:
+        return False
+    return room.f_files > 0 and room.f_favail == 0
+
+
 def _translate(fault: sqlite3.Error, path: str, busy_seconds: float) -> MusterError | None:
     extended = getattr(fault, "sqlite_errorcode", None)
     if extended is None:
@@ -493,6 +502,9 @@ def _translate(fault: sqlite3.Error, path: str, busy_seconds: float) -> MusterEr
         return None
     if extended == sqlite3.SQLITE_IOERR_SHMSIZE:
         # Growing the shared index of the log fails so on a full disk.
+        code = "db/full"
+    elif extended & 0xFF == sqlite3.SQLITE_CANTOPEN and _no_inodes(path):
+        # The log beside the database could not be made.
         code = "db/full"
     return error(
         code,

@@ -270,7 +270,9 @@ def serve_forever(
     ready: Callable[[], None] = lambda: None,
     grace_seconds: float = GRACE_SECONDS,
 ) -> None:
-    """Serve in this thread until SIGTERM or SIGINT, then stop gracefully and return.
+    """Serve in this thread until SIGTERM, SIGINT or SIGHUP, then stop gracefully and return.
+
+    SIGHUP is a terminal that was closed; where it is ignored, as by nohup, it stays so.
 
     Must be called in the main thread. A second signal does not hurry the stop; it is bounded by
     `grace_seconds`.
@@ -287,7 +289,9 @@ def serve_forever(
 
 @contextlib.contextmanager
 def _signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     before = {signal_number: signal.getsignal(signal_number) for signal_number in numbers}
     for signal_number in numbers:
         signal.signal(signal_number, lambda *_: loop.call_soon_threadsafe(stop.set))

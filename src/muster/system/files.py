@@ -239,13 +239,16 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> int:
 def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
     """Make a folder and those above it; one that exists is left as it is.
 
-    Only the last folder gets `mode`; those made above it are 0755.
+    Only the last folder gets `mode`; those made above it are 0755. A umask takes rights away and
+    never gives any.
     Raises: `file/denied`, `file/read-only`, `file/full`, `file/not-regular`, `file/io`.
     """
     target = Path(path)
     with _translated(target):
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            missing = [above for above in target.parents if not above.exists()]
+            for above in reversed(missing):
+                above.mkdir(mode=0o755, exist_ok=True)
             target.mkdir(mode=mode)
         except FileExistsError:
             if not target.is_dir():

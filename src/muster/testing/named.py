@@ -148,6 +148,7 @@ class Named:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C at the terminal is for whoever runs it
                 cwd=folder,
             )
         self._wait()

@@ -126,6 +126,7 @@ class Programs:
             check=False,
             env=self._environment,
             timeout=_RUN_SECONDS,
+            start_new_session=True,  # Ctrl-C at the terminal is for whoever runs them
         )
         text = process.stdout.decode(errors="replace")
         try:
@@ -155,6 +156,7 @@ class Programs:
             check=False,
             env=self._environment,
             timeout=_RUN_SECONDS,
+            start_new_session=True,  # Ctrl-C at the terminal is for whoever runs them
         )
         if process.returncode != 0:
             message = process.stderr.decode(errors="replace")
@@ -176,6 +178,7 @@ class Programs:
                 stdout=out,
                 stderr=err,
                 env=self._environment,
+                start_new_session=True,
             )
         self._children.append((name, child))
         limit = time.monotonic() + _READY_SECONDS

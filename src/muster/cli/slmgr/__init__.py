@@ -46,6 +46,11 @@ def slmgr(
         raise error("client/slmgr-usage", detail="no word was given")
     word = "/" + words[0].lower().lstrip("/-")
     values = words[1:]
+    for value in values:
+        if value.startswith("--"):
+            raise error(
+                "client/slmgr-usage", detail=f"{ascii(value)[1:-1][:40]} is no option of it"
+            )
     if on_host:
         host.speak(Call(word, values, None, machine))
         return

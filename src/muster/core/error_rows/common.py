@@ -3,6 +3,36 @@
 from muster.core.errors import Kind, Retry, Row
 
 ROWS: tuple[Row, ...] = (
+    # Commands (docs/cli.md).
+    Row(
+        "command/usage",
+        Kind.USAGE,
+        400,
+        Retry.AFTER_FIX,
+        "The command line is not valid: {detail}.",
+        "The command was typed with an option, a value or a name that it does not have, or without"
+        " one that it needs. Nothing was changed.",
+        "Run '{command} --help' for what it takes.",
+    ),
+    Row(
+        "command/interrupted",
+        Kind.FAULT,
+        500,
+        Retry.AFTER_FIX,
+        "The command was stopped before its end.",
+        "Ctrl-C was pressed, or its input ended where it asked for something. What it had changed"
+        " by then stays changed, each change whole.",
+        "Run it again; what is done already is not done twice.",
+    ),
+    Row(
+        "command/extra",
+        Kind.FAULT,
+        500,
+        Retry.AFTER_FIX,
+        "{wanted} needs a part that is not installed: {detail}.",
+        "Muster was installed without its extra '{extra}'.",
+        "Install it: pip install 'muster-activation[{extra}]'.",
+    ),
     # Product keys and key ids (docs/spec/01-identities.md, sections 1.4 and 1.5).
     Row(
         "key/symbol",

@@ -427,6 +427,15 @@ ROWS: tuple[Row, ...] = (
         "UTF-8).",
     ),
     Row(
+        code="file/no-directory",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The folder in which the command was run no longer exists.",
+        why="It was deleted, and a path of the command starts from it.",
+        fix="Change to another folder (cd), and run the command again.",
+    ),
+    Row(
         code="file/no-home",
         kind=Kind.USAGE,
         http=500,
@@ -470,8 +479,9 @@ ROWS: tuple[Row, ...] = (
         http=507,
         retry=Retry.AFTER_FIX,
         what="There is no space to write {path}.",
-        why="The disk is full or a quota is used up. What was there before is unchanged.",
-        fix="Free some space and try again.",
+        why="The disk is full, its file system has no inodes left, or a quota is used up. What was there "
+        "before is unchanged.",
+        fix="Look with df and df -i, free some space or remove files, and try again.",
     ),
     Row(
         code="file/too-large",
@@ -676,8 +686,8 @@ ROWS: tuple[Row, ...] = (
         http=507,
         retry=Retry.AFTER_FIX,
         what="There is no space to write the database {path}.",
-        why="The disk is full. The transaction was rolled back.",
-        fix="Free some space; the service goes on by itself.",
+        why="The disk is full, or its file system has no inodes left. The transaction was rolled back.",
+        fix="Look with df and df -i, and free some space or remove files; the service goes on by itself.",
     ),
     Row(
         code="db/unavailable",
