@@ -12,7 +12,9 @@ from click.testing import CliRunner, Result
 
 from muster.cli.main import muster
 from muster.cli.slmgr.client import CLIENT
+from muster.cli.slmgr.host import HOST
 from muster.cli.slmgr.words import REFUSED
+from muster.core.keys import Kind
 from muster.core.products import DAY
 from muster.system.clock import SystemClock
 from muster.system.facts import facts_file
@@ -168,7 +170,8 @@ def test_settings_by_the_old_words(desk: Desk) -> None:
 
 
 def test_every_word_of_slmgr_is_understood_or_refused_with_a_hint(desk: Desk) -> None:
-    assert set(ALL_OF_SLMGR.split()) == set(CLIENT) | set(REFUSED)
+    assert set(ALL_OF_SLMGR.split()) == set(CLIENT) | set(HOST) | set(REFUSED)
+    assert not (set(CLIENT) | set(HOST)) & set(REFUSED)
     for word in REFUSED:
         found = desk.data(word, code=2)["error"]
         assert found["code"] == "client/slmgr-word"
@@ -207,10 +210,10 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Desk
 
 def test_a_host_is_set_up_and_shown_by_the_old_words(host: tuple[Desk, TinyPublisher]) -> None:
     desk, publisher = host
-    assert "not in use" in desk.slmgr("--host", "/dlv")
+    assert "not in use" in desk.slmgr("/dlv")
     key = publisher.host_key("server")
-    desk.slmgr("--host", "/ipk", key.text)
-    waiting = desk.fields("--host", "/dlv")
+    desk.slmgr("/ipk", key.text)
+    waiting = desk.fields("/dlv")
     assert waiting["License Status"] == "Unlicensed"
     assert "Current count" not in waiting
 
@@ -220,7 +223,7 @@ def test_a_host_is_set_up_and_shown_by_the_old_words(host: tuple[Desk, TinyPubli
     reply.write_bytes(answer.encode())
     desk.run("host", "activate", "--reply", str(reply))
 
-    shown = desk.fields("--host", "/dlv")
+    shown = desk.fields("/dlv")
     assert shown["Description"].endswith("VOLUME_KMS channel")
     assert shown["Partial Product Key"] == key.text[-5:]
     assert shown["License Status"] == "Licensed"
@@ -228,23 +231,23 @@ def test_a_host_is_set_up_and_shown_by_the_old_words(host: tuple[Desk, TinyPubli
     assert shown["Listening on Port"] == "16880"
     assert shown["Total requests received"] == "0"
     assert shown["Requests with License Status Unlicensed"] == "0"
-    text = desk.slmgr("--host", "/dlv")
+    text = desk.slmgr("/dlv")
     assert "Key Management Service is enabled on this machine" in text
     assert "DNS publishing enabled" in text
-    assert desk.data("--host", "/dlv")["fields"][0]["Current count"] == "0"
-    assert "Current count" not in desk.slmgr("--host", "/dli")
+    assert desk.data("/dlv")["fields"][0]["Current count"] == "0"
+    assert "Current count" not in desk.slmgr("/dli")
 
-    desk.slmgr("--host", "/sprt", "1700")
-    desk.slmgr("--host", "/cdns")
-    desk.slmgr("--host", "/sai", "30")
-    desk.slmgr("--host", "/sri", "1440")
-    shown = desk.fields("--host", "/dlv")
+    desk.slmgr("/sprt", "1700")
+    desk.slmgr("/cdns")
+    desk.slmgr("/sai", "30")
+    desk.slmgr("/sri", "1440")
+    shown = desk.fields("/dlv")
     assert shown["Listening on Port"] == "1700"
     assert shown["Activation interval"] == "30 minutes"
     assert shown["Renewal interval"] == "1440 minutes"
-    assert "DNS publishing disabled" in desk.slmgr("--host", "/dlv")
-    desk.slmgr("--host", "/sdns")
-    assert desk.data("--host", "/sai", "x", code=2)["error"]["code"] == "client/slmgr-usage"
+    assert "DNS publishing disabled" in desk.slmgr("/dlv")
+    desk.slmgr("/sdns")
+    assert desk.data("/sai", "x", code=2)["error"]["code"] == "client/slmgr-usage"
 
 
 def test_each_host_key_shows_the_count_of_what_it_licenses(
@@ -252,29 +255,129 @@ def test_each_host_key_shows_the_count_of_what_it_licenses(
 ) -> None:
     desk, publisher = host
     for group in ("server", "office"):
-        desk.slmgr("--host", "/ipk", publisher.host_key(group).text)
+        desk.slmgr("/ipk", publisher.host_key(group).text)
         desk.slmgr(
-            "--host",
             "/atp",
-            publisher.confirm(str(desk.data("--host", "/dti")["installation_id"])).confirmation_id,
+            publisher.confirm(str(desk.data("/dti")["installation_id"])).confirmation_id,
         )
-    assert desk.slmgr("--host", "/dlv").count("Current count: 0\n") == 2
-    assert [one["Current count"] for one in desk.data("--host", "/dlv")["fields"]] == ["0", "0"]
+    assert desk.slmgr("/dlv").count("Current count: 0\n") == 2
+    assert [one["Current count"] for one in desk.data("/dlv")["fields"]] == ["0", "0"]
 
 
 def test_words_of_a_client_are_refused_on_a_host(host: tuple[Desk, TinyPublisher]) -> None:
     desk, _ = host
-    for word in ("/skms", "/xpr", "/skhc", "/rearm"):
+    for word in ("/skms", "/skhc", "/rearm", "/spri"):
+        assert desk.data(word, code=2)["error"]["code"] == "client/slmgr-word"
         assert desk.data("--host", word, code=2)["error"]["code"] == "client/slmgr-word"
-    assert desk.data("--host", "/what", code=2)["error"]["code"] == "client/slmgr-usage"
+    assert desk.data("/what", code=2)["error"]["code"] == "client/slmgr-usage"
 
 
 def test_a_telephone_activation_of_a_host_by_the_old_words(
     host: tuple[Desk, TinyPublisher],
 ) -> None:
     desk, publisher = host
-    desk.slmgr("--host", "/ipk", publisher.host_key("server").text)
-    digits = str(desk.data("--host", "/dti")["installation_id"])
+    desk.slmgr("/ipk", publisher.host_key("server").text)
+    digits = str(desk.data("/dti")["installation_id"])
     answer = publisher.confirm(digits)
-    desk.slmgr("--host", "/atp", answer.confirmation_id)
-    assert desk.fields("--host", "/dlv")["License Status"] == "Licensed"
+    desk.slmgr("/atp", answer.confirmation_id)
+    assert desk.fields("/dlv")["License Status"] == "Licensed"
+
+
+def test_a_host_shows_expiry_and_removes_keys_by_the_old_words(
+    host: tuple[Desk, TinyPublisher],
+) -> None:
+    desk, publisher = host
+    assert "no host key" in desk.slmgr("/xpr")
+    assert desk.data("/upk") == {"changed": False}
+    desk.slmgr("/ipk", publisher.host_key("server").text)
+    assert "The machine is unlicensed" in desk.slmgr("/xpr")
+    digits = str(desk.data("/dti")["installation_id"])
+    desk.slmgr("/atp", publisher.confirm(digits).confirmation_id)
+    assert "permanently activated" in desk.slmgr("/xpr")
+    assert "already" in desk.slmgr("/ato") or "nothing" in desk.slmgr("/ato").lower()
+    other = publisher.host_key("office").text
+    desk.slmgr("/ipk", other)
+    assert desk.slmgr("/dlv").count("Activation ID: ") == 2
+    (shown,) = desk.data("/dlv", other[-5:].lower())["fields"]
+    assert shown["Partial Product Key"] == other[-5:]
+    (row,) = desk.data("/xpr", shown["Activation ID"])["keys"]
+    assert (row["key"], row["licensed"]) == (shown["Extended PID"], False)
+    assert desk.data("/dlv", "ABCDE", code=2)["error"]["code"] == "host/unknown-key"
+    assert desk.data("/upk", code=2)["error"]["code"] == "client/slmgr-usage"
+    assert desk.data("/upk", shown["Activation ID"])["changed"] is True
+    assert desk.slmgr("/dlv").count("Activation ID: ") == 1
+    assert "nothing to clear" in desk.slmgr("/cpky")
+
+
+def test_cscript_and_types_of_activation_are_understood_on_both(
+    host: tuple[Desk, TinyPublisher],
+) -> None:
+    desk, _ = host
+    assert "not in use" in desk.slmgr("//nologo", "/dlv")
+    assert "not in use" in desk.slmgr("//Nologo", "//T:10", "/DLV")
+    for role in ((), ("--client",), ("--host",)):
+        assert desk.data("/act-type", "2", *role) == {"type": 2, "changed": False}
+        assert desk.data("/act-type", *role) == {"type": 0, "changed": False}
+        assert desk.data("/act-type", "1", *role, code=2)["error"]["code"] == "client/slmgr-word"
+        assert desk.data("/act-type", "7", *role, code=2)["error"]["code"] == "client/slmgr-usage"
+    elsewhere = desk.data("kms2.corp.test", "/dlv", code=2)["error"]
+    assert elsewhere["params"]["word"] == "kms2.corp.test"
+
+
+def test_a_machine_that_is_client_and_host_asks_which_is_meant(
+    host: tuple[Desk, TinyPublisher],
+) -> None:
+    desk, publisher = host
+    descriptor = desk.folder / "descriptor.json"
+    descriptor.write_bytes(publisher.descriptor(PRODUCT))
+    descriptor.chmod(0o644)
+    desk.run("client", "product", "add", str(descriptor))
+    for word in ("/dlv", "/dli", "/ato", "/xpr", "/upk", "/dti", "/cpky"):
+        assert desk.data(word, code=2)["error"]["code"] == "client/slmgr-role"
+    assert desk.fields("/dlv", "--client")["Description"].endswith("VOLUME_KMSCLIENT channel")
+    assert "no host key" in desk.slmgr("/dlv", "--host")
+    # What only one of them has needs no choice, nor does a key, which says what it is for.
+    assert desk.data("/ckhc")["changed"] is True
+    assert desk.data("/sprt", "1700")["changed"] is True
+    assert "Host key" in desk.slmgr("/ipk", publisher.host_key("server").text)
+    setup = publisher.catalogue.product(PRODUCT).setup_key
+    assert desk.data("/ipk", setup)["product"] == PRODUCT
+    assert desk.data("/skhc", "--host", code=2)["error"]["code"] == "client/slmgr-word"
+    assert desk.data("/sprt", "1", "--client", code=2)["error"]["code"] == "client/slmgr-word"
+
+
+def test_words_of_a_host_are_refused_on_a_client(desk: Desk) -> None:
+    for words in (("/sprt", "1700"), ("/sai", "30"), ("/sri", "30"), ("/sdns",), ("/cdns",)):
+        found = desk.data(*words, code=2)["error"]
+        assert found["code"] == "client/slmgr-word"
+        assert "this machine is a client" in found["why"]
+
+
+def test_one_time_keys_are_shown_by_their_own_channel(desk: Desk) -> None:
+    publisher = desk.served.publisher
+    desk.slmgr("/ipk", publisher.machine_key("desktop").text)
+    assert desk.fields("/dlv")["Product Key Channel"].startswith("Volume:MAK")
+    digits = str(desk.data("/dti")["installation_id"])
+    desk.slmgr("/atp", publisher.confirm(digits).confirmation_id)
+    shown = desk.fields("/dlv")
+    assert shown["Description"].endswith("VOLUME_MAK channel")
+    assert shown["Extended PID"].startswith("1-")
+    assert "KMS machine IP address" not in shown
+    assert "permanently activated" in desk.slmgr("/xpr")
+    desk.slmgr("/upk")
+    assert desk.fields("/dlv")["Product Key Channel"].startswith("none")
+
+
+def test_an_evaluation_is_told_as_time_based(desk: Desk) -> None:
+    publisher = desk.served.publisher
+    key = publisher.machine_key("desktop", Kind.EVALUATION, 3)
+    desk.slmgr("/ipk", key.text)
+    digits = str(desk.data("/dti")["installation_id"])
+    desk.slmgr("/atp", publisher.confirm(digits).confirmation_id)
+    shown = desk.fields("/dlv")
+    assert shown["Description"].endswith("EVALUATION channel")
+    assert shown["Product Key Channel"].startswith("Evaluation")
+    assert shown["Extended PID"] == key.key_id.text
+    assert "Timebased activation expiration" in shown
+    assert shown["Evaluation End Date"] in desk.slmgr("/xpr")
+    assert "Timebased activation will expire 20" in desk.slmgr("/xpr")

@@ -6,6 +6,7 @@ Obeys docs/client.md, "The store".
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from muster.core.errors import MusterError
@@ -64,11 +65,11 @@ class SystemDisk:
         except OSError as fault:
             raise files.translate(fault, path) from fault
 
-    def lock(self, path: Path) -> contextlib.AbstractContextManager[object]:
-        """Hold a lock against other processes."""
-        return files.Lock(path, timeout=self._lock_timeout)
-
-    def sweep(self, path: Path) -> None:
-        """Remove what a program that was killed left while it wrote."""
-        with contextlib.suppress(MusterError):
-            files.remove_leftovers(path)
+    @contextlib.contextmanager
+    def lock(self, path: Path) -> Iterator[None]:
+        """Hold a lock against other processes; sweeps the folder first, and those in it."""
+        with files.Lock(path, timeout=self._lock_timeout):
+            for folder in (path.parent, *(one for one in path.parent.iterdir() if one.is_dir())):
+                with contextlib.suppress(MusterError):
+                    files.remove_leftovers(folder)
+            yield

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,11 +89,8 @@ class Disk(Protocol):
         """Sorted names in a folder, none where it is missing. Raises: `file/…`."""
 
     def lock(self, path: Path) -> contextlib.AbstractContextManager[object]:
-        """Hold a lock against other processes. Raises: `file/busy`."""
-
-    def sweep(self, path: Path) -> None:
-        """Remove from a folder what a program that was killed left while it wrote; only for a
-        holder of the lock. What cannot be removed stays."""
+        """Hold a lock against other processes, after what a killed one left beside it, and in the
+        folders beside it, was removed. Raises: `file/busy`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +131,10 @@ class Store:
         """Whether anything was ever added here."""
         return bool(self._disk.names(self.folder))
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> contextlib.AbstractContextManager[object]:
         """Hold the folder for reading, changing and writing it. Raises: `file/busy`."""
         self._disk.make_folder(self.folder, 0o755)
-        with self._disk.lock(self.folder / "lock"):
-            for folder in (self.folder, self.folder / "anchors"):
-                self._disk.sweep(folder)
-            yield
+        return self._disk.lock(self.folder / "lock")
 
     # Reading.
 

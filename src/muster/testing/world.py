@@ -116,9 +116,6 @@ class MemoryDisk:
         finally:
             self._locked.discard(path)
 
-    def sweep(self, path: Path) -> None:
-        """Nothing is left here: a write is whole or did not happen."""
-
     def copy(self) -> MemoryDisk:
         """A copy, as of a golden image or of a store carried to another machine."""
         other = MemoryDisk(self.room)

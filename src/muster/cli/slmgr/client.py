@@ -15,7 +15,7 @@ from muster.cli.slmgr.fields import (
     printed,
     short_fields,
 )
-from muster.cli.slmgr.words import Call, refused
+from muster.cli.slmgr.words import Call, Word, act_type, refused
 from muster.core.records import widened
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def _atp(call: Call) -> None:
     from muster.client.act import offline
 
     digits = call.value("a confirmation ID")
-    report_activations(offline.confirm(call.machine.parts(), digits, call.product))
+    product = call.values[1] if len(call.values) > 1 else call.product
+    report_activations(offline.confirm(call.machine.parts(), digits, product))
 
 
 def _dli(call: Call) -> None:
@@ -153,21 +154,26 @@ def _ckhc(call: Call) -> None:
     emit(setting, ["KMS host caching is disabled."])
 
 
-CLIENT: Mapping[str, tuple[str, str, Callable[[Call], None]]] = {
+CLIENT: Mapping[str, Word] = {
     "/ipk": ("KEY", "Install a product key.", _ipk),
     "/ato": ("[ID]", "Activate now.", _ato),
     "/dli": ("[ID|All]", "Show licence information.", _dli),
     "/dlv": ("[ID|All]", "Show detailed licence information.", _dlv),
     "/xpr": ("[ID]", "Show until when the product is licensed.", _xpr),
     "/upk": ("[ID]", "Uninstall the product key.", _upk),
-    "/cpky": ("", "Clear the product key (the store never holds one).", _cpky),
+    "/cpky": ("", "Clear the product key (the store never contains one).", _cpky),
     "/skms": ("HOST[:PORT]", "Ask this host only; no DNS.", _skms),
     "/ckms": ("", "Find hosts by DNS again.", _ckms),
     "/skms-domain": ("DOMAIN", "Look for hosts in this domain only.", _skms_domain),
     "/ckms-domain": ("", "Look in the machine's own domains again.", _ckms_domain),
     "/skhc": ("", "Ask the host that answered last first.", _skhc),
     "/ckhc": ("", "Ask DNS each time.", _ckhc),
-    "/dti": ("[PRODUCT]", "Show the installation ID for the telephone.", _dti),
-    "/atp": ("CONFIRMATION-ID", "Activate with the confirmation ID that was read back.", _atp),
+    "/dti": ("[ID]", "Show the installation ID for the telephone.", _dti),
+    "/act-type": (
+        "[TYPE]",
+        "Show that KMS is the type of volume activation.",
+        act_type,
+    ),
+    "/atp": ("CONFIRMATION-ID [ID]", "Activate with the confirmation ID that was read back.", _atp),
 }
 """Words that this machine understands: what follows them, what they do, who does it."""

@@ -23,6 +23,7 @@ VERSION = ("Software licensing service version", __version__)
 _DAY_MINUTES = 1440
 _EXPIRATION = "Volume activation expiration"
 _CHANNELS = {
+    "setup": ("VOLUME_KMSCLIENT", "Volume:GVLK (setup key)"),
     "mak": ("VOLUME_MAK", "Volume:MAK (multiple activation key)"),
     "evaluation": ("EVALUATION", "Evaluation (evaluation key)"),
     "retail": ("RETAIL", "Retail (key for one machine)"),
@@ -58,8 +59,7 @@ def short_fields(status: ProductStatus, now: int) -> Fields:
         if status.until is None:
             fields.append(("", "The machine is permanently activated."))
         else:
-            evaluated = status.state is LicenceState.EXTENDED_GRACE
-            name = "Timebased activation expiration" if evaluated else _EXPIRATION
+            name = "Timebased activation expiration" if _is_timebased(status) else _EXPIRATION
             fields.append((name, span(status.until - now)))
     elif status.until is not None:
         fields.append(("Time remaining", span(status.until - now)))
@@ -71,8 +71,15 @@ def short_fields(status: ProductStatus, now: int) -> Fields:
 
 def _channels(status: ProductStatus) -> tuple[str, str]:
     """The channel of a product as its description and its key name it: the key decides."""
-    volume = {"volume": "VOLUME_KMSCLIENT"}.get(status.channel, status.channel.upper())
-    return _CHANNELS.get(status.key_kind, (volume, "Volume:GVLK (setup key)"))
+    built = {"volume": "VOLUME_KMSCLIENT"}.get(status.channel, status.channel.upper())
+    return _CHANNELS.get(status.key_kind, (built, "none: no product key is installed"))
+
+
+def _is_timebased(status: ProductStatus) -> bool:
+    """Whether what licenses the product is an evaluation, which ends and is not renewed."""
+    if status.licence is None:
+        return status.state is LicenceState.EXTENDED_GRACE
+    return status.licence.kind == "evaluation"
 
 
 def span(seconds: int) -> str:
@@ -91,6 +98,8 @@ def long_fields(status: ProductStatus, now: int) -> Fields:
         ("Extended PID", status.key_id or "none"),
         ("Product Key Channel", _channels(status)[1]),
     ]
+    if status.licence is not None and _is_timebased(status):
+        ids.append(("Evaluation End Date", when(status.until)))
     fields = [VERSION, *short[:2], *ids, *short[2:], ("Trusted time", when(status.trusted_time))]
     return fields + _client_block(status) if status.key_kind == "setup" else fields
 
@@ -127,7 +136,8 @@ def expiry_text(status: ProductStatus) -> str:
     if status.licensed and status.until is None:
         return "The machine is permanently activated."
     if status.licensed:
-        return f"Volume activation will expire {when(status.until)}"
+        what = "Timebased activation" if _is_timebased(status) else "Volume activation"
+        return f"{what} will expire {when(status.until)}"
     if status.state in GRACES:
         return f"{status.state_text} ends {when(status.until)}"
     if status.state is LicenceState.NOTIFICATION:

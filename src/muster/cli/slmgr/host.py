@@ -1,57 +1,24 @@
-"""The words of slmgr on a host's store (`--host`)."""
+"""The words of slmgr on a host: each calls one act or one look of the host."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from muster.cli import compose
+from muster.cli.client.words import when
 from muster.cli.output import emit
-from muster.cli.slmgr.client import CLIENT
 from muster.cli.slmgr.fields import MINUTE, VERSION, Fields, named, printed, span
-from muster.cli.slmgr.words import REFUSED, Call, refused, unknown
+from muster.cli.slmgr.words import Call, Word, act_type
 from muster.core.catalogue import error
 from muster.core.states import STATES, LicenceState
 
 if TYPE_CHECKING:
+    from muster.cli.slmgr.records import HostExpiry
     from muster.host.results import HostStatus, KeyStatus, PublisherStatus, SettingState
 
 
-def speak(call: Call) -> None:
-    """Do what the word means on a host."""
-    word, store = call.word, call.machine.root
-    match word:
-        case "/ipk":
-            _install_key(call)
-        case "/ato":
-            _activate(store)
-        case "/dti":
-            _read_out(store)
-        case "/atp":
-            _confirm(store, call.value("a confirmation ID"))
-        case "/dli" | "/dlv":
-            _show_host(store, long=word == "/dlv")
-        case "/sprt":
-            _set_on_host(store, "port", call.value("a port"))
-        case "/sai":
-            _set_on_host(store, "retry_interval", _minutes(call))
-        case "/sri":
-            _set_on_host(store, "renewal_interval", _minutes(call))
-        case "/sdns":
-            _set_on_host(store, "publish_dns", "true")
-        case "/cdns":
-            _set_on_host(store, "publish_dns", "false")
-        case _ if word in CLIENT:
-            raise refused(
-                f"{word} --host",
-                "This option is for a client.",
-                f"Leave --host out: 'muster slmgr {word}'.",
-            )
-        case _ if word in REFUSED:
-            why, fix = REFUSED[word]
-            raise refused(word, why, fix)
-        case _:
-            raise unknown(word)
+_NOT_IN_USE = "This license is not in use: no host key is installed."
 
 
 def _install_key(call: Call) -> None:
@@ -69,41 +36,49 @@ def _install_key(call: Call) -> None:
     emit(installation, installation_lines(installation))
 
 
-def _activate(store: Path) -> None:
+def _activate(call: Call) -> None:
     from muster.cli.host.activate import activated_lines
     from muster.cli.host.options import publisher_service
     from muster.host.act.activate import activate
 
-    with compose.open_host(store) as opened:
-        activation = activate(opened, lambda known: publisher_service(known, None))
+    key = _key_named(call)
+    with compose.open_host(call.machine.root) as opened:
+        activation = activate(opened, lambda known: publisher_service(known, None), key=key)
     emit(activation, activated_lines(activation))
 
 
-def _read_out(store: Path) -> None:
+def _read_out(call: Call) -> None:
     from muster.cli.host.activate import read_out
     from muster.host.look import key_request
 
-    with compose.look_at_host(store) as opened:
-        asked = key_request(opened)
+    with compose.look_at_host(call.machine.root) as opened:
+        asked = key_request(opened, key=_key_named(call))
     read_out(asked)
 
 
-def _confirm(store: Path, digits: str) -> None:
+def _confirm(call: Call) -> None:
     from muster.cli.host.activate import activated_lines
     from muster.host.act.activate import confirm
 
-    with compose.open_host(store) as opened:
+    digits = call.value("a confirmation ID")
+    with compose.open_host(call.machine.root) as opened:
         activation = confirm(opened, digits)
     emit(activation, activated_lines(activation))
 
 
-def _set_on_host(store: Path, name: str, value: str) -> None:
-    from muster.cli.host.settings import setting_change_lines
-    from muster.host.act.settings import set_setting
+def _set(name: str, value: Callable[[Call], str]) -> Callable[[Call], None]:
+    """What sets one setting of the host."""
 
-    with compose.open_host(store) as opened:
-        change = set_setting(opened, name, value)
-    emit(change, setting_change_lines(change, given=True))
+    def run(call: Call) -> None:
+        from muster.cli.host.settings import setting_change_lines
+        from muster.host.act.settings import set_setting
+
+        given = value(call)
+        with compose.open_host(call.machine.root) as opened:
+            change = set_setting(opened, name, given)
+        emit(change, setting_change_lines(change, given=True))
+
+    return run
 
 
 def _minutes(call: Call) -> str:
@@ -114,18 +89,106 @@ def _minutes(call: Call) -> str:
     return str(int(text) * MINUTE)
 
 
-def _show_host(store: Path, *, long: bool) -> None:
+def _port(call: Call) -> str:
+    return call.value("a port")
+
+
+def _true(_call: Call) -> str:
+    return "true"
+
+
+def _false(_call: Call) -> str:
+    return "false"
+
+
+def _key_named(call: Call) -> str | None:
+    """The host key that an ID names: as /dlv shows it, by key id or by last group; None for all."""
+    chosen = call.chosen()
+    return None if chosen is None else chosen.rpartition("/")[2]
+
+
+def _shown_keys(call: Call, status: HostStatus) -> list[tuple[PublisherStatus, KeyStatus]]:
+    """The installed keys that a look is about."""
+    name = _key_named(call)
+    listed = [(publisher, key) for publisher in status.publishers for key in publisher.keys]
+    if name is None:
+        return listed
+    wanted = [pair for pair in listed if name.upper() in (pair[1].key, pair[1].partial)]
+    if not wanted:
+        raise error("host/unknown-key", key=ascii(name)[1:-1][:32])
+    return wanted
+
+
+def _dli(call: Call) -> None:
+    _show_host(call, long=False)
+
+
+def _dlv(call: Call) -> None:
+    _show_host(call, long=True)
+
+
+def _xpr(call: Call) -> None:
+    from muster.cli.slmgr.records import HostExpiries
+    from muster.host import look
+
+    with compose.look_at_host(call.machine.root) as opened:
+        status = look.status(opened)
+    shown = tuple(_expiry(publisher, key) for publisher, key in _shown_keys(call, status))
+    lines = [line for row in shown for line in (f"{row.publisher}/{row.key}:", f"    {row.text}")]
+    emit(HostExpiries(shown), lines or [_NOT_IN_USE])
+
+
+def _expiry(publisher: PublisherStatus, key: KeyStatus) -> HostExpiry:
+    from muster.cli.slmgr.records import HostExpiry
+
+    grant = key.grant
+    licensed = grant is not None and not grant.code
+    ends = grant.expires_at if grant is not None and licensed else None
+    text = "The machine is permanently activated." if licensed else "The machine is unlicensed"
+    if ends is not None:
+        text = f"Volume activation will expire {when(ends)}"
+    return HostExpiry(publisher.publisher, key.key, key.partial, licensed, ends, text)
+
+
+def _upk(call: Call) -> None:
+    from muster.cli.slmgr.records import NoKeyRemoved
+    from muster.host import look
+    from muster.host.act import enrol as act
+
+    name = _key_named(call)
+    with compose.open_host(call.machine.root) as opened:
+        if name is None:
+            status = look.status(opened)
+            installed = [key.partial for known in status.publishers for key in known.keys]
+            if not installed:
+                emit(NoKeyRemoved(changed=False), ["Product key not found."])
+                return
+            if len(installed) > 1:
+                detail = f"/upk needs the ID of one host key, of {', '.join(installed)}"
+                raise error("client/slmgr-usage", detail=detail)
+            name = installed[0]
+        removal = act.remove_key(opened, name)
+    emit(removal, ["Uninstalled product key successfully."])
+
+
+def _cpky(_call: Call) -> None:
+    from muster.cli.slmgr.records import NothingCleared
+
+    text = "There is nothing to clear: a host does not keep what gives a product key back."
+    emit(NothingCleared(changed=False, products=()), [text])
+
+
+def _show_host(call: Call, *, long: bool) -> None:
     from muster.cli.slmgr.records import ShownHost
     from muster.core.records import widened
     from muster.host import look
 
-    with compose.look_at_host(store) as opened:
+    with compose.look_at_host(call.machine.root) as opened:
         status = look.status(opened)
     blocks = [
         _host_fields(status, publisher, key, long=long)
-        for publisher in status.publishers
-        for key in publisher.keys
-    ] or [[("", "This license is not in use: no host key is installed.")]]
+        for publisher, key in _shown_keys(call, status)
+    ] or [[("", _NOT_IN_USE)]]
     lines = [line for block in blocks for line in (*printed(block), "")]
     fields = tuple(
         {name.strip(): value for name, value in named(block).items()} for block in blocks
@@ -159,7 +222,7 @@ def _host_fields(
         ("Product Key Channel", "Volume:CSVLK (host key)"),
     ]
     if grant is None or grant.code:
-        hint = "Run 'muster slmgr --host /ato' to activate this host."
+        hint = "Run 'muster slmgr /ato' to activate this host."
         return [VERSION, *fields, ("", hint)]
     settings, listening = status.settings, status.listening
     port = settings["port"].value if listening is None else listening.port
@@ -202,3 +265,38 @@ def _interval(setting: SettingState) -> str:
         return "as each product says"
     assert isinstance(setting.value, int)
     return f"{setting.value // MINUTE} minutes"
+
+
+_RETRY = _set("retry_interval", _minutes)
+_RENEWAL = _set("renewal_interval", _minutes)
+
+HOST: Mapping[str, Word] = {
+    "/ipk": ("KEY", "Install a host key.", _install_key),
+    "/ato": ("[ID]", "Activate the host's keys now.", _activate),
+    "/dli": ("[ID|All]", "Show licence information of the host.", _dli),
+    "/dlv": ("[ID|All]", "Show detailed licence information, and the current count.", _dlv),
+    "/xpr": ("[ID]", "Show until when the host may license others.", _xpr),
+    "/upk": ("[ID]", "Uninstall a host key.", _upk),
+    "/cpky": ("", "Clear the product key (a host keeps none).", _cpky),
+    "/sprt": ("PORT", "Listen on this port, from the next start on.", _set("port", _port)),
+    "/sai": (
+        "MINUTES",
+        "Set how soon a refused client asks again.",
+        _RETRY,
+    ),
+    "/sri": (
+        "MINUTES",
+        "Set how often a licensed client renews.",
+        _RENEWAL,
+    ),
+    "/sdns": ("", "Publish SRV records.", _set("publish_dns", _true)),
+    "/cdns": ("", "Publish no SRV records.", _set("publish_dns", _false)),
+    "/act-type": (
+        "[TYPE]",
+        "Show that KMS is the type of volume activation.",
+        act_type,
+    ),
+    "/dti": ("[ID]", "Show the installation ID of a host key for the telephone.", _read_out),
+    "/atp": ("CONFIRMATION-ID", "Activate with the confirmation ID that was read back.", _confirm),
+}
+"""Words that a host understands: what follows them, what they do, who does it."""

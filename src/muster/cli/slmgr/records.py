@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from muster.client.results import ProductStatus
+from muster.core.records import Instant
 from muster.core.values import dataclass
 from muster.host.results import HostStatus
 
@@ -43,6 +44,40 @@ class NothingCleared:
 
     changed: bool
     products: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationType:
+    """The answer to `/act-type`: `type` as it was typed, 0 for all; the installed key decides."""
+
+    type: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostExpiry:
+    """A host key and the `text` of `/xpr`; `expires_at` None without an end or without a grant."""
+
+    publisher: str
+    key: str
+    partial: str
+    licensed: bool
+    expires_at: Instant | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostExpiries:
+    """Until when a host may license others, by its keys."""
+
+    keys: tuple[HostExpiry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoKeyRemoved:
+    """`/upk` on a host without a host key."""
+
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)

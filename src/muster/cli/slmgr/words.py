@@ -5,9 +5,10 @@ Decides what is refused and with which hint.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from muster.cli import compose
+from muster.cli.output import emit
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.values import dataclass
@@ -45,6 +46,28 @@ class Call:
         return self.product if given is None else given
 
 
+Word = tuple[str, str, Callable[[Call], None]]
+"""What may follow a word, what the word does, who does it."""
+
+
+def act_type(call: Call) -> None:
+    """`/act-type`: hosts are the one type of volume activation, so there is nothing to set."""
+    from muster.cli.slmgr.records import ActivationType
+
+    given = call.values[0] if call.values else "0"
+    if given not in _TYPES:
+        raise error("client/slmgr-usage", detail="/act-type takes 0, 1, 2 or 3")
+    if given in ("1", "3"):
+        why, fix = (_NO_FOREST, _SET_UP) if given == "1" else (_NO_TOKENS, _ASK)
+        raise refused(f"/act-type {given}", why, fix)
+    text = "Volume activation type: KMS. The installed product key decides; nothing was changed."
+    emit(ActivationType(int(given), changed=False), [text])
+
+
+_TYPES = ("0", "1", "2", "3")
+"""All, directory, KMS, token."""
+_SET_UP = "Set up a host: 'muster host init'."
+_ASK = "Use 'muster slmgr /ato'."
 _NO_TOKENS = "There are no activation tokens here: machines ask hosts, which need no login."
 _NO_FOREST = "There is no directory activation: a host serves machines of every domain and of none."
 _NO_FILES = "A product's licence terms are in its descriptor; there are no licence files."
@@ -61,29 +84,8 @@ REFUSED: Mapping[str, tuple[str, str]] = {
         "No rearm is needed before an image is made, and this release does not offer one.",
         "For an image of many machines see 'Golden images' in docs/client.md.",
     ),
-    "/act-type": (
-        "Hosts are the only kind of volume activation, so there is nothing to choose.",
-        "The installed product key decides: 'muster slmgr /ipk KEY'.",
-    ),
     "/ilc": (_NO_FILES, "Use 'muster client product add FILE' with the product's descriptor."),
     "/rilc": (_NO_FILES, "Use 'muster client product add FILE' with the product's descriptor."),
-    "/sprt": ("The port belongs to a host.", "On the host: 'muster host set port PORT'."),
-    "/sai": (
-        "The activation interval belongs to a host, in seconds.",
-        "On the host: 'muster host set retry_interval SECONDS'.",
-    ),
-    "/sri": (
-        "The renewal interval belongs to a host, in seconds.",
-        "On the host: 'muster host set renewal_interval SECONDS'.",
-    ),
-    "/sdns": (
-        "DNS publishing belongs to a host.",
-        "On the host: 'muster host set publish_dns true'.",
-    ),
-    "/cdns": (
-        "DNS publishing belongs to a host.",
-        "On the host: 'muster host set publish_dns false'.",
-    ),
     "/spri": (
         "A host runs at the priority that its service manager gives it.",
         "Set Nice= in the unit of the host's service.",
@@ -92,17 +94,17 @@ REFUSED: Mapping[str, tuple[str, str]] = {
         "A host runs at the priority that its service manager gives it.",
         "Set Nice= in the unit of the host's service.",
     ),
-    "/lil": (_NO_TOKENS, "Use 'muster slmgr /ato'."),
-    "/ril": (_NO_TOKENS, "Use 'muster slmgr /ato'."),
-    "/ltc": (_NO_TOKENS, "Use 'muster slmgr /ato'."),
-    "/fta": (_NO_TOKENS, "Use 'muster slmgr /ato'."),
-    "/stao": (_NO_TOKENS, "Use 'muster slmgr /ato'."),
-    "/ctao": (_NO_TOKENS, "Use 'muster slmgr /ato'."),
-    "/ad-activation-online": (_NO_FOREST, "Set up a host: 'muster host init'."),
-    "/ad-activation-get-iid": (_NO_FOREST, "Set up a host: 'muster host init'."),
-    "/ad-activation-apply-cid": (_NO_FOREST, "Set up a host: 'muster host init'."),
-    "/ao-list": (_NO_FOREST, "Set up a host: 'muster host init'."),
-    "/del-ao": (_NO_FOREST, "Set up a host: 'muster host init'."),
+    "/lil": (_NO_TOKENS, _ASK),
+    "/ril": (_NO_TOKENS, _ASK),
+    "/ltc": (_NO_TOKENS, _ASK),
+    "/fta": (_NO_TOKENS, _ASK),
+    "/stao": (_NO_TOKENS, _ASK),
+    "/ctao": (_NO_TOKENS, _ASK),
+    "/ad-activation-online": (_NO_FOREST, _SET_UP),
+    "/ad-activation-get-iid": (_NO_FOREST, _SET_UP),
+    "/ad-activation-apply-cid": (_NO_FOREST, _SET_UP),
+    "/ao-list": (_NO_FOREST, _SET_UP),
+    "/del-ao": (_NO_FOREST, _SET_UP),
 }
 """Words that have no meaning here: why, and what to do instead."""
 

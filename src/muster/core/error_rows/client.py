@@ -623,6 +623,15 @@ ROWS: tuple[Row, ...] = (
         fix="{fix}.",
     ),
     Row(
+        code="client/slmgr-role",
+        kind=Kind.USAGE,
+        http=400,
+        retry=Retry.AFTER_FIX,
+        what="This machine is a client and a host, and {word} works on both.",
+        why="Products and a host are set up here.",
+        fix="Say which one is meant: --client or --host.",
+    ),
+    Row(
         code="client/slmgr-usage",
         kind=Kind.USAGE,
         http=400,
