@@ -137,6 +137,30 @@ def test_news_are_looked_for_once_a_day_at_most(world: World) -> None:
     assert machine.client.status(PRODUCT).verdict.licensed
 
 
+def test_who_asks_now_hears_of_a_revocation_now(world: World) -> None:
+    machine = activated(world)
+    (done,) = machine.client.activate(PRODUCT, publisher_url=PUBLISHER_URL)
+    assert (done.fault, done.renewed, done.warnings) == (None, False, ())
+    assert done.status.verdict.licensed
+    revoke(world, machine)
+    for _ in range(2):
+        (done,) = machine.client.activate(PRODUCT, publisher_url=PUBLISHER_URL)
+        assert done.fault is not None
+        assert not done.status.verdict.licensed
+        assert why(machine) == "licence/revoked"
+
+
+def test_an_activated_machine_is_licensed_where_nobody_has_news(world: World) -> None:
+    machine = activated(world)
+    nobody = "https://nobody.example"
+    (done,) = machine.client.activate(PRODUCT, publisher_url=nobody)
+    assert done.fault is None
+    assert done.status.verdict.licensed
+    assert [fault.code.partition("/")[0] for fault in done.warnings] == ["net"]
+    (quiet,) = machine.client.activate(PRODUCT)
+    assert (quiet.fault, quiet.due, quiet.warnings) == (None, False, ())
+
+
 # Where the publisher is.
 
 

@@ -78,7 +78,7 @@ def _outcome(activation: ProductActivation) -> Sequence[str]:
     if activation.renewed and not activation.tried:
         until = " permanently" if activation.until is None else f", until {when(activation.until)}"
         return [f"{name} is activated{until}. License Status: {state}"]
-    if not activation.due and activation.licensed and activation.until is None:
+    if activation.error is None and activation.licensed and activation.until is None:
         return [f"{name} is activated permanently; nothing was changed."]
     if not activation.tried and activation.error is None and activation.licensed:
         return [f"{name}: {state}. Nothing was changed."]

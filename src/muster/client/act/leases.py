@@ -41,7 +41,7 @@ def try_products(
     """Ask hosts for a lease, or the publisher for an activation; for one product or for all.
 
     The installed key decides which: a setup key asks hosts. A machine whose key has activated
-    it already asks nobody.
+    it already asks the publisher for news only, where its address is known.
 
     Args:
         product: a product id, None for every product that has a key.

@@ -41,7 +41,7 @@ def try_once(
     activated = onetime.is_done(verdict)
     kept = memory
     due = schedule.is_due(record.next_attempt, now, record.scheduled)
-    if (activated and (typed or not url or not due)) or not (typed or due):
+    if (activated and not url) or not (typed or due):
         current = settled(parts, store, memory, facts)
         if current != memory:
             store.save(current)
@@ -64,17 +64,23 @@ def try_once(
                 warnings = (*warnings, error("client/not-lasting", product=descriptor.product.id))
             memory = _activated(parts, descriptor, memory, facts, url)
     except MusterError as failure:
-        fault = failure
         memory = kept
         record = onetime.after_failure(
             record_of(memory, descriptor), now, failure.code, parts.uptime(), parts.dice
         )
+        if activated and typed:
+            # The licence stands without news; whoever asked is told that there were none.
+            warnings = (*warnings, failure)
+        else:
+            fault = failure
         if not activated:
             record = replace(record, failure=Failure.of(failure, now))
         memory = memory.with_product(record)
         _LOG.warning("%s got no activation: %s", descriptor.product.id, failure)
     store.save(settled(parts, store, memory, facts))
     status = look.status_of(parts, store, descriptor, plan)
+    if fault is None and not status.verdict.licensed:
+        fault = status.verdict.fault
     return Activation(status, fault, fault is None and not activated, True, (), warnings)
 
 
