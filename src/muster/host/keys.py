@@ -12,10 +12,13 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.ids import make_installation_id
 from muster.core.keys import KeyId, Kind, ProductKey
+from muster.host import rules
 from muster.host.model import HostKey, HostView
 from muster.lease.steps import EARLY
 from muster.wire.exchange import RequestFile
 from muster.wire.publisher import ConfirmRequest
+
+_LOST = ("host/grant-revoked", "host/grant-expired")
 
 
 def check_kind(key: ProductKey) -> None:
@@ -72,9 +75,11 @@ def pending(
 
 
 def waiting(view: HostView, publisher: str | None, name: str | None, now: int) -> list[HostKey]:
-    """Keys that wait, as `pending`; a key that is not installed and a host without keys refuse.
+    """Keys that wait, as `pending`; a key that is not installed and a host without keys refuse, and
+    so do keys that all have grants which are revoked or have ended.
 
-    Raises: `host/unknown-key`, `host/which-key`, `host/no-key`, `host/unknown-publisher`.
+    Raises: `host/unknown-key`, `host/which-key`, `host/no-key`, `host/unknown-publisher`,
+        `host/grant-revoked`, `host/grant-expired`.
     """
     if name is not None:
         find_key(view, name)
@@ -82,7 +87,24 @@ def waiting(view: HostView, publisher: str | None, name: str | None, now: int) -
         known.keys for known in view.publishers.values() if publisher in (None, known.publisher)
     ):
         raise error("host/no-key")
-    return pending(view, publisher, name, now)
+    found = pending(view, publisher, name, now)
+    if not found:
+        _refuse_lost(view, publisher, name, now)
+    return found
+
+
+def _refuse_lost(view: HostView, publisher: str | None, name: str | None, now: int) -> None:
+    faults = [
+        rules.live(known, held, now)
+        for known in view.publishers.values()
+        if publisher in (None, known.publisher)
+        for held in known.grants
+        for key in known.keys
+        if key.key_id == held.grant.key and (name is None or _is_named(key, name))
+    ]
+    lost = [fault for fault in faults if fault is not None and fault.code in _LOST]
+    if lost and len(lost) == len(faults):
+        raise lost[0]
 
 
 def only(keys: Sequence[HostKey]) -> HostKey:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypedDict
 
+from muster.core.errors import MusterError
 from muster.core.records import Instant, Seconds
 from muster.core.settings import Value
 from muster.core.values import dataclass
@@ -382,11 +383,20 @@ class KeyTerms(InstalledKey):
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedKey(InstalledKey):
+    """An installed host key for which nothing came of it, and why."""
+
+    error: MusterError
+
+
+@dataclass(frozen=True, slots=True)
 class TermsNews:
-    """The terms of activated host keys after they were taken or asked for."""
+    """The terms of activated host keys after they were taken or asked for; `refused` are keys of
+    which their publishers gave none."""
 
     changed: bool
     keys: tuple[KeyTerms, ...]
+    refused: tuple[RefusedKey, ...] = ()
 
 
 # Machines that are removed.
@@ -458,10 +468,11 @@ class ActivatedKey(InstalledKey):
 
 @dataclass(frozen=True, slots=True)
 class HostActivation:
-    """Host keys that were activated, or were so already."""
+    """Host keys that were activated, or were so already; `refused` are those that were not."""
 
     changed: bool
     activated: tuple[ActivatedKey, ...]
+    refused: tuple[RefusedKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,8 +319,11 @@ class TinyPublisher:
 
     def _activate(self, request: Request) -> Answer:
         asked = decode_confirm_request(request.body).installation_id
-        if parse_installation_id(asked).key_id not in self._issued:
+        key_id = parse_installation_id(asked).key_id
+        if key_id not in self._issued:
             raise error("key/tag", masked="that host key")
+        if any(revocation.key == key_id.text for revocation in self.revocations):
+            raise error("publisher/key-revoked", key=key_id.text)
         return Answer(200, self.confirm(asked).encode())
 
     def _catalogue(self, request: Request) -> Answer:

@@ -10,6 +10,7 @@ from tests.db.counted import Counted
 from tests.host.conftest import HOST_FACTS, World
 
 from muster.core.errors import MusterError
+from muster.core.products import Revocation, day_of
 from muster.core.records import encode, schema
 from muster.host import look
 from muster.host.act import activate as act
@@ -78,3 +79,45 @@ def test_a_key_or_publisher_that_is_not_there_is_told_before_anybody_is_asked(
     ):
         with pytest.raises(MusterError, match=code):
             act.activate(world.opened, nobody, **words)
+
+
+def test_a_key_that_is_refused_stops_no_other(world: World) -> None:
+    first, second = installed(world), installed(world, "limited")
+    day = day_of(world.publisher.now)
+    bad, good = first, second
+    world.publisher.publish(revocations=[Revocation(jti=None, key=bad, at=day)])
+    with ThreadServer(world.publisher.router()) as server:
+
+        def service(known: PublisherView) -> PublisherClient:
+            return PublisherClient(server.url, HTTPClient(5.0))
+
+        done = act.activate(world.opened, service)
+        assert [key.key for key in done.activated] == [good]
+        (refused,) = done.refused
+        assert (refused.key, refused.error.code) == (bad, "publisher/key-revoked")
+        jsonschema.validate(encode(done), schema(type(done)), jsonschema.Draft202012Validator)
+        with pytest.raises(MusterError, match="publisher/key-revoked"):
+            act.activate(world.opened, service)
+
+
+def test_a_host_whose_keys_are_all_revoked_is_told_so(world: World) -> None:
+    first = installed(world)
+    with ThreadServer(world.publisher.router()) as server:
+        act.activate(world.opened, lambda _: PublisherClient(server.url, HTTPClient(5.0)))
+        assert not act.activate(world.opened, nobody).changed
+        day = day_of(world.publisher.now)
+        world.publisher.publish(revocations=[Revocation(jti=None, key=first, at=day)])
+        updates.add_publisher(world.opened, world.publisher.file())
+        for asked in (
+            lambda: act.activate(world.opened, nobody),
+            lambda: act.activate(world.opened, nobody, "contoso"),
+            lambda: act.activate(world.opened, nobody, None, first),
+            lambda: look.key_request(world.opened),
+        ):
+            with pytest.raises(MusterError, match="host/grant-revoked"):
+                asked()
+        # Another key beside it: it is activated, and then nothing is to do.
+        second = installed(world, "limited")
+        done = act.activate(world.opened, lambda _: PublisherClient(server.url, HTTPClient(5.0)))
+        assert [key.key for key in done.activated] == [second]
+        assert not act.activate(world.opened, nobody).changed

@@ -16,6 +16,7 @@ from muster.cli.host.options import (
     publisher_option,
     publisher_service,
     read_file,
+    report_refused,
 )
 from muster.cli.options import code_lines, gathered, store_option
 from muster.cli.output import MusterCommand, emit
@@ -99,6 +100,7 @@ def activate(
                 name,
             )
     emit(activation, activated_lines(activation))
+    report_refused(activation.refused)
 
 
 def _check_name(name: str) -> None:

@@ -13,6 +13,7 @@ from muster.cli.host.options import (
     publisher_option,
     publisher_service,
     read_file,
+    report_refused,
     update_line,
 )
 from muster.cli.options import store_option
@@ -94,6 +95,7 @@ def terms_fetch(store: Path | None, publisher: str | None, publisher_url: str | 
 def _told_terms(news: TermsNews) -> None:
     lines = [_terms_line(key) for key in news.keys]
     emit(news, lines or ["No host key is activated; nothing was changed."])
+    report_refused(news.refused)
 
 
 def _terms_line(key: KeyTerms) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +11,14 @@ import click
 
 from muster.cli import compose
 from muster.cli.options import Command, gathered
+from muster.cli.output import exit_code, print_error, wants_json
 from muster.core.catalogue import error
 from muster.core.values import dataclass
 
 if TYPE_CHECKING:
     from muster.host.model import PublisherView
     from muster.host.online import PublisherClient
-    from muster.host.results import InstalledKey, PublisherUpdate
+    from muster.host.results import InstalledKey, PublisherUpdate, RefusedKey
 
 
 _FILE_LIMIT = 16 * 1024 * 1024
@@ -26,6 +28,17 @@ NEVER = "does not end"
 BY_PRODUCT = "as each product says"
 INTERVALS = ("retry_interval", "renewal_interval")
 """Settings that products decide while they are not set."""
+
+
+def report_refused(refused: Sequence[RefusedKey]) -> None:
+    """Print why keys were refused beside others that were not; the worst decides the exit code."""
+    if not refused:
+        return
+    if not wants_json():
+        for key in refused:
+            click.echo(f"{masked(key)}:", err=True)
+            print_error(key.error)
+    click.get_current_context().exit(max(exit_code(key.error) for key in refused))
 
 
 def publisher_option(command: Command) -> Command:

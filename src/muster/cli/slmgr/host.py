@@ -38,13 +38,14 @@ def _install_key(call: Call) -> None:
 
 def _activate(call: Call) -> None:
     from muster.cli.host.activate import activated_lines
-    from muster.cli.host.options import publisher_service
+    from muster.cli.host.options import publisher_service, report_refused
     from muster.host.act.activate import activate
 
     key = _key_named(call)
     with compose.open_host(call.machine.root) as opened:
         activation = activate(opened, lambda known: publisher_service(known, None), key=key)
     emit(activation, activated_lines(activation))
+    report_refused(activation.refused)
 
 
 def _read_out(call: Call) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from muster.core.errors import MusterError
 from muster.host import keys
 from muster.host.act import grants
 from muster.host.model import Activated, PublisherView
 from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
-from muster.host.results import ActivatedKey, HostActivation, key_members
+from muster.host.results import ActivatedKey, HostActivation, RefusedKey, key_members
 from muster.host.view import publisher_id
 from muster.wire.exchange import ConfirmationFile, ReplyFile
 
@@ -29,22 +30,26 @@ def activate(
     key: str | None = None,
     name: str = "",
 ) -> HostActivation:
-    """Ask the publishers' services for the grants of all keys that wait.
+    """Ask the publishers' services for the grants of all keys that wait; a key that is refused
+    stops no other.
 
     Args:
         publisher: only keys of this one, by id or label.
         key: only this one, by last group or key id.
         name: of this host, that the publisher may see.
-    Raises: `host/no-key`, `host/unknown-key`, `host/which-key`, `host/unknown-publisher`,
-        `host/no-url`, `net/…`; as `grants.accept`.
+    Raises: as `keys.waiting`; where every key is refused, why the first one is: `host/no-url`,
+        `net/…`, as `grants.accept`.
     """
     view = host.current()
-    accepted = []
+    accepted, refused = [], []
     for waiting in keys.waiting(view, publisher_id(view, publisher), key, host.clock.now()):
         known = view.publishers[waiting.publisher]
-        answer = service(known).activate(keys.installation_id(view, waiting), name)
-        accepted.append(grants.accept(host, known.publisher, answer))
-    return _activation_of(accepted)
+        try:
+            answer = service(known).activate(keys.installation_id(view, waiting), name)
+            accepted.append(grants.accept(host, known.publisher, answer))
+        except MusterError as fault:
+            refused.append(RefusedKey(**key_members(waiting), error=fault))
+    return _activation_of(accepted, refused)
 
 
 def apply_reply(host: OpenHost, reply: ReplyFile | ConfirmationFile) -> HostActivation:
@@ -65,9 +70,13 @@ def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> HostAc
     return _activation_of([grants.confirm(host, digits, publisher)])
 
 
-def _activation_of(accepted: Sequence[Activated]) -> HostActivation:
+def _activation_of(
+    accepted: Sequence[Activated], refused: Sequence[RefusedKey] = ()
+) -> HostActivation:
+    if refused and not accepted:
+        raise refused[0].error
     return HostActivation(
-        any(activated.changed for activated in accepted), tuple(map(_key, accepted))
+        any(activated.changed for activated in accepted), tuple(map(_key, accepted)), tuple(refused)
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.core.values import replace
 from muster.host import keys
 from muster.host.act import grants, updates
 from muster.host.model import Activated, HostView, PublisherView
@@ -18,6 +20,7 @@ from muster.host.results import (
     CatalogueNews,
     KeyTerms,
     PublisherUpdate,
+    RefusedKey,
     TermsHeld,
     TermsNews,
     key_members,
@@ -65,22 +68,34 @@ def import_terms(host: OpenHost, reply: ReplyFile) -> TermsNews:
 def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) -> TermsNews:
     """Ask the services of all publishers, or of one, for newer terms of activated keys.
 
-    Draws nothing from a pool: the keys are activated already.
-    Raises: as `fetch_catalogues`; as `grants.accept`.
+    Draws nothing from a pool: the keys are activated already. A key that is refused, and a service
+    that does not answer, stop no other.
+    Raises: where every key is refused, why the first one is: as `fetch_catalogues`, as
+        `grants.accept`.
     """
-    accepted = []
+    accepted: list[Activated] = []
+    refused: list[RefusedKey] = []
     for known in _chosen(host.current(), publisher):
         activated = [key for key in known.keys if key.grant is not None]
         if not activated:
             continue
-        client = service(known)
-        # Trust first: the key that signed what is held may be withdrawn.
-        trust = client.trust_above(known.trust.version)
-        updates.update(host, known.publisher, trust, client.catalogue())
+        try:
+            client = service(known)
+            # Trust first: the key that signed what is held may be withdrawn.
+            trust = client.trust_above(known.trust.version)
+            updates.update(host, known.publisher, trust, client.catalogue())
+        except MusterError as fault:
+            refused += [RefusedKey(**key_members(key), error=fault) for key in activated]
+            continue
         for key in activated:
-            answer = client.activate(keys.installation_id(host.current(), key))
-            accepted.append(grants.accept(host, known.publisher, answer))
-    return _terms(host, accepted)
+            try:
+                answer = client.activate(keys.installation_id(host.current(), key))
+                accepted.append(grants.accept(host, known.publisher, answer))
+            except MusterError as fault:
+                refused.append(RefusedKey(**key_members(key), error=fault))
+    if refused and not accepted:
+        raise refused[0].error
+    return replace(_terms(host, accepted), refused=tuple(refused))
 
 
 def _chosen(view: HostView, publisher: str | None) -> list[PublisherView]:
