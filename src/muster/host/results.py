@@ -358,11 +358,21 @@ class PublisherUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedPublisher:
+    """A publisher of which nothing came, and why."""
+
+    publisher: str
+    label: str
+    error: MusterError
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueNews:
-    """What the services of publishers had newer."""
+    """What the services of publishers had newer; `refused` are those of which nothing came."""
 
     changed: bool
     publishers: tuple[PublisherUpdate, ...]
+    refused: tuple[RefusedPublisher, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

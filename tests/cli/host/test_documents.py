@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.cli.host.conftest import Desk
 
+from muster.core.products import Revocation, day_of
 from muster.net.serve import ThreadServer
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.exchange import read_request_file
@@ -52,3 +53,22 @@ def test_catalogues_by_file_and_fetched(active: Desk) -> None:
     active.file.write_bytes(stranger.file().encode())
     found = active.error("catalogue", "import", str(active.file), code=2)
     assert found == "host/unknown-publisher"
+
+
+def test_what_is_refused_is_told_beside_what_came(active: Desk) -> None:
+    publisher = active.publisher
+    active.data("install-key", publisher.host_key("limited").text)
+    with ThreadServer(publisher.router()) as server:
+        url = ("--publisher-url", server.url)
+        active.data("activate", *url)
+        first, second = active.data("status")["publishers"][0]["keys"]
+        day = day_of(publisher.now)
+        publisher.publish(revocations=[Revocation(jti=None, key=first["key"], at=day)])
+        found = active.data("terms", "fetch", *url, code=1)
+        assert [key["key"] for key in found["keys"]] == [second["key"]]
+        assert [key["key"] for key in found["refused"]] == [first["key"]]
+        assert found["refused"][0]["error"]["code"] == "publisher/key-revoked"
+        said = active.type("terms", "fetch", *url, code=1)
+        assert "has no terms" in said.stdout
+        assert "publisher/key-revoked" in said.stderr
+        assert first["partial"] in said.stderr

@@ -87,6 +87,11 @@ def test_a_publisher_that_does_not_answer_stops_no_other(host: World, away: str)
             return PublisherClient(url, HTTPClient(5.0))
 
         found = news.fetch_terms(host.opened, service)
+        fetched = news.fetch_catalogues(host.opened, service)
+        with pytest.raises(MusterError, match="net/"):
+            news.fetch_catalogues(host.opened, service, away)
+    assert [update.publisher for update in fetched.publishers] == [answering.publisher]
+    assert [(one.label, one.error.code[:4]) for one in fetched.refused] == [(away, "net/")]
     assert [key.publisher for key in found.keys] == [answering.publisher]
     (refused,) = found.refused
     assert refused.publisher != answering.publisher

@@ -57,6 +57,7 @@ def catalogue_fetch(store: Path | None, publisher: str | None, publisher_url: st
         )
     lines = [update_line(update) for update in news.publishers]
     emit(news, lines or ["This host knows no publisher."])
+    report_refused(news.refused)
 
 
 @click.group(cls=LazyGroup)

@@ -18,7 +18,7 @@ from muster.core.values import dataclass
 if TYPE_CHECKING:
     from muster.host.model import PublisherView
     from muster.host.online import PublisherClient
-    from muster.host.results import InstalledKey, PublisherUpdate, RefusedKey
+    from muster.host.results import InstalledKey, PublisherUpdate, RefusedKey, RefusedPublisher
 
 
 _FILE_LIMIT = 16 * 1024 * 1024
@@ -30,15 +30,19 @@ INTERVALS = ("retry_interval", "renewal_interval")
 """Settings that products decide while they are not set."""
 
 
-def report_refused(refused: Sequence[RefusedKey]) -> None:
-    """Print why keys were refused beside others that were not; the worst decides the exit code."""
+def report_refused(refused: Sequence[RefusedKey | RefusedPublisher]) -> None:
+    """Print why nothing came of keys or publishers beside others; the worst decides the exit
+    code."""
     if not refused:
         return
+    from muster.host.results import RefusedPublisher
+
     if not wants_json():
-        for key in refused:
-            click.echo(f"{masked(key)}:", err=True)
-            print_error(key.error)
-    click.get_current_context().exit(max(exit_code(key.error) for key in refused))
+        for item in refused:
+            name = item.label if isinstance(item, RefusedPublisher) else masked(item)
+            click.echo(f"{name}:", err=True)
+            print_error(item.error)
+    click.get_current_context().exit(max(exit_code(item.error) for item in refused))
 
 
 def publisher_option(command: Command) -> Command:

@@ -21,6 +21,7 @@ from muster.host.results import (
     KeyTerms,
     PublisherUpdate,
     RefusedKey,
+    RefusedPublisher,
     TermsHeld,
     TermsNews,
     key_members,
@@ -46,18 +47,25 @@ def import_catalogue(host: OpenHost, file: PublisherFile) -> PublisherUpdate:
 def fetch_catalogues(
     host: OpenHost, service: Service, publisher: str | None = None
 ) -> CatalogueNews:
-    """Fetch newer trust and catalogue from the services of all publishers, or of one.
+    """Fetch newer trust and catalogue from the services of all publishers, or of one; a service
+    that does not answer stops no other.
 
     Args:
         publisher: an id or a label.
-    Raises: `host/unknown-publisher`, `host/no-url`, `net/…`; as `updates.update`.
+    Raises: `host/unknown-publisher`; where nothing came of any, why the first one gave nothing:
+        `host/no-url`, `net/…`, as `updates.update`.
     """
-    taken = []
+    taken, refused = [], []
     for known in _chosen(host.current(), publisher):
-        client = service(known)
-        trust = client.trust_above(known.trust.version)
-        taken.append(updates.update(host, known.publisher, trust, client.catalogue()))
-    return CatalogueNews(any(update.changed for update in taken), tuple(taken))
+        try:
+            client = service(known)
+            trust = client.trust_above(known.trust.version)
+            taken.append(updates.update(host, known.publisher, trust, client.catalogue()))
+        except MusterError as fault:
+            refused.append(RefusedPublisher(known.publisher, known.label, fault))
+    if refused and not taken:
+        raise refused[0].error
+    return CatalogueNews(any(update.changed for update in taken), tuple(taken), tuple(refused))
 
 
 def import_terms(host: OpenHost, reply: ReplyFile) -> TermsNews:
