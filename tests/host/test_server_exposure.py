@@ -152,7 +152,8 @@ def test_a_host_process_with_and_without_its_operation_address(tmp_path: Path) -
         assert http.request("GET", f"http://127.0.0.1:{host.port}/metrics").status == 404
         # A second one on the same machine: the address is taken, and it serves.
         environ = {"MUSTER_HOST_OPERATION_ADDRESS": place}
-        with HostProcess(tmp_path, environ=environ) as second:
+        prepare(tmp_path / "second")
+        with HostProcess(tmp_path / "second", environ=environ) as second:
             assert second.ready["operation"] is None
             assert http.request("GET", f"http://127.0.0.1:{second.port}/healthz").status == 200
     with HostProcess(tmp_path, environ={"MUSTER_HOST_OPERATION_ADDRESS": "off"}) as host:

@@ -54,9 +54,10 @@ class Server:
     port: int = 0
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    root: Path | None = None
 
     def start(self) -> Server:
-        store = str(self.shop.folder.parent)
+        store = str(self.root or self.shop.folder.parent)
         command = [sys.executable, "-m", "muster", "publisher", "serve", "--store", store]
         self.process = subprocess.Popen(
             [*command, "--bind", "127.0.0.1", "--port", str(self.port), "--json"],
@@ -106,8 +107,9 @@ class Draws:
         """The acts of the publisher's engineer, on the tables that the servers write."""
         return self.shop.admin()
 
-    def serve(self) -> Server:
-        server = Server(self.shop, environment=self.environment).start()
+    def serve(self, root: Path | None = None) -> Server:
+        """Start a server, on a root of stores of its own if one is named."""
+        server = Server(self.shop, environment=self.environment, root=root).start()
         self.servers.append(server)
         return server
 
@@ -294,17 +296,30 @@ def test_one_server_on_sqlite_killed_and_started_again(draws: Draws) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.timeout(600)
-def test_two_servers_on_one_sqlite_one_killed(draws: Draws) -> None:
-    two_servers(draws, pool=300, count=360)
+def test_one_server_serves_a_store_and_a_second_is_told_which(draws: Draws) -> None:
+    server = draws.serve()
+    assert server.process is not None
+    words = [sys.executable, "-m", "muster", "publisher", "serve", "--json", "--port", "0"]
+    words += ["--store", str(draws.shop.folder.parent)]
+    done = subprocess.run(words, env=draws.environment, capture_output=True, check=False)
+    fault = json.loads(done.stdout)["error"]
+    assert (done.returncode, fault["code"]) == (1, "file/served")
+    assert (
+        f"process {server.process.pid}, which listens at 127.0.0.1:{server.port}" in fault["what"]
+    )
+    server.kill()
+    server.start()
 
 
 def two_servers(draws: Draws, pool: int, count: int) -> None:
-    """One of two servers is killed in the middle and stays away; the clients go to the other."""
+    """One of two servers is killed in the middle and stays away; the clients go to the other. Each
+    has a store of its own with the keys; they share the database."""
     key = draws.key(pool)
     machines = draws.machines(key, count)
     draws.serve()
-    second = draws.serve()
+    second_root = draws.folder / "second"
+    shutil.copytree(draws.shop.folder / "keys", second_root / "publisher" / "keys")
+    second = draws.serve(second_root)
     draws.begin(overlapping(machines, 2, seed=2))
     draws.until(key, pool * 2 // 5)
     second.kill()

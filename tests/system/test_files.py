@@ -258,26 +258,6 @@ def test_a_file_that_grows_is_still_bounded(tmp_path: Path) -> None:
     assert code_of(files.read_bounded, "/proc/self/status", 10) == "file/too-large"
 
 
-def test_private_files_only_for_their_owner(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    path.write_bytes(b"s")
-    for mode in (0o600, 0o400):
-        path.chmod(mode)
-        assert files.read_private(path, 10) == b"s"
-    for mode in (0o640, 0o604, 0o620, 0o610, 0o601):
-        path.chmod(mode)
-        assert code_of(files.read_private, path, 10) == "keyfile/rights"
-
-
-@needs_root
-def test_private_files_of_another_user(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    path.write_bytes(b"s")
-    path.chmod(0o600)
-    os.chown(path, NOBODY, NOBODY)
-    assert code_of(files.read_private, path, 10) == "keyfile/rights"
-
-
 def test_make_folder(tmp_path: Path) -> None:
     files.make_folder(tmp_path / "a" / "b", 0o700)
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700

@@ -126,7 +126,7 @@ def publisher_office(
     folder = publisher_folder(store)
     vault = _publisher_vault(folder, passphrase, root_passphrase, kdf)
     if create:
-        make_folder(folder)
+        make_folder(folder, keep_owner=True)
     tables = open_store(folder, clock().now(), create=create, url=publisher_database())
     return Office(folder, tables, vault, clock(), dice(), actor())
 
@@ -193,7 +193,7 @@ def host_database(store: Path | None, *, create: bool = False) -> Database:
 
     folder = host_folder(store)
     if create:
-        make_folder(folder)
+        make_folder(folder, keep_owner=True)
     return open_store(folder, clock().now(), create=create)
 
 
@@ -314,7 +314,7 @@ def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list
         prober,
         surroundings.view,
         surroundings.values,
-        listening=surroundings.listening,
+        process=surroundings.process,
         name=host_name(),
         now=surroundings.now,
         clones=surroundings.clones,

@@ -36,7 +36,7 @@ class SystemDisk:
 
     def write(self, path: Path, data: bytes, mode: int, *, keep_previous: bool) -> None:
         """Replace a file whole and durably."""
-        files.write_atomic(path, data, mode, keep_previous=keep_previous)
+        files.write_atomic(path, data, mode, keep_previous=keep_previous, keep_owner=True)
 
     def move(self, path: Path, target: Path) -> None:
         """Rename a file over another one."""
@@ -54,7 +54,7 @@ class SystemDisk:
 
     def make_folder(self, path: Path, mode: int) -> None:
         """Make a folder where it is missing."""
-        files.make_folder(path, mode)
+        files.make_folder(path, mode, keep_owner=True)
 
     def names(self, path: Path) -> list[str]:
         """Sorted names in a folder, none where it is missing."""

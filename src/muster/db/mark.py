@@ -209,3 +209,10 @@ def _sums(data: bytes, start: tuple[int, int], order: str) -> tuple[int, int]:
 
 def _signed(value: int) -> int:
     return value - (1 << 32) if value >= 1 << 31 else value
+
+
+def keep_owner(handle: int, folder: Path) -> None:
+    """What root makes in a store belongs to the store's owner; SQLite does so for its own files."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        info = folder.stat()
+        os.fchown(handle, info.st_uid, info.st_gid)

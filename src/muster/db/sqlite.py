@@ -32,7 +32,7 @@ from muster.db.engine import (
     Row,
     Transaction,
 )
-from muster.db.mark import Mark, MarkFile, raise_generation
+from muster.db.mark import Mark, MarkFile, keep_owner, raise_generation
 from muster.db.mark import check as check_mark
 
 _READERS_KEPT = 8
@@ -430,7 +430,10 @@ def _create(path: Path) -> None:
     passing = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         handle = os.open(passing, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        os.close(handle)
+        try:
+            keep_owner(handle, path.parent)
+        finally:
+            os.close(handle)
         with _translated(str(path)), contextlib.closing(sqlite3.connect(passing)) as connection:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA journal_mode=WAL")

@@ -22,13 +22,12 @@ from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
 from muster.lease.strict import JSONObject, canonical
 from muster.net.certificate import Certificate
-from muster.net.condition import Condition
 from muster.net.known import Known
 from muster.net.openapi import encode_document
 from muster.net.operation import certificate_lines, healthz, operation_router, ready, unready
 from muster.net.peers import Source, source_of
 from muster.net.refusals import REFUSED, Refusals
-from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
+from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.wire import routes
 from muster.wire.activation import ActivationRequest, decode_request
 from muster.wire.codec import VERSION
@@ -56,7 +55,7 @@ class HostAPI:
         self._service = service
         self._writer = writer
         self._certificate = certificate
-        self.condition = Condition(_log, service.now)
+        self.condition = service.condition
         self.known = Known(
             service.database.name, self._look, service.database.try_writing, self.condition
         )
@@ -69,6 +68,20 @@ class HostAPI:
             " (RFC 9457); their codes are in docs/errors.md.",
             version=__version__,
         )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether machines can be answered, by what is known: waits for nothing."""
+        good = self._certificate is None or self._certificate.good
+        return good and self._writer.running and bool(self.serving)
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """Ids of the publishers that machines can be answered for, by what is known."""
+        if not self.known.is_well:
+            return ()
+        now, known = self._service.now(), self._service.known.publishers.values()
+        return tuple(view.publisher for view in known if serves(view, now))
 
     def router(self) -> Router:
         """The ASGI application."""
@@ -183,13 +196,10 @@ class HostAPI:
 
     async def _readyz(self, request: Request) -> Answer:
         del request
-        if not self.known.is_well:
-            return unready(self.condition.members())
-        now = self._service.now()
-        able = any(serves(view, now) for view in self._service.known.publishers.values())
-        if not able or not self._writer.running:
-            raise error("wire/unavailable", retry_after=RETRY_AFTER_SECONDS)
-        return ready(self._certificate)
+        problems = self.condition.members()
+        if not self.is_ready:
+            return unready(problems)
+        return ready(self._certificate, problems)
 
     def _look(self) -> Sequence[str]:
         """Read what metrics tell of the tables; what administrators changed is seen."""

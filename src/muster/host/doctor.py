@@ -22,6 +22,7 @@ from muster.health.rules import check_hosts, newest_catalogue, newest_trust
 from muster.host import rules
 from muster.host.model import HostView, PublisherView
 from muster.host.publish import Plan, plan_of
+from muster.host.running import HostProcess
 from muster.lease.catalogue import Catalogue
 from muster.net.dns import SRV, Resolver
 from muster.net.http import HTTPClient
@@ -52,7 +53,7 @@ class Findings:
     why there is no plan; `records` what is at each name, or why DNS did not tell; `own` what
     this host answered at the address that machines would use, None where it has none; `others`
     what hosts beside it said; `publisher` what the publisher's service said; `clones` machines of
-    which clones were found within 30 days.
+    which clones were found within 30 days; `process` the one that serves, None where none does.
     """
 
     view: PublisherView
@@ -64,6 +65,7 @@ class Findings:
     others: tuple[ProbeResult, ...]
     publisher: ProbeResult | None
     clones: int = 0
+    process: HostProcess | None = None
 
 
 def examine(
@@ -71,7 +73,7 @@ def examine(
     view: HostView,
     values: Mapping[str, Value],
     *,
-    listening: tuple[str, int] | None,
+    process: HostProcess | None,
     name: str,
     now: int,
     clones: Mapping[str, int] | None = None,
@@ -82,7 +84,7 @@ def examine(
         prober: asks.
         view: what the host knows.
         values: settings that are set.
-        listening: where it answered machines last, None where it never did.
+        process: the one that serves, as it says of itself; None where none does.
         name: this machine's full name.
         now: Unix seconds.
         clones: machines of which clones were found within 30 days, by publisher.
@@ -94,7 +96,7 @@ def examine(
     return [
         diagnose(
             replace(
-                collect(prober, publisher, values, listening=listening, name=name, now=now),
+                collect(prober, publisher, values, process=process, name=name, now=now),
                 clones=(clones or {}).get(publisher.publisher, 0),
             )
         )
@@ -107,13 +109,14 @@ def collect(
     view: PublisherView,
     values: Mapping[str, Value],
     *,
-    listening: tuple[str, int] | None,
+    process: HostProcess | None,
     name: str,
     now: int,
 ) -> Findings:
     """Ask around for one publisher; arguments as those of `examine`."""
     plan, plan_fault = None, None
-    if values.get("publish_dns", True) is not False:
+    listening = _listening(process)
+    if _publishes(values, process):
         try:
             port = HOST_PORT if listening is None else listening[1]
             plan = plan_of(values, port=port, name=name, tsig=None)
@@ -146,7 +149,18 @@ def collect(
         peer = Advertised(shown_url(view.url), "the publisher", ours=True)
         call = _caller(prober.publishers, view.url.rstrip("/"))
         service = probe.probe_publisher(peer, call, view.trust.version, now)
-    return Findings(view, now, plan, plan_fault, records, own, results, service)
+    return Findings(view, now, plan, plan_fault, records, own, results, service, process=process)
+
+
+def _listening(process: HostProcess | None) -> tuple[str, int] | None:
+    return None if process is None or not process.port else (process.address, process.port)
+
+
+def _publishes(values: Mapping[str, Value], process: HostProcess | None) -> bool:
+    """Whether records are published: by the word of the process, else by the settings."""
+    if process is not None and process.dns is not None:
+        return process.dns.enabled
+    return values.get("publish_dns", True) is not False
 
 
 def _own_address(plan: Plan | None, listening: tuple[str, int] | None) -> tuple[str, int] | None:
@@ -215,11 +229,10 @@ def diagnose(findings: Findings) -> Report:
     if findings.own is not None and not own:
         what = "This host answers, but not this machine: it is not in allowed_networks."
         checks.append(Check(Topic.REACHABILITY, Mark.SKIPPED, what, host=findings.own.host.address))
-    elif not own:
+    elif findings.process is None:
         fix = "Start it: 'muster host serve', or the service that runs it."
-        checks.append(
-            Check(Topic.REACHABILITY, Mark.FAIL, "This host has never answered machines.", fix)
-        )
+        checks.append(Check(Topic.REACHABILITY, Mark.FAIL, "This host is not running.", fix))
+    checks += _process(findings.process)
     clocks = [probed for probed in (*findings.others, *service) if probed.fault is None]
     # Only a host that answers is judged by what it holds; this one's own store is judged above.
     checks += check_hosts(
@@ -229,6 +242,24 @@ def diagnose(findings: Findings) -> Report:
     checks += _own_catalogue(view, catalogue)
     checks.append(_clones(findings.clones))
     return report("host", view.publisher, view.label, checks)
+
+
+def _process(process: HostProcess | None) -> list[Check]:
+    """What the process that serves says is wrong with it; what the store tells too is left out."""
+    if process is None:
+        return []
+    if not process.answers:
+        what = f"The process {process.pid}, which serves this host, does not answer questions."
+        fix = "Look at its log; if it hangs, stop it and start it again."
+        return [Check(Topic.REACHABILITY, Mark.FAIL, what, fix)]
+    checks = []
+    for fault in process.problems:
+        topic = {"dns": Topic.RECORDS, "news": Topic.CATALOGUE, "database": Topic.REACHABILITY}
+        mark = Mark.WARN if fault.area in ("dns", "news") else Mark.FAIL
+        what = f"The running host says: {fault.what}"
+        where = topic.get(fault.area, Topic.GRANT)
+        checks.append(Check(where, mark, what, fault.fix, code=fault.code))
+    return checks
 
 
 def _left_out(own: ProbeResult) -> bool:

@@ -17,6 +17,7 @@ from muster.core.identity import check_publisher_id
 from muster.lease.jws import MemorySigningKey
 from muster.lease.strict import b64url_decode, b64url_encode
 from muster.system.files import make_folder, write_new
+from muster.system.private import owner_name
 from muster.system.textfile import read_text_private
 
 _HEAD = "muster-host-signing-key-v1"
@@ -34,18 +35,33 @@ class KeyRing:
         """The file of a publisher's key."""
         return self._folder / f"{check_publisher_id(publisher)}.key"
 
+    def state(self, publisher: str) -> object:
+        """What changes when the file of a publisher's key does, or may be read or not."""
+        try:
+            info = self.path(publisher).stat()
+        except OSError as fault:
+            return fault.errno
+        return (info.st_ino, info.st_mtime_ns, info.st_size, info.st_mode, info.st_uid)
+
     def load(self, publisher: str) -> MemorySigningKey | None:
         """The key for a publisher, or None where none was made.
 
-        Raises: `host/signing-key` (damaged), `keyfile/rights` (open to others), `file/…`.
+        Raises: `host/signing-key` (damaged), `host/signing-key-denied` (this user may not read
+            it), `keyfile/rights` (open to others), `file/…`.
         """
         path = self.path(publisher)
         try:
-            data = read_text_private(path, _LIMIT).replace(b"\r\n", b"\n")
+            data = read_text_private(path, _LIMIT, owner_of=self._folder.parent)
         except MusterError as fault:
             if fault.code == "file/missing":
                 return None
+            if fault.code == "file/denied":
+                folder, owner = str(self._folder), owner_name(self._folder.parent)
+                raise error(
+                    "host/signing-key-denied", path=str(path), folder=folder, owner=owner
+                ) from fault
             raise
+        data = data.replace(b"\r\n", b"\n")
         match = _LINE.fullmatch(data.decode("ascii", errors="replace"))
         if match is None:
             raise error("host/signing-key", path=str(path), detail="it is not such a key")
@@ -75,6 +91,6 @@ class KeyRing:
 
     def put(self, publisher: str, raw: bytes) -> None:
         """Keep a key in a new file. Raises: `file/exists` and other `file/…`."""
-        make_folder(self._folder)
+        make_folder(self._folder, keep_owner=True)
         line = f"{_HEAD} {b64url_encode(raw)}\n"
-        write_new(self.path(publisher), line.encode("ascii"))
+        write_new(self.path(publisher), line.encode("ascii"), keep_owner=True)

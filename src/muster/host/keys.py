@@ -57,7 +57,7 @@ def pending(
         name: only this key, by last group or key id.
         now: Unix seconds, for grants that begin later [the publisher's clock was ahead]; None
             leaves these as they are.
-    Raises: `host/unknown-publisher`.
+    Raises: `host/unknown-publisher`; what is wrong with the signing key that a grant would be for.
     """
     if publisher is not None and publisher not in view.publishers:
         raise error("host/unknown-publisher", publisher=publisher)
@@ -70,6 +70,8 @@ def pending(
         for key in known.keys:
             chosen = name is None or _is_named(key, name)
             if chosen and wanted and key.key_id not in granted:
+                if known.key_fault is not None:
+                    raise known.key_fault
                 keys.append(key)
     return keys
 

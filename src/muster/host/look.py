@@ -53,8 +53,9 @@ from muster.host.results import (
     ZoneRecords,
     key_members,
 )
+from muster.host.running import HostProcess
 from muster.host.tables import audit as audit_table
-from muster.host.tables import dns, ledger, own, request_log
+from muster.host.tables import dns, ledger, request_log
 from muster.host.view import publisher_id
 from muster.lease.terms import Terms
 from muster.net.certificate import certificate_of
@@ -94,23 +95,28 @@ def _settings(values: Mapping[str, Value]) -> dict[str, SettingState]:
 
 def status(host: OpenHost) -> HostStatus:
     """The whole status of a host."""
-    now = host.clock.now()
+    now, process = host.clock.now(), host.process()
     with host.snapshot() as reader:
         view, values = host.view(reader), host.values(reader)
-        listening = own.listening(reader)
         return HostStatus(
             time=now,
             store=str(host.folder),
             publishers=tuple(
-                _publisher(reader, known, view.settings, now) for known in view.publishers.values()
+                _publisher(reader, known, view.settings, now, process)
+                for known in view.publishers.values()
             ),
             applications=_applications(reader, view, now),
             requests=_requests(reader),
-            listening=None if listening is None else Listening(*listening),
+            listening=_listening(process),
+            process=process,
             settings=_settings(values),
             dns=tuple(dns.results(reader)),
             tls=_tls(values, host.clock.now),
         )
+
+
+def _listening(process: HostProcess | None) -> Listening | None:
+    return None if process is None or not process.port else Listening(process.address, process.port)
 
 
 def _tls(values: Mapping[str, Value], now: Callable[[], float]) -> TLSStatus | None:
@@ -130,7 +136,11 @@ def _tls(values: Mapping[str, Value], now: Callable[[], float]) -> TLSStatus | N
 
 
 def _publisher(
-    reader: Reader, known: PublisherView, settings: Settings, now: int
+    reader: Reader,
+    known: PublisherView,
+    settings: Settings,
+    now: int,
+    process: HostProcess | None,
 ) -> PublisherStatus:
     held = {grant.grant.key: grant for grant in known.grants}
     catalogue = known.catalogue
@@ -142,12 +152,14 @@ def _publisher(
         trust=known.trust.version,
         catalogue=known.catalogue_version,
         catalogue_old=catalogue is not None and now - catalogue.iat > OLD_CATALOGUE,
-        serving=rules.serves(known, now),
+        serving=process is not None and known.publisher in process.serving,
+        able=rules.serves(known, now),
         groups=tuple(rules.granted_groups(known, now)),
         keys=tuple(
             _key(reader, known, key, held.get(key.key_id), settings, now) for key in known.keys
         ),
         broken=tuple(fault.code for fault in known.faults),
+        faults=known.faults,
         clones=ledger.with_clones(reader, known.publisher, now - COUNT_WINDOW),
     )
 
@@ -283,26 +295,27 @@ def _requests(reader: Reader) -> RequestCounts:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the doctor begins with: what the host knows, the settings that are set, where it
-    answered machines last, and how many machines were cloned within 30 days, by publisher."""
+    """What the doctor begins with: what the host knows, the settings that are set, the process that
+    serves it, None where none does, and how many machines were cloned within 30 days, by
+    publisher."""
 
     view: HostView
     values: Mapping[str, Value]
-    listening: tuple[str, int] | None
+    process: HostProcess | None
     clones: Mapping[str, int]
     now: int
 
 
 def surroundings(host: OpenHost) -> Surroundings:
     """What the doctor begins with."""
-    now = host.clock.now()
+    now, process = host.clock.now(), host.process()
     with host.snapshot() as reader:
         view = host.view(reader)
         clones = {
             publisher: ledger.with_clones(reader, publisher, now - COUNT_WINDOW)
             for publisher in view.publishers
         }
-        return Surroundings(view, host.values(reader), own.listening(reader), clones, now)
+        return Surroundings(view, host.values(reader), process, clones, now)
 
 
 # Activation.

@@ -66,7 +66,8 @@ class PublisherView:
 
     `line` holds the trust versions from the anchor on, lowest first; `challenge_key` is that of
     `muster.host.challenges`, b"" without a signer; `broken` tells what stands
-    in the store and did not verify.
+    in the store and did not verify. `key_fault` is what is wrong with the file of the signing key,
+    and `key_state` tells whether that file is another than before.
     """
 
     publisher: str
@@ -79,6 +80,8 @@ class PublisherView:
     signer: SigningKey | None
     challenge_key: bytes = b""
     faults: tuple[MusterError, ...] = ()
+    key_fault: MusterError | None = None
+    key_state: object = None
 
     @property
     def label(self) -> str:

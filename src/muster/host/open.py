@@ -6,6 +6,7 @@ gives way to environment and flags. Refuses to know where folders are and who as
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,8 +18,10 @@ from muster.db.engine import Database, Reader
 from muster.host import store
 from muster.host.keyring import KeyRing
 from muster.host.model import HostView
+from muster.host.running import HostProcess, read_process
 from muster.host.tables import host_settings
 from muster.host.view import effective, load_view
+from muster.system import control
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,17 @@ class OpenHost:
         return load_view(
             reader, self.keyring, file_settings=self.file_settings, overrides=self.overrides
         )
+
+    def process(self) -> HostProcess | None:
+        """The process that serves this store, as it says of itself; None where none does."""
+        told = control.ask(self.folder)
+        if told.holder is None:
+            return None
+        # It may speak, but not as we do.
+        with contextlib.suppress(TypeError, ValueError, KeyError):
+            if told.answer is not None:
+                return read_process(told.answer)
+        return HostProcess(told.holder.pid, told.holder.since, answers=False)
 
     def current(self) -> HostView:
         """What the host knows now, verified."""

@@ -23,7 +23,9 @@ from muster.db.engine import Database
 from muster.host import rules
 from muster.host.model import HostView
 from muster.host.open import OpenHost
-from muster.host.tables import audit, dns, own
+from muster.host.running import DNSPublishing, ZonePublished
+from muster.host.tables import audit, dns
+from muster.net.condition import Condition
 from muster.net.dns import Resolver
 from muster.net.dnsupdate import (
     DynamicUpdate,
@@ -132,25 +134,39 @@ def plan_of(values: Mapping[str, Value], *, port: int, name: str, tsig: TSIGKey 
 class DNSPlace:
     """What an act or a look of DNS is told beside the store.
 
-    `name` the host's own full name; `port` that of the records, or None for where the host last
-    listened; `refused` is told what an administrator can paste where an update was refused.
+    `name` the host's own full name; `port` that of the records, or None for where the host
+    listens; `refused` is told what an administrator can paste where an update was refused.
+    `running` tells that the host must be running where no port is given; otherwise the port of the
+    settings is taken then.
     """
 
     name: str
     refused: Callable[[ZoneResult, str], None]
     port: int | None = None
+    running: bool = False
 
 
 def read_plan(host: OpenHost, place: DNSPlace) -> tuple[Plan, HostView]:
     """The plan of the settings, and what the host knows, out of one state of the store.
 
-    Raises: as `plan_of` and `tsig_key`.
+    Raises: `host/not-running`; as `plan_of` and `tsig_key`.
     """
     with host.database.snapshot() as reader:
-        values, view, last = host.values(reader), host.view(reader), own.listening(reader)
-    full = {**table.defaults(Role.HOST), **values}
-    port = place.port or (last[1] if last else 0) or _number(full["port"])
-    return plan_of(values, port=port, name=place.name, tsig=tsig_key(values)), view
+        values, view = host.values(reader), host.view(reader)
+    return plan_of(
+        values, port=_port(host, place, values), name=place.name, tsig=tsig_key(values)
+    ), view
+
+
+def _port(host: OpenHost, place: DNSPlace, values: Mapping[str, Value]) -> int:
+    if place.port is not None:
+        return place.port
+    process = host.process()
+    if process is not None and process.port:
+        return process.port
+    if place.running:
+        raise error("host/not-running")
+    return _number({**table.defaults(Role.HOST), **values}["port"])
 
 
 def tsig_key(values: Mapping[str, Value]) -> TSIGKey | None:
@@ -253,8 +269,7 @@ def remember(database: Database, results: Sequence[ZoneResult], now: int, event:
     with database.transaction() as tx:
         for result in results:
             code = "" if result.error is None else result.error.code
-            detail = f"{len(result.records)} records" if result.error is None else result.error.what
-            dns.put_result(tx, dns.DNSResult(result.zone, now, code, detail))
+            dns.put_result(tx, dns.DNSResult(result.zone, now, code, _detail(result)))
             if result.added or result.removed:
                 audit.write(
                     tx,
@@ -266,6 +281,10 @@ def remember(database: Database, results: Sequence[ZoneResult], now: int, event:
                 )
 
 
+def _detail(result: ZoneResult) -> str:
+    return f"{len(result.records)} records" if result.error is None else result.error.what
+
+
 class Keeper:
     """Publishes at the start, daily, and when other publishers are served than before.
 
@@ -275,6 +294,7 @@ class Keeper:
         view: what the host knows.
         database, clock: the host's.
         refused: told of each zone that could not be published, with the text to paste.
+        condition: is told what keeps the records from being published.
     """
 
     def __init__(
@@ -284,7 +304,10 @@ class Keeper:
         database: Database,
         clock: Clock,
         refused: Callable[[ZoneResult, str], None],
+        condition: Condition,
     ) -> None:
+        self._condition = condition
+        self._results: dict[str, ZonePublished] = {}
         self._plan = plan
         self._view = view
         self._database = database
@@ -327,10 +350,12 @@ class Keeper:
         self._state = state
         self._due = monotonic + DAILY
         if plan is None:
+            self._tell([], now)
             return []
         if before is not None and (before.target, before.domains) != (plan.target, plan.domains):
             remember(self._database, withdraw(before, view), now, Event.HOST_DNS_WITHDRAW)
         results = publish(plan, view, now)
+        self._tell(results, now)
         remember(self._database, results, now, Event.HOST_DNS_PUBLISH)
         for result in results:
             if result.error is None:
@@ -343,7 +368,6 @@ class Keeper:
                 )
                 continue
             self._due = min(self._due, monotonic + AGAIN)
-            _log.warning("records in %s were not published: %s", result.zone, result.error)
             # The text to paste is said once, not with every try.
             text = (
                 by_hand(plan, result.records, result.zone, withdraw=result.withdrawn)
@@ -355,12 +379,35 @@ class Keeper:
                 self._refused(result, text)
         return results
 
+    def _tell(self, results: Sequence[ZoneResult], now: int) -> None:
+        self._results = {
+            result.zone: ZonePublished(
+                zone=result.zone,
+                at=now,
+                code="" if result.error is None else result.error.code,
+                detail=_detail(result),
+                records=() if result.error else tuple(zone_lines(result.records).splitlines()),
+            )
+            for result in results
+        }
+        self._condition.tell("dns", [result.error for result in results if result.error])
+
+    @property
+    def told(self) -> DNSPublishing:
+        """What is published, as far as this process knows."""
+        if self._state is not None and self._state[0] is None:
+            return DNSPublishing(False, "publish_dns is off", ())
+        (problem, *_) = (*self._condition.area("dns"), None)
+        return DNSPublishing(
+            True, "" if problem is None else problem.what, tuple(self._results.values())
+        )
+
     def _run(self) -> None:
         while True:
             try:
                 self.step()
             except MusterError as fault:
-                _log.warning("DNS publishing failed: %s", fault)
+                self._condition.tell("dns", [fault])
             except Exception:  # noqa: BLE001 - serving goes on whatever happens here
                 _log.exception("a defect in DNS publishing")
             if self._stop.wait(LOOK_SECONDS):

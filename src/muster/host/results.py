@@ -14,6 +14,7 @@ from muster.core.records import Instant, Seconds
 from muster.core.settings import Value
 from muster.core.values import dataclass
 from muster.host.model import HostKey, LogRow
+from muster.host.running import HostProcess
 from muster.host.tables.audit import AuditRow
 from muster.host.tables.dns import DNSResult
 from muster.wire.exchange import RequestFile
@@ -136,9 +137,10 @@ class KeyStatus:
 class PublisherStatus:
     """A publisher and what the host holds of it.
 
-    `trust` and `catalogue` are versions, 0 for none; `groups` the key groups of live grants;
-    `broken` the codes of what did not verify and is left out; `clones` machines with clones within
-    30 days.
+    `trust` and `catalogue` are versions, 0 for none; `serving` is the word of the running process,
+    `able` whether the store has what a process needs to serve; `groups` the key groups of live
+    grants; `broken` the codes of what cannot be used and is left out, `faults` the same with what
+    to do; `clones` machines with clones within 30 days.
     """
 
     publisher: str
@@ -149,9 +151,11 @@ class PublisherStatus:
     catalogue: int
     catalogue_old: bool
     serving: bool
+    able: bool
     groups: tuple[str, ...]
     keys: tuple[KeyStatus, ...]
     broken: tuple[str, ...]
+    faults: tuple[MusterError, ...]
     clones: int
 
 
@@ -192,7 +196,7 @@ class RequestCounts:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where machines were last answered."""
+    """Where machines are answered."""
 
     address: str
     port: int
@@ -222,7 +226,9 @@ class TLSStatus:
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """The whole status of a host at `time`; `tls` is None where TLS is not spoken."""
+    """The whole status of a host at `time`; `tls` is None where TLS is not spoken, `process` and
+    `listening` where no process serves the store. `dns` is how the last publishing in each zone
+    went, whoever did it."""
 
     time: Instant
     store: str
@@ -230,6 +236,7 @@ class HostStatus:
     applications: tuple[ApplicationStatus, ...]
     requests: RequestCounts
     listening: Listening | None
+    process: HostProcess | None
     settings: Mapping[str, SettingState]
     dns: tuple[DNSResult, ...]
     tls: TLSStatus | None

@@ -71,6 +71,19 @@ def serves(view: PublisherView, now: int) -> bool:
     )
 
 
+def unserved(view: PublisherView, now: int) -> MusterError | None:
+    """Why the host cannot answer for this publisher now, None where it can. What keeps it from its
+    signing key is told where that was read."""
+    if serves(view, now) or view.key_fault is not None:
+        return None
+    if not view.keys:
+        return error("host/no-key")
+    if view.catalogue is None:
+        return error("host/no-catalogue", label=view.label)
+    refused = (live(view, held, now) for held in view.grants)
+    return next(refused, None) or error("host/not-activated", label=view.label)
+
+
 def labels(view: HostView, now: int) -> list[str]:
     """Labels of the publishers that the host can serve now, sorted."""
     return sorted(

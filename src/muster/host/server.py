@@ -8,10 +8,11 @@ database closes. Refuses to know commands.
 from __future__ import annotations
 
 import logging
-import socket
+import os
 import threading
 from collections.abc import Callable, Mapping
 
+from muster import __version__
 from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
 from muster.core.settings import Value
@@ -22,10 +23,12 @@ from muster.host.commit import GroupWriter
 from muster.host.keyring import KeyRing
 from muster.host.model import QueuedRequest, Reply
 from muster.host.publish import Keeper, Plan, ZoneResult, plan_of
+from muster.host.running import HostProcess
 from muster.host.service import HostService
-from muster.host.tables import host_settings, own
+from muster.host.tables import host_settings
 from muster.host.view import effective
 from muster.net.certificate import Certificate
+from muster.net.condition import Condition
 from muster.net.dnsupdate import TSIGKey
 from muster.net.router import Router
 
@@ -45,6 +48,17 @@ class DNSOptions:
     name: str
     tsig: TSIGKey | None
     refused: Callable[[ZoneResult, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a host answers since when; `operation` is its address for administrators, or None."""
+
+    address: str
+    port: int
+    tls: bool
+    operation: str | None
+    since: int
 
 
 class HostServer:
@@ -70,22 +84,29 @@ class HostServer:
         if not database.check(START_CHECK_SECONDS):
             _log.info("the database is large: it was not checked to its end")
         self.database = database
+        self.condition = Condition(_log, clock.now)
         self._clock = clock
         self._file_settings, self._overrides = file_settings, overrides
         self.service = HostService(
-            database, keyring, clock, dice, file_settings=file_settings, overrides=overrides
+            database,
+            keyring,
+            clock,
+            dice,
+            file_settings=file_settings,
+            overrides=overrides,
+            condition=self.condition,
         )
         self.writer: GroupWriter[QueuedRequest, Reply] = GroupWriter(
             self.service.handle, self._tick, monotonic=clock.monotonic
         )
         api = HostAPI(self.service, self.writer, certificate)
-        self.known = api.known
-        self._refusals = api.refusals
+        self._api, self._refusals, self.known = api, api.refusals, api.known
         self.router: Router = api.router()
         self.operation: Router = api.operation()
         self._keeper: Keeper | None = None
 
     def _tick(self) -> None:
+        self.service.look_again()
         self.service.housekeep()
         self._refusals.settle()
 
@@ -100,30 +121,35 @@ class HostServer:
         self.known.start()
         return self
 
-    def listens(self, sock: socket.socket) -> None:
-        """Remember where machines are answered, for `muster host status` and `publish-dns`."""
-        address, port = sock.getsockname()[:2]
-        with self.database.transaction() as tx:
-            own.put_listening(tx, str(address), int(port))
+    def process(self, place: Place) -> HostProcess:
+        """What this process says of itself, out of what it knows: waits for nothing."""
+        return HostProcess(
+            pid=os.getpid(),
+            since=place.since,
+            answers=True,
+            version=__version__,
+            address=place.address,
+            port=place.port,
+            tls=place.tls,
+            operation=place.operation,
+            ready=self._api.is_ready,
+            serving=self._api.serving,
+            problems=self.condition.problems(),
+            dns=None if self._keeper is None else self._keeper.told,
+        )
 
-    def publish_dns(self, sock: socket.socket, options: DNSOptions) -> None:
-        """Start to keep the SRV records, for the port of a bound socket."""
-        port = int(sock.getsockname()[1])
-        reported: set[str] = set()
+    def publish_dns(self, port: int, options: DNSOptions) -> None:
+        """Start to keep the SRV records true for a port, while `publish_dns` is set."""
 
         def plan() -> Plan | None:
             values = self.values()
             if values.get("publish_dns", True) is False:
                 return None
-            try:
-                return plan_of(values, port=port, name=options.name, tsig=options.tsig)
-            except MusterError as fault:
-                if fault.what not in reported:
-                    reported.add(fault.what)
-                    _log.warning("DNS records are not published: %s", fault)
-                return None
+            return plan_of(values, port=port, name=options.name, tsig=options.tsig)
 
-        self._keeper = Keeper(plan, self.service.view, self.database, self._clock, options.refused)
+        self._keeper = Keeper(
+            plan, self.service.view, self.database, self._clock, options.refused, self.condition
+        )
         self._keeper.start()
 
     def stop(self) -> None:

@@ -15,8 +15,8 @@ from muster.core.audit import Event
 from muster.core.clock import Clock, Dice
 from muster.core.settings import Value
 from muster.core.values import dataclass
-from muster.db.engine import Database
-from muster.host import count
+from muster.db.engine import Database, Reader
+from muster.host import count, rules
 from muster.host.batch import Batch
 from muster.host.journal import Journal
 from muster.host.keyring import KeyRing
@@ -24,6 +24,7 @@ from muster.host.limits import NewMachines
 from muster.host.model import HostView, QueuedRequest, Reply
 from muster.host.tables import audit, ledger, own
 from muster.host.view import load_view
+from muster.net.condition import Condition
 
 _log = logging.getLogger("muster.host")
 
@@ -44,6 +45,7 @@ class HostService:
         keyring: the host signing keys.
         clock, dice: the machine's, or a test's.
         file_settings, overrides: settings that give way to `muster host set`, and that win over it.
+        condition: is told what is wrong; one of its own where there is none.
     """
 
     def __init__(
@@ -55,8 +57,10 @@ class HostService:
         *,
         file_settings: Mapping[str, Value] | None = None,
         overrides: Mapping[str, Value] | None = None,
+        condition: Condition | None = None,
     ) -> None:
         self.database = database
+        self.condition = condition or Condition(_log, clock.now)
         self._keyring = keyring
         self._clock = clock
         self._dice = dice
@@ -69,26 +73,50 @@ class HostService:
             self._view = load_view(
                 reader, keyring, file_settings=file_settings, overrides=overrides
             )
+        self._tell()
 
     def view(self) -> HostView:
         """What the host knows now; changes by commands of administrators are seen at once."""
         with self.database.snapshot() as reader:
-            known = self._view
-            if own.revision(reader) != known.revision:
-                known = load_view(
-                    reader,
-                    self._keyring,
-                    file_settings=self._file_settings,
-                    overrides=self._overrides,
-                    known=known,
-                )
-                self._view = known
-        return known
+            if own.revision(reader) != self._view.revision:
+                self._load(reader)
+            return self._view
 
     @property
     def known(self) -> HostView:
         """The view as of the last transaction or look; costs nothing."""
         return self._view
+
+    def _load(self, reader: Reader) -> None:
+        self._view = load_view(
+            reader,
+            self._keyring,
+            file_settings=self._file_settings,
+            overrides=self._overrides,
+            known=self._view,
+        )
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say what of the store cannot be used, and which publishers are not served."""
+        now, publishers = self._clock.now(), self._view.publishers.values()
+        self.condition.tell("store", [fault for known in publishers for fault in known.faults])
+        self.condition.tell(
+            "grants",
+            [fault for known in publishers if (fault := rules.unserved(known, now)) is not None],
+        )
+
+    def look_again(self) -> None:
+        """See whether what is wrong is so still: a signing key that could not be read, or can no
+        longer be, and grants that have ended."""
+        if any(
+            self._keyring.state(known.publisher) != known.key_state
+            for known in self._view.publishers.values()
+        ):
+            with self.database.snapshot() as reader:
+                self._load(reader)
+        else:
+            self._tell()
 
     def now(self) -> int:
         """The host's clock, Unix seconds."""
@@ -105,13 +133,7 @@ class HostService:
         self._watch = count.watch(self._watch, now, monotonic)
         with self._remembered(), self.database.transaction() as tx:
             if own.revision(tx) != self._view.revision:
-                self._view = load_view(
-                    tx,
-                    self._keyring,
-                    file_settings=self._file_settings,
-                    overrides=self._overrides,
-                    known=self._view,
-                )
+                self._load(tx)
             work = Batch(tx, self._view, self._dice, self._limiter, self._journal, now, monotonic)
             replies = [work.answer(arrival) for arrival in batch]
             work.finish()

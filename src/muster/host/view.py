@@ -23,7 +23,7 @@ from muster.host.model import HeldGrant, HostKey, HostView, PublisherView, Setti
 from muster.host.tables import documents, host_keys, host_settings, own
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.grant import HOST, read_grant
-from muster.lease.jws import PublicKey
+from muster.lease.jws import PublicKey, SigningKey
 from muster.lease.terms import read_terms
 from muster.lease.trust import Trust, anchor, follow
 from muster.net.peers import networks
@@ -80,12 +80,13 @@ def _publisher(
     if trust.issuer != row.publisher:
         raise error("host/anchor", publisher=row.publisher)
     catalogue = _catalogue(row.catalogue, trust, before, faults)
-    signer = None
-    try:
-        signer = keyring.load(row.publisher)
-    except MusterError as fault:
-        faults.append(fault)
     keys = tuple(host_keys.rows(reader, row.publisher))
+    key_state = keyring.state(row.publisher)
+    signer, key_fault = _signer(row.publisher, keyring, needed=bool(keys))
+    if key_fault is not None:
+        faults.append(key_fault)
+        # A host that runs goes on with the key that it has in memory, and says what is wrong.
+        signer = None if before is None else before.signer
     public = None if signer is None else signer.public
     grants = tuple(
         held for key in keys if (held := held_grant(key, trust, public, faults)) is not None
@@ -101,7 +102,23 @@ def _publisher(
         signer=signer,
         challenge_key=b"" if signer is None else challenges.key_of(signer),
         faults=tuple(faults),
+        key_fault=key_fault,
+        key_state=key_state,
     )
+
+
+def _signer(
+    publisher: str, keyring: KeyRing, *, needed: bool
+) -> tuple[SigningKey | None, MusterError | None]:
+    """The host signing key of a publisher, and what is wrong with its file."""
+    try:
+        signer = keyring.load(publisher)
+    except MusterError as fault:
+        return None, fault
+    if signer is None and needed:
+        path = str(keyring.path(publisher))
+        return None, error("host/signing-key", path=path, detail="it is missing")
+    return signer, None
 
 
 def walk_line(text: str, above: Iterable[str], faults: list[MusterError]) -> list[Trust]:

@@ -12,23 +12,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from muster.core.errors import MusterError
-from muster.core.records import Instant
-from muster.core.values import dataclass
+from muster.health.problem import Problem
 from muster.lease.strict import JSONValue
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that is wrong with a running server since an instant, and what to do.
-
-    `area` is the part of it: `database`, `grants`, `keys`, `dns`, `news`.
-    """
-
-    area: str
-    code: str
-    what: str
-    fix: str
-    since: Instant
 
 
 class Condition:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from muster.publisher import chain
 from muster.publisher.chain import Head
-from muster.system.files import new_file, translate
+from muster.system.files import translate
+from muster.system.private import new_file
 
 
 def export_audit(export: Callable[[Callable[[bytes], object]], Head], path: Path) -> Head:

@@ -66,7 +66,7 @@ class Vault:
         if self.folder.is_dir() and any(self.folder.iterdir()):
             moved = self._aside()
             self.folder.rename(moved)
-        files.make_folder(self.folder)
+        files.make_folder(self.folder, keep_owner=True)
         return moved
 
     def _aside(self) -> Path:
@@ -95,13 +95,17 @@ class Vault:
         key = MemorySigningKey(seed)
         name = f"{role}-{number}-{key.public.kid[:8]}.key"
         save_key(path or self.folder / name, seed, self._phrase(role), role, self._kdf)
+        if path is None:
+            files.give_to_owner(self.folder / name, self.folder)
         with self._lock:
             self._open[key.public.kid] = key
         return KeyFileRecord(key.public.kid, role, number, "" if path else name, now), key
 
     def make_tag_key(self, secret: bytes) -> None:
         """Seal the 32 bytes that make the tags of product keys."""
-        save_secret(self.folder / TAG_FILE, secret, self._phrase(_TAG_ROLE), _TAG_ROLE, self._kdf)
+        path = self.folder / TAG_FILE
+        save_secret(path, secret, self._phrase(_TAG_ROLE), _TAG_ROLE, self._kdf)
+        files.give_to_owner(path, self.folder)
 
     def tag_key(self) -> bytes:
         """The tag key; opened for issuing product keys only and not kept."""

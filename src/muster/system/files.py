@@ -20,19 +20,20 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.values import dataclass
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
-_LINKS = 40
-"""As many symbolic links as the kernel follows in one path."""
 _POLL = 0.02
 """Seconds between two tries for a lock that another program holds."""
+_LOCK_FLAGS = os.O_RDWR | _NOFOLLOW | _CLOEXEC | _NONBLOCK
+_LINKS = 40
+"""As many symbolic links as the kernel follows in one path."""
 
 
 def translate(fault: OSError, path: str | os.PathLike[str]) -> MusterError:
@@ -57,6 +58,7 @@ def translate(fault: OSError, path: str | os.PathLike[str]) -> MusterError:
 
 @contextlib.contextmanager
 def _translated(path: str | os.PathLike[str]) -> Iterator[None]:
+    """OSErrors about `path` in the catalogue's words."""
     try:
         yield
     except OSError as fault:
@@ -64,7 +66,12 @@ def _translated(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def write_atomic(
-    path: str | os.PathLike[str], data: bytes, mode: int = 0o600, *, keep_previous: bool = False
+    path: str | os.PathLike[str],
+    data: bytes,
+    mode: int = 0o600,
+    *,
+    keep_previous: bool = False,
+    keep_owner: bool = False,
 ) -> None:
     """Replace the file at `path` by one that holds `data`, durably.
 
@@ -77,76 +84,48 @@ def write_atomic(
         data: the whole content.
         mode: rights of the new file, whatever the umask.
         keep_previous: leave the old file as `<name>.bak`.
+        keep_owner: for files of a store: what root writes belongs to the folder's owner.
     Raises:
         `file/missing` (no such folder), `file/denied`, `file/read-only`, `file/full`,
         `file/not-regular` (a folder is there), `file/io`.
     """
-    _write(Path(path), data, mode, keep_previous=keep_previous, fresh=False)
+    _write(Path(path), data, _Kind(mode, keep_previous, keep_owner=keep_owner))
 
 
-def write_new(path: str | os.PathLike[str], data: bytes, mode: int = 0o600) -> None:
+def write_new(
+    path: str | os.PathLike[str], data: bytes, mode: int = 0o600, *, keep_owner: bool = False
+) -> None:
     """Like `write_atomic`, but only where nothing has the name yet.
 
     Of two writers at once exactly one succeeds.
     Raises: `file/exists`, and the errors of `write_atomic`.
     """
-    _write(Path(path), data, mode, keep_previous=False, fresh=True)
+    _write(Path(path), data, _Kind(mode, fresh=True, keep_owner=keep_owner))
 
 
-@contextlib.contextmanager
-def new_file(path: str | os.PathLike[str], mode: int = 0o600) -> Iterator[BinaryIO]:
-    """A new file to write piece by piece: it has its name, durably, when the block ends, and is
-    nowhere when that raises.
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How a file is written: as in `write_atomic`, and `fresh` only where nothing has the name."""
 
-    It is opened once, under a temporary name in the folder as it was opened, so that nobody who may
-    write there leads it elsewhere or reads it. Raises: as `write_new`; an OSError of the block is
-    taken for one of this file.
-    """
-    target = Path(path)
-    with _translated(target):
-        folder = os.open(target.parent, os.O_RDONLY | _DIRECTORY | _CLOEXEC)
-        try:
-            if os.access(target.name, os.F_OK, dir_fd=folder, follow_symlinks=False):
-                raise FileExistsError(errno.EEXIST, "taken")
-            with _new_in_folder(folder, target.name, mode) as stream:
-                yield stream
-        finally:
-            os.close(folder)
+    mode: int
+    keep_previous: bool = False
+    fresh: bool = False
+    keep_owner: bool = False
 
 
-@contextlib.contextmanager
-def _new_in_folder(folder: int, name: str, mode: int) -> Iterator[BinaryIO]:
-    temporary = f".{name}.{os.urandom(8).hex()}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
-    handle = os.open(temporary, flags, 0o600, dir_fd=folder)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            os.fchmod(handle, mode)
-            yield stream
-            stream.flush()
-            os.fsync(handle)
-        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary, dir_fd=folder)
-    os.fsync(folder)
-
-
-def _write(target: Path, data: bytes, mode: int, *, keep_previous: bool, fresh: bool) -> None:
+def _write(target: Path, data: bytes, kind: _Kind) -> None:
     with _translated(target):
         if sys.platform == "win32":
-            _write_by_path(target, data, fresh=fresh)
+            _write_by_path(target, data, fresh=kind.fresh)
             return
         folder = os.open(target.parent, os.O_RDONLY | _DIRECTORY | _CLOEXEC)
         try:
-            _write_in_folder(folder, target.name, data, mode, keep_previous, fresh)
+            _write_in_folder(folder, target.name, data, kind)
         finally:
             os.close(folder)
 
 
-def _write_in_folder(
-    folder: int, name: str, data: bytes, mode: int, keep_previous: bool, fresh: bool
-) -> None:
+def _write_in_folder(folder: int, name: str, data: bytes, kind: _Kind) -> None:
     # Everything is relative to the open folder, so that nobody can exchange it on the way.
     temporary = f".{name}.{os.urandom(8).hex()}.tmp"
     handle = os.open(
@@ -157,14 +136,16 @@ def _write_in_folder(
     )
     try:
         try:
-            os.fchmod(handle, mode)
+            os.fchmod(handle, kind.mode)
+            if kind.keep_owner:
+                give_to_owner(handle, folder)
             _write_all(handle, data)
             os.fsync(handle)
         finally:
             os.close(handle)
-        if keep_previous:
+        if kind.keep_previous:
             _keep_previous(folder, name)
-        if fresh:
+        if kind.fresh:
             # A link, unlike a rename, refuses where the name is taken.
             os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
             os.unlink(temporary, dir_fd=folder)
@@ -217,6 +198,27 @@ def _write_by_path(target: Path, data: bytes, *, fresh: bool) -> None:
         raise
 
 
+def give_to_owner(what: int | str | os.PathLike[str], folder: int | str | os.PathLike[str]) -> None:
+    """Give what root has made in a store to the owner of the folder it is in.
+
+    Root administers and a user of its own serves, in either order: what root leaves in a store must
+    stay that user's. Nothing happens for other users, and in root's own folders.
+
+    Args:
+        what: an open file, or a path whose last name is not followed.
+        folder: whose owner it gets; open, or a path.
+    """
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return
+    info = os.stat(folder)  # noqa: PTH116 - an open folder, too
+    if info.st_uid == 0:
+        return
+    if isinstance(what, int):
+        os.fchown(what, info.st_uid, info.st_gid)
+    else:
+        os.chown(what, info.st_uid, info.st_gid, follow_symlinks=False)
+
+
 def remove_leftovers(folder: str | os.PathLike[str]) -> int:
     """Delete temporary files that a crash in `write_atomic` left in `folder`; how many.
 
@@ -236,11 +238,14 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> int:
     return removed
 
 
-def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
+def make_folder(
+    path: str | os.PathLike[str], mode: int = 0o700, *, keep_owner: bool = False
+) -> None:
     """Make a folder and those above it; one that exists is left as it is.
 
     Only the last folder gets `mode`; those made above it are 0755. A umask takes rights away and
-    never gives any.
+    never gives any. With `keep_owner` the last one belongs to the owner of the one above it, if
+    root makes it.
     Raises: `file/denied`, `file/read-only`, `file/full`, `file/not-regular`, `file/io`.
     """
     target = Path(path)
@@ -250,6 +255,8 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o700) -> None:
             for above in reversed(missing):
                 above.mkdir(mode=0o755, exist_ok=True)
             target.mkdir(mode=mode)
+            if keep_owner:
+                give_to_owner(target, target.parent)
         except FileExistsError:
             if not target.is_dir():
                 raise error("file/not-regular", path=str(target)) from None
@@ -263,36 +270,16 @@ def read_bounded(path: str | os.PathLike[str], limit: int, *, follow: bool = Tru
     Raises: `file/missing`, `file/denied`, `file/not-regular`, `file/too-large`, `file/io`.
     """
     with _translated(path):
-        handle = _open_plain(path, follow=follow)
+        handle = open_plain(path, follow=follow)
         try:
-            return _read_handle(handle, path, limit)
+            return read_handle(handle, path, limit)
         finally:
             os.close(handle)
 
 
-def read_private(path: str | os.PathLike[str], limit: int) -> bytes:
-    """Read a secret, which must lie where only its owner, who is root or this user, can read it.
-
-    Raises: `keyfile/rights` naming what is wrong, and the errors of `read_bounded`.
-    """
-    named = os.fspath(path)
-    with _translated(path):
-        handle = _open_plain(path, follow=True)
-        try:
-            if sys.platform != "win32":
-                info = os.fstat(handle)
-                if info.st_mode & 0o077:
-                    mode = f"its mode is {info.st_mode & 0o777:04o}"
-                    raise error("keyfile/rights", path=named, detail=mode)
-                if info.st_uid not in (0, os.geteuid()):
-                    owner = f"it belongs to the user number {info.st_uid}"
-                    raise error("keyfile/rights", path=named, detail=owner)
-            return _read_handle(handle, path, limit)
-        finally:
-            os.close(handle)
-
-
-def _open_plain(path: str | os.PathLike[str], *, follow: bool) -> int:
+def open_plain(path: str | os.PathLike[str], *, follow: bool) -> int:
+    """A plain file, open to be read; a pipe, device or folder refuses. Raises: OSError,
+    `file/not-regular`."""
     flags = os.O_RDONLY | _CLOEXEC | _NONBLOCK | (0 if follow else _NOFOLLOW)
     if sys.platform == "win32":
         flags |= os.O_BINARY
@@ -303,7 +290,8 @@ def _open_plain(path: str | os.PathLike[str], *, follow: bool) -> int:
     return handle
 
 
-def _read_handle(handle: int, path: str | os.PathLike[str], limit: int) -> bytes:
+def read_handle(handle: int, path: str | os.PathLike[str], limit: int) -> bytes:
+    """What an open file holds. Raises: OSError, `file/too-large`."""
     pieces: list[bytes] = []
     wanted = limit + 1
     while wanted > 0:
@@ -313,6 +301,17 @@ def _read_handle(handle: int, path: str | os.PathLike[str], limit: int) -> bytes
         pieces.append(piece)
         wanted -= len(piece)
     raise error("file/too-large", path=os.fspath(path), limit=limit)
+
+
+def open_lock(path: str | os.PathLike[str]) -> int:
+    """A lock file, open; made where it is missing. Raises: the errors of opening a file."""
+    with _translated(path):
+        try:
+            return os.open(path, _LOCK_FLAGS)
+        except FileNotFoundError:
+            handle = os.open(path, _LOCK_FLAGS | os.O_CREAT, 0o600)
+        give_to_owner(handle, Path(path).parent)
+        return handle
 
 
 class Lock:
@@ -344,10 +343,7 @@ class Lock:
     def __enter__(self) -> Lock:
         if self._handle is not None:
             raise RuntimeError("this lock is already held by its owner")
-        with _translated(self._path):
-            handle = os.open(
-                self._path, os.O_RDWR | os.O_CREAT | _NOFOLLOW | _CLOEXEC | _NONBLOCK, 0o600
-            )
+        handle = open_lock(self._path)
         try:
             self._wait(handle)
         except BaseException:
@@ -360,7 +356,7 @@ class Lock:
         end = time.monotonic() + self._timeout
         while True:
             with _translated(self._path):
-                if _try_lock(handle, shared=self._shared):
+                if try_lock(handle, shared=self._shared):
                     return
             if time.monotonic() >= end:
                 raise error("file/busy", path=str(self._path), seconds=f"{self._timeout:g}")
@@ -374,14 +370,14 @@ class Lock:
     ) -> None:
         handle, self._handle = self._handle, None
         if handle is not None:
-            _unlock(handle)
+            unlock(handle)
             os.close(handle)
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(handle: int, *, shared: bool) -> bool:  # noqa: ARG001 - no shared locks here
+    def try_lock(handle: int, *, shared: bool = False) -> bool:  # noqa: ARG001 - no shared locks here
         try:
             os.lseek(handle, 0, os.SEEK_SET)
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
@@ -391,21 +387,23 @@ if sys.platform == "win32":
             raise
         return True
 
-    def _unlock(handle: int) -> None:
+    def unlock(handle: int) -> None:
         os.lseek(handle, 0, os.SEEK_SET)
         msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
 
 else:
     import fcntl
 
-    def _try_lock(handle: int, *, shared: bool) -> bool:
+    def try_lock(handle: int, *, shared: bool = False) -> bool:
+        """Take the lock of an open file where nobody holds it; whether that was so."""
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
-    def _unlock(handle: int) -> None:
+    def unlock(handle: int) -> None:
+        """Free the lock of an open file."""
         fcntl.flock(handle, fcntl.LOCK_UN)
 
 
@@ -434,14 +432,14 @@ def read_anchor(path: str | os.PathLike[str], limit: int, *, trusted: bool = Fal
         return read_bounded(path, limit)
     checked = _walk_anchor(path)
     with _translated(path):
-        handle = _open_plain(path, follow=True)
+        handle = open_plain(path, follow=True)
         try:
             opened = os.fstat(handle)
             if (opened.st_dev, opened.st_ino) != (checked.st_dev, checked.st_ino):
                 raise error(
                     "file/anchor", path=os.fspath(path), detail="it was exchanged while it was read"
                 )
-            return _read_handle(handle, path, limit)
+            return read_handle(handle, path, limit)
         finally:
             os.close(handle)
 

@@ -37,6 +37,7 @@ from muster.core.values import dataclass
 from muster.lease import strict
 from muster.lease.jws import MemorySigningKey, PublicKey
 from muster.system import files
+from muster.system.private import read_private
 
 VERSION = 1
 MAX_MEMORY_KIB = 1024 * 1024
@@ -234,7 +235,8 @@ def read_header(path: str | os.PathLike[str]) -> KeyFile:
 
     Raises: as `load_key`, but for the passphrase.
     """
-    return _parse(Path(path), files.read_private(path, _FILE_LIMIT)).header
+    data = read_private(path, _FILE_LIMIT, owner_of=Path(path).parent)
+    return _parse(Path(path), data).header
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,7 @@ def _seal(
 
 
 def _open(path: Path, passphrase: str, role: str | None) -> tuple[KeyFile, bytes]:
-    return _unseal(path, files.read_private(path, _FILE_LIMIT), passphrase, role)
+    return _unseal(path, read_private(path, _FILE_LIMIT, owner_of=path.parent), passphrase, role)
 
 
 def _unseal(path: Path, data: bytes, passphrase: str, role: str | None) -> tuple[KeyFile, bytes]:

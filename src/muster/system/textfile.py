@@ -12,7 +12,8 @@ import codecs
 import os
 
 from muster.core.catalogue import error
-from muster.system.files import read_anchor, read_bounded, read_private
+from muster.system.files import read_anchor, read_bounded
+from muster.system.private import read_private
 
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
@@ -70,6 +71,8 @@ def read_text_anchor(path: str | os.PathLike[str], limit: int, *, trusted: bool 
     return plain(read_anchor(path, _read_limit(limit), trusted=trusted), path, limit)
 
 
-def read_text_private(path: str | os.PathLike[str], limit: int) -> bytes:
+def read_text_private(
+    path: str | os.PathLike[str], limit: int, *, owner_of: str | os.PathLike[str] | None = None
+) -> bytes:
     """The text of a file that only its owner reads. Raises: `file/encoding`, as `read_private`."""
-    return plain(read_private(path, _read_limit(limit)), path, limit)
+    return plain(read_private(path, _read_limit(limit), owner_of=owner_of), path, limit)

@@ -22,7 +22,7 @@ def test_online_activation_twice(made: Desk) -> None:
         assert done["activated"][0]["covers"] == ["desktop", "server"]
         assert not made.data("activate", "--publisher-url", server.url)["changed"]
     assert "nothing was changed" in made.text("activate")
-    assert made.data("status")["publishers"][0]["serving"]
+    assert made.data("status")["publishers"][0]["able"]
 
 
 def test_the_publishers_refusal_is_shown_as_it_words_it(made: Desk) -> None:

@@ -12,6 +12,9 @@ pytestmark = pytest.mark.real
 
 def test_publishing_by_hand(active: Desk, zone: NanoDNS) -> None:
     words = ("publish-dns", *dns_words(active, zone))
+    assert active.error(*words, code=1) == "host/not-running"
+    assert active.data(*words, "--print")["zones"][0]["records"]
+    words = (*words, "--port", "16880")
     done = active.data(*words)
     assert done["changed"]
     assert done["zones"][0]["added"] == 2
@@ -30,5 +33,6 @@ def test_publishing_by_hand(active: Desk, zone: NanoDNS) -> None:
 
 
 def test_who_serves_nobody_publishes_nothing(made: Desk, zone: NanoDNS) -> None:
-    assert made.error("publish-dns", *dns_words(made, zone), code=2) == "host/no-key"
+    words = ("publish-dns", *dns_words(made, zone), "--port", "16880")
+    assert made.error(*words, code=2) == "host/no-key"
     assert "does not serve anybody" in made.text("publish-dns", *dns_words(made, zone), "--print")

@@ -27,7 +27,7 @@ def test_terms_are_asked_for_after_the_telephone(made: Desk) -> None:
     reply.write_bytes(made.publisher.reply(asked, limit=7).encode())
     assert made.data("activate", "--reply", str(reply))["changed"]
     status = made.data("status")["publishers"][0]
-    assert status["serving"]
+    assert (status["able"], status["serving"]) == (True, False)
     assert status["keys"][0]["terms"]["limit"] == 7
     assert "0 of 7 seats taken" in made.text("status")
 

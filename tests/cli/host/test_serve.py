@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from tests.cli.host.conftest import Desk, ask, dns_words, serve, stop
@@ -110,8 +111,12 @@ def test_a_taken_port_is_told(active: Desk) -> None:
     process, line = serve("--port", "0", "--no-dns", "--json")
     try:
         port = str(json.loads(line)["port"])
-        words = ("serve", "--bind", "127.0.0.1", "--port", port, "--no-dns")
-        assert active.error(*words, code=3) == "net/port-taken"
+        words = ("serve", "--bind", "127.0.0.1", "--no-dns", "--port")
+        # The store is served, whatever the port; and another store's host cannot have this one.
+        assert active.error(*words, "0", code=1) == "file/served"
+        other = active.folder / "other"
+        shutil.copytree(active.folder / "store", other, ignore=shutil.ignore_patterns("*.sock"))
+        assert active.error(*words, port, "--store", str(other), code=3) == "net/port-taken"
     finally:
         stop(process)
 

@@ -25,7 +25,7 @@ def test_settings(made: Desk) -> None:
     assert made.data("set")["settings"]["publish_dns"] == {"value": False, "set": True}
     assert made.data("set", "publish-dns", "--unset")["changed"]
     assert not made.data("set", "publish-dns", "--unset")["changed"]
-    assert "DNS publishing:              enabled" in made.text("status")
+    assert "DNS publishing:              not running" in made.text("status")
 
 
 def test_the_environment_wins_and_says_so(made: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

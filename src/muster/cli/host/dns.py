@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @click.command("publish-dns", cls=MusterCommand)
 @store_option
-@click.option("--port", type=int, help="Port in the records; by default where 'serve' listens.")
+@click.option(
+    "--port", type=int, help="Port in the records; by default where the running host listens."
+)
 @click.option("--withdraw", is_flag=True, help="Remove this host's records.")
 @click.option("--print", "print_only", is_flag=True, help="Only print what to write by hand.")
 @dns_options
@@ -31,7 +33,8 @@ def publish_dns(
     from muster.host.act import dns as act
     from muster.host.publish import DNSPlace
 
-    place = DNSPlace(compose.host_name(), _by_hand, port)
+    publishes = not (withdraw or print_only)
+    place = DNSPlace(compose.host_name(), _by_hand, port, running=publishes)
     with compose.open_host(store, dns.flags()) as opened:
         if print_only:
             records = look.dns_records(opened, place)

@@ -13,12 +13,8 @@ from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit
 
 if TYPE_CHECKING:
-    from muster.host.results import (
-        HostStatus,
-        KeyStatus,
-        TermsStatus,
-        TLSStatus,
-    )
+    from muster.host.results import HostStatus, KeyStatus, PublisherStatus, TermsStatus, TLSStatus
+    from muster.host.running import HostProcess
 
 
 @click.command(cls=MusterCommand)
@@ -43,15 +39,17 @@ def _status_lines(status: HostStatus) -> list[str]:
         lines += [
             "",
             _row("Publisher", f"{known.name} ({known.label}, {known.publisher})"),
-            _row("State", "serving" if known.serving else "NOT SERVING", 1),
+            _row("State", _state(status, known), 1),
             _row("Trust version", known.trust, 1),
             _row("Catalogue version", f"{known.catalogue}{old}", 1),
         ]
         for key in known.keys:
-            lines += _key_lines(key)
+            lines += _key_lines(key, usable=not known.faults)
         if not known.keys:
             lines.append(_row("Host key", "none installed", 1))
-        lines += [_row("Left out, not verified", code, 1) for code in known.broken]
+        for fault in known.faults:
+            lines.append(_row("NOT USED", f"{fault.code}: {fault.what}", 1))
+            lines.append(_row("Fix", fault.fix, 2))
         if known.clones:
             of = "one machine" if known.clones == 1 else f"{known.clones} machines"
             text = f"found of {of} in 30 days; see 'muster host clients'"
@@ -69,14 +67,23 @@ def _status_lines(status: HostStatus) -> list[str]:
     return [*lines, "", *_service_lines(status)]
 
 
-def _key_lines(key: KeyStatus) -> list[str]:
+def _state(status: HostStatus, known: PublisherStatus) -> str:
+    if known.serving:
+        return "serving"
+    if status.process is None and known.able:
+        return "NOT RUNNING; it could serve"
+    return "NOT SERVING"
+
+
+def _key_lines(key: KeyStatus, *, usable: bool) -> list[str]:
     lines = [
         _row("Host key", f"XXXXX-XXXXX-XXXXX-XXXXX-{key.partial} ({key.key})", 1),
         _row("Hardware id", f"{key.hardware}, from {key.hardware_fact}", 2),
     ]
     grant = key.grant
     if grant is None:
-        return [*lines, _row("Grant", "none; run 'muster host activate'", 2)]
+        text = "none; run 'muster host activate'" if usable else "none that can be used; see below"
+        return [*lines, _row("Grant", text, 2)]
     end = NEVER if grant.expires_at is None else f"ends {moment(grant.expires_at)}"
     lines.append(_row("Grant", f"licenses {', '.join(grant.covers)}; {end}", 2))
     if grant.code:
@@ -100,12 +107,7 @@ def _terms_lines(terms: TermsStatus) -> list[str]:
 def _service_lines(status: HostStatus) -> list[str]:
     from muster.core.states import STATES, LicenceState
 
-    listening = status.listening
-    publishing = "enabled" if status.settings["publish_dns"].value else "disabled"
-    lines = [
-        _row("Listening on port", "not served yet" if listening is None else listening.port),
-        _row("DNS publishing", publishing),
-    ]
+    lines = process_lines(status.process)
     for zone in status.dns:
         word = zone.detail if not zone.code else f"{zone.code}: {zone.detail}"
         lines.append(f"  {zone.zone}, {moment(zone.at)}: {word}")
@@ -119,6 +121,27 @@ def _service_lines(status: HostStatus) -> list[str]:
     ]
     by_state = status.requests.by_state
     lines += [_row(STATES[state].text, by_state[str(int(state))], 1) for state in LicenceState]
+    return lines
+
+
+def process_lines(process: HostProcess | None) -> list[str]:
+    """What the process that serves says of itself, and no more than it says."""
+    if process is None:
+        return [_row("Service", "NOT RUNNING"), _row("DNS publishing", "not running")]
+    who = f"process {process.pid}, since {moment(process.since)}"
+    if not process.answers:
+        return [_row("Service", f"{who}; IT DOES NOT ANSWER")]
+    state = "ready" if process.ready else "NOT READY"
+    lines = [
+        _row("Service", f"{who}, version {process.version}; {state}"),
+        _row("Listening on port", f"{process.port} at {process.address}"),
+    ]
+    dns = process.dns
+    if dns is not None:
+        lines.append(_row("DNS publishing", "enabled" if dns.enabled else f"off ({dns.detail})"))
+    for problem in process.problems:
+        lines.append(_row("PROBLEM", f"{problem.code}: {problem.what}", 1))
+        lines.append(_row("Fix", problem.fix, 2))
     return lines
 
 

@@ -47,13 +47,15 @@ def serve(
     from muster.core.records import encode
     from muster.host.publish import tsig_key
     from muster.host.results import HostServing
-    from muster.host.server import DNSOptions
+    from muster.host.server import DNSOptions, Place
     from muster.net import operation
     from muster.net.certificate import certificate_of
+    from muster.net.http import peer_text
     from muster.net.peers import networks
     from muster.net.serve import Listener, serve_forever
     from muster.net.serve import bind as bind_socket
     from muster.system import log
+    from muster.system.control import ControlSocket, ServerLock
 
     flags = {
         "port": port,
@@ -66,7 +68,8 @@ def serve(
     settings = compose.host_settings(flags)
     log.configure(settings.text("log_format"), settings.text("log_level"))
     below, above = compose.host_layers(settings)
-    with compose.serving_database(store) as database:
+    folder, since = compose.host_folder(store), compose.clock().now()
+    with compose.serving_database(store) as database, ServerLock(folder, since) as lock:
         values = _values(database, below, above)
         tsig = tsig_key(values)
         certificate = certificate_of(
@@ -77,15 +80,17 @@ def serve(
         sock = bind_socket(str(_value(values, "bind")), int(_value(values, "port")))
         monitor = operation.listen(str(_value(values, "operation_address")))
         with compose.host_server(store, database, below, above, certificate) as server:
-            server.listens(sock)
             options = DNSOptions(compose.host_name(), tsig, _paste)
+            address, number = sock.getsockname()[:2]
+            told_at = None if monitor is None else operation.place_of(monitor)
+            place = Place(address, number, certificate is not None, told_at, since)
+            talking = ControlSocket(folder, lambda: encode(server.process(place)))
 
             def ready() -> None:
-                if _value(values, "publish_dns"):
-                    server.publish_dns(sock, options)
-                address, number = sock.getsockname()[:2]
-                place = None if monitor is None else operation.place_of(monitor)
-                serving = HostServing(address, number, certificate is not None, place)
+                server.publish_dns(number, options)
+                talking.start()
+                lock.listens(peer_text(address, number))
+                serving = HostServing(address, number, place.tls, told_at)
                 if wants_json():
                     click.echo(json.dumps(encode(serving)))
                 else:
@@ -99,7 +104,10 @@ def serve(
             ]
             if monitor is not None:
                 listeners.append(operation.listener(server.operation, monitor))
-            serve_forever(listeners, ready=ready)
+            try:
+                serve_forever(listeners, ready=ready)
+            finally:
+                talking.stop()
 
 
 def _paste(result: ZoneResult, text: str) -> None:

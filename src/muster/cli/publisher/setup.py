@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,19 +111,24 @@ def serve(
     from muster.db.open import close_in_time
     from muster.net import operation
     from muster.net.certificate import certificate_of
+    from muster.net.http import peer_text
     from muster.net.peers import networks
     from muster.net.serve import Listener, serve_forever, url_of
     from muster.net.serve import bind as bind_socket
     from muster.publisher.results import PublisherServing
     from muster.system import log
+    from muster.system.control import ServerLock
 
     settings = compose.publisher_settings(
         {"bind": bind, "port": port, "operation_address": operation_address}
     )
     log.configure(settings.text("log_format"), settings.text("log_level"))
     phrases.leave_environment(roots=False)
-    service = compose.publisher_service(store, phrases.work)
-    try:
+    with contextlib.ExitStack() as stack:
+        service = compose.publisher_service(store, phrases.work)
+        stack.callback(close_in_time, service.close)
+        folder, since = compose.publisher_folder(store), compose.clock().now()
+        lock = stack.enter_context(ServerLock(folder, since))
         opened = service.open_grant_keys()
         service.warn_of_roots()
         certificate = certificate_of(
@@ -143,13 +149,12 @@ def serve(
 
         def ready() -> None:
             place = None if monitor is None else operation.place_of(monitor)
+            lock.listens(peer_text(*sock.getsockname()[:2]))
             serving = PublisherServing(who.id, who.label, url, opened, place)
             emit(serving, [f"Publisher {who.name} ({who.label}) listens at {url}."])
 
-        with api:
-            serve_forever(listeners, ready=ready)
-    finally:
-        close_in_time(service.close)
+        stack.enter_context(api)
+        serve_forever(listeners, ready=ready)
 
 
 @click.command(cls=MusterCommand)

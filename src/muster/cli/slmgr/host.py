@@ -16,6 +16,7 @@ from muster.core.states import STATES, LicenceState
 if TYPE_CHECKING:
     from muster.cli.slmgr.records import HostExpiry
     from muster.host.results import HostStatus, KeyStatus, PublisherStatus, SettingState
+    from muster.host.running import HostProcess
 
 
 _NOT_IN_USE = "This license is not in use: no host key is installed."
@@ -225,9 +226,9 @@ def _host_fields(
     if grant is None or grant.code:
         hint = "Run 'muster slmgr /ato' to activate this host."
         return [VERSION, *fields, ("", hint)]
-    settings, listening = status.settings, status.listening
-    port = settings["port"].value if listening is None else listening.port
-    publishing = "enabled" if settings["publish_dns"].value else "disabled"
+    settings, process = status.settings, status.process
+    running = "is enabled" if process is not None else "is NOT RUNNING"
+    port = "not running" if process is None else process.port or "it does not answer"
     # Of the applications, those with products that this key licenses: each key has its block.
     counted = [
         application
@@ -236,14 +237,14 @@ def _host_fields(
         and any(product.group in grant.covers for product in application.products)
     ]
     several = len(counted) > 1
-    fields += [("", ""), ("", "Key Management Service is enabled on this machine")]
+    fields += [("", ""), ("", f"Key Management Service {running} on this machine")]
     fields += [
         ("    Current count", f"{status.count}{' (' + status.application + ')' if several else ''}")
         for status in counted
     ]
     fields += [
         ("    Listening on Port", str(port)),
-        ("", f"    DNS publishing {publishing}"),
+        ("", f"    DNS publishing {_publishing(process)}"),
         ("    Activation interval", _interval(settings["retry_interval"])),
         ("    Renewal interval", _interval(settings["renewal_interval"])),
         ("", ""),
@@ -259,6 +260,12 @@ def _host_fields(
         for state in LicenceState
     ]
     return [VERSION, *fields]
+
+
+def _publishing(process: HostProcess | None) -> str:
+    if process is None or process.dns is None:
+        return "not running" if process is None else "not known"
+    return "enabled" if process.dns.enabled else "disabled"
 
 
 def _interval(setting: SettingState) -> str:

@@ -379,8 +379,39 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The host signing key {path} cannot be used: {detail}.",
         why="The file was damaged or removed. Without it the host cannot sign licences.",
-        fix="Restore the file from a backup. Without a backup, delete what is left of it, install the"
-        " host key again and activate again.",
+        fix="Put the file back from a backup. Without one, remove what is left of {path}, then"
+        " 'muster host install-key KEY' with the host key, then 'muster host activate'; a running"
+        " host follows.",
+    ),
+    Row(
+        code="host/signing-key-denied",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="This user may not read the host signing key {path}.",
+        why="The file or a folder above it belongs to another user, such as root after a command of"
+        " an administrator. Without the key the host cannot sign licences.",
+        fix="Run 'chown -R {owner} {folder}' as root; a running host follows.",
+    ),
+    Row(
+        code="host/not-running",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="No process serves this host, so there is no port to publish.",
+        why="Records of a host that does not listen send machines nowhere.",
+        fix="Start it ('muster host serve', or the service that runs it), or name the port that it"
+        " will have with --port.",
+    ),
+    Row(
+        code="host/no-catalogue",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="This host has no catalogue of the publisher {label} that can be used.",
+        why="The one that it had was signed by a key that the publisher has withdrawn, or does not"
+        " verify.",
+        fix="Run 'muster host catalogue fetch', or 'muster host catalogue import FILE'.",
     ),
     Row(
         code="host/unknown-machine",

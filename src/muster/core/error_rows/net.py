@@ -538,6 +538,16 @@ ROWS: tuple[Row, ...] = (
         fix="Wait for the other program to end, then try again.",
     ),
     Row(
+        code="file/served",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The store {path} is served already, by {holder}.",
+        why="One process at a time serves a store: a second one would count and publish beside the"
+        " first, and take its address with it when it ends.",
+        fix="Stop that process, or give this one a store of its own with --store.",
+    ),
+    Row(
         code="file/anchor",
         kind=Kind.REFUSAL,
         http=403,

@@ -22,8 +22,8 @@ from muster.host.keyring import KeyRing
 from muster.host.open import OpenHost
 from muster.host.results import HostBackupWritten, HostRestored
 from muster.host.tables import audit, documents, host_keys, merging, own
-from muster.system.files import new_file
 from muster.system.keyfile import seal_key, unseal_key
+from muster.system.private import new_file
 
 ROLE = "host"
 """The role of a signing key that is sealed in a backup."""

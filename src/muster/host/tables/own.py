@@ -1,4 +1,4 @@
-"""The host's own row: the revision of what it knows, its random bytes, where it answers."""
+"""The host's own row: the revision of what it knows, and its random bytes."""
 
 from __future__ import annotations
 
@@ -42,14 +42,3 @@ def revision(reader: Reader) -> int:
 def touch(tx: Transaction) -> None:
     """Tell a running service that something it knows has changed."""
     tx.execute("UPDATE host SET revision = revision + 1 WHERE id = 1")
-
-
-def put_listening(tx: Transaction, address: str, port: int) -> None:
-    """Remember where machines are answered."""
-    tx.execute("UPDATE host SET listen_address = ?, listen_port = ? WHERE id = 1", (address, port))
-
-
-def listening(reader: Reader) -> tuple[str, int] | None:
-    """Where machines were last answered, or None."""
-    row = reader.one("SELECT listen_address, listen_port FROM host WHERE id = 1")
-    return None if row is None or row[1] is None else (str(row[0]), int(row[1]))

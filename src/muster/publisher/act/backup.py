@@ -17,7 +17,7 @@ from muster.publisher import backup_file, chain, tables
 from muster.publisher.chain import Head
 from muster.publisher.office import Office
 from muster.publisher.results import BackupWritten, Restored, Resumed
-from muster.system.files import new_file
+from muster.system.private import new_file
 
 
 def write_backup(office: Office, path: Path) -> BackupWritten:

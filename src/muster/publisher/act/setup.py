@@ -65,7 +65,7 @@ def init_publisher(
     rules.today(now)
     if folder.resolve() in reserve.resolve().parents:
         raise error("publisher/reserve-inside")
-    make_folder(folder)
+    make_folder(folder, keep_owner=True)
     with Lock(folder / LOCK_FILE):
         if url or (folder / DATABASE_FILE).exists():
             existing = _found(folder, now, wanted.label, vault, url)

@@ -1,0 +1,350 @@
+"""Which process serves a store, and what it says of itself (docs/spec/09-files.md, section 9.7).
+
+Decides that one process at a time serves a store: it holds a lock on a file there, which the kernel
+frees however the process ends. While it serves, it answers questions at a socket in the store, to
+the owner of the store and to root. Refuses to know what it is asked about, and to change anything
+for whoever asks.
+
+On Windows there is no such socket; who holds the lock is known there, and no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import selectors
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from muster.core.catalogue import error
+from muster.core.errors import MusterError
+from muster.core.text import instant_text
+from muster.core.values import dataclass, field
+from muster.system import files
+
+LOCK_FILE = "serve.lock"
+SOCKET_FILE = "serve.sock"
+VERSION = 1
+QUESTION_LIMIT = 256
+"""Bytes of a question."""
+ANSWER_LIMIT = 1024 * 1024
+"""Bytes of an answer."""
+SECONDS = 3.0
+"""How long a question and its answer may take together."""
+_LOCK_SECONDS = 2.0
+"""A look at the lock holds it for a moment: a server that starts then waits."""
+_PATH_BYTES = 100
+"""A socket's path has 108 bytes at most."""
+_log = logging.getLogger("muster.control")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that serves a store: `since` when (Unix seconds), `listen` where, "" while it
+    does not listen. A `pid` of 0 is not known."""
+
+    pid: int
+    since: int
+    listen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of the process that serves a store: `holder` None where there is none, and the
+    members of its `answer`, None where it gave none."""
+
+    holder: Holder | None
+    answer: Mapping[str, Any] | None = field(default=None)
+
+
+class ServerLock:
+    """The one that a serving process holds, from before it listens until it has stopped.
+
+    ```
+    with ServerLock(folder, now) as lock:
+        lock.listens("0.0.0.0:16880")
+    ```
+    Args:
+        folder: the store; must exist.
+        now: Unix seconds.
+    Raises: `file/served` naming who holds it; the errors of opening a file.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], now: int) -> None:
+        self._folder = Path(folder)
+        self._now = now
+        self._handle: int | None = None
+
+    def __enter__(self) -> ServerLock:
+        handle = files.open_lock(self._folder / LOCK_FILE)
+        end = time.monotonic() + _LOCK_SECONDS
+        try:
+            while not files.try_lock(handle):
+                if time.monotonic() >= end:
+                    raise _served(self._folder, _read_holder(handle))
+                time.sleep(0.02)
+        except BaseException:
+            os.close(handle)
+            raise
+        self._handle = handle
+        self.listens("")
+        return self
+
+    def listens(self, place: str) -> None:
+        """Write down who serves, and where: `address:port`, or "" for nowhere yet."""
+        assert self._handle is not None
+        told = {"v": VERSION, "pid": os.getpid(), "since": self._now, "listen": place}
+        data = json.dumps(told, separators=(",", ":")).encode("ascii") + b"\n"
+        # A full disk keeps nobody from serving: the lock holds all the same.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._handle, 0)
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            os.write(self._handle, data)
+
+    def __exit__(self, *_: object) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, 0)
+            files.unlock(handle)
+            os.close(handle)
+
+
+def _served(folder: Path, holder: Holder) -> MusterError:
+    who = f"the process {holder.pid}" if holder.pid else "another process"
+    where = f", which listens at {holder.listen}" if holder.listen else ""
+    since = f" since {instant_text(holder.since)}" if holder.since else ""
+    return error("file/served", path=str(folder), holder=f"{who}{where}{since}")
+
+
+def _read_holder(handle: int) -> Holder:
+    """Who wrote the lock file; not known while it is being written."""
+    try:
+        os.lseek(handle, 0, os.SEEK_SET)
+        told = json.loads(os.read(handle, 4096))
+        return Holder(int(told["pid"]), int(told["since"]), str(told["listen"])[:128])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Holder(0, 0, "")
+
+
+def holder_of(folder: str | os.PathLike[str]) -> Holder | None:
+    """Who holds the lock of a store, None where nobody serves it."""
+    try:
+        handle = os.open(Path(folder) / LOCK_FILE, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return None
+    try:
+        if files.try_lock(handle, shared=True):
+            files.unlock(handle)
+            return None
+        return _read_holder(handle)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def check_not_served(folder: str | os.PathLike[str]) -> None:
+    """Refuse what may not happen while a process serves the store. Raises: `file/served`."""
+    holder = holder_of(folder)
+    if holder is not None:
+        raise _served(Path(folder), holder)
+
+
+class ControlSocket:
+    """Answers questions at the socket of a store, in a thread of its own.
+
+    Args:
+        folder: the store, whose `ServerLock` this process holds.
+        answer: the members of the answer to "status"; called in that thread, never waits long.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], answer: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        self._folder = Path(folder)
+        self._answer = answer
+        self._sock: socket.socket | None = None
+        self._thread: threading.Thread | None = None
+        self._wake, self._woken = socket.socketpair()
+
+    def start(self) -> ControlSocket:
+        """Listen. Where that cannot be, it is logged, and the server runs without."""
+        if not hasattr(socket, "AF_UNIX"):
+            return self
+        try:
+            self._sock = _listen(self._folder)
+        except OSError as fault:
+            _log.warning(
+                "questions about this process are not answered at %s: %s",
+                self._folder / SOCKET_FILE,
+                fault.strerror or fault,
+            )
+            return self
+        self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Remove the socket and end the thread. Idempotent."""
+        self._wake.close()
+        if self._thread is not None:
+            self._thread.join(2 * SECONDS)
+            self._thread = None
+            with contextlib.suppress(OSError):
+                (self._folder / SOCKET_FILE).unlink()
+        self._woken.close()
+
+    def __enter__(self) -> ControlSocket:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        assert self._sock is not None
+        with self._sock as sock, selectors.DefaultSelector() as waiting:
+            waiting.register(sock, selectors.EVENT_READ)
+            waiting.register(self._woken, selectors.EVENT_READ)
+            while True:
+                ready = [key.fileobj for key, _ in waiting.select()]
+                if self._woken in ready:
+                    return
+                try:
+                    peer, _ = sock.accept()
+                except OSError:
+                    time.sleep(0.05)  # short of descriptors: ask again
+                    continue
+                with peer:
+                    self._serve(peer)
+
+    def _serve(self, peer: socket.socket) -> None:
+        try:
+            if not _may_ask(peer, self._folder):
+                return
+            end = time.monotonic() + SECONDS
+            question = _read_line(peer, QUESTION_LIMIT, end)
+            peer.settimeout(max(0.01, end - time.monotonic()))
+            peer.sendall(_encode(self._reply(question)))
+        except (OSError, ValueError):
+            return  # whoever asked went away, or spoke something else
+        except Exception:  # noqa: BLE001 - a question must not end the thread that answers
+            _log.exception("a defect in answering a question about this process")
+
+    def _reply(self, question: bytes) -> Mapping[str, Any]:
+        asked = json.loads(question)
+        if not isinstance(asked, dict) or asked.get("v") != VERSION or asked.get("ask") != "status":
+            return {"v": VERSION, "error": "unknown question"}
+        return {"v": VERSION, "pid": os.getpid(), **self._answer()}
+
+
+def ask(folder: str | os.PathLike[str]) -> Told:
+    """Ask the process that serves a store how it is; within `SECONDS`."""
+    path = Path(folder)
+    answer = None
+    # No socket, nobody behind it, no right to it, or no answer in time.
+    with contextlib.suppress(OSError, ValueError):
+        answer = _ask(path)
+    if answer is None or "error" in answer:
+        return Told(holder_of(path))
+    return Told(_holder_told(answer), answer)
+
+
+def _holder_told(answer: Mapping[str, Any]) -> Holder:
+    pid, since, place = answer.get("pid"), answer.get("since"), answer.get("listen")
+    return Holder(
+        pid if isinstance(pid, int) else 0,
+        since if isinstance(since, int) else 0,
+        place[:128] if isinstance(place, str) else "",
+    )
+
+
+def _ask(folder: Path) -> Mapping[str, Any] | None:
+    if not hasattr(socket, "AF_UNIX"):
+        return None
+    end = time.monotonic() + SECONDS
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock, _reached(folder) as path:
+        sock.settimeout(SECONDS)
+        sock.connect(path)
+        sock.sendall(_encode({"v": VERSION, "ask": "status"}))
+        answer = json.loads(_read_line(sock, ANSWER_LIMIT, end))
+    return answer if isinstance(answer, dict) and answer.get("v") == VERSION else None
+
+
+def _encode(message: Mapping[str, Any]) -> bytes:
+    data = json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+    if len(data) > ANSWER_LIMIT:
+        raise ValueError("the answer is too long")
+    return data
+
+
+def _read_line(sock: socket.socket, limit: int, end: float) -> bytes:
+    """One line of at most `limit` bytes, until the monotonic instant `end`."""
+    data = bytearray()
+    while not data.endswith(b"\n"):
+        left = end - time.monotonic()
+        if left <= 0 or len(data) > limit:
+            raise ValueError("no line in time, or too long a line")
+        sock.settimeout(left)
+        piece = sock.recv(65536)
+        if not piece:
+            raise ValueError("the line has no end")
+        data += piece
+    return bytes(data)
+
+
+def _listen(folder: Path) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Before the name exists [the mode of the socket becomes that of the file].
+        os.fchmod(sock.fileno(), 0o600)
+        with _reached(folder) as path:
+            # Nobody is behind it: this process holds the lock.
+            with contextlib.suppress(FileNotFoundError):
+                Path(path).unlink()
+            sock.bind(path)
+            if sys.platform != "linux":
+                Path(path).chmod(0o600)
+            files.give_to_owner(path, folder)
+        sock.listen(16)
+        # Whoever went away between the wait and the accept keeps nobody waiting.
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+@contextlib.contextmanager
+def _reached(folder: Path) -> Iterator[str]:
+    """A path of the socket that is short enough for the kernel."""
+    path = str(folder / SOCKET_FILE)
+    if len(os.fsencode(path)) <= _PATH_BYTES:
+        yield path
+        return
+    if sys.platform != "linux":
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{handle}/{SOCKET_FILE}"
+    finally:
+        os.close(handle)
+
+
+def _may_ask(peer: socket.socket, folder: Path) -> bool:
+    """Whether root, this user or the owner of the store asks, by the word of the kernel."""
+    peer.setblocking(True)
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # the mode of the socket keeps the others out
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", raw)
+    return user in (0, os.geteuid(), folder.stat().st_uid)

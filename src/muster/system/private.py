@@ -1,0 +1,111 @@
+"""Secrets in files: written as new ones, read, and whose they are.
+
+Decides whether a file is private enough for a secret that is in it (docs/spec/09-files.md, section
+9.3). Refuses to know what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from muster.core.catalogue import error
+from muster.system.files import open_plain, read_handle, translate
+
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike[str], mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A new file to write piece by piece: it has its name, durably, when the block ends, and is
+    nowhere when that raises.
+
+    It is opened once, under a temporary name in the folder as it was opened, so that nobody who may
+    write there leads it elsewhere or reads it. Raises: as `write_new`; an OSError of the block is
+    taken for one of this file.
+    """
+    target = Path(path)
+    try:
+        folder = os.open(target.parent, os.O_RDONLY | _DIRECTORY | _CLOEXEC)
+        try:
+            if os.access(target.name, os.F_OK, dir_fd=folder, follow_symlinks=False):
+                raise FileExistsError(errno.EEXIST, "taken")
+            with _new_in_folder(folder, target.name, mode) as stream:
+                yield stream
+        finally:
+            os.close(folder)
+    except OSError as fault:
+        raise translate(fault, target) from fault
+
+
+@contextlib.contextmanager
+def _new_in_folder(folder: int, name: str, mode: int) -> Iterator[BinaryIO]:
+    temporary = f".{name}.{os.urandom(8).hex()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _CLOEXEC
+    handle = os.open(temporary, flags, 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            os.fchmod(handle, mode)
+            yield stream
+            stream.flush()
+            os.fsync(handle)
+        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+    os.fsync(folder)
+
+
+def read_private(
+    path: str | os.PathLike[str],
+    limit: int,
+    *,
+    owner_of: str | os.PathLike[str] | None = None,
+) -> bytes:
+    """Read a secret, which must lie where only its owner, who is root or this user, can read it.
+
+    Root may also read one of the owner of a store; `owner_of` is its folder.
+    Raises: `keyfile/rights` naming what is wrong, and the errors of `read_bounded`.
+    """
+    named = os.fspath(path)
+    try:
+        handle = open_plain(path, follow=True)
+        try:
+            if sys.platform != "win32":
+                info = os.fstat(handle)
+                if info.st_mode & 0o077:
+                    mode = f"its mode is {info.st_mode & 0o777:04o}"
+                    raise error("keyfile/rights", path=named, detail=mode)
+                if info.st_uid not in (0, os.geteuid(), _owner_for_root(owner_of)):
+                    owner = f"it belongs to the user number {info.st_uid}"
+                    raise error("keyfile/rights", path=named, detail=owner)
+            return read_handle(handle, path, limit)
+        finally:
+            os.close(handle)
+    except OSError as fault:
+        raise translate(fault, path) from fault
+
+
+def _owner_for_root(folder: str | os.PathLike[str] | None) -> int:
+    return 0 if folder is None or os.geteuid() != 0 else Path(folder).stat().st_uid
+
+
+def owner_name(path: str | os.PathLike[str]) -> str:
+    """The user to whom something belongs, as `chown` takes it."""
+    try:
+        import pwd
+
+        number = Path(path).stat().st_uid
+    except (ImportError, OSError):
+        return "OWNER"
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
