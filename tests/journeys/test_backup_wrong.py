@@ -19,6 +19,7 @@ from tests.host.processes import HostProcess, exchange, http_request, prepare
 
 from muster.cli import compose
 from muster.cli.main import muster
+from muster.host import look
 from muster.host.tables import ledger
 from muster.lease import strict
 from muster.testing.tiny_publisher import TinyPublisher
@@ -92,9 +93,8 @@ class Site:
         return answers
 
     def counted(self) -> int:
-        with compose.open_host(self.root) as opened, opened.database.snapshot() as reader:
-            counts = ledger.counts(reader, opened.clock.now())
-        return sum(row.count for row in counts)
+        with compose.open_host(self.root) as opened:
+            return sum(row.count for row in look.applications(opened))
 
     def clones(self) -> int:
         with compose.open_host(self.root) as opened, opened.database.snapshot() as reader:

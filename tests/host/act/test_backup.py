@@ -11,7 +11,7 @@ from tests.host.conftest import START, Machine, World, leased, limited, refused
 
 from muster.core.errors import MusterError
 from muster.core.products import DAY
-from muster.host import backup_file
+from muster.host import backup_file, look
 from muster.host.act import backup
 from muster.host.keyring import KeyRing
 from muster.host.model import Machine as MachineRow
@@ -51,8 +51,7 @@ def restored(world: World, path: Path, folder: Path) -> World:
 
 
 def count(world: World) -> int:
-    with world.database.snapshot() as reader:
-        return sum(row.count for row in ledger.counts(reader, world.clock.now()))
+    return sum(row.count for row in look.applications(world.opened))
 
 
 def duplicates(world: World) -> int:
