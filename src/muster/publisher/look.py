@@ -58,7 +58,7 @@ def clock(office: Office) -> ClockShown:
         known = evidence.gather(reader, office.folder)
         found = evidence.doubt(now, known)
         return ClockShown(
-            clock=now,
+            time=now,
             doubt=None if found is None else evidence.refusal(now, found).what,
             evidence=tuple(
                 ClockEvidence(item.what, item.at)

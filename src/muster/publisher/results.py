@@ -232,7 +232,7 @@ class ClockShown:
     is what is known of the time, the newest first. `hosts` and `machines` hold grants that begin
     in the future, and `revocations` are dated there."""
 
-    clock: Instant
+    time: Instant
     doubt: str | None
     evidence: tuple[ClockEvidence, ...]
     hosts: int
@@ -242,10 +242,10 @@ class ClockShown:
 
 @dataclass(frozen=True, slots=True)
 class ClockConfirmed:
-    """That somebody said that the clock, which showed `clock`, is right."""
+    """That somebody said that the clock, which showed `time`, is right."""
 
     changed: bool
-    clock: Instant
+    time: Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def seen_at(desk: Desk, instant: int) -> None:
 
 
 def test_a_clock_in_doubt_is_named_with_its_evidence_and_confirmed_by_its_date(desk: Desk) -> None:
-    now = desk.data("clock", "show")["clock"]
+    now = desk.data("clock", "show")["time"]
     seen_at(desk, now + 400 * DAY)
     error = desk.data("trust", "rotate", *CHEAP, code=3)["error"]
     assert error["code"] == "publisher/clock"
@@ -27,7 +27,7 @@ def test_a_clock_in_doubt_is_named_with_its_evidence_and_confirmed_by_its_date(d
     shown = desk.text("clock", "show")
     assert SEEN_FILE in shown
     assert "publisher/clock" not in shown
-    today = instant_text(desk.data("clock", "show")["clock"])[:10]
+    today = instant_text(desk.data("clock", "show")["time"])[:10]
     assert desk.refused("clock", "confirm", "2026-01-02", code=1) == "publisher/clock-day"
     assert desk.run("clock", "confirm", "tomorrow").exit_code == 2
     assert desk.data("clock", "confirm", today)["changed"] is True
@@ -39,7 +39,7 @@ def test_a_clock_in_doubt_is_named_with_its_evidence_and_confirmed_by_its_date(d
 
 def test_a_service_goes_on_when_the_clock_is_confirmed_beside_it(desk: Desk) -> None:
     key = desk.data("key", "issue", "--group", "server-c", "--kind", "host")["keys"][0]
-    now = desk.data("clock", "show")["clock"]
+    now = desk.data("clock", "show")["time"]
     seen_at(desk, now + 400 * DAY)
     publisher = desk.data("trust", "show")["publisher"]
     digits = desk.request(key["key"], publisher)

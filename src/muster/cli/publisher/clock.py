@@ -26,7 +26,7 @@ def clock_show(store: Path | None) -> None:
 
     with open_office(store) as office:
         shown = look.clock(office)
-    lines = [f"The clock shows {when(shown.clock)}."]
+    lines = [f"The clock shows {when(shown.time)}."]
     lines += table(("WHEN", "KNOWN OF THE TIME"), [(when(e.at), e.what) for e in shown.evidence])
     if shown.doubt is not None:
         lines += [shown.doubt, "If it is right: 'muster publisher clock confirm' and the date."]
@@ -53,7 +53,7 @@ def clock_confirm(store: Path | None, date: datetime) -> None:
     day = (date - datetime(1970, 1, 1)).days  # noqa: DTZ001  # both without a zone
     with open_office(store) as office:
         confirmed = act.confirm(office, day_of(day * 86_400))
-    lines = [f"The clock shows {when(confirmed.clock)} and is believed."]
+    lines = [f"The clock shows {when(confirmed.time)} and is believed."]
     emit(confirmed, lines if confirmed.changed else [*lines, "Nothing spoke against it."])
 
 
