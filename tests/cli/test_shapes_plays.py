@@ -160,6 +160,7 @@ def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS) -> None:
         assert walk("clients", "remove", Machine(1).cmid)["changed"]
     finally:
         stop(process)
+    walk("check")
     walk("backup", str(made.folder / "backup"))
     walk("restore", str(made.folder / "backup"), "--merge")
     walk("remove-key", last)
@@ -235,6 +236,7 @@ def test_every_command_of_a_publisher(empty: PublisherDesk, tmp_path: Path) -> N
     walk("audit", "export", file("audit.jsonl"))
     with serving(store, "--port", "0") as (_, said):
         walk.judged(("serve",), json.dumps(said))
+    walk("check")
     walk("backup", file("backup"))
     restored = tmp_path / "restored"
     for keys in store.folder.rglob("keys"):

@@ -201,9 +201,11 @@ def host_database(store: Path | None, *, create: bool = False) -> Database:
 def serving_database(store: Path | None) -> Iterator[Database]:
     """The database of the host for a server, which ends whether or not it can be closed."""
     from muster.db.open import close_in_time
+    from muster.host.store import check_at_start
 
     database = host_database(store)
     try:
+        check_at_start(database)
         yield database
     finally:
         close_in_time(database.close)

@@ -14,6 +14,7 @@ import contextlib
 import os
 import sqlite3
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,7 +92,7 @@ class MarkFile:
 
     A write in place that nobody waits for: after a power cut the mark may say less than the
     database has, never more. What keeps it from being written (a full disk, rights) is no fault of
-    the transaction, which is durable.
+    the transaction, which is durable. On Windows there is none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -100,6 +101,8 @@ class MarkFile:
 
     def write(self, mark: Mark) -> None:
         """Say how far the database has come."""
+        if sys.platform == "win32":
+            return
         with contextlib.suppress(OSError):
             if self._handle is None:
                 self._handle = _open_mark(self._path)

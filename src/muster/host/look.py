@@ -35,6 +35,7 @@ from muster.host.results import (
     ClientLease,
     ClientList,
     ClientStatus,
+    DatabaseCheck,
     DNSRecords,
     GrantStatus,
     HostSetting,
@@ -496,3 +497,13 @@ def dns_records(host: OpenHost, place: DNSPlace) -> DNSRecords:
         script = nsupdate_script(here, zone, plan.server or None)
         zones.append(ZoneRecords(zone, tuple(zone_lines(here).splitlines()), script))
     return DNSRecords(tuple(zones))
+
+
+# The database.
+
+
+def check_database(host: OpenHost) -> DatabaseCheck:
+    """That the database in the store is the one that was here, which opening it showed, and that
+    its pages fit together. Raises: `db/corrupt`."""
+    host.database.check()
+    return DatabaseCheck(host.database.name)

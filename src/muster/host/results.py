@@ -532,6 +532,13 @@ class KeyMembers(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseCheck:
+    """A database that was read to its end and is whole."""
+
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostBackupWritten:
     """A backup of a host; `host` is the id of its store, `rows` the lines of the file, `keys` the
     publishers whose signing keys are in it, sealed."""

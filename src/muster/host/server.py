@@ -17,7 +17,7 @@ from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
 from muster.core.settings import Value
 from muster.core.values import dataclass
-from muster.db.engine import START_CHECK_SECONDS, Database
+from muster.db.engine import Database
 from muster.host.api import HostAPI
 from muster.host.commit import GroupWriter
 from muster.host.keyring import KeyRing
@@ -81,8 +81,6 @@ class HostServer:
         overrides: Mapping[str, Value] | None = None,
         certificate: Certificate | None = None,
     ) -> None:
-        if not database.check(START_CHECK_SECONDS):
-            _log.info("the database is large: it was not checked to its end")
         self.database = database
         self.condition = Condition(_log, clock.now)
         self._clock = clock

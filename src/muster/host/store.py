@@ -5,6 +5,7 @@ Refuses to know what lies in it (`muster.host.tables`).
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,11 @@ from pathlib import Path
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.db.engine import Database, Reader
+from muster.db.engine import START_CHECK_SECONDS, Database, Reader
 from muster.db.migrate import is_current, load_migrations, migrate
 from muster.db.open import open_database
+
+_log = logging.getLogger("muster.host")
 
 DATABASE = "host.db"
 """Name of the database in the host's store."""
@@ -51,6 +54,15 @@ def open_unjudged(folder: str | os.PathLike[str], *, create: bool = False) -> Da
         if fault.code == "db/missing":
             raise error("host/not-initialised", path=str(folder)) from None
         raise
+
+
+def check_at_start(database: Database) -> None:
+    """See that a database is whole before it serves, as far as that takes no long time.
+
+    Raises: `db/corrupt`.
+    """
+    if not database.check(START_CHECK_SECONDS):
+        _log.info("the database is large: it was not checked to its end")
 
 
 @contextmanager

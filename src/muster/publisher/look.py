@@ -25,6 +25,7 @@ from muster.publisher.results import (
     CatalogueShown,
     ClockEvidence,
     ClockShown,
+    DatabaseCheck,
     Descriptor,
     Export,
     HostList,
@@ -249,3 +250,10 @@ def export_audit(office: Office, write: Callable[[bytes], object]) -> Head:
             write(chain.write_line(row))
             head = Head(row.seq, row.hash)
     return head
+
+
+def check_database(office: Office) -> DatabaseCheck:
+    """That the database in the store is the one that was here, which opening it showed, that its
+    pages fit together, and that the audit chain holds. Raises: `db/corrupt`; as `chain.check`."""
+    office.store.database.check()
+    return DatabaseCheck(office.store.database.name, check_audit(office).text)

@@ -523,6 +523,14 @@ class AuditExported:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseCheck:
+    """A database that was read to its end and is whole; `audit_head` the head of its audit log."""
+
+    database: str
+    audit_head: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackupWritten:
     """A backup that was written; `audit_head` is to be kept elsewhere."""
 

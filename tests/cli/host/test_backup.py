@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 
 import pytest
 from tests.cli.host.conftest import Desk
@@ -45,3 +47,18 @@ def test_a_restore_that_fails_puts_the_database_back(
     assert active.data("status")["publishers"]
     monkeypatch.setenv("MUSTER_PASSPHRASE", "correct horse")
     assert active.data(*words)["missing_keys"] == []
+
+
+def test_a_check_reads_the_database_to_its_end(active: Desk) -> None:
+    path = active.folder / "store" / "host" / "host.db"
+    assert active.data("check") == {"database": str(path)}
+    assert "is whole" in active.text("check")
+    with contextlib.closing(sqlite3.connect(path)) as tool:
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = 'dns_result'"
+        (page,) = tool.execute(query).fetchone()
+    data = bytearray(path.read_bytes())
+    data[4096 * (page - 1) : 4096 * page] = bytes(4096)
+    path.write_bytes(data)
+    assert active.error("check", code=3) == "db/corrupt"
+    assert active.error("serve", "--port", "0", code=3) == "db/corrupt", "nobody met the page yet"
+    assert path.read_bytes() == data

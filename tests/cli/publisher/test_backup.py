@@ -156,6 +156,7 @@ def test_an_older_copy_of_the_database_is_refused_and_sells_nothing_twice(
     shutil.copy(path, tmp_path / "older.db")
     operator.types(*issue)
     operator.types("backup", str(tmp_path / "saved"))
+    assert operator.types("check")["audit_head"] == operator.types("audit", "verify")["head"]
     operator.types(*issue)
     newest = path.read_bytes()
     shutil.copy(tmp_path / "older.db", path)

@@ -15,6 +15,7 @@ COMMANDS = {
     "activate": f"{_HERE}.activate:activate",
     "backup": f"{_HERE}.backup:backup",
     "catalogue": f"{_HERE}.documents:catalogue",
+    "check": f"{_HERE}.backup:check",
     "clients": f"{_HERE}.machines:clients",
     "init": f"{_HERE}.enrol:init",
     "install-key": f"{_HERE}.enrol:install_key",

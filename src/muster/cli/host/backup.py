@@ -1,4 +1,4 @@
-"""`muster host backup` and `muster host restore`."""
+"""`muster host backup`, `restore` and `check`."""
 
 from __future__ import annotations
 
@@ -139,3 +139,14 @@ def restore(
         for publisher in restored.missing_keys
     ]
     emit(restored, lines)
+
+
+@click.command(cls=MusterCommand)
+@store_option
+def check(store: Path | None) -> None:
+    """Read the whole database, while the host serves, and say whether it is in order."""
+    from muster.host import look
+
+    with compose.look_at_host(store) as opened:
+        checked = look.check_database(opened)
+    emit(checked, [f"The database {checked.database} is whole."])

@@ -22,6 +22,7 @@ _COMMANDS = {
     "backup": "muster.cli.publisher.backup:backup",
     "restore": "muster.cli.publisher.backup:restore",
     "resume": "muster.cli.publisher.backup:resume",
+    "check": "muster.cli.publisher.backup:check",
     "confirm": "muster.cli.publisher.desk:confirm",
     "catalogue": "muster.cli.publisher.catalogue:catalogue",
     "clock": "muster.cli.publisher.clock:clock",

@@ -1,4 +1,4 @@
-"""`muster publisher backup`, `restore` and `resume`."""
+"""`muster publisher backup`, `restore`, `resume` and `check`."""
 
 from __future__ import annotations
 
@@ -168,3 +168,20 @@ def resume(store: Path | None, head: Head | None, accept_loss: bool) -> None:
     with open_office(store) as office:
         resumed = act.resume(office, head=head, accept_loss=accept_loss)
     emit(resumed, _resumed_lines(resumed, changed=resumed.changed))
+
+
+@click.command(cls=MusterCommand)
+@store_option
+def check(store: Path | None) -> None:
+    """Read the whole database, while the service runs, and say whether it is in order."""
+    from muster.publisher import look
+
+    with open_office(store) as office:
+        checked = look.check_database(office)
+    emit(
+        checked,
+        [
+            f"The database {checked.database} is whole.",
+            f"The audit chain is intact; its head is {checked.audit_head}.",
+        ],
+    )
