@@ -204,6 +204,23 @@ def test_programs_that_open_while_others_write(path: Path) -> None:
     assert code(path) == ""
 
 
+def test_a_log_in_which_the_identity_was_renewed_is_its_own(path: Path) -> None:
+    """The file has the new one already, and the log, which another program keeps, begins with the
+    one before."""
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN")
+        assert other.execute("SELECT count(*) FROM t").fetchone() == (150,)
+        fill(path, 1)
+        with open_sqlite(path) as db:
+            db.renew(0xFFFFFFF0)
+        other.rollback()
+        other.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        assert path.with_name("x.db-wal").stat().st_size
+        for _ in range(2):
+            with open_sqlite(path) as db:
+                assert rows(db) == 151
+
+
 def test_a_file_that_is_exchanged_while_it_is_open_is_told(path: Path, tmp_path: Path) -> None:
     with open_sqlite(path) as db:
         path.rename(tmp_path / "away.db")

@@ -63,7 +63,8 @@ def check(path: Path) -> None:
         return
     if logged is not None and stored is not None:
         before = Mark(logged.identity, (logged.generation - 1) & 0xFFFFFFFF)
-        foreign = stored.identity and logged.identity and stored.identity != logged.identity
+        # A log in which the identity was renewed begins with the one before.
+        foreign = stored.identity not in (0, logged.identity, current.identity)
         if foreign or stored.behind(before) > 0 or current.behind(stored) > 0:
             raise error("db/log", path=str(path), log=log.name)
     if marked is None:
