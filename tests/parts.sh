@@ -11,6 +11,7 @@ need named bind9
 need nsupdate bind9-dnsutils
 need dig bind9-dnsutils
 need ip iproute2
+need nft nftables
 need strace strace
 [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || need initdb postgresql
 need psql postgresql-client

@@ -60,6 +60,15 @@ def test_a_fault_stands_until_a_write_works_and_nothing_failed_for_a_while() -> 
     assert (store.known.is_well, store.codes()) == (True, [])
 
 
+def test_a_fault_is_told_once_whatever_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    store = Store()
+    for path in ("/x", "/y", "/x"):
+        store.known.failed(error("db/full", path=path, retry_after=5))
+    assert len(caplog.records) == 1
+    store.known.failed(error("db/io", path="/x", detail="x"))
+    assert store.codes() == ["db/io"]
+
+
 def test_a_full_disk_is_found_though_nobody_asks() -> None:
     store = Store()
     store.is_full = True

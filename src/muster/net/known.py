@@ -86,15 +86,20 @@ class Known(Generic[Reading]):
     def failed(self, fault: MusterError) -> None:
         """A request met this fault of the database."""
         self._failed_at = self._monotonic()
-        self._condition.tell(AREA, [fault])
+        self._tell(fault)
         self._wake.set()
+
+    def _tell(self, fault: MusterError) -> None:
+        """Tell a fault, once: its words may differ from request to request."""
+        if fault.code not in (problem.code for problem in self._condition.area(AREA)):
+            self._condition.tell(AREA, [fault])
 
     @property
     def is_well(self) -> bool:
         """Whether the database keeps nobody from his work, by what is known. Waits for nothing."""
         since = self._reading_since
         if since is not None and self._monotonic() - since > SILENT_SECONDS:
-            self._condition.tell(AREA, [self._silent()])
+            self._tell(self._silent())
         return not self._condition.area(AREA)
 
     def lines(self, prefix: str) -> list[str]:
@@ -125,7 +130,7 @@ class Known(Generic[Reading]):
                 self._write()
                 self._wrote_at = self._monotonic()
         except MusterError as fault:
-            self._condition.tell(AREA, [fault])
+            self._tell(fault)
         else:
             if self._monotonic() - self._failed_at >= QUIET_SECONDS:
                 self._condition.tell(AREA, [])

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from muster.testing.netns import Node
+
 STARTED = 60.0
 """Seconds that a server may take to answer."""
 
@@ -36,14 +38,18 @@ def programs() -> Path | None:
 class PostgresServer:
     """One server. Made stopped; use it as a context manager, or `start` and `stop` it.
 
+    Args:
+        node: the machine of a laboratory that it stands on, and is reached at; loopback by default.
     Raises: `FileNotFoundError` where PostgreSQL is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, node: Node | None = None) -> None:
         path = programs()
         if path is None:
             raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
         self._programs = path
+        self._node = node
+        self._address = "127.0.0.1" if node is None else node.address
         # Not in a test's own folder: the user `postgres` may not enter those.
         folder = Path(tempfile.mkdtemp(prefix="muster-postgres-"))
         self._folder = folder
@@ -67,12 +73,16 @@ class PostgresServer:
             "--locale=C",
             "--encoding=UTF8",
         )
+        if node is not None:
+            with (self._data / "pg_hba.conf").open("a") as allowed:
+                allowed.write("host all all samenet trust\n")
 
     def _as_user(self, *arguments: str) -> list[str]:
         command = [str(self._programs / arguments[0]), *arguments[1:]]
         if os.geteuid() == 0:
-            return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
-        return command
+            rights = ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            command = ["setpriv", *rights, *command]
+        return command if self._node is None else self._node.wrap(command)
 
     def _run(self, *arguments: str) -> str:
         process = subprocess.run(
@@ -94,7 +104,7 @@ class PostgresServer:
                 self._as_user(
                     "postgres",
                     *("-D", str(self._data), "-p", str(self.port)),
-                    *("-c", "listen_addresses=127.0.0.1"),
+                    *("-c", f"listen_addresses={self._address}"),
                     *("-c", f"unix_socket_directories={self._folder}"),
                     *("-c", "max_connections=200"),
                 ),
@@ -128,7 +138,7 @@ class PostgresServer:
     def sql(self, database: str, statement: str) -> str:
         """Run one statement with psql; what it printed."""
         return self._run(
-            *("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "muster"),
+            *("psql", "-h", self._address, "-p", str(self.port), "-U", "muster"),
             *("-qAtX", "-v", "ON_ERROR_STOP=1", "-c", statement, database),
         )
 
@@ -136,7 +146,7 @@ class PostgresServer:
         """The address of a new, empty database."""
         name = f"db{next(self._numbers)}"
         self.sql("postgres", f"CREATE DATABASE {name}")
-        return f"postgresql://muster@127.0.0.1:{self.port}/{name}"
+        return f"postgresql://muster@{self._address}:{self.port}/{name}"
 
     def __enter__(self) -> PostgresServer:
         return self.start()

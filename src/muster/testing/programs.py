@@ -204,6 +204,10 @@ class Programs:
         """What a serving command wrote to its standard error so far."""
         return (self.folder / f"{name}.err").read_text(errors="replace")
 
+    def child(self, name: str) -> subprocess.Popen[bytes]:
+        """The process of a serving command."""
+        return next(child for label, child in self._children if label == name)
+
     def stop(self) -> None:
         """Stop what serves, the last one first, by process id. Idempotent."""
         children, self._children = self._children, []
