@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.host.conftest import Machine, World, body_meeting
+from tests.net.exposition import check_metrics
 from tests.profiles import examples
 
 from muster.host.act import updates
@@ -200,14 +202,26 @@ def test_health_readiness_metrics_and_openapi(asking: Asking) -> None:
     assert f'{server},outcome="leased"}} 56' in text
     assert f'muster_host_requests_by_state_total{{publisher="{publisher}",state="0"}} 1' in text
     # Twice the largest need of the application, 25: the size of the fleet stays private.
-    assert f'muster_host_count{{publisher="{publisher}",application="os"}} 50' in text
+    assert f'muster_host_machines{{publisher="{publisher}",application="os"}} 50' in text
     assert 'muster_host_http_answers_total{route="activate",status="409"} 4' in text
     assert 'muster_host_http_answer_seconds_count{route="activate"} 122' in text
+    check_metrics(text)
     names = {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")}
     typed = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     assert all(any(name.startswith(one) for one in typed) for name in names)
     document = json.loads(asking.get("/openapi.json").body)
     assert set(document["paths"]) == {route.path for route in routes.HOST_ROUTES}
+
+
+def test_a_refused_machine_leaves_one_line_in_the_log(
+    asking: Asking, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "muster.host")
+    assert asking.activate(1, "no-such-product").status == 404
+    told = [vars(one) for one in caplog.records if one.name == "muster.host"]
+    assert [(one["message"], one["code"], one["client"]) for one in told] == [
+        ("a request was refused", "host/not-served", "127.0.0.1")
+    ]
 
 
 def test_a_host_that_serves_nobody_is_not_ready(world: World) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.lease.trees import tree
+from tests.net.exposition import check_metrics
 
 from muster.core.errors import Retry
 from muster.core.keys import ProductKey
@@ -236,6 +237,7 @@ def test_health_readiness_and_metrics(asker: Asker) -> None:
         "muster_publisher_catalogue_version 1",
     ):
         assert line in lines
+    check_metrics("\n".join(lines) + "\n")
     form = re.compile(r'(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.]+)')
     for line in lines:
         assert form.fullmatch(line), line

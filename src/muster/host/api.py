@@ -26,6 +26,7 @@ from muster.net.known import Known
 from muster.net.openapi import encode_document
 from muster.net.operation import certificate_lines, healthz, operation_router, ready, unready
 from muster.net.peers import Source, source_of
+from muster.net.process import process_lines
 from muster.net.refusals import REFUSED, Refusals
 from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.wire import routes
@@ -214,6 +215,7 @@ class HostAPI:
         series += self.condition.lines("muster_host")
         series += self.refusals.lines("muster_host")
         series += certificate_lines("muster_host", self._certificate)
+        series += process_lines("muster_host")
         return Answer(200, ("\n".join(series) + "\n").encode("ascii"), routes.TEXT)
 
     def _document(self, request: Request) -> Answer:

@@ -97,11 +97,11 @@ def ledger_lines(reader: Reader, view: HostView, now: int) -> list[str]:
         )
     ]
     texts += head(
-        "count", "gauge", "Machines of the last 30 days, at most twice the largest threshold."
+        "machines", "gauge", "Machines of the last 30 days, at most twice the largest threshold."
     )
     for publisher, application, most in _applications(view):
         number = ledger.count(reader, publisher, application, now, most=most)
-        texts.append(series("count", number, publisher=publisher, application=application))
+        texts.append(series("machines", number, publisher=publisher, application=application))
     texts += head(
         "machines_with_clones", "gauge", "Machines whose store was in use on another one, 30 days."
     )

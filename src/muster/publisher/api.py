@@ -24,6 +24,7 @@ from muster.net.known import Known
 from muster.net.openapi import encode_document
 from muster.net.operation import certificate_lines, healthz, operation_router, ready, unready
 from muster.net.peers import Network, Source, source_of
+from muster.net.process import process_lines
 from muster.net.refusals import Refusals
 from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
 from muster.publisher.pools import Activated
@@ -358,6 +359,7 @@ class PublisherAPI:
         series += self._condition.lines("muster_publisher")
         series += self._refusals.lines("muster_publisher")
         series += certificate_lines("muster_publisher", self._certificate)
+        series += process_lines("muster_publisher")
         return Answer(200, ("\n".join(series) + "\n").encode("ascii"), routes.TEXT)
 
     def _document(self, request: Request) -> Answer:

@@ -1,0 +1,63 @@
+"""What a server tells of its process: its version, and what it uses of the machine.
+
+Decides the names, which are those of every Prometheus client library, so that dashboards know
+them. Reads `/proc` of Linux; elsewhere the version alone is told. Waits for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+from muster import __version__
+
+_HERE = Path("/proc/self")
+
+
+def process_lines(prefix: str) -> list[str]:
+    """Version and process, as Prometheus text.
+
+    Args:
+        prefix: of the server's own series, such as `muster_host`.
+    """
+    python = platform.python_version()
+    lines = [
+        f"# HELP {prefix}_build_info The version that runs.",
+        f"# TYPE {prefix}_build_info gauge",
+        f'{prefix}_build_info{{version="{__version__}",python="{python}"}} 1',
+    ]
+    for name, kind, text, value in _process():
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value}"]
+    return lines
+
+
+def _process() -> list[tuple[str, str, str, str]]:
+    if not sys.platform.startswith("linux"):
+        return []
+    import resource
+
+    try:
+        # The name of the program, in brackets, may hold spaces.
+        fields = (_HERE / "stat").read_text().rpartition(")")[2].split()
+        opened = sum(1 for _ in (_HERE / "fd").iterdir())
+        booted = next(
+            int(line.split()[1])
+            for line in Path("/proc/stat").read_text().splitlines()
+            if line.startswith("btime ")
+        )
+    except OSError:
+        return []
+    ticks, most = os.sysconf("SC_CLK_TCK"), resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    cpu = (int(fields[11]) + int(fields[12])) / ticks
+    started = booted + int(fields[19]) / ticks
+    resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    return [
+        ("process_cpu_seconds_total", "counter", "Time of processors that was used.", f"{cpu:.2f}"),
+        ("process_start_time_seconds", "gauge", "When the process began.", f"{started:.2f}"),
+        ("process_resident_memory_bytes", "gauge", "Memory in use.", str(resident)),
+        ("process_virtual_memory_bytes", "gauge", "Memory that was mapped.", fields[20]),
+        ("process_open_fds", "gauge", "Files and connections that are open.", str(opened)),
+        ("process_max_fds", "gauge", "How many may be open.", str(most)),
+    ]
