@@ -106,7 +106,9 @@ HTTP_METHOD = pattern(r"GET|HEAD|POST|PUT|DELETE")
 # Numbers in addresses, files and on the command line.
 
 VERSION_NUMBER = pattern(r"0|[1-9][0-9]{0,14}")
-"""A version of trust or catalogue in a path or an entity tag (section 8.2)."""
+"""A version of trust or catalogue, 0 for none."""
+VERSION_IN_PATH = pattern(r"[1-9][0-9]{0,14}")
+"""A version of trust in a path (section 8.2)."""
 AUDIT_HEAD = pattern(rf"({VERSION_NUMBER.pattern}):({SHA256_HEX.pattern})")
 """Number and hash of the last row of an audit log (section 12.3)."""
 INTEGER = pattern(r"-?[0-9]{1,15}")

@@ -188,7 +188,7 @@ class HostAPI:
     def _trust(self, request: Request) -> Answer:
         known = self._known(request)
         asked = request.params["version"]
-        if not grammar.VERSION_NUMBER.fullmatch(asked):
+        if not grammar.VERSION_IN_PATH.fullmatch(asked):
             raise error("wire/not-found")
         for trust in known.line:
             if trust.version >= int(asked):

@@ -24,6 +24,8 @@ READ_SECONDS = 5.0
 """How often it is read, at least."""
 AGAIN_SECONDS = 1.0
 """How often at most, after something changed."""
+PAUSE = 10
+"""Times as long as a reading took, nothing is read after it: large stores are not read all day."""
 WRITE_SECONDS = 60.0
 """How often a write is tried while nothing is wrong."""
 SILENT_SECONDS = 8.0
@@ -143,10 +145,11 @@ class Known(Generic[Reading]):
             self._wake.clear()
             if self._closed.is_set():
                 return
+            begun = self._monotonic()
             try:
                 self.look()
             except Exception:  # noqa: BLE001 - whether it is well is asked whatever happens here
                 if self._closed.is_set():
                     return
                 _log.exception("a defect while reading what is known")
-            self._closed.wait(AGAIN_SECONDS)
+            self._closed.wait(max(AGAIN_SECONDS, PAUSE * (self._monotonic() - begun)))

@@ -40,6 +40,8 @@ _REASONS = {
     500: "An error of the server",
     503: "The server cannot answer now",
 }
+_MAX_VERSION = 10**15 - 1
+"""The largest version that a path may name, `grammar.VERSION_IN_PATH`."""
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -282,7 +284,7 @@ def _operation(route: Route) -> JSONObject:
 
 
 def _parameter(name: str) -> JSONObject:
-    schema = _text(grammar.PUBLISHER_ID) if name == "publisher" else _integer(1)
+    schema = _text(grammar.PUBLISHER_ID) if name == "publisher" else _integer(1, _MAX_VERSION)
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 

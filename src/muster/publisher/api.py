@@ -324,7 +324,7 @@ class PublisherAPI:
         asked = request.params["version"]
         version = (
             self._service.trust_from(int(asked))
-            if grammar.VERSION_NUMBER.fullmatch(asked)
+            if grammar.VERSION_IN_PATH.fullmatch(asked)
             else None
         )
         if version is None:
