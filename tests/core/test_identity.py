@@ -354,3 +354,34 @@ def test_bindings_follow_the_hardware_and_the_key_only() -> None:
 def test_inputs_of_the_wrong_size_are_bugs(call: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match="bytes"):
         call()
+
+
+# Edges of what is taken.
+
+
+def test_an_id_of_the_operators_has_1_to_256_bytes() -> None:
+    for given_id in ("a", "é" * 128, "a" * 256):
+        assert len(identity.explicit_seed(PUBLISHER, given_id)) == 32
+    for bad in ("", "a" * 257, "é" * 129):
+        assert code_of(lambda: identity.explicit_seed(PUBLISHER, bad)) == "id/explicit"  # noqa: B023
+
+
+def test_a_fact_has_at_most_1024_bytes() -> None:
+    longest = "é" * 512
+    assert Fact("board-serial", longest).value == longest
+    with pytest.raises((MusterError, ValueError)):
+        Fact("board-serial", longest + "a")
+
+
+def test_of_two_values_of_a_fact_the_lower_counts() -> None:
+    """Whoever passes them, in whatever order."""
+    lower, higher = Fact("board-serial", "A1"), Fact("board-serial", "B2")
+    for both in ([lower, higher], [higher, lower]):
+        assert identity.commitments(b"s" * 32, both) == identity.commitments(b"s" * 32, [lower])
+
+
+def test_what_is_in_common_may_agree_or_contradict() -> None:
+    one, other = ("d" + "0" * 16,), ("d" + "1" * 16,)
+    assert identity.compare(one, one).comparable
+    assert identity.compare(one, other).comparable
+    assert not identity.compare(one, ("u" + "0" * 16,)).comparable

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from muster.core.digits import encode_groups, format_rows
 from muster.core.errors import MusterError
+from muster.core.identity import scrypt
 from muster.core.ids import (
     ConfirmationId,
     InstallationId,
@@ -19,6 +20,7 @@ from muster.core.ids import (
     make_installation_id,
     parse_confirmation_id,
     parse_installation_id,
+    proof_key,
 )
 from muster.core.keys import KeyId, Kind
 
@@ -277,3 +279,34 @@ def test_confirmation_fields_that_do_not_fit(
     with pytest.raises(MusterError) as caught:
         ConfirmationId(index, day, term, signature)
     assert caught.value.code == "id/range"
+
+
+@pytest.mark.parametrize("version", range(1, 8))
+@pytest.mark.parametrize("iid", [machine(), host()], ids=["machine", "host"])
+def test_installation_ids_of_other_versions(iid: InstallationId, version: int) -> None:
+    later = replace(iid, version=version)
+    bits = data_bits(later.text, 196 if iid.hw is None else 244)
+    assert int(bits[:3], 2) == version
+    assert bits[3:] == data_bits(iid.text, len(bits))[3:]
+    with pytest.raises(MusterError, match=rf"\b{version}\b") as caught:
+        parse_installation_id(later.text)
+    assert caught.value.code == "id/version"
+
+
+@pytest.mark.parametrize(("size", "bits"), [(12, 196), (15, 244)])
+def test_an_installation_id_has_no_bit_more(size: int, bits: int) -> None:
+    with pytest.raises(MusterError) as caught:
+        parse_installation_id("-".join(encode_groups(1 << bits, size)))
+    assert caught.value.code == "id/range"
+
+
+def test_the_key_of_proofs_by_hand() -> None:
+    """1.10.2: scrypt of the tag, with the publisher and the key id as its salt."""
+    publisher, key_id, tag = "abcdefghijkl2345", KeyId(Kind.MAK, 1, 2), b"7 bytes"
+    salt = b"muster-proof-v1" + publisher.encode() + key_id.packed
+    assert proof_key(publisher, key_id, tag) == scrypt(tag, salt)
+    for wrong in (tag[:6], tag + b"8"):
+        with pytest.raises(ValueError, match="7 bytes"):
+            proof_key(publisher, key_id, wrong)
+    with pytest.raises(MusterError):
+        proof_key("x", key_id, tag)

@@ -140,6 +140,8 @@ def test_one_of_several_records_has_a_shape() -> None:
     assert not valid.is_valid({"at": 1})
     one = any_of("leaf", (Leaf,))
     assert one["$ref"] == "#/$defs/Leaf"
+    assert one["$id"] == "urn:muster:json:leaf:1"
+    assert schema(Leaf)["$id"] == "urn:muster:json:Leaf:1"
     assert one["$defs"] == {"Leaf": shape["$defs"]["Leaf"]}  # type: ignore[index,call-overload]
 
 

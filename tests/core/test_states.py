@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -131,6 +132,19 @@ def test_only_a_verified_licence_ever_licenses(events: list[LicenceEvent]) -> No
         verified = verified or event in GOOD
         if state is S.LICENSED:
             assert verified
+
+
+def test_the_page_shows_the_next_state_of_every_pair() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "states.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([A-Z_]+) \|((?: [0-6]? ?\|){7})$", page, re.MULTILINE)
+    shown = {
+        (state, E[name]): S(int(cell)) if cell.strip() else state
+        for name, cells in rows
+        for state, cell in zip(S, cells.split("|"), strict=False)
+    }
+    assert len(rows) == len(E)
+    assert shown == TRANSITIONS
+    assert diagram() in page
 
 
 def test_the_diagram_shows_every_change_and_nothing_else() -> None:
