@@ -139,6 +139,69 @@ def test_they_are_pickled() -> None:
     assert pickle.loads(pickle.dumps(Kept("a"))) == Kept("a")
 
 
+def _more(of: Any) -> Any:
+    @of.dataclass(frozen=True, slots=True)
+    class Made:
+        x: int
+        later: int = of.field(init=False, default=7)
+        tags: tuple[str, ...] = of.field(init=False, default_factory=lambda: ("t",))
+
+    @of.dataclass(frozen=True, slots=True)
+    class Again(Made):
+        x: int = 5
+
+    @of.dataclass(frozen=True, slots=True, repr=False)
+    class Quiet:
+        x: int
+
+    return Made, Again, Quiet
+
+
+BOTH = pytest.mark.parametrize("kind", [values, dataclasses], ids=["house", "standard"])
+
+
+@BOTH
+def test_the_first_object_and_the_later_ones_are_made_alike(kind: Any) -> None:
+    point, wide, _ = _describe(kind)
+    made, again, quiet = _more(kind)
+    for _ in range(3):
+        one = point(1, 5, ("a",), note="n")
+        assert (one.x, one.y, one.tags, one.note) == (1, 5, ("a",), "n")
+        assert [getattr(made(1), name) for name in ("x", "later", "tags")] == [1, 7, ("t",)]
+        assert (again().x, again(6).x, again(6).later) == (5, 6, 7)
+        assert not wide(1) < wide(1)
+        assert wide(1) <= wide(1)
+        assert quiet(1) == quiet(1) != quiet(2)
+    assert repr(quiet(1)).startswith("<")
+    assert not vars(again)["__slots__"]
+    assert made.__match_args__ == ("x",)
+
+
+@BOTH
+def test_a_first_object_that_lacks_its_one_field_is_told(kind: Any) -> None:
+    for one in _more(kind)[::2]:
+        with pytest.raises(TypeError, match="'x'"):
+            one()
+
+
+@BOTH
+def test_what_was_not_asked_for_is_not_there(kind: Any) -> None:
+    point, _, _ = _describe(kind)
+    with pytest.raises(TypeError):
+        point(1) < point(2)  # noqa: B015
+    assert "__weakref__" not in vars(point)
+
+
+@BOTH
+def test_the_names_of_fields(kind: Any) -> None:
+    point, _, nothing = _describe(kind)
+    names = ("x", "y", "tags", "note", "double")
+    assert values.field_names(point) == values.field_names(point(1)) == names
+    assert values.field_names(nothing) == ()
+    for other in (5, int, None, "x"):
+        assert values.field_names(other) is None
+
+
 def test_a_thread_that_comes_late_makes_its_object_all_the_same() -> None:
     """Another thread has replaced the `__init__` that this one is about to run."""
     point, wide, _ = _describe(values)

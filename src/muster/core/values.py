@@ -233,9 +233,14 @@ def field_names(record: object) -> tuple[str, ...] | None:
     """The names of the fields of a dataclass of either kind, or of its object; None for what is
     none."""
     known = getattr(record, "_fields_", None)
-    if known is None:
-        known = getattr(record, "__dataclass_fields__", None)
-    return None if known is None else tuple(known)
+    if known is not None:
+        return tuple(known)
+    if not hasattr(record, "__dataclass_fields__"):
+        return None
+    import dataclasses
+
+    standard: Any = record
+    return tuple(one.name for one in dataclasses.fields(standard))  # without those of the class
 
 
 _SHARED: dict[str, object] = {
