@@ -27,7 +27,7 @@ from muster.host.tables import ledger, request_log  # noqa: E402
 NOW = 1_795_500_000
 PUBLISHER = "a" * 16
 SMALL, LARGE = 10_000, 1_000_000
-TIMES = 5
+TIMES = 3
 
 
 def _row(number: int) -> str:

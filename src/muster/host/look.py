@@ -250,6 +250,7 @@ def applications(host: OpenHost) -> tuple[ApplicationStatus, ...]:
 
 
 def _applications(reader: Reader, view: HostView, now: int) -> tuple[ApplicationStatus, ...]:
+    counted = {(row.publisher, row.application): row for row in ledger.counts(reader, now)}
     rows = []
     for known in view.publishers.values():
         groups = set(rules.granted_groups(known, now))
@@ -258,17 +259,17 @@ def _applications(reader: Reader, view: HostView, now: int) -> tuple[Application
         for name in names:
             served = [item for item in products if item.application == name]
             served = [item for item in served if item.group in groups]
-            row = ledger.application_count(reader, known.publisher, name, now)
-            number = row.count
-            if not served and not number:
+            row = counted.get((known.publisher, name))
+            if not served and row is None:
                 continue
+            number = 0 if row is None else row.count
             rows.append(
                 ApplicationStatus(
                     publisher=known.publisher,
                     label=known.label,
                     application=name,
                     count=number,
-                    addresses=row.addresses,
+                    addresses=0 if row is None else row.addresses,
                     products=tuple(
                         ProductNeed(item.id, item.group, item.need, number >= item.need)
                         for item in served

@@ -99,6 +99,22 @@ def application_count(
     return ApplicationCount(publisher, application, number, int(row[0]))
 
 
+def counts(reader: Reader, now: int) -> list[ApplicationCount]:
+    """The counts of all applications of which machines count now."""
+    rows: list[ApplicationCount] = []
+    last = ("", "")
+    while True:  # from one application to the next, past all their machines
+        row = reader.one(
+            "SELECT publisher, application FROM sighting WHERE (publisher, application) > (?, ?)"
+            " ORDER BY publisher, application LIMIT 1",
+            last,
+        )
+        if row is None:
+            return [row for row in rows if row.count]
+        last = (str(row[0]), str(row[1]))
+        rows.append(application_count(reader, *last, now))
+
+
 def any_ahead(reader: Reader, now: int) -> bool:
     """Whether a row lies more than 4 hours ahead."""
     return (
