@@ -41,13 +41,13 @@ def fill(tx: Transaction, machines: int) -> None:
         "INSERT INTO machine (publisher, cmid, identity, fingerprint, address, os, version, state,"
         " first_seen, last_seen, name) VALUES (?, ?, 'machine', '', ?, '', '', 1, 1, ?, ?)",
         (
-            (PUBLISHER, _row(n), f"10.{n % 99}.0.1", NOW - n % (30 * DAY), f"pc-{n}")
+            (PUBLISHER, _row(n), f"10.{n % 99}.0.1", NOW - n * 29 * DAY // machines, f"pc-{n}")
             for n in numbers
         ),
     )
     tx.execute_many(
         "INSERT INTO sighting (publisher, application, cmid, last_seen) VALUES (?, 'os', ?, ?)",
-        ((PUBLISHER, _row(n), NOW - n % (30 * DAY)) for n in numbers),
+        ((PUBLISHER, _row(n), NOW - n * 29 * DAY // machines) for n in numbers),
     )
     tx.execute_many(
         "INSERT INTO lease (publisher, cmid, product, application, grant_jti, jti, issued_at,"

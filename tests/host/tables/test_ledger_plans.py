@@ -133,6 +133,8 @@ def test_nothing_that_people_ask_reads_a_table_whole(database: Database, analyze
             ), plan
             # Of one CMID there is a row a publisher; of clones the index holds the few there are.
             few = "m.cmid = ?" in plan or "cloned_at" in plan
+            if sqlite and "cloned_at" in plan:  # PostgreSQL weighs both by what it knows of them
+                assert "machine_by_time" not in line, plan
             assert "USE TEMP B-TREE FOR ORDER BY" not in line or few, plan
 
 
