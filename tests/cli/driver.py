@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from inspect import CO_GENERATOR
 from pathlib import Path
 from types import FrameType
 
@@ -114,8 +115,9 @@ class _Presser:
         self.left = calls
 
     def __call__(self, frame: FrameType, event: str, _arg: object) -> None:
-        if event != "call" or OURS not in frame.f_code.co_filename:
-            return  # Python passes over what is raised in its own callbacks
+        code = frame.f_code
+        if event != "call" or OURS not in code.co_filename or code.co_flags & CO_GENERATOR:
+            return  # Python passes over what is raised in its callbacks and as generators end
         self.left -= 1
         if self.left == 0:
             sys.setprofile(None)
