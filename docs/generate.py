@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from muster.cli import shapes
+from muster.cli.examples import example_of
 from muster.cli.main import muster
 from muster.core.audit import Event
 from muster.core.catalogue import CATALOGUE
@@ -160,6 +161,9 @@ def commands() -> str:
         said = inspect.cleandoc(command.help or "").replace("\b\n", "")
         heading = "#" * min(path.count(" ") + 2, 4)
         parts.append(f"\n{heading} `{path}`\n\n{said}\n\n```\n{usage}\n```\n")
+        example = "" if isinstance(command, click.Group) else example_of(path.partition(" ")[2])
+        if example:
+            parts.append(f"\nExample: `muster {example}`\n")
         if command.epilog:
             below = inspect.cleandoc(command.epilog).replace("\b\n", "")
             parts.append(f"\n```\n{below}\n```\n")

@@ -23,6 +23,7 @@ import click
 
 import muster as muster_package
 from muster.__main__ import main
+from muster.cli.examples import LINES
 from muster.cli.main import muster
 
 ALARM_SECONDS = 60
@@ -77,7 +78,7 @@ def surround(kind: str, folder: Path) -> None:
     """Make one thing around this process unusual."""
     os.chdir(folder)
     match kind:
-        case "plain" | "wrong option":
+        case "plain" | "wrong option" | "example":
             pass
         case "full output":
             os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
@@ -188,7 +189,16 @@ def load() -> None:
             importlib.import_module(found.name)
 
 
+def examples() -> Iterator[tuple[tuple[str, ...], str]]:
+    """What each `--help` shows."""
+    for line in LINES:
+        words = tuple(line.split())
+        if words[0] not in SERVED:
+            yield words, "example"
+        yield (*words, "--help"), "example"
+
+
 if __name__ == "__main__":
     load()
-    every = list(runs())
+    every = [*runs(), *examples()]
     print(json.dumps([play(words, kind) for words, kind in every]))

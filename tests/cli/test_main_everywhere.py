@@ -113,3 +113,12 @@ def test_ctrl_c_ends_a_command_by_its_own_code(played: list[dict[str, Any]]) -> 
     assert len(stopped) > len(runs) // 4
     told = [run for run in stopped if "command/interrupted" in run["err"]]
     assert len(told) > 10  # the others were about to end, or had just begun
+
+
+def test_every_example_is_understood(played: list[dict[str, Any]]) -> None:
+    for run in of(played, "example"):
+        assert "command/usage" not in run["err"], run
+        assert "settings/" not in run["err"], run
+        if run["words"][-1] == "--help":
+            line = " ".join(run["words"][:-1])
+            assert f"muster {line}" in " ".join(run["out"].split()), run

@@ -135,6 +135,11 @@ class MusterCommand(click.Command):
             )
         )
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """An example, and what else the command has to say below its options."""
+        _show_example(ctx, formatter)
+        super().format_epilog(ctx, formatter)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors of the catalogue end it with their exit code."""
         try:
@@ -146,6 +151,15 @@ class MusterCommand(click.Command):
             told = told_by_system(fault)
             print_error(told)
             ctx.exit(exit_code(told))
+
+
+def _show_example(ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    from muster.cli.examples import example_of
+
+    example = example_of(ctx.command_path.partition(" ")[2])
+    if example:
+        with formatter.section("Example"):
+            formatter.write_text(f"muster {example}")
 
 
 def told_by_system(fault: OSError) -> MusterError:
