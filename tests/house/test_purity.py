@@ -23,7 +23,8 @@ HANDS = {
         *("service", "settings", "store", "stores", "summary"),
     },
     "host": {
-        *("act", "api", "backup_file", "batch", "commit", "doctor", "keyring", "look", "metrics"),
+        *("act", "api", "backup_file", "batch", "commit", "doctor", "follow", "keyring"),
+        *("look", "metrics"),
         *("online", "open", "publish", "server", "service", "store", "view"),
     },
     "publisher": {

@@ -250,6 +250,21 @@ def _open_host(store: Path | None, database: Database, flags: Mapping[str, objec
     )
 
 
+def host_on(
+    store: Path | None,
+    database: Database,
+    file_settings: Mapping[str, Value],
+    overrides: Mapping[str, Value],
+) -> OpenHost:
+    """A host's store whose database is open already, for acts of the running host."""
+    from muster.host.keyring import KeyRing
+    from muster.host.open import OpenHost
+
+    folder = host_folder(store)
+    ring = KeyRing(folder / "keys")
+    return OpenHost(folder, database, ring, clock(), dice(), file_settings, overrides)
+
+
 def host_service(store: Path | None, database: Database) -> HostService:
     """The host's service, for single acts of a command."""
     from muster.host.keyring import KeyRing

@@ -175,6 +175,17 @@ SETTINGS: tuple[Setting, ...] = (
         "Address to listen on for machines; `::` serves IPv6 and IPv4.",
     ),
     Setting(
+        "news_interval",
+        Role.HOST,
+        Type.INTEGER,
+        86_400,
+        "How often a running host asks the publishers whose address it knows for catalogue, trust "
+        "and terms. 0: never.",
+        unit="s",
+        minimum=0,
+        maximum=2_592_000,
+    ),
+    Setting(
         "retry_interval",
         Role.HOST,
         Type.INTEGER,

@@ -39,6 +39,19 @@ class DNSPublishing:
 
 
 @dataclass(frozen=True, slots=True)
+class PublisherNews:
+    """When a running host last asked a publisher for news (`at`), when it last got an answer
+    (`good_at`), and when it asks next. `code` is why it got none, or "". Instants are None where it
+    did not ask yet."""
+
+    publisher: str
+    at: Instant | None
+    good_at: Instant | None
+    code: str
+    next_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class HostProcess:
     """The process that serves a host's store: its `pid`, and since when.
 
@@ -60,6 +73,7 @@ class HostProcess:
     serving: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     dns: DNSPublishing | None = None
+    news: tuple[PublisherNews, ...] = ()
 
 
 def read_process(members: Mapping[str, Any]) -> HostProcess:
@@ -71,6 +85,7 @@ def read_process(members: Mapping[str, Any]) -> HostProcess:
         serving=tuple(map(str, members.get("serving", ()))),
         problems=tuple(_record(Problem, item) for item in members.get("problems", ())),
         dns=None if dns is None else _dns(dns),
+        news=tuple(_record(PublisherNews, item) for item in members.get("news", ())),
     )
 
 

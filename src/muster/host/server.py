@@ -18,10 +18,13 @@ from muster.core.errors import MusterError
 from muster.core.settings import Value
 from muster.core.values import dataclass
 from muster.db.engine import Database
+from muster.host.act.news import Service
 from muster.host.api import HostAPI
 from muster.host.commit import GroupWriter
+from muster.host.follow import Follower
 from muster.host.keyring import KeyRing
 from muster.host.model import QueuedRequest, Reply
+from muster.host.open import OpenHost
 from muster.host.publish import Keeper, Plan, ZoneResult, plan_of
 from muster.host.running import HostProcess
 from muster.host.service import HostService
@@ -102,6 +105,7 @@ class HostServer:
         self.router: Router = api.router()
         self.operation: Router = api.operation()
         self._keeper: Keeper | None = None
+        self._follower: Follower | None = None
 
     def _tick(self) -> None:
         self.service.look_again()
@@ -134,6 +138,7 @@ class HostServer:
             serving=self._api.serving,
             problems=self.condition.problems(),
             dns=None if self._keeper is None else self._keeper.told,
+            news=() if self._follower is None else self._follower.told,
         )
 
     def publish_dns(self, port: int, options: DNSOptions) -> None:
@@ -150,12 +155,19 @@ class HostServer:
         )
         self._keeper.start()
 
+    def follow_news(self, host: OpenHost, service: Service) -> None:
+        """Start to ask the publishers for news, by the setting `news_interval`."""
+        self._follower = Follower(host, service, self.condition)
+        self._follower.start()
+
     def stop(self) -> None:
         """Stop in order; what the writer has taken is answered. Does not close the database.
 
         Nothing waits without a bound: neither for DNS servers nor for the database.
         """
         self.known.close()
+        if self._follower is not None:
+            self._follower.stop()
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             withdrawing = threading.Thread(target=self._end, args=(keeper,), daemon=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muster.cli import compose
-from muster.cli.host.options import DNSFlags, dns_options
+from muster.cli.host.options import DNSFlags, dns_options, publisher_service
 from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, wants_json
 
@@ -88,6 +88,8 @@ def serve(
 
             def ready() -> None:
                 server.publish_dns(number, options)
+                opened = compose.host_on(store, database, below, above)
+                server.follow_news(opened, lambda known: publisher_service(known, None))
                 talking.start()
                 lock.listens(peer_text(address, number))
                 serving = HostServing(address, number, place.tls, told_at)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.values import replace
-from muster.host import keys
+from muster.host import keys, rules
 from muster.host.act import grants, updates
 from muster.host.model import Activated, HostView, PublisherView
 from muster.host.online import PublisherClient
@@ -104,6 +104,19 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
     if refused and not accepted:
         raise refused[0].error
     return replace(_terms(host, accepted), refused=tuple(refused))
+
+
+def follow(host: OpenHost, service: Service, publisher: str) -> None:
+    """Take all that a publisher has newer: trust and catalogue, and terms of activated keys.
+
+    What it says of keys that are revoked is in the catalogue; nothing of that is an error here.
+    Raises: `host/no-url`, `net/…`; as `updates.update` and `grants.accept`.
+    """
+    fetch_catalogues(host, service, publisher)
+    known = host.current().publishers[publisher]
+    held = [grant for grant in known.grants if rules.live(known, grant, host.clock.now()) is None]
+    if held:
+        fetch_terms(host, service, publisher)
 
 
 def _chosen(view: HostView, publisher: str | None) -> list[PublisherView]:

@@ -1,0 +1,126 @@
+"""Follows the publishers of a running host: catalogue, trust and terms, by themselves.
+
+Decides whom it asks and when, by the setting `news_interval`; each publisher has a schedule of its
+own, so that one that is away delays no other. Serving goes on whatever happens here. Refuses to
+know what of an answer is taken: that is `muster.host.act.news`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from muster.core import settings as table
+from muster.core.errors import MusterError
+from muster.core.settings import Role
+from muster.host import schedule
+from muster.host.act import news
+from muster.host.model import HostView
+from muster.host.open import OpenHost
+from muster.host.running import PublisherNews
+from muster.net.condition import Condition
+
+LOOK_SECONDS = 10.0
+"""How often a running host looks whether it is time."""
+_STOP_SECONDS = 2.0
+_log = logging.getLogger("muster.host.news")
+
+
+class Follower:
+    """Fetches news by a schedule.
+
+    Args:
+        host: the store, with its settings.
+        service: gives the client of a publisher's service.
+        condition: is told what keeps news away, in the area `news`.
+    """
+
+    def __init__(self, host: OpenHost, service: news.Service, condition: Condition) -> None:
+        self._host = host
+        self._service = service
+        self._condition = condition
+        self._told: dict[str, PublisherNews] = {}
+        self._failures: dict[str, int] = {}
+        self._faults: dict[str, MusterError] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="host-news", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; an answer that is under way is not waited for."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
+
+    @property
+    def told(self) -> tuple[PublisherNews, ...]:
+        """How it went with each publisher."""
+        return tuple(self._told.values())
+
+    def step(self) -> list[PublisherNews]:
+        """Ask the publishers whose time has come; how it went with them."""
+        host, now = self._host, self._host.clock.now()
+        with host.database.snapshot() as reader:
+            values, view = host.values(reader), host.view(reader)
+        interval = values.get("news_interval", table.defaults(Role.HOST)["news_interval"])
+        assert isinstance(interval, int)
+        self._forget(view, keep=interval > 0)
+        asked = []
+        for name, known in view.publishers.items():
+            if not interval or known.url is None or self._stop.is_set():
+                continue
+            before = self._told.get(name)
+            if before is None:
+                due = schedule.first(now, host.dice)
+                self._told[name] = PublisherNews(name, None, None, "", due)
+            # A clock that was put back leaves no instant that is further away than one interval.
+            elif now >= before.next_at or before.next_at > now + max(interval, schedule.FIRST):
+                asked.append(self._ask(before, interval))
+        self._condition.tell("news", list(self._faults.values()))
+        return asked
+
+    def _forget(self, view: HostView, *, keep: bool) -> None:
+        for name in list(self._told):
+            known = view.publishers.get(name)
+            if not keep or known is None or known.url is None:
+                del self._told[name]
+                self._faults.pop(name, None)
+                self._failures.pop(name, None)
+
+    def _ask(self, before: PublisherNews, interval: int) -> PublisherNews:
+        name, host = before.publisher, self._host
+        fault: MusterError | None = None
+        try:
+            news.follow(host, self._service, name)
+        except MusterError as caught:
+            fault = caught
+        now = host.clock.now()
+        failures = self._failures[name] = 0 if fault is None else self._failures.get(name, 0) + 1
+        if fault is None:
+            self._faults.pop(name, None)
+        else:
+            self._faults[name] = fault
+        told = PublisherNews(
+            publisher=name,
+            at=now,
+            good_at=now if fault is None else before.good_at,
+            code="" if fault is None else fault.code,
+            next_at=schedule.following(now, interval, failures, host.dice),
+        )
+        self._told[name] = told
+        return told
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.step()
+            except MusterError as fault:
+                _log.warning("news were not fetched: %s", fault)
+            except Exception:  # noqa: BLE001 - serving goes on whatever happens here
+                if self._stop.is_set():
+                    return
+                _log.exception("a defect in fetching news")
+            self._stop.wait(LOOK_SECONDS)

@@ -1,0 +1,96 @@
+"""A running host follows its publishers by itself: nothing is typed on it or on its clients."""
+
+from __future__ import annotations
+
+import pytest
+from tests.host.conftest import START, World
+
+from muster.core.products import DAY, Revocation, day_of
+from muster.host import look, schedule
+from muster.host.act import settings, updates
+from muster.host.follow import Follower
+from muster.host.model import PublisherView
+from muster.host.online import PublisherClient
+from muster.lease.grant import read_grant
+from muster.net.http import HTTPClient
+from muster.net.serve import ThreadServer
+from muster.testing.tiny_publisher import TinyPublisher
+
+pytestmark = pytest.mark.real
+
+
+class Followed:
+    """A host with a follower whose steps a test takes, and the address of its publisher."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.url = "http://127.0.0.1:9"
+        self.asked: list[str] = []
+        updates.update(world.opened, world.id, url="http://publisher.test")
+        self.follower = Follower(world.opened, self._service, world.service.condition)
+
+    def _service(self, known: PublisherView) -> PublisherClient:
+        self.asked.append(known.label)
+        return PublisherClient(self.url, HTTPClient(5.0))
+
+    def version(self) -> int:
+        return self.world.opened.current().publishers[self.world.id].catalogue_version
+
+
+@pytest.fixture
+def followed(host: World) -> Followed:
+    return Followed(host)
+
+
+def test_news_come_by_the_schedule_and_survive_a_publisher_that_is_away(
+    followed: Followed,
+) -> None:
+    world, step, clock = followed.world, followed.follower.step, followed.world.clock
+    other = TinyPublisher("fabrikam", now=START - 3600)
+    updates.add_publisher(world.opened, other.file())
+    assert step() == []
+    clock.pass_time(schedule.FIRST)
+    # Nobody is there: told once, asked again soon, and less often from then on.
+    (told,) = step()
+    assert (told.code, told.good_at) == ("net/refused", None)
+    assert clock.now() < told.next_at <= clock.now() + schedule.AGAIN
+    assert [one.code for one in world.service.condition.area("news")] == ["net/refused"]
+    clock.pass_time(schedule.AGAIN)
+    (again,) = step()
+    assert again.next_at > clock.now() + schedule.AGAIN
+    with ThreadServer(world.publisher.router()) as server:
+        followed.url = server.url
+        before = followed.version()
+        world.publisher.publish([world.publisher.new_product("tiny", need=1)])
+        clock.pass_time(2 * schedule.AGAIN)
+        (well,) = step()
+        assert (well.code, well.good_at) == ("", clock.now())
+        assert followed.version() == before + 1
+        assert world.service.condition.area("news") == ()
+        assert step() == []
+        clock.pass_time(DAY)
+        assert len(step()) == 1
+    # A publisher without an address is followed by file.
+    assert set(followed.asked) == {"contoso"}
+    settings.set_setting(world.opened, "news_interval", "0")
+    clock.pass_time(DAY)
+    assert step() == []
+    assert followed.follower.told == ()
+
+
+def test_a_revocation_arrives_with_nothing_typed(followed: Followed) -> None:
+    world, clock = followed.world, followed.world.clock
+    known = world.opened.current().publishers[world.id]
+    (held,) = known.grants
+    grant = read_grant(held.grant.text, known.trust, world.id)
+    assert followed.follower.step() == []
+    with ThreadServer(world.publisher.router()) as server:
+        followed.url = server.url
+        world.publisher.publish([], [Revocation(grant.jti, None, day_of(clock.now()))])
+        clock.pass_time(schedule.FIRST)
+        assert [one.code for one in followed.follower.step()] == [""]
+    world.service.view()
+    world.service.look_again()
+    assert [one.code for one in world.service.condition.area("grants")] == ["host/grant-revoked"]
+    (publisher,) = look.status(world.opened).publishers
+    assert not publisher.able

@@ -1,0 +1,28 @@
+"""When a host asks for news: spread out, and less often while it gets no answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from muster.core.products import DAY
+from muster.host import schedule
+from muster.system.entropy import SeededDice
+
+NOW = 1_800_000_000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_hosts_that_start_together_do_not_ask_together(seed: int) -> None:
+    dice = SeededDice(f"host {seed}")
+    assert NOW <= schedule.first(NOW, dice) < NOW + schedule.FIRST
+    after = schedule.following(NOW, DAY, 0, dice)
+    assert NOW + DAY - DAY // 10 < after <= NOW + DAY
+
+
+def test_who_gets_no_answer_asks_less_often_and_never_less_than_was_set() -> None:
+    dice = SeededDice("host")
+    waits = [schedule.following(NOW, DAY, failures, dice) - NOW for failures in range(1, 40)]
+    for number, wait in enumerate(waits):
+        most = min(DAY, schedule.AGAIN << number)
+        assert most - most // 10 < wait <= most
+    assert schedule.following(NOW, 900, 1, dice) <= NOW + 900
