@@ -65,6 +65,8 @@ def test_news_come_by_the_schedule_and_survive_a_publisher_that_is_away(
         clock.pass_time(2 * schedule.AGAIN)
         (well,) = step()
         assert (well.code, well.good_at) == ("", clock.now())
+        line = f'muster_host_news_timestamp_seconds{{publisher="{world.id}"}} {clock.now()}'
+        assert followed.follower.lines()[-1] == line
         assert followed.version() == before + 1
         assert world.service.condition.area("news") == ()
         assert step() == []

@@ -8,7 +8,7 @@ know tables and keys. Obeys docs/spec/08-http.md, sections 8.2 to 8.4, 8.7 and 8
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from muster import __version__
 from muster.core import grammar
@@ -61,6 +61,8 @@ class HostAPI:
             service.database.name, self._look, service.database.try_writing, self.condition
         )
         self._traffic = Traffic()
+        self.news_lines: Callable[[], Sequence[str]] = tuple
+        """How news of publishers stand, as Prometheus text; nothing where none are fetched."""
         self.refusals = Refusals(_log, self._source)
         self._openapi = encode_document(
             routes.HOST_ROUTES,
@@ -213,6 +215,7 @@ class HostAPI:
         series = [*self.known.reading, *self.known.lines("muster_host")]
         series += self._traffic.lines()
         series += self.condition.lines("muster_host")
+        series += self.news_lines()
         series += self.refusals.lines("muster_host")
         series += certificate_lines("muster_host", self._certificate)
         series += process_lines("muster_host")

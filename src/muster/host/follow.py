@@ -15,6 +15,7 @@ from muster.core.errors import MusterError
 from muster.core.settings import Role
 from muster.host import schedule
 from muster.host.act import news
+from muster.host.metrics import head, series
 from muster.host.model import HostView
 from muster.host.open import OpenHost
 from muster.host.running import PublisherNews
@@ -59,6 +60,15 @@ class Follower:
     def told(self) -> tuple[PublisherNews, ...]:
         """How it went with each publisher."""
         return tuple(self._told.values())
+
+    def lines(self) -> list[str]:
+        """When each publisher last answered, as Prometheus text."""
+        texts = head("news_timestamp_seconds", "gauge", "When a publisher last gave its news.")
+        return texts + [
+            series("news_timestamp_seconds", news.good_at, publisher=news.publisher)
+            for news in self.told
+            if news.good_at is not None
+        ]
 
     def step(self) -> list[PublisherNews]:
         """Ask the publishers whose time has come; how it went with them."""

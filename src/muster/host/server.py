@@ -158,6 +158,7 @@ class HostServer:
     def follow_news(self, host: OpenHost, service: Service) -> None:
         """Start to ask the publishers for news, by the setting `news_interval`."""
         self._follower = Follower(host, service, self.condition)
+        self._api.news_lines = self._follower.lines
         self._follower.start()
 
     def stop(self) -> None:
