@@ -161,13 +161,18 @@ def test_nobody_without_rights_holds_us_and_who_does_is_named(
 
 
 def test_a_stop_does_not_wait_for_a_silent_server() -> None:
-    with PostgresServer() as server, contextlib.ExitStack() as stack:
+    with PostgresServer() as server:
         database = open_database(server.database())
         with database.transaction() as tx:
             tx.execute(TABLE)
         pids = [server.pid, *backends(server, database)]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-            stack.callback(os.kill, pid, signal.SIGCONT)
-        assert code_of(lambda: add(database)) in ("db/unavailable", "")
-        assert code_of(database.close) == ""
+        try:
+            assert code_of(lambda: add(database)) == "db/unavailable"
+            assert code_of(database.close) == ""
+        finally:
+            for pid in reversed(pids):
+                os.kill(pid, signal.SIGCONT)
+        # It goes on before it is stopped [a stop in the midst of that is lost now and then].
+        assert server.sql("postgres", "SELECT 1") == "1\n"
