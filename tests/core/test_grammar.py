@@ -27,6 +27,7 @@ LOCAL = {
     "db/postgres.py": "turns SQL and messages of another program",
     "host/keyring.py": "the one line of its own file",
     "lease/strict.py": "tokens and escapes of JSON",
+    "cli/slmgr/__init__.py": "switches of cscript, as administrators type them",
     "net/dnsupdate.py": "tokens of a file of BIND",
     "net/head.py": "parts of a request (RFC 9112), which a server reads strictly",
     "net/http/client.py": "what may be in a request that it makes",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -11,6 +10,16 @@ from muster.cli.options import store_option
 from muster.cli.output import LazyGroup, emit
 from muster.cli.publisher.options import Phrases, open_office, passphrase_options
 from muster.cli.publisher.words import table, when
+from muster.core.text import parse_instant
+
+
+def _midnight(_: click.Context, __: click.Parameter, text: str) -> int:
+    """The first second of a date, in Unix seconds."""
+    dashed = len(text) == 10 and text[4] == text[7] == "-"
+    instant = parse_instant(text) if dashed else None
+    if instant is None:
+        raise click.BadParameter("it is no date as 2026-11-30.")
+    return instant
 
 
 @click.group(cls=LazyGroup)
@@ -40,8 +49,8 @@ def clock_show(store: Path | None) -> None:
 
 @clock.command("confirm")
 @store_option
-@click.argument("date", type=click.DateTime(["%Y-%m-%d"]))
-def clock_confirm(store: Path | None, date: datetime) -> None:
+@click.argument("date", callback=_midnight)
+def clock_confirm(store: Path | None, date: int) -> None:
     """Say that the clock is right: DATE is today in UTC, as 2026-11-30.
 
     For the day on which a publisher that did nothing for long, or whose clock was once wrong,
@@ -50,9 +59,8 @@ def clock_confirm(store: Path | None, date: datetime) -> None:
     from muster.core.products import day_of
     from muster.publisher.act import clock as act
 
-    day = (date - datetime(1970, 1, 1)).days  # noqa: DTZ001  # both without a zone
     with open_office(store) as office:
-        confirmed = act.confirm(office, day_of(day * 86_400))
+        confirmed = act.confirm(office, day_of(date))
     lines = [f"The clock shows {when(confirmed.time)} and is believed."]
     emit(confirmed, lines if confirmed.changed else [*lines, "Nothing spoke against it."])
 
@@ -61,7 +69,7 @@ def clock_confirm(store: Path | None, date: datetime) -> None:
 @store_option
 @passphrase_options
 def clock_repair(store: Path | None, phrases: Phrases) -> None:
-    """Set right what was dated while the clock was ahead; nothing is drawn again.
+    """Set right what was dated while the clock was ahead; no activation is used.
 
     Grants that begin in the future are signed again from today, revocations of the future count
     from today, in a new catalogue. Hosts and machines then activate again.
@@ -77,6 +85,6 @@ def clock_repair(store: Path | None, phrases: Phrases) -> None:
         f"Grants of {len(repaired.hosts)} hosts and {repaired.machines} machines begin today,"
         f" {repaired.revocations} revocations count from today.",
         f"Catalogue version {repaired.catalogue}.",
-        "Hosts and machines get their grants when they activate again, which draws nothing.",
+        "Hosts and machines get their grants when they activate again, which uses no activation.",
     ]
     emit(repaired, lines)
