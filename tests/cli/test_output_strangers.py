@@ -68,7 +68,14 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def problem(code: str, **more: Any) -> bytes:
-    body = {"title": SHELL, "detail": SHELL, "fix": SHELL, "code": code, "retry": "never"}
+    body = {
+        "title": SHELL,
+        "detail": SHELL,
+        "why": SHELL,
+        "fix": SHELL,
+        "code": code,
+        "retry": "never",
+    }
     return json.dumps({**body, "field_code": "0xBAD", "params": {"detail": SHELL}, **more}).encode()
 
 

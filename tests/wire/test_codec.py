@@ -62,7 +62,7 @@ _JSON = st.recursive(
 _MEMBERS = st.sampled_from(
     [*json.loads(REQUEST.body), "lease", "grant", "signer", "count", "need", "trust",
      "catalogue", "secret", "installation_id", "confirmation_id", "terms", "file", "url", "anchor",
-     "publishers", "grants", "code", "title", "detail", "fix", "retry", "params", "notice",
+     "publishers", "grants", "code", "title", "detail", "why", "fix", "retry", "params", "notice",
      "installation_ids", "answers", "what", "why"]
 )  # fmt: skip
 

@@ -157,7 +157,7 @@ def schema(record: type, version: int = 1) -> dict[str, JSON]:
     top = _object(record, defs)
     return {
         "$schema": _DRAFT,
-        "$id": f"urn:muster:json:{record.__name__}:{version}",
+        "$id": f"{record.__name__}/{version}",
         "title": record.__name__,
         **top,
         **({"$defs": defs.sorted()} if defs.objects else {}),
@@ -177,7 +177,7 @@ def any_of(name: str, records: Sequence[type], version: int = 1) -> dict[str, JS
     refs = [_type(record, defs) for record in records]
     return {
         "$schema": _DRAFT,
-        "$id": f"urn:muster:json:{name}:{version}",
+        "$id": f"{name}/{version}",
         "title": name,
         **(refs[0] if len(refs) == 1 else {"anyOf": list(refs)}),
         "$defs": defs.sorted(),

@@ -223,12 +223,13 @@ ANSWERS: Mapping[str, Schema] = {
 
 PROBLEM_SCHEMA: Schema = _object(
     {
-        "type": {"type": "string", "format": "uri"},
+        "type": {"const": "about:blank"},
         "title": {"type": "string"},
         "status": _integer(400, 599),
         "detail": {"type": "string"},
         "code": {"type": "string"},
         "field_code": {"type": "string"},
+        "why": {"type": "string"},
         "fix": {"type": "string"},
         "retry": {"type": "string", "enum": [retry.value for retry in Retry]},
         "params": {"type": "object"},

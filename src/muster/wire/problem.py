@@ -8,6 +8,7 @@ of other makes: we show those of our own rows (`muster.wire.peer`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from muster.core import grammar
@@ -99,12 +100,13 @@ def encode_problem(
     """
     row = fault.row
     document: dict[str, strict.JSONValue] = {
-        "type": f"urn:muster:error:{row.code}",
-        "title": fit(fault.what, grammar.PROSE_CHARACTERS),
+        "type": "about:blank",
+        "title": HTTPStatus(row.http).phrase,
         "status": row.http,
-        "detail": fit(fault.why, grammar.PROSE_CHARACTERS),
+        "detail": fit(fault.what, grammar.PROSE_CHARACTERS),
         "code": row.code,
         "field_code": row.field_code,
+        "why": fit(fault.why, grammar.PROSE_CHARACTERS),
         "fix": fit(fault.fix, grammar.PROSE_CHARACTERS),
         "retry": row.retry.value,
     }
@@ -161,7 +163,9 @@ def decode_problem(status: int, body: bytes, peer: str, role: Peer = Peer.EITHER
     try:
         reader = codec.decode(body, LIMITS)
         code = reader.text("code", grammar.ERROR_CODE)
-        what, why = reader.text("title", grammar.PROSE), reader.text("detail", grammar.PROSE)
+        reader.text("title", grammar.PROSE)
+        what = reader.text("detail", grammar.PROSE)
+        why = reader.optional_text("why", grammar.PROSE) or ""
         reader.text("fix", grammar.PROSE)
         reader.text("retry", grammar.RETRY)
         reader.optional_text("field_code", grammar.FIELD_CODE)
