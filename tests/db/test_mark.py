@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from muster.core.errors import MusterError
-from muster.db.mark import Mark
+from muster.db.mark import Mark, check
 from muster.db.sqlite import SQLiteDatabase, open_sqlite
 
 FILES = ("x.db", "x.db-wal", "x.db-shm", "x.db-mark")
@@ -202,6 +202,37 @@ def test_programs_that_open_while_others_write(path: Path) -> None:
             with open_sqlite(path) as db:
                 assert rows(db) >= 150
     assert code(path) == ""
+
+
+class ClosedOnTheWay(type(Path())):  # type: ignore[misc]  # the class of this machine's paths
+    """A path whose log is looked for just when the last program closes the database."""
+
+    database: SQLiteDatabase
+
+    def exists(self) -> bool:
+        """As `stat`."""
+        with contextlib.suppress(FileNotFoundError):
+            self.stat()
+            return True
+        return False
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """What is there when the database was closed."""
+        if self.name == "x.db-wal":
+            self.database.close()
+        result: os.stat_result = super().stat(follow_symlinks=follow_symlinks)
+        return result
+
+
+def test_a_program_that_closes_while_another_opens_is_no_loss(path: Path) -> None:
+    fill(path, 1)
+    database = ClosedOnTheWay.database = open_sqlite(path)
+    for index in range(3):
+        with database.transaction() as tx:
+            tx.execute("INSERT INTO t VALUES (?, '')", (index,))
+    assert path.with_name("x.db-wal").stat().st_size
+    check(ClosedOnTheWay(path))
+    assert not path.with_name("x.db-wal").exists()
 
 
 def test_a_log_in_which_the_identity_was_renewed_is_its_own(path: Path) -> None:

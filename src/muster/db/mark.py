@@ -56,9 +56,9 @@ def check(path: Path) -> None:
     marked = _read_mark(path)
     log = path.with_name(path.name + "-wal")
     logged = _first_in_log(log)
-    stored = current = _read_alone(path)
-    if log.exists() and log.stat().st_size:
-        current = _read(path, "mode=ro")
+    stored = _read_alone(path)
+    # Where the log is gone, whoever had it open may have brought it into the file since.
+    current = _read(path, "mode=ro") if _has_frames(log) else _read_alone(path)
     if current is None:
         return
     if logged is not None and stored is not None:
@@ -146,6 +146,13 @@ def _read_mark(path: Path) -> Mark | None:
     except ValueError:
         return None
     return mark if _encode(mark) == data else None
+
+
+def _has_frames(log: Path) -> bool:
+    try:
+        return log.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _read_alone(path: Path) -> Mark | None:
