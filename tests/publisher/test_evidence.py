@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,10 @@ def test_the_store_keeps_the_time_once_a_day_and_also_back(tmp_path: Path) -> No
 def test_a_store_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     evidence.remember(tmp_path / "missing", NOW)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the store belongs to another user")
+def test_what_root_keeps_in_the_store_of_another_user_is_that_users(tmp_path: Path) -> None:
+    os.chown(tmp_path, 4242, 4242)
+    evidence.remember(tmp_path, NOW)
+    assert (tmp_path / evidence.SEEN_FILE).stat().st_uid == 4242

@@ -112,7 +112,7 @@ def remember(folder: Path, now: int) -> None:
     seen = _seen(folder)
     if seen is None or not 0 <= now - seen < DAY:
         try:
-            write_atomic(folder / SEEN_FILE, f"{now}\n".encode("ascii"))
+            write_atomic(folder / SEEN_FILE, f"{now}\n".encode("ascii"), keep_owner=True)
         except MusterError as fault:
             _log.warning("the time could not be kept in %s: %s", folder, fault)
 

@@ -108,6 +108,10 @@ class Office:
         self._doubted = now
         return now
 
+    def keep_time(self) -> None:
+        """Keep in the store that the clock is good, where it is; for what is done by any clock."""
+        self._checked.unchecked()
+
     def _believe(self, reader: Reader) -> None:
         if self._doubted is not None:
             self._checked.check(reader, self._doubted)

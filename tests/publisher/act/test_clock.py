@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.publisher.conftest import HandClock, Shop
@@ -17,6 +18,7 @@ from muster.lease.grant import read_grant
 from muster.lease.trust import walk
 from muster.publisher import evidence, look
 from muster.publisher.act import clock as act
+from muster.publisher.act.backup import write_backup
 
 
 class JumpingClock(HandClock):
@@ -47,6 +49,7 @@ def everything_durable(shop: Shop, admin: Engineer) -> list[Callable[[], object]
         lambda: admin.rotate(["grant"]),
         lambda: admin.recover(shop.reserve),
         lambda: admin.revoke_key(key),
+        lambda: admin.limit_key(key, 90, None, "two more sites"),
         lambda: admin.issue_host_keys("server-b"),
         lambda: admin.revoke_product("contoso-desktop-pro"),
         lambda: admin.correct_pool(mak, 1, "a mistake"),
@@ -90,6 +93,26 @@ def test_nothing_durable_is_done_by_a_clock_that_is_far_from_all_that_is_known(
         shop.clock.days(days)
         assert not shop.service().activate(host.digits(), "http").drawn, "what was drawn is given"
         assert not shop.service().activate(machine.digits(), "http").drawn
+
+
+@pytest.mark.parametrize("days", [400, -2])
+def test_a_backup_by_a_wrong_clock_is_made_and_no_evidence_of_the_time(
+    shop: Shop, admin: Engineer, tmp_path: Path, days: int
+) -> None:
+    shop.clock.days(days)
+    assert write_backup(shop.admin(), tmp_path / "wrong").changed
+    refused(lambda: shop.admin().issue_host_keys("server-b"))
+    shop.clock.days(-days)
+    assert shop.admin().issue_host_keys("server-b")
+
+
+def test_a_backup_by_a_good_clock_keeps_the_time(
+    shop: Shop, admin: Engineer, tmp_path: Path
+) -> None:
+    for number in range(3):
+        shop.clock.days(20)
+        write_backup(shop.admin(), tmp_path / f"backup-{number}")
+    assert shop.admin().issue_host_keys("server-b")
 
 
 @pytest.mark.parametrize("days", [400, -2])

@@ -33,6 +33,7 @@ def write_backup(office: Office, path: Path) -> BackupWritten:
     if now not in CALENDAR:
         raise error("publisher/clock", detail=f"it shows {instant_text(now)}")
     publisher = office.publisher.id
+    office.keep_time()
     try:
         with new_file(path) as out:
             writer = backup_file.Writer(out, publisher, now)

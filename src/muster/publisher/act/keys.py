@@ -104,10 +104,9 @@ def limit_key(
     Returns:
         The key afterwards.
     Raises: `publisher/unknown-key`, `publisher/limit` (no host key, no reason, a number out of
-        range), `publisher/limit-used`.
+        range), `publisher/limit-used`, `publisher/clock`.
     """
-    now = office.clock.now()
-    rules.today(now)
+    now = office.now()
     with office.view() as reader:
         issued = reading.find_key(reader, office.publisher.id, key)
     _check_limit(issued, hosts, activations, reason)

@@ -40,11 +40,12 @@ def all_rows(reader: Reader, after: int = -(2**53)) -> Iterator[AuditRow]:
 
 
 def last_act(reader: Reader) -> AuditRow | None:
-    """The last row but those of a restore, whose time says nothing of what came before."""
+    """The last row but those of backup and restore, which are dated by any clock."""
+    events = (Event.PUBLISHER_BACKUP, Event.PUBLISHER_RESTORE, Event.PUBLISHER_RESUME)
     row = reader.one(
-        "SELECT seq, at, actor, event, subject, detail, hash FROM audit WHERE event NOT IN (?, ?)"
-        " ORDER BY seq DESC LIMIT 1",
-        (Event.PUBLISHER_RESTORE.value, Event.PUBLISHER_RESUME.value),
+        "SELECT seq, at, actor, event, subject, detail, hash FROM audit"
+        " WHERE event NOT IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
+        [event.value for event in events],
     )
     return AuditRow(*row) if row else None
 
