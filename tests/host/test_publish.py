@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.host.conftest import START, World
 
 from muster.core.errors import MusterError
 from muster.core.products import Revocation
+from muster.core.values import replace
+from muster.host import look
+from muster.host.act import dns as act
 from muster.host.act import updates
 from muster.host.publish import (
     AGAIN,
     DAILY,
+    DNSPlace,
     Keeper,
     Plan,
     ZoneResult,
@@ -24,6 +29,7 @@ from muster.host.publish import (
 )
 from muster.host.tables import audit, dns
 from muster.net.dnsupdate import TSIGKey
+from muster.testing.named import Named, PartMissingError
 from muster.testing.nanodns import NanoDNS, Trouble
 from muster.testing.tiny_publisher import TinyPublisher
 
@@ -39,7 +45,7 @@ def zone() -> Iterator[NanoDNS]:
         yield dns
 
 
-def plan(dns: NanoDNS, **changes: object) -> Plan:
+def plan(dns: NanoDNS | Named, **changes: object) -> Plan:
     values = {"dns_server": dns.server, "dns_zone": "example.test", **changes}
     return plan_of(values, port=16880, name="host.example.test", tsig=KEY)  # type: ignore[arg-type]  # values of settings
 
@@ -117,6 +123,44 @@ def test_a_plan_needs_a_domain_and_a_full_name() -> None:
     assert (own.domains, own.target) == (("example.test",), "host.example.test")
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "localhost",
+        "LOCALHOST.",
+        "localhost.localdomain",
+        "Host7.LocalDomain",
+        "kms.localhost",
+        "localhost6.localdomain6",
+        "ip6-loopback",
+        "127.0.0.1",
+        "192.0.2.7",
+        "::1",
+        ".",
+    ],
+)
+def test_a_target_that_no_machine_can_reach_is_not_published(
+    host: World, zone: NanoDNS, target: str
+) -> None:
+    for given, own in ({"dns_target": target}, "host.example.test"), ({}, target):
+        settings = {"dns_server": zone.server, "dns_zone": "example.test", **given}
+        opened = replace(host.opened, overrides=settings)
+        place = DNSPlace(own, lambda *_: None, 16880)
+        for wish in (act.publish, look.dns_records):
+            with pytest.raises(MusterError) as caught:
+                wish(opened, place)
+            assert caught.value.code == "host/dns-target"
+            assert "dns_target" in caught.value.fix
+    assert zone.asked == []
+
+
+def test_a_target_of_before_that_nobody_can_reach_is_withdrawn(host: World, zone: NanoDNS) -> None:
+    zone.add(GENERAL, "SRV", "0 0 16880 localhost.localdomain.")
+    (done,) = withdraw(plan(zone, dns_target="localhost.localdomain"), host.service.view())
+    assert (done.error, done.removed) == (None, 1)
+    assert srv(zone, GENERAL) == []
+
+
 class Kept:
     """A keeper whose steps a test takes."""
 
@@ -180,6 +224,49 @@ def test_a_refused_update_is_said_once_and_tried_again(kept: Kept, zone: NanoDNS
     kept.world.clock.pass_time(AGAIN)
     assert kept.keeper.step()[0].error is None
     assert srv(zone, GENERAL)
+
+
+def test_a_target_that_nobody_can_reach_is_told_and_mended(kept: Kept, zone: NanoDNS) -> None:
+    kept.plan = plan(zone, dns_target="localhost.localdomain")
+    (done,) = kept.keeper.step()
+    assert done.error is not None
+    assert [fault.code for fault in kept.world.service.condition.area("dns")] == ["host/dns-target"]
+    assert srv(zone, GENERAL) == []
+    kept.plan = plan(zone)
+    assert kept.keeper.step()[0].error is None
+    assert kept.world.service.condition.area("dns") == ()
+    assert srv(zone, GENERAL) == ["0 0 16880 host.example.test."]
+
+
+@pytest.mark.real
+def test_a_running_host_does_not_believe_a_server(kept: Kept) -> None:
+    alias = "_muster._tcp IN CNAME elsewhere"
+    with named(records=[alias]) as bind:
+        kept.plan = plan(bind)
+        assert kept.keeper.step()[0].error is not None
+        assert not kept.keeper.told.zones[0].records
+        (fault,) = kept.world.service.condition.area("dns")
+        assert fault.code == "dns/not-written"
+        assert f"{GENERAL} is a CNAME to elsewhere.example.test" in fault.what
+    with kept.world.database.snapshot() as reader:
+        assert dns.results(reader)[0].code == "dns/not-written"
+
+
+@pytest.mark.real
+def test_a_narrow_policy_names_what_to_allow(kept: Kept) -> None:
+    with named(policy=f'grant "host-key" name {GENERAL}. SRV;') as bind:
+        kept.plan = plan(bind)
+        kept.keeper.step()
+        (fault,) = kept.world.service.condition.area("dns")
+        assert fault.code == "dns/refused"
+        assert f"{GENERAL} SRV, {CONTOSO} SRV" in fault.fix
+
+
+def named(**more: Any) -> Named:
+    try:
+        return Named(keys=[KEY], **more)
+    except PartMissingError as missing:
+        pytest.skip(str(missing))
 
 
 def test_another_target_takes_the_old_records_along(kept: Kept, zone: NanoDNS) -> None:

@@ -208,7 +208,73 @@ def test_a_key_that_may_not_write_this_name() -> None:
     except PartMissingError as missing:
         pytest.skip(str(missing))
     with named as server:
-        assert fault_of(DynamicUpdate(server.server, ZONE, KEY)).code == "dns/refused"
+        fault = fault_of(DynamicUpdate(server.server, ZONE, KEY), record(), record(LABEL))
+    assert fault.code == "dns/refused"
+    assert "the key host-key" in fault.fix
+    assert f"{GENERAL} SRV, {LABEL} SRV" in fault.fix
+
+
+@pytest.mark.real
+def test_the_names_that_a_refusal_lists_are_those_to_allow() -> None:
+    lists = 'grant "host-key" name %s. SRV;'
+    narrow = Named(ZONE, keys=[KEY], policy=lists % GENERAL)
+    wide = Named(ZONE, keys=[KEY], policy=f"{lists % GENERAL} {lists % LABEL}")
+    records = record(), record(LABEL)
+    with narrow as server:
+        assert fault_of(DynamicUpdate(server.server, ZONE, KEY), *records).code == "dns/refused"
+        assert texts(server, GENERAL) == []
+    with wide as server:
+        assert DynamicUpdate(server.server, ZONE, KEY).publish(records).changed
+
+
+# What a server says that it wrote and did not.
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("_muster._tcp IN CNAME elsewhere", f"{GENERAL} is a CNAME to elsewhere.{ZONE}"),
+        ("_tcp IN DNAME services", f"_tcp.{ZONE} is a DNAME to services.{ZONE}"),
+        ("_tcp IN NS ns.other.test.", f"_tcp.{ZONE} is delegated to ns.other.test"),
+    ],
+    ids=["alias", "aliased-above", "delegated"],
+)
+def test_what_bind_ignores_is_told(line: str, says: str) -> None:
+    own = "0 5 16880 h1.example.test."
+    # The alias leads to a record just like it: that is not the one that was written.
+    elsewhere = f"elsewhere IN SRV {own}"
+    with Named(ZONE, keys=[KEY], records=[line, elsewhere]) as server:
+        update = DynamicUpdate(server.server, ZONE, KEY)
+        for _ in range(2):
+            fault = fault_of(update)
+            assert fault.code == "dns/not-written"
+            assert f"{GENERAL} SRV {own} is missing ({says})" in fault.what
+        assert not update.withdraw([record()]).changed
+
+
+@pytest.mark.real
+def test_what_is_not_in_the_way_is_written_all_the_same() -> None:
+    with Named(ZONE, keys=[KEY], records=["_muster._tcp IN CNAME elsewhere"]) as server:
+        fault = fault_of(DynamicUpdate(server.server, ZONE, KEY), record(), record(LABEL))
+        assert fault.code == "dns/not-written"
+        assert LABEL not in fault.what
+        assert texts(server, LABEL) == ["0 5 16880 h1.example.test 300"]
+
+
+def test_a_server_that_keeps_nothing_is_told(nano: NanoDNS) -> None:
+    nano.trouble(Trouble.FORGETS)
+    fault = fault_of(DynamicUpdate(nano.server, ZONE, KEY))
+    assert fault.code == "dns/not-written"
+    assert f"{GENERAL} SRV 0 5 16880 h1.example.test. is missing." in fault.what
+    nano.trouble(None)
+    update = DynamicUpdate(nano.server, ZONE, KEY)
+    update.publish([record()])
+    nano.trouble(Trouble.FORGETS)
+    with pytest.raises(MusterError) as caught:
+        update.withdraw([record()])
+    assert caught.value.code == "dns/not-written"
+    assert f"{GENERAL} SRV 0 5 16880 h1.example.test. is still there" in caught.value.what
 
 
 @pytest.mark.real

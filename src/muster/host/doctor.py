@@ -21,7 +21,7 @@ from muster.health.report import Check, Mark, Report, Topic, failed, report
 from muster.health.rules import check_hosts, newest_catalogue, newest_trust
 from muster.host import rules
 from muster.host.model import HostView, PublisherView
-from muster.host.publish import Plan, plan_of
+from muster.host.publish import Plan, check_target, plan_of
 from muster.host.running import HostProcess
 from muster.lease.catalogue import Catalogue
 from muster.net.dns import SRV, Resolver
@@ -119,7 +119,9 @@ def collect(
     if _publishes(values, process):
         try:
             port = HOST_PORT if listening is None else listening[1]
-            plan = plan_of(values, port=port, name=name, tsig=None)
+            wanted_plan = plan_of(values, port=port, name=name, tsig=None)
+            check_target(wanted_plan)
+            plan = wanted_plan
         except MusterError as fault:
             plan_fault = fault
     records: dict[str, tuple[SRV, ...] | MusterError] = {}

@@ -28,7 +28,7 @@ from muster.host.model import (
     Settings,
 )
 from muster.host.open import OpenHost
-from muster.host.publish import DNSPlace, read_plan
+from muster.host.publish import DNSPlace, check_target, read_plan
 from muster.host.results import (
     ApplicationStatus,
     AuditList,
@@ -488,8 +488,9 @@ def audit(host: OpenHost, limit: int) -> AuditList:
 
 
 def dns_records(host: OpenHost, place: DNSPlace) -> DNSRecords:
-    """What the host would publish now. Raises: as `publish.read_plan`."""
+    """What the host would publish now. Raises: as `publish.read_plan`, `publish.check_target`."""
     plan, view = read_plan(host, place)
+    check_target(plan)
     wanted = plan.names(rules.labels(view, host.clock.now()))
     zones = []
     for domain in plan.domains:

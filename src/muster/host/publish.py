@@ -46,6 +46,11 @@ AGAIN = 3600
 LOOK_SECONDS = 30.0
 """How often a running host looks whether it serves other publishers than before."""
 _KEY_FILE_LIMIT = 64 * 1024
+_LOCAL = ("localhost", "localdomain", "localhost6", "localdomain6")
+"""Last labels of names that every machine has for itself (RFC 6761; /etc/hosts of distributions).
+"""
+_LOOPBACK = ("loopback", "ip6-localhost", "ip6-loopback")
+"""Whole names of that kind."""
 _log = logging.getLogger("muster.host.dns")
 
 
@@ -104,13 +109,16 @@ def plan_of(values: Mapping[str, Value], *, port: int, name: str, tsig: TSIGKey 
         port: where the host listens.
         name: the host's own full name, for what is not set.
         tsig: the key of `tsig_key_file`.
-    Raises: `host/dns-zone` when neither settings nor name tell a domain.
+    Raises: `host/dns-zone` when neither settings nor name tell a domain; `host/dns-target` for a
+        single word that means this machine only, others are left to `check_target`.
     """
     full = {**table.defaults(Role.HOST), **values}
     target = str(full["dns_target"]) or name
     zone = str(full["dns_zone"])
     domains = full["dns_domains"]
     assert isinstance(domains, tuple)
+    if target and "." not in target.strip("."):
+        _refuse(target)
     if not domains:
         own = zone or target.partition(".")[2]
         domains = (own,) if own else ()
@@ -128,6 +136,28 @@ def plan_of(values: Mapping[str, Value], *, port: int, name: str, tsig: TSIGKey 
         weight=_number(full["dns_weight"]),
         ttl=_number(full["dns_ttl"]),
     )
+
+
+def check_target(plan: Plan) -> None:
+    """Refuse to publish what no other machine can connect to; withdrawing it is always right.
+
+    Raises: `host/dns-target`.
+    """
+    _refuse(plan.target)
+
+
+def _refuse(target: str) -> None:
+    name = target.lower().removesuffix(".")
+    labels = name.split(".")
+    if not name:
+        detail = "with it, they say that there is no host (RFC 2782)"
+    elif name in _LOOPBACK or labels[-1] in _LOCAL:
+        detail = "on every machine that name means the machine itself (RFC 6761)"
+    elif ":" in name or labels[-1].isdigit():
+        detail = "it is an address, and a record needs a name"
+    else:
+        return
+    raise error("host/dns-target", target=target, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +219,17 @@ def _number(value: Value) -> int:
 def publish(plan: Plan, view: HostView, now: int) -> list[ZoneResult]:
     """Publish what is served now and withdraw what is not; each zone by itself.
 
-    A zone that fails does not stop the others; its error is in its result.
+    A zone that fails does not stop the others; its error is in its result. With a target that
+    `check_target` refuses nothing is sent.
     """
     served = rules.labels(view, now)
     every = sorted({publisher.label for publisher in view.publishers.values()})
     wanted = plan.names(served)
+    if wanted:
+        try:
+            check_target(plan)
+        except MusterError as fault:
+            return [ZoneResult(plan.zone or domain, (), error=fault) for domain in plan.domains]
     names = {record.name for record in wanted}
     gone = [record for record in plan.names(every) if record.name not in names]
     return _by_zone(plan, wanted, gone)

@@ -2,7 +2,9 @@
 
 Decides which records of a name are this host's own: those with its target. It adds and deletes
 only these, so that hosts which share a name leave each other alone; a record of its own with an
-old priority, weight or port is replaced in the same message. It refuses to know when to publish
+old priority, weight or port is replaced in the same message. A server may say that an update
+succeeded and have ignored it (RFC 2136, section 3.4.2.2), so the zone is asked afterwards. It
+refuses to know when to publish
 (docs/spec/07-discovery.md, section 7.6).
 
 Where updates are refused, `zone_lines` and `nsupdate_script` print what an administrator pastes.
@@ -14,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1")
 """TSIG algorithms that are taken; HMAC-MD5 is not."""
 DEFAULT_TTL = 3600
+_LOOKS = (0.0, 0.2, 0.8)
+"""Seconds before each look at what an update wrote: a server that passes updates on to another
+one shows them a moment later."""
 
 
 def general_name(domain: str) -> str:
@@ -95,6 +101,19 @@ class TSIGKey:
     name: str
     algorithm: str
     secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a server shows at a name: RDATA text and target of each SRV record, and what keeps
+    others from being there, or ""."""
+
+    records: tuple[tuple[str, str], ...]
+    obstacle: str = ""
+
+    def of(self, targets: set[str]) -> set[str]:
+        """RDATA of the records with one of these targets."""
+        return {rdata for rdata, target in self.records if target in targets}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +208,8 @@ class DynamicUpdate:
         Records with the same name and target that are not among the given ones are replaced.
         Sent also when nothing changes: a refresh, so that servers which clear away stale records
         see that these are alive.
-        Raises: the errors `dns/…`, `net/dns-name`.
+        Raises: the errors `dns/…`, of these `dns/not-written` where the zone does not show what
+            the server said that it wrote; `net/dns-name`.
         """
         return self._run(records, keep=True)
 
@@ -211,10 +231,10 @@ class DynamicUpdate:
         import dns.update
 
         message = dns.update.UpdateMessage(self._zone + ".")
+        goals: dict[str, set[str]] = {}
         for name, group in wanted.items():
-            targets = {record.target for record in group}
-            current = {rdata for rdata, target in self._current(name) if target in targets}
-            goal = {record.rdata for record in group} if keep else set()
+            current = self._held(name, wanted).of({record.target for record in group})
+            goal = goals[name] = {record.rdata for record in group} if keep else set()
             for rdata in sorted(current - goal):
                 message.delete(name + ".", "SRV", rdata)
             for kept in group if keep else ():
@@ -222,40 +242,75 @@ class DynamicUpdate:
             added[name] = tuple(sorted(goal - current))
             removed[name] = tuple(sorted(current - goal))
         if keep or any(removed.values()):
-            self._check(self._send(message))
+            self._check(self._send(message), wanted)
+            self._confirm(wanted, goals)
         return Published(added, removed)
 
-    def _current(self, name: str) -> list[tuple[str, str]]:
-        """RDATA text and target of each SRV record at a name, from the primary itself."""
+    def _confirm(
+        self, wanted: Mapping[str, Sequence[SRVRecord]], goals: Mapping[str, set[str]]
+    ) -> None:
+        """Ask for what was written. Raises: `dns/not-written` with each difference."""
+        for pause in _LOOKS:
+            if pause:
+                time.sleep(pause)
+            differences: list[str] = []
+            obstructed = False
+            for name, group in wanted.items():
+                held = self._held(name, wanted)
+                current, goal = held.of({record.target for record in group}), goals[name]
+                reason = f" ({held.obstacle})" if held.obstacle else ""
+                differences += [
+                    f"{name} SRV {rdata} is missing{reason}" for rdata in sorted(goal - current)
+                ]
+                differences += [
+                    f"{name} SRV {rdata} is still there" for rdata in sorted(current - goal)
+                ]
+                obstructed = obstructed or bool(held.obstacle and goal - current)
+            if not differences:
+                return
+            if obstructed:
+                break
+        detail = "; ".join(differences)
+        raise error("dns/not-written", server=self._server, zone=self._zone, detail=detail)
+
+    def _held(self, name: str, owners: Iterable[str]) -> _Held:
+        """What stands at a name, by the primary itself; `owners` are all names of the update."""
         import dns.message
+        import dns.name
         import dns.rcode
         import dns.rdatatype
 
         answer = self._send(dns.message.make_query(name + ".", "SRV"))
-        if answer.rcode() == dns.rcode.NXDOMAIN:
-            return []
         if answer.rcode() == dns.rcode.REFUSED:
-            self._ask_why()
-        if answer.rcode() != dns.rcode.NOERROR:
-            self._check(answer)
+            self._ask_why(owners)
+        if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            self._check(answer, owners)
+        owner = dns.name.from_text(name + ".")
         current: list[tuple[str, str]] = []
+        obstacle = ""
         for rrset in answer.answer:
-            if rrset.rdtype != dns.rdatatype.SRV:
-                continue
-            for rdata in rrset:
-                target = rdata.target.to_text().lower()
-                text = f"{rdata.priority} {rdata.weight} {rdata.port} {target}"
-                current.append((text, target.removesuffix(".")))
-        return current
+            if rrset.rdtype == dns.rdatatype.SRV and rrset.name == owner:
+                for rdata in rrset:
+                    target = rdata.target.to_text().lower()
+                    text = f"{rdata.priority} {rdata.weight} {rdata.port} {target}"
+                    current.append((text, target.removesuffix(".")))
+            elif rrset.rdtype in (dns.rdatatype.CNAME, dns.rdatatype.DNAME) and not obstacle:
+                kind = dns.rdatatype.to_text(rrset.rdtype)
+                obstacle = f"{_plain(rrset.name)} is a {kind} to {_plain(rrset[0].target)}"
+        for rrset in () if answer.answer else answer.authority:
+            apex = dns.name.from_text(self._zone + ".")
+            if rrset.rdtype == dns.rdatatype.NS and rrset.name != apex:
+                obstacle = f"{_plain(rrset.name)} is delegated to {_plain(rrset[0].target)}"
+        return _Held(tuple(current), obstacle)
 
-    def _ask_why(self) -> None:
+    def _ask_why(self, owners: Iterable[str]) -> None:
         """Tell a server that refuses questions from one that is not in charge of the zone.
 
         An update without changes is answered as one with changes would be.
         """
         import dns.update
 
-        self._check(self._send(dns.update.UpdateMessage(self._zone + ".")))
+        self._check(self._send(dns.update.UpdateMessage(self._zone + ".")), owners)
         detail = "it takes updates, but does not show the records"
         raise error("dns/failed", server=self._server, zone=self._zone, detail=detail)
 
@@ -298,14 +353,21 @@ class DynamicUpdate:
         except (dns.exception.DNSException, ValueError) as fault:
             raise error("dns/garbage", server=self._server, detail=type(fault).__name__) from fault
 
-    def _check(self, answer: Any) -> None:
+    def _check(self, answer: Any, owners: Iterable[str]) -> None:
+        """Raise what an answer says; `owners` are the names that the update changes."""
         import dns.rcode
 
         match answer.rcode():
             case dns.rcode.NOERROR:
                 return
             case dns.rcode.REFUSED:
-                raise error("dns/refused", server=self._server, zone=self._zone)
+                raise error(
+                    "dns/refused",
+                    server=self._server,
+                    zone=self._zone,
+                    signer="this machine" if self._tsig is None else f"the key {self._tsig.name}",
+                    names=", ".join(f"{owner} SRV" for owner in owners),
+                )
             case dns.rcode.NOTAUTH | dns.rcode.NOTZONE:
                 raise error("dns/notauth", server=self._server, zone=self._zone)
             case code:
@@ -315,6 +377,11 @@ class DynamicUpdate:
     @property
     def _server(self) -> str:
         return server_text(self._address, self._port)
+
+
+def _plain(name: Any) -> str:
+    """A name as it is written here: without the last dot."""
+    return str(name.to_text()).removesuffix(".")
 
 
 def in_zone(records: Iterable[SRVRecord], zone: str) -> list[SRVRecord]:

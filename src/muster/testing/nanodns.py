@@ -62,6 +62,8 @@ class Trouble(enum.Enum):
     """TCP connections are closed without an answer; UDP is silent."""
     UNSIGNED = "unsigned"
     """A signed message is answered without a signature."""
+    FORGETS = "forgets"
+    """Updates are answered as done, and are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +255,10 @@ class NanoDNS:
             if trouble in _RCODES:
                 raise _RefusedError(_RCODES[trouble])
             with self._lock:
-                if is_update:
+                if is_update and trouble is not Trouble.FORGETS:
                     self._update(query)
+                elif is_update:
+                    pass
                 else:
                     self._fill(response, name, kind)
         except _RefusedError as refused:

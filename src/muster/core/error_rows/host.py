@@ -432,6 +432,17 @@ ROWS: tuple[Row, ...] = (
         fix="Give it as an option of the command, or set it once with 'muster host set'.",
     ),
     Row(
+        code="host/dns-target",
+        kind=Kind.USAGE,
+        http=400,
+        retry=Retry.AFTER_FIX,
+        what="The records cannot point to {target}: {detail}.",
+        why="Machines connect to the name that the records give. It is the setting dns_target or, "
+        "where that is not set, the full name that this machine has for itself.",
+        fix="Set the name by which machines reach this host: 'muster host set dns_target NAME', or "
+        "--dns-target NAME for one command.",
+    ),
+    Row(
         code="host/no-terms",
         kind=Kind.USAGE,
         http=400,

@@ -285,9 +285,21 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The DNS server {server} refused the update of {zone}.",
-        why="The zone does not take updates from this machine or with this key.",
-        fix="Allow the key at the zone (BIND: update-policy), or publish the record by hand: "
-        "'muster host publish-dns --print'.",
+        why="The zone does not take updates from this machine or with this key, or not of every name; "
+        "one name that may not be changed refuses the whole update.",
+        fix="Allow {signer} to change all of these at the zone (BIND: update-policy): {names}. Or "
+        "publish the records by hand: 'muster host publish-dns --print'.",
+    ),
+    Row(
+        code="dns/not-written",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.AFTER_FIX,
+        what="The DNS server {server} said that the update of {zone} succeeded, but {detail}.",
+        why="A server ignores what is added beside a CNAME and does not show what is below a DNAME or "
+        "a delegation; a secondary that passes updates on may show them later.",
+        fix="Remove the CNAME, DNAME or delegation from the zone, or publish in another domain "
+        "('muster host set dns_domains'); then run 'muster host publish-dns' again.",
     ),
     Row(
         code="dns/notauth",

@@ -23,7 +23,8 @@ def publish(host: OpenHost, place: DNSPlace) -> DNSChange:
 
     Where a zone refuses, the others are done and remembered all the same; then `place.refused` is
     told of the first one that did, and its error is raised.
-    Raises: `host/dns-zone`, `host/no-key` where nobody is served; the errors of `net.dnsupdate`.
+    Raises: `host/dns-zone`, `host/dns-target`, `host/no-key` where nobody is served; the errors of
+        `net.dnsupdate`.
     """
     plan, view = records.read_plan(host, place)
     now = host.clock.now()
