@@ -10,7 +10,7 @@ from muster.core.keys import Kind
 from muster.core.products import DAY, day_of, day_start
 from muster.core.states import LicenceState
 from muster.host import look
-from muster.host.act import activate, updates
+from muster.host.act import activate, news, updates
 from muster.host.model import PublisherView
 from muster.host.online import PublisherClient
 from muster.publisher.act import clock as act
@@ -32,7 +32,7 @@ def mended(fair: Fair) -> None:
     assert act.repair(admin).changed
 
 
-@pytest.mark.parametrize("way", ["online", "file", "telephone"])
+@pytest.mark.parametrize("way", ["online", "by itself", "file", "telephone"])
 def test_a_host_activated_in_the_future_serves_after_one_act(fair: Fair, way: str) -> None:
     key = fair.admin.issue_host_keys("server-b", term=12)[0].key
     clock = ManualClock(fair.clock.seconds)
@@ -55,6 +55,8 @@ def test_a_host_activated_in_the_future_serves_after_one_act(fair: Fair, way: st
         assert request is not None, "its key waits for activation"
         if way == "online":
             assert activate.activate(host.opened, service).changed
+        elif way == "by itself":
+            news.follow(host.opened, service, fair.admin.publisher.id)
         else:
             answered = fair.service.activate(request.installation_id, way)
             assert not answered.drawn

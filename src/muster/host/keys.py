@@ -13,7 +13,7 @@ from muster.core.errors import MusterError
 from muster.core.ids import make_installation_id
 from muster.core.keys import KeyId, Kind, ProductKey
 from muster.host import rules
-from muster.host.model import HostKey, HostView
+from muster.host.model import HostKey, HostView, PublisherView
 from muster.lease.steps import EARLY
 from muster.wire.exchange import RequestFile
 from muster.wire.publisher import ConfirmRequest
@@ -93,6 +93,15 @@ def waiting(view: HostView, publisher: str | None, name: str | None, now: int) -
     if not found:
         _refuse_lost(view, publisher, name, now)
     return found
+
+
+def lost(known: PublisherView, now: int) -> set[str]:
+    """Ids of the keys of a publisher whose grant is revoked or has ended."""
+    return {
+        held.grant.key
+        for held in known.grants
+        if (fault := rules.live(known, held, now)) is not None and fault.code in _LOST
+    }
 
 
 def _refuse_lost(view: HostView, publisher: str | None, name: str | None, now: int) -> None:

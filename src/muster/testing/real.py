@@ -26,6 +26,8 @@ from muster.core.identity import Fact
 from muster.host import keys, look
 from muster.host import publish as records
 from muster.host.act import enrol, grants, updates
+from muster.host.act.news import Service
+from muster.host.follow import Follower
 from muster.host.keyring import KeyRing
 from muster.host.model import Activated, HostKey, HostView
 from muster.host.open import OpenHost
@@ -91,6 +93,10 @@ class RealHost:
     def housekeep(self) -> int:
         """What it does each minute by itself; gives how many rows of a jumped clock it repaired."""
         return self._server.service.housekeep().clamped
+
+    def follower(self, service: Service) -> Follower:
+        """What follows its publishers while it serves; a test takes its steps."""
+        return Follower(self.opened, service, self._server.condition)
 
     def publish(self, server: str, zone: str, tsig: TSIGKey, name: str) -> None:
         """Publish its SRV records in a zone, pointing to a name. Raises: what the server said."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.values import replace
-from muster.host import keys, rules
+from muster.host import keys
 from muster.host.act import grants, updates
 from muster.host.model import Activated, HostView, PublisherView
 from muster.host.online import PublisherClient
@@ -107,15 +107,16 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
 
 
 def follow(host: OpenHost, service: Service, publisher: str) -> None:
-    """Take all that a publisher has newer: trust and catalogue, and terms of activated keys.
+    """Take all that a publisher has newer: trust and catalogue, and for keys that were activated
+    their terms, and a new grant where the key that signed the old one is withdrawn. Draws nothing.
 
     What it says of keys that are revoked is in the catalogue; nothing of that is an error here.
     Raises: `host/no-url`, `net/…`; as `updates.update` and `grants.accept`.
     """
     fetch_catalogues(host, service, publisher)
     known = host.current().publishers[publisher]
-    held = [grant for grant in known.grants if rules.live(known, grant, host.clock.now()) is None]
-    if held:
+    lost = keys.lost(known, host.clock.now())
+    if any(key.grant is not None and key.key_id not in lost for key in known.keys):
         fetch_terms(host, service, publisher)
 
 
