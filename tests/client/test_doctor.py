@@ -211,3 +211,75 @@ def test_whatever_a_host_does_the_doctor_ends(world: World, misbehaviour: Misbeh
     odd.misbehaviour = misbehaviour
     found = examine(machine)
     assert not [one for one in bad(found) if one.host == good.address.text]
+
+
+# What a person must do though the machine still runs.
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+@pytest.mark.parametrize("held", [True, False], ids=["licensed", "in grace"])
+def test_a_full_host_is_told_with_what_to_do(world: World, hosts: int, held: bool) -> None:
+    machine = licensed(world) if held else world.machine()
+    machine.client.add_product(world.publisher.descriptor(DESKTOP))
+    for gone in world.hosts.values():
+        gone.misbehaviour = Misbehaviour.REFUSING
+    taken = [world.host(f"full{number}") for number in range(hosts)]
+    for host in taken:
+        world.zone.clear()
+        licensed(world, [host])
+        host.cap(1)
+    world.advertise(taken)
+    assert not machine.client.activate()[0].renewed
+    report = examine(machine)
+    assert not report.healthy
+    (check,) = bad(report)
+    assert (check.topic, check.code) == (Topic.LICENCE, "host/limit-reached")
+    assert "seats of this host are taken" in check.what
+    assert "muster host clients remove" in check.fix
+    assert report.next_fix == check
+    for host in taken:
+        host.cap(1000)
+    world.clock.pass_time(DAY)
+    assert machine.client.activate()[0].renewed
+    assert examine(machine).healthy
+
+
+def test_a_count_that_still_grows_asks_nothing_of_anybody(world: World) -> None:
+    world.advertise([world.host(crowd=0)])
+    machine = world.machine()
+    machine.client.add_product(world.publisher.descriptor(DESKTOP))
+    machine.client.activate()
+    report = examine(machine)
+    assert report.healthy
+    assert [check.code for check in bad(report, Mark.WARN)] == ["host/insufficient-count"]
+
+
+@pytest.mark.parametrize("kind", [Kind.MAK, Kind.RETAIL])
+@pytest.mark.parametrize("leased", [True, False], ids=["beside a lease", "alone"])
+def test_a_key_that_waits_for_its_activation_is_told(
+    world: World, kind: Kind, leased: bool
+) -> None:
+    machine = licensed(world) if leased else world.machine()
+    if not leased:
+        machine.client.add_product(world.publisher.descriptor(DESKTOP))
+    machine.client.install_key(world.publisher.machine_key("desktop", kind).text)
+    report = examine(machine)
+    (check,) = bad(report)
+    assert (check.topic, check.code) == (Topic.LICENCE, "client/key-waiting")
+    assert "muster client activate" in check.fix
+    assert report.next_fix == check
+    plan = Plan(None, ("corp.test",), caching=True, publisher_url=PUBLISHER_URL)
+    machine = world.machine(disk=machine.disk, facts=machine.facts, plan=lambda _: plan)
+    assert machine.client.activate()[0].status.verdict.licensed
+    assert examine(machine).healthy
+
+
+def test_a_key_that_waits_after_another_was_activated_is_told(world: World) -> None:
+    plan = Plan(None, ("corp.test",), caching=True, publisher_url=PUBLISHER_URL)
+    machine = world.machine(plan=lambda _: plan)
+    machine.client.add_product(world.publisher.descriptor(DESKTOP))
+    machine.client.install_key(world.publisher.machine_key("desktop", Kind.MAK).text)
+    machine.client.activate()
+    machine.client.install_key(world.publisher.machine_key("desktop", Kind.MAK).text)
+    (check,) = bad(examine(machine))
+    assert check.code == "client/key-waiting"

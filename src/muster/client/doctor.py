@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from muster.client import onetime
 from muster.client.discovery import (
     Address,
     Candidate,
@@ -22,9 +23,10 @@ from muster.client.discovery import (
 )
 from muster.client.driver import Network, discover
 from muster.client.findings import Status
-from muster.core.catalogue import error
+from muster.client.model import Failure
+from muster.core.catalogue import CATALOGUE, error
 from muster.core.clock import Dice
-from muster.core.errors import MusterError
+from muster.core.errors import Kind, MusterError, Retry
 from muster.core.states import GRACES
 from muster.core.text import instant_text, shown_url
 from muster.core.values import dataclass
@@ -153,13 +155,16 @@ def diagnose(findings: Findings) -> Report:
     for result in service:
         checks.append(_publisher(result))
     checks += _own_catalogue(findings.statuses, trust, catalogue)
-    checks += [_licence(status, catalogue) for status in findings.statuses]
+    for status in findings.statuses:
+        checks += _licence_checks(status, catalogue)
     return report("client", descriptor.publisher, descriptor.trust.label, checks)
 
 
 def _needs_host(status: Status) -> bool:
     licence = status.verdict.licence
-    return licence is None or licence.kind == "lease"
+    if licence is None:
+        return not onetime.is_waiting(status.verdict)
+    return licence.kind == "lease"
 
 
 def _records(findings: Findings, *, needed: bool) -> list[Check]:
@@ -169,7 +174,7 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
     total = sum(len(answer.label) + len(answer.general) for answer in findings.found)
     if not needed and not total:
-        what = "Every product here has a licence of its own; no host is needed."
+        what = "Every product here has a licence or a key of its own; no host is needed."
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
     if not findings.asked:
         return [failed(Topic.RECORDS, error("client/no-suffix"))]
@@ -220,6 +225,45 @@ def _own_catalogue(
         except MusterError as fault:
             checks.append(failed(Topic.CATALOGUE, fault))
     return checks
+
+
+def _licence_checks(status: Status, catalogue: Catalogue | None) -> list[Check]:
+    """What a product is worth; what a person must do though nothing has ended yet comes first."""
+    verdict, name = status.verdict, status.descriptor.product.id
+    record, state = verdict.record, _licence(status, catalogue)
+    if record is None or not record.key:
+        return [state]
+    checks = []
+    if onetime.is_waiting(verdict):
+        fault = error("client/key-waiting", product=name, masked=record.masked)
+        what = f"{name}: {verdict.state.text}. {fault.what}"
+        checks.append(Check(Topic.LICENCE, Mark.FAIL, what, fault.fix, code=fault.code))
+    if record.failure is not None and (verdict.licence is None or verdict.licence.kind == "lease"):
+        checks += _refusals(f"{name}: {verdict.state.text}.", record.failure)
+    codes = {"client/not-activated", *(check.code for check in checks)}
+    told = checks and verdict.licence is None and (state.code in codes or _several(state.code))
+    return checks if told else [*checks, state]
+
+
+def _refusals(state: str, failure: Failure) -> list[Check]:
+    """What keeps a product from its next lease and does not change by waiting: a full host."""
+    rows = [failure.error().row]
+    if _several(failure.code):
+        rows = [row for code, row in CATALOGUE.items() if f": {code}: " in failure.why]
+    checks = []
+    for row in rows:
+        if row.kind is Kind.REFUSAL and row.retry is not Retry.LATER:
+            fix = failure.fix if row.code == failure.code or "{" in row.fix else row.fix
+            why = failure.why if _several(failure.code) else ""
+            tried = f"{state} The last try, at {instant_text(failure.at)}, brought no licence."
+            what = " ".join(filter(None, (tried, failure.what, why)))
+            checks.append(Check(Topic.LICENCE, Mark.FAIL, what, fix, code=row.code))
+    return checks
+
+
+def _several(code: str) -> bool:
+    """Whether an error lists what each of several hosts said."""
+    return code == "client/no-licence"
 
 
 def _licence(status: Status, catalogue: Catalogue | None) -> Check:

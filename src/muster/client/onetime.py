@@ -12,7 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from muster.client import bound, schedule
 from muster.client.authority import Authority, authority
-from muster.client.judge import EVALUATION, Verdict, binding_in, evaluate, verify_stored
+from muster.client.judge import (
+    EVALUATION,
+    Verdict,
+    binding_in,
+    evaluate,
+    is_activation,
+    verify_stored,
+)
 from muster.client.model import Memory, ProductRecord
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
@@ -23,10 +30,12 @@ from muster.core.keys import KeyId, Kind, parse_product_key
 from muster.core.products import DAY, KeyGroup, Product
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.core.values import replace
-from muster.lease.bundle import ActivationBundle
+from muster.lease import strict
+from muster.lease.bundle import ActivationBundle, read_activation_bundle
 from muster.lease.catalogue import Catalogue
 from muster.lease.descriptor import Descriptor
-from muster.lease.grant import rebuild_grant
+from muster.lease.grant import read_claims, rebuild_grant
+from muster.lease.jws import parse
 from muster.lease.verify import VerifiedLicence
 
 KINDS = (Kind.MAK, Kind.EVALUATION, Kind.RETAIL)
@@ -46,6 +55,20 @@ def is_done(verdict: Verdict) -> bool:
     """Whether the licence that runs is the activation of the key that is installed."""
     licence, record = verdict.licence, verdict.record
     return licence is not None and record is not None and licence.key == record.key
+
+
+def is_waiting(verdict: Verdict) -> bool:
+    """Whether the key that is installed activates this machine once, and never did.
+
+    A licence of that key that is no longer worth anything does not make it wait again.
+    """
+    record = verdict.record
+    if record is None or not is_one_time(record.key) or is_done(verdict):
+        return False
+    if not is_activation(record.licence):
+        return True
+    bundle = read_activation_bundle(record.licence.encode("utf-8"))
+    return read_claims(parse(bundle.grant, strict.SMALL, "grant")).key != record.key
 
 
 def installation_id(

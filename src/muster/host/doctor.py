@@ -315,6 +315,12 @@ def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Seque
             covers = ", ".join(held.grant.covers)
             what = f"Host key {held.grant.key} has a grant for {covers}."
             checks.append(Check(Topic.GRANT, Mark.OK, what))
+    granted = {held.grant.key for held in view.grants}
+    for key in view.keys:
+        if key.key_id not in granted and key.grant is None:
+            what = f"Host key {key.key_id} is installed, but has not been activated."
+            fix = "Run 'muster host activate'."
+            checks.append(Check(Topic.GRANT, Mark.FAIL, what, fix, code="host/not-activated"))
     return checks
 
 

@@ -189,6 +189,14 @@ class TinyHost:
             host_keys.put(tx, replace(key, grant=text))
             own.touch(tx)
 
+    def cap(self, limit: int) -> None:
+        """Take terms of the publisher that allow so many machines."""
+        (key,) = self._keys()
+        grant = read_claims(parse(self.grant, strict.SMALL, "grant"))
+        with self.database.transaction() as tx:
+            host_keys.put(tx, replace(key, terms=self.publisher.terms(grant, limit)))
+            own.touch(tx)
+
     def regrant(self) -> None:
         """Take a new grant under the publisher's present grant key."""
         (key,) = self._keys()

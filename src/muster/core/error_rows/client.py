@@ -231,6 +231,18 @@ ROWS: tuple[Row, ...] = (
         field_code="0xC004F009",
     ),
     Row(
+        code="client/key-waiting",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The key {masked} is installed for {product}, but has not been activated.",
+        why="Such a key licenses a machine once its publisher has activated it; no host does.",
+        fix="Run 'muster client activate', with --publisher-url URL if the address of the publisher's "
+        "service is not known here. Without a network: 'muster client activate --request FILE' and "
+        "'--reply FILE', or 'muster client installation-id' and 'muster client confirm'.",
+        field_code="0xC004F009",
+    ),
+    Row(
         code="client/nothing-to-release",
         kind=Kind.REFUSAL,
         http=409,

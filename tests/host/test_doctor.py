@@ -1,0 +1,41 @@
+"""What a host's doctor judges of its own store and settings."""
+
+from __future__ import annotations
+
+from tests.host.conftest import HOST_FACTS, World
+
+from muster.core.settings import Value
+from muster.health.report import Check, Mark, Report
+from muster.host import doctor
+from muster.host.act.enrol import install_key
+from muster.net.dns import Resolver
+from muster.net.http import HTTPClient
+
+
+def examine(host: World, **values: str | bool) -> Report:
+    """The report of a host that does not run; without a target nothing of it is published."""
+    nobody = Resolver(["127.0.0.1:9"], timeout=0.5)
+    prober = doctor.Prober(nobody, HTTPClient(0.5), HTTPClient(0.5))
+    settings: dict[str, Value] = {**(values or {"publish_dns": False})}
+    (report,) = doctor.examine(
+        prober, host.service.view(), settings, process=None, name="kms", now=host.clock.now()
+    )
+    return report
+
+
+def failures(report: Report, code: str) -> list[Check]:
+    return [check for check in report.checks if check.mark is Mark.FAIL and check.code == code]
+
+
+def test_a_key_that_waits_beside_an_active_one_is_told(host: World) -> None:
+    assert failures(examine(host), "host/not-activated") == []
+    key = install_key(host.opened, host.publisher.host_key("office").text, HOST_FACTS)
+    (check,) = failures(examine(host), "host/not-activated")
+    assert key.key in check.what
+    assert check.fix == "Run 'muster host activate'."
+
+
+def test_a_target_that_no_machine_can_reach_is_told(host: World) -> None:
+    report = examine(host, dns_target="kms.localdomain", dns_zone="example.test")
+    (check,) = failures(report, "host/dns-target")
+    assert "dns_target" in check.fix
