@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.host.conftest import START, World
 
@@ -9,12 +11,17 @@ from muster.core.products import DAY, Revocation, day_of
 from muster.host import look, schedule
 from muster.host.act import settings, updates
 from muster.host.follow import Follower
-from muster.host.model import PublisherView
+from muster.host.model import PublisherView, Refused
 from muster.host.online import PublisherClient
+from muster.lease import strict
+from muster.lease.claims import Claims
 from muster.lease.grant import read_grant
+from muster.lease.jws import parse
+from muster.lease.lease import make_lease, read_claims
 from muster.net.http import HTTPClient
 from muster.net.serve import ThreadServer
 from muster.testing.tiny_publisher import TinyPublisher
+from muster.wire.activation import ActivationAnswer
 
 pytestmark = pytest.mark.real
 
@@ -96,3 +103,26 @@ def test_a_revocation_arrives_with_nothing_typed(followed: Followed) -> None:
     assert [one.code for one in world.service.condition.area("grants")] == ["host/grant-revoked"]
     (publisher,) = look.status(world.opened).publishers
     assert not publisher.able
+
+
+def test_requests_that_name_newer_versions_are_told_and_others_are_not(host: World) -> None:
+    told: list[str] = []
+    host.service.behind = told.append
+    machine, now = host.machine(1), host.clock.now()
+    answers = [host.ask(number) for number in range(30)]
+    assert told == []
+    host.ask(1, "unheard-of")
+    assert told == [host.id]
+    stranger = replace(machine.request(host.id, "desktop-pro", now), publisher="a" * 16)
+    host.ask(1, request=stranger.prove(machine.key))
+    assert told == [host.id]
+    bundle = next(reply.bundle for reply in answers if isinstance(reply, ActivationAnswer))
+    claims = read_claims(Claims(parse(bundle.lease, strict.SMALL, "lease").payload, "lease"))
+    for trust, catalogue, newer in ((0, 0, 0), (1, 0, 1), (0, 1, 2)):
+        lease = replace(claims, trust=claims.trust + trust, catalogue=claims.catalogue + catalogue)
+        shown = replace(bundle, lease=make_lease(lease, machine.key))
+        assert isinstance(host.send(machine.release(shown, now), machine.key), Refused)
+        assert told == [host.id] * (1 + newer)
+    broken = replace(bundle, lease="a.b.c")
+    assert isinstance(host.send(machine.release(broken, now), machine.key), Refused)
+    assert told == [host.id] * 3

@@ -26,3 +26,15 @@ def test_who_gets_no_answer_asks_less_often_and_never_less_than_was_set() -> Non
         most = min(DAY, schedule.AGAIN << number)
         assert most - most // 10 < wait <= most
     assert schedule.following(NOW, 900, 1, dice) <= NOW + 900
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_requests_bring_askings_forward_but_not_often(seed: int) -> None:
+    dice, due = SeededDice(f"host {seed}"), NOW + DAY
+    long_ago, just_now = NOW - schedule.PAUSE, NOW - 1
+    assert NOW <= schedule.hinted(NOW, long_ago, due, dice) < NOW + schedule.SOON
+    paused = just_now + schedule.PAUSE
+    assert paused <= schedule.hinted(NOW, just_now, due, dice) < paused + schedule.SOON
+    assert schedule.hinted(NOW, just_now, NOW + 5, dice) == NOW + 5
+    # A clock that was put back: the schedule of before stays.
+    assert schedule.hinted(NOW, NOW + 9 * DAY, due, dice) == due

@@ -16,6 +16,7 @@ from tests.publisher.conftest import HandClock, Shop
 
 from muster.client.messages import Plan
 from muster.core.errors import MusterError
+from muster.host import schedule
 from muster.host.act import activate, updates
 from muster.host.follow import Follower
 from muster.host.model import PublisherView
@@ -245,3 +246,35 @@ def test_a_raised_limit_of_a_key_lets_its_next_host_in(fleet: Fleet) -> None:
     third.open()
     assert third.licensed() == MACHINES
     assert fleet.days(2) == [""] * 3
+
+
+def test_a_request_for_a_new_product_brings_the_news_soon_and_strangers_bring_few(
+    fleet: Fleet,
+) -> None:
+    north, south = fleet.branches
+    assert fleet.days(2) == ["", ""]
+    fleet.clock.seconds += schedule.PAUSE
+    fleet.admin.publish(parse_catalogue_file((CONTENT + SECOND).encode()).content)
+    machine = north.machine("north-new", "enterprise")
+    assert refusal(machine) == "host/not-served"
+    assert north.follower.step() == []
+    fleet.clock.seconds += schedule.SOON
+    assert [told.code for told in north.follower.step()] == [""]
+    assert south.follower.step() == [], "nobody asked it for anything new"
+    assert refusal(machine) == ""
+
+    # Whoever asks for what no catalogue has: one asking in half an hour, however often.
+    host = north.host.opened.current().publishers[fleet.admin.publisher.id]
+    asked = 0
+    for _ in range(60):
+        north.follower.hint(host.publisher)
+        asked += len(north.follower.step())
+        fleet.clock.seconds += 60
+    assert asked == 1
+    # A publisher that is away is asked by its own schedule.
+    fleet.away()
+    assert fleet.days(2) == ["net/refused", "net/refused"]
+    (before,) = north.follower.told
+    north.follower.hint(host.publisher)
+    assert north.follower.step() == []
+    assert north.follower.told == (before,)

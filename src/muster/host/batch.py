@@ -388,6 +388,29 @@ class Batch:
         return claims
 
 
+def behind(view: HostView, request: ActivationRequest | ReleaseRequest) -> str:
+    """The publisher that may have news which this host lacks, or "": a product that the host's
+    catalogue has not is asked for, or a lease names newer versions than the host's. Nothing of it
+    is verified: it is reason to ask the publisher, and for nothing else."""
+    if isinstance(request, ActivationRequest):
+        known = view.publishers.get(request.publisher)
+        if known is None or not known.keys:
+            return ""
+        listed = () if known.catalogue is None else known.catalogue.products
+        return "" if any(one.id == request.product for one in listed) else known.publisher
+    try:
+        lease = read_claims(
+            Claims(parse(request.bundle.lease, strict.SMALL, "lease").payload, "lease")
+        )
+    except MusterError:
+        return ""
+    known = view.publishers.get(lease.publisher)
+    if known is None or not known.keys:
+        return ""
+    newer = lease.trust > known.trust.version or lease.catalogue > known.catalogue_version
+    return known.publisher if newer else ""
+
+
 def _answer(claims: LeaseClaims, entitled: Entitlement, line: Line) -> ActivationAnswer:
     """The answer that brings a lease; `line` is what is kept of the machine now."""
     signer = entitled.publisher.signer

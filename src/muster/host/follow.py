@@ -13,6 +13,7 @@ import threading
 from muster.core import settings as table
 from muster.core.errors import MusterError
 from muster.core.settings import Role
+from muster.core.values import replace
 from muster.host import schedule
 from muster.host.act import news
 from muster.host.metrics import head, series
@@ -43,6 +44,7 @@ class Follower:
         self._told: dict[str, PublisherNews] = {}
         self._failures: dict[str, int] = {}
         self._faults: dict[str, MusterError] = {}
+        self._hinted: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="host-news", daemon=True)
 
@@ -55,6 +57,11 @@ class Follower:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(_STOP_SECONDS)
+
+    def hint(self, publisher: str) -> None:
+        """A request named what this publisher may have in newer news only: it is asked soon, and
+        seldom for that reason. Waits for nothing; called by the thread that answers."""
+        self._hinted.add(publisher)
 
     @property
     def told(self) -> tuple[PublisherNews, ...]:
@@ -78,6 +85,7 @@ class Follower:
         interval = values.get("news_interval", table.defaults(Role.HOST)["news_interval"])
         assert isinstance(interval, int)
         self._forget(view, keep=interval > 0)
+        self._take_hints(now)
         asked = []
         for name, known in view.publishers.items():
             if not interval or known.url is None or self._stop.is_set():
@@ -91,6 +99,15 @@ class Follower:
                 asked.append(self._ask(before, interval))
         self._condition.tell("news", list(self._faults.values()))
         return asked
+
+    def _take_hints(self, now: int) -> None:
+        hinted, self._hinted = self._hinted, set()
+        for name in hinted & self._told.keys():
+            told = self._told[name]
+            # One that gave no answer is asked by its own schedule.
+            if told.at is not None and not self._failures.get(name):
+                at = schedule.hinted(now, told.at, told.next_at, self._host.dice)
+                self._told[name] = replace(told, next_at=at)
 
     def _forget(self, view: HostView, *, keep: bool) -> None:
         for name in list(self._told):

@@ -12,6 +12,10 @@ FIRST = 5 * 60
 """Within this many seconds after its start a host asks for the first time."""
 AGAIN = 15 * 60
 """Seconds after which it asks again where it got no answer; twice as long each time."""
+SOON = 60
+"""A request for what only newer news can hold is followed by an asking within these seconds."""
+PAUSE = 30 * 60
+"""Seconds from one asking to the next that requests bring about."""
 _JITTER = 10  # one tenth of a wait is left to chance
 _DOUBLINGS = 12
 
@@ -33,3 +37,16 @@ def following(now: int, interval: int, failures: int, dice: Dice) -> int:
     if failures:
         wait = min(interval, AGAIN << min(failures - 1, _DOUBLINGS))
     return now + wait - dice.below(max(1, wait // _JITTER))
+
+
+def hinted(now: int, asked_at: int, next_at: int, dice: Dice) -> int:
+    """When it asks next where a request named what only newer news can hold.
+
+    Anybody can send such requests: they bring one asking about in `PAUSE`, spread over hosts.
+
+    Args:
+        now: Unix seconds.
+        asked_at: when it asked last.
+        next_at: when it asks next as things are; never later than that.
+    """
+    return min(next_at, max(now, asked_at + PAUSE) + dice.below(SOON))

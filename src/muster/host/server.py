@@ -157,9 +157,16 @@ class HostServer:
 
     def follow_news(self, host: OpenHost, service: Service) -> None:
         """Start to ask the publishers for news, by the setting `news_interval`."""
-        self._follower = Follower(host, service, self.condition)
-        self._api.news_lines = self._follower.lines
+        self._follower = self.follower(host, service)
         self._follower.start()
+
+    def follower(self, host: OpenHost, service: Service) -> Follower:
+        """What follows the publishers, not started: told of requests that name newer versions, and
+        read by the metrics."""
+        follower = Follower(host, service, self.condition)
+        self._api.news_lines = follower.lines
+        self.service.behind = follower.hint
+        return follower
 
     def stop(self) -> None:
         """Stop in order; what the writer has taken is answered. Does not close the database.

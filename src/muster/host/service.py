@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from muster.core.audit import Event
 from muster.core.clock import Clock, Dice
@@ -17,11 +17,11 @@ from muster.core.settings import Value
 from muster.core.values import dataclass
 from muster.db.engine import Database, Reader
 from muster.host import count, rules
-from muster.host.batch import Batch
+from muster.host.batch import Batch, behind
 from muster.host.journal import Journal
 from muster.host.keyring import KeyRing
 from muster.host.limits import NewMachines
-from muster.host.model import HostView, QueuedRequest, Reply
+from muster.host.model import HostView, QueuedRequest, Refused, Released, Reply
 from muster.host.tables import audit, ledger, own
 from muster.host.view import load_view
 from muster.net.condition import Condition
@@ -66,6 +66,8 @@ class HostService:
         self._dice = dice
         self._file_settings = file_settings
         self._overrides = overrides
+        self.behind: Callable[[str], None] = lambda _: None
+        """Is told a publisher whose news this host may lack, after the answer is durable."""
         self._limiter = NewMachines()
         self._journal = Journal()
         self._watch = count.watch(None, clock.now(), clock.monotonic())
@@ -137,6 +139,11 @@ class HostService:
             work = Batch(tx, self._view, self._dice, self._limiter, self._journal, now, monotonic)
             replies = [work.answer(arrival) for arrival in batch]
             work.finish()
+        for arrival, reply in zip(batch, replies, strict=True):
+            if isinstance(reply, Refused | Released) and (
+                publisher := behind(self._view, arrival.request)
+            ):
+                self.behind(publisher)
         return replies
 
     @contextlib.contextmanager

@@ -96,7 +96,7 @@ class RealHost:
 
     def follower(self, service: Service) -> Follower:
         """What follows its publishers while it serves; a test takes its steps."""
-        return Follower(self.opened, service, self._server.condition)
+        return self._server.follower(self.opened, service)
 
     def publish(self, server: str, zone: str, tsig: TSIGKey, name: str) -> None:
         """Publish its SRV records in a zone, pointing to a name. Raises: what the server said."""
