@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from muster.core.catalogue import error
+from muster.core.catalogue import CATALOGUE, error
 from muster.core.errors import Retry
 from muster.wire import problem
 
@@ -30,3 +30,13 @@ def test_problem_of_a_server_fault_shows_no_parameters() -> None:
     code, body = problem.encode_problem(fault)
     assert code == 503
     assert "params" not in json.loads(body)
+
+
+def test_a_title_is_the_phrase_of_its_status_in_every_version_of_python() -> None:
+    assert {row.http for row in CATALOGUE.values()} == set(problem.PHRASES)
+    _, body = problem.encode_problem(error("wire/unavailable", retry_after=30))
+    assert json.loads(body)["title"] == "Service Unavailable"
+    assert (problem.PHRASES[413], problem.PHRASES[422]) == (
+        "Content Too Large",
+        "Unprocessable Content",
+    )

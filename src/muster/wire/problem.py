@@ -8,7 +8,6 @@ of other makes: we show those of our own rows (`muster.wire.peer`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 from muster.core import grammar
@@ -22,6 +21,28 @@ from muster.wire.peer import Peer, Value, hear
 
 CHALLENGE = "host/challenge"
 """The refusal that is answered with the same message, signed once more."""
+PHRASES = {
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    421: "Misdirected Request",
+    422: "Unprocessable Content",
+    428: "Precondition Required",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+    507: "Insufficient Storage",
+}
+"""The registered phrases of the statuses in the catalogue of errors [those of Python's own table
+change from one version of Python to the next]."""
 LIMITS = strict.Limits(bytes=16 * 1024, levels=6, members=128, items=256)
 _PARAM_CHARACTERS, _PARAM_TEXTS = 256, 64
 
@@ -101,7 +122,7 @@ def encode_problem(
     row = fault.row
     document: dict[str, strict.JSONValue] = {
         "type": "about:blank",
-        "title": HTTPStatus(row.http).phrase,
+        "title": PHRASES[row.http],
         "status": row.http,
         "detail": fit(fault.what, grammar.PROSE_CHARACTERS),
         "code": row.code,
