@@ -202,7 +202,9 @@ def test_slmgr(ready: Callable[..., dict[str, Any]], publisher: TinyPublisher) -
     assert "License Status: Licensed" in shown
     assert "permanently activated" in shown
     assert "VOLUME_MAK" in shown
-    ready("slmgr", "/ipk", publisher.machine_key("desktop", Kind.EVALUATION, 3).text)
+    evaluation = publisher.machine_key("desktop", Kind.EVALUATION, 3).text
+    found = ready("slmgr", "/ipk", evaluation, code=1)
+    assert found["error"]["code"] == "client/better-licence"
     found = ready("slmgr", "/atp", "123456" * 33, code=2)
     assert found["error"]["code"] == "digits/group"
 
