@@ -13,12 +13,14 @@ from muster.cli import compose
 from muster.cli.main import muster
 from muster.core.errors import MusterError
 from muster.core.facts import clean_facts
+from muster.core.products import day_of
 from muster.host import keys
 from muster.host.act import grants, updates
 from muster.lease.grant import read_grant
 from muster.lease.terms import Ceiling, Terms, read_terms
 from muster.lease.trust import GRANT_ROLE, parse_trust
 from muster.net.serve import ThreadServer
+from muster.publisher.act import clock
 from muster.publisher.api import PublisherAPI
 from muster.publisher.model import HostGrant
 from muster.testing.real import install
@@ -37,6 +39,7 @@ class Site:
         self.shop = shop
         self.folder = folder
         self.publisher = shop.admin()
+        clock.confirm(self.publisher, day_of(shop.clock.seconds))
         self.service = shop.service()
         folder.mkdir()
         key = self.publisher.issue_host_keys("server-b")[0].key

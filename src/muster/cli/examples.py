@@ -38,6 +38,7 @@ host activate --publisher-url https://activation.example
 host backup host.backup
 host catalogue fetch
 host catalogue import contoso.publisher
+host check
 host clients --limit 20
 host init --publisher contoso.publisher
 host install-key -
@@ -59,6 +60,7 @@ publisher backup publisher.backup
 publisher catalogue diff next.toml
 publisher catalogue publish next.toml
 publisher catalogue show
+publisher check
 publisher clock confirm 2026-11-27
 publisher clock repair
 publisher clock show
