@@ -69,7 +69,6 @@ SUBSTITUTIONS: tuple[Substitution, ...] = (
     Substitution("log time", rf"\b{_DATE}T{_CLOCK}\.\d\d\dZ", names=False),
     Substitution("time", rf"\b{_DATE} {_CLOCK} UTC", names=False),
     Substitution("process", r"(?<=process )\d+(?=, since)", names=False),
-    Substitution("how news stand", r"(?<=^News:                        ).+$", names=False),
     Substitution("minutes left", r"\b\d+(?= minute\(s\) \(\d+ day\(s\)\))", names=False),
     Substitution("working folder", rf"{_FOLDER}|{FOLDER}\b", names=False),
     Substitution("UUID", r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", names=True),
