@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,6 +141,24 @@ def test_an_answer_that_fails_ends_nothing(tmp_path: Path) -> None:
         answer = control.ask(tmp_path).answer
         assert answer is not None
         assert answer["good"] == 1
+
+
+@pytest.mark.parametrize("answer", [b"[" * 100_000 + b"\n", b"9" * 5000 + b"\n", b"[]\n", b"{"])
+def test_whoever_speaks_otherwise_at_the_socket_is_no_answer(tmp_path: Path, answer: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / control.SOCKET_FILE))
+        sock.listen()
+
+        def speak() -> None:
+            peer, _ = sock.accept()
+            with peer:
+                peer.recv(control.QUESTION_LIMIT)
+                peer.sendall(answer)
+
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        assert control.ask(tmp_path) == control.Told(None)
+        speaker.join()
 
 
 @pytest.fixture

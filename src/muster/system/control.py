@@ -252,7 +252,7 @@ def ask(folder: str | os.PathLike[str]) -> Told:
     path = Path(folder)
     answer = None
     # No socket, nobody behind it, no right to it, or no answer in time.
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         answer = _ask(path)
     if answer is None or "error" in answer:
         return Told(holder_of(path))
