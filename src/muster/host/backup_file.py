@@ -7,6 +7,7 @@ docs/spec/09-files.md, section 9.6.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +22,7 @@ from muster.host.tables import merging, own
 from muster.system.linefile import LineWriter, Row, damaged, read_head, read_lines, table_row
 
 KIND = "muster-host-backup"
+_HOST = re.compile(r"[0-9a-f]{32}")
 TABLES: Mapping[str, Sequence[str]] = {
     "host": ("id",),
     "publisher": ("publisher",),
@@ -93,8 +95,11 @@ def read(path: Path) -> HostBackup:
         if table == "host_key":
             names = ("publisher", "key_id", "binding")
             bindings.add((str(row.get(names[0])), str(row.get(names[1])), str(row.get(names[2]))))
+            bytes.fromhex(str(row.get("proof_key")))
 
     head = read_head(path, KIND, {"host": str}, len(load_migrations(SCHEMA)))
+    if not _HOST.fullmatch(head["host"]):
+        raise damaged(path, 1, "it names no host")
     number = _walk(path, take, keys)
     return HostBackup(head["host"], head["made_at"], number, frozenset(bindings), keys)
 
@@ -174,6 +179,6 @@ def _walk(path: Path, take: Callable[[str, Row], None], keys: dict[str, str]) ->
         table, row = table_row(path, line, TABLES)
         try:
             take(table, row)
-        except ConstraintError as fault:
+        except (ConstraintError, ValueError) as fault:
             raise damaged(path, line.number, "a row breaks a rule of its table") from fault
     return number
