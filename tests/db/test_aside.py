@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,19 @@ def put(path: Path, *, create: bool = False) -> None:
 def number(path: Path) -> int:
     with open_sqlite(path) as db:
         return len(db.query("SELECT a FROM t"))
+
+
+def test_a_kill_while_a_database_is_taken_locks_nobody_out(path: Path) -> None:
+    killed = """
+import os, signal, sys
+from pathlib import Path
+from muster.db.aside import adopt
+os.pwrite = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+adopt(Path(sys.argv[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", killed, path], check=False)
+    assert done.returncode == -signal.SIGKILL
+    open_sqlite(path).close()
 
 
 def test_what_another_program_has_open_is_left(path: Path) -> None:

@@ -82,9 +82,9 @@ def raise_generation(connection: sqlite3.Connection, identity: int) -> Mark:
     (generation,) = connection.execute("PRAGMA user_version").fetchone()
     if held == 0:
         held = identity
-        connection.execute(f"PRAGMA application_id={_signed(held)}")
+        connection.execute(f"PRAGMA application_id={signed(held)}")
     after = Mark(held & 0xFFFFFFFF, (generation + 1) & 0xFFFFFFFF)
-    connection.execute(f"PRAGMA user_version={_signed(after.generation)}")
+    connection.execute(f"PRAGMA user_version={signed(after.generation)}")
     return after
 
 
@@ -108,6 +108,12 @@ class MarkFile:
             if self._handle is None:
                 self._handle = _open_mark(self._path)
             os.pwrite(self._handle, _encode(mark), 0)
+
+    def remove(self) -> None:
+        """Remove the file: there is no mark until the next one is written."""
+        self.close()
+        with contextlib.suppress(OSError):
+            self._path.with_name(self._path.name + SUFFIX).unlink()
 
     def close(self) -> None:
         """Close the file."""
@@ -218,7 +224,8 @@ def _sums(data: bytes, start: tuple[int, int], order: str) -> tuple[int, int]:
     return first, second
 
 
-def _signed(value: int) -> int:
+def signed(value: int) -> int:
+    """A number of 32 bits as SQLite takes it."""
     return value - (1 << 32) if value >= 1 << 31 else value
 
 

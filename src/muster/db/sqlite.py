@@ -32,7 +32,7 @@ from muster.db.engine import (
     Row,
     Transaction,
 )
-from muster.db.mark import Mark, MarkFile, keep_owner, raise_generation
+from muster.db.mark import Mark, MarkFile, keep_owner, raise_generation, signed
 from muster.db.mark import check as check_mark
 
 _READERS_KEPT = 8
@@ -208,11 +208,18 @@ class SQLiteDatabase(Database):
 
     def renew(self, identity: int) -> None:
         """Give the database another identity, so that no older mark or log is its own."""
+        # First a page of the identity that is there: a log that begins with another one than the
+        # file has, as a kill would leave it, is not its own.
         with self.transaction() as tx:
-            tx.one(f"PRAGMA application_id={identity - (1 << 32) if identity >> 31 else identity}")
+            tx.one("PRAGMA wal_autocheckpoint=0")
             row = tx.one("PRAGMA user_version")
             assert row is not None
-            mark = Mark(identity, int(row[0]) & 0xFFFFFFFF)
+            mark = Mark(identity, (int(row[0]) + 1) & 0xFFFFFFFF)
+            tx.one(f"PRAGMA user_version={signed(mark.generation)}")
+        with self.transaction() as tx:
+            tx.one(f"PRAGMA application_id={signed(identity)}")
+            # Of the identity before: it must not be there when this one is.
+            self._mark.remove()
         self._mark.write(mark)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from muster.core.errors import Kind, Retry, Row
 
 _CLOCK = (
     "Set the clock of the publisher's machine and try again. If it is right, say so with "
-    "'muster publisher clock confirm' and today's date."
+    "'muster publisher clock confirm YYYY-MM-DD', which is today in UTC."
 )
 _DESK = "Ask the publisher; only its licence desk can change this."
 
