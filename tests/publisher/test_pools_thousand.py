@@ -30,12 +30,15 @@ from urllib.parse import urlsplit
 import pytest
 from tests.publisher.engineer import Engineer
 
+from muster.cli import compose
 from muster.core.audit import Event
 from muster.core.identity import Fact, facts_salt, salted_binding
 from muster.core.ids import make_installation_id, parse_confirmation_id, proof_key
 from muster.core.keys import Kind, ProductKey
+from muster.core.products import day_of
 from muster.lease.grant import rebuild_grant
 from muster.net.http import HTTPClient
+from muster.publisher.act import clock
 from muster.publisher.store import DATABASE_FILE
 
 from .conftest import PASSPHRASE, Shop
@@ -101,6 +104,11 @@ class Draws:
     servers: list[Server] = field(default_factory=list)
     clients: list[subprocess.Popen[str]] = field(default_factory=list)
     logs: list[Path] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Servers go by the clock of this machine, so the engineer says that it is right."""
+        self.shop.clock.seconds = compose.clock().now()
+        clock.confirm(self.admin, day_of(self.shop.clock.seconds))
 
     @cached_property
     def admin(self) -> Engineer:

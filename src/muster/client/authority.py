@@ -141,7 +141,7 @@ class Held:
     def of(self, memory: Memory, now: int) -> Authority:
         """What speaks for the publisher by what is remembered."""
         known = self._found
-        if known is not None and known[1] == now and _same_papers(known[0], memory):
+        if known is not None and known[1] == now and _same_documents(known[0], memory):
             return known[2]
         walk, read = self._walked, self._read
         walked = walk[1] if walk is not None and walk[0] is memory.trust else None
@@ -165,7 +165,7 @@ class Held:
         return taken
 
 
-def _same_papers(one: Memory, other: Memory) -> bool:
+def _same_documents(one: Memory, other: Memory) -> bool:
     """Whether two memories give the same authority."""
     return (
         one.trust is other.trust

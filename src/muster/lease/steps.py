@@ -248,7 +248,7 @@ def _signer(case: Case, what: str) -> None:
     try:
         case.signer.verify(case.signed.signature, case.signed.signing_input)
     except MusterError:
-        _refuse("licence/signer", "the signature does not hold")
+        _refuse("licence/signer", "the signature is not valid")
 
 
 def lease_claims(case: Case) -> None:

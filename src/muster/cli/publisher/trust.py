@@ -171,7 +171,7 @@ def _emit_signed(signed: TrustSigned) -> None:
     if signed.activate_again:
         lines.append(
             f"{signed.activate_again} host grants were signed by a key that is withdrawn now."
-            " Their hosts activate again, which draws nothing."
+            " Their hosts activate again, which uses no activation."
         )
     lines.append("Hosts and machines update by themselves; export it for sites that are offline.")
     emit(signed, lines)
