@@ -94,7 +94,7 @@ def test_a_server_killed_within_batches_leaves_whole_draws_only(draws: Draws) ->
     key = draws.key(pool)
     machines = draws.machines(key, count, real=1)
     first = draws.serve()
-    draws.serve()
+    draws.serve_beside()
     draws.begin(
         [machines, machines[::-1], machines[900:1000]], lambda number: [2200, 700, 1][number]
     )
@@ -192,7 +192,7 @@ def test_a_database_that_crashes_under_clients_leaves_no_half_draw(
     key = draws.key(pool)
     machines = draws.machines(key, count, real=1)
     draws.serve()
-    draws.serve()
+    draws.serve_beside()
     lists = overlapping(machines, 1, seed=3)
     draws.begin(lists, lambda number: 40 if number < 2 else 1)
     draws.until(key, pool // 4)

@@ -121,6 +121,12 @@ class Draws:
         self.servers.append(server)
         return server
 
+    def serve_beside(self) -> Server:
+        """A second server on the database of the first, with a store of its own."""
+        root = self.folder / "second"
+        shutil.copytree(self.shop.folder / "keys", root / "publisher" / "keys")
+        return self.serve(root)
+
     def key(self, pool: int) -> ProductKey:
         return self.admin.issue_pool_keys(Kind.MAK, GROUP, pool)[0].key
 
@@ -325,9 +331,7 @@ def two_servers(draws: Draws, pool: int, count: int) -> None:
     key = draws.key(pool)
     machines = draws.machines(key, count)
     draws.serve()
-    second_root = draws.folder / "second"
-    shutil.copytree(draws.shop.folder / "keys", second_root / "publisher" / "keys")
-    second = draws.serve(second_root)
+    second = draws.serve_beside()
     draws.begin(overlapping(machines, 2, seed=2))
     draws.until(key, pool * 2 // 5)
     second.kill()
