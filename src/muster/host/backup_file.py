@@ -7,11 +7,11 @@ docs/spec/09-files.md, section 9.6.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from muster.core import grammar
 from muster.core.products import SKEW
 from muster.core.values import dataclass
 from muster.db.engine import ConstraintError, Reader, Transaction
@@ -22,7 +22,6 @@ from muster.host.tables import merging, own
 from muster.system.linefile import LineWriter, Row, damaged, read_head, read_lines, table_row
 
 KIND = "muster-host-backup"
-_HOST = re.compile(r"[0-9a-f]{32}")
 TABLES: Mapping[str, Sequence[str]] = {
     "host": ("id",),
     "publisher": ("publisher",),
@@ -98,7 +97,7 @@ def read(path: Path) -> HostBackup:
             bytes.fromhex(str(row.get("proof_key")))
 
     head = read_head(path, KIND, {"host": str}, len(load_migrations(SCHEMA)))
-    if not _HOST.fullmatch(head["host"]):
+    if not grammar.BARE_UUID.fullmatch(head["host"]):
         raise damaged(path, 1, "it names no host")
     number = _walk(path, take, keys)
     return HostBackup(head["host"], head["made_at"], number, frozenset(bindings), keys)
