@@ -223,7 +223,7 @@ ANSWERS: Mapping[str, Schema] = {
 
 PROBLEM_SCHEMA: Schema = _object(
     {
-        "type": {"const": "about:blank"},
+        "type": {"type": "string", "pattern": "^about:blank$"},
         "title": {"type": "string"},
         "status": _integer(400, 599),
         "detail": {"type": "string"},
