@@ -22,7 +22,7 @@ from muster.testing.netns import Lab, why_not
 from muster.testing.postgres import PostgresServer, programs
 from muster.testing.programs import Printed, Programs
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 ASKING = Path(__file__).with_name("asking.py")
 THREADS = 12
@@ -96,7 +96,7 @@ class Site:
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Poll a condition with a bound."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not condition():
             assert time.monotonic() < end, f"{what}; the log ends {self.log()[-1500:]}"
             time.sleep(0.1)
