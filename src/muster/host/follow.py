@@ -1,8 +1,9 @@
 """Follows the publishers of a running host: catalogue, trust and terms, by themselves.
 
 Decides whom it asks and when, by the setting `news_interval`; each publisher has a schedule of its
-own, so that one that is away delays no other. Serving goes on whatever happens here. Refuses to
-know what of an answer is taken: that is `muster.host.act.news`.
+own, so that one that is away is asked less often and no other is. They are asked one after the
+other: who answers slowly delays the news of the others. Serving goes on whatever happens here.
+Refuses to know what of an answer is taken: that is `muster.host.act.news`.
 """
 
 from __future__ import annotations

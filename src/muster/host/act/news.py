@@ -13,7 +13,7 @@ from muster.core.errors import MusterError
 from muster.core.values import replace
 from muster.host import keys
 from muster.host.act import grants, updates
-from muster.host.model import Activated, HostView, PublisherView
+from muster.host.model import Activated, HostKey, HostView, PublisherView
 from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
 from muster.host.results import (
@@ -58,9 +58,7 @@ def fetch_catalogues(
     taken, refused = [], []
     for known in _chosen(host.current(), publisher):
         try:
-            client = service(known)
-            trust = client.trust_above(known.trust.version)
-            taken.append(updates.update(host, known.publisher, trust, client.catalogue()))
+            taken.append(_fetch(host, service(known), known))
         except MusterError as fault:
             refused.append(RefusedPublisher(known.publisher, known.label, fault))
     if refused and not taken:
@@ -90,17 +88,13 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
         try:
             client = service(known)
             # Trust first: the key that signed what is held may be withdrawn.
-            trust = client.trust_above(known.trust.version)
-            updates.update(host, known.publisher, trust, client.catalogue())
+            _fetch(host, client, known)
         except MusterError as fault:
             refused += [RefusedKey(**key_members(key), error=fault) for key in activated]
             continue
-        for key in activated:
-            try:
-                answer = client.activate(keys.installation_id(host.current(), key))
-                accepted.append(grants.accept(host, known.publisher, answer))
-            except MusterError as fault:
-                refused.append(RefusedKey(**key_members(key), error=fault))
+        of_keys = _ask_again(host, client, known.publisher, activated)
+        accepted += of_keys[0]
+        refused += of_keys[1]
     if refused and not accepted:
         raise refused[0].error
     return replace(_terms(host, accepted), refused=tuple(refused))
@@ -113,11 +107,37 @@ def follow(host: OpenHost, service: Service, publisher: str) -> None:
     What it says of keys that are revoked is in the catalogue; nothing of that is an error here.
     Raises: `host/no-url`, `net/…`; as `updates.update` and `grants.accept`.
     """
-    fetch_catalogues(host, service, publisher)
+    known = host.current().publishers[publisher]
+    client = service(known)
+    _fetch(host, client, known)
     known = host.current().publishers[publisher]
     lost = keys.lost(known, host.clock.now())
-    if any(key.grant is not None and key.key_id not in lost for key in known.keys):
-        fetch_terms(host, service, publisher)
+    activated = [key for key in known.keys if key.grant is not None]
+    if all(key.key_id in lost for key in activated):
+        return
+    accepted, refused = _ask_again(host, client, publisher, activated)
+    if refused and not accepted:
+        raise refused[0].error
+
+
+def _fetch(host: OpenHost, client: PublisherClient, known: PublisherView) -> PublisherUpdate:
+    """Take newer trust and the newest catalogue from a service."""
+    trust = client.trust_above(known.trust.version)
+    return updates.update(host, known.publisher, trust, client.catalogue())
+
+
+def _ask_again(
+    host: OpenHost, client: PublisherClient, publisher: str, activated: Sequence[HostKey]
+) -> tuple[list[Activated], list[RefusedKey]]:
+    """Show activated keys to their service again, which draws nothing: grants and terms of now."""
+    accepted, refused = [], []
+    for key in activated:
+        try:
+            answer = client.activate(keys.installation_id(host.current(), key))
+            accepted.append(grants.accept(host, publisher, answer))
+        except MusterError as fault:
+            refused.append(RefusedKey(**key_members(key), error=fault))
+    return accepted, refused
 
 
 def _chosen(view: HostView, publisher: str | None) -> list[PublisherView]:
