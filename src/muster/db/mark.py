@@ -128,10 +128,8 @@ def _open_mark(path: Path) -> int:
     mark = path.with_name(path.name + SUFFIX)
     handle = os.open(mark, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     # As SQLite does with its log: what root writes belongs to the owner of the database.
-    owner, made = path.stat(), os.fstat(handle)
-    if (owner.st_uid, owner.st_gid) != (made.st_uid, made.st_gid):
-        with contextlib.suppress(OSError):
-            os.fchown(handle, owner.st_uid, owner.st_gid)
+    with contextlib.suppress(OSError):
+        keep_owner(handle, path)
     return handle
 
 
@@ -229,8 +227,9 @@ def signed(value: int) -> int:
     return value - (1 << 32) if value >= 1 << 31 else value
 
 
-def keep_owner(handle: int, folder: Path) -> None:
-    """What root makes in a store belongs to the store's owner; SQLite does so for its own files."""
+def keep_owner(handle: int, of: Path) -> None:
+    """What root makes in a store belongs to the owner `of` its folder, or of the database; SQLite
+    does so for its own files."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        info = folder.stat()
+        info = of.stat()
         os.fchown(handle, info.st_uid, info.st_gid)
