@@ -13,7 +13,7 @@ from typing import Any
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.net.router import RETRY_AFTER_SECONDS
-from muster.wire.problem import encode_problem
+from muster.wire.problem import PHRASES, encode_problem
 from muster.wire.routes import PROBLEM
 
 Fields = Iterable[tuple[bytes, bytes]]
@@ -72,6 +72,8 @@ def _encoded(code: str, params: tuple[tuple[str, Any], ...]) -> tuple[int, bytes
 
 
 def _phrase(status: int) -> bytes:
+    if status in PHRASES:
+        return PHRASES[status].encode()
     try:
         return HTTPStatus(status).phrase.encode()
     except ValueError:
