@@ -16,6 +16,7 @@ from muster.db.engine import Reader
 from muster.host.model import HostView
 from muster.host.rules import serves
 from muster.host.tables import ledger, request_log
+from muster.net import exposition
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds of the latency histogram, in seconds."""
@@ -63,7 +64,7 @@ class Traffic:
 
 def head(name: str, kind: str, text: str) -> list[str]:
     """The two comment lines of a metric."""
-    return [f"# HELP muster_host_{name} {text}", f"# TYPE muster_host_{name} {kind}"]
+    return exposition.head(f"muster_host_{name}", kind, text)
 
 
 def series(name: str, value: int | str, **labels: str | int) -> str:

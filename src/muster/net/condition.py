@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from muster.core.errors import MusterError
 from muster.health.problem import Problem
 from muster.lease.strict import JSONValue
+from muster.net.exposition import head
 
 
 class Condition:
@@ -80,8 +81,7 @@ class Condition:
             key = (problem.area, problem.code)
             numbers[key] = numbers.get(key, 0) + 1
         return [
-            f"# HELP {name} What is wrong now, by area and code of the catalogue of errors.",
-            f"# TYPE {name} gauge",
+            *head(name, "gauge", "What is wrong now, by area and code of the catalogue of errors."),
             *(
                 f'{name}{{area="{area}",code="{code}"}} {number}'
                 for (area, code), number in numbers.items()

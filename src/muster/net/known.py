@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.net.condition import Condition
+from muster.net.exposition import head
 
 Reading = TypeVar("Reading")
 
@@ -108,8 +109,7 @@ class Known(Generic[Reading]):
         """When what is known was read, as Prometheus text."""
         name = f"{prefix}_database_read_timestamp_seconds"
         return [
-            f"# HELP {name} When the database was last read.",
-            f"# TYPE {name} gauge",
+            *head(name, "gauge", "When the database was last read."),
             f"{name} {self._read_at}",
         ]
 

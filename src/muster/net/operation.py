@@ -20,6 +20,7 @@ from muster.core.errors import MusterError
 from muster.core.settings import split_listen
 from muster.lease.strict import JSONValue, canonical
 from muster.net.certificate import Certificate
+from muster.net.exposition import head
 from muster.net.http import peer_text
 from muster.net.peers import address_of
 from muster.net.router import (
@@ -98,18 +99,14 @@ def certificate_lines(prefix: str, certificate: Certificate | None) -> list[str]
         return []
     shown, fault = certificate.refreshed(), certificate.fault
     name = f"{prefix}_certificate_end_timestamp_seconds"
-    series = [f"# HELP {name} When the certificate ends.", f"# TYPE {name} gauge"]
+    series = head(name, "gauge", "When the certificate ends.")
     series.append(f"{name} {shown.ends_at}")
     name = f"{prefix}_certificate_problem"
-    series += [
-        f"# HELP {name} 1 while the files hold none that can be used.",
-        f"# TYPE {name} gauge",
-    ]
+    series += head(name, "gauge", "1 while the files hold none that can be used.")
     series.append(f"{name} {int(fault is not None)}")
     name = f"{prefix}_tls_failures_total"
     series += [
-        f"# HELP {name} Connections without TLS, or that failed in it.",
-        f"# TYPE {name} counter",
+        *head(name, "counter", "Connections without TLS, or that failed in it."),
     ]
     for kind in ("handshake", "plain"):
         series.append(f'{name}{{kind="{kind}"}} {certificate.failures[kind]}')

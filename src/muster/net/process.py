@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from muster import __version__
+from muster.net.exposition import head
 
 _HERE = Path("/proc/self")
 
@@ -24,12 +25,11 @@ def process_lines(prefix: str) -> list[str]:
     """
     python = platform.python_version()
     lines = [
-        f"# HELP {prefix}_build_info The version that runs.",
-        f"# TYPE {prefix}_build_info gauge",
+        *head(f"{prefix}_build_info", "gauge", "The version that runs."),
         f'{prefix}_build_info{{version="{__version__}",python="{python}"}} 1',
     ]
     for name, kind, text, value in _process():
-        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value}"]
+        lines += [*head(name, kind, text), f"{name} {value}"]
     return lines
 
 

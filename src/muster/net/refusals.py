@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 
 from muster.core.errors import MusterError
 from muster.core.trickle import Pace, Trickle
+from muster.net.exposition import head
 from muster.net.peers import Source
 
 SOURCE = Pace(10, 1)
@@ -97,6 +98,5 @@ class Refusals:
         with self._lock:
             codes = sorted(self._codes.items())
         name = f"{prefix}_refused_total"
-        series = [f"# HELP {name} Requests refused before they reached the service, by code."]
-        series.append(f"# TYPE {name} counter")
+        series = head(name, "counter", "Requests refused before they reached the service, by code.")
         return [*series, *(f'{name}{{code="{code}"}} {number}' for code, number in codes)]

@@ -18,6 +18,7 @@ from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease.strict import canonical
+from muster.net import exposition
 from muster.net.certificate import Certificate
 from muster.net.condition import Condition
 from muster.net.known import Known
@@ -111,7 +112,7 @@ class Counters:
 
 
 def _head(name: str, kind: str, text: str) -> list[str]:
-    return [f"# HELP muster_publisher_{name} {text}", f"# TYPE muster_publisher_{name} {kind}"]
+    return exposition.head(f"muster_publisher_{name}", kind, text)
 
 
 _GAUGES = {
