@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from muster.core.catalogue import error
 from muster.system.files import open_plain, read_handle, translate
+from muster.system.user import user_name
 
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -100,12 +101,6 @@ def _owner_for_root(folder: str | os.PathLike[str] | None) -> int:
 def owner_name(path: str | os.PathLike[str]) -> str:
     """The user to whom something belongs, as `chown` takes it."""
     try:
-        import pwd
-
-        number = Path(path).stat().st_uid
+        return user_name(Path(path).stat().st_uid)
     except (ImportError, OSError):
         return "OWNER"
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)

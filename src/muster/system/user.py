@@ -37,8 +37,8 @@ def acting_user(
     before = _login(login_uid)
     if before is None and own == 0:
         before = _number((os.environ if environ is None else environ).get("SUDO_UID", ""))
-    detail = {"sudo": _name(before)} if own == 0 and before not in (None, 0) else {}
-    return Actor(f"user:{_name(own)}", detail)
+    detail = {"sudo": user_name(before)} if own == 0 and before else {}
+    return Actor(f"user:{user_name(own)}", detail)
 
 
 def _login(path: Path) -> int | None:
@@ -53,10 +53,11 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
-def _name(uid: int | None) -> str:
+def user_name(uid: int) -> str:
+    """The name of a user; the number where there is none. Raises: ImportError on Windows."""
     import pwd
 
     try:
-        return pwd.getpwuid(uid or 0).pw_name
+        return pwd.getpwuid(uid).pw_name
     except (KeyError, OverflowError):
         return str(uid)
