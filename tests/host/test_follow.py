@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 
 import pytest
@@ -85,6 +86,47 @@ def test_news_come_by_the_schedule_and_survive_a_publisher_that_is_away(
     clock.pass_time(DAY)
     assert step() == []
     assert followed.follower.told == ()
+
+
+def test_a_publisher_that_never_answers_delays_no_other(host: World) -> None:
+    """It takes the connection and says nothing, as a tarpit does."""
+    tarpit = TinyPublisher("fabrikam", now=START - 3600)
+    updates.add_publisher(host.opened, tarpit.file())
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        ThreadServer(host.publisher.router()) as server,
+    ):
+        urls = {
+            host.id: server.url,
+            tarpit.publisher: f"http://127.0.0.1:{silent.getsockname()[1]}",
+        }
+        for name, url in urls.items():
+            updates.update(host.opened, name, url=url)
+
+        def service(known: PublisherView) -> PublisherClient:
+            assert known.url is not None
+            return PublisherClient(known.url, HTTPClient(600.0))
+
+        follower = Follower(host.opened, service, host.service.condition)
+        assert follower.begin() == {}
+        host.clock.pass_time(schedule.FIRST)
+        asking = follower.begin()
+        assert asking.keys() == urls.keys()
+        with silent.accept()[0]:
+            for _ in range(3):
+                # The good one is through, and comes again by its schedule; this one is asked once.
+                asking[host.id].join()
+                (good,) = (told for told in follower.told if told.publisher == host.id)
+                assert (good.code, good.good_at) == ("", host.clock.now())
+                assert asking[tarpit.publisher].is_alive()
+                host.clock.pass_time(DAY)
+                again = follower.begin()
+                assert again.keys() == {host.id}
+                asking |= again
+            asking[host.id].join()
+        asking[tarpit.publisher].join()
+        (bad,) = (told for told in follower.told if told.publisher == tarpit.publisher)
+        assert (bad.code[:4], bad.good_at) == ("net/", None)
 
 
 def test_a_revocation_arrives_with_nothing_typed(followed: Followed) -> None:

@@ -1,9 +1,9 @@
 """Follows the publishers of a running host: catalogue, trust and terms, by themselves.
 
-Decides whom it asks and when, by the setting `news_interval`; each publisher has a schedule of its
-own, so that one that is away is asked less often and no other is. They are asked one after the
-other: who answers slowly delays the news of the others. Serving goes on whatever happens here.
-Refuses to know what of an answer is taken: that is `muster.host.act.news`.
+Decides whom it asks and when, by the setting `news_interval`; each publisher has a schedule and a
+thread of its own, so that one that is away or answers slowly delays the news of no other. Serving
+goes on whatever happens here. Refuses to know what of an answer is taken: that is
+`muster.host.act.news`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import threading
 
 from muster.core import settings as table
+from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.settings import Role
 from muster.core.values import replace
@@ -25,6 +26,8 @@ from muster.net.condition import Condition
 
 LOOK_SECONDS = 10.0
 """How often a running host looks whether it is time."""
+AT_ONCE = 16
+"""Publishers that are asked at the same time; who is due beyond them waits for one to answer."""
 _STOP_SECONDS = 2.0
 _log = logging.getLogger("muster.host.news")
 
@@ -46,6 +49,8 @@ class Follower:
         self._failures: dict[str, int] = {}
         self._faults: dict[str, MusterError] = {}
         self._hinted: set[str] = set()
+        self._asking: dict[str, threading.Thread] = {}
+        self._lock = threading.Lock()  # of what is told, and of who is asked
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="host-news", daemon=True)
 
@@ -54,7 +59,7 @@ class Follower:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; an answer that is under way is not waited for."""
+        """End the thread; answers that are under way are not waited for."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(_STOP_SECONDS)
@@ -67,7 +72,8 @@ class Follower:
     @property
     def told(self) -> tuple[PublisherNews, ...]:
         """How it went with each publisher."""
-        return tuple(self._told.values())
+        with self._lock:
+            return tuple(self._told.values())
 
     def lines(self) -> list[str]:
         """When each publisher last answered, as Prometheus text."""
@@ -79,27 +85,54 @@ class Follower:
         ]
 
     def step(self) -> list[PublisherNews]:
-        """Ask the publishers whose time has come; how it went with them."""
+        """Ask the publishers whose time has come, and wait for them; how it went with them."""
+        started = self.begin()
+        for thread in started.values():
+            thread.join()
+        return [told for told in self.told if told.publisher in started]
+
+    def begin(self) -> dict[str, threading.Thread]:
+        """Begin to ask the publishers whose time has come, at most `AT_ONCE` at a time; waits for
+        no answer. The threads, by publisher."""
         host, now = self._host, self._host.clock.now()
         with host.database.snapshot() as reader:
             values, view = host.values(reader), host.view(reader)
         interval = values.get("news_interval", table.defaults(Role.HOST)["news_interval"])
         assert isinstance(interval, int)
-        self._forget(view, keep=interval > 0)
-        self._take_hints(now)
-        asked = []
+        with self._lock:
+            self._forget(view, keep=interval > 0)
+            self._take_hints(now)
+            due = self._due(view, interval, now)
+            started = {}
+            for before in due[: AT_ONCE - len(self._asking)]:
+                thread = threading.Thread(
+                    target=self._ask, args=(before, interval), name="host-news-of", daemon=True
+                )
+                self._asking[before.publisher] = started[before.publisher] = thread
+        for thread in started.values():
+            thread.start()
+        self._tell()
+        return started
+
+    def _due(self, view: HostView, interval: int, now: int) -> list[PublisherNews]:
+        """Who is asked now, the longest due first."""
+        due = []
         for name, known in view.publishers.items():
-            if not interval or known.url is None or self._stop.is_set():
+            if not interval or known.url is None or name in self._asking or self._stop.is_set():
                 continue
             before = self._told.get(name)
             if before is None:
-                due = schedule.first(now, host.dice)
-                self._told[name] = PublisherNews(name, None, None, "", due)
+                at = schedule.first(now, self._host.dice)
+                self._told[name] = PublisherNews(name, None, None, "", at)
             # A clock that was put back leaves no instant that is further away than one interval.
             elif now >= before.next_at or before.next_at > now + max(interval, schedule.FIRST):
-                asked.append(self._ask(before, interval))
-        self._condition.tell("news", list(self._faults.values()))
-        return asked
+                due.append(before)
+        return sorted(due, key=lambda before: before.next_at)
+
+    def _tell(self) -> None:
+        with self._lock:
+            faults = list(self._faults.values())
+        self._condition.tell("news", faults)
 
     def _take_hints(self, now: int) -> None:
         hinted, self._hinted = self._hinted, set()
@@ -118,33 +151,40 @@ class Follower:
                 self._faults.pop(name, None)
                 self._failures.pop(name, None)
 
-    def _ask(self, before: PublisherNews, interval: int) -> PublisherNews:
-        name, host = before.publisher, self._host
-        fault: MusterError | None = None
+    def _ask(self, before: PublisherNews, interval: int) -> None:
+        """Ask one publisher; the body of its thread."""
+        name, fault = before.publisher, None
         try:
-            news.follow(host, self._service, name)
+            news.follow(self._host, self._service, name)
         except MusterError as caught:
             fault = caught
-        now = host.clock.now()
-        failures = self._failures[name] = 0 if fault is None else self._failures.get(name, 0) + 1
-        if fault is None:
-            self._faults.pop(name, None)
-        else:
-            self._faults[name] = fault
-        told = PublisherNews(
-            publisher=name,
-            at=now,
-            good_at=now if fault is None else before.good_at,
-            code="" if fault is None else fault.code,
-            next_at=schedule.following(now, interval, failures, host.dice),
-        )
-        self._told[name] = told
-        return told
+        except Exception:  # noqa: BLE001 - serving goes on whatever happens here
+            if self._stop.is_set():
+                return
+            _log.exception("a defect in fetching news")
+            fault = error("wire/internal")
+        now = self._host.clock.now()
+        with self._lock:
+            del self._asking[name]
+            failures = 0 if fault is None else self._failures.get(name, 0) + 1
+            self._failures[name] = failures
+            if fault is None:
+                self._faults.pop(name, None)
+            else:
+                self._faults[name] = fault
+            self._told[name] = PublisherNews(
+                publisher=name,
+                at=now,
+                good_at=now if fault is None else before.good_at,
+                code="" if fault is None else fault.code,
+                next_at=schedule.following(now, interval, failures, self._host.dice),
+            )
+        self._tell()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self.step()
+                self.begin()
             except MusterError as fault:
                 _log.warning("news were not fetched: %s", fault)
             except Exception:  # noqa: BLE001 - serving goes on whatever happens here

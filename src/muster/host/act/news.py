@@ -105,12 +105,13 @@ def follow(host: OpenHost, service: Service, publisher: str) -> None:
     their terms, and a new grant where the key that signed the old one is withdrawn. Draws nothing.
 
     What it says of keys that are revoked is in the catalogue; nothing of that is an error here.
-    Raises: `host/no-url`, `net/…`; as `updates.update` and `grants.accept`.
+    Raises: `host/unknown-publisher`, `host/no-url`, `net/…`; as `updates.update` and
+        `grants.accept`.
     """
-    known = host.current().publishers[publisher]
+    known = _known(host, publisher)
     client = service(known)
     _fetch(host, client, known)
-    known = host.current().publishers[publisher]
+    known = _known(host, publisher)
     lost = keys.lost(known, host.clock.now())
     activated = [key for key in known.keys if key.grant is not None]
     if all(key.key_id in lost for key in activated):
@@ -118,6 +119,13 @@ def follow(host: OpenHost, service: Service, publisher: str) -> None:
     accepted, refused = _ask_again(host, client, publisher, activated)
     if refused and not accepted:
         raise refused[0].error
+
+
+def _known(host: OpenHost, publisher: str) -> PublisherView:
+    known = host.current().publishers.get(publisher)
+    if known is None:
+        raise error("host/unknown-publisher", publisher=publisher)
+    return known
 
 
 def _fetch(host: OpenHost, client: PublisherClient, known: PublisherView) -> PublisherUpdate:
