@@ -310,7 +310,7 @@ def world(tmp_path: Path, clock: ManualClock, publisher: TinyPublisher) -> Itera
     dice = SeededDice("host")
     database = open_store(tmp_path, clock.now(), create=True)
     keyring = KeyRing(tmp_path / "keys")
-    opened = OpenHost(tmp_path, database, keyring, clock, dice)
+    opened = OpenHost(tmp_path, database, keyring, clock, dice, "user:test")
     updates.add_publisher(opened, publisher.file())
     service = HostService(database, keyring, clock, dice)
     yield World(tmp_path, clock, publisher, database, keyring, opened, service)

@@ -89,7 +89,7 @@ def serving(small: Path, **overrides: Value) -> Iterator[Served]:
     publisher = TinyPublisher("contoso", now=START - DAY)
     with open_store(small, clock.now(), create=True) as database:
         keyring = KeyRing(small / "keys")
-        opened = OpenHost(small, database, keyring, clock, dice)
+        opened = OpenHost(small, database, keyring, clock, dice, "user:test")
         updates.add_publisher(opened, publisher.file())
         key = install(opened, publisher.host_key("server").text, HOST_FACTS)
         iid = keys.installation_id(opened.current(), key)

@@ -246,7 +246,14 @@ def _open_host(store: Path | None, database: Database, flags: Mapping[str, objec
     file_settings, overrides = host_layers(host_settings(flags))
     folder = host_folder(store)
     return OpenHost(
-        folder, database, KeyRing(folder / "keys"), clock(), dice(), file_settings, overrides
+        folder,
+        database,
+        KeyRing(folder / "keys"),
+        clock(),
+        dice(),
+        actor(),
+        file_settings,
+        overrides,
     )
 
 
@@ -256,13 +263,15 @@ def host_on(
     file_settings: Mapping[str, Value],
     overrides: Mapping[str, Value],
 ) -> OpenHost:
-    """A host's store whose database is open already, for acts of the running host."""
+    """A host's store whose database is open already, for acts of the running host: it fetches
+    news."""
+    from muster.host.follow import TASK
     from muster.host.keyring import KeyRing
     from muster.host.open import OpenHost
 
     folder = host_folder(store)
     ring = KeyRing(folder / "keys")
-    return OpenHost(folder, database, ring, clock(), dice(), file_settings, overrides)
+    return OpenHost(folder, database, ring, clock(), dice(), TASK, file_settings, overrides)
 
 
 def host_service(store: Path | None, database: Database) -> HostService:

@@ -24,6 +24,8 @@ from muster.host.open import OpenHost
 from muster.host.running import PublisherNews
 from muster.net.condition import Condition
 
+TASK = "task:news"
+"""Who acts in the audit."""
 LOOK_SECONDS = 10.0
 """How often a running host looks whether it is time."""
 AT_ONCE = 16

@@ -26,6 +26,8 @@ AGAIN = 600.0
 """Seconds within which the same machine is listed once; no interval is shorter than 900."""
 _KNOWN = 20_000
 """Machines whose last row is remembered."""
+DOOR = "door:http"
+"""Who acts where a machine's request does."""
 _ENTRIES = (Event.HOST_LEASE_RELEASE, Event.HOST_CLONES_FIND)
 """Events of the audit that machines cause."""
 _COUNTED = ("", "host/insufficient-count")
@@ -81,7 +83,7 @@ class Journal:
         together; whether it was written."""
         written = self._entries[deed.event].take(source_key(deed.address), monotonic)
         if written:
-            audit.write(tx, now, deed.event, deed.publisher, deed.cmid, deed.detail)
+            audit.write(tx, now, DOOR, deed.event, deed.publisher, deed.cmid, deed.detail)
         return written
 
     def due(self, monotonic: float) -> bool:
@@ -97,7 +99,7 @@ class Journal:
         for event, trickle in self._entries.items():
             held = trickle.held(monotonic)
             if held is not None:
-                audit.write(tx, now, event, "", "", f"{held.number} more of {held.whose}")
+                audit.write(tx, now, DOOR, event, "", "", f"{held.number} more of {held.whose}")
 
     def _ordinary(self, row: LogRow, monotonic: float) -> bool:
         """Whether a counted machine is listed for the first time in a while."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from muster.core.audit import Who
 from muster.core.clock import Clock, Dice
 from muster.core.settings import Value
 from muster.core.values import dataclass, field
@@ -29,8 +30,8 @@ class OpenHost:
     """The store of a host with what belongs to it.
 
     `folder` where it is; `database` from `store.open_store`, or for questions alone from
-    `store.open_unjudged`; `keyring` the host signing keys;
-    `clock` and `dice` the machine's, or a test's; `file_settings` the settings that give way to
+    `store.open_unjudged`; `keyring` the host signing keys; `clock` and `dice` the machine's, or a
+    test's; `actor` who acts, for the audit; `file_settings` the settings that give way to
     `muster host set`, `overrides` those that win over it.
     """
 
@@ -39,6 +40,7 @@ class OpenHost:
     keyring: KeyRing
     clock: Clock
     dice: Dice
+    actor: Who
     file_settings: Mapping[str, Value] = field(default_factory=dict)
     overrides: Mapping[str, Value] = field(default_factory=dict)
 

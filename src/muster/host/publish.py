@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from muster.core import settings as table
-from muster.core.audit import Event
+from muster.core.audit import Event, Who
 from muster.core.catalogue import error
 from muster.core.clock import Clock
 from muster.core.errors import MusterError
@@ -300,7 +300,9 @@ def paste_text(lines: str, script: str, *, withdraw: bool = False) -> str:
     return f"; {act}\n{lines}\n; or for 'nsupdate -k KEYFILE'\n{script}"
 
 
-def remember(database: Database, results: Sequence[ZoneResult], now: int, event: Event) -> None:
+def remember(
+    database: Database, results: Sequence[ZoneResult], now: int, actor: Who, event: Event
+) -> None:
     """Keep the results for `muster host status`, and what changed for the audit."""
     with database.transaction() as tx:
         for result in results:
@@ -310,6 +312,7 @@ def remember(database: Database, results: Sequence[ZoneResult], now: int, event:
                 audit.write(
                     tx,
                     now,
+                    actor,
                     event,
                     "",
                     result.zone,
@@ -319,6 +322,10 @@ def remember(database: Database, results: Sequence[ZoneResult], now: int, event:
 
 def _detail(result: ZoneResult) -> str:
     return f"{len(result.records)} records" if result.error is None else result.error.what
+
+
+TASK = "task:dns"
+"""Who acts in the audit where the running host publishes by itself."""
 
 
 class Keeper:
@@ -370,7 +377,7 @@ class Keeper:
         if plan is None:
             return
         results = withdraw(plan, self._view())
-        remember(self._database, results, self._clock.now(), Event.HOST_DNS_WITHDRAW)
+        remember(self._database, results, self._clock.now(), TASK, Event.HOST_DNS_WITHDRAW)
         for result in results:
             if result.error is not None:
                 _log.warning("records in %s were not withdrawn: %s", result.zone, result.error)
@@ -389,10 +396,10 @@ class Keeper:
             self._tell([], now)
             return []
         if before is not None and (before.target, before.domains) != (plan.target, plan.domains):
-            remember(self._database, withdraw(before, view), now, Event.HOST_DNS_WITHDRAW)
+            remember(self._database, withdraw(before, view), now, TASK, Event.HOST_DNS_WITHDRAW)
         results = publish(plan, view, now)
         self._tell(results, now)
-        remember(self._database, results, now, Event.HOST_DNS_PUBLISH)
+        remember(self._database, results, now, TASK, Event.HOST_DNS_PUBLISH)
         for result in results:
             if result.error is None:
                 self._last_faults.pop(result.zone, None)

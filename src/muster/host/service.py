@@ -183,6 +183,7 @@ class HostService:
                 return 0
         with self.database.transaction() as tx:
             number = ledger.clamp_future(tx, now)
-            audit.write(tx, now, Event.HOST_CLOCK_MEND, "", "", f"{number} rows set to now")
+            detail = f"{number} rows set to now"
+            audit.write(tx, now, "task:clock", Event.HOST_CLOCK_MEND, "", "", detail)
         _log.warning("a clock jump was repaired: %d rows from the future were set to now", number)
         return number

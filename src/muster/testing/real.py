@@ -64,7 +64,7 @@ class RealHost:
         dice = SeededDice(f"host {folder.name}")
         self.database = open_store(folder, clock.now(), create=True)
         self._keyring = KeyRing(folder / "keys")
-        self.opened = OpenHost(folder, self.database, self._keyring, clock, dice)
+        self.opened = OpenHost(folder, self.database, self._keyring, clock, dice, "user:test")
         for publisher in publishers:
             updates.add_publisher(self.opened, publisher.file())
         self._stack = ExitStack()

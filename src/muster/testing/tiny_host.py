@@ -136,7 +136,7 @@ class TinyHost:
         dice = SeededDice(f"host {name}")
         keyring = MemoryKeyRing(lambda _: self.key.raw)
         keyring.ensure(publisher.publisher, dice)
-        self.opened = OpenHost(Path(name), self.database, keyring, clock, dice)
+        self.opened = OpenHost(Path(name), self.database, keyring, clock, dice, "user:test")
         self._followed = self._newest()
         updates.add_publisher(self.opened, publisher.file())
         self.service = HostService(self.database, keyring, clock, dice)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 
@@ -10,6 +12,7 @@ from tests.cli.host.conftest import Desk, ask, dns_words, serve, stop
 from tests.host.conftest import Machine
 from tests.host.processes import eventually
 
+from muster.cli import compose
 from muster.core.products import DAY
 from muster.testing.nanodns import NanoDNS, Trouble
 
@@ -76,6 +79,13 @@ def test_serve_status_clients_log(active: Desk) -> None:
             "host:setting:change",
             "host:machine:remove",
         ]
+        actor = compose.actor()
+        for row in active.data("log", "--audit")["audit"]:
+            assert (row["actor"], row["sudo"]) == (actor.name, actor.detail.get("sudo", ""))
+        assert f"  {actor.name}" in active.text("log", "--audit").splitlines()[-1]
+        cells = list(csv.DictReader(io.StringIO(active.text("log", "--audit", "--csv"))))
+        assert [row["event"] for row in cells] == events
+        assert {row["actor"] for row in cells} == {actor.name}
     finally:
         stop(process)
 

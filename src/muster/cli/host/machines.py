@@ -169,7 +169,7 @@ def _client_line(client: ClientStatus) -> str:
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=50, show_default=True)
 @click.option("--cmid", help="Only requests of this machine.")
 @click.option("--audit", is_flag=True, help="Show what administrators did instead of requests.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print requests as comma-separated values.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool, as_csv: bool) -> None:
     """Show the newest requests, oldest first, with the fields of event 12290.
 
@@ -182,6 +182,9 @@ def show_log(store: Path | None, limit: int, cmid: str | None, audit: bool, as_c
     with compose.look_at_host(store) as opened:
         if audit:
             listing = look.audit(opened, limit)
+            if as_csv:
+                print_csv(_AUDIT_COLUMNS, map(_audit_cells, listing.audit))
+                return
             lines = [_audit_line(row) for row in listing.audit]
         else:
             listing = look.requests(opened, limit, cmid)
@@ -206,8 +209,18 @@ def _log_cells(row: LogRow) -> tuple[object, ...]:
     )
 
 
+_AUDIT_COLUMNS = ("at", "actor", "sudo", "event", "publisher", "subject", "detail")
+
+
+def _audit_cells(row: AuditRow) -> tuple[object, ...]:
+    return (
+        *(moment(row.at), row.actor, row.sudo, row.event, row.publisher, row.subject, row.detail),
+    )
+
+
 def _audit_line(row: AuditRow) -> str:
-    return f"{moment(row.at)}  {row.event}  {row.subject}  {row.detail}".rstrip()
+    who = f"{row.actor} (sudo by {row.sudo})" if row.sudo else row.actor
+    return f"{moment(row.at)}  {who}  {row.event}  {row.subject}  {row.detail}".rstrip()
 
 
 def _log_line(row: LogRow) -> str:

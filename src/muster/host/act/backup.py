@@ -61,7 +61,7 @@ def write_backup(
         raise
     with host.database.transaction() as tx:
         detail = f"{rows} rows, {len(sealed)} keys"
-        audit.write(tx, now, Event.HOST_BACKUP, "", store, detail)
+        audit.write(tx, now, host.actor, Event.HOST_BACKUP, "", store, detail)
     return HostBackupWritten(True, str(path), store, now, rows, tuple(sorted(sealed)))
 
 
@@ -135,7 +135,7 @@ def _finish(
     """Write the keys and the audit row; what is told."""
     for publisher, raw in keys.items():
         host.keyring.put(publisher, raw)
-    audit.write(tx, host.clock.now(), Event.HOST_RESTORE, "", backup.host, detail)
+    audit.write(tx, host.clock.now(), host.actor, Event.HOST_RESTORE, "", backup.host, detail)
     own.touch(tx)
     return HostRestored(
         changed=True,

@@ -31,7 +31,7 @@ def publish(host: OpenHost, place: DNSPlace) -> DNSChange:
     if not rules.labels(view, now):
         raise error("host/no-key")
     results = records.publish(plan, view, now)
-    records.remember(host.database, results, now, Event.HOST_DNS_PUBLISH)
+    records.remember(host.database, results, now, host.actor, Event.HOST_DNS_PUBLISH)
     return _change(place, plan, results, withdrawn=False)
 
 
@@ -39,7 +39,7 @@ def withdraw(host: OpenHost, place: DNSPlace) -> DNSChange:
     """Withdraw all records of this host. Raises: as `publish`, except `host/no-key`."""
     plan, view = records.read_plan(host, place)
     results = records.withdraw(plan, view)
-    records.remember(host.database, results, host.clock.now(), Event.HOST_DNS_WITHDRAW)
+    records.remember(host.database, results, host.clock.now(), host.actor, Event.HOST_DNS_WITHDRAW)
     return _change(place, plan, results, withdrawn=True)
 
 

@@ -51,7 +51,7 @@ def remove_publisher(host: OpenHost, name: str) -> PublisherRemoval:
         assert publisher is not None
         documents.remove_publisher(tx, publisher)
         now = host.clock.now()
-        audit.write(tx, now, Event.HOST_PUBLISHER_REMOVE, publisher, publisher)
+        audit.write(tx, now, host.actor, Event.HOST_PUBLISHER_REMOVE, publisher, publisher)
         own.touch(tx)
     return PublisherRemoval(True, publisher)
 
@@ -104,7 +104,7 @@ def install_key(
         if changed:
             host_keys.put(tx, key)
             now, detail = host.clock.now(), f"{key_id.text}, group {product_key.group}"
-            audit.write(tx, now, Event.HOST_KEY_INSTALL, name, key.partial, detail)
+            audit.write(tx, now, host.actor, Event.HOST_KEY_INSTALL, name, key.partial, detail)
             own.touch(tx)
     return KeyInstallation(
         changed=changed,
@@ -121,7 +121,8 @@ def remove_key(host: OpenHost, name: str) -> KeyRemoval:
         key = keys.find_key(host.view(tx), name)
         host_keys.remove(tx, key.publisher, key.key_id)
         now = host.clock.now()
-        audit.write(tx, now, Event.HOST_KEY_REMOVE, key.publisher, key.partial, key.key_id)
+        event = Event.HOST_KEY_REMOVE
+        audit.write(tx, now, host.actor, event, key.publisher, key.partial, key.key_id)
         own.touch(tx)
     return KeyRemoval(changed=True, **key_members(key))
 

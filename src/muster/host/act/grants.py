@@ -96,9 +96,11 @@ def _take(
         return activated
     host_keys.put(tx, host_key)
     if host_key.grant != key.grant:
-        audit.write(tx, now, Event.HOST_GRANT_ACCEPT, key.publisher, key.partial, grant.jti)
+        event = Event.HOST_GRANT_ACCEPT
+        audit.write(tx, now, host.actor, event, key.publisher, key.partial, grant.jti)
     if host_key.terms != key.terms:
-        audit.write(tx, now, Event.HOST_TERMS_ACCEPT, key.publisher, key.partial, grant.jti)
+        event = Event.HOST_TERMS_ACCEPT
+        audit.write(tx, now, host.actor, event, key.publisher, key.partial, grant.jti)
     own.touch(tx)
     return activated
 

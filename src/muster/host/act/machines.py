@@ -40,7 +40,8 @@ def remove_machine(host: OpenHost, cmid: str, publisher: str | None = None) -> M
             number = _remove(tx, machine.publisher, name, now)
             if number:
                 detail = f"{number} leases and counts released"
-                audit.write(tx, now, Event.HOST_MACHINE_REMOVE, machine.publisher, name, detail)
+                event, whose = Event.HOST_MACHINE_REMOVE, machine.publisher
+                audit.write(tx, now, host.actor, event, whose, name, detail)
             given_back += number
     return MachineRemoval(given_back > 0, name, given_back)
 

@@ -40,7 +40,7 @@ def _store(
                 host_settings.put(tx, setting.name, stored)
             detail = "default" if stored is None else stored
             now = host.clock.now()
-            audit.write(tx, now, Event.HOST_SETTING_CHANGE, "", setting.name, detail)
+            audit.write(tx, now, host.actor, Event.HOST_SETTING_CHANGE, "", setting.name, detail)
             own.touch(tx)
     return SettingChange(
         changed=changed,

@@ -126,7 +126,7 @@ def _pin(tx: Transaction, host: OpenHost, file: PublisherFile) -> PublisherUpdat
         tx, documents.PublisherRow(file.publisher, file.anchor, file.url, file.catalogue, now)
     )
     documents.add_trust(tx, file.publisher, line)
-    audit.write(tx, now, Event.HOST_INIT, file.publisher, pinned.label)
+    audit.write(tx, now, host.actor, Event.HOST_INIT, file.publisher, pinned.label)
     own.touch(tx)
     return PublisherUpdate(
         changed=True,
@@ -175,5 +175,5 @@ def _audit_update(
     tx: Transaction, host: OpenHost, event: Event, known: PublisherView, version: int
 ) -> None:
     detail = f"version {version}"
-    audit.write(tx, host.clock.now(), event, known.publisher, known.label, detail)
+    audit.write(tx, host.clock.now(), host.actor, event, known.publisher, known.label, detail)
     own.touch(tx)
