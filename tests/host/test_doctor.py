@@ -5,20 +5,23 @@ from __future__ import annotations
 from tests.host.conftest import HOST_FACTS, World
 
 from muster.core.settings import Value
+from muster.health.problem import Problem
 from muster.health.report import Check, Mark, Report
 from muster.host import doctor
 from muster.host.act.enrol import install_key
+from muster.host.model import PublisherNews
+from muster.host.running import HostProcess
 from muster.net.dns import Resolver
 from muster.net.http import HTTPClient
 
 
-def examine(host: World, **values: str | bool) -> Report:
+def examine(host: World, process: HostProcess | None = None, **values: str | bool) -> Report:
     """The report of a host that does not run; without a target nothing of it is published."""
     nobody = Resolver(["127.0.0.1:9"], timeout=0.5)
     prober = doctor.Prober(nobody, HTTPClient(0.5), HTTPClient(0.5))
     settings: dict[str, Value] = {**(values or {"publish_dns": False})}
     (report,) = doctor.examine(
-        prober, host.service.view(), settings, process=None, name="kms", now=host.clock.now()
+        prober, host.service.view(), settings, process=process, name="kms", now=host.clock.now()
     )
     return report
 
@@ -39,3 +42,23 @@ def test_a_target_that_no_machine_can_reach_is_told(host: World) -> None:
     report = examine(host, dns_target="kms.localdomain", dns_zone="example.test")
     (check,) = failures(report, "host/dns-target")
     assert "dns_target" in check.fix
+
+
+def test_news_that_are_old_or_failed_before_a_restart_are_told(host: World) -> None:
+    now = host.clock.now()
+
+    def told(process: HostProcess) -> list[Check]:
+        return [check for check in examine(host, process).checks if "for news" in check.what]
+
+    def process(good_at: int | None, code: str = "", *problems: Problem) -> HostProcess:
+        news = (PublisherNews(host.id, now, good_at, code, now),)
+        return HostProcess(1, now, answers=True, problems=problems, news=news)
+
+    assert told(HostProcess(1, now, answers=True)) == []
+    assert told(process(now)) == told(process(now - doctor.OLD_NEWS)) == []
+    assert [check.mark for check in told(process(now - doctor.OLD_NEWS - 1))] == [Mark.WARN]
+    for good_at in (now, None):
+        assert [check.code for check in told(process(good_at, "net/refused"))] == ["net/refused"]
+    # What the process says itself is not said twice.
+    problem = Problem("news", "net/refused", "It is away.", "Wait.", now)
+    assert told(process(now, "net/refused", problem)) == []

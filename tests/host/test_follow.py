@@ -10,10 +10,11 @@ from tests.host.conftest import START, World
 
 from muster.core.products import DAY, Revocation, day_of
 from muster.host import look, schedule
-from muster.host.act import settings, updates
+from muster.host.act import enrol, settings, updates
 from muster.host.follow import Follower
 from muster.host.model import PublisherView, Refused
 from muster.host.online import PublisherClient
+from muster.host.results import NewsStatus
 from muster.lease import strict
 from muster.lease.claims import Claims
 from muster.lease.grant import read_grant
@@ -86,6 +87,44 @@ def test_news_come_by_the_schedule_and_survive_a_publisher_that_is_away(
     clock.pass_time(DAY)
     assert step() == []
     assert followed.follower.told == ()
+
+
+def test_how_news_went_is_known_after_a_restart(followed: Followed) -> None:
+    world, clock = followed.world, followed.world.clock
+
+    def restarted() -> Follower:
+        return Follower(world.opened, followed._service, world.service.condition)
+
+    def stored() -> NewsStatus:
+        (kept,) = look.status(world.opened).news
+        assert kept.next_at is None, "no process asks"
+        return kept
+
+    assert look.status(world.opened).news == ()
+    followed.follower.step()
+    clock.pass_time(schedule.FIRST)
+    with ThreadServer(world.publisher.router()) as server:
+        followed.url = server.url
+        (good,) = followed.follower.step()
+    clock.pass_time(3600)
+    # A host that starts again knows it, and asks when it would have asked.
+    follower = restarted()
+    assert (follower.step(), follower.told) == ([], (good,))
+    assert follower.lines() == followed.follower.lines()
+    assert (stored().at, stored().good_at, stored().code) == (good.at, good.at, "")
+    clock.pass_time(DAY)
+    followed.url = "http://127.0.0.1:9"
+    (bad,) = follower.step()
+    assert (bad.code, bad.good_at, bad.failures) == ("net/refused", good.good_at, 1)
+    # One that got no answer is asked soon.
+    follower = restarted()
+    assert follower.step() == []
+    (told,) = follower.told
+    assert replace(told, next_at=0) == replace(bad, next_at=0)
+    assert clock.now() <= told.next_at < clock.now() + schedule.FIRST
+    assert (stored().at, stored().code, stored().failures) == (bad.at, "net/refused", 1)
+    enrol.remove_publisher(world.opened, world.id)
+    assert look.status(world.opened).news == ()
 
 
 def test_a_publisher_that_never_answers_delays_no_other(host: World) -> None:

@@ -19,6 +19,16 @@ def test_hosts_that_start_together_do_not_ask_together(seed: int) -> None:
     assert NOW + DAY - DAY // 10 < after <= NOW + DAY
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_host_that_starts_often_asks_no_more_often(seed: int) -> None:
+    dice = SeededDice(f"host {seed}")
+    assert schedule.restarted(NOW, NOW + DAY, 0, dice) == NOW + DAY
+    # What is overdue is spread over the hosts of a site; who got no answer is asked soon.
+    for next_at, failures in ((NOW - DAY, 0), (NOW - DAY, 3), (NOW + DAY, 3)):
+        at = schedule.restarted(NOW, next_at, failures, dice)
+        assert NOW <= at < NOW + schedule.FIRST
+
+
 def test_who_gets_no_answer_asks_less_often_and_never_less_than_was_set() -> None:
     dice = SeededDice("host")
     waits = [schedule.following(NOW, DAY, failures, dice) - NOW for failures in range(1, 40)]

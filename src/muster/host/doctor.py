@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.products import DAY
 from muster.core.settings import Value
-from muster.core.text import shown_url
+from muster.core.text import instant_text, shown_url
 from muster.core.values import dataclass, replace
 from muster.health import probe
 from muster.health.probe import Advertised, ProbeResult, Reply
@@ -31,6 +32,8 @@ from muster.wire.routes import HOST_PORT, PROBLEM, Route
 _ANY = ("0.0.0.0", "::")  # noqa: S104  # what a host may listen at; nothing is bound here
 _MOST = 16
 """Hosts that are looked at."""
+OLD_NEWS = 7 * DAY
+"""News that are older are told."""
 _PUBLISH = "Run 'muster host publish-dns'; if DNS refuses it, the command prints the records."
 
 
@@ -235,6 +238,7 @@ def diagnose(findings: Findings) -> Report:
         fix = "Start it: 'muster host serve', or the service that runs it."
         checks.append(Check(Topic.REACHABILITY, Mark.FAIL, "This host is not running.", fix))
     checks += _process(findings.process)
+    checks += _news(findings)
     clocks = [probed for probed in (*findings.others, *service) if probed.fault is None]
     # Only a host that answers is judged by what it holds; this one's own store is judged above.
     checks += check_hosts(
@@ -262,6 +266,25 @@ def _process(process: HostProcess | None) -> list[Check]:
         where = topic.get(fault.area, Topic.GRANT)
         checks.append(Check(where, mark, what, fault.fix, code=fault.code))
     return checks
+
+
+def _news(findings: Findings) -> list[Check]:
+    """Whether the running host heard of the publisher lately: told while it is too long ago, and
+    where the last asking failed before the process that runs now began."""
+    process = findings.process
+    problems = () if process is None else process.problems
+    for told in () if process is None else process.news:
+        if told.publisher != findings.view.publisher or told.at is None:
+            continue
+        since = told.at if told.good_at is None else told.good_at
+        known = any(problem.area == "news" for problem in problems)
+        if findings.now - since <= OLD_NEWS and (known or not told.code):
+            continue
+        last = "never" if told.good_at is None else f"last {instant_text(told.good_at)}"
+        fix = "Run 'muster host catalogue fetch', which says why, or import the publisher's file."
+        what = f"This host has asked its publisher for news by itself; it answered {last}."
+        return [Check(Topic.CATALOGUE, Mark.WARN, what, fix, code=told.code)]
+    return []
 
 
 def _left_out(own: ProbeResult) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 
 from muster.core import settings as table
 from muster.core.catalogue import error
@@ -19,9 +20,9 @@ from muster.core.values import replace
 from muster.host import schedule
 from muster.host.act import news
 from muster.host.metrics import head, series
-from muster.host.model import HostView
+from muster.host.model import HostView, PublisherNews
 from muster.host.open import OpenHost
-from muster.host.running import PublisherNews
+from muster.host.tables import news as stored
 from muster.net.condition import Condition
 
 TASK = "task:news"
@@ -48,7 +49,7 @@ class Follower:
         self._service = service
         self._condition = condition
         self._told: dict[str, PublisherNews] = {}
-        self._failures: dict[str, int] = {}
+        self._remembers = False
         self._faults: dict[str, MusterError] = {}
         self._hinted: set[str] = set()
         self._asking: dict[str, threading.Thread] = {}
@@ -99,9 +100,11 @@ class Follower:
         host, now = self._host, self._host.clock.now()
         with host.database.snapshot() as reader:
             values, view = host.values(reader), host.view(reader)
+            kept = {} if self._remembers else stored.rows(reader)
         interval = values.get("news_interval", table.defaults(Role.HOST)["news_interval"])
         assert isinstance(interval, int)
         with self._lock:
+            self._remember(kept, now)
             self._forget(view, keep=interval > 0)
             self._take_hints(now)
             due = self._due(view, interval, now)
@@ -115,6 +118,13 @@ class Follower:
             thread.start()
         self._tell()
         return started
+
+    def _remember(self, kept: Mapping[str, PublisherNews], now: int) -> None:
+        """Go on where the process before ended."""
+        self._remembers = True
+        for name, told in kept.items():
+            at = schedule.restarted(now, told.next_at, told.failures, self._host.dice)
+            self._told.setdefault(name, replace(told, next_at=at))
 
     def _due(self, view: HostView, interval: int, now: int) -> list[PublisherNews]:
         """Who is asked now, the longest due first."""
@@ -141,7 +151,7 @@ class Follower:
         for name in hinted & self._told.keys():
             told = self._told[name]
             # One that gave no answer is asked by its own schedule.
-            if told.at is not None and not self._failures.get(name):
+            if told.at is not None and not told.failures:
                 at = schedule.hinted(now, told.at, told.next_at, self._host.dice)
                 self._told[name] = replace(told, next_at=at)
 
@@ -151,7 +161,6 @@ class Follower:
             if not keep or known is None or known.url is None:
                 del self._told[name]
                 self._faults.pop(name, None)
-                self._failures.pop(name, None)
 
     def _ask(self, before: PublisherNews, interval: int) -> None:
         """Ask one publisher; the body of its thread."""
@@ -165,23 +174,28 @@ class Follower:
                 return
             _log.exception("a defect in fetching news")
             fault = error("wire/internal")
-        now = self._host.clock.now()
+        now, failures = self._host.clock.now(), 0 if fault is None else before.failures + 1
+        told = PublisherNews(
+            publisher=name,
+            at=now,
+            good_at=now if fault is None else before.good_at,
+            code="" if fault is None else fault.code,
+            next_at=schedule.following(now, interval, failures, self._host.dice),
+            failures=failures,
+        )
         with self._lock:
             del self._asking[name]
-            failures = 0 if fault is None else self._failures.get(name, 0) + 1
-            self._failures[name] = failures
+            self._told[name] = told
             if fault is None:
                 self._faults.pop(name, None)
             else:
                 self._faults[name] = fault
-            self._told[name] = PublisherNews(
-                publisher=name,
-                at=now,
-                good_at=now if fault is None else before.good_at,
-                code="" if fault is None else fault.code,
-                next_at=schedule.following(now, interval, failures, self._host.dice),
-            )
         self._tell()
+        try:
+            with self._host.database.transaction() as tx:
+                stored.put(tx, told)
+        except MusterError as caught:  # told by the database's own area; the next one is kept
+            _log.warning("how news went was not stored: %s", caught)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -24,6 +24,7 @@ from muster.host.model import (
     HostView,
     LeaseRow,
     Machine,
+    PublisherNews,
     PublisherView,
     Settings,
 )
@@ -44,6 +45,7 @@ from muster.host.results import (
     KeyRequest,
     KeyStatus,
     Listening,
+    NewsStatus,
     ProductNeed,
     PublisherStatus,
     RequestCounts,
@@ -56,7 +58,7 @@ from muster.host.results import (
 )
 from muster.host.running import HostProcess
 from muster.host.tables import audit as audit_table
-from muster.host.tables import dns, ledger, request_log
+from muster.host.tables import dns, ledger, news, request_log
 from muster.host.view import publisher_id
 from muster.lease.terms import Terms
 from muster.net.certificate import certificate_of
@@ -112,8 +114,24 @@ def status(host: OpenHost) -> HostStatus:
             process=process,
             settings=_settings(values),
             dns=tuple(dns.results(reader)),
+            news=_news(news.rows(reader), process),
             tls=_tls(values, host.clock.now),
         )
+
+
+def _news(kept: Mapping[str, PublisherNews], process: HostProcess | None) -> tuple[NewsStatus, ...]:
+    asking = {} if process is None else {told.publisher: told for told in process.news}
+    return tuple(
+        NewsStatus(
+            publisher=name,
+            at=told.at,
+            good_at=told.good_at,
+            code=told.code,
+            next_at=told.next_at if name in asking else None,
+            failures=told.failures,
+        )
+        for name, told in {**kept, **asking}.items()
+    )
 
 
 def _listening(process: HostProcess | None) -> Listening | None:

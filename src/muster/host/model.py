@@ -7,6 +7,7 @@ docs/spec/06-counting.md.
 from __future__ import annotations
 
 from muster.core.errors import MusterError
+from muster.core.records import Instant
 from muster.core.values import dataclass, field
 from muster.host.lines import Line
 from muster.lease.catalogue import Catalogue
@@ -97,6 +98,20 @@ class PublisherView:
     def floor(self) -> int:
         """The newest signed date that is held: a clock before it is wrong."""
         return max(self.trust.iat, 0 if self.catalogue is None else self.catalogue.iat)
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherNews:
+    """When a running host last asked a publisher for news (`at`), when it last got an answer
+    (`good_at`), and when it asks next. `code` is why it got none, or ""; as often in a
+    row as `failures` says. Instants are None where it did not ask yet."""
+
+    publisher: str
+    at: Instant | None
+    good_at: Instant | None
+    code: str
+    next_at: Instant
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,10 +225,23 @@ class TLSStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class NewsStatus:
+    """How the last asking of a publisher for news went, as `PublisherNews` has it: by the word of
+    the running process, or as it was stored. `next_at` is None where no process will ask."""
+
+    publisher: str
+    at: Instant | None
+    good_at: Instant | None
+    code: str
+    next_at: Instant | None
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostStatus:
     """The whole status of a host at `time`; `tls` is None where TLS is not spoken, `process` and
     `listening` where no process serves the store. `dns` is how the last publishing in each zone
-    went, whoever did it."""
+    went, whoever did it; `news` how the last asking of each publisher went."""
 
     time: Instant
     store: str
@@ -239,6 +252,7 @@ class HostStatus:
     process: HostProcess | None
     settings: Mapping[str, SettingState]
     dns: tuple[DNSResult, ...]
+    news: tuple[NewsStatus, ...]
     tls: TLSStatus | None
 
 

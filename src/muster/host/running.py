@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from muster.core.records import Instant
 from muster.core.values import dataclass, field_names
 from muster.health.problem import Problem
+from muster.host.model import PublisherNews
 
 _Record = TypeVar("_Record")
 
@@ -36,19 +37,6 @@ class DNSPublishing:
     enabled: bool
     detail: str
     zones: tuple[ZonePublished, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PublisherNews:
-    """When a running host last asked a publisher for news (`at`), when it last got an answer
-    (`good_at`), and when it asks next. `code` is why it got none, or "". Instants are None where it
-    did not ask yet."""
-
-    publisher: str
-    at: Instant | None
-    good_at: Instant | None
-    code: str
-    next_at: Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,18 @@ def first(now: int, dice: Dice) -> int:
     return now + dice.below(FIRST)
 
 
+def restarted(now: int, next_at: int, failures: int, dice: Dice) -> int:
+    """When a host that starts asks a publisher that it asked before: when that is due, and no more
+    often for starting often; soon where it got no answer [somebody may have mended the way].
+
+    Args:
+        next_at: when it was to ask next.
+        failures: askings in a row that got no answer.
+    """
+    soon = first(now, dice)
+    return soon if failures else max(soon, next_at)
+
+
 def following(now: int, interval: int, failures: int, dice: Dice) -> int:
     """When it asks next.
 

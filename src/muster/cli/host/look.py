@@ -111,10 +111,11 @@ def _service_lines(status: HostStatus) -> list[str]:
     for zone in status.dns:
         word = zone.detail if not zone.code else f"{zone.code}: {zone.detail}"
         lines.append(f"  {zone.zone}, {moment(zone.at)}: {word}")
-    for news in () if status.process is None else status.process.news:
+    for news in status.news:
         last = "no answer yet" if news.good_at is None else f"last answer {moment(news.good_at)}"
+        after = "not asked now" if news.next_at is None else f"next {moment(news.next_at)}"
         failed = f"; {news.code}" if news.code else ""
-        lines.append(_row("News", f"{last}; next {moment(news.next_at)}{failed}"))
+        lines.append(_row("News", f"{last}; {after}{failed}"))
     lines += _tls_lines(status.tls)
     for name, text in zip(INTERVALS, ("Activation interval", "Renewal interval"), strict=True):
         interval = status.settings[name]

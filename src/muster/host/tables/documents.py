@@ -39,7 +39,7 @@ def add_publisher(tx: Transaction, row: PublisherRow) -> None:
 
 def remove_publisher(tx: Transaction, publisher: str) -> None:
     """Forget a publisher with its keys and grants; its machines stay counted until they age."""
-    for table in ("host_key", "trust", "publisher"):
+    for table in ("host_key", "trust", "news", "publisher"):
         tx.execute(f"DELETE FROM {table} WHERE publisher = ?", (publisher,))  # noqa: S608
 
 
