@@ -46,7 +46,18 @@ _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 
 
 def _text(grammar: re.Pattern[str], **more: JSONValue) -> Schema:
-    return {"type": "string", "pattern": f"^(?:{grammar.pattern})$", **more}
+    # JSON holds no lone surrogate, with which a range begins: as an escape of ECMA-262.
+    text = grammar.pattern.replace("\ud800", r"\ud800")
+    return {"type": "string", "pattern": f"^(?:{text})$", **more}
+
+
+def _prose() -> Schema:
+    return {"type": "string", "maxLength": grammar.PROSE_CHARACTERS}
+
+
+def _or_null(schema: Schema) -> Schema:
+    """An optional member: null is as good as absent (section 8.1)."""
+    return {**schema, "type": [str(schema["type"]), "null"]}
 
 
 def _integer(low: int = 0, high: int = MAX_INTEGER) -> Schema:
@@ -57,12 +68,15 @@ def _list(items: Schema, most: int) -> Schema:
     return {"type": "array", "items": items, "maxItems": most}
 
 
-def _object(members: Mapping[str, Schema], optional: Iterable[str] = ()) -> Schema:
+def _object(
+    members: Mapping[str, Schema], optional: Iterable[str] = (), **more: JSONValue
+) -> Schema:
     left = set(optional)
     return {
         "type": "object",
         "properties": dict(members),
         "required": [name for name in members if name not in left],
+        **more,
     }
 
 
@@ -72,14 +86,16 @@ _SIGNER = _object(
         "crv": {"type": "string", "enum": ["Ed25519"]},
         "kty": {"type": "string", "enum": ["OKP"]},
         "x": _text(grammar.BASE64URL_32),
-    }
+    },
+    additionalProperties=False,
 )
 _BUNDLE = {
     "lease": _text(grammar.COMPACT_JWS),
     "grant": _text(grammar.COMPACT_JWS),
     "signer": _SIGNER,
 }
-_NAME: Schema = {"type": ["string", "null"], "minLength": 1, "maxLength": codec.NAME_POINTS}
+_NAME = _or_null(_text(grammar.DISPLAY_NAME, maxLength=codec.NAME_POINTS))
+_CHALLENGE = _or_null(_text(grammar.BASE64URL_16))
 _STATUS = _object({"status": {"type": "string"}})
 
 REQUESTS: Mapping[str, Schema] = {
@@ -92,7 +108,7 @@ REQUESTS: Mapping[str, Schema] = {
             "key": _text(grammar.BASE64URL_32),
             "nonce": _text(grammar.BASE64URL_16),
             "line": _text(grammar.NONCE_LINE),
-            "challenge": _text(grammar.BASE64URL_16),
+            "challenge": _CHALLENGE,
             "fingerprint": _list(_text(grammar.COMMITMENT), 16),
             "identity": {"type": "string", "enum": list(IDENTITY_MODES)},
             "state": _integer(0, 6),
@@ -116,7 +132,7 @@ REQUESTS: Mapping[str, Schema] = {
             **_BUNDLE,
             "key": _text(grammar.BASE64URL_32),
             "line": _text(grammar.NONCE_LINE),
-            "challenge": _text(grammar.BASE64URL_16),
+            "challenge": _CHALLENGE,
             "sent_at": _integer(),
             "proof": _text(grammar.BASE64URL_64),
         },
@@ -127,7 +143,10 @@ REQUESTS: Mapping[str, Schema] = {
     ),
     routes.ACTIVATIONS.name: _object({**_V, "installation_id": _text(grammar.DIGIT_GROUPS)}),
     routes.ACTIVATIONS_BATCH.name: _object(
-        {**_V, "installation_ids": _list(_text(grammar.DIGIT_GROUPS), BATCH_ROWS)}
+        {
+            **_V,
+            "installation_ids": {**_list(_text(grammar.DIGIT_GROUPS), BATCH_ROWS), "minItems": 1},
+        }
     ),
 }
 """Schemas of request bodies by route name."""
@@ -139,8 +158,24 @@ _CONFIRM = _object(
         "confirmation_id": _text(grammar.DIGIT_GROUPS),
         "trust": _list(_text(grammar.COMPACT_JWS), TRUST_STEPS),
         "catalogue": _text(grammar.COMPACT_JWS),
-        "terms": {**_text(grammar.COMPACT_JWS), "type": ["string", "null"]},
-    }
+        "terms": _or_null(_text(grammar.COMPACT_JWS)),
+    },
+    optional=["terms"],
+)
+_GOOD_ROW = _object(
+    {"grant": _text(grammar.COMPACT_JWS), "confirmation_id": _text(grammar.DIGIT_GROUPS)}
+)
+_REFUSED_ROW = _object(
+    {
+        "grant": {"type": "null"},
+        "code": _text(grammar.ERROR_CODE),
+        "what": _prose(),
+        "why": _prose(),
+        "fix": _prose(),
+        "retry": {"type": "string", "enum": [retry.value for retry in Retry]},
+        "params": {"type": ["object", "null"]},
+    },
+    optional=["grant", "params"],
 )
 
 ANSWERS: Mapping[str, Schema] = {
@@ -152,7 +187,7 @@ ANSWERS: Mapping[str, Schema] = {
             "need": _integer(),
             "trust": _integer(),
             "catalogue": _integer(),
-            "challenge": _text(grammar.BASE64URL_16),
+            "challenge": _CHALLENGE,
         },
         optional=["challenge"],
     ),
@@ -185,31 +220,7 @@ ANSWERS: Mapping[str, Schema] = {
     routes.ACTIVATIONS_BATCH.name: _object(
         {
             **_V,
-            "answers": _list(
-                _object(
-                    {
-                        "grant": _text(grammar.COMPACT_JWS),
-                        "confirmation_id": _text(grammar.DIGIT_GROUPS),
-                        "code": {"type": "string"},
-                        "what": {"type": "string"},
-                        "why": {"type": "string"},
-                        "fix": {"type": "string"},
-                        "retry": {"type": "string"},
-                        "params": {"type": "object"},
-                    },
-                    optional=[
-                        "grant",
-                        "confirmation_id",
-                        "code",
-                        "what",
-                        "why",
-                        "fix",
-                        "retry",
-                        "params",
-                    ],
-                ),
-                BATCH_ROWS,
-            ),
+            "answers": _list({"oneOf": [_GOOD_ROW, _REFUSED_ROW]}, BATCH_ROWS),
             "trust": _list(_text(grammar.COMPACT_JWS), TRUST_STEPS),
             "catalogue": _text(grammar.COMPACT_JWS),
         }
@@ -224,13 +235,13 @@ ANSWERS: Mapping[str, Schema] = {
 PROBLEM_SCHEMA: Schema = _object(
     {
         "type": {"type": "string", "pattern": "^about:blank$"},
-        "title": {"type": "string"},
+        "title": _prose(),
         "status": _integer(400, 599),
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "field_code": {"type": "string"},
-        "why": {"type": "string"},
-        "fix": {"type": "string"},
+        "detail": _prose(),
+        "code": _text(grammar.ERROR_CODE),
+        "field_code": _text(grammar.FIELD_CODE),
+        "why": _prose(),
+        "fix": _prose(),
         "retry": {"type": "string", "enum": [retry.value for retry in Retry]},
         "params": {"type": "object"},
         "trust": _integer(1),

@@ -120,7 +120,7 @@ BATCH_ROWS = 10_000
 BATCH_LIMITS = strict.Limits(bytes=2 * 1024 * 1024, levels=2, members=8, items=BATCH_ROWS)
 """Bounds of a batch request."""
 BATCH_ANSWER_LIMITS = strict.Limits(
-    bytes=32 * 1024 * 1024, levels=4, members=8 + 16 * BATCH_ROWS, items=BATCH_ROWS
+    bytes=32 * 1024 * 1024, levels=5, members=8 + 16 * BATCH_ROWS, items=BATCH_ROWS
 )
 """Bounds of the answer to a batch."""
 
