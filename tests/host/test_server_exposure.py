@@ -12,7 +12,7 @@ from tests.host.conftest import Machine, World
 from tests.host.processes import PRODUCT, HostProcess, prepare
 from tests.host.test_api import Asking, problem
 
-from muster.host.server import HostServer
+from muster.host.server import DNSOptions, HostServer
 from muster.host.tables import host_settings, own, request_log
 from muster.net import operation
 from muster.net.http import HTTPClient
@@ -44,6 +44,21 @@ def settle(asking: Asking, **values: str) -> None:
             host_settings.put(tx, name, value)
         own.touch(tx)
     asking.server.service.view()
+
+
+# Settings that are read again.
+
+
+def test_a_host_that_reads_its_settings_again_decides_by_them(asking: Asking) -> None:
+    options = DNSOptions("host.contoso.test", None, lambda *_: None)
+    assert asking.activate(1).status == 409
+    waiting = asking.server.reload({"allowed_networks": ("192.0.2.0/24",)}, {}, options)
+    assert waiting == ()
+    assert asking.activate(2).status == 403
+    settle(asking, allowed_networks=HERE)
+    assert asking.activate(3).status == 409, "what 'host set' set wins over files, as before"
+    waiting = asking.server.reload({}, {"port": 16888, "bind": "192.0.2.1"}, options)
+    assert waiting == ("bind", "port")
 
 
 # Trusted proxies.

@@ -14,7 +14,7 @@ from typing import Any
 from tests.host.conftest import Machine
 from tests.host.processes import http_request, prepare
 
-_PHRASES = {"MUSTER_PASSPHRASE": "x" * 20, "MUSTER_ROOT_PASSPHRASE": "y" * 20}
+PHRASES = {"MUSTER_PASSPHRASE": "x" * 20, "MUSTER_ROOT_PASSPHRASE": "y" * 20}
 
 
 class ServerProcess:
@@ -30,7 +30,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "muster", role, "serve", *words],
             stdout=subprocess.PIPE,
-            env=os.environ | _PHRASES,
+            env=os.environ | PHRASES,
             text=True,
         )
         assert self.process.stdout is not None
@@ -89,6 +89,6 @@ def start(role: str, folder: Path) -> ServerProcess:
         [sys.executable, "-m", "muster", role, *words, *reserve, *cheap],
         check=True,
         capture_output=True,
-        env=os.environ | _PHRASES,
+        env=os.environ | PHRASES,
     )
     return ServerProcess(role, folder / role, lambda _: health)

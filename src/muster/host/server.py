@@ -37,6 +37,16 @@ from muster.net.router import Router
 
 WITHDRAW_SECONDS = 15.0
 """How long a stop waits for DNS servers."""
+AT_START = (
+    "bind",
+    "connections_per_source",
+    "operation_address",
+    "port",
+    "tls_certificate",
+    "tls_key",
+    "trusted_proxies",
+)
+"""Settings that are read once, when a host starts."""
 _log = logging.getLogger("muster.host")
 
 
@@ -88,6 +98,7 @@ class HostServer:
         self.condition = Condition(_log, clock.now)
         self._clock = clock
         self._file_settings, self._overrides = file_settings, overrides
+        self._certificate = certificate
         self.service = HostService(
             database,
             keyring,
@@ -105,6 +116,7 @@ class HostServer:
         self.router: Router = api.router()
         self.operation: Router = api.operation()
         self._keeper: Keeper | None = None
+        self._options: DNSOptions | None = None
         self._follower: Follower | None = None
 
     def _tick(self) -> None:
@@ -116,6 +128,26 @@ class HostServer:
         """The settings that are set now, by name."""
         with self.database.snapshot() as reader:
             return effective(host_settings.rows(reader), self._file_settings, self._overrides)
+
+    def reload(
+        self,
+        file_settings: Mapping[str, Value],
+        overrides: Mapping[str, Value],
+        options: DNSOptions,
+    ) -> tuple[str, ...]:
+        """Take other settings from files, environment and flags, and read keys and documents anew.
+
+        Returns: the settings that changed and are used only after a restart, sorted.
+        Raises: the errors `db/…`; then the settings are taken all the same.
+        """
+        before = self.values()
+        self._file_settings, self._overrides = file_settings, overrides
+        self._options = options
+        self.service.reload(file_settings, overrides)
+        if self._certificate is not None:
+            self._certificate.look_now()
+        after = self.values()
+        return tuple(sorted(name for name in AT_START if before.get(name) != after.get(name)))
 
     def start(self) -> HostServer:
         """Start the writer; requests are answered from now on."""
@@ -144,11 +176,13 @@ class HostServer:
     def publish_dns(self, port: int, options: DNSOptions) -> None:
         """Start to keep the SRV records true for a port, while `publish_dns` is set."""
 
+        self._options = options
+
         def plan() -> Plan | None:
-            values = self.values()
-            if values.get("publish_dns", True) is False:
+            values, known = self.values(), self._options
+            if known is None or values.get("publish_dns", True) is False:
                 return None
-            return plan_of(values, port=port, name=options.name, tsig=options.tsig)
+            return plan_of(values, port=port, name=known.name, tsig=known.tsig)
 
         self._keeper = Keeper(
             plan, self.service.view, self.database, self._clock, options.refused, self.condition
@@ -156,7 +190,10 @@ class HostServer:
         self._keeper.start()
 
     def follow_news(self, host: OpenHost, service: Service) -> None:
-        """Start to ask the publishers for news, by the setting `news_interval`."""
+        """Start to ask the publishers for news, by the setting `news_interval`; a second call goes
+        on with other settings."""
+        if self._follower is not None:
+            self._follower.stop()
         self._follower = self.follower(host, service)
         self._follower.start()
 

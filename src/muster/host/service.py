@@ -84,6 +84,15 @@ class HostService:
                 self._load(reader)
             return self._view
 
+    def reload(
+        self, file_settings: Mapping[str, Value] | None, overrides: Mapping[str, Value] | None
+    ) -> None:
+        """Take other settings from files, environment and flags, and read the store anew: keys and
+        documents too. Raises: the errors `db/…`; then the settings are taken all the same."""
+        self._file_settings, self._overrides = file_settings, overrides
+        with self.database.snapshot() as reader:
+            self._load(reader)
+
     @property
     def known(self) -> HostView:
         """The view as of the last transaction or look; costs nothing."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 import ssl
 import stat
@@ -104,6 +105,12 @@ class Certificate:
                 if stamp != self._stamp or self._fault is not None:
                     self._renew(stamp)
             return self._shown
+
+    def look_now(self) -> Shown:
+        """As `refreshed`, however short ago the last look was."""
+        with self._lock:
+            self._looked_at = -math.inf
+        return self.refreshed()
 
     def _renew(self, stamp: Stamp) -> None:
         before, self._stamp = self._stamp, stamp

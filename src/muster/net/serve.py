@@ -1,8 +1,9 @@
 """Runs ASGI applications on sockets that are bound before it starts.
 
 Decides how connections are accepted and how a server stops: it takes no new connection, answers
-what the kernel has accepted, and ends within a time. What a connection may send and hold is
-decided by `muster.net.connection` and `muster.net.crowd`. It refuses to know what the
+what the kernel has accepted, and ends within a time. A socket that was handed over stays open at
+whoever handed it over, so what waits there is left to the next process. What a connection may send
+and hold is decided by `muster.net.connection` and `muster.net.crowd`. It refuses to know what the
 applications do.
 """
 
@@ -55,7 +56,8 @@ class Listener:
     """An application and the socket where it is served.
 
     `connections` at once, `per_source` of one source (0: no bound), `held` bytes for all of them;
-    `shared`: networks whose addresses many stand behind, so that no bound of one source holds.
+    `shared`: networks whose addresses many stand behind, so that no bound of one source holds;
+    `handed_over`: the service manager keeps the socket open too, and hands it to the next process.
     """
 
     app: ASGI
@@ -65,6 +67,22 @@ class Listener:
     per_source: int = PER_SOURCE
     held: int = HELD_BYTES
     shared: Sequence[Network] = ()
+    handed_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """Who is told what becomes of a server, and when: the service manager.
+
+    `stopping` when no new connection is taken any more; `alive` every `alive_seconds` (0: never) by
+    the loop that answers; `reload` at SIGHUP, in a thread of its own, one at a time, where None
+    SIGHUP is a stop.
+    """
+
+    stopping: Callable[[], None] = lambda: None
+    alive: Callable[[], None] = lambda: None
+    alive_seconds: float = 0.0
+    reload: Callable[[], None] | None = None
 
 
 def bind(address: str, port: int) -> socket.socket:
@@ -114,10 +132,15 @@ class Servers:
     """Several listeners on one event loop, started and stopped together."""
 
     def __init__(
-        self, listeners: Sequence[Listener], *, grace_seconds: float = GRACE_SECONDS
+        self,
+        listeners: Sequence[Listener],
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+        lifecycle: Lifecycle | None = None,
     ) -> None:
         self._listeners = tuple(listeners)
         self._grace_seconds = grace_seconds
+        self._lifecycle = lifecycle or Lifecycle()
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop` is set, then answer what was accepted and end.
@@ -133,11 +156,13 @@ class Servers:
         ]
         accepting = [asyncio.create_task(server.accept()) for server in servers]
         waiting = asyncio.create_task(stop.wait())
+        living = asyncio.create_task(self._live())
         try:
             ready()
             await asyncio.wait([waiting, *accepting], return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
+            self._lifecycle.stopping()
             await asyncio.gather(
                 *(
                     server.stop(task, self._grace_seconds)
@@ -148,6 +173,12 @@ class Servers:
                 close = getattr(listener.app, "close", None)
                 if close is not None:
                     close()
+            living.cancel()
+
+    async def _live(self) -> None:
+        while self._lifecycle.alive_seconds > 0:
+            self._lifecycle.alive()
+            await asyncio.sleep(self._lifecycle.alive_seconds)
 
 
 class _Server:
@@ -159,19 +190,22 @@ class _Server:
         self._shared = tuple(listener.shared)
         self._certificate = listener.tls
         self._most = most if listener.tls is None else min(most, TLS_CONNECTIONS)
+        self._handed_over, self._leaving = listener.handed_over, asyncio.Event()
         crowd = Crowd(self._most, listener.per_source, listener.held)
         self._serving = Serving(listener.app, crowd, tls=listener.tls is not None)
         self._opening: set[asyncio.Task[None]] = set()
         self._told_at = -math.inf
 
     async def accept(self) -> None:
-        """Take connections until cancelled."""
+        """Take connections until cancelled, or until `_leave`."""
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._leaving.is_set():
             try:
                 for _ in range(_ACCEPT_AT_ONCE):
                     sock, client = await loop.sock_accept(self._sock)
                     self._take(sock, client)
+                    if self._leaving.is_set():
+                        return
             except OSError as fault:
                 await self._cannot_accept(fault)
             await asyncio.sleep(0)
@@ -225,13 +259,16 @@ class _Server:
         serving = self._serving
         end = serving.loop.time() + grace_seconds
         serving.stopping = True
-        if not accepting.done():
-            await let_in_the_last(self._sock)
-        accepting.cancel()
-        await asyncio.wait([accepting])
-        with contextlib.suppress(OSError):
-            while sys.platform != "win32":
-                self._take(*self._sock.accept())
+        if self._handed_over:
+            await self._leave(accepting)
+        else:
+            if not accepting.done():
+                await let_in_the_last(self._sock)
+            accepting.cancel()
+            await asyncio.wait([accepting])
+            with contextlib.suppress(OSError):
+                while sys.platform != "win32":
+                    self._take(*self._sock.accept())
         self._sock.close()
         for connection in list(serving.open):
             connection.stop()
@@ -246,6 +283,17 @@ class _Server:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await serving.empty.wait()
+
+    async def _leave(self, accepting: asyncio.Task[None]) -> None:
+        """Accept no more of a socket that others keep open, and lose nobody who was accepted: a
+        filter on it, or an empty queue, would be the next process's too."""
+        self._leaving.set()
+        self._serving.loop.remove_reader(self._sock.fileno())
+        # Whoever was accepted in this turn is taken in the next; then it waits for nobody.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        accepting.cancel()
+        await asyncio.wait([accepting])
 
 
 def _room() -> int:
@@ -269,10 +317,12 @@ def serve_forever(
     *,
     ready: Callable[[], None] = lambda: None,
     grace_seconds: float = GRACE_SECONDS,
+    lifecycle: Lifecycle | None = None,
 ) -> None:
     """Serve in this thread until SIGTERM, SIGINT or SIGHUP, then stop gracefully and return.
 
-    SIGHUP is a terminal that was closed; where it is ignored, as by nohup, it stays so.
+    SIGHUP is a terminal that was closed; where it is ignored, as by nohup, it stays so. Where
+    `lifecycle` knows how to reload, SIGHUP asks for that.
 
     Must be called in the main thread. A second signal does not hurry the stop; it is bounded by
     `grace_seconds`.
@@ -281,25 +331,50 @@ def serve_forever(
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        with _signals(loop, stop):
-            await Servers(listeners, grace_seconds=grace_seconds).run(stop, ready)
+        life = lifecycle or Lifecycle()
+        with _signals(loop, stop, life.reload):
+            await Servers(listeners, grace_seconds=grace_seconds, lifecycle=life).run(stop, ready)
 
     asyncio.run(main())
 
 
 @contextlib.contextmanager
-def _signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
-    numbers = [signal.SIGTERM, signal.SIGINT]
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {signal_number: signal.getsignal(signal_number) for signal_number in numbers}
-    for signal_number in numbers:
-        signal.signal(signal_number, lambda *_: loop.call_soon_threadsafe(stop.set))
+def _signals(
+    loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload: Callable[[], None] | None
+) -> Iterator[None]:
+    acts: dict[int, Callable[[], None]] = {signal.SIGTERM: stop.set, signal.SIGINT: stop.set}
+    if sys.platform != "win32":
+        if reload is not None:
+            acts[signal.SIGHUP] = _Reloading(reload).wanted
+        elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            acts[signal.SIGHUP] = stop.set
+    before = {signal_number: signal.getsignal(signal_number) for signal_number in acts}
+    for signal_number in acts:
+        signal.signal(signal_number, lambda number, _frame: loop.call_soon_threadsafe(acts[number]))
     try:
         yield
     finally:
         for signal_number, handler in before.items():
             signal.signal(signal_number, handler)
+
+
+class _Reloading:
+    """Reloads in a thread, one after the other: what is asked for meanwhile is one more."""
+
+    def __init__(self, reload: Callable[[], None]) -> None:
+        self._reload = reload
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+
+    def wanted(self) -> None:
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while self._again:
+            self._again = False
+            await asyncio.to_thread(self._reload)
 
 
 class ThreadServer:

@@ -44,6 +44,7 @@ def serve(
     withdraw_on_stop: bool,
 ) -> None:
     """Answer machines until SIGTERM or Ctrl-C; requests accepted by then are answered."""
+    from muster.cli.lifecycle import lifecycle
     from muster.core.records import encode
     from muster.host.publish import tsig_key
     from muster.host.results import HostServing
@@ -56,6 +57,7 @@ def serve(
     from muster.net.serve import bind as bind_socket
     from muster.system import log
     from muster.system.control import ControlSocket, ServerLock
+    from muster.system.service_manager import ServiceManager
 
     flags = {
         "port": port,
@@ -65,6 +67,7 @@ def serve(
         "publish_dns": False if no_dns else None,
         "withdraw_dns": True if withdraw_on_stop else None,
     }
+    manager = ServiceManager()
     settings = compose.host_settings(flags)
     log.configure(settings.text("log_format"), settings.text("log_level"))
     below, above = compose.host_layers(settings)
@@ -77,21 +80,40 @@ def serve(
             str(_value(values, "tls_key")),
             compose.clock().now,
         )
-        sock = bind_socket(str(_value(values, "bind")), int(_value(values, "port")))
+        handed = manager.sockets("machines")
+        socks = handed or [bind_socket(str(_value(values, "bind")), int(_value(values, "port")))]
         monitor = operation.listen(str(_value(values, "operation_address")))
+        manager.close_others()
         with compose.host_server(store, database, below, above, certificate) as server:
             options = DNSOptions(compose.host_name(), tsig, _paste)
-            address, number = sock.getsockname()[:2]
+            address, number = socks[0].getsockname()[:2]
             told_at = None if monitor is None else operation.place_of(monitor)
             place = Place(address, number, certificate is not None, told_at, since)
             talking = ControlSocket(folder, lambda: encode(server.process(place)))
 
-            def ready() -> None:
-                server.publish_dns(number, options)
+            def status() -> str:
+                return f"Answers machines at {peer_text(address, number)}."
+
+            def follow(below: Mapping[str, Value], above: Mapping[str, Value]) -> None:
                 opened = compose.host_on(store, database, below, above)
                 server.follow_news(opened, lambda known: publisher_service(known, None))
+
+            def reload() -> tuple[str, ...]:
+                settings = compose.host_settings(flags)
+                below, above = compose.host_layers(settings)
+                tsig = tsig_key(_values(database, below, above))
+                log.configure(settings.text("log_format"), settings.text("log_level"))
+                options = DNSOptions(compose.host_name(), tsig, _paste)
+                waiting = server.reload(below, above, options)
+                follow(below, above)
+                return waiting
+
+            def ready() -> None:
+                server.publish_dns(number, options)
+                follow(below, above)
                 talking.start()
                 lock.listens(peer_text(address, number))
+                manager.ready(status())
                 serving = HostServing(address, number, place.tls, told_at)
                 if wants_json():
                     click.echo(json.dumps(encode(serving)))
@@ -102,12 +124,21 @@ def serve(
             per_source = int(_value(values, "connections_per_source"))
             trusted = networks(_value(values, "trusted_proxies"))
             listeners = [
-                Listener(server.router, sock, certificate, per_source=per_source, shared=trusted)
+                Listener(
+                    server.router,
+                    sock,
+                    certificate,
+                    per_source=per_source,
+                    shared=trusted,
+                    handed_over=bool(handed),
+                )
+                for sock in socks
             ]
             if monitor is not None:
                 listeners.append(operation.listener(server.operation, monitor))
             try:
-                serve_forever(listeners, ready=ready)
+                told = lifecycle(manager, reload, status)
+                serve_forever(listeners, ready=ready, lifecycle=told)
             finally:
                 talking.stop()
 

@@ -108,6 +108,7 @@ def serve(
 
     Opens the grant key only. Runs until SIGTERM or Ctrl-C.
     """
+    from muster.cli.lifecycle import lifecycle
     from muster.db.open import close_in_time
     from muster.net import operation
     from muster.net.certificate import certificate_of
@@ -118,10 +119,11 @@ def serve(
     from muster.publisher.results import PublisherServing
     from muster.system import log
     from muster.system.control import ServerLock
+    from muster.system.service_manager import ServiceManager
 
-    settings = compose.publisher_settings(
-        {"bind": bind, "port": port, "operation_address": operation_address}
-    )
+    manager = ServiceManager()
+    flags = {"bind": bind, "port": port, "operation_address": operation_address}
+    settings = compose.publisher_settings(flags)
     log.configure(settings.text("log_format"), settings.text("log_level"))
     phrases.leave_environment(roots=False)
     with contextlib.ExitStack() as stack:
@@ -135,26 +137,51 @@ def serve(
             settings.text("tls_certificate"), settings.text("tls_key"), compose.clock().now
         )
         api = compose.publisher_api(service, settings, certificate)
-        sock = bind_socket(settings.text("bind"), settings.integer("port"))
+        handed = manager.sockets("hosts")
+        socks = handed or [bind_socket(settings.text("bind"), settings.integer("port"))]
+        manager.close_others()
         monitor = operation.listen(settings.text("operation_address"))
-        url = url_of(sock, tls=certificate is not None)
+        url = url_of(socks[0], tls=certificate is not None)
         who = service.publisher
         per_source = settings.integer("connections_per_source")
         shared = networks(settings.texts("trusted_proxies"))
+        router = api.router()
         listeners = [
-            Listener(api.router(), sock, certificate, per_source=per_source, shared=shared)
+            Listener(
+                router,
+                sock,
+                certificate,
+                per_source=per_source,
+                shared=shared,
+                handed_over=bool(handed),
+            )
+            for sock in socks
         ]
         if monitor is not None:
             listeners.append(operation.listener(api.operation(), monitor))
 
+        def status() -> str:
+            return f"Publisher {who.label} answers at {url}."
+
+        def reload() -> tuple[str, ...]:
+            renewed = compose.publisher_settings(flags)
+            log.configure(renewed.text("log_format"), renewed.text("log_level"))
+            service.open_grant_keys()
+            if certificate is not None:
+                certificate.look_now()
+            before, after = dict(settings.items()), dict(renewed.items())
+            waiting = {name for name in before if before[name] != after.get(name)}
+            return tuple(sorted(waiting - {"log_format", "log_level"}))
+
         def ready() -> None:
             place = None if monitor is None else operation.place_of(monitor)
-            lock.listens(peer_text(*sock.getsockname()[:2]))
+            lock.listens(peer_text(*socks[0].getsockname()[:2]))
+            manager.ready(status())
             serving = PublisherServing(who.id, who.label, url, opened, place)
             emit(serving, [f"Publisher {who.name} ({who.label}) listens at {url}."])
 
         stack.enter_context(api)
-        serve_forever(listeners, ready=ready)
+        serve_forever(listeners, ready=ready, lifecycle=lifecycle(manager, reload, status))
 
 
 @click.command(cls=MusterCommand)

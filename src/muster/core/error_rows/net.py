@@ -226,6 +226,15 @@ ROWS: tuple[Row, ...] = (
         fix="Choose a port above 1023, or start the program with CAP_NET_BIND_SERVICE.",
     ),
     Row(
+        code="net/handed-socket",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The socket {name} that the service manager handed over cannot be used: {detail}.",
+        why="A socket unit hands over what its ListenStream= names, open already.",
+        fix="Correct the socket unit, or disable it: the service then opens its sockets itself.",
+    ),
+    Row(
         code="net/dns-timeout",
         kind=Kind.FAULT,
         http=504,
