@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tests.cli.publisher.conftest import Desk as PublisherDesk
 from tests.cli.test_shapes import commands
 from tests.docs.records import missing_test
 from tests.host.conftest import Machine
+from tests.house.wishes import Count, breaches, counted, unplayed
 
 from muster.cli.main import muster
 from muster.core.ids import make_installation_id, proof_key
@@ -72,6 +73,14 @@ class Walk:
         """Commands that `--help` lists and nobody played."""
         listed = {name for name in commands(muster) if name.startswith(f"{self.wing} ")}
         return listed - self.played
+
+
+@pytest.fixture(autouse=True)
+def wishes() -> Iterator[list[Count]]:
+    """What every wish and question takes meanwhile, held to the two laws of the house."""
+    with counted() as counts:
+        yield counts
+    assert not breaches(counts), "\n".join(breaches(counts))
 
 
 def test_commands_of_no_wing_are_played_where_it_is_said() -> None:
@@ -126,7 +135,7 @@ def test_every_command_of_a_client(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert not walk.missing()
 
 
-def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS) -> None:
+def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS, wishes: list[Count]) -> None:
     walk = Walk("host", lambda words, code: made.type(*words, code=code).stdout)
     publisher, file, reply = made.publisher, str(made.file), made.folder / "reply"
     walk("init", "--publisher", file)
@@ -166,9 +175,12 @@ def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS) -> None:
     walk("remove-key", last)
     walk("remove-publisher", "contoso")
     assert not walk.missing()
+    assert unplayed("host", wishes) == []
 
 
-def test_every_command_of_a_publisher(empty: PublisherDesk, tmp_path: Path) -> None:
+def test_every_command_of_a_publisher(
+    empty: PublisherDesk, tmp_path: Path, wishes: list[Count]
+) -> None:
     store = empty
 
     def run(words: tuple[str, ...], code: int) -> str:
@@ -245,3 +257,4 @@ def test_every_command_of_a_publisher(empty: PublisherDesk, tmp_path: Path) -> N
     walk("restore", file("backup"))
     walk("resume", "--accept-loss")
     assert not walk.missing()
+    assert unplayed("publisher", wishes) == []

@@ -188,13 +188,13 @@ def test_a_fact_that_this_user_cannot_read_is_told_with_the_command_that_mends_i
 
 def test_a_machine_without_a_lasting_fact_says_so_before_it_draws(world: World) -> None:
     machine = ready(world, {"permanent-macs": "52:54:00:5e:0a:01"})
-    assert machine.client.not_lasting() == [PRODUCT]
+    assert machine.client.not_lasting().products == (PRODUCT,)
     assert not machine.client.installation_id().survives_reinstall
     (found,) = machine.client.activate(PRODUCT, publisher_url=PUBLISHER_URL)
     assert "client/not-lasting" in [one.code for one in found.warnings]
-    assert machine.client.not_lasting() == [], "it is drawn"
+    assert machine.client.not_lasting().products == (), "it is drawn"
     lasting = ready(World(), USER)
-    assert lasting.client.not_lasting() == []
+    assert lasting.client.not_lasting().products == ()
     (found,) = lasting.client.activate(PRODUCT, publisher_url=PUBLISHER_URL)
     assert found.warnings == ()
 

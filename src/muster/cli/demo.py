@@ -3,6 +3,8 @@
 Publisher, DNS server and host run as programs on loopback; machines differ by the facts that they
 are given. Every number that is printed was counted in the answers or asked from the host; at the
 end they are checked against each other, and the command ends with 1 where they do not agree.
+
+Long, because it is one story, whose parts nobody else tells.
 """
 
 from __future__ import annotations

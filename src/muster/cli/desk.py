@@ -22,7 +22,7 @@ HELP = (
 )
 
 
-def prompt(check: Callable[[InstallationId], None]) -> str:
+def prompt(check: Callable[[InstallationId], object]) -> str:
     """Ask for an installation ID until it is whole and its proof holds; its digits.
 
     Args:

@@ -34,6 +34,7 @@ from muster.client.results import (
     IdentityList,
     KnownIdentity,
     LicenceText,
+    NotLasting,
     ProductList,
     ProductStatus,
     StatusList,
@@ -61,7 +62,7 @@ def verdict_now(
     return evaluate_facts(descriptor, memory, facts, parts.boot, parts.clock.now())
 
 
-def not_lasting(parts: Parts, product: str | None = None) -> list[str]:
+def not_lasting(parts: Parts, product: str | None = None) -> NotLasting:
     """Products whose next activation would be bound to this store and not to the hardware.
 
     To be said before it is drawn. Raises nothing: whoever activates is told what is wrong.
@@ -79,8 +80,8 @@ def not_lasting(parts: Parts, product: str | None = None) -> list[str]:
             if not lasting and not bound.lasting(memory, key, facts):
                 products.append(descriptor.product.id)
     except MusterError:
-        return []
-    return products
+        return NotLasting(())
+    return NotLasting(tuple(products))
 
 
 def _with_memory(
@@ -114,7 +115,7 @@ def one_waiting(parts: Parts) -> tuple[Store, Descriptor]:
     raise error("client/which-product", products=listed)
 
 
-def statuses(parts: Parts, product: str | None = None) -> list[Status]:
+def statuses(parts: Parts, product: str | None = None) -> tuple[Status, ...]:
     """What is known of one product, or of all, with what it was judged by.
 
     Each store is loaded once.
@@ -136,7 +137,7 @@ def statuses(parts: Parts, product: str | None = None) -> list[Status]:
             Status(descriptor, verdict, identity, plan, store.folder)
             for descriptor, verdict in zip(descriptors, verdicts, strict=True)
         ]
-    return statuses
+    return tuple(statuses)
 
 
 def status(parts: Parts, product: str | None = None) -> Status:
@@ -271,7 +272,7 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
     )
 
 
-def reports(parts: Parts) -> list[Report]:
+def reports(parts: Parts) -> tuple[Report, ...]:
     """Look why this machine is or is not licensed: one report for each publisher.
 
     Asks DNS, all hosts that it names and, where its address is known, the publisher; changes
@@ -281,12 +282,12 @@ def reports(parts: Parts) -> list[Report]:
     by_store: dict[str, list[Status]] = {}
     for entry in statuses(parts):
         by_store.setdefault(entry.descriptor.publisher, []).append(entry)
-    return [
+    return tuple(
         doctor.diagnose(
             doctor.collect(parts.network, parts.dice, statuses, parts.clock.now(), parts.late())
         )
         for statuses in by_store.values()
-    ]
+    )
 
 
 def _probes(

@@ -19,7 +19,8 @@ What it holds beside the phase is in two places: `Attempt`, the request that is 
 `WorkingMemory`, what is remembered at this moment.
 
 `TABLE` has a row for every pair of phase and event; a pair that cannot happen with an honest
-driver, such as the late answer of a host that was given up, is ignored there by name.
+driver, such as the late answer of a host that was given up, is ignored there by name. The module is
+long, because the table and what it calls are read together.
 """
 
 from __future__ import annotations

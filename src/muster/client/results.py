@@ -33,6 +33,13 @@ class ProductAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class NotLasting:
+    """Products whose next activation would be bound to this store and not to the hardware."""
+
+    products: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProductRemoved:
     """A product that this machine forgot."""
 

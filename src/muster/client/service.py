@@ -21,6 +21,7 @@ from muster.client.results import (
     IdentityChange,
     Imported,
     KeyChange,
+    NotLasting,
     OfflineRequest,
     ProductAdded,
     ProductRemoved,
@@ -84,7 +85,7 @@ class Client:
         """What to read out, show or send to activate a product without a network."""
         return offline.installation_id(self.parts, product)
 
-    def not_lasting(self, product: str | None = None) -> list[str]:
+    def not_lasting(self, product: str | None = None) -> NotLasting:
         """Products whose next activation would be bound to this store and not to the hardware."""
         return look.not_lasting(self.parts, product)
 
@@ -114,7 +115,7 @@ class Client:
         """Give the lease of a product back to the host that gave it."""
         return releases.release(self.parts, product)
 
-    def statuses(self, product: str | None = None) -> list[Status]:
+    def statuses(self, product: str | None = None) -> tuple[Status, ...]:
         """What is known of one product, or of all."""
         return look.statuses(self.parts, product)
 
@@ -126,7 +127,7 @@ class Client:
         """Show how hosts are found, and ask each what it serves."""
         return look.discover(self.parts, publisher, probe=probe)
 
-    def doctor(self) -> list[Report]:
+    def doctor(self) -> tuple[Report, ...]:
         """Look why this machine is or is not licensed: one report for each publisher."""
         return look.reports(self.parts)
 

@@ -48,7 +48,10 @@ class Event(enum.Enum):
     PUBLISHER_RESUME = "publisher:store:resume", "Draws go on after a restore."
     PRODUCT_ADD = "publisher:product:add", "A product, group or application was added."
     PRODUCT_CHANGE = "publisher:product:change", "A product was changed."
-    CATALOGUE_SIGN = "publisher:catalogue:sign", "A catalogue version was signed."
+    CATALOGUE_SIGN = (
+        "publisher:catalogue:sign",
+        "A catalogue version was signed for changed products or dates.",
+    )
     TRUST_SIGN = "publisher:trust:sign", "A trust version was signed: keys changed."
     CLOCK_CONFIRM = "publisher:clock:confirm", "Somebody said that the clock is right."
     GRANT_REDATE = (
@@ -65,7 +68,7 @@ class Event(enum.Enum):
     PRODUCT_REVOKE = "publisher:product:revoke", "A product was revoked, by its setup key."
     HOST_ACTIVATE = "publisher:host:activate", "A host drew on its key and got a grant."
     HOST_RELEASE = "publisher:host:release", "A host's place on its key was freed."
-    HOST_REVOKE = "publisher:host:revoke", "A host's grant was revoked."
+    HOST_REVOKE = "publisher:host:revoke", "Grants of a host were revoked."
     HOST_TERMS = "publisher:host:terms", "Terms of a host's grant were signed."
 
     MACHINE_ACTIVATE = (

@@ -690,3 +690,10 @@ def template() -> str:
             lines.append(f"# {setting.wanted[0].upper()}{setting.wanted[1:]}{unit}; {setting.env}")
             lines.append(f"#{setting.name} = {toml(setting.default)}")
     return "\n".join(lines) + "\n"
+
+
+def value_text(value: Value) -> str:
+    """A value as it is typed and stored: lists with commas, `true` and `false`."""
+    if isinstance(value, tuple | list):
+        return ",".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -2,7 +2,8 @@
 
 Each public function is one question: it reads one snapshot of the store and returns a frozen
 record of `muster.host.results`. Refuses to know how it is worded: that is `muster.cli.host`.
-Administrators see whole counts, machines never do (docs/spec/06-counting.md, section 6.8).
+Administrators see whole counts, machines never do (docs/spec/06-counting.md, section 6.8). Long,
+because the questions of one wing are one list.
 """
 
 from __future__ import annotations
@@ -371,7 +372,7 @@ def key_request(
 
 
 PAGE = 1_000
-"""Machines that are read in one snapshot: a long list never holds the log of the database back."""
+"""Machines that are read at once."""
 
 
 def clients(
@@ -384,7 +385,7 @@ def clients(
     name: str | None = None,
     duplicates: bool = False,
 ) -> ClientList:
-    """Machines, the most recently seen first; in pages, each of one state of the database.
+    """Machines, the most recently seen first, all of one state of the database.
 
     Args:
         limit: how many are read at most.
@@ -401,25 +402,25 @@ def clients(
     before = now - (DAY if silent_for is None else silent_for)
     rows: list[ClientStatus] = []
     read, last = 0, None
-    while read < limit:
-        with host.snapshot() as reader:
-            view = host.view(reader)
-            chosen = ledger.Chosen(
-                publisher=publisher_id(view, publisher),
-                name=name,
-                cloned_since=now - COUNT_WINDOW if duplicates else None,
-            )
-            most = min(PAGE, limit - read)
+    with host.snapshot() as reader:
+        view = host.view(reader)
+        chosen = ledger.Chosen(
+            publisher=publisher_id(view, publisher),
+            name=name,
+            cloned_since=now - COUNT_WINDOW if duplicates else None,
+        )
+        while read < limit:
+            wanted = min(PAGE, limit - read)
             machines = (
-                ledger.quiet_machines(reader, most, now, before, chosen=chosen, after=last)
+                ledger.quiet_machines(reader, wanted, now, before, chosen=chosen, after=last)
                 if quiet
-                else ledger.machines(reader, most, chosen=chosen, after=last)
+                else ledger.machines(reader, wanted, chosen=chosen, after=last)
             )
             rows += [_client(reader, view, machine, now) for machine in machines]
-        read += len(machines)
-        if len(machines) < most:
-            break
-        last = machines[-1]
+            read += len(machines)
+            if len(machines) < wanted:
+                break
+            last = machines[-1]
     return ClientList(tuple(row for row in rows if row.silent or not silent))
 
 

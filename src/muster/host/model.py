@@ -44,13 +44,15 @@ class HostKey:
 @dataclass(frozen=True, slots=True)
 class Activated:
     """A host key with its grant; `label` of its publisher. `lacks_terms` tells that its key group
-    requires terms and that it has none."""
+    requires terms and that it has none. `changed` tells that the key is another one now, and
+    `documents_changed` that newer trust or another catalogue came with the grant."""
 
     key: HostKey
     grant: Grant
     changed: bool
     label: str
     lacks_terms: bool
+    documents_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What acts and looks of a host return: frozen records, whose fields are the members of `--json`.
 
 Decides the names that programs read (`muster.core.records` makes the JSON). Refuses to know how a
-record comes about and how it is worded.
+record comes about and how it is worded. Long, because it is one table: shapes beside each other.
 """
 
 from __future__ import annotations
@@ -60,6 +60,28 @@ class HostSettings:
 
     settings: Mapping[str, SettingState]
     changed: bool = False
+
+    def values(self) -> dict[str, Value]:
+        """The value of each."""
+        return {name: state.value for name, state in self.settings.items()}
+
+    def text(self, name: str) -> str:
+        """The value of a setting that is a text."""
+        value = self.settings[name].value
+        assert isinstance(value, str)
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The value of a setting that is several texts."""
+        value = self.settings[name].value
+        assert isinstance(value, tuple)
+        return value
+
+    def integer(self, name: str) -> int:
+        """The value of a setting that is a whole number."""
+        value = self.settings[name].value
+        assert isinstance(value, int)
+        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from muster.publisher.results import (
     HostList,
     HostRow,
     KeyList,
+    KeyRow,
     KeyShown,
     ProductList,
     ProductShown,
@@ -221,8 +222,8 @@ def audit(office: Office, after: int | None = None, limit: int = 1000) -> AuditL
     return AuditList(tuple(map(audit_entry, rows)))
 
 
-def check_installation_id(office: Office, iid: InstallationId) -> None:
-    """See that an installation ID was made with a key of this publisher; uses no activation.
+def check_installation_id(office: Office, iid: InstallationId) -> KeyRow:
+    """The key of this publisher that an installation ID was made with; uses no activation.
 
     Raises: `publisher/unknown-key`, `id/proof`.
     """
@@ -231,6 +232,7 @@ def check_installation_id(office: Office, iid: InstallationId) -> None:
     if key is None:
         raise error("publisher/unknown-key", key=iid.key_id.text)
     check_proof(iid, key.proof_key)
+    return key_row(key)
 
 
 def check_audit(office: Office, wanted: Head | None = None) -> Head:

@@ -3,7 +3,7 @@
 
 Decides the names that programs read (`muster.core.records` makes the JSON), and what of a row of
 the tables they are told. Refuses to know how a record comes about and how it is worded. Days are
-day numbers (day 0 = 2026-01-01).
+day numbers (day 0 = 2026-01-01). Long, because it is one table: shapes beside each other.
 """
 
 from __future__ import annotations
@@ -429,6 +429,11 @@ class TermsIssued:
     shown: TermsShown
     reply: ReplyFile
 
+    @property
+    def changed(self) -> bool:
+        """Whether it was done now."""
+        return self.shown.changed
+
 
 @dataclass(frozen=True, slots=True)
 class HostActivated:
@@ -471,6 +476,11 @@ class HostAnswer:
     shown: HostActivated
     reply: ReplyFile
 
+    @property
+    def changed(self) -> bool:
+        """Whether it was done now."""
+        return self.shown.changed
+
 
 @dataclass(frozen=True, slots=True)
 class DeskAnswer:
@@ -478,6 +488,11 @@ class DeskAnswer:
 
     shown: Confirmed
     reply: ReplyFile
+
+    @property
+    def changed(self) -> bool:
+        """Whether it was done now."""
+        return self.shown.changed
 
 
 # Audit and backup.

@@ -16,7 +16,7 @@ def test_the_audit_table_says_who(desk: Desk) -> None:
     assert rows[0]["actor"].startswith("user:")
     last = desk.data("audit")["audit"][-1]["seq"]
     assert desk.data("audit", "--after", str(last))["audit"] == []
-    assert "publisher:catalogue:sign" in desk.text("audit")
+    assert "publisher:key:issue" in desk.text("audit")
 
 
 def test_a_limit_lists_the_newest_rows_and_after_reads_on(desk: Desk) -> None:

@@ -38,6 +38,7 @@ def code_of(call: object, *args: object, **more: object) -> str:
 
 def test_a_second_init_changes_nothing(world: World) -> None:
     file = read_publisher_file(world.publisher.file("http://p.example:1").encode())
+    assert updates.add_publisher(world.opened, file).changed, "its address was not known"
     assert not updates.add_publisher(world.opened, file).changed
     assert world.opened.current().publishers[world.id].url == "http://p.example:1"
 

@@ -56,7 +56,7 @@ def activate(
     elif reply_file is not None:
         _apply_reply(parts, reply_file, product)
     else:
-        warn_not_lasting(look.not_lasting(parts, product))
+        warn_not_lasting(look.not_lasting(parts, product).products)
         activations = leases.activate(parts, product, typed=not if_due, publisher_url=publisher_url)
         report_activations(activations)
 

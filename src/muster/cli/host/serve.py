@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +14,7 @@ from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, wants_json
 
 if TYPE_CHECKING:
-    from muster.core.settings import Value
-    from muster.db.engine import Database
+    from muster.host.open import OpenHost
     from muster.host.publish import ZoneResult
 
 
@@ -46,6 +44,7 @@ def serve(
     """Answer machines until SIGTERM or Ctrl-C; requests accepted by then are answered."""
     from muster.cli.lifecycle import lifecycle
     from muster.core.records import encode
+    from muster.host import look
     from muster.host.publish import tsig_key
     from muster.host.results import HostServing
     from muster.host.server import DNSOptions, Place
@@ -70,21 +69,22 @@ def serve(
     manager = ServiceManager()
     settings = compose.host_settings(flags)
     log.configure(settings.text("log_format"), settings.text("log_level"))
-    below, above = compose.host_layers(settings)
+    file_settings, overrides = compose.host_layers(settings)
     folder, since = compose.host_folder(store), compose.clock().now()
     with compose.serving_database(store) as database, ServerLock(folder, since) as lock:
-        values = _values(database, below, above)
-        tsig = tsig_key(values)
+        opened = compose.host_on(store, database, file_settings, overrides)
+        values = look.settings(opened)
+        tsig = tsig_key(values.values())
         certificate = certificate_of(
-            str(_value(values, "tls_certificate")),
-            str(_value(values, "tls_key")),
+            values.text("tls_certificate"),
+            values.text("tls_key"),
             compose.clock().now,
         )
         handed = manager.sockets("machines")
-        socks = handed or [bind_socket(str(_value(values, "bind")), int(_value(values, "port")))]
-        monitor = operation.listen(str(_value(values, "operation_address")))
+        socks = handed or [bind_socket(values.text("bind"), values.integer("port"))]
+        monitor = operation.listen(values.text("operation_address"))
         manager.close_others()
-        with compose.host_server(store, database, below, above, certificate) as server:
+        with compose.host_server(store, database, file_settings, overrides, certificate) as server:
             options = DNSOptions(compose.host_name(), tsig, _paste)
             address, number = socks[0].getsockname()[:2]
             told_at = None if monitor is None else operation.place_of(monitor)
@@ -94,23 +94,23 @@ def serve(
             def status() -> str:
                 return f"Answers machines at {peer_text(address, number)}."
 
-            def follow(below: Mapping[str, Value], above: Mapping[str, Value]) -> None:
-                opened = compose.host_on(store, database, below, above)
+            def follow(opened: OpenHost) -> None:
                 server.follow_news(opened, lambda known: publisher_service(known, None))
 
             def reload() -> tuple[str, ...]:
                 settings = compose.host_settings(flags)
-                below, above = compose.host_layers(settings)
-                tsig = tsig_key(_values(database, below, above))
+                file_settings, overrides = compose.host_layers(settings)
+                renewed = compose.host_on(store, database, file_settings, overrides)
+                tsig = tsig_key(look.settings(renewed).values())
                 log.configure(settings.text("log_format"), settings.text("log_level"))
                 options = DNSOptions(compose.host_name(), tsig, _paste)
-                waiting = server.reload(below, above, options)
-                follow(below, above)
+                waiting = server.reload(file_settings, overrides, options)
+                follow(renewed)
                 return waiting
 
             def ready() -> None:
                 server.publish_dns(number, options)
-                follow(below, above)
+                follow(opened)
                 talking.start()
                 lock.listens(peer_text(address, number))
                 manager.ready(status())
@@ -121,8 +121,8 @@ def serve(
                     by = " over TLS" if serving.tls else ""
                     click.echo(f"The host listens on {address} port {number}{by}.")
 
-            per_source = int(_value(values, "connections_per_source"))
-            trusted = networks(_value(values, "trusted_proxies"))
+            per_source = values.integer("connections_per_source")
+            trusted = networks(values.texts("trusted_proxies"))
             listeners = [
                 Listener(
                     server.router,
@@ -152,19 +152,3 @@ def _paste(result: ZoneResult, text: str) -> None:
         f"Until then, {act} the zone {result.zone} by hand:\n{text}",
         err=True,
     )
-
-
-def _values(
-    database: Database, below: Mapping[str, Value], above: Mapping[str, Value]
-) -> dict[str, Value]:
-    from muster.host.tables import host_settings
-    from muster.host.view import effective
-
-    with database.snapshot() as reader:
-        return effective(host_settings.rows(reader), below, above)
-
-
-def _value(values: Mapping[str, Value], name: str) -> Any:
-    from muster.core.settings import Role, lookup
-
-    return values.get(name, lookup(Role.HOST, name).default)

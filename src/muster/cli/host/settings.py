@@ -46,7 +46,7 @@ def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -
 
 
 def _setting_line(name: str, value: Value, given: bool) -> str:
-    from muster.host.act.settings import value_text
+    from muster.core.settings import value_text
 
     if given:
         return f"{name} = {value_text(value)}"

@@ -42,7 +42,7 @@ def _ato(call: Call) -> None:
     from muster.client.act import leases
 
     parts = call.machine.parts()
-    warn_not_lasting(look.not_lasting(parts, call.chosen()))
+    warn_not_lasting(look.not_lasting(parts, call.chosen()).products)
     report_activations(leases.activate(parts, call.chosen()))
 
 

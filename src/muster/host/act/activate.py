@@ -75,9 +75,8 @@ def _activation_of(
 ) -> HostActivation:
     if refused and not accepted:
         raise refused[0].error
-    return HostActivation(
-        any(activated.changed for activated in accepted), tuple(map(_key, accepted)), tuple(refused)
-    )
+    changed = any(activated.changed or activated.documents_changed for activated in accepted)
+    return HostActivation(changed, tuple(map(_key, accepted)), tuple(refused))
 
 
 def _key(activated: Activated) -> ActivatedKey:

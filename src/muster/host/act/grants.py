@@ -43,8 +43,9 @@ def accept(host: OpenHost, publisher: str, answer: ConfirmAnswer) -> Activated:
         grant = read_grant(answer.grant, trust, publisher)
         following = replace(known, trust=trust, catalogue=taken)
         activated = _take(tx, host, following, grant, answer.terms)
-        keep_catalogue(tx, host, known, taken)
-    return activated
+        newer_catalogue = keep_catalogue(tx, host, known, taken)
+    newer_trust = trust.version != known.trust.version
+    return replace(activated, documents_changed=newer_trust or newer_catalogue)
 
 
 def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> Activated:

@@ -81,6 +81,7 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
     """
     accepted: list[Activated] = []
     refused: list[RefusedKey] = []
+    newer = False
     for known in _chosen(host.current(), publisher):
         activated = [key for key in known.keys if key.grant is not None]
         if not activated:
@@ -88,7 +89,7 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
         try:
             client = service(known)
             # Trust first: the key that signed what is held may be withdrawn.
-            _fetch(host, client, known)
+            newer |= _fetch(host, client, known).changed
         except MusterError as fault:
             refused += [RefusedKey(**key_members(key), error=fault) for key in activated]
             continue
@@ -97,10 +98,11 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
         refused += of_keys[1]
     if refused and not accepted:
         raise refused[0].error
-    return replace(_terms(host, accepted), refused=tuple(refused))
+    news = _terms(host, accepted)
+    return replace(news, changed=newer or news.changed, refused=tuple(refused))
 
 
-def follow(host: OpenHost, service: Service, publisher: str) -> None:
+def follow(host: OpenHost, service: Service, publisher: str) -> TermsNews:
     """Take all that a publisher has newer: trust and catalogue, and for keys that were activated
     their terms, and a new grant where the key that signed the old one is withdrawn. Draws nothing.
 
@@ -110,15 +112,17 @@ def follow(host: OpenHost, service: Service, publisher: str) -> None:
     """
     known = _known(host, publisher)
     client = service(known)
-    _fetch(host, client, known)
+    newer = _fetch(host, client, known).changed
     known = _known(host, publisher)
     lost = keys.lost(known, host.clock.now())
     activated = [key for key in known.keys if key.grant is not None]
     if all(key.key_id in lost for key in activated):
-        return
+        return TermsNews(newer, ())
     accepted, refused = _ask_again(host, client, publisher, activated)
     if refused and not accepted:
         raise refused[0].error
+    news = _terms(host, accepted)
+    return replace(news, changed=newer or news.changed, refused=tuple(refused))
 
 
 def _known(host: OpenHost, publisher: str) -> PublisherView:
@@ -158,7 +162,8 @@ def _terms(host: OpenHost, accepted: Sequence[Activated]) -> TermsNews:
     terms = tuple(
         _key_terms(view.publishers[activated.key.publisher], activated) for activated in accepted
     )
-    return TermsNews(any(key.changed for key in terms), terms)
+    newer = any(activated.documents_changed for activated in accepted)
+    return TermsNews(newer or any(key.changed for key in terms), terms)
 
 
 def _key_terms(known: PublisherView, accepted: Activated) -> KeyTerms:

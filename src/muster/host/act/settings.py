@@ -19,7 +19,7 @@ def set_setting(host: OpenHost, name: str, text: str) -> SettingChange:
     the setting's type."""
     setting = table.lookup(Role.HOST, name)
     value = table.parse(setting, text)
-    return _store(host, setting, value, value_text(value))
+    return _store(host, setting, value, table.value_text(value))
 
 
 def unset(host: OpenHost, name: str) -> SettingChange:
@@ -49,10 +49,3 @@ def _store(
         warning=table.warning(setting, value),
         overridden=setting.name in host.overrides,
     )
-
-
-def value_text(value: Value) -> str:
-    """A value as it is typed and stored: lists with commas, `true` and `false`."""
-    if isinstance(value, tuple | list):
-        return ",".join(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -97,17 +97,19 @@ def follow_trust(
 
 def keep_catalogue(
     tx: Transaction, host: OpenHost, known: PublisherView, taken: Catalogue | None
-) -> None:
-    """Store the catalogue that was taken, or forget the one held, where that is new."""
+) -> bool:
+    """Store the catalogue that was taken, or forget the one held, where that is new, and say
+    whether it was."""
     held = None if known.catalogue is None else known.catalogue.text
     text = None if taken is None else taken.text
     if text == held:
-        return
+        return False
     documents.set_catalogue(tx, known.publisher, text)
     if taken is None:
         own.touch(tx)
     else:
         _audit_update(tx, host, Event.HOST_CATALOGUE_ACCEPT, known, taken.version)
+    return True
 
 
 def _pin(tx: Transaction, host: OpenHost, file: PublisherFile) -> PublisherUpdate:
@@ -153,14 +155,15 @@ def _update(
     if held is not None and not still_valid(held, trust):
         held = None
     taken = held if catalogue is None else accept_catalogue(held, catalogue, trust)
-    keep_catalogue(tx, host, known, taken)
+    changed = keep_catalogue(tx, host, known, taken) or trust.version != known.trust.version
     if url is not None and url != known.url:
         documents.set_url(tx, known.publisher, url)
         own.touch(tx)
+        changed = True
     before = (known.trust.version, known.catalogue_version)
     after = (trust.version, 0 if taken is None else taken.version)
     return PublisherUpdate(
-        changed=before != after,
+        changed=changed,
         added=False,
         publisher=known.publisher,
         label=known.label,

@@ -1,7 +1,8 @@
 """The tables of the count: sightings, machines, leases (docs/spec/06-counting.md, 6.7).
 
 Holds their SQL and nothing else. What a row means and when it may be deleted is
-`muster.host.count`; SQL never asks what time it is.
+`muster.host.count`; SQL never asks what time it is. Long, because its tables are joined with
+each other, and a statement stands beside those that must agree with it.
 """
 
 from __future__ import annotations

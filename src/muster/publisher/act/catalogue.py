@@ -11,7 +11,7 @@ from muster.core.products import KeyGroup, Product
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
 from muster.publisher.act.keys import register
-from muster.publisher.act.signing import issuer_of, read_ground, sign_next
+from muster.publisher.act.signing import Deed, issuer_of, read_ground, sign_next
 from muster.publisher.issuer import NewKey
 from muster.publisher.model import Change, Content
 from muster.publisher.office import Office
@@ -43,10 +43,11 @@ def publish(office: Office, content: Content) -> CataloguePublished:
             known |= {key.issued.product or "": key.key.text for key in keys}
         finished = rules.with_setup_keys(content, known)
 
-        def act(tx: Transaction) -> None:
+        def act(tx: Transaction) -> Deed:
             register(tx, keys, now, office.actor)
             for change in changes:
                 audit_change(tx, change, now, office.actor)
+            return Deed(Event.CATALOGUE_SIGN, str(ground.catalogue.version + 1), {})
 
         version = sign_next(office, now, ground, act, finished)
     return CataloguePublished(True, version, changes)
@@ -92,10 +93,9 @@ def revoke_product(office: Office, product: str) -> Revoked:
                 return Revoked(False, before.version, key=setup)
             ground = read_ground(reader, now)
 
-        def act(tx: Transaction) -> None:
+        def act(tx: Transaction) -> Deed:
             tables.keys.revoke_key(tx, setup, rules.today(now))
-            detail = {"key": setup}
-            tables.audit.write(tx, now, office.actor, Event.PRODUCT_REVOKE, revoked.id, detail)
+            return Deed(Event.PRODUCT_REVOKE, revoked.id, {"key": setup})
 
         version = sign_next(office, now, ground, act)
     return Revoked(True, version, key=setup)

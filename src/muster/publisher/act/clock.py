@@ -18,7 +18,7 @@ from muster.lease.grant import GrantValues, confirmation_of, issue_grant
 from muster.lease.jws import SigningKey
 from muster.lease.trust import TrustKey
 from muster.publisher import evidence, rules, tables, terms
-from muster.publisher.act.signing import Ground, read_ground, sign_next
+from muster.publisher.act.signing import Deed, Ground, read_ground, sign_next
 from muster.publisher.model import HostGrant, MachineGrant
 from muster.publisher.office import Office
 from muster.publisher.results import ClockConfirmed, ClockRepaired
@@ -82,7 +82,7 @@ def repair(office: Office) -> ClockRepaired:
         hosts: list[str] = []
         machines: list[str] = []
 
-        def act(tx: Transaction) -> None:
+        def act(tx: Transaction) -> Deed:
             drawn: list[HostGrant | MachineGrant] = [
                 *tables.grants.grants_after(tx, today),
                 *tables.pools.machines_after(tx, today),
@@ -103,6 +103,7 @@ def repair(office: Office) -> ClockRepaired:
                 detail = {"from": day, "to": today}
                 tables.audit.write(tx, now, office.actor, Event.REVOCATION_REDATE, name, detail)
             tables.documents.revoke_by(tx, today)
+            return Deed(Event.CATALOGUE_SIGN, str(ground.catalogue.version + 1), {})
 
         version = sign_next(office, now, ground, act)
     return ClockRepaired(True, tuple(hosts), len(machines), len(revoked), version)

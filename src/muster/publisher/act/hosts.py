@@ -7,7 +7,7 @@ from muster.core.catalogue import error
 from muster.db.engine import Reader, Transaction
 from muster.lease.terms import Ceiling
 from muster.publisher import reading, rules, tables, terms
-from muster.publisher.act.signing import read_ground, sign_next
+from muster.publisher.act.signing import Deed, read_ground, sign_next
 from muster.publisher.model import HostGrant
 from muster.publisher.office import Office
 from muster.publisher.results import Revoked, TermsIssued, TermsShown
@@ -56,7 +56,7 @@ def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
             ground = read_ground(reader, now)
         revoked: list[str] = []
 
-        def act(tx: Transaction) -> None:
+        def act(tx: Transaction) -> Deed:
             # Read again: a host may have drawn between the two looks.
             fresh = (
                 tables.grants.grants(tx, key=key)
@@ -66,12 +66,12 @@ def _revoke(office: Office, host: str, *, release: bool) -> Revoked:
             for grant in fresh:
                 if grant.hw == hw and grant.revoked is None:
                     tables.grants.revoke_grant(tx, grant.key, grant.binding, rules.today(now))
-                    tables.audit.write(
-                        tx, now, office.actor, Event.HOST_REVOKE, grant.jti, {"key": key, "hw": hw}
-                    )
                     revoked.append(grant.jti)
-            if held and tables.grants.release_host(tx, key, hw, now):
-                tables.audit.write(tx, now, office.actor, Event.HOST_RELEASE, hw, {"key": key})
+            released = held and tables.grants.release_host(tx, key, hw, now)
+            event = Event.HOST_RELEASE if released else Event.HOST_REVOKE
+            one_grant = not released and len(revoked) == 1
+            subject = revoked[0] if one_grant else hw
+            return Deed(event, subject, {"key": key, "hw": hw, "grants": revoked})
 
         version = sign_next(office, now, ground, act)
     return Revoked(True, version, tuple(revoked), key=key, hardware=hw, hosts=1 if revoked else 0)

@@ -10,7 +10,7 @@ from muster.core.keys import Kind
 from muster.core.values import replace
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
-from muster.publisher.act.signing import issuer_of, read_ground, sign_next
+from muster.publisher.act.signing import Deed, issuer_of, read_ground, sign_next
 from muster.publisher.issuer import NewKey
 from muster.publisher.model import LARGEST_LIMIT, IssuedKey, KeyOrder
 from muster.publisher.office import Office
@@ -76,7 +76,7 @@ def revoke_key(office: Office, key: str) -> Revoked:
         hosts: set[str] = set()
         machines: list[str] = []
 
-        def act(tx: Transaction) -> None:
+        def act(tx: Transaction) -> Deed:
             tables.keys.revoke_key(tx, name, rules.today(now))
             drawn = tables.grants.grants(tx, key=name)
             activated = tables.pools.machines(tx, key=name)
@@ -84,8 +84,8 @@ def revoke_key(office: Office, key: str) -> Revoked:
             grants.extend(machine.jti for machine in activated)
             hosts.update(grant.hw for grant in drawn if grant.revoked is None)
             machines.extend(machine.jti for machine in activated if machine.revoked is None)
-            detail = {"hosts": len(hosts), "machines": len(machines)}
-            tables.audit.write(tx, now, office.actor, Event.KEY_REVOKE, name, detail)
+            drawn_on = {"hosts": len(hosts), "machines": len(machines)}
+            return Deed(Event.KEY_REVOKE, name, drawn_on)
 
         version = sign_next(office, now, ground, act)
     return Revoked(True, version, tuple(grants), key=name, hosts=len(hosts), machines=len(machines))

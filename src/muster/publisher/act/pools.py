@@ -6,7 +6,7 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
-from muster.publisher.act.signing import read_ground, sign_next
+from muster.publisher.act.signing import Deed, read_ground, sign_next
 from muster.publisher.model import IssuedKey
 from muster.publisher.office import Office
 from muster.publisher.pools import tell_levels
@@ -94,10 +94,9 @@ def revoke_activation(office: Office, jti: str) -> Revoked:
                 return Revoked(False, version, (), key=grant.key)
             ground = read_ground(reader, now)
 
-        def act(tx: Transaction) -> None:
+        def act(tx: Transaction) -> Deed:
             tables.pools.revoke_machine(tx, grant.key, grant.binding, rules.today(now))
-            detail = {"key": grant.key}
-            tables.audit.write(tx, now, office.actor, Event.MACHINE_REVOKE, grant.jti, detail)
+            return Deed(Event.MACHINE_REVOKE, grant.jti, {"key": grant.key})
 
         version = sign_next(office, now, ground, act)
     return Revoked(True, version, (grant.jti,), key=grant.key, machines=1)

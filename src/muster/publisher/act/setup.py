@@ -15,7 +15,7 @@ from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, TrustClaims, TrustKey
 from muster.publisher import rules, tables
 from muster.publisher.act.catalogue import audit_change, in_need_of_setup
 from muster.publisher.act.keys import register
-from muster.publisher.act.signing import kids, sign_catalogue
+from muster.publisher.act.signing import kids, sign_catalogue, signed_by
 from muster.publisher.issuer import Issuer
 from muster.publisher.model import Content, KeyFileRecord, Publisher, SignedText
 from muster.publisher.office import LOCK_FILE
@@ -47,6 +47,7 @@ def init_publisher(
 ) -> PublisherMade:
     """Make a publisher: two roots, one key file per role, trust version 1, catalogue version 1.
 
+    All its rows are written in one transaction, after the migrations, of which each has its own.
     A store that holds the publisher already is left as it is. One where an earlier `init` did not
     end starts again; the key files of that one are moved aside.
 
@@ -170,19 +171,14 @@ def _make(
         tables.documents.add_catalogue(tx, signed)
         for record in records:
             tables.documents.add_key_file(tx, record)
-        tables.audit.write(
-            tx,
-            now,
-            actor,
-            Event.PUBLISHER_INIT,
-            issuer,
-            {"label": label, "roots": kids(trust.roots)},
-        )
-        tables.audit.write(tx, now, actor, Event.TRUST_SIGN, "1", {"signer": root.public.kid})
+        detail = {
+            "label": label,
+            "roots": kids(trust.roots),
+            "signer": root.public.kid,
+            **signed_by(signed, catalogue_key),
+        }
+        tables.audit.write(tx, now, actor, Event.PUBLISHER_INIT, issuer, detail)
         register(tx, setup, now, actor)
         for change in rules.diff(Content(), content):
             audit_change(tx, change, now, actor)
-        tables.audit.write(
-            tx, now, actor, Event.CATALOGUE_SIGN, "1", {"signer": catalogue_key.public.kid}
-        )
     return publisher, records[0]

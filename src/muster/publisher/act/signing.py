@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
@@ -41,19 +41,30 @@ def read_ground(reader: Reader, now: int) -> Ground:
     return Ground(trust, catalogue, signer, tables.documents.key_file(reader, signer.kid), iat)
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a wish says of itself in its one row of the audit table."""
+
+    event: Event
+    subject: str
+    detail: Mapping[str, object]
+
+
 def sign_next(
     office: Office,
     now: int,
     ground: Ground,
-    act: Callable[[Transaction], None],
+    act: Callable[[Transaction], Deed],
     content: Content | None = None,
 ) -> int:
     """Do `act` and sign the catalogue that follows from it, in one transaction.
 
+    The row of what was done names the catalogue that tells it, and who signed that.
+
     Args:
         now: Unix seconds.
         ground: what was read before; where it is not the newest any more, nothing is done.
-        act: changes the tables; may not sign.
+        act: changes the tables, and returns what is to be said of it; may not sign.
         content: of the next catalogue; that of the newest by default.
     Returns:
         The version of the new catalogue.
@@ -67,7 +78,7 @@ def sign_next(
             or tables.documents.newest_catalogue(tx).version != catalogue.version
         ):
             raise error("publisher/changed")
-        act(tx)
+        deed = act(tx)
         signed = sign_catalogue(
             trust,
             catalogue.version + 1,
@@ -76,17 +87,15 @@ def sign_next(
             tables.documents.revocations(tx),
             key,
         )
-        add_catalogue(office, tx, signed, now, key)
+        tables.documents.add_catalogue(tx, signed)
+        detail = {**deed.detail, **signed_by(signed, key)}
+        tables.audit.write(tx, now, office.actor, deed.event, deed.subject, detail)
     return signed.version
 
 
-def add_catalogue(
-    office: Office, tx: Transaction, signed: SignedText, now: int, key: SigningKey
-) -> None:
-    """Keep a catalogue that was just signed, and say so in the audit table."""
-    tables.documents.add_catalogue(tx, signed)
-    detail = {"signer": key.public.kid}
-    tables.audit.write(tx, now, office.actor, Event.CATALOGUE_SIGN, str(signed.version), detail)
+def signed_by(signed: SignedText, key: SigningKey) -> dict[str, object]:
+    """What the row of a wish says of the catalogue that was signed for it."""
+    return {"catalogue": signed.version, "catalogue_signer": key.public.kid}
 
 
 def sign_catalogue(

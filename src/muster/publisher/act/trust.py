@@ -20,7 +20,7 @@ from muster.lease.trust import (
     make_trust,
 )
 from muster.publisher import reading, rules, tables
-from muster.publisher.act.signing import add_catalogue, kids, sign_catalogue
+from muster.publisher.act.signing import kids, sign_catalogue, signed_by
 from muster.publisher.model import HostGrant, KeyFileRecord, MachineGrant, SignedText
 from muster.publisher.office import Office
 from muster.publisher.results import TrustSigned, trust_version
@@ -211,18 +211,11 @@ def _sign_trust(
         tables.documents.add_trust(tx, SignedText(step.version, iat, text))
         for record in new_records:
             tables.documents.add_key_file(tx, record)
-        tables.audit.write(
-            tx,
-            now,
-            office.actor,
-            Event.TRUST_SIGN,
-            str(step.version),
-            {
-                "signer": signer.public.kid,
-                "roots": kids(step.roots),
-                "keys": [key.key.kid for key in trust.keys],
-            },
-        )
+        detail: dict[str, object] = {
+            "signer": signer.public.kid,
+            "roots": kids(step.roots),
+            "keys": [key.key.kid for key in trust.keys],
+        }
         if CATALOGUE_ROLE in fresh:
             # The newest catalogue is never signed by a key that was withdrawn.
             signed = sign_catalogue(
@@ -233,7 +226,9 @@ def _sign_trust(
                 tables.documents.revocations(tx),
                 fresh[CATALOGUE_ROLE],
             )
-            add_catalogue(office, tx, signed, now, fresh[CATALOGUE_ROLE])
+            tables.documents.add_catalogue(tx, signed)
+            detail |= signed_by(signed, fresh[CATALOGUE_ROLE])
+        tables.audit.write(tx, now, office.actor, Event.TRUST_SIGN, str(step.version), detail)
         drawn: list[HostGrant | MachineGrant] = [
             *tables.grants.grants(tx),
             *tables.pools.machines(tx),
