@@ -5,6 +5,9 @@ Decides how a transaction becomes durable and how faults of SQLite are called: w
 9.4), `BEGIN IMMEDIATE` (a transaction that may write has the write lock before it reads), foreign
 keys on. A file that is not whole, or not the one that was here (`muster.db.mark`), is reported
 and never replaced.
+
+Long, because what a fault of SQLite means depends on which of reading, writing, committing and
+opening met it: all four are here.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ holds a few bytes and no task. One request of a connection is under way at a tim
 nothing more is read. Every wait for the peer has an end, and the crowd (`muster.net.crowd`) may
 end it sooner. Whatever is refused is a problem document, and so is what was refused before it was
 a request. It refuses to know what the application does.
+
+Long, because a connection is one state machine, whose states are read together.
 """
 
 from __future__ import annotations

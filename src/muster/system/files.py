@@ -7,6 +7,8 @@ refuses to know what the bytes mean.
 Tried on Linux. On Windows locks go through `msvcrt`, folders are not synced and the ownership
 rule of anchors is not checked (`read_anchor` then needs `trusted=True`); macOS takes the POSIX
 way. Neither was tried.
+
+Long, because which links, owners and rights are borne is decided in one place.
 """
 
 from __future__ import annotations
