@@ -16,7 +16,7 @@ from tests.publisher.conftest import HandClock, Shop
 
 from muster.client.messages import Plan
 from muster.core.errors import MusterError
-from muster.host import schedule
+from muster.host import look, schedule
 from muster.host.act import activate, updates
 from muster.host.follow import Follower
 from muster.host.model import PublisherView
@@ -67,8 +67,12 @@ class Branch:
         install(self.host.opened, key, self.host.facts)
 
     def open(self) -> None:
-        """Answer from now on; its machines are set up and ask by themselves."""
+        """Activate, and serve."""
         activate.activate(self.host.opened, service)
+        self.serve()
+
+    def serve(self) -> None:
+        """Answer from now on; its machines are set up and ask by themselves."""
         self.fleet.stack.enter_context(self.host)
         self.follower: Follower = self.host.follower(service)
         self.machines = [self.machine(f"{self.name}-pc-{one}") for one in range(MACHINES)]
@@ -235,17 +239,53 @@ def test_a_revocation_of_one_host_arrives_at_its_machines_and_no_others(fleet: F
 
 
 def test_a_raised_limit_of_a_key_lets_its_next_host_in(fleet: Fleet) -> None:
-    """The service follows at once; the host that was refused asks once more."""
+    """The host that was refused asks again by itself, less and less often; each draws once."""
     fleet.admin.limit_key(fleet.key, 2, None, "as agreed")
     third = Branch(fleet, "west", fleet.key)
     with pytest.raises(MusterError) as refused:
         third.open()
     assert refused.value.code == "publisher/hosts-used-up"
-    fleet.admin.limit_key(fleet.key, 3, None, "one more site")
     fleet.branches.append(third)
-    third.open()
-    assert third.licensed() == MACHINES
+    third.serve()
+    assert fleet.days(3) == [""] * 3
+    assert (third.licensed(), fleet.drawn()) == (0, [1, 1])
+    (key,) = look.status(third.host.opened).publishers[0].keys
+    assert (key.grant, key.refusal) == (None, "publisher/hosts-used-up")
+    assert key.asked_at is not None
+    fleet.admin.limit_key(fleet.key, 3, None, "one more site")
     assert fleet.days(2) == [""] * 3
+    assert (fleet.licensed(), fleet.drawn()) == ([MACHINES] * 3, [1, 1, 1])
+    (key,) = look.status(third.host.opened).publishers[0].keys
+    assert (key.asked_at, key.refusal) == (None, "")
+    assert {told.failures for told in third.follower.told} == {0}
+    assert fleet.days(3) == [""] * 3
+    assert fleet.drawn() == [1, 1, 1]
+
+
+def test_a_key_that_waits_is_asked_for_by_back_off(fleet: Fleet) -> None:
+    """Also where the publisher was away when its administrator asked; who did not ask waits."""
+    north, _ = fleet.branches
+    assert fleet.days(2) == ["", ""]
+    for key in fleet.admin.issue_host_keys("server", 2):
+        install(north.host.opened, key.key.text, north.host.facts)
+    waiting = [key for key in look.status(north.host.opened).publishers[0].keys if not key.grant]
+    chosen, other = waiting
+    fleet.away()
+    with pytest.raises(MusterError, match="net/refused"):
+        activate.activate(north.host.opened, service, key=chosen.key)
+    assert north.follower.step() == []
+    waits = []
+    for _ in range(3):
+        asked = fleet.clock.seconds
+        while not north.follower.step():
+            fleet.clock.seconds += 60
+        waits.append(fleet.clock.seconds - asked)
+    assert 0 < waits[0] <= schedule.AGAIN + 60
+    assert waits[0] < waits[1] + 180 < waits[2]
+    fleet.back()
+    assert fleet.days(1) == ["", ""]
+    (left,) = [key for key in look.status(north.host.opened).publishers[0].keys if not key.grant]
+    assert (left.key, left.asked_at) == (other.key, None)
 
 
 def test_a_request_for_a_new_product_brings_the_news_soon_and_strangers_bring_few(

@@ -11,6 +11,7 @@ from tests.publisher.conftest import HandClock, Shop
 from tests.publisher.engineer import Engineer
 from tests.system.trees import lay_out, recorded, with_new_kernel
 
+from muster.client import schedule
 from muster.client.findings import Activation
 from muster.client.messages import Plan
 from muster.client.service import Client
@@ -228,6 +229,20 @@ def test_a_retail_key_is_for_one_machine(fair: Fair) -> None:
     assert refused.fault is not None
     assert refused.fault.code == "publisher/pool-used-up"
     assert online(fair.machine("pc-1", key, store="anew")).renewed
+
+
+def test_a_machine_that_a_pool_refused_asks_again_when_it_is_extended(fair: Fair) -> None:
+    key = fair.key(1)
+    assert online(fair.machine("pc-1", key)).renewed
+    waiting = fair.machine("pc-2", key)
+    found = online(waiting)
+    assert found.fault is not None
+    assert found.fault.code == "publisher/pool-used-up"
+    fair.admin.extend_pool(key.key_id.text, 2)
+    assert not waiting.activate(typed=False)[0].due
+    fair.clock.seconds += schedule.LONGEST_UNSIGNED
+    assert waiting.activate(typed=False)[0].renewed
+    assert (state(waiting), fair.drawn(key)) == (LICENSED, 2)
 
 
 def test_a_clock_in_2010_ends_nothing_that_runs_for_ever(fair: Fair) -> None:

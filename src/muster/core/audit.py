@@ -86,6 +86,7 @@ class Event(enum.Enum):
     HOST_KEY_INSTALL = "host:key:install", "A host key was installed."
     HOST_KEY_REMOVE = "host:key:remove", "A host key was removed."
     HOST_GRANT_ACCEPT = "host:grant:accept", "The host took a grant; it may lease now."
+    HOST_GRANT_REFUSE = "host:grant:refuse", "A grant was asked for and did not come."
     HOST_CATALOGUE_ACCEPT = "host:catalogue:accept", "The host took a newer catalogue."
     HOST_TRUST_FOLLOW = "host:trust:follow", "The host updated trust to a newer version."
     HOST_TERMS_ACCEPT = "host:terms:accept", "The host took terms."

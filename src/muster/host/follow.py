@@ -20,7 +20,7 @@ from muster.core.values import replace
 from muster.host import schedule
 from muster.host.act import news
 from muster.host.metrics import head, series
-from muster.host.model import HostView, PublisherNews
+from muster.host.model import HostView, PublisherNews, PublisherView
 from muster.host.open import OpenHost
 from muster.host.tables import news as stored
 from muster.net.condition import Condition
@@ -136,10 +136,20 @@ class Follower:
             if before is None:
                 at = schedule.first(now, self._host.dice)
                 self._told[name] = PublisherNews(name, None, None, "", at)
-            # A clock that was put back leaves no instant that is further away than one interval.
-            elif now >= before.next_at or before.next_at > now + max(interval, schedule.FIRST):
+            elif self._is_due(known, before, interval, now):
                 due.append(before)
         return sorted(due, key=lambda before: before.next_at)
+
+    @staticmethod
+    def _is_due(known: PublisherView, before: PublisherNews, interval: int, now: int) -> bool:
+        waited = max((key.asked_at for key in known.keys if key.asked_at is not None), default=-1)
+        return (
+            now >= before.next_at
+            # A grant was asked for since, and did not come.
+            or (waited >= (before.at or 0) and now >= waited + schedule.AGAIN)
+            # A clock that was put back leaves no instant that is further away than one interval.
+            or before.next_at > now + max(interval, schedule.FIRST)
+        )
 
     def _tell(self) -> None:
         with self._lock:
@@ -151,7 +161,7 @@ class Follower:
         for name in hinted & self._told.keys():
             told = self._told[name]
             # One that gave no answer is asked by its own schedule.
-            if told.at is not None and not told.failures:
+            if told.at is not None and not told.code:
                 at = schedule.hinted(now, told.at, told.next_at, self._host.dice)
                 self._told[name] = replace(told, next_at=at)
 
@@ -164,9 +174,9 @@ class Follower:
 
     def _ask(self, before: PublisherNews, interval: int) -> None:
         """Ask one publisher; the body of its thread."""
-        name, fault = before.publisher, None
+        name, fault, waits = before.publisher, None, None
         try:
-            news.follow(self._host, self._service, name)
+            waits = news.follow(self._host, self._service, name).waits
         except MusterError as caught:
             fault = caught
         except Exception:  # noqa: BLE001 - serving goes on whatever happens here
@@ -174,7 +184,8 @@ class Follower:
                 return
             _log.exception("a defect in fetching news")
             fault = error("wire/internal")
-        now, failures = self._host.clock.now(), 0 if fault is None else before.failures + 1
+        now = self._host.clock.now()
+        failures = 0 if fault is None and waits is None else before.failures + 1
         told = PublisherNews(
             publisher=name,
             at=now,

@@ -206,6 +206,8 @@ def _key(
         activated_at=key.activated_at,
         grant=grant,
         terms=terms,
+        asked_at=key.asked_at,
+        refusal=key.refusal,
     )
 
 

@@ -26,6 +26,9 @@ class HostKey:
 
     `partial` is its last group; `binding` 25 and `hw` 12 hex digits; `proof_key` 32 bytes;
     `primary` the name of the hardware fact behind `hw`; `grant` and `terms` as compact JWS.
+    `asked_at` since when an administrator waits for the grant that he asked for online, None where
+    nobody waits; `asked_name` the host's name that he gave, `refusal` the code of why it did not
+    come.
     """
 
     publisher: str
@@ -39,6 +42,9 @@ class HostKey:
     grant: str | None = None
     terms: str | None = None
     activated_at: int | None = None
+    asked_at: int | None = None
+    asked_name: str = ""
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +111,9 @@ class PublisherView:
 @dataclass(frozen=True, slots=True)
 class PublisherNews:
     """When a running host last asked a publisher for news (`at`), when it last got an answer
-    (`good_at`), and when it asks next. `code` is why it got none, or ""; as often in a
-    row as `failures` says. Instants are None where it did not ask yet."""
+    (`good_at`), and when it asks next. `code` is why it got none, or ""; `failures`
+    askings in a row did not bring all: no answer, or no grant for a key that waits. Instants are
+    None where it did not ask yet."""
 
     publisher: str
     at: Instant | None

@@ -143,7 +143,11 @@ class TermsStatus:
 
 @dataclass(frozen=True, slots=True)
 class KeyStatus:
-    """An installed host key: its id, its last group, the hardware id and the fact behind it."""
+    """An installed host key: its id, its last group, the hardware id and the fact behind it.
+
+    `asked_at` since when its grant is waited for, which was asked for online and did not come, and
+    `refusal` the code of why; None and "" where nobody waits.
+    """
 
     key: str
     partial: str
@@ -153,6 +157,8 @@ class KeyStatus:
     activated_at: Instant | None
     grant: GrantStatus | None
     terms: TermsStatus | None
+    asked_at: Instant | None
+    refusal: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +456,15 @@ class TermsNews:
     changed: bool
     keys: tuple[KeyTerms, ...]
     refused: tuple[RefusedKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a running host took of a publisher by itself. `waits` is why a key whose grant an
+    administrator asked for got none, None where no key waits any more."""
+
+    changed: bool
+    waits: MusterError | None
 
 
 # Machines that are removed.

@@ -100,6 +100,37 @@ def test_a_key_that_is_refused_stops_no_other(world: World) -> None:
             act.activate(world.opened, service)
 
 
+def test_a_grant_that_did_not_come_is_waited_for_where_it_can_be_asked_for(world: World) -> None:
+    updates.add_publisher(world.opened, world.publisher.file())
+    typed = world.publisher.host_key("server").text
+    install(world.opened, typed, HOST_FACTS)
+
+    def ask() -> tuple[int | None, str]:
+        def away(known: PublisherView) -> PublisherClient:
+            return PublisherClient("http://127.0.0.1:9", HTTPClient(5.0))
+
+        with pytest.raises(MusterError, match="net/refused"):
+            act.activate(world.opened, away, name="hall")
+        return waits()
+
+    def waits() -> tuple[int | None, str]:
+        (held,) = look.status(world.opened).publishers[0].keys
+        return held.asked_at, held.refusal
+
+    assert waits() == ask() == (None, ""), "the publisher has no address"
+    updates.update(world.opened, world.id, url="http://publisher.test")
+    assert ask() == (world.clock.now(), "net/refused")
+    newest = look.audit(world.opened, 1).audit[-1]
+    assert (newest.event, newest.detail) == ("host:grant:refuse", "net/refused")
+    # Installed once more it waits on; what comes by another way ends that.
+    install(world.opened, typed, HOST_FACTS)
+    assert waits()[1] == "net/refused"
+    asked = look.key_request(world.opened)
+    assert asked is not None
+    act.confirm(world.opened, world.publisher.confirm(asked.installation_id).confirmation_id)
+    assert waits() == (None, "")
+
+
 def test_a_host_whose_keys_are_all_revoked_is_told_so(world: World) -> None:
     first = installed(world)
     with ThreadServer(world.publisher.router()) as server:

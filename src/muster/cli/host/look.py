@@ -83,6 +83,8 @@ def _key_lines(key: KeyStatus, *, usable: bool) -> list[str]:
     grant = key.grant
     if grant is None:
         text = "none; run 'muster host activate'" if usable else "none that can be used; see below"
+        if key.asked_at is not None:
+            text = f"none; asked for since {moment(key.asked_at)}, with the news: {key.refusal}"
         return [*lines, _row("Grant", text, 2)]
     end = NEVER if grant.expires_at is None else f"ends {moment(grant.expires_at)}"
     lines.append(_row("Grant", f"licenses {', '.join(grant.covers)}; {end}", 2))

@@ -217,7 +217,7 @@ ANSWERS: tuple[Row, ...] = (
         what="The product key {key} has enrolled its {limit} hosts.",
         why="One host key enrols a fixed number of machines as hosts.",
         fix="Ask the publisher to release a host that is no longer used, or to allow more hosts "
-        "with 'muster publisher key limit'.",
+        "with 'muster publisher key limit'. A host that runs asks again by itself.",
         field_code="0xC004C008",
     ),
     Row(
@@ -230,7 +230,7 @@ ANSWERS: tuple[Row, ...] = (
         "is fixed.",
         fix="Restore the host's store from a backup: the same host signing key gets its grant "
         "again at any time. Otherwise ask the publisher to release this host, or to allow more "
-        "with 'muster publisher key limit'.",
+        "with 'muster publisher key limit'; a host that runs asks again by itself.",
         field_code="0xC004C008",
     ),
     Row(

@@ -31,7 +31,7 @@ def activate(
     name: str = "",
 ) -> HostActivation:
     """Ask the publishers' services for the grants of all keys that wait; a key that is refused
-    stops no other.
+    stops no other, and is asked for again by the running host.
 
     Args:
         publisher: only keys of this one, by id or label.
@@ -48,6 +48,7 @@ def activate(
             answer = service(known).activate(keys.installation_id(view, waiting), name)
             accepted.append(grants.accept(host, known.publisher, answer))
         except MusterError as fault:
+            grants.wait(host, waiting, name, fault)
             refused.append(RefusedKey(**key_members(waiting), error=fault))
     return _activation_of(accepted, refused)
 

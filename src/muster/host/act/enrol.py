@@ -99,6 +99,9 @@ def install_key(
                 grant=before.grant,
                 terms=before.terms,
                 activated_at=before.activated_at,
+                asked_at=before.asked_at,
+                asked_name=before.asked_name,
+                refusal=before.refusal,
             )
         changed = key != before
         if changed:

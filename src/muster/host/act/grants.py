@@ -7,9 +7,11 @@ idempotent: a second run changes nothing and says so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from muster.core.audit import Event
 from muster.core.catalogue import error
-from muster.core.errors import MusterError
+from muster.core.errors import MusterError, Retry
 from muster.core.ids import ConfirmationId, parse_confirmation_id
 from muster.core.keys import KeyId
 from muster.core.values import replace
@@ -74,6 +76,40 @@ def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> Activa
     raise first_fault
 
 
+def wait(host: OpenHost, key: HostKey, name: str, refusal: MusterError) -> None:
+    """Remember that an administrator asked online for the grant of a key and did not get it: the
+    running host asks again with the news of that publisher, until it comes.
+
+    Not where asking again brings nothing, or the publisher has no address to ask.
+    Args:
+        name: of this host, as the administrator gave it.
+        refusal: why it did not come.
+    """
+    with host.database.transaction() as tx:
+        known = host.view(tx).publishers.get(key.publisher)
+        held = None if known is None else _like(known.keys, key)
+        if known is None or known.url is None or held is None or refusal.row.retry is Retry.NEVER:
+            return
+        now = host.clock.now()
+        host_keys.put(tx, replace(held, asked_at=now, asked_name=name, refusal=refusal.code))
+        event = Event.HOST_GRANT_REFUSE
+        audit.write(tx, now, host.actor, event, key.publisher, key.partial, refusal.code)
+
+
+def wait_on(host: OpenHost, key: HostKey, refusal: MusterError) -> None:
+    """Remember why a key that waits did not get its grant this time."""
+    with host.database.transaction() as tx:
+        held = _like(host_keys.rows(tx, key.publisher), key)
+        if held is not None and held.asked_at is not None and held.refusal != refusal.code:
+            host_keys.put(tx, replace(held, refusal=refusal.code))
+
+
+def _like(held: Sequence[HostKey], key: HostKey) -> HostKey | None:
+    """The key as it is held now, None where it was removed or installed anew meanwhile."""
+    named = (one for one in held if (one.key_id, one.binding) == (key.key_id, key.binding))
+    return next(named, None)
+
+
 def _newest(known: PublisherView, text: str, trust: Trust) -> Catalogue | None:
     """The newer of the catalogue held and the one that came; an older one is passed over."""
     try:
@@ -90,7 +126,15 @@ def _take(
     key = _fitting(known, grant)
     kept = key.terms if terms is None else _accepted_terms(known, key, grant, terms)
     now = host.clock.now()
-    host_key = replace(key, grant=grant.text, terms=kept, activated_at=key.activated_at or now)
+    host_key = replace(
+        key,
+        grant=grant.text,
+        terms=kept,
+        activated_at=key.activated_at or now,
+        asked_at=None,
+        asked_name="",
+        refusal="",
+    )
     lacks = kept is None and _requires_terms(known.catalogue, grant.group)
     activated = Activated(host_key, grant, host_key != key, known.label, lacks)
     if not activated.changed:

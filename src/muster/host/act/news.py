@@ -18,6 +18,7 @@ from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
 from muster.host.results import (
     CatalogueNews,
+    Followed,
     KeyTerms,
     PublisherUpdate,
     RefusedKey,
@@ -102,9 +103,10 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
     return replace(news, changed=newer or news.changed, refused=tuple(refused))
 
 
-def follow(host: OpenHost, service: Service, publisher: str) -> TermsNews:
+def follow(host: OpenHost, service: Service, publisher: str) -> Followed:
     """Take all that a publisher has newer: trust and catalogue, and for keys that were activated
-    their terms, and a new grant where the key that signed the old one is withdrawn. Draws nothing.
+    their terms, and a new grant where the key that signed the old one is withdrawn; these draw
+    nothing. A key whose grant an administrator asked for and did not get is asked for again.
 
     What it says of keys that are revoked is in the catalogue; nothing of that is an error here.
     Raises: `host/unknown-publisher`, `host/no-url`, `net/…`; as `updates.update` and
@@ -116,13 +118,13 @@ def follow(host: OpenHost, service: Service, publisher: str) -> TermsNews:
     known = _known(host, publisher)
     lost = keys.lost(known, host.clock.now())
     activated = [key for key in known.keys if key.grant is not None]
-    if all(key.key_id in lost for key in activated):
-        return TermsNews(newer, ())
-    accepted, refused = _ask_again(host, client, publisher, activated)
-    if refused and not accepted:
-        raise refused[0].error
-    news = _terms(host, accepted)
-    return replace(news, changed=newer or news.changed, refused=tuple(refused))
+    if any(key.key_id not in lost for key in activated):
+        accepted, refused = _ask_again(host, client, publisher, activated)
+        if refused and not accepted:
+            raise refused[0].error
+        newer |= _terms(host, accepted).changed
+    given, waits = _ask_for_waiting(host, client, known)
+    return Followed(newer or given, waits)
 
 
 def _known(host: OpenHost, publisher: str) -> PublisherView:
@@ -150,6 +152,25 @@ def _ask_again(
         except MusterError as fault:
             refused.append(RefusedKey(**key_members(key), error=fault))
     return accepted, refused
+
+
+def _ask_for_waiting(
+    host: OpenHost, client: PublisherClient, known: PublisherView
+) -> tuple[bool, MusterError | None]:
+    """Ask for the grants that an administrator waits for: whether any came, and why the first one
+    does not."""
+    given = False
+    waiting = [key for key in known.keys if key.asked_at is not None]
+    refusal = known.key_fault if waiting else None
+    for key in () if refusal else waiting:
+        try:
+            asked = keys.installation_id(host.current(), key)
+            grants.accept(host, known.publisher, client.activate(asked, key.asked_name))
+            given = True
+        except MusterError as fault:
+            grants.wait_on(host, key, fault)
+            refusal = refusal or fault
+    return given, refusal
 
 
 def _chosen(view: HostView, publisher: str | None) -> list[PublisherView]:

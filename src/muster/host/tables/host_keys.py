@@ -7,7 +7,7 @@ from muster.host.model import HostKey
 
 _KEY = (
     "publisher, key_id, partial, binding, hw, primary_fact, proof_key, installed_at,"
-    " host_grant, terms, activated_at"
+    " host_grant, terms, activated_at, asked_at, asked_name, refusal"
 )
 
 
@@ -34,18 +34,22 @@ def _host_key(row: Row) -> HostKey:
         grant=row["host_grant"],
         terms=row["terms"],
         activated_at=row["activated_at"],
+        asked_at=row["asked_at"],
+        asked_name=row["asked_name"],
+        refusal=row["refusal"],
     )
 
 
 def put(tx: Transaction, key: HostKey) -> None:
     """Keep an installed host key; the same key again replaces what was derived from it."""
     tx.execute(
-        f"INSERT INTO host_key ({_KEY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO host_key ({_KEY}) VALUES (?{', ?' * 13})"  # noqa: S608
         " ON CONFLICT (publisher, key_id) DO UPDATE SET partial = excluded.partial,"
         " binding = excluded.binding, hw = excluded.hw, primary_fact = excluded.primary_fact,"
         " proof_key = excluded.proof_key, installed_at = excluded.installed_at,"
         " host_grant = excluded.host_grant, terms = excluded.terms,"
-        " activated_at = excluded.activated_at",
+        " activated_at = excluded.activated_at, asked_at = excluded.asked_at,"
+        " asked_name = excluded.asked_name, refusal = excluded.refusal",
         (
             key.publisher,
             key.key_id,
@@ -58,6 +62,9 @@ def put(tx: Transaction, key: HostKey) -> None:
             key.grant,
             key.terms,
             key.activated_at,
+            key.asked_at,
+            key.asked_name,
+            key.refusal,
         ),
     )
 
