@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,22 @@ CHEAP = ("--kdf", "scrypt", "--kdf-log-n", "1", "--kdf-r", "1")
 FACTS = {"system-uuid": "00000000-0000-4000-8000-000000000001", "board-serial": "B7"}
 CMID = "11111111-1111-4111-8111-111111111111"
 NONCE = "A" * 22
+SAMPLE = files("muster.publisher.sample") / "contoso.toml"
+TRIAL = """
+[[products]]
+id = "contoso-trial"
+application = "contoso-os"
+group = "client-volume"
+need = 25
+channel = "evaluation"
+name = "Contoso Desktop 7 Evaluation"
+edition = "Professional"
+
+[[conversions]]
+source = "contoso-trial"
+target = "contoso-desktop-7-professional"
+rule = "allowed"
+"""
 
 
 @dataclass
@@ -256,6 +273,57 @@ def test_on_the_machine_itself_no_step_is_left_out(world: World) -> None:
     facts.write_text(json.dumps({"v": 1, "facts": {"board-serial": "other"}}))
     changed = run("verify", world.file(own), *machine, code=1)
     assert outcomes(changed)["11"] == "failed"
+
+
+def converted(world: World) -> None:
+    """From now on the descriptor is that of an evaluation that may become the product."""
+    catalogue = world.folder / "contoso.toml"
+    catalogue.write_text(SAMPLE.read_text() + TRIAL)
+    run("publisher", "catalogue", "publish", str(catalogue))
+    world.descriptor.unlink()
+    run("publisher", "descriptor", "contoso-trial", "--out", str(world.descriptor))
+    run("publisher", "export", str(world.publisher_file))
+
+
+def test_a_converted_evaluation_is_judged_as_what_it_became(world: World) -> None:
+    converted(world)
+    words = ("verify", world.file(world.lease()), "--descriptor", str(world.descriptor))
+    # What it may become is in no descriptor.
+    asked = CliRunner().invoke(muster, [*words])
+    assert (asked.exit_code, "--publisher FILE" in asked.stderr) == (2, True)
+    found = run(*words, "--publisher", str(world.publisher_file))
+    assert (found["good"], found["for"]) == (True, f"{world.publisher}/{PRODUCT}")
+    # Another product than the catalogue allows is refused as ever.
+    world.file(world.lease(product="contoso-desktop-7-enterprise"))
+    found = run(*words, "--publisher", str(world.publisher_file), code=1)
+    assert outcomes(found)["6"] == "failed"
+
+
+def test_a_converted_evaluation_is_judged_on_its_machine(world: World) -> None:
+    converted(world)
+    facts = world.folder / "facts.json"
+    facts.write_text(json.dumps({"v": 1, "facts": FACTS}))
+    facts.chmod(0o600)
+    machine = ("--facts", str(facts))
+    run("client", "product", "add", str(world.descriptor), "--trust-file", *machine)
+    run("client", "catalogue", "import", str(world.publisher_file), *machine)
+    store = Store(world.folder / "store", world.publisher, SystemDisk())
+    loaded = store.load()
+    assert loaded is not None
+    memory = loaded.memory
+    own = world.lease(
+        cmid=memory.identity.cmid,
+        fingerprint=commitments(memory.identity.salt, [Fact(*one) for one in FACTS.items()]),
+    )
+    record = memory.product("contoso-trial")
+    assert record is not None
+    with store.lock():
+        store.save(memory.with_product(replace(record, licence=own.decode(), nonce=NONCE)))
+    found = run("verify", world.file(own), *machine)
+    assert set(outcomes(found).values()) == {"passed"}
+    other = world.file(world.lease(product="contoso-desktop-7-enterprise"))
+    asked = CliRunner().invoke(muster, ["verify", other, *machine])
+    assert (asked.exit_code, "was not added on this machine" in asked.stderr) == (2, True)
 
 
 def test_a_terminal_without_ticks(world: World) -> None:

@@ -29,8 +29,9 @@ from muster.core.records import widened
 
 if TYPE_CHECKING:
     from muster.client.model import Memory
-    from muster.client.store import Store
+    from muster.client.store import Loaded, Store
     from muster.core.identity import Fact
+    from muster.lease.catalogue import Catalogue
     from muster.lease.descriptor import Descriptor
     from muster.lease.steps import Expected
     from muster.lease.strict import JSONObject
@@ -95,7 +96,7 @@ def verify(
     data = read_text(file, _BUNDLE_LIMIT)
     if descriptor is not None:
         anchor = read_descriptor(read_text(descriptor, DESCRIPTOR.bytes))
-        judgement = _from_descriptor(anchor, str(descriptor), publisher_file, now)
+        judgement = _from_descriptor(data, anchor, str(descriptor), publisher_file, now)
     else:
         judgement = _from_store(data, store, facts, publisher_file, now)
     results = explain(data, judgement.expected, judgement.skip)
@@ -116,7 +117,7 @@ def _instant(text: str) -> int:
 
 
 def _from_descriptor(
-    anchor: Descriptor, name: str, publisher_file: Path | None, now: int
+    data: bytes, anchor: Descriptor, name: str, publisher_file: Path | None, now: int
 ) -> _Judgement:
     """Judge from the pinned roots alone, and what was followed from them."""
     from muster.lease.catalogue import read_catalogue
@@ -131,8 +132,28 @@ def _from_descriptor(
         file = read_publisher_file(read_text(publisher_file, FILE_LIMITS.bytes))
         trust = walk_store(trust, (file.anchor, *file.trust))
         catalogue = read_catalogue(file.catalogue, trust)
-    expected = Expected(descriptor=anchor, trust=trust, now=now, catalogue=catalogue)
+    became = _converted(data, anchor, catalogue)
+    expected = Expected(descriptor=became, trust=trust, now=now, catalogue=catalogue)
     return _Judgement(expected, _MACHINE_STEPS, name)
+
+
+def _converted(data: bytes, anchor: Descriptor, catalogue: Catalogue | None) -> Descriptor:
+    """The descriptor by which the file is judged: of an evaluation, that of what it became.
+
+    Raises: UsageError where only a catalogue can say what that is, and there is none.
+    """
+    from muster.client.conversion import EVALUATION, as_named
+
+    named, build = _product_named(data), anchor.product
+    if named is None or build.channel != EVALUATION or named == (anchor.publisher, build.id):
+        return anchor
+    publisher, product = named
+    if catalogue is None and publisher == anchor.publisher:
+        raise click.UsageError(
+            f"The licence is for {product}, and what the evaluation {build.id} may become stands"
+            " in the publisher's catalogue: name --publisher FILE."
+        )
+    return as_named(anchor, product, catalogue)
 
 
 def _from_store(
@@ -160,7 +181,8 @@ def _from_store(
     publisher, product = named
     machine_store = Store(store_root(store), publisher, SystemDisk())
     try:
-        anchor = read_descriptor(machine_store.anchor(_product_of(machine_store, product, data)))
+        product = _product_of(machine_store, product, data, now)
+        anchor = read_descriptor(machine_store.anchor(product))
     except MusterError as fault:
         if fault.code not in ("file/missing", "client/not-added"):
             raise
@@ -174,12 +196,12 @@ def _from_store(
     memory = loaded.memory if loaded else None
     record = memory.product(product) if memory else None
     if memory is None or record is None or publisher_file is not None:
-        return _from_descriptor(anchor, name, publisher_file, now)
+        return _from_descriptor(data, anchor, name, publisher_file, now)
     held = authority(anchor, memory, now)
     own = record.licence.encode("utf-8") == _canonical(data)
     facts = clean_facts(read_facts(facts_file)) if own else ()
     expected = Expected(
-        descriptor=anchor,
+        descriptor=_converted(data, anchor, held.catalogue),
         trust=held.trust,
         now=now,
         catalogue=held.catalogue,
@@ -193,25 +215,41 @@ def _from_store(
     return _Judgement(expected, () if own else _MACHINE_STEPS, name)
 
 
-def _product_of(store: Store, named: str, data: bytes) -> str:
-    """The product that a licence is for: a lease names it, an activation names a key group.
+def _product_of(store: Store, named: str, data: bytes, now: int) -> str:
+    """The product here that a licence is for: a lease names it, or what it became, and an
+    activation names a key group.
 
-    Of the products here whose keys may be of that group, the one that holds this very licence, else
-    the first.
+    Of the products here that it fits, the one that holds this very licence, else the one that it
+    names, else the first.
     """
     from muster.client.judge import is_activation
     from muster.lease.descriptor import read_descriptor
 
-    if not is_activation(data.decode("utf-8", "replace")):
-        return named
+    activation = is_activation(data.decode("utf-8", "replace"))
     loaded, own = store.load(), _canonical(data).decode("utf-8")
-    fits: list[str] = []
+    fits = [named] if not activation and named in store.products() else []
     for product in store.products():
-        if any(group.id == named for group in read_descriptor(store.anchor(product)).groups):
+        anchor = read_descriptor(store.anchor(product))
+        if (
+            any(group.id == named for group in anchor.groups)
+            if activation
+            else loaded is not None and product != named and _became(anchor, loaded, named, now)
+        ):
             record = None if loaded is None else loaded.memory.product(product)
             holds = record is not None and record.licence == own
             fits.insert(0 if holds else len(fits), product)
     return fits[0] if fits else named
+
+
+def _became(anchor: Descriptor, loaded: Loaded, named: str, now: int) -> bool:
+    """Whether a product here is an evaluation that may be the named product."""
+    from muster.client import conversion
+    from muster.client.authority import authority
+
+    if anchor.product.channel != conversion.EVALUATION:
+        return False
+    catalogue = authority(anchor, loaded.memory, now).catalogue
+    return conversion.by_name(anchor.product, named, catalogue).id == named
 
 
 def _binding(memory: Memory, data: bytes, facts: Sequence[Fact]) -> str:
@@ -267,6 +305,13 @@ def _audience(data: bytes) -> tuple[str, str] | None:
         return None
     publisher, _, product = value.partition("/")
     return publisher, product
+
+
+def _product_named(data: bytes) -> tuple[str, str] | None:
+    """Publisher and product that a lease or a notice says it is for; None for an activation."""
+    from muster.client.judge import is_activation
+
+    return None if is_activation(data.decode("utf-8", "replace")) else _audience(data)
 
 
 def _report(

@@ -81,6 +81,12 @@ def as_leased(descriptor: Descriptor, licence: str, catalogue: Catalogue | None)
     except MusterError:
         return descriptor  # the steps say what is wrong with it
     _, _, name = str(lease.payload.get("aud")).partition("/")
+    return as_named(descriptor, name, catalogue)
+
+
+def as_named(descriptor: Descriptor, name: str, catalogue: Catalogue | None) -> Descriptor:
+    """The descriptor by which a lease or a notice for a product is verified: that of the build, or
+    of what the build may be."""
     return replace(descriptor, product=by_name(descriptor.product, name, catalogue))
 
 
