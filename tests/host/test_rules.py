@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.host.conftest import START, Machine, World
 
+from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.identity import matches, nonce_prefix
 from muster.core.products import DAY, SKEW, Product
@@ -289,6 +290,28 @@ def test_a_publisher_without_a_key_that_signs_or_without_grants_is_not_activated
             HostView(1, {view.publisher: view}, Settings()), view.publisher, PRODUCT.id, START
         )
         assert code(found) == "host/not-activated"
+
+
+def test_why_a_host_answers_for_nobody_is_told_by_what_is_missing_first(world: World) -> None:
+    world.enrol("desktop", term=1)
+    known, now = world.service.view().publishers[world.id], world.clock.now()
+    assert known.keys
+    assert rules.unserved(known, now) is None
+    ended = known.grants[0].grant.exp
+    assert ended is not None
+    fault = error("host/no-key")
+    cases = [
+        (known, ended, "host/grant-expired"),
+        (replace(known, grants=()), now, "host/not-activated"),
+        (replace(known, catalogue=None), now, "host/no-catalogue"),
+        (replace(known, catalogue=None, keys=()), now, "host/no-key"),
+        # Where the signing key was read, it was told what is wrong with it.
+        (replace(known, signer=None, key_fault=fault), now, ""),
+        (replace(known, signer=None), now, "host/not-activated"),
+        (replace(known, key_fault=fault), now, ""),
+    ]
+    for view, at, wanted in cases:
+        assert code(rules.unserved(view, at)) == wanted
 
 
 def test_groups_that_ended_are_not_listed() -> None:
