@@ -48,6 +48,8 @@ PARTS = frozenset(
         "host.act.backup.open_keys",
         "host.act.grants.accept",
         "host.act.grants.confirm",
+        "host.act.grants.wait",
+        "host.act.grants.wait_on",
         "host.act.updates.add_publisher",
         "host.act.updates.follow_trust",
         "host.act.updates.keep_catalogue",
