@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.host.conftest import Machine, body_meeting
+from tests.host.conftest import Machine, answer_of, body_meeting
 
 from muster.cli import compose
 from muster.net.dnsupdate import TSIGKey
@@ -136,3 +137,16 @@ def stop(process: subprocess.Popen[str]) -> tuple[str, str]:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     return out, err
+
+
+def asked(active: Desk, number: int, name: str) -> str:
+    """The CMID of a machine that asked once and calls itself so."""
+    with compose.host_database(None) as database:
+        request = Machine(number).request(
+            active.publisher.publisher, "desktop-pro", compose.clock().now()
+        )
+        request = replace(request, client=replace(request.client, name=name))
+        request = request.prove(Machine(number).key)
+        service = compose.host_service(None, database)
+        answer_of(service, request, Machine(number).key, f"192.0.2.{number}")
+    return request.cmid

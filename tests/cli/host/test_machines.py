@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
 
 import pytest
-from tests.cli.host.conftest import Desk
-from tests.host.conftest import Machine, answer_of
+from tests.cli.host.conftest import Desk, asked
 
 from muster.cli import compose
 from muster.host import look
@@ -20,30 +18,13 @@ pytestmark = pytest.mark.real
 def test_names_are_shown_in_quotes_as_the_words_of_strangers(active: Desk) -> None:
     """A name can say what it likes and is never taken for a column of ours."""
     forged = 'pc"  192.0.2.1  seen 2030-01-01  counted for everything,0,1'
-    with compose.host_database(None) as database:
-        asked = Machine(1).request(active.publisher.publisher, "desktop-pro", compose.clock().now())
-        asked = replace(asked, client=replace(asked.client, name=forged)).prove(Machine(1).key)
-        answer_of(compose.host_service(None, database), asked, Machine(1).key, "192.0.2.7")
+    cmid = asked(active, 7, forged)
     quoted = json.dumps(forged)
     shown = active.text("clients")
-    assert f"{asked.cmid}  {quoted}  192.0.2.7  seen " in shown
-    assert active.text("log").rstrip().endswith(f",desktop-pro,{quoted}")
+    assert f"{cmid}  {quoted}  192.0.2.7  seen " in shown
     assert active.data("clients")["clients"][0]["name"] == forged
-    assert active.data("log")["requests"][0]["name"] == forged
     assert active.text("clients", "--silent") == "No machine is silent.\n"
     assert active.data("clients", "--silent")["clients"] == []
-
-
-def asked(active: Desk, number: int, name: str) -> str:
-    with compose.host_database(None) as database:
-        request = Machine(number).request(
-            active.publisher.publisher, "desktop-pro", compose.clock().now()
-        )
-        request = replace(request, client=replace(request.client, name=name))
-        request = request.prove(Machine(number).key)
-        service = compose.host_service(None, database)
-        answer_of(service, request, Machine(number).key, f"192.0.2.{number}")
-    return request.cmid
 
 
 def test_machines_are_found_by_name_and_by_their_silence(active: Desk) -> None:
@@ -67,13 +48,12 @@ def test_machines_are_found_by_name_and_by_their_silence(active: Desk) -> None:
     active.type("clients", "--silent", "soon", code=2)
 
 
-def test_lists_are_given_as_csv(active: Desk) -> None:
+def test_a_list_is_given_as_csv(active: Desk) -> None:
     first, second = asked(active, 1, 'Front "Desk", 2'), asked(active, 2, "=cmd|' /C calc'!A0")
-    for word in ("clients", "log"):
-        rows = list(csv.DictReader(io.StringIO(active.text(word, "--csv"))))
-        names = {row["cmid"]: row["name"] for row in rows}
-        assert names == {first: 'Front "Desk", 2', second: "'=cmd|' /C calc'!A0"}
-        assert {row["publisher"] for row in rows} == {active.publisher.publisher}
+    rows = list(csv.DictReader(io.StringIO(active.text("clients", "--csv"))))
+    names = {row["cmid"]: row["name"] for row in rows}
+    assert names == {first: 'Front "Desk", 2', second: "'=cmd|' /C calc'!A0"}
+    assert {row["publisher"] for row in rows} == {active.publisher.publisher}
     active.type("clients", "--csv", "--json", code=2)
 
 

@@ -19,7 +19,7 @@ COMMANDS = {
     "clients": f"{_HERE}.machines:clients",
     "init": f"{_HERE}.enrol:init",
     "install-key": f"{_HERE}.enrol:install_key",
-    "log": f"{_HERE}.machines:show_log",
+    "log": f"{_HERE}.log:show_log",
     "publish-dns": f"{_HERE}.dns:publish_dns",
     "remove-key": f"{_HERE}.enrol:remove_key",
     "remove-publisher": f"{_HERE}.enrol:remove_publisher",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -133,3 +134,8 @@ def publisher_service(known: PublisherView, url: str | None) -> PublisherClient:
 def masked(key: InstalledKey) -> str:
     """A host key as people see it."""
     return f"XXXXX-XXXXX-XXXXX-XXXXX-{key.partial}"
+
+
+def quoted(name: str) -> str:
+    """A stranger's word, so that nobody takes it for ours: in quotes, quotes in it escaped."""
+    return json.dumps(name, ensure_ascii=False)
