@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.publisher.engineer import Engineer, open_engineer
 
+from muster.core.clock import Uptime
 from muster.core.identity import Fact, hardware_id, host_binding
 from muster.core.ids import make_installation_id, proof_key
 from muster.core.keys import ProductKey
@@ -35,9 +36,11 @@ START = day_start(200) + 9 * 3600
 
 @dataclass
 class HandClock:
-    """A clock that a test moves."""
+    """A clock that a test moves; `up` is for those where no time passes."""
 
     seconds: int = START
+    boot: int = 1
+    up: float = 1_000_000.0
 
     def now(self) -> int:
         return self.seconds
@@ -45,8 +48,16 @@ class HandClock:
     def monotonic(self) -> float:
         return float(self.seconds)
 
+    def uptime(self) -> Uptime:
+        return Uptime(f"boot-{self.boot}", self.monotonic())
+
     def days(self, count: int) -> None:
         self.seconds += count * DAY
+
+    def off(self, days: int) -> None:
+        """Be off for some days."""
+        self.days(days)
+        self.boot += 1
 
 
 @dataclass

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muster.core.audit import Who
-from muster.core.clock import Clock, Dice
+from muster.core.clock import BootClock, Dice
 from muster.core.keys import Kind, ProductKey, parse_product_key
 from muster.core.products import Product
 from muster.lease.catalogue import Catalogue
@@ -150,6 +150,6 @@ class Engineer(Office):
 
 
 def open_engineer(
-    folder: Path, vault: Vault, clock: Clock, dice: Dice, actor: Who, url: str = ""
+    folder: Path, vault: Vault, clock: BootClock, dice: Dice, actor: Who, url: str = ""
 ) -> Engineer:
     return Engineer(folder, open_store(folder, clock.now(), url=url), vault, clock, dice, actor)

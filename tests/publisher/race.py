@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+from muster.core.clock import Uptime
 from muster.core.errors import MusterError
 from muster.publisher.office import KEYS_FOLDER
 from muster.publisher.service import open_service
@@ -31,6 +32,9 @@ class Clock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def uptime(self) -> Uptime:
+        return Uptime("race", time.monotonic())
 
 
 def main(store: Path, start: Path, requests: list[str], now: int, passphrase: str) -> None:

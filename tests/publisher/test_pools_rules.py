@@ -14,6 +14,7 @@ from muster.core.errors import MusterError
 from muster.core.keys import KeyId, Kind
 from muster.publisher import rules
 from muster.publisher.document_cache import DocumentCache
+from muster.publisher.evidence import CheckedClock
 from muster.publisher.model import IssuedKey
 from muster.publisher.pools import MachineActivation, Pools
 from muster.publisher.store import open_store
@@ -92,7 +93,8 @@ def test_batches_in_any_order_draw_first_come_first_served(
     """Against the plainest model there is, wherever the pieces of a batch are cut."""
     admin = shop.admin()
     store = open_store(shop.folder, shop.clock.now())
-    pools = Pools(admin.publisher.id, store, shop.vault(), shop.clock, DocumentCache(), piece)
+    clock = CheckedClock(store, shop.folder, shop.clock)
+    pools = Pools(admin.publisher.id, store, shop.vault(), clock, DocumentCache(), piece)
     key = admin.issue_pool_keys(Kind.MAK, "client-volume", size)[0].key
     machines = shop.machines(key, 16)
     held: dict[int, str] = {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from muster.client.service import Client
     from muster.client.stores import Parts
     from muster.core.audit import Actor
-    from muster.core.clock import Clock, Dice
+    from muster.core.clock import BootClock, Dice
     from muster.core.settings import Value
     from muster.db.engine import Database
     from muster.health.report import Report
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from muster.system.keyfile import KDF
 
 
-def clock() -> Clock:
+def clock() -> BootClock:
     """The machine's clock."""
     from muster.system.clock import SystemClock
 

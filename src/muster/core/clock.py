@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from muster.core.values import dataclass
+
 
 class Clock(Protocol):
     """A wall clock and a clock that never goes back."""
@@ -19,6 +21,23 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary start; never goes back, not even when the wall clock does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """How long a machine has been up: `seconds`, those included that it slept, since a start that
+    `boot` names. Two of one `boot` differ by the time that has passed between them."""
+
+    boot: str
+    seconds: float
+
+
+class BootClock(Clock, Protocol):
+    """A clock that also knows how long its machine has been up, whoever sets the wall clock."""
+
+    def uptime(self) -> Uptime:
+        """Since the start of the machine; where that is not known, of this process."""
         ...
 
 

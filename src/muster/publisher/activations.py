@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
-from muster.core.clock import Clock
+from muster.core.clock import BootClock
 from muster.core.errors import MusterError
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
 from muster.core.keys import Kind
@@ -25,7 +25,7 @@ from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey, anchor, walk
 from muster.publisher import rules, tables, terms
 from muster.publisher.document_cache import DocumentCache
-from muster.publisher.evidence import CheckedClock
+from muster.publisher.evidence import CheckedClock, Reading
 from muster.publisher.model import HostGrant, IssuedKey, Publisher
 from muster.publisher.pools import Activated, Pools
 from muster.publisher.store import Store
@@ -73,7 +73,7 @@ class Activations:
     Raises: `publisher/none`, `publisher/damaged` (the line of trust is not valid).
     """
 
-    def __init__(self, store: Store, vault: Vault, clock: Clock) -> None:
+    def __init__(self, store: Store, vault: Vault, clock: BootClock) -> None:
         self._store = store
         self._vault = vault
         self._clock = CheckedClock(store, vault.folder.parent, clock)
@@ -84,7 +84,7 @@ class Activations:
                 raise error("publisher/none", path="this store")
             _check_line(reader)
         self.publisher: Publisher = found
-        self.pools = Pools(found.id, store, vault, clock, self._documents)
+        self.pools = Pools(found.id, store, vault, self._clock, self._documents)
 
     def activate(self, installation_id: str, channel: str) -> Answered:
         """Answer any installation ID, of a host or of a machine: the one function of all channels.
@@ -129,13 +129,14 @@ class Activations:
         with (guesses or Unthrottled()).guess() as enter:
             iid = parse_installation_id(installation_id)
             enter((int(iid.key_id.kind), iid.key_id.group))
-            found = self._activate_host(iid, channel)
+            reading = self._clock.unchecked()
+            found = self._activate_host(iid, channel, reading)
             if name and not found.grant.name:
                 with self._store.edit() as tx:
                     tables.grants.name_grant(tx, found.grant.key, found.grant.binding, name)
-            return self._with_terms(found, channel)
+            return self._with_terms(found, channel, reading)
 
-    def _with_terms(self, found: HostActivation, channel: str) -> HostActivation:
+    def _with_terms(self, found: HostActivation, channel: str, reading: Reading) -> HostActivation:
         """Let the terms of the grant ride along, signed again where their key was withdrawn."""
         jti = found.grant.jti
         with self._store.view() as reader:
@@ -145,7 +146,8 @@ class Activations:
             newest, catalogue = self._documents.known(reader)
             if terms.still_accepted(held, newest):
                 return replace(found, answer=replace(found.answer, terms=held.text))
-        now = self._clock.now()
+        self._clock.believe(reading)
+        now = reading.now
         with self._store.view() as reader:
             entry = terms.signer_of(newest, now)
             record = tables.documents.key_file(reader, entry.key.kid)
@@ -164,8 +166,8 @@ class Activations:
                 )
         return replace(found, answer=replace(found.answer, terms=again.text))
 
-    def _activate_host(self, iid: InstallationId, channel: str) -> HostActivation:
-        now = self._clock.unchecked()
+    def _activate_host(self, iid: InstallationId, channel: str, reading: Reading) -> HostActivation:
+        now = reading.now
         while True:
             with self._store.view() as reader:
                 decision = self._decide(reader, iid, now)
@@ -177,7 +179,7 @@ class Activations:
             if decision.signer is None:
                 assert isinstance(decision.outcome, rules.Again)
                 return self._give_again(decision, decision.outcome.grant, now)
-            self._clock.now()
+            self._clock.believe(reading)
             # Opening a key file may take a second: never inside a transaction.
             key = self._vault.signing_key(file, decision.signer.key)
             with self._store.edit() as tx:

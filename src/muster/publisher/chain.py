@@ -75,7 +75,7 @@ def row_hash(
 def check_clock(now: int) -> None:
     """Refuse a clock that no row and no file can hold. Raises: `publisher/clock`."""
     if not 0 <= now <= strict.MAX_INTEGER:
-        raise error("publisher/clock", detail=f"it shows {instant_text(now)}")
+        raise error("publisher/clock", detail=f"it shows {instant_text(now)}", today="YYYY-MM-DD")
 
 
 def append(

@@ -54,11 +54,10 @@ _EVERY = 1_000_000
 
 def clock(office: Office) -> ClockShown:
     """Whether the clock is believed, why not, and what was dated in the future."""
-    now = office.clock.now()
-    today = rules.today(now)
+    reading = office.checked.read()
+    now, today = reading.now, rules.today(reading.now)
     with office.view() as reader:
-        known = evidence.gather(reader, office.folder)
-        found = evidence.doubt(now, known)
+        found, known = office.checked.doubt(reader, reading)
         return ClockShown(
             time=now,
             doubt=None if found is None else evidence.refusal(now, found).what,

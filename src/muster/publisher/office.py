@@ -13,10 +13,10 @@ from pathlib import Path
 
 from muster.core.audit import Who
 from muster.core.catalogue import error
-from muster.core.clock import Clock, Dice
+from muster.core.clock import BootClock, Dice
 from muster.db.engine import ConstraintError, Reader, Transaction
-from muster.publisher import rules, tables
-from muster.publisher.evidence import CheckedClock
+from muster.publisher import tables
+from muster.publisher.evidence import CheckedClock, Reading
 from muster.publisher.model import Publisher
 from muster.publisher.store import Store, open_store
 from muster.publisher.vault import Vault
@@ -38,7 +38,7 @@ class Office:
     """
 
     def __init__(
-        self, folder: Path, store: Store, vault: Vault, clock: Clock, dice: Dice, actor: Who
+        self, folder: Path, store: Store, vault: Vault, clock: BootClock, dice: Dice, actor: Who
     ) -> None:
         self.folder = folder
         self.store = store
@@ -47,8 +47,8 @@ class Office:
         self.dice = dice
         self.actor = actor
         self._publisher: Publisher | None = None
-        self._checked = CheckedClock(store, folder, clock)
-        self._doubted: int | None = None
+        self.checked = CheckedClock(store, folder, clock)
+        self._doubted: Reading | None = None
 
     def __enter__(self) -> Office:
         return self
@@ -103,18 +103,16 @@ class Office:
         time speaks against (`evidence`).
         Raises: `publisher/clock`, where nothing can be dated so.
         """
-        now = self.clock.now()
-        rules.today(now)
-        self._doubted = now
-        return now
+        self._doubted = self.checked.read()
+        return self._doubted.now
 
     def keep_time(self) -> None:
         """Keep in the store that the clock is good, where it is; for what is done by any clock."""
-        self._checked.unchecked()
+        self.checked.unchecked()
 
     def _believe(self, reader: Reader) -> None:
         if self._doubted is not None:
-            self._checked.check(reader, self._doubted)
+            self.checked.check(reader, self._doubted)
             self._doubted = None
 
     @contextlib.contextmanager
@@ -129,7 +127,7 @@ class Office:
 
 
 def open_office(
-    folder: Path, vault: Vault, clock: Clock, dice: Dice, actor: Who, url: str = ""
+    folder: Path, vault: Vault, clock: BootClock, dice: Dice, actor: Who, url: str = ""
 ) -> Office:
     """Open the publisher in a store folder; `url` as `open_store` takes it.
 

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 
 from muster.core.audit import Event, Who
 from muster.core.catalogue import error
-from muster.core.clock import Clock
 from muster.core.errors import MusterError
 from muster.core.identity import grant_jti
 from muster.core.ids import InstallationId, check_proof, parse_installation_id
@@ -29,7 +28,7 @@ from muster.lease.jws import SigningKey
 from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
 from muster.publisher import rules, tables
 from muster.publisher.document_cache import DocumentCache
-from muster.publisher.evidence import CheckedClock
+from muster.publisher.evidence import CheckedClock, Reading
 from muster.publisher.model import IssuedKey, MachineGrant
 from muster.publisher.store import Store
 from muster.publisher.throttle import Guesses, Unthrottled
@@ -135,14 +134,14 @@ class Pools:
         publisher: str,
         store: Store,
         vault: Vault,
-        clock: Clock,
+        clock: CheckedClock,
         documents: DocumentCache,
         piece: int = PIECE,
     ) -> None:
         self._publisher = publisher
         self._store = store
         self._vault = vault
-        self._clock = CheckedClock(store, vault.folder.parent, clock)
+        self._clock = clock
         self._documents = documents
         self._size = piece
 
@@ -167,11 +166,11 @@ class Pools:
             Rows of pieces that were written before stay drawn, and are answered when they ask
             again.
         """
-        now = self._clock.unchecked()
+        reading = self._clock.unchecked()
         results: list[MachineActivation | MusterError | None] = [None] * len(installation_ids)
         rows = self._read(installation_ids, results, guesses or Unthrottled())
         for start in range(0, len(rows), self._size):
-            self._chunk(rows[start : start + self._size], now, channel, results)
+            self._chunk(rows[start : start + self._size], reading, channel, results)
         lowest = [
             row.held.version for row in rows if isinstance(results[row.index], MachineActivation)
         ]
@@ -218,16 +217,17 @@ class Pools:
     def _chunk(
         self,
         rows: Sequence[_Row],
-        now: int,
+        reading: Reading,
         channel: str,
         results: list[MachineActivation | MusterError | None],
     ) -> None:
+        now = reading.now
         for _ in range(_ROUNDS):
             known, before = self._read_known(rows, now)
             signed = self._presign(rows, before, known, now)
             if self._give_again(rows, before, known, signed, now, results):
                 return
-            self._clock.now()
+            self._clock.believe(reading)
             with self._store.edit() as tx:
                 if tables.documents.newest_trust(tx).version != known.newest.version:
                     continue  # keys were rotated between the two looks

@@ -42,7 +42,9 @@ def today(now: int) -> int:
     """
     day = day_of(now)
     if not 0 <= day <= MAX_DAY:
-        raise error("publisher/clock", detail="it is outside the years 2026 to 2205")
+        raise error(
+            "publisher/clock", detail="it is outside the years 2026 to 2205", today="YYYY-MM-DD"
+        )
     return day
 
 

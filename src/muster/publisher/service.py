@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from muster.core.catalogue import error
-from muster.core.clock import Clock
+from muster.core.clock import BootClock
 from muster.core.errors import MusterError
 from muster.core.values import dataclass
 from muster.db.engine import START_CHECK_SECONDS, Database
@@ -84,7 +84,7 @@ class PublisherService(Activations):
 
     def _now(self) -> int:
         """The clock as it is: what is only told is no reason to doubt it."""
-        return self._clock.unchecked()
+        return self._clock.unchecked().now
 
     def known(self) -> KnownState:
         """What health and metrics tell of the publisher, in one state of the tables.
@@ -140,14 +140,15 @@ class PublisherService(Activations):
 
     def check_ready(self) -> None:
         """Raise what keeps the service from activating a host now."""
-        now = self._clock.now()
+        reading = self._clock.read()
+        self._clock.believe(reading)
         with self._store.view() as reader:
             newest, _ = self._documents.known(reader)
-        if rules.choose_key(newest, newest, GRANT_ROLE, rules.today(now)) is None:
+        if rules.choose_key(newest, newest, GRANT_ROLE, rules.today(reading.now)) is None:
             raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)
 
 
-def open_service(folder: Path, vault: Vault, clock: Clock, url: str = "") -> PublisherService:
+def open_service(folder: Path, vault: Vault, clock: BootClock, url: str = "") -> PublisherService:
     """Open the service of the publisher in a store folder. Raises: as `PublisherService`, and the
     errors of opening its database."""
     store = open_store(folder, clock.now(), url=url)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.publisher.conftest import HandClock, Shop
+from tests.publisher.conftest import HandClock, Host, Shop
 from tests.publisher.engineer import Engineer
 
 from muster.core.errors import MusterError
 from muster.core.keys import Kind
-from muster.core.products import DAY, day_of, day_start
+from muster.core.products import day_of, day_start
+from muster.core.text import instant_text
 from muster.lease.catalogue import accept_catalogue
 from muster.lease.grant import read_grant
 from muster.lease.trust import walk
@@ -22,10 +24,20 @@ from muster.publisher.act.backup import write_backup
 
 
 class JumpingClock(HandClock):
-    """A clock whose monotonic side does not go along with what a test sets."""
+    """The clock of a machine that has been up for long, which a test sets: no time passes."""
 
     def monotonic(self) -> float:
-        return 0.0
+        return self.up
+
+
+class CountingClock(HandClock):
+    """Counts how often it is looked at."""
+
+    reads = 0
+
+    def now(self) -> int:
+        self.reads += 1
+        return super().now()
 
 
 @pytest.fixture
@@ -109,9 +121,11 @@ def test_a_backup_by_a_wrong_clock_is_made_and_no_evidence_of_the_time(
 def test_a_backup_by_a_good_clock_keeps_the_time(
     shop: Shop, admin: Engineer, tmp_path: Path
 ) -> None:
+    shop.clock = HandClock(shop.clock.seconds, boot=2)
     for number in range(3):
-        shop.clock.days(20)
         write_backup(shop.admin(), tmp_path / f"backup-{number}")
+        shop.clock.days(20)
+    shop.clock.off(9)
     assert shop.admin().issue_host_keys("server-b")
 
 
@@ -141,20 +155,113 @@ def test_whoever_reads_another_clock_says_that_this_one_is_right(
 
 def test_a_publisher_with_little_to_do_is_not_asked(shop: Shop, admin: Engineer) -> None:
     for _ in range(5):
-        shop.clock.days(29)
+        shop.clock.off(29)
         assert shop.admin().issue_host_keys("server-b")
 
 
-def test_a_service_that_runs_or_is_asked_keeps_the_time(shop: Shop, admin: Engineer) -> None:
-    clock = shop.clock = HandClock(shop.clock.seconds)
+def test_a_machine_that_is_up_or_sleeps_for_months_is_not_asked(
+    shop: Shop, admin: Engineer
+) -> None:
+    shop.clock = HandClock(shop.clock.seconds, boot=2)
+    service = shop.service()
+    service.check_ready()
+    shop.clock.days(400)
+    service.check_ready()
+    assert shop.admin().rotate(["grant"]).changed, "the file of the store says since when it is up"
+    shop.clock.days(400)
+    assert shop.admin().rotate(["catalogue"]).changed
+
+
+def test_a_service_that_runs_keeps_the_time_for_the_next_start(shop: Shop, admin: Engineer) -> None:
+    clock = shop.clock = HandClock(shop.clock.seconds, boot=2)
     service = shop.service()
     for _ in range(10):
-        clock.days(20)
         service.check_ready()
-    shop.clock = JumpingClock(clock.seconds + 29 * DAY)
+        clock.days(20)
+    clock.off(9)
     assert shop.admin().rotate(["grant"]).changed, "the file of the store says that it was good"
     (shop.folder / evidence.SEEN_FILE).write_text("no number")
     assert look.clock(shop.admin()).doubt is None
+
+
+def host_of(shop: Shop, admin: Engineer) -> Host:
+    return shop.host(admin.issue_host_keys("server-b")[0].key)
+
+
+@pytest.mark.parametrize("days", [1, 29, -1])
+def test_a_clock_that_is_set_while_the_service_runs_is_told_until_it_is_confirmed(
+    shop: Shop, admin: Engineer, days: int
+) -> None:
+    host, service = host_of(shop, admin), shop.service()
+    service.check_ready()
+    shop.clock.days(days)
+    assert "publisher/clock" in str(service.known().fault)
+    assert ("was set" in refused(service.check_ready)) is (days > 0)
+    refused(lambda: service.activate(host.digits(), "http"))
+    refused(lambda: shop.admin().issue_host_keys("server-b"))
+    today = instant_text(shop.clock.seconds)[:10]
+    with pytest.raises(MusterError) as caught:
+        service.check_ready()
+    assert f"'muster publisher clock confirm {today}'" in caught.value.fix
+    assert act.confirm(shop.admin(), day_of(shop.clock.seconds)).changed
+    assert service.known().fault is None
+    assert service.activate(host.digits(), "http").drawn
+
+
+def test_a_clock_that_is_set_back_to_where_it_was_needs_nobody(shop: Shop, admin: Engineer) -> None:
+    host, service = host_of(shop, admin), shop.service()
+    service.check_ready()
+    shop.clock.days(29)
+    refused(service.check_ready)
+    shop.clock.days(-29)
+    assert service.activate(host.digits(), "http").drawn
+
+
+@pytest.mark.parametrize("start", ["running", "restart", "reboot", "reboot at once"])
+def test_a_clock_gains_no_more_than_a_month_whatever_the_service_reads(
+    shop: Shop, admin: Engineer, start: str
+) -> None:
+    host, service = host_of(shop, admin), shop.service()
+    key = admin.issue_pool_keys(Kind.MAK, "client-volume", 20)[0].key
+    machines = iter(shop.machines(key, 14))
+    begun = shop.clock.seconds
+    for _ in range(14):
+        shop.clock.days(29)
+        shop.clock.boot += start.startswith("reboot")
+        shop.clock.up = 10.0 if start == "reboot at once" else shop.clock.up
+        service = service if start == "running" else shop.service()
+        with contextlib.suppress(MusterError):
+            service.check_ready()
+            service.activate(next(machines).digits(), "http")
+    refused(lambda: service.activate(host.digits(), "http"))
+    newest = max(row.at for row in admin.audit())
+    assert newest - begun <= evidence.AHEAD
+
+
+def test_a_clock_that_a_time_server_sets_after_the_start_is_not_asked_for(
+    shop: Shop, admin: Engineer
+) -> None:
+    shop.clock.boot, shop.clock.up = 2, 20.0
+    shop.service().check_ready()
+    shop.clock.days(3)
+    shop.service().check_ready()
+    shop.clock.up = 2_000.0
+    service = shop.service()
+    service.check_ready()
+    shop.clock.days(1)
+    refused(service.check_ready)
+
+
+def test_a_request_reads_the_clock_once(shop: Shop, admin: Engineer) -> None:
+    host = host_of(shop, admin)
+    key = admin.issue_pool_keys(Kind.MAK, "client-volume", 1)[0].key
+    (machine,) = shop.machines(key, 1)
+    clock = shop.clock = CountingClock(shop.clock.seconds, boot=2)
+    service = shop.service()
+    for asker in (host, machine):
+        before = clock.reads
+        assert service.activate(asker.digits(), "http").drawn
+        assert clock.reads == before + 1
 
 
 @pytest.mark.parametrize("days", [10, 14 * 365])
@@ -164,7 +271,7 @@ def test_a_signature_of_the_future_locks_nothing(
 ) -> None:
     first = admin.trust()
     key = admin.keys(Kind.HOST)[0].key_id.text
-    shop.clock.days(days)
+    shop.clock.off(days)
     if days > 30:
         act.confirm(shop.admin(), day_of(shop.clock.seconds))
     shop.admin().rotate(["catalogue"])
@@ -193,7 +300,7 @@ def test_grants_of_the_future_begin_today_and_nothing_is_drawn(shop: Shop, admin
     service = shop.service()
     service.activate(early.digits(), "http")
     today, days = day_of(shop.clock.seconds), 25
-    shop.clock.days(days)
+    shop.clock.off(days)
     asked = [host.digits(), *(machine.digits() for machine in machines)]
     before = [service.activate(digits, "http").answer for digits in asked]
     shop.admin().revoke_key(admin.keys(Kind.MAK)[0].key_id.text)

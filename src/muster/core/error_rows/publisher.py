@@ -6,8 +6,8 @@ A table: as long as there are errors.
 from muster.core.errors import Kind, Retry, Row
 
 _CLOCK = (
-    "Set the clock of the publisher's machine and try again. If it is right, say so with "
-    "'muster publisher clock confirm YYYY-MM-DD', which is today in UTC."
+    "Look at another clock. If this one is wrong, set it and try again. If it is right, type "
+    "'muster publisher clock confirm {today}' on the publisher's machine."
 )
 _DESK = "Ask the publisher; only its licence desk can change this."
 

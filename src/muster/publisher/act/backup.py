@@ -31,7 +31,7 @@ def write_backup(office: Office, path: Path) -> BackupWritten:
     now = office.clock.now()
     chain.check_clock(now)
     if now not in CALENDAR:
-        raise error("publisher/clock", detail=f"it shows {instant_text(now)}")
+        raise error("publisher/clock", detail=f"it shows {instant_text(now)}", today="YYYY-MM-DD")
     publisher = office.publisher.id
     office.keep_time()
     try:

@@ -17,7 +17,7 @@ from muster.db.engine import Transaction
 from muster.lease.grant import GrantValues, confirmation_of, issue_grant
 from muster.lease.jws import SigningKey
 from muster.lease.trust import TrustKey
-from muster.publisher import evidence, rules, tables, terms
+from muster.publisher import rules, tables, terms
 from muster.publisher.act.signing import Deed, Ground, read_ground, sign_next
 from muster.publisher.model import HostGrant, MachineGrant
 from muster.publisher.office import Office
@@ -29,15 +29,16 @@ def confirm(office: Office, day: int) -> ClockConfirmed:
 
     Args:
         day: the day number that the operator reads elsewhere; the clock must show it.
-    Raises: `publisher/clock-day`, `publisher/clock` (a date that nothing can be signed with).
+    Raises: `publisher/clock-day`, `publisher/clock` (a date that nothing can be signed with), and
+        the errors of writing a file: type it again then.
     """
     with office.lock():
-        now = office.clock.now()
-        today = rules.today(now)
-        if day != today:
+        reading = office.checked.read()
+        now = reading.now
+        if day != rules.today(now):
             raise error("publisher/clock-day", now=instant_text(now))
         with office.view() as reader:
-            found = evidence.doubt(now, evidence.gather(reader, office.folder))
+            found, _ = office.checked.doubt(reader, reading)
         if found is None:
             return ClockConfirmed(False, now)
         detail = {"evidence": found.newest.what, "of": found.newest.at}
@@ -45,7 +46,7 @@ def confirm(office: Office, day: int) -> ClockConfirmed:
             tables.audit.write(
                 tx, now, office.actor, Event.CLOCK_CONFIRM, instant_text(now), detail
             )
-        evidence.remember(office.folder, now)
+        office.checked.confirm(reading)
     return ClockConfirmed(True, now)
 
 

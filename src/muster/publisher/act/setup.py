@@ -7,12 +7,12 @@ from pathlib import Path
 
 from muster.core.audit import Event, Who
 from muster.core.catalogue import error
-from muster.core.clock import Clock, Dice
+from muster.core.clock import BootClock, Dice
 from muster.core.identity import check_label, publisher_id, publisher_prefix
 from muster.core.values import dataclass, replace
 from muster.lease.jws import SigningKey
 from muster.lease.trust import CATALOGUE_ROLE, GRANT_ROLE, TrustClaims, TrustKey, anchor, make_trust
-from muster.publisher import rules, tables
+from muster.publisher import evidence, rules, tables
 from muster.publisher.act.catalogue import audit_change, in_need_of_setup
 from muster.publisher.act.keys import register
 from muster.publisher.act.signing import kids, sign_catalogue, signed_by
@@ -40,7 +40,7 @@ def init_publisher(
     folder: Path,
     vault: Vault,
     wanted: NewPublisher,
-    clock: Clock,
+    clock: BootClock,
     dice: Dice,
     actor: Who,
     url: str = "",
@@ -76,6 +76,7 @@ def init_publisher(
             raise error("keyfile/exists", path=str(reserve))
         unfinished = vault.create_folder()
         publisher, root = _make(folder, vault, wanted, now, dice, actor, url)
+        evidence.keep(folder, evidence.Anchor(now, now, clock.uptime()))
     return replace(
         _publisher_made(publisher, vault, 1, 1),
         changed=True,

@@ -39,13 +39,29 @@ def all_rows(reader: Reader, after: int = -(2**53)) -> Iterator[AuditRow]:
         page = rows(reader, page[-1].seq)
 
 
+_BY_ANY_CLOCK = (Event.PUBLISHER_BACKUP, Event.PUBLISHER_RESTORE, Event.PUBLISHER_RESUME)
+UNATTENDED = ("door:http", "door:batch")
+"""Who acts where a service answers and nobody sits there."""
+_BACK = 10_000
+
+
 def last_act(reader: Reader) -> AuditRow | None:
     """The last row but those of backup and restore, which are dated by any clock."""
-    events = (Event.PUBLISHER_BACKUP, Event.PUBLISHER_RESTORE, Event.PUBLISHER_RESUME)
     row = reader.one(
         "SELECT seq, at, actor, event, subject, detail, hash FROM audit"
         " WHERE event NOT IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
-        [event.value for event in events],
+        [event.value for event in _BY_ANY_CLOCK],
+    )
+    return AuditRow(*row) if row else None
+
+
+def last_typed(reader: Reader) -> AuditRow | None:
+    """The last of those rows that somebody was there for; None where it is thousands back."""
+    row = reader.one(
+        "SELECT seq, at, actor, event, subject, detail, hash FROM audit"
+        " WHERE event NOT IN (?, ?, ?) AND actor NOT IN (?, ?)"
+        " AND seq > (SELECT max(seq) FROM audit) - ? ORDER BY seq DESC LIMIT 1",
+        [*(event.value for event in _BY_ANY_CLOCK), *UNATTENDED, _BACK],
     )
     return AuditRow(*row) if row else None
 
