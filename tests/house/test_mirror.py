@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.house import mirror
 
-MOST = 96
+MOST = 95
 """Rooms without tests of their name. Lower it when the list gets shorter; never raise it."""
 
 
