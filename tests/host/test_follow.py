@@ -12,7 +12,7 @@ from muster.core.products import DAY, Revocation, day_of
 from muster.host import look, schedule
 from muster.host.act import enrol, settings, updates
 from muster.host.follow import Follower
-from muster.host.model import PublisherView, Refused
+from muster.host.model import PublisherView, QueuedRequest, Refused
 from muster.host.online import PublisherClient
 from muster.host.results import NewsStatus
 from muster.lease import strict
@@ -207,3 +207,15 @@ def test_requests_that_name_newer_versions_are_told_and_others_are_not(host: Wor
     broken = replace(bundle, lease="a.b.c")
     assert isinstance(host.send(machine.release(broken, now), machine.key), Refused)
     assert told == [host.id] * 3
+    for trust, catalogue in ((0, 0), (1, 0), (0, 1)):
+        told.clear()
+        request = replace(
+            machine.request(host.id, "desktop-pro", now),
+            trust=claims.trust + trust,
+            catalogue=claims.catalogue + catalogue,
+        )
+        asked = QueuedRequest(request.prove(host.machine(2).key), "192.0.2.1")
+        assert isinstance(host.service.handle([asked])[0], Refused), "another machine proves it"
+        assert told == []
+        host.ask(1, request=request.prove(machine.key))
+        assert set(told) == ({host.id} if trust or catalogue else set())

@@ -19,8 +19,9 @@ def test_the_published_schemas_name_each_member_of_a_request() -> None:
     bundle = Bundle("a.b.c", "d.e.f", signer)
     least = release.ReleaseRequest(bundle, signer.raw, (), 1)
     named = replace(CLIENT, name="pc")
+    full = replace(REQUEST, client=named, challenge="A" * 22, trust=1, catalogue=1)
     for name, few, every in (
-        (routes.ACTIVATE.name, REQUEST, replace(REQUEST, client=named, challenge="A" * 22)),
+        (routes.ACTIVATE.name, REQUEST, full),
         (routes.RELEASE.name, least, replace(least, challenge="A" * 22)),
     ):
         schema = tree(openapi.REQUESTS[name])

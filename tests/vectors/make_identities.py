@@ -554,11 +554,15 @@ def proofs(publisher: str, machine: dict[str, str], before: str) -> list[dict[st
     gave = signed("muster-release-v1", release)
     newer = signed("muster-request-v1", {**request, "news": {"b": [1], "a": "ä"}})
     met = signed("muster-request-v1", {**request, "challenge": b64(seed("challenge")[:16])})
+    knows = signed("muster-request-v1", {**request, "trust": 3, "catalogue": 12})
     other = {**request, "cmid": machine["cmid"][:-1] + ("0" if machine["cmid"][-1] != "0" else "1")}
     cases = [
         ("request", "as it is", good, True),
         ("request", "with members that nobody knows", newer, True),
         ("request", "with a challenge", met, True),
+        ("request", "with the versions that the machine knows", knows, True),
+        ("request", "another version of the catalogue", {**knows, "catalogue": 13}, False),
+        ("request", "the versions were taken out", {**request, "proof": knows["proof"]}, False),
         (
             "request",
             "the challenge of another host",

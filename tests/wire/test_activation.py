@@ -38,6 +38,8 @@ def test_largest_request_fits_its_limit() -> None:
         identity="explicit",
         state=6,
         sent_at=2**53 - 1,
+        trust=2**53 - 1,
+        catalogue=2**53 - 1,
         client=activation.ClientInfo("v" * 64, "o" * 64, True, "\U0001f5a5" * 64),
     ).prove(KEY)
     assert len(largest.body) <= routes.ACTIVATE.request_limit

@@ -303,6 +303,23 @@ def test_a_request_for_a_new_product_brings_the_news_soon_and_strangers_bring_fe
     assert south.follower.step() == [], "nobody asked it for anything new"
     assert refusal(machine) == ""
 
+    # A machine of south's that knows what north does not.
+    fleet.clock.seconds += schedule.PAUSE
+    fleet.admin.rotate([CATALOGUE_ROLE])
+    south.follower.hint(fleet.admin.publisher.id)
+    assert south.follower.step() == []
+    fleet.clock.seconds += schedule.SOON
+    assert [told.code for told in south.follower.step()] == [""]
+    (machine, *_) = south.machines
+    assert refusal(machine) == ""
+    machine.plan = Plan(host=north.host.address)
+    machine.client.activate()
+    assert north.follower.step() == []
+    fleet.clock.seconds += schedule.SOON
+    assert [told.code for told in north.follower.step()] == [""]
+    versions = {branch.versions()[0] for branch in fleet.branches}
+    assert versions == {(fleet.admin.trust().version, fleet.admin.catalogue().version)}
+
     # Whoever asks for what no catalogue has: one asking in half an hour, however often.
     host = north.host.opened.current().publishers[fleet.admin.publisher.id]
     asked = 0

@@ -233,7 +233,7 @@ class Machine:
 
     def _send(self, candidate: Candidate) -> Effects:
         self._number += 1
-        identity = self._known.memory.identity
+        identity, held = self._known.memory.identity, self._known.held()
         assert self._key is not None
         request = ActivationRequest(
             publisher=self._known.memory.publisher,
@@ -247,6 +247,8 @@ class Machine:
             identity=identity.mode,
             state=int(self._known.verdict().state),
             sent_at=self._known.memory.requests.sent_at,
+            trust=held.trust.version,
+            catalogue=0 if held.catalogue is None else held.catalogue.version,
             client=self._situation.info,
         ).prove(self._key)
         self.phase = Phase.ASKING

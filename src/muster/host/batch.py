@@ -27,6 +27,7 @@ from muster.host.model import (
     LeaseRow,
     LogRow,
     Notice,
+    PublisherView,
     QueuedRequest,
     Refused,
     Released,
@@ -390,14 +391,16 @@ class Batch:
 
 def behind(view: HostView, request: ActivationRequest | ReleaseRequest) -> str:
     """The publisher that may have news which this host lacks, or "": a product that the host's
-    catalogue has not is asked for, or a lease names newer versions than the host's. Nothing of it
-    is verified: it is reason to ask the publisher, and for nothing else."""
+    catalogue has not is asked for, or a request or a lease names newer versions than the host's.
+    Nothing of it is verified: it is reason to ask the publisher, and for nothing else (8.3)."""
     if isinstance(request, ActivationRequest):
         known = view.publishers.get(request.publisher)
         if known is None or not known.keys:
             return ""
         listed = () if known.catalogue is None else known.catalogue.products
-        return "" if any(one.id == request.product for one in listed) else known.publisher
+        newer = _is_newer(known, request.trust, request.catalogue)
+        unheard = all(one.id != request.product for one in listed)
+        return known.publisher if newer or unheard else ""
     try:
         lease = read_claims(
             Claims(parse(request.bundle.lease, strict.SMALL, "lease").payload, "lease")
@@ -407,8 +410,11 @@ def behind(view: HostView, request: ActivationRequest | ReleaseRequest) -> str:
     known = view.publishers.get(lease.publisher)
     if known is None or not known.keys:
         return ""
-    newer = lease.trust > known.trust.version or lease.catalogue > known.catalogue_version
-    return known.publisher if newer else ""
+    return known.publisher if _is_newer(known, lease.trust, lease.catalogue) else ""
+
+
+def _is_newer(known: PublisherView, trust: int, catalogue: int) -> bool:
+    return trust > known.trust.version or catalogue > known.catalogue_version
 
 
 def _answer(claims: LeaseClaims, entitled: Entitlement, line: Line) -> ActivationAnswer:

@@ -21,10 +21,11 @@ from muster.host.batch import Batch, behind
 from muster.host.journal import Journal
 from muster.host.keyring import KeyRing
 from muster.host.limits import NewMachines
-from muster.host.model import HostView, QueuedRequest, Refused, Released, Reply
+from muster.host.model import HostView, QueuedRequest, Refused, Reply
 from muster.host.tables import audit, ledger, own
 from muster.host.view import load_view
 from muster.net.condition import Condition
+from muster.wire.release import ReleaseRequest
 
 _log = logging.getLogger("muster.host")
 
@@ -149,9 +150,9 @@ class HostService:
             replies = [work.answer(arrival) for arrival in batch]
             work.finish()
         for arrival, reply in zip(batch, replies, strict=True):
-            if isinstance(reply, Refused | Released) and (
-                publisher := behind(self._view, arrival.request)
-            ):
+            unproved = isinstance(reply, Refused) and reply.error.code == "host/request-proof"
+            is_release = isinstance(arrival.request, ReleaseRequest)
+            if (is_release or not unproved) and (publisher := behind(self._view, arrival.request)):
                 self.behind(publisher)
         return replies
 

@@ -113,6 +113,8 @@ REQUESTS: Mapping[str, Schema] = {
             "identity": {"type": "string", "enum": list(IDENTITY_MODES)},
             "state": _integer(0, 6),
             "sent_at": _integer(),
+            "trust": _integer(),
+            "catalogue": _integer(),
             "client": _object(
                 {
                     "version": _text(grammar.CLIENT_TEXT),
@@ -124,7 +126,7 @@ REQUESTS: Mapping[str, Schema] = {
             ),
             "proof": _text(grammar.BASE64URL_64),
         },
-        optional=["challenge"],
+        optional=["challenge", "trust", "catalogue"],
     ),
     routes.RELEASE.name: _object(
         {

@@ -2,7 +2,8 @@
 
 Each member of the request has a named reader: `fingerprint`, `identity`, `cmid`, `nonce`,
 `publisher`, `product` the lease; `key`, `line`, `challenge` and `proof` the proof; `sent_at` the
-skew check and the order of requests; `state` and `client` the host's log and counters;
+skew check and the order of requests; `state` and `client` the host's log and counters; `trust` and
+`catalogue` the host's schedule of news;
 `client.name` its administrator. What has no reader is not sent.
 """
 
@@ -40,7 +41,8 @@ class ActivationRequest:
     `key` is the public machine key, 32 bytes, and `cmid` its name; `line` the prefixes of the
     nonces of the requests before, at most 128; `challenge` what the host gave the machine for this
     request, "" for none; `state` the licence state 0 to 6 before the
-    request; `sent_at` the client's clock in Unix seconds; `fingerprint` up to 16 commitments.
+    request; `sent_at` the client's clock in Unix seconds; `fingerprint` up to 16 commitments;
+    `trust` and `catalogue` the versions that the client knows, 0 for none or where it does not say.
     `body` is the message as it came, b"" before it is proved.
     """
 
@@ -56,6 +58,8 @@ class ActivationRequest:
     sent_at: int
     client: ClientInfo
     challenge: str = ""
+    trust: int = 0
+    catalogue: int = 0
     v: int = codec.VERSION
     body: bytes = field(default=b"", compare=False, repr=False)
 
@@ -80,6 +84,8 @@ class ActivationRequest:
             "identity": self.identity,
             "state": self.state,
             "sent_at": self.sent_at,
+            **({"trust": self.trust} if self.trust else {}),
+            **({"catalogue": self.catalogue} if self.catalogue else {}),
             "client": {
                 "version": self.client.version,
                 "os": self.client.os,
@@ -119,6 +125,8 @@ def decode_request(body: bytes) -> ActivationRequest:
         identity=reader.text("identity", grammar.IDENTITY_MODE),
         state=reader.integer("state", high=6),
         sent_at=reader.integer("sent_at"),
+        trust=reader.integer("trust") if reader.given("trust") else 0,
+        catalogue=reader.integer("catalogue") if reader.given("catalogue") else 0,
         client=ClientInfo(
             version=client.text("version", grammar.CLIENT_TEXT),
             os=client.text("os", grammar.CLIENT_TEXT),
