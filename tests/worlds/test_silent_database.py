@@ -45,8 +45,9 @@ class Site:
         lab = stack.enter_context(Lab())
         self.publisher, self.people = lab.node("publisher"), lab.node("people")
         self.database = lab.node("db")
-        server = stack.enter_context(PostgresServer(self.database))
-        environment = {"MUSTER_PUBLISHER_DATABASE": server.database()}
+        self.server = stack.enter_context(PostgresServer(self.database))
+        self._name = self.server.database()
+        environment = {"MUSTER_PUBLISHER_DATABASE": self._name}
         self.programs = stack.enter_context(Programs(folder, environment))
         self._folder, self._store = folder, str(folder / "publisher")
         made = self.run(
@@ -96,7 +97,7 @@ class Site:
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Poll a condition with a bound."""
-        end = time.monotonic() + 180
+        end = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < end, f"{what}; the log ends {self.log()[-1500:]}"
             time.sleep(0.1)
@@ -162,6 +163,11 @@ class Site:
         assert found
         return ", ".join(found)
 
+    def backends(self) -> int:
+        """Processes of the database that serve the publisher, as the database's machine sees it."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'muster'"
+        return int(self.server.sql("postgres", query))
+
     def end_asking(self) -> None:
         self._stop.touch()
         assert self._asking.wait(60) == 0
@@ -195,6 +201,9 @@ def test_a_silent_database_costs_seconds_and_no_answer(site: Site) -> None:
     status, text = site.health("/metrics")
     assert status == 200
     assert 'muster_publisher_problems{area="database",code="db/unavailable"} 1' in text
+
+    # What was done for it at the database has ended, with every lock.
+    site.until(lambda: site.backends() == 0, "the database serves who is gone")
 
     # Back again: it goes on by itself.
     site.nft("delete table inet silent")

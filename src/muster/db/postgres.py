@@ -62,6 +62,13 @@ _KEPT: Mapping[str, str | int | None] = {
     "application_name": "muster",
 }
 """Of every connection, whatever its address says: the kernel gives a silent peer up."""
+_WATCHED = (
+    "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3;"
+    " SET tcp_user_timeout = 5000",
+    # While a statement runs or waits for a lock; from PostgreSQL 14, and not on every system.
+    "SET client_connection_check_interval = 2000",
+)
+"""The same at the server: a process whose program is gone ends, and its lock with it."""
 _EXECUTE_AT_ONCE = 500
 """Rows that are sent under one bound."""
 
@@ -209,6 +216,9 @@ class PostgresDatabase(Database):
             (kept,) = connection.execute("SHOW synchronous_commit").fetchone() or ("on",)
             if kept == "off":  # a commit that was answered has reached the disk
                 connection.execute("SET synchronous_commit = on")
+            for settings in _WATCHED:
+                with contextlib.suppress(psycopg.DatabaseError):
+                    connection.execute(settings)
 
     def make_writer(self) -> None:
         """Make the table whose lock makes writers wait for each other, where it is missing."""
@@ -285,11 +295,12 @@ class PostgresDatabase(Database):
 
     @contextlib.contextmanager
     def _block(self, connection: psycopg.Connection[Any], begin: str) -> Iterator[None]:
+        idle = min(_IDLE_SECONDS, 2 * self._statement_seconds)
         # In the same message, and of this transaction alone [a pooler hands connections on].
         begin += (
             f"; SET LOCAL lock_timeout = '{int(self._lock_seconds() * 1000)}ms'"
             f"; SET LOCAL statement_timeout = '{int(self._statement_seconds * 1000)}ms'"
-            f"; SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"
+            f"; SET LOCAL idle_in_transaction_session_timeout = '{int(idle * 1000)}ms'"
         )
         try:
             with self._wait(connection):
