@@ -135,7 +135,7 @@ def audit() -> str:
         " read `area:noun:verb` and are never reused.\n\n"
         "Who did it is the `actor` of the row: `user:NAME` is a person at a command, as the kernel"
         " knows the process, whatever the environment says (`sudo` beside it: who logged in"
-        " and became root); `door:NAME` is a request that came by that door, such as `door:http`;"
+        " and became root); `door:NAME` is a request that came that way, such as `door:http`;"
         " `task:NAME` is a host that runs and does it by itself: `task:news`, `task:dns`,"
         " `task:clock`. `unknown` are rows that an older version of a host wrote.\n\n"
         + table(("event", "what happened"), rows)

@@ -22,11 +22,11 @@ from muster.client import messages as m
 from muster.client.authority import accepts_mark, authority
 from muster.client.discovery import Address
 from muster.client.judge import Verdict
-from muster.client.line import above, added, anchor_name, ordered, version_of, walk
 from muster.client.machine import Machine
 from muster.client.messages import Document, Plan, Situation
 from muster.client.model import MAX_ASIDES, MAX_MARKS, Aside, CatalogueMark, Memory
 from muster.client.store import Store
+from muster.client.trust_chain import above, added, anchor_name, ordered, version_of, walk
 from muster.core.facts import clean_facts
 from muster.core.products import DAY, day_of
 from muster.lease import jws, strict

@@ -108,7 +108,7 @@ def test_a_record_of_a_dead_host(site: Site, machine: Machine) -> None:
             assert code == 1
             assert failures(found) == [("reachability", f"dead.{ZONE}:{port}", "net/refused")]
             (report,) = found["reports"]
-            assert report["mend"]["host"] == f"dead.{ZONE}:{port}"
+            assert report["next_fix"]["host"] == f"dead.{ZONE}:{port}"
     finally:
         _remove(zone(site), f"dead.{ZONE}.")
 
@@ -190,4 +190,4 @@ def test_a_revoked_host_is_named_from_the_machine_and_from_itself(
     port = site.host_address.rpartition(":")[2]
     assert failures(found) == [("grant", f"{HOST_NAME}:{port}", "host/grant-revoked")]
     (report,) = found["reports"]
-    assert f"{HOST_NAME}:{port}" in report["mend"]["what"]
+    assert f"{HOST_NAME}:{port}" in report["next_fix"]["what"]

@@ -268,7 +268,7 @@ def test_lettered_rows_with_too_much() -> None:
     first, *others = format_rows(HOST).split("\n")
     fault = refused("\n".join((f"{first} {HOST[3]}", *others)), {15})
     assert (fault.code, fault.params["group"]) == ("digits/group", 5)
-    assert "Row B begins after 6 digits that stand in its place: a group was said" in fault.why
+    assert "Row B begins after 6 digits that are in its place: a group was said" in fault.why
     fault = refused("\n".join((first, *others[:2], others[0], *others[2:])), {15})
     assert (fault.code, fault.params["group"]) == ("digits/group", 13)
     assert "Row B begins again where row D is due." in fault.why

@@ -17,8 +17,8 @@ def test_what_is_not_there_is_null_and_the_first_failure_is_mended() -> None:
     jsonschema.validate(shown, schema(Diagnosis), jsonschema.Draft202012Validator)
     sick, well = found.reports
     assert (found.healthy, sick.healthy, well.healthy) == (False, False, True)
-    assert (sick.publisher, sick.label, well.mend) == (None, None, None)
-    assert sick.mend == sick.checks[1]
+    assert (sick.publisher, sick.label, well.next_fix) == (None, None, None)
+    assert sick.next_fix == sick.checks[1]
     assert encode(sick.checks[0]) == {
         "topic": "clock",
         "mark": "ok",

@@ -56,9 +56,9 @@ def prompt(check: Callable[[InstallationId], object]) -> str:
             continue
         try:
             check(entry.installation_id())
-        except MusterError as wrong:
-            click.echo(f"{wrong.what} {wrong.why} {wrong.fix}")
-            if wrong.code.startswith(("digits/", "id/")):
+        except MusterError as refusal:
+            click.echo(f"{refusal.what} {refusal.why} {refusal.fix}")
+            if refusal.code.startswith(("digits/", "id/")):
                 click.echo("Compare the rows:")
                 click.echo(format_rows(entry.groups))
                 entry = entry.without_last()

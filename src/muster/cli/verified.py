@@ -33,8 +33,8 @@ class JudgedStep:
 
 @dataclass(frozen=True, slots=True)
 class JudgedFile:
-    """A licence, an activation or a notice whose signatures do not hold, so that nothing is told of
-    what it says.
+    """A licence, an activation or a notice whose signatures are not valid, so that nothing is told
+    of what it says.
 
     `time` the instant by which it was judged; `anchor` where the judgement began; `trust` and
     `catalogue` the versions by which it was judged, `roots` the ids of the roots.

@@ -150,7 +150,7 @@ def _converted(data: bytes, anchor: Descriptor, catalogue: Catalogue | None) -> 
     publisher, product = named
     if catalogue is None and publisher == anchor.publisher:
         raise click.UsageError(
-            f"The licence is for {product}, and what the evaluation {build.id} may become stands"
+            f"The licence is for {product}, and what the evaluation {build.id} may become is"
             " in the publisher's catalogue: name --publisher FILE."
         )
     return as_named(anchor, product, catalogue)

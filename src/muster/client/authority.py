@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from muster.client import line
+from muster.client import trust_chain
 from muster.client.model import CatalogueMark, Memory
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -29,44 +29,44 @@ class Authority:
     """What speaks for a publisher, as reached from one descriptor.
 
     `fault` tells that something older than remembered was put back; then nothing is licensed.
-    `walked` is the way to `trust`.
+    `chain_walk` is the way to `trust`.
     """
 
     trust: Trust
     catalogue: Catalogue | None
     clock_mark: int
     fault: MusterError | None
-    walked: line.ChainWalk
+    chain_walk: trust_chain.ChainWalk
 
 
 def authority(
     descriptor: Descriptor,
     memory: Memory | None,
     now: int,
-    walked: line.ChainWalk | None = None,
+    chain_walk: trust_chain.ChainWalk | None = None,
     read: Catalogue | None = None,
 ) -> Authority:
     """Walk from a descriptor over what the store holds.
 
     What does not verify from the descriptor is ignored, its marks included.
     Args:
-        walked: the walk from this descriptor over this store, where the caller has it.
-        read: a catalogue that was verified under the trust of `walked`, where the caller has one.
+        chain_walk: the walk from this descriptor over this store, where the caller has it.
+        read: a catalogue that was verified under the trust of that walk, where there is one.
     Source: docs/spec/03-trust-and-catalogue.md, section 3.4.
     """
     anchor = descriptor.trust
     if memory is None or memory.publisher != descriptor.publisher:
         mark = advance_mark(0, anchor.iat, now)
-        return Authority(anchor, None, mark, None, line.ChainWalk(anchor, anchor))
-    if walked is None:
-        walked = line.walk(anchor, memory.trust)
-    trust = walked.trust
+        return Authority(anchor, None, mark, None, trust_chain.ChainWalk(anchor, anchor))
+    if chain_walk is None:
+        chain_walk = trust_chain.walk(anchor, memory.trust)
+    trust = chain_walk.trust
     same = read is not None and read.text == memory.catalogue
     catalogue = read if same else _catalogue(memory, trust)
     mark = advance_mark(memory.clock_mark, trust.iat, now)
     if catalogue is not None:
         mark = advance_mark(mark, catalogue.iat, now)
-    return Authority(trust, catalogue, mark, _put_back(memory, walked, catalogue), walked)
+    return Authority(trust, catalogue, mark, _put_back(memory, chain_walk, catalogue), chain_walk)
 
 
 def mark_for_answers(descriptor: Descriptor, held: Authority) -> int:
@@ -92,7 +92,7 @@ def _catalogue(memory: Memory, trust: Trust) -> Catalogue | None:
 
 
 def _put_back(
-    memory: Memory, walked: line.ChainWalk, catalogue: Catalogue | None
+    memory: Memory, chain_walk: trust_chain.ChainWalk, catalogue: Catalogue | None
 ) -> MusterError | None:
     """Whether the store once held more that verifies from here than it does now.
 
@@ -100,9 +100,9 @@ def _put_back(
     descriptors of a publisher, and perhaps one of somebody else who took the publisher's id]; a
     catalogue mark counts while trust stands behind it.
     """
-    trust = walked.trust
+    trust = chain_walk.trust
     marks = memory.trust_marks
-    seen = max((marks[name] for name in walked.passes(marks)), default=0)
+    seen = max((marks[name] for name in chain_walk.passes(marks)), default=0)
     if trust.version < seen:
         return error("client/trust-older", held=trust.version, seen=seen)
     mark = memory.catalogue_mark
@@ -135,7 +135,7 @@ class Held:
     def __init__(self, descriptor: Descriptor) -> None:
         self._descriptor = descriptor
         self._found: tuple[Memory, int, Authority] | None = None
-        self._walked: tuple[tuple[str, ...], line.ChainWalk] | None = None
+        self._chain_walk: tuple[tuple[str, ...], trust_chain.ChainWalk] | None = None
         self._read: tuple[Trust, Catalogue | None] | None = None
 
     def of(self, memory: Memory, now: int) -> Authority:
@@ -143,19 +143,19 @@ class Held:
         known = self._found
         if known is not None and known[1] == now and _same_documents(known[0], memory):
             return known[2]
-        walk, read = self._walked, self._read
-        walked = walk[1] if walk is not None and walk[0] is memory.trust else None
-        under = walked is not None and read is not None and read[0] is walked.trust
+        walk, read = self._chain_walk, self._read
+        chain_walk = walk[1] if walk is not None and walk[0] is memory.trust else None
+        under = chain_walk is not None and read is not None and read[0] is chain_walk.trust
         catalogue = read[1] if read is not None and under else None
-        found = authority(self._descriptor, memory, now, walked, catalogue)
-        self.walked(memory, found.walked)
+        found = authority(self._descriptor, memory, now, chain_walk, catalogue)
+        self.keep_walk(memory, found.chain_walk)
         self._read = (found.trust, found.catalogue)
         self._found = (memory, now, found)
         return found
 
-    def walked(self, memory: Memory, walked: line.ChainWalk) -> None:
+    def keep_walk(self, memory: Memory, chain_walk: trust_chain.ChainWalk) -> None:
         """Take note how far the walk over a memory's trust objects came."""
-        self._walked = (memory.trust, walked)
+        self._chain_walk = (memory.trust, chain_walk)
 
     def apply_catalogue(self, memory: Memory, text: str, now: int) -> Memory:
         """Take a newer catalogue. Raises: as `take_catalogue`."""
@@ -178,32 +178,33 @@ def _same_documents(one: Memory, other: Memory) -> bool:
 
 def apply_trust(
     memory: Memory, held: Authority, text: str, now: int
-) -> tuple[Memory, line.ChainWalk]:
+) -> tuple[Memory, trust_chain.ChainWalk]:
     """Follow trust by one object; the walk that came of it.
 
     Raises: as `muster.lease.trust.follow`.
     """
-    walked = held.walked.step(text)
+    chain_walk = held.chain_walk.step(text)
     # The store may hold what follows now: another descriptor of the publisher is ahead.
-    walked = walked.over(line.above(memory.trust, walked.trust.version))
+    chain_walk = chain_walk.over(trust_chain.above(memory.trust, chain_walk.trust.version))
     mark = memory.catalogue_mark
     stood = mark is not None and accepts_mark(held.trust, mark)
-    if mark is not None and stood and not accepts_mark(walked.trust, mark):
+    if mark is not None and stood and not accepts_mark(chain_walk.trust, mark):
         memory = replace(memory, catalogue="", catalogue_mark=None)
-    clock_mark = advance_mark(memory.clock_mark, walked.trust.iat, now)
+    clock_mark = advance_mark(memory.clock_mark, chain_walk.trust.iat, now)
     memory = replace(memory, clock_mark=clock_mark)
-    return keep_line(memory, line.added(memory.trust, text), walked), walked
+    return keep_line(memory, trust_chain.added(memory.trust, text), chain_walk), chain_walk
 
 
-def keep_line(memory: Memory, texts: tuple[str, ...], walked: line.ChainWalk) -> Memory:
+def keep_line(memory: Memory, texts: tuple[str, ...], chain_walk: trust_chain.ChainWalk) -> Memory:
     """Keep ordered trust objects without those that no walk needs, and how far this one came."""
-    prunable = walked.prunable
+    prunable = chain_walk.prunable
     if prunable:
         texts = tuple(text for text in texts if text not in prunable)
     if texts != memory.trust:
         memory = replace(memory, trust=texts)
-    if walked.trust.version > walked.anchor.version:
-        memory = memory.reached(line.anchor_name(walked.anchor), walked.trust.version)
+    if chain_walk.trust.version > chain_walk.anchor.version:
+        name = trust_chain.anchor_name(chain_walk.anchor)
+        memory = memory.reached(name, chain_walk.trust.version)
     return memory
 
 
@@ -238,7 +239,7 @@ def apply_documents(
     """
     for text in texts:
         held = authority(descriptor, memory, now)
-        if line.version_of(text) > held.trust.version:
+        if trust_chain.version_of(text) > held.trust.version:
             memory, _ = apply_trust(memory, held, text, now)
     if catalogue:
         try:

@@ -1,8 +1,8 @@
 """What an evaluation build becomes by a full key, as the publisher's catalogue allows it. Pure.
 
 That a build is an evaluation is said by its product's channel. Once it is converted it is licensed,
-and judged, as the product that it became: its need, its spans, its features. Refuses to know which
-keys are refused (`muster.client.onetime`, `check_conversion`) and what is stored. Obeys
+and judged, as the product that it became, with its threshold, spans and features. Refuses to know
+which keys are refused (`muster.client.onetime`, `check_conversion`) and what is stored. Obeys
 docs/spec/10-licence-states.md, section 10.5.
 """
 

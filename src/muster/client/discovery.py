@@ -1,7 +1,7 @@
 """In which order a machine tries hosts. Pure: records and dice come in, an order goes out.
 
 Decides the names that are asked, and the order of what DNS said: the last good host, then records
-of the publisher's own label in RFC 2782 order, then those that stand only in the general set.
+of the publisher's own label in RFC 2782 order, then those that are only in the general set.
 Refuses to know how DNS is asked and how a host answers. Zones are unsigned and may be hostile:
 the number of hosts tried is bounded, each is tried once, and nothing in a record is more than the
 name of a host to ask. Obeys docs/spec/07-discovery.md.

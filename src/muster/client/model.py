@@ -177,9 +177,9 @@ class Memory:
     """Everything that is remembered for one publisher.
 
     `trust` holds trust objects above the descriptors', by version; `trust_marks` tells for each
-    anchor (`muster.client.line.anchor_name`) the highest version that the walk from there came
-    to, the last one raised last; `clock_mark` as docs/spec/05-verification.md,
-    section 5.5; `history` the last changes, oldest first; `first_added` when each product was set
+    anchor (`trust_chain.anchor_name`) the highest version that the walk from there came to, the
+    last one raised last; `clock_mark` as docs/spec/05-verification.md, section 5.5; `history` the
+    last changes, oldest first; `first_added` when each product was set
     up for the first time, so that setting it up again wins no grace; `salts` the facts salt of
     each product key that activates this machine once, by key id: what a binding is made with,
     kept when the key is removed or another one is installed

@@ -228,7 +228,7 @@ class Store:
             version = fields.integer("v", 1)
             generation = fields.integer("generation")
             if version == VERSION and fields.value.get("sum") != _sum(name, generation, body):
-                raise error(_DAMAGED, where=where, detail="its sum does not hold")
+                raise error(_DAMAGED, where=where, detail="its sum is not right")
             if fields.value.get("file") != f"muster-client-{name}":
                 raise error(_DAMAGED, where=where, detail="it is another file")
         except MusterError as fault:

@@ -7,7 +7,7 @@ only where the try stands. Refuses to know hosts and answers (`muster.client.mac
 from __future__ import annotations
 
 from muster.client import authority as documents
-from muster.client import conversion, doubts, line, schedule
+from muster.client import conversion, doubts, schedule, trust_chain
 from muster.client.authority import Authority
 from muster.client.discovery import Address
 from muster.client.judge import Verdict, evaluate, must_hurry
@@ -143,14 +143,14 @@ class WorkingMemory:
 
     def tidy_line(self) -> None:
         """Keep the trust objects in order and without those that no walk needs."""
-        texts, walked = line.ordered(self.memory.trust), self.held().walked
-        self.memory = documents.keep_line(self.memory, texts, walked)
-        self._documents.walked(self.memory, walked)
+        texts, chain_walk = trust_chain.ordered(self.memory.trust), self.held().chain_walk
+        self.memory = documents.keep_line(self.memory, texts, chain_walk)
+        self._documents.keep_walk(self.memory, chain_walk)
 
     def apply_trust(self, text: str) -> None:
         """Follow trust by one object. Raises: as `muster.client.authority.apply_trust`."""
-        self.memory, walked = documents.apply_trust(self.memory, self.held(), text, self.now)
-        self._documents.walked(self.memory, walked)
+        self.memory, chain_walk = documents.apply_trust(self.memory, self.held(), text, self.now)
+        self._documents.keep_walk(self.memory, chain_walk)
 
     def apply_catalogue(self, text: str) -> None:
         """Take a newer catalogue. Raises: as `muster.client.authority.take_catalogue`."""

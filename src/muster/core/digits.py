@@ -144,7 +144,7 @@ def _row_hint(letter: str, count: int) -> str:
         return f"Row {letter} begins again where row {here} is due. "
     if letter == here:
         return (
-            f"Row {letter} begins after {inside} digits that stand in its place: a group was said"
+            f"Row {letter} begins after {inside} digits that are in its place: a group was said"
             " twice, or the row was begun twice. "
         )
     if not inside:
@@ -217,7 +217,7 @@ _MOVED = "|".join(
 _ROWS = "|".join(
     (
         r"Row [A-I] begins again where row [A-Z]{1,2} is due\. ",
-        r"Row [A-I] begins after [0-9]{1,2} digits that stand in its place: a group was said twice,"
+        r"Row [A-I] begins after [0-9]{1,2} digits that are in its place: a group was said twice,"
         r" or the row was begun twice\. ",
         r"Row [A-I] is missing: row [A-I] begins in its place\. ",
         r"Row [A-I] has [0-9]{1,2} of 24 digits before row [A-I]:"

@@ -1,6 +1,6 @@
 """What tells that an SQLite database, its log and its folder belong together.
 
-Decides from three places what is wrong before SQLite would mend it by mixing: the first page of
+Decides from three places what is wrong before SQLite would repair it by mixing: the first page of
 the file, the first page in its write-ahead log, and the **mark**, a small file beside the database
 that says how far it had come. A database carries an identity (`application_id`, random) and a
 generation (`user_version`), which every transaction that changes something raises by one; both are

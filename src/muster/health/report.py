@@ -109,14 +109,14 @@ class CheckRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReportRecord:
-    """All checks for a publisher; `mend` is the check to fix first, None where all is well."""
+    """All checks for a publisher; `next_fix` is the check to fix first, None where all is well."""
 
     role: str
     publisher: str | None
     label: str | None
     healthy: bool
     checks: tuple[CheckRecord, ...]
-    mend: CheckRecord | None
+    next_fix: CheckRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _report_record(checked: Report) -> ReportRecord:
         label=checked.label or None,
         healthy=checked.healthy,
         checks=tuple(map(_check_record, checked.checks)),
-        mend=None if checked.next_fix is None else _check_record(checked.next_fix),
+        next_fix=None if checked.next_fix is None else _check_record(checked.next_fix),
     )
 
 

@@ -64,7 +64,7 @@ def acceptable(row: Seen, now: int) -> bool:
 
 
 def ahead(row: Seen, now: int) -> bool:
-    """Whether a time of the row lies more than 4 hours ahead: a jumped clock wrote it."""
+    """Whether a time of the row is more than 4 hours ahead: a jumped clock wrote it."""
     return max(row.last_seen, row.released) > now + SKEW
 
 
@@ -83,7 +83,7 @@ def purgeable(row: Seen, now: int) -> bool:
 
 
 def shown(count: int, need: int) -> int:
-    """The count that a machine is shown: at most twice its need, so that the size of a fleet
+    """The count that a machine is shown: at most twice its threshold, so that the size of a fleet
     stays with its administrator."""
     return min(count, 2 * need)
 

@@ -27,7 +27,7 @@ def first(now: int, dice: Dice) -> int:
 
 def restarted(now: int, next_at: int, failures: int, dice: Dice) -> int:
     """When a host that starts asks a publisher that it asked before: when that is due, and no more
-    often for starting often; soon where it got no answer [somebody may have mended the way].
+    often for starting often; soon where it got no answer [somebody may have repaired the way].
 
     Args:
         next_at: when it was to ask next.

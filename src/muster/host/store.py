@@ -1,6 +1,6 @@
 """The host's database: opened, and its tables brought up to date.
 
-Refuses to know what lies in it (`muster.host.tables`).
+Refuses to know what is in it (`muster.host.tables`).
 """
 
 from __future__ import annotations

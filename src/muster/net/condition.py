@@ -1,8 +1,8 @@
 """What keeps a running server from its work, or from a part of it, and since when.
 
-Decides that log, status and readiness say the same: whoever finds or mends something tells it here
-once, and all three read it here. Refuses to ask anything: what is told is what is known, so that an
-answer never waits for a disk or a database. Safe for several threads.
+Decides that log, status and readiness say the same: whoever finds or repairs something tells it
+here once, and all three read it here. Refuses to ask anything: what is told is what is known, so
+that an answer never waits for a disk or a database. Safe for several threads.
 """
 
 from __future__ import annotations

@@ -274,7 +274,7 @@ class DynamicUpdate:
         raise error("dns/not-written", server=self._server, zone=self._zone, detail=detail)
 
     def _held(self, name: str, owners: Iterable[str]) -> _Held:
-        """What stands at a name, by the primary itself; `owners` are all names of the update."""
+        """What is at a name, by the primary itself; `owners` are all names of the update."""
         import dns.message
         import dns.name
         import dns.rcode

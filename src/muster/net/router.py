@@ -218,12 +218,12 @@ class Router:
             return name, _conditional(compiled.route, headers, answer)
         except _DisconnectedError:
             return name, None
-        except MusterError as known:
+        except MusterError as refusal:
             if self._refused is not None:
-                self._refused(name, known, _client(scope), headers)
-            elif known.row.http >= 500:
-                _log.warning("%s: %s", name or "-", known, exc_info=known.__cause__)
-            return name, _problem(known, close=unread)
+                self._refused(name, refusal, _client(scope), headers)
+            elif refusal.row.http >= 500:
+                _log.warning("%s: %s", name or "-", refusal, exc_info=refusal.__cause__)
+            return name, _problem(refusal, close=unread)
         except Exception:  # noqa: BLE001 - any defect of a handler ends here, logged
             _log.exception("a defect while answering %s", name or "-")
             return name, _problem(error("wire/internal"))
@@ -413,13 +413,13 @@ def _check_media_type(headers: Mapping[str, str]) -> None:
         raise error("wire/media-type", given=shown or "not given", wanted=routes.JSON)
 
 
-def _problem(known: MusterError, *, close: bool = False) -> _Outcome:
-    status, body = encode_problem(known)
+def _problem(refusal: MusterError, *, close: bool = False) -> _Outcome:
+    status, body = encode_problem(refusal)
     headers: dict[str, str] = {"cache-control": "no-store"}
     if status == 405:
-        headers["allow"] = str(known.params["allowed"])
+        headers["allow"] = str(refusal.params["allowed"])
     if status in (429, 503):
-        after = known.params.get("retry_after")
+        after = refusal.params.get("retry_after")
         headers["retry-after"] = str(after if isinstance(after, int) else RETRY_AFTER_SECONDS)
     return _Outcome(Answer(status, body, routes.PROBLEM, headers), close)
 

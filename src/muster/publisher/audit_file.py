@@ -18,7 +18,7 @@ from muster.system.private import new_file
 def export_audit(export: Callable[[Callable[[bytes], object]], Head], path: Path) -> Head:
     """Write an export to a new file that its owner alone can read; the head.
 
-    A log that does not hold leaves no file.
+    A log whose chain is broken leaves no file.
     Raises: `file/exists` and other `file/…`, and what `export` raises.
     """
     with new_file(path) as stream:

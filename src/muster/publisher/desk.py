@@ -97,7 +97,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A confirmation ID read back row by row; `place` is the row that is read next."""
+    """A confirmation ID read back row by row; `index` is that of the row that is read next."""
 
     groups: tuple[str, ...]
     index: int = 0

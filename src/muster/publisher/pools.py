@@ -78,7 +78,7 @@ class Activated:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One installation ID that was read and whose proof holds; `place` in the call, `held` the
+    """One installation ID that was read and whose proof holds; `index` in the call, `held` the
     trust that its machine holds."""
 
     index: int

@@ -95,7 +95,7 @@ def read_lines(path: Path) -> Iterator[NumberedLine]:
     for line in lines:
         if line.number > 1 and "rows" in line.value:
             if line.value != {"rows": count - 1, "sha256": digest.hexdigest()}:
-                raise damaged(path, line.number, "its sum does not hold")
+                raise damaged(path, line.number, "its sum is not right")
             if next(lines, None) is not None:
                 raise damaged(path, line.number + 1, "something follows its end")
             return

@@ -70,7 +70,7 @@ def read_private(
     *,
     owner_of: str | os.PathLike[str] | None = None,
 ) -> bytes:
-    """Read a secret, which must lie where only its owner, who is root or this user, can read it.
+    """Read a secret, which must be where only its owner, who is root or this user, can read it.
 
     Root may also read one of the owner of a store; `owner_of` is its folder.
     Raises: `keyfile/rights` naming what is wrong, and the errors of `read_bounded`.

@@ -39,7 +39,7 @@ class PostgresServer:
     """One server. Made stopped; use it as a context manager, or `start` and `stop` it.
 
     Args:
-        node: the machine of a laboratory that it stands on, and is reached at; loopback by default.
+        node: the machine of a laboratory that it runs on, and is reached at; loopback by default.
     Raises: `FileNotFoundError` where PostgreSQL is not installed.
     """
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from muster.client import identity as identities
-from muster.client.line import anchor_name, walk
 from muster.client.model import Memory, ProductRecord
 from muster.client.requests import Secrets
 from muster.client.results import ProductAdded, ProductRemoved
 from muster.client.store import Store
 from muster.client.stores import Parts, load_present
+from muster.client.trust_chain import anchor_name, walk
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
 from muster.core.errors import MusterError

@@ -75,8 +75,8 @@ def import_terms(host: OpenHost, reply: ReplyFile) -> TermsNews:
 def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) -> TermsNews:
     """Ask the services of all publishers, or of one, for newer terms of activated keys.
 
-    Draws nothing from a pool: the keys are activated already. A key that is refused, and a service
-    that does not answer, stop no other.
+    Uses no activation: the keys are activated already. A key that is refused, and a service that
+    does not answer, stop no other.
     Raises: where every key is refused, why the first one is: as `fetch_catalogues`, as
         `grants.accept`.
     """
@@ -105,8 +105,8 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
 
 def follow(host: OpenHost, service: Service, publisher: str) -> Followed:
     """Take all that a publisher has newer: trust and catalogue, and for keys that were activated
-    their terms, and a new grant where the key that signed the old one is withdrawn; these draw
-    nothing. A key whose grant an administrator asked for and did not get is asked for again.
+    their terms, and a new grant where the key that signed the old one is withdrawn; these use no
+    activation. A key whose grant an administrator asked for and did not get is asked for again.
 
     What it says of keys that are revoked is in the catalogue; nothing of that is an error here.
     Raises: `host/unknown-publisher`, `host/no-url`, `net/…`; as `updates.update` and
@@ -143,7 +143,7 @@ def _fetch(host: OpenHost, client: PublisherClient, known: PublisherView) -> Pub
 def _ask_again(
     host: OpenHost, client: PublisherClient, publisher: str, activated: Sequence[HostKey]
 ) -> tuple[list[Activated], list[RefusedKey]]:
-    """Show activated keys to their service again, which draws nothing: grants and terms of now."""
+    """Show activated keys to their service again, for grants and terms; uses no activation."""
     accepted, refused = [], []
     for key in activated:
         try:

@@ -117,14 +117,14 @@ def counts(reader: Reader, now: int) -> list[ApplicationCount]:
 
 
 def any_ahead(reader: Reader, now: int) -> bool:
-    """Whether a row lies more than 4 hours ahead."""
+    """Whether a row is more than 4 hours ahead."""
     return (
         reader.one("SELECT 1 FROM sighting WHERE last_seen > ? LIMIT 1", (now + SKEW,)) is not None
     )
 
 
 def clamp_future(tx: Transaction, now: int) -> int:
-    """Set every row that lies more than 4 hours ahead to now, as `count.clamp_future`; how many.
+    """Set every row that is more than 4 hours ahead to now, as `count.clamp_future`; how many.
 
     Machines and leases of the same jump are brought back too: a lease keeps its length.
     """

@@ -14,7 +14,7 @@ from muster.wire.publisher import ConfirmRequest
 
 
 def activate_host(office: Office, request: ConfirmRequest, channel: str) -> HostAnswer:
-    """Answer a host with its grant; the same host gets the same answer and draws nothing again.
+    """Answer a host with its grant; the same host gets the same answer, for one activation.
 
     Args:
         request: the installation ID, and what the host calls itself.

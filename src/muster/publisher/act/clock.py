@@ -59,7 +59,7 @@ class _Signer:
 
 
 def repair(office: Office) -> ClockRepaired:
-    """Set right what was dated while the clock was ahead, now that it is right; draws nothing.
+    """Set right what was dated while the clock was ahead, now that it is right; uses no activation.
 
     Grants that begin in the future are signed again from today, with the same licence id and term;
     hosts and machines get them when they ask again. Revocations of the future count from today,

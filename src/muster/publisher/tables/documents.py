@@ -1,4 +1,4 @@
-"""The tables of what the publisher signs: itself, trust, catalogues, and where signing keys lie."""
+"""The tables of what the publisher signs: itself, trust, catalogues, places of signing keys."""
 
 from __future__ import annotations
 

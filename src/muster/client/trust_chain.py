@@ -52,11 +52,11 @@ class ChainWalk:
             if version_of(text) <= trust.version:
                 continue
             try:
-                walked = ChainWalk(self.anchor, trust).step(text)
+                further = ChainWalk(self.anchor, trust).step(text)
             except MusterError:
                 continue
-            trust = walked.trust
-            steps += walked.steps
+            trust = further.trust
+            steps += further.steps
         return ChainWalk(self.anchor, trust, (*self.steps, *steps))
 
     @property
