@@ -143,10 +143,17 @@ def publisher_service(store: Path | None, passphrase: Callable[[], str]) -> Publ
     return service
 
 
+def close_in_time(close: Callable[[], None]) -> None:
+    """Close a database of a server, which ends whether or not it can be closed."""
+    from muster.db import open as opening
+
+    opening.close_in_time(close)
+
+
 def publisher_api(
     service: PublisherService, settings: Settings, certificate: Certificate | None
 ) -> PublisherAPI:
-    """The publisher's doors: for hosts and machines, and for its administrators."""
+    """The publisher's service: for hosts and machines, and for its administrators."""
     from muster.net.peers import networks
     from muster.publisher.api import PublisherAPI
 
@@ -200,7 +207,6 @@ def host_database(store: Path | None, *, create: bool = False) -> Database:
 @contextmanager
 def serving_database(store: Path | None) -> Iterator[Database]:
     """The database of the host for a server, which ends whether or not it can be closed."""
-    from muster.db.open import close_in_time
     from muster.host.store import check_at_start
 
     database = host_database(store)

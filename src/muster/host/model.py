@@ -249,6 +249,24 @@ MORE = "more"
 
 
 @dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One entry of the audit.
+
+    `actor` is who did it: `user:NAME` of an administrator, as the kernel knows him, `door:http` a
+    machine by its request, `task:NAME` the running host by itself, `unknown` where an older version
+    wrote the entry. `sudo` is who logged in and became root, "" where nobody did.
+    """
+
+    at: int
+    actor: str
+    sudo: str
+    event: str
+    publisher: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogRow:
     """One request, with the fields of event 12290 that volume activation hosts write.
 

@@ -13,9 +13,8 @@ from muster.core.errors import MusterError
 from muster.core.records import Instant, Seconds
 from muster.core.settings import Value
 from muster.core.values import dataclass
-from muster.host.model import HostKey, LogRow
+from muster.host.model import AuditRow, HostKey, LogRow
 from muster.host.running import HostProcess
-from muster.host.tables.audit import AuditRow
 from muster.host.tables.dns import DNSResult
 from muster.wire.exchange import RequestFile
 

@@ -13,9 +13,8 @@ from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit, print_csv
 
 if TYPE_CHECKING:
-    from muster.host.model import LogRow
+    from muster.host.model import AuditRow, LogRow
     from muster.host.results import AuditList, RequestList
-    from muster.host.tables.audit import AuditRow
 
 
 @click.command("log", cls=MusterCommand)

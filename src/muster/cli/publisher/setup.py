@@ -109,7 +109,6 @@ def serve(
     Opens the grant key only. Runs until SIGTERM or Ctrl-C.
     """
     from muster.cli.lifecycle import lifecycle
-    from muster.db.open import close_in_time
     from muster.net import operation
     from muster.net.certificate import certificate_of
     from muster.net.http import peer_text
@@ -128,7 +127,7 @@ def serve(
     phrases.leave_environment(roots=False)
     with contextlib.ExitStack() as stack:
         service = compose.publisher_service(store, phrases.work)
-        stack.callback(close_in_time, service.close)
+        stack.callback(compose.close_in_time, service.close)
         folder, since = compose.publisher_folder(store), compose.clock().now()
         lock = stack.enter_context(ServerLock(folder, since))
         opened = service.open_grant_keys()

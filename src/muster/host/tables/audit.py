@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from muster.core.audit import Actor, Event, Who
-from muster.core.values import dataclass
 from muster.db.engine import Reader, Transaction
+from muster.host.model import AuditRow
 
 AUDIT_ROWS = 100_000
 """Entries of the audit that are kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """One entry of the audit.
-
-    `actor` is who did it: `user:NAME` of an administrator, as the kernel knows him, `door:http` a
-    machine by its request, `task:NAME` the running host by itself, `unknown` where an older version
-    wrote the entry. `sudo` is who logged in and became root, "" where nobody did.
-    """
-
-    at: int
-    actor: str
-    sudo: str
-    event: str
-    publisher: str
-    subject: str
-    detail: str
 
 
 def write(
