@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from muster.host import count
+from muster.host.count import Seen
 from muster.host.store import open_store
 from muster.host.tables.merging import Merger
 
@@ -47,3 +51,13 @@ def test_every_order_ends_in_the_greatest(tmp_path: Path) -> None:
         for order in itertools.permutations(rows):
             found = merged(tmp_path, table, (*order, order[0]))
             assert {name: found[name] for name in wanted} == wanted, order
+
+
+def test_sightings_merge_by_the_rule_of_the_chapter(tmp_path: Path) -> None:
+    """Section 6.1 as a function, and as the SQL that takes rows of a backup."""
+
+    def seen(row: Mapping[str, Any]) -> Seen:
+        return Seen(row["last_seen"], row["released"])
+
+    found = merged(tmp_path, "sighting", tuple(SIGHTINGS))
+    assert seen(found) == functools.reduce(count.merge, map(seen, SIGHTINGS))
