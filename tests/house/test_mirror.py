@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.house import mirror
 
-MOST = 95
+MOST = 92
 """Rooms without tests of their name. Lower it when the list gets shorter; never raise it."""
 
 

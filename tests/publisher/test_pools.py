@@ -8,46 +8,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.publisher.pooled import GROUP, ask, codes, issue, left
 
 from muster.core.errors import MusterError
 from muster.core.ids import parse_confirmation_id, parse_installation_id
-from muster.core.keys import Kind, ProductKey
+from muster.core.keys import Kind
 from muster.core.products import Revocation
 from muster.lease.grant import TERM, read_grant, rebuild_grant
 from muster.lease.trust import GRANT_ROLE
 from muster.publisher import rules
-from muster.publisher.pools import PIECE, Activated, MachineActivation
-from muster.publisher.service import PublisherService
+from muster.publisher.pools import PIECE, MachineActivation
 
 from .conftest import PASSPHRASE, Machine, Shop
-
-GROUP = "client-volume"
-
-
-def issue(
-    shop: Shop, pool: int | None = 10, kind: Kind = Kind.MAK, term: int = 0, group: str = GROUP
-) -> ProductKey:
-    return shop.admin().issue_pool_keys(kind, group, pool, term=term)[0].key
-
-
-def ask(service: PublisherService, *machines: Machine) -> Activated:
-    return service.activate_batch([one.digits() for one in machines])
-
-
-def codes(found: Activated) -> list[str]:
-    """One word a row: drawn, again, or the code of the error."""
-    return [
-        one.code if isinstance(one, MusterError) else "drawn" if one.drawn else "again"
-        for one in found.rows
-    ]
-
-
-def left(shop: Shop, key: ProductKey) -> int:
-    return shop.admin().find_key(key.text).left
-
-
-def good(found: Activated) -> list[MachineActivation]:
-    return [one for one in found.rows if isinstance(one, MachineActivation)]
 
 
 @pytest.mark.parametrize(
@@ -192,46 +164,6 @@ def test_what_is_no_pool_is_refused(kind: Kind, pool: int | None, term: int) -> 
 # Corrections, size, alerts.
 
 
-def test_corrections_are_limited_and_audited(shop: Shop) -> None:
-    key = issue(shop, 20)
-    machines = shop.machines(key, 30)
-    service, admin = shop.service(), shop.admin()
-    assert codes(ask(service, *machines)).count("drawn") == 20
-    admin.correct_pool(key.text, 1, "a disk was swapped")
-    assert codes(ask(service, *machines)).count("drawn") == 1
-    for count in (2, 100):
-        with pytest.raises(MusterError) as caught:
-            admin.correct_pool(key.text, count, "too many")
-        assert caught.value.code == "publisher/correction-limit"
-    admin.correct_pool(key.text, 1, "another disk")
-    assert codes(ask(service, *machines)).count("drawn") == 1
-    rows = [one for one in admin.audit(0, 5000) if one.event == "publisher:pool:correct"]
-    assert [json.loads(one.detail)["reason"] for one in rows] == [
-        "a disk was swapped",
-        "another disk",
-    ]
-    for reason in ("", "   "):
-        with pytest.raises(MusterError) as caught:
-            admin.correct_pool(key.text, 1, reason)
-        assert caught.value.code == "publisher/pool"
-
-
-def test_a_pool_grows_and_shrinks_but_not_below_what_is_drawn(shop: Shop) -> None:
-    key = issue(shop, 4)
-    machines = shop.machines(key, 8)
-    service, admin = shop.service(), shop.admin()
-    ask(service, *machines)
-    done = admin.extend_pool(key.text, 6)
-    assert done.key.pool is not None
-    assert (done.key.pool.left, done.changed) == (2, True)
-    assert admin.extend_pool(key.text, 6).changed is False
-    assert codes(ask(service, *machines)).count("drawn") == 2
-    with pytest.raises(MusterError) as caught:
-        admin.extend_pool(key.text, 5)
-    assert caught.value.code == "publisher/pool-drawn"
-    assert left(shop, key) == 0
-
-
 def test_each_alert_level_is_told_once_as_it_is_reached(shop: Shop) -> None:
     key = shop.admin().issue_pool_keys(Kind.MAK, GROUP, 10, alerts=(50, 80, 100))[0].key
     service = shop.service()
@@ -245,20 +177,6 @@ def test_each_alert_level_is_told_once_as_it_is_reached(shop: Shop) -> None:
             [json.loads(one.detail)["level"] for one in rows if one.event == "publisher:pool:alert"]
         )
     assert levels == [[], [50], [], [80], [], [100]]
-
-
-def test_a_smaller_size_reaches_levels_too_and_a_bigger_one_leaves_them(shop: Shop) -> None:
-    key = issue(shop, 10)
-    service, admin = shop.service(), shop.admin()
-    ask(service, *shop.machines(key, 4))
-    assert service.known().counts["pools_alerting"] == 0
-    admin.extend_pool(key.text, 5)
-    assert service.known().counts["pools_alerting"] == 1
-    admin.extend_pool(key.text, 4)
-    admin.extend_pool(key.text, 40)
-    assert service.known().counts["pools_alerting"] == 0
-    rows = [one for one in admin.audit(0, 5000) if one.event == "publisher:pool:alert"]
-    assert [json.loads(one.detail)["level"] for one in rows] == [80, 95, 100]
 
 
 def test_the_one_machine_of_a_retail_key_is_no_news(shop: Shop) -> None:
@@ -283,21 +201,6 @@ def test_a_revoked_key_refuses_and_stands_in_the_catalogue(shop: Shop) -> None:
     entry = Revocation(jti=None, key=key.key_id.text, at=200)
     assert entry in admin.catalogue().revocations
     assert admin.revoke_key(key.text).changed is False
-
-
-def test_one_activation_is_revoked_and_stays_drawn(shop: Shop) -> None:
-    key = issue(shop)
-    one, two = shop.machines(key, 2)
-    service, admin = shop.service(), shop.admin()
-    (first, _) = good(ask(service, one, two))
-    assert admin.revoke_activation(first.grant.jti).changed is True
-    assert admin.revoke_activation(first.grant.jti).changed is False
-    assert codes(ask(service, one, two)) == ["publisher/activation-revoked", "again"]
-    assert Revocation(jti=first.grant.jti, key=None, at=200) in admin.catalogue().revocations
-    assert left(shop, key) == 8
-    with pytest.raises(MusterError) as caught:
-        admin.revoke_activation("nobody")
-    assert caught.value.code == "publisher/unknown-activation"
 
 
 def test_after_a_withdrawal_the_same_licence_is_signed_anew_and_not_drawn(shop: Shop) -> None:
