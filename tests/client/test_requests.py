@@ -145,6 +145,7 @@ def test_a_request_to_a_host_holds_what_the_page_says_and_nothing_else(
     assert members(body) <= {
         *("v", "publisher", "product", "cmid", "nonce", "fingerprint", "identity", "state"),
         *("key", "line", "proof"),
+        *("trust", "catalogue"),
         *("sent_at", "client", "client.version", "client.os", "client.virtual"),
     }
     headers = {

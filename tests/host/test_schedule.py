@@ -14,7 +14,9 @@ NOW = 1_800_000_000
 @pytest.mark.parametrize("seed", range(20))
 def test_hosts_that_start_together_do_not_ask_together(seed: int) -> None:
     dice = SeededDice(f"host {seed}")
-    assert NOW <= schedule.first(NOW, dice) < NOW + schedule.FIRST
+    assert NOW <= schedule.first(NOW, DAY, dice) < NOW + schedule.FIRST
+    assert NOW <= schedule.first(NOW, 60, dice) < NOW + 60
+    assert schedule.first(NOW, 0, dice) == NOW
     after = schedule.following(NOW, DAY, 0, dice)
     assert NOW + DAY - DAY // 10 < after <= NOW + DAY
 
@@ -22,10 +24,10 @@ def test_hosts_that_start_together_do_not_ask_together(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_host_that_starts_often_asks_no_more_often(seed: int) -> None:
     dice = SeededDice(f"host {seed}")
-    assert schedule.restarted(NOW, NOW + DAY, 0, dice) == NOW + DAY
+    assert schedule.restarted(NOW, DAY, NOW + DAY, 0, dice) == NOW + DAY
     # What is overdue is spread over the hosts of a site; who got no answer is asked soon.
     for next_at, failures in ((NOW - DAY, 0), (NOW - DAY, 3), (NOW + DAY, 3)):
-        at = schedule.restarted(NOW, next_at, failures, dice)
+        at = schedule.restarted(NOW, DAY, next_at, failures, dice)
         assert NOW <= at < NOW + schedule.FIRST
 
 

@@ -104,7 +104,7 @@ class Follower:
         interval = values.get("news_interval", table.defaults(Role.HOST)["news_interval"])
         assert isinstance(interval, int)
         with self._lock:
-            self._remember(kept, now)
+            self._remember(kept, interval, now)
             self._forget(view, keep=interval > 0)
             self._take_hints(now)
             due = self._due(view, interval, now)
@@ -119,11 +119,11 @@ class Follower:
         self._tell()
         return started
 
-    def _remember(self, kept: Mapping[str, PublisherNews], now: int) -> None:
+    def _remember(self, kept: Mapping[str, PublisherNews], interval: int, now: int) -> None:
         """Go on where the process before ended."""
         self._remembers = True
         for name, told in kept.items():
-            at = schedule.restarted(now, told.next_at, told.failures, self._host.dice)
+            at = schedule.restarted(now, interval, told.next_at, told.failures, self._host.dice)
             self._told.setdefault(name, replace(told, next_at=at))
 
     def _due(self, view: HostView, interval: int, now: int) -> list[PublisherNews]:
@@ -134,7 +134,7 @@ class Follower:
                 continue
             before = self._told.get(name)
             if before is None:
-                at = schedule.first(now, self._host.dice)
+                at = schedule.first(now, interval, self._host.dice)
                 self._told[name] = PublisherNews(name, None, None, "", at)
             elif self._is_due(known, before, interval, now):
                 due.append(before)
@@ -146,7 +146,7 @@ class Follower:
         return (
             now >= before.next_at
             # A grant was asked for since, and did not come.
-            or (waited >= (before.at or 0) and now >= waited + schedule.AGAIN)
+            or (waited >= (before.at or 0) and now >= waited + min(interval, schedule.AGAIN))
             # A clock that was put back leaves no instant that is further away than one interval.
             or before.next_at > now + max(interval, schedule.FIRST)
         )

@@ -20,12 +20,12 @@ _JITTER = 10  # one tenth of a wait is left to chance
 _DOUBLINGS = 12
 
 
-def first(now: int, dice: Dice) -> int:
+def first(now: int, interval: int, dice: Dice) -> int:
     """When a host that starts asks: not all hosts of a site at once."""
-    return now + dice.below(FIRST)
+    return now + dice.below(max(1, min(FIRST, interval)))
 
 
-def restarted(now: int, next_at: int, failures: int, dice: Dice) -> int:
+def restarted(now: int, interval: int, next_at: int, failures: int, dice: Dice) -> int:
     """When a host that starts asks a publisher that it asked before: when that is due, and no more
     often for starting often; soon where it got no answer [somebody may have repaired the way].
 
@@ -33,7 +33,7 @@ def restarted(now: int, next_at: int, failures: int, dice: Dice) -> int:
         next_at: when it was to ask next.
         failures: askings in a row that got no answer.
     """
-    soon = first(now, dice)
+    soon = first(now, interval, dice)
     return soon if failures else max(soon, next_at)
 
 
