@@ -22,7 +22,7 @@ from muster.db.engine import Reader, Transaction  # noqa: E402
 from muster.db.migrate import load_migrations, migrate  # noqa: E402
 from muster.db.open import open_database  # noqa: E402
 from muster.host.store import SCHEMA, WING  # noqa: E402
-from muster.host.tables import ledger, request_log  # noqa: E402
+from muster.host.tables import ledger, request_log, tallies  # noqa: E402
 
 NOW = 1_795_500_000
 PUBLISHER = "a" * 16
@@ -52,7 +52,7 @@ def fill(tx: Transaction, machines: int) -> None:
     tx.execute_many(
         "INSERT INTO lease (publisher, cmid, product, application, grant_jti, jti, issued_at,"
         " expires_at) VALUES (?, ?, 'p', 'os', 'g', 'j', 1, ?)",
-        ((PUBLISHER, _row(n), NOW + DAY) for n in numbers),
+        ((PUBLISHER, _row(n), NOW + DAY * (2 + n % 178)) for n in numbers),
     )
     tx.execute_many(
         "INSERT INTO request_log (at, publisher, product, cmid, address, code, field_code, need,"
@@ -60,6 +60,7 @@ def fill(tx: Transaction, machines: int) -> None:
         " VALUES (1, ?, 'p', ?, '', '', '', 25, 25, 1, 1, 1, '', '')",
         ((PUBLISHER, _row(n)) for n in range(machines // 2)),
     )
+    tallies.recount(tx)
 
 
 def _listed(machines: list[object], reader: Reader) -> None:
@@ -82,6 +83,10 @@ QUESTIONS: dict[str, Callable[[Reader], object]] = {
     "host log --cmid": lambda r: request_log.requests(r, 50, _row(77)),
     "metrics (bounded counts)": lambda r: ledger.count(r, PUBLISHER, "os", NOW, most=50),
     "host status (whole count)": lambda r: ledger.application_count(r, PUBLISHER, "os", NOW),
+    "seats of a grant with terms": lambda r: tallies.seats(r, PUBLISHER, "g", NOW),
+    "host status (silent seats)": lambda r: tallies.silent_seats(
+        r, PUBLISHER, "g", NOW, {"p": 14 * DAY}
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from muster.host import keys, look, rules
 from muster.host.act import grants
 from muster.host.model import Settings
 from muster.host.results import ClientStatus, TermsStatus
-from muster.host.tables import host_keys, ledger, own
+from muster.host.tables import host_keys, own, tallies
 from muster.lease.terms import read_terms
 from muster.testing.real import install
 from muster.testing.tiny_publisher import GROUPS
@@ -69,7 +69,7 @@ def test_a_machine_that_vanished_gives_its_seat_back_when_the_terms_say(world: W
     leased(world.ask(3, "tiny"))
     assert refused(world.ask(1, "tiny")) == "host/limit-reached"
     with world.database.snapshot() as reader:
-        assert ledger.seats(reader, world.id, jti, world.clock.now()) == 2
+        assert tallies.seats(reader, world.id, jti, world.clock.now()) == 2
 
 
 def test_terms_without_a_span_leave_leases_as_long_as_the_product_says(world: World) -> None:

@@ -27,7 +27,7 @@ from muster.core.products import COUNT_WINDOW, DAY, Revocation, day_of
 from muster.host.act import enrol, updates
 from muster.host.act.machines import remove_machine
 from muster.host.model import QueuedRequest, Refused, Released
-from muster.host.tables import audit, host_keys, host_settings, ledger, own, request_log
+from muster.host.tables import audit, host_keys, host_settings, ledger, own, request_log, tallies
 from muster.lease.bundle import Bundle, NoticeBundle
 from muster.lease.descriptor import read_descriptor
 from muster.lease.steps import Expected
@@ -92,6 +92,7 @@ def test_any_batching_of_the_same_machines_gives_the_same_count(
     with host.database.transaction() as tx:
         tx.execute("DELETE FROM sighting")
         tx.execute("DELETE FROM machine")
+        tallies.recount(tx)
     seen: set[int] = set()
     turns: Counter[int] = Counter()
     rest = list(order)
@@ -426,7 +427,7 @@ def test_a_ceiling_is_exact_and_what_is_refused_is_not_counted(world: World) -> 
     assert count_of(world) == 3
     leased(world.ask(1, "tiny"))
     with world.database.snapshot() as reader:
-        assert ledger.seats(reader, world.id, jti, world.clock.now()) == 3
+        assert tallies.seats(reader, world.id, jti, world.clock.now()) == 3
     assert release(world, 2, leased(world.ask(2, "tiny")))
     leased(world.ask(4, "tiny"))
     assert refused(world.ask(5, "tiny")) == "host/limit-reached"

@@ -24,3 +24,26 @@ def test_version_and_process_are_told() -> None:
     assert int(found["process_resident_memory_bytes"]) > 1 << 20
     assert int(found["process_resident_memory_bytes"]) < int(found["process_virtual_memory_bytes"])
     assert 0 < int(found["process_open_fds"]) < int(found["process_max_fds"])
+
+
+@pytest.mark.parametrize(
+    ("of_process", "of_machine"),
+    [
+        (None, "btime 1\n"),
+        ("1 (a) R " + "1 " * 30, "cpu 1 2\n"),
+        ("1 (a) R " + "1 " * 30, "btime \n"),
+        ("1 (a) R " + "1 " * 30, "btime x\n"),
+        ("1 (a) R 1 2", "btime 1\n"),
+        ("1 (a) R " + "x " * 30, "btime 1\n"),
+    ],
+)
+def test_another_proc_than_that_of_linux_is_passed_over(
+    tmp_path: Path, of_process: str | None, of_machine: str
+) -> None:
+    (tmp_path / "self/fd").mkdir(parents=True)
+    (tmp_path / "stat").write_text(of_machine)
+    if of_process is not None:
+        (tmp_path / "self/stat").write_text(of_process)
+    lines = process_lines("muster_host", tmp_path)
+    assert [line for line in lines if line.startswith("process_")] == []
+    assert any(line.startswith("muster_host_build_info") for line in lines)

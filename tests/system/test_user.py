@@ -64,3 +64,13 @@ def test_without_a_login_root_says_who_it_was(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "x", "-1", "1" * 40, "\u0661", " ", "0"])
 def test_ids_that_are_none(tmp_path: Path, text: str) -> None:
     assert acting_user({"SUDO_UID": text}, login(tmp_path, text), 0) == Actor("user:root")
+
+
+def test_without_a_login_a_user_of_windows_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody logged in, the question fails here as there."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    try:
+        known = os.getlogin()
+    except OSError:
+        known = "unknown"
+    assert acting_user() == Actor(f"user:{known}")

@@ -34,7 +34,7 @@ from muster.host.model import (
     Reply,
 )
 from muster.host.rules import Entitlement
-from muster.host.tables import ledger, request_log
+from muster.host.tables import ledger, request_log, tallies
 from muster.lease import strict
 from muster.lease.bundle import Bundle
 from muster.lease.claims import Claims
@@ -202,7 +202,7 @@ class Batch:
         """Seats taken under a grant; read once a transaction, then kept in step."""
         key = (publisher, grant.jti)
         if key not in self._seats:
-            self._seats[key] = ledger.seats(self._tx, publisher, grant.jti, self._now)
+            self._seats[key] = tallies.seats(self._tx, publisher, grant.jti, self._now)
         return self._seats[key]
 
     def _count(

@@ -59,7 +59,7 @@ from muster.host.results import (
 )
 from muster.host.running import HostProcess
 from muster.host.tables import audit as audit_table
-from muster.host.tables import dns, ledger, news, request_log
+from muster.host.tables import dns, ledger, news, request_log, tallies
 from muster.host.view import publisher_id
 from muster.lease.terms import Terms
 from muster.net.certificate import certificate_of
@@ -240,7 +240,7 @@ def _terms_status(
         customer=terms.customer,
         agreement=terms.agreement,
         max_lease=terms.max_lease,
-        seats=ledger.seats(reader, known.publisher, held.grant.jti, now),
+        seats=tallies.seats(reader, known.publisher, held.grant.jti, now),
         silent=silent,
         silent_until=until,
     )
@@ -251,17 +251,13 @@ def _silent_seats(
 ) -> tuple[int, int | None]:
     """Machines that hold a seat under a grant and have been silent, and when the first of these
     seats comes back (None where there are none)."""
-    quiet = ledger.quiet_seats(reader, known.publisher, held.grant.jti, now, now - DAY)
-    silent_after: dict[str, int] = {}
-    ends: dict[str, int] = {}
-    seen: dict[str, int] = {}
-    for cmid, product, last_seen, expires_at in quiet:
-        span = _silent_after(known, product, held.terms, settings)
-        silent_after[cmid] = max(silent_after.get(cmid, DAY), span)
-        ends[cmid] = max(ends.get(cmid, 0), expires_at)
-        seen[cmid] = last_seen
-    back = [ends[cmid] for cmid, last_seen in seen.items() if now - last_seen > silent_after[cmid]]
-    return len(back), min(back, default=None)
+    catalogue = known.catalogue
+    spans = {
+        product.id: rules.silent_after(product, settings, held.terms)
+        for product in (() if catalogue is None else catalogue.products)
+        if product.group in held.grant.covers
+    }
+    return tallies.silent_seats(reader, known.publisher, held.grant.jti, now, spans)
 
 
 def applications(host: OpenHost) -> tuple[ApplicationStatus, ...]:

@@ -14,45 +14,45 @@ from pathlib import Path
 from muster import __version__
 from muster.net.exposition import head
 
-_HERE = Path("/proc/self")
+_PROC = Path("/proc")
 
 
-def process_lines(prefix: str) -> list[str]:
+def process_lines(prefix: str, proc: Path = _PROC) -> list[str]:
     """Version and process, as Prometheus text.
 
     Args:
         prefix: of the server's own series, such as `muster_host`.
+        proc: where Linux tells of processes; where that is missing, or another one than Linux's
+            (some containers show their own), the version alone is told.
     """
     python = platform.python_version()
     lines = [
         *head(f"{prefix}_build_info", "gauge", "The version that runs."),
         f'{prefix}_build_info{{version="{__version__}",python="{python}"}} 1',
     ]
-    for name, kind, text, value in _process():
+    for name, kind, text, value in _process(proc):
         lines += [*head(name, kind, text), f"{name} {value}"]
     return lines
 
 
-def _process() -> list[tuple[str, str, str, str]]:
+def _process(proc: Path) -> list[tuple[str, str, str, str]]:
     if not sys.platform.startswith("linux"):
         return []
     import resource
 
     try:
         # The name of the program, in brackets, may hold spaces.
-        fields = (_HERE / "stat").read_text().rpartition(")")[2].split()
-        opened = sum(1 for _ in (_HERE / "fd").iterdir())
-        booted = next(
-            int(line.split()[1])
-            for line in Path("/proc/stat").read_text().splitlines()
-            if line.startswith("btime ")
-        )
-    except OSError:
+        fields = (proc / "self/stat").read_text().rpartition(")")[2].split()
+        opened = sum(1 for _ in (proc / "self/fd").iterdir())
+        lines = (proc / "stat").read_text().splitlines()
+        booted = int(next(line for line in lines if line.startswith("btime ")).split()[1])
+        used, began, resident = (int(fields[11]) + int(fields[12]), *map(int, fields[19:22:2]))
+    except (OSError, ValueError, LookupError, StopIteration):
         return []
     ticks, most = os.sysconf("SC_CLK_TCK"), resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    cpu = (int(fields[11]) + int(fields[12])) / ticks
-    started = booted + int(fields[19]) / ticks
-    resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+    cpu = used / ticks
+    started = booted + began / ticks
+    resident *= os.sysconf("SC_PAGE_SIZE")
     return [
         ("process_cpu_seconds_total", "counter", "Time of processors that was used.", f"{cpu:.2f}"),
         ("process_start_time_seconds", "gauge", "When the process began.", f"{started:.2f}"),

@@ -32,7 +32,10 @@ def acting_user(
         A user without a name is `user:` and the number.
     """
     if sys.platform == "win32":
-        return Actor(f"user:{os.getlogin()}")
+        try:
+            return Actor(f"user:{os.getlogin()}")
+        except OSError:  # a service may have no name to be told
+            return Actor("user:unknown")
     own = os.getuid() if uid is None else uid
     before = _login(login_uid)
     if before is None and own == 0:

@@ -30,7 +30,7 @@ from muster.host.model import HostKey, PublisherView, QueuedRequest
 from muster.host.open import OpenHost
 from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
-from muster.host.tables import host_keys, ledger, own
+from muster.host.tables import host_keys, ledger, own, tallies
 from muster.lease import strict
 from muster.lease.bundle import Bundle, NoticeBundle
 from muster.lease.catalogue import Catalogue
@@ -250,6 +250,7 @@ class TinyHost:
         """Let nobody have asked."""
         with self.database.transaction() as tx:
             tx.execute("DELETE FROM sighting")
+            tallies.recount(tx)
 
     def count(self, application: str = "os") -> int:
         """How many machines of an application count now."""

@@ -18,7 +18,7 @@ from muster.host.model import Machine as MachineRow
 from muster.host.open import OpenHost
 from muster.host.service import HostService
 from muster.host.store import open_store
-from muster.host.tables import audit, ledger
+from muster.host.tables import audit, ledger, tallies
 from muster.system.entropy import SeededDice
 
 
@@ -192,6 +192,7 @@ def test_rows_from_the_future_are_passed_over(host: World, tmp_path: Path) -> No
     backup.write_backup(host.opened, tmp_path / "backup")
     with host.database.transaction() as tx:
         tx.execute("DELETE FROM sighting WHERE last_seen > ?", (START + DAY,))
+        tallies.recount(tx)
     host.clock.jump(-40 * DAY)
     held = backup_file.read(tmp_path / "backup")
     done = backup.merge(host.opened, tmp_path / "backup", held, {})

@@ -10,7 +10,7 @@ from tests.profiles import examples
 from muster.core.products import COUNT_WINDOW, SKEW
 from muster.host import count
 from muster.host.count import PURGE_AFTER, Seen
-from muster.host.tables import ledger, request_log
+from muster.host.tables import ledger, request_log, tallies
 
 near = st.integers(-3, 3)
 times = st.one_of(
@@ -27,6 +27,7 @@ each_row = examples(60, shared=True)
 def fill(world: World, rows: list[Seen]) -> None:
     with world.database.transaction() as tx:
         tx.execute("DELETE FROM sighting")
+        tallies.recount(tx)
         for number, row in enumerate(rows):
             ledger.put_seen(tx, world.id, "os", f"{number:04}", row)
 

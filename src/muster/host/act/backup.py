@@ -21,7 +21,7 @@ from muster.host.backup_file import HostBackup, Merged
 from muster.host.keyring import KeyRing
 from muster.host.open import OpenHost
 from muster.host.results import HostBackupWritten, HostRestored
-from muster.host.tables import audit, documents, host_keys, merging, own
+from muster.host.tables import audit, documents, host_keys, merging, own, tallies
 from muster.system.keyfile import seal_key, unseal_key
 from muster.system.private import new_file
 
@@ -135,6 +135,7 @@ def _finish(
     """Write the keys and the audit row; what is told."""
     for publisher, raw in keys.items():
         host.keyring.put(publisher, raw)
+    tallies.recount(tx)
     audit.write(tx, host.clock.now(), host.actor, Event.HOST_RESTORE, "", backup.host, detail)
     own.touch(tx)
     return HostRestored(

@@ -15,6 +15,7 @@ from muster.db.engine import Reader, Row, Transaction
 from muster.host.count import NEVER, PURGE_AFTER, Seen
 from muster.host.lines import Line, decode_left, encode_left, forget
 from muster.host.model import KnownMachine, LeaseRow, Machine
+from muster.host.tables import tallies
 from muster.wire.activation import ActivationRequest
 
 PURGE_STEP = 1_000
@@ -36,6 +37,7 @@ def seen(reader: Reader, publisher: str, application: str, cmid: str) -> Seen:
 
 def put_seen(tx: Transaction, publisher: str, application: str, cmid: str, row: Seen) -> None:
     """Keep the row of a machine."""
+    tallies.move_counted(tx, publisher, application, seen(tx, publisher, application, cmid), row)
     tx.execute(
         "INSERT INTO sighting (publisher, application, cmid, last_seen, released)"
         " VALUES (?, ?, ?, ?, ?) ON CONFLICT (publisher, application, cmid)"
@@ -50,18 +52,15 @@ def count(
     """Machines of an application that count now.
 
     Args:
-        most: stop counting there, so that a decision costs the same in a fleet of a million;
-            None counts them all, for administrators.
+        most: stop counting there, as decisions do; None tells them all, for administrators.
     """
-    inner = (
-        "SELECT 1 FROM sighting WHERE publisher = ? AND application = ? AND last_seen > ?"
-        " AND last_seen > released"
+    if most is None:
+        return tallies.counted(reader, publisher, application, now)
+    row = reader.one(
+        "SELECT count(*) FROM (SELECT 1 FROM sighting WHERE publisher = ? AND application = ?"
+        " AND last_seen > ? AND last_seen > released LIMIT ?) AS counted",
+        (publisher, application, now - COUNT_WINDOW, most),
     )
-    parameters: tuple[object, ...] = (publisher, application, now - COUNT_WINDOW)
-    if most is not None:
-        inner += " LIMIT ?"
-        parameters += (most,)
-    row = reader.one(f"SELECT count(*) FROM ({inner}) AS counted", parameters)  # noqa: S608
     assert row is not None
     return int(row[0])
 
@@ -148,6 +147,7 @@ def clamp_future(tx: Transaction, now: int) -> int:
         " WHERE issued_at > ?",
         (now, now, now + SKEW),
     )
+    tallies.recount(tx)
     return number
 
 
@@ -174,6 +174,7 @@ def purge(tx: Transaction, now: int) -> int:
         " LIMIT ?)",
         (old, old, PURGE_STEP),
     )
+    tallies.forget(tx, old)
     return number
 
 
@@ -444,6 +445,7 @@ def leases(reader: Reader, publisher: str, cmid: str) -> dict[str, LeaseRow]:
 
 def put_lease(tx: Transaction, lease: LeaseRow) -> None:
     """Keep the newest lease of a machine and product."""
+    before = tallies.seat_ends(tx, lease.publisher, lease.cmid)
     tx.execute(
         f"INSERT INTO lease ({_LEASE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (publisher, cmid, product) DO UPDATE SET nonce = excluded.nonce,"
@@ -463,44 +465,19 @@ def put_lease(tx: Transaction, lease: LeaseRow) -> None:
             lease.released_at,
         ),
     )
+    after = tallies.seat_ends(tx, lease.publisher, lease.cmid)
+    tallies.move_seats(tx, lease.publisher, before, after)
 
 
 def release_lease(tx: Transaction, publisher: str, cmid: str, product: str, now: int) -> None:
     """Give the seat of a machine and product back."""
+    before = tallies.seat_ends(tx, publisher, cmid)
     tx.execute(
         "UPDATE lease SET released_at = ? WHERE publisher = ? AND cmid = ? AND product = ?"
         " AND released_at = 0",
         (now, publisher, cmid, product),
     )
-
-
-def seats(reader: Reader, publisher: str, grant_jti: str, now: int) -> int:
-    """Machines that hold a live lease under a grant."""
-    row = reader.one(
-        "SELECT count(DISTINCT cmid) FROM lease WHERE publisher = ? AND grant_jti = ?"
-        " AND released_at = 0 AND expires_at > ?",
-        (publisher, grant_jti, now),
-    )
-    assert row is not None
-    return int(row[0])
-
-
-def quiet_seats(
-    reader: Reader, publisher: str, grant_jti: str, now: int, before: int
-) -> list[tuple[str, str, int, int]]:
-    """Live leases under a grant whose machines were last seen before an instant.
-
-    Returns:
-        CMID, product, when the machine was last seen, when the lease ends.
-    """
-    rows = reader.query(
-        "SELECT l.cmid, l.product, m.last_seen, l.expires_at FROM lease l"
-        " JOIN machine m ON m.publisher = l.publisher AND m.cmid = l.cmid"
-        " WHERE l.publisher = ? AND l.grant_jti = ? AND l.released_at = 0 AND l.expires_at > ?"
-        " AND m.last_seen < ? ORDER BY l.cmid, l.product",
-        (publisher, grant_jti, now, before),
-    )
-    return [(str(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in rows]
+    tallies.move_seats(tx, publisher, before, tallies.seat_ends(tx, publisher, cmid))
 
 
 def flag(value: int | None) -> bool | None:
