@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
+from muster.core import reach
 from muster.core import settings as table
 from muster.core.audit import Event, Who
 from muster.core.catalogue import error
@@ -46,11 +47,6 @@ AGAIN = 3600
 LOOK_SECONDS = 30.0
 """How often a running host looks whether it serves other publishers than before."""
 _KEY_FILE_LIMIT = 64 * 1024
-_LOCAL = ("localhost", "localdomain", "localhost6", "localdomain6")
-"""Last labels of names that every machine has for itself (RFC 6761; /etc/hosts of distributions).
-"""
-_LOOPBACK = ("loopback", "ip6-localhost", "ip6-loopback")
-"""Whole names of that kind."""
 _log = logging.getLogger("muster.host.dns")
 
 
@@ -146,12 +142,23 @@ def check_target(plan: Plan) -> None:
     _refuse(plan.target)
 
 
+def check_name(target: str) -> None:
+    """Refuse a name for the records, where it is set, that no other machine can connect to.
+
+    Raises: `host/dns-target`.
+    """
+    _refuse(target)
+    if "." not in target.strip("."):
+        detail = f"it has no domain, and records hold full names, such as {target}.corp.example"
+        raise error("host/dns-target", target=target, detail=detail)
+
+
 def _refuse(target: str) -> None:
     name = target.lower().removesuffix(".")
     labels = name.split(".")
     if not name:
         detail = "with it, they say that there is no host (RFC 2782)"
-    elif name in _LOOPBACK or labels[-1] in _LOCAL:
+    elif reach.only_here(name):
         detail = "on every machine that name means the machine itself (RFC 6761)"
     elif ":" in name or labels[-1].isdigit():
         detail = "it is an address, and a record needs a name"

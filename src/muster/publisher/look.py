@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from muster.core import reach
 from muster.core.catalogue import error
 from muster.core.ids import InstallationId, check_proof
 from muster.core.keys import Kind
@@ -142,7 +143,12 @@ def descriptor(office: Office, product: str, trust_version: int | None = None) -
 
 
 def export(office: Office, url: str | None) -> Export:
-    """The publisher file: what hosts and offline sites need to know of this publisher."""
+    """The publisher file: what hosts and offline sites need to know of this publisher.
+
+    Raises: `settings/nowhere`.
+    """
+    if url is not None:
+        reach.check_url(url)
     with office.view() as reader:
         line = tables.documents.trust_above(reader, 0, 4097)
         newest = tables.documents.newest_trust(reader).version

@@ -25,6 +25,13 @@ def test_finding_hosts(ready: Desk) -> None:
     assert ready.error("set-host", "a b", code=2) == "settings/value"
 
 
+def test_what_nothing_can_be_reached_by_is_refused_when_it_is_set(ready: Desk) -> None:
+    for place in ("0.0.0.0", "[::]:16880", "fe80::1", "224.0.0.1:16880"):
+        assert ready.error("set-host", place, code=2) == "settings/nowhere"
+    assert ready.error("set-publisher", "http://0.0.0.0:16882", code=2) == "settings/nowhere"
+    assert ready.data("set-host", "127.0.0.1:1")["changed"] is True
+
+
 def test_a_machine_without_a_domain_and_hosts_says_how_to_go_on(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,8 @@ def test_the_publisher_file(desk: Desk, tmp_path: Path) -> None:
     assert file.url == "https://activate.contoso.example"
     assert walk(anchor(file.anchor), file.trust).version == 2
     assert desk.refused("export", str(out), "--url", "ftp://x", code=2) == "net/url"
+    nowhere = ("export", str(out), "--url", "http://0.0.0.0:16882")
+    assert desk.refused(*nowhere, code=2) == "settings/nowhere"
 
 
 def test_an_empty_store_says_what_to_type(empty: Desk) -> None:

@@ -44,7 +44,19 @@ def test_a_value_that_the_environment_hides_is_kept_and_told(world: World) -> No
 
 @pytest.mark.parametrize(
     ("name", "text", "code"),
-    [("nonsense", "1", "settings/unknown"), ("port", "x", "settings/value")],
+    [
+        ("nonsense", "1", "settings/unknown"),
+        ("port", "x", "settings/value"),
+        *(
+            ("dns_target", name, "host/dns-target")
+            for name in ("localhost", "KMS.localhost.", "host7.localdomain", "ip6-loopback")
+        ),
+        *(
+            ("dns_target", name, "host/dns-target")
+            for name in ("127.0.0.1", "192.0.2.7", "0.0.0.0", "kms1", "kms1.")
+        ),
+        ("dns_target", "::1", "settings/value"),
+    ],
 )
 def test_what_is_wrong_is_not_stored(world: World, name: str, text: str, code: str) -> None:
     with pytest.raises(MusterError, match=code):

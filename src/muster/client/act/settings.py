@@ -12,6 +12,8 @@ from muster.client.results import (
     TLSSetting,
 )
 from muster.client.stores import Parts, load_present
+from muster.core import reach
+from muster.core import settings as table
 from muster.core.audit import Event as Audit
 from muster.core.identity import check_publisher_id
 
@@ -20,7 +22,13 @@ from muster.core.identity import check_publisher_id
 
 
 def set_host(parts: Parts, host: str | None, publisher: str = "") -> HostSetting:
-    """Ask one host and no other, or with None find hosts by DNS again."""
+    """Ask one host and no other, or with None find hosts by DNS again.
+
+    Raises: `settings/nowhere`.
+    """
+    if host is not None:
+        table.check(table.lookup(table.Role.CLIENT, "host"), host)
+        reach.check_host(table.split_host_port(host, 0)[0], host)
     return HostSetting(host, publisher or None, _change(parts, publisher, "host", host))
 
 
@@ -45,7 +53,12 @@ def set_tls(parts: Parts, host_tls: bool) -> TLSSetting:
 
 
 def set_publisher(parts: Parts, url: str | None, publisher: str = "") -> PublisherSetting:
-    """Say where the publisher's service listens, or with None forget it."""
+    """Say where the publisher's service listens, or with None forget it.
+
+    Raises: `settings/nowhere`.
+    """
+    if url is not None:
+        reach.check_url(url)
     changed = _change(parts, publisher, "publisher_url", url)
     return PublisherSetting(url, publisher or None, changed)
 

@@ -273,4 +273,13 @@ ROWS: tuple[Row, ...] = (
         "A host is given as {wanted}.",
         "Give the host's full name, with its port if it is not the usual one.",
     ),
+    Row(
+        "settings/nowhere",
+        Kind.USAGE,
+        400,
+        Retry.AFTER_FIX,
+        "Nothing can be reached at {value}: {detail}.",
+        "Whoever is told this address connects to it.",
+        "Give the name of the machine that listens, such as kms1.corp.example, or an address of it.",
+    ),
 )

@@ -10,15 +10,18 @@ from muster.core import settings as table
 from muster.core.audit import Event
 from muster.core.settings import Role, Value
 from muster.host.open import OpenHost
+from muster.host.publish import check_name
 from muster.host.results import SettingChange
 from muster.host.tables import audit, host_settings, own
 
 
 def set_setting(host: OpenHost, name: str, text: str) -> SettingChange:
     """Set a setting to what was typed. Raises: `settings/unknown`, `settings/value`, and those of
-    the setting's type."""
+    the setting's type; `host/dns-target`."""
     setting = table.lookup(Role.HOST, name)
     value = table.parse(setting, text)
+    if setting.name == "dns_target" and value:
+        check_name(str(value))
     return _store(host, setting, value, table.value_text(value))
 
 
