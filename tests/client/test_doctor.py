@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from muster.client.look import product_status
 from muster.client.messages import Plan
 from muster.core.catalogue import error
 from muster.core.keys import Kind
@@ -283,3 +284,31 @@ def test_a_key_that_waits_after_another_was_activated_is_told(world: World) -> N
     machine.client.install_key(world.publisher.machine_key("desktop", Kind.MAK).text)
     (check,) = bad(examine(machine))
     assert check.code == "client/key-waiting"
+
+
+@pytest.mark.parametrize("beside", [None, Kind.MAK, Kind.EVALUATION])
+def test_what_the_publisher_refused_is_told_until_it_is_activated(
+    world: World, beside: Kind | None
+) -> None:
+    """Whatever licence runs meanwhile: none, that of another key, an evaluation."""
+    plan = Plan(None, ("corp.test",), caching=True, publisher_url=PUBLISHER_URL)
+    machine = world.machine(plan=lambda _: plan)
+    machine.client.add_product(world.publisher.descriptor(DESKTOP))
+    if beside is not None:
+        term = 3 if beside is Kind.EVALUATION else 0
+        key = world.publisher.machine_key("desktop", beside, term)
+        machine.client.install_key(key.text)
+        assert machine.client.activate()[0].status.verdict.licensed
+    key = world.publisher.machine_key("desktop", Kind.MAK)
+    machine.client.install_key(key.text)
+    world.publisher_fault = error("publisher/key-revoked", key=key.key_id.text)
+    machine.client.activate()
+    told = [check for check in bad(examine(machine)) if check.code == "publisher/key-revoked"]
+    assert "The last try" in told[0].what
+    status = product_status(machine.client.parts, DESKTOP)
+    assert status.last_refusal is not None
+    assert status.last_refusal.code == "publisher/key-revoked"
+    world.publisher_fault = None
+    machine.client.activate()
+    assert product_status(machine.client.parts, DESKTOP).last_refusal is None
+    assert examine(machine).healthy

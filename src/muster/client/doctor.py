@@ -234,11 +234,14 @@ def _licence_checks(status: Status, catalogue: Catalogue | None) -> list[Check]:
     if record is None or not record.key:
         return [state]
     checks = []
-    if onetime.is_waiting(verdict):
+    waiting = onetime.is_waiting(verdict)
+    if waiting:
         fault = error("client/key-waiting", product=name, masked=record.masked)
         what = f"{name}: {verdict.state.text}. {fault.what}"
         checks.append(Check(Topic.LICENCE, Mark.FAIL, what, fault.fix, code=fault.code))
-    if record.failure is not None and (verdict.licence is None or verdict.licence.kind == "lease"):
+    # An activation or an evaluation that runs beside a key that waits tells nothing of that key.
+    leased = verdict.licence is None or verdict.licence.kind == "lease"
+    if record.failure is not None and (waiting or leased):
         checks += _refusals(f"{name}: {verdict.state.text}.", record.failure)
     codes = {"client/not-activated", *(check.code for check in checks)}
     told = checks and verdict.licence is None and (state.code in codes or _several(state.code))

@@ -114,7 +114,8 @@ class ProductStatus(ProductSummary):
     and `key_kind` is "setup", "mak", "evaluation" or "retail", both "" without one. What begins
     with `last_` is None where it has not happened. `trust` and `catalogue` are versions.
     `retry_after` and `renew_after` are the spans that hold here: of the licence, else of the
-    product. `trusted_time` is the clock, or its mark where that is later.
+    product. `last_refusal` is why the last try brought no licence, None where it did.
+    `trusted_time` is the clock, or its mark where that is later.
     """
 
     publisher_name: str
@@ -135,6 +136,7 @@ class ProductStatus(ProductSummary):
     last_count: int | None
     last_contact: Instant | None
     last_attempt: Instant | None
+    last_refusal: MusterError | None
     next_attempt: Instant | None
     retry_after: Seconds
     renew_after: Seconds

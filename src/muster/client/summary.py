@@ -77,6 +77,7 @@ def status(status: Status, now: int) -> ProductStatus:
         last_count=record.count if record else None,
         last_contact=record.last_contact or None if record else None,
         last_attempt=record.last_attempt or None if record else None,
+        last_refusal=record.failure.error() if record and record.failure else None,
         next_attempt=record.next_attempt or None if record else None,
         retry_after=retry,
         renew_after=renew,

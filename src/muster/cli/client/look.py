@@ -73,6 +73,13 @@ def _status_lines(row: ProductStatus) -> list[str]:
             f"  Why:  {row.why.why}",
             f"  Fix:  {row.why.fix}",
         ]
+    if row.last_refusal is not None and (row.why is None or row.why.code != row.last_refusal.code):
+        refusal = row.last_refusal
+        lines += [
+            f"The last try brought no licence: {refusal.code}",
+            f"  What: {refusal.what}",
+            f"  Fix:  {refusal.fix}",
+        ]
     return [*lines, *warned(row.warnings)]
 
 
