@@ -1,13 +1,14 @@
 # Muster. Everything that a newcomer types; each verb sets up what it needs.
 #   make demo   the main job on this machine (needs Python >= 3.11 and pip, nothing else)
 #   make test   lint, types, architecture and all tests with real parts
+#   make bottoms  the tests of each dependency against its lowest version; make dist  wheel and sdist
 #   make docs   write the generated pages; make guide   write the outputs of docs/guide.md anew
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test lint bench torture mutants fmt docs docs-check vectors guide parts clean lock
+.PHONY: demo test bottoms dist lint bench torture mutants fmt docs docs-check vectors guide parts clean lock
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Muster needs Python 3.11 or newer; say 'make PYTHON=python3.12 …'"; exit 1; }
@@ -37,6 +38,37 @@ test: $(VENV)/.dev parts lint docs-check
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not torture"
 	@$(BIN)/python tests/house/mirror.py
 
+# The lowest versions that pyproject.toml allows, under the tests that touch each package.
+BOTTOMS := $(VENV)/bottoms
+BOTTOM_TESTS := tests/net/test_dns.py tests/net/test_dns_peers.py tests/net/test_dnsupdate.py \
+	tests/net/test_tls.py tests/system/test_keyfile.py tests/system/test_qr.py \
+	tests/lease/test_jws.py tests/lease/test_jws_public_keys.py \
+	tests/db/test_engine.py tests/db/test_postgres_stall.py tests/cli/client \
+	tests/cli/test_main_everywhere.py tests/cli/test_shapes_plays.py tests/cli/test_slmgr.py
+
+$(VENV)/.bottoms: requirements/bottoms.txt $(VENV)/.run
+	@test -x $(BOTTOMS)/bin/python || $(PYTHON) -m venv $(BOTTOMS) || $(PYTHON) -m virtualenv $(BOTTOMS)
+	$(BOTTOMS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bottoms.txt
+	$(BOTTOMS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+bottoms: $(VENV)/.bottoms parts
+	$(BOTTOMS)/bin/python -m pytest -n $(JOBS) --dist loadgroup -m "not torture" $(BOTTOM_TESTS)
+
+# Wheel and sdist, judged as an index would; the judges have an environment of their own.
+JUDGES := $(VENV)/judges
+
+$(VENV)/.judges: requirements/dist.txt $(VENV)/.run
+	@test -x $(JUDGES)/bin/python || $(PYTHON) -m venv $(JUDGES) || $(PYTHON) -m virtualenv $(JUDGES)
+	$(JUDGES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dist.txt
+	@touch $@
+
+dist: $(VENV)/.judges
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	$(JUDGES)/bin/python -m twine check --strict dist/*
+	$(JUDGES)/bin/check-wheel-contents dist/*.whl
+
 torture: $(VENV)/.dev parts
 	$(BIN)/python -m pytest -m torture --timeout 3000
 	HYPOTHESIS_PROFILE=fresh $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m hypothesis --timeout 3000
@@ -65,10 +97,13 @@ fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Needs uv; the lock files name no index.
-lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/run.in -o requirements/run.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/dev.in -o requirements/dev.txt
+# The lock files name no index.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: $(VENV)/.dev
+	$(COMPILE) requirements/run.in -o requirements/run.txt
+	$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) requirements/dist.in -c requirements/dev.txt -o requirements/dist.txt
+	$(COMPILE) requirements/bottoms.in -o requirements/bottoms.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache

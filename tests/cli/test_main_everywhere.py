@@ -14,7 +14,11 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.xdist_group("everywhere"),
+    pytest.mark.timeout(400),
+]
 
 ROOT = Path(__file__).parents[2]
 KNOWN_CODES = {0, 1, 2, 3, 130}
@@ -96,15 +100,6 @@ def test_a_deleted_folder_is_named_where_a_path_starts_from_it(
 
 def test_no_umask_leaves_anything_that_all_may_write(played: list[dict[str, Any]]) -> None:
     assert not [run for run in of(played, "umask 000") if run["loose"]]
-
-
-def test_a_plain_install_names_the_extra_that_is_missing(played: list[dict[str, Any]]) -> None:
-    for run in of(played, "no extra"):
-        if run["words"][0] == "publisher" and "command/extra" not in run["err"]:
-            # It asked for something else before it opened the database.
-            assert run["code"] in (0, 1, 2, 3), run
-    named = {tuple(run["words"][:3]) for run in of(played, "no extra") if "server" in run["err"]}
-    assert ("publisher", "serve") in named or len(named) > 5, named
 
 
 def test_ctrl_c_ends_a_command_by_its_own_code(played: list[dict[str, Any]]) -> None:

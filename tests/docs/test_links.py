@@ -175,6 +175,8 @@ def asked() -> dict[str, str]:
     """Packages named in `requirements/*.in`, with the version that the locks hold."""
     locked: dict[str, str] = {}
     for file in REQUIREMENTS.glob("*.txt"):
+        if file.stem == "bottoms":
+            continue  # the same packages in their lowest versions
         for package, version in re.findall(
             r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", file.read_text(encoding="utf-8"), re.MULTILINE
         ):
@@ -182,6 +184,7 @@ def asked() -> dict[str, str]:
     names = {
         normal(line)
         for file in REQUIREMENTS.glob("*.in")
+        if file.stem != "bottoms"
         for line in file.read_text(encoding="utf-8").split("\n")
         if line and not line.startswith(("#", "-"))
     }
@@ -216,3 +219,33 @@ def test_the_package_declares_what_the_lock_installs() -> None:
         if line and not line.startswith(("#", "-"))
     }
     assert names == wanted
+
+
+def test_the_lowest_versions_are_those_that_are_tested() -> None:
+    """`requirements/bottoms.in` pins each lower bound of `pyproject.toml`; its lock has them."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    declared = {
+        *project["project"]["dependencies"],
+        *(text for extra in project["project"]["optional-dependencies"].values() for text in extra),
+        *project["build-system"]["requires"],
+    }
+    bounds = dict(text.split(">=") for text in declared)
+    assert len(bounds) == len(declared), "one range for each package"
+    lines = (REQUIREMENTS / "bottoms.in").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if "==" in line)
+    assert {name: parts(bound) for name, bound in bounds.items()} == {
+        name: parts(pin) for name, pin in pins.items()
+    }
+    locked = (REQUIREMENTS / "bottoms.txt").read_text(encoding="utf-8")
+    for name, pin in pins.items():
+        assert re.search(rf"^{name.partition('[')[0]}=={re.escape(pin)} ", locked, re.MULTILINE)
+
+
+def parts(version: str) -> list[int]:
+    """A version as numbers, without zeros at its end."""
+    numbers = [int(number) for number in version.split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return numbers

@@ -337,7 +337,7 @@ def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list
     with look_at_host(store) as opened:
         surroundings = look.surroundings(opened)
     prober = doctor.Prober(
-        Resolver(nameservers, timeout=4.0),
+        Resolver(nameservers, timeout=4.0, extra="host"),
         HTTPClient(5.0, ca_file=ca_file),
         HTTPClient(5.0, ca_file=ca_file, proxies=True),
         tls=bool(surroundings.values.get("tls_certificate")),

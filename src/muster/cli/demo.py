@@ -24,6 +24,7 @@ import click
 from muster.cli import compose
 from muster.cli.output import MusterCommand, emit, wants_json
 from muster.core.catalogue import error
+from muster.core.extras import brought_by
 from muster.core.records import Seconds
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def demo(clients: int, keep: bool, small_dns: bool) -> None:
     machines without a network, and a revoked host. Takes well under a minute and leaves
     nothing behind.
     """
-    from muster.testing.site import Site
+    with brought_by("server", "The demonstration"):
+        from muster.testing.site import Site
 
     begun = compose.clock().monotonic()
     try:

@@ -13,7 +13,7 @@ from muster.core.digits import format_rows
 from muster.core.errors import MusterError
 from muster.core.ids import InstallationId
 from muster.publisher.desk import Entry, Reading
-from muster.system.qr import terminal
+from muster.system.qr import load, terminal
 
 HELP = (
     "Type the groups as they are read, one or several a line. A wrong group is reported at once.\n"
@@ -84,11 +84,21 @@ def give(confirmation: str, short: bytes) -> None:
         if way == "d":
             return
         if way == "q":
-            click.echo(terminal(short))
+            _draw(short)
         elif way == "t":
             click.echo(confirmation)
         else:
             _read(Reading.of(confirmation))
+
+
+def _draw(short: bytes) -> None:
+    """The code; or why it cannot be drawn, for the answer can be given in other ways too."""
+    try:
+        load("publisher")
+    except MusterError as fault:
+        click.echo(f"{fault.what} {fault.why} {fault.fix}")
+        return
+    click.echo(terminal(short))
 
 
 def _read(reading: Reading) -> None:

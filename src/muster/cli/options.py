@@ -54,14 +54,26 @@ def write_public(path: Path, data: bytes) -> bool:
     return True
 
 
+def check_code(qr_file: Path | None, *, show: bool) -> None:
+    """Before anything is done: whether a QR code that is asked for can be drawn.
+
+    Raises: `command/extra`; wrong use.
+    """
+    if qr_file is None and not show:
+        return
+    if qr_file is not None and qr_file.suffix.lower() not in (".png", ".svg"):
+        raise click.UsageError("The QR code is written to a file whose name ends in .png or .svg.")
+    from muster.system.qr import load
+
+    load(click.get_current_context().command_path.split()[1])
+
+
 def write_qr(path: Path, data: bytes) -> None:
-    """Write a QR code to a .png or .svg file, by its name. Raises: `file/…`; wrong use."""
+    """Write a QR code to a .png or .svg file, by its name. Raises: `file/…`."""
     from muster.system import qr
     from muster.system.files import write_atomic
 
-    draw = {".png": qr.png, ".svg": qr.svg}.get(path.suffix.lower())
-    if draw is None:
-        raise click.UsageError("The QR code is written to a file whose name ends in .png or .svg.")
+    draw = qr.png if path.suffix.lower() == ".png" else qr.svg
     write_atomic(path, draw(data), 0o644)
 
 

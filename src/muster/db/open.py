@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from muster.core.catalogue import error
+from muster.core.extras import brought_by
 from muster.db.engine import BUSY_SECONDS, CLOSE_SECONDS, Database
 from muster.db.sqlite import open_sqlite
 
@@ -31,13 +31,8 @@ def open_database(
     """
     if os.fspath(url).startswith(("postgresql://", "postgres://")):
         # Only a publisher with PostgreSQL has the driver installed, and its import takes its time.
-        try:
+        with brought_by("publisher", "PostgreSQL"):
             from muster.db.postgres import open_postgres
-        except ImportError as fault:
-            detail = " ".join(str(fault).split())
-            raise error(
-                "command/extra", wanted="PostgreSQL", detail=detail, extra="server"
-            ) from fault
 
         return open_postgres(os.fspath(url), busy_seconds=busy_seconds)
     return open_sqlite(url, create=create, busy_seconds=busy_seconds)

@@ -273,7 +273,7 @@ def _send(
 ) -> tuple[int, int]:
     zone, server = plan.zone or domain, plan.server
     if not server:
-        resolver = Resolver()
+        resolver = Resolver(extra="host")
         owner_zone, primary = resolver.zone_of(domain)
         zone = plan.zone or owner_zone
         addresses = resolver.addresses(primary)

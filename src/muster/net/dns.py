@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.extras import brought_by
 from muster.core.values import dataclass
 from muster.net import resolvconf
 from muster.net.dnswire import Answer, GarbageError, RefusedError, ask
@@ -98,6 +99,7 @@ class Resolver:
             system.
         timeout: seconds for one question, over all servers and tries.
         resolv_conf: the system's file.
+        extra: what to install where dnspython is missing, by the role that asks.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Resolver:
         timeout: float = 4.0,
         *,
         resolv_conf: Path = resolvconf.PATH,
+        extra: str = "client",
     ) -> None:
         self._servers = (
             None
@@ -114,6 +117,7 @@ class Resolver:
         )
         self._timeout = timeout
         self._resolv_conf = resolv_conf
+        self._extra = extra
 
     def srv(self, name: str) -> tuple[SRV, ...]:
         """The SRV records of a name, at most 256; empty where there are none.
@@ -122,7 +126,7 @@ class Resolver:
         a host are left out. A CNAME at the name is followed, and so is one at a target when its
         addresses are asked for.
         Raises: `net/dns-name`, `net/dns-timeout`, `net/dns-failed`, `net/dns-refused`,
-            `net/dns-garbage`.
+            `net/dns-garbage`; `command/extra` without dnspython.
         """
         rrset = self._ask(check_name(name), "SRV", self._timeout)
         return () if rrset is None else srv_records(rrset)
@@ -194,6 +198,8 @@ class Resolver:
 
     def _ask(self, name: str, kind: str, seconds: float) -> dns.rrset.RRset | None:
         """The records of a name, at the end of its aliases; None where there are none."""
+        with brought_by(self._extra, "DNS"):
+            import dns.message  # noqa: F401  # before the time for the question runs
         end = time.monotonic() + seconds
         for _ in range(_ALIASES):
             answer = self._ask_servers(name, kind, end, seconds)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.extras import brought_by
 from muster.core.values import dataclass, field
 from muster.net.dns import parse_server, server_text
 from muster.net.resolvconf import check_name
@@ -37,6 +38,12 @@ DEFAULT_TTL = 3600
 _LOOKS = (0.0, 0.2, 0.8)
 """Seconds before each look at what an update wrote: a server that passes updates on to another
 one shows them a moment later."""
+
+
+def load() -> None:
+    """Import what sends an update. Raises: `command/extra` where it is not installed."""
+    with brought_by("host", "Publishing DNS records"):
+        import dns.update  # noqa: F401
 
 
 def general_name(domain: str) -> str:
@@ -209,7 +216,7 @@ class DynamicUpdate:
         Sent also when nothing changes: a refresh, so that servers which clear away stale records
         see that these are alive.
         Raises: the errors `dns/…`, of these `dns/not-written` where the zone does not show what
-            the server said that it wrote; `net/dns-name`.
+            the server said that it wrote; `net/dns-name`; `command/extra` without dnspython.
         """
         return self._run(records, keep=True)
 
@@ -228,6 +235,7 @@ class DynamicUpdate:
         removed: dict[str, tuple[str, ...]] = {}
         if not wanted:
             return Published(added, removed)
+        load()
         import dns.update
 
         message = dns.update.UpdateMessage(self._zone + ".")

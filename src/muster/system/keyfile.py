@@ -27,7 +27,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InternalError, InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from muster.core import grammar
@@ -396,5 +396,5 @@ def _derive(path: Path, kdf: KDF, passphrase: str, salt: bytes) -> bytes:
     data = unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogatepass")
     try:
         return kdf.derive(data, salt)
-    except MemoryError:
+    except (MemoryError, InternalError):  # cryptography before 48 says the second
         raise error("keyfile/memory", path=str(path), memory=kdf.memory) from None

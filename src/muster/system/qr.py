@@ -11,12 +11,24 @@ import io
 from typing import TYPE_CHECKING
 
 from muster.core.catalogue import error
+from muster.core.extras import brought_by
 
 if TYPE_CHECKING:
     import segno
 
 MOST_BYTES = 1200
 """More than this makes a code that a telephone's camera hardly reads from a screen."""
+
+
+def load(extra: str) -> None:
+    """Import what draws codes.
+
+    Args:
+        extra: what brings it, by the role that draws.
+    Raises: `command/extra` where it is not installed.
+    """
+    with brought_by(extra, "A QR code"):
+        import segno  # noqa: F401
 
 
 def _code(data: bytes) -> segno.QRCode:

@@ -163,6 +163,14 @@ def test_wrong_digits_are_refused_and_draw_nothing(desk: Desk) -> None:
     assert desk.left() == left
 
 
+def test_a_code_that_cannot_be_written_draws_nothing(desk: Desk, tmp_path: Path) -> None:
+    """A machine that no test has confirmed: its activation is not used for a wrong file name."""
+    left = desk.left()
+    words = ("publisher", "confirm", desk.digits(7), "--qr", str(tmp_path / "code.gif"))
+    assert desk.run(*words, code=2)["error"]["code"] == "command/usage"
+    assert desk.left() == left
+
+
 def test_rows_are_pasted_and_files_are_written_from_the_desk(desk: Desk, tmp_path: Path) -> None:
     picture, reply = tmp_path / "answer.svg", tmp_path / "reply"
     options = ("--qr", str(picture), "--reply", str(reply), "--show-qr")

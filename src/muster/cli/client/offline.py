@@ -9,7 +9,7 @@ import click
 from muster.cli import compose
 from muster.cli.client.options import FILE, machine_options, product_option
 from muster.cli.client.words import readout_lines, report_activations
-from muster.cli.options import code_lines
+from muster.cli.options import check_code, code_lines
 from muster.cli.output import LazyGroup, MusterCommand, emit
 
 
@@ -26,6 +26,7 @@ def installation_id(
     from muster.client.results import CodeWritten
     from muster.core.records import widened
 
+    check_code(qr_file, show=show_qr)
     readout = offline.installation_id(machine.parts(), product)
     lines = readout_lines(readout)
     lines += code_lines(readout.request.encode(), qr_file, show=show_qr)

@@ -18,7 +18,7 @@ from muster.cli.host.options import (
     read_file,
     report_refused,
 )
-from muster.cli.options import code_lines, gathered, store_option
+from muster.cli.options import check_code, code_lines, gathered, store_option
 from muster.cli.output import MusterCommand, emit
 from muster.core.values import dataclass
 
@@ -77,6 +77,7 @@ def activate(
         )
     if (way.qr_file or way.show_qr) and not way.telephone:
         raise click.UsageError("--qr and --show-qr go with --telephone.")
+    check_code(way.qr_file, show=way.show_qr)
     if name and (way.reply_file or way.telephone or way.confirmation_id):
         raise click.UsageError("--name goes with online activation and with --request.")
     _check_name(name)

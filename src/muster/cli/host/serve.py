@@ -50,6 +50,7 @@ def serve(
     from muster.host.server import DNSOptions, Place
     from muster.net import operation
     from muster.net.certificate import certificate_of
+    from muster.net.dnsupdate import load as load_updates
     from muster.net.http import peer_text
     from muster.net.peers import networks
     from muster.net.serve import Listener, serve_forever
@@ -74,6 +75,8 @@ def serve(
     with compose.serving_database(store) as database, ServerLock(folder, since) as lock:
         opened = compose.host_on(store, database, file_settings, overrides)
         values = look.settings(opened)
+        if values.values()["publish_dns"]:
+            load_updates()
         tsig = tsig_key(values.values())
         certificate = certificate_of(
             values.text("tls_certificate"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from muster.cli.options import code_lines, store_option, write_public
+from muster.cli.options import check_code, code_lines, store_option, write_public
 from muster.cli.output import MusterCommand, emit, interactive, wants_json
 from muster.cli.publisher.files import read_request, written
 from muster.cli.publisher.options import FILE, Phrases, open_office, passphrase_options
@@ -47,6 +47,7 @@ def confirm(
     asked = not digits and request is None
     if asked and (wants_json() or not interactive()):
         raise click.UsageError("Give the installation ID, or --request FILE.")
+    check_code(qr_file, show=show_qr)
     if asked:
         phrases.leave_environment(roots=False)
     with open_office(store, phrases) as office:

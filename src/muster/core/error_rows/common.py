@@ -31,7 +31,7 @@ ROWS: tuple[Row, ...] = (
         Retry.AFTER_FIX,
         "{wanted} needs a part that is not installed: {detail}.",
         "Muster was installed without its extra '{extra}'.",
-        "Install it: pip install 'muster-activation[{extra}]'.",
+        "Install it as Muster was installed, such as: pip install 'muster-activation[{extra}]'.",
     ),
     # Product keys and key ids (docs/spec/01-identities.md, sections 1.4 and 1.5).
     Row(
