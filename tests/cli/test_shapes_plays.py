@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +136,32 @@ def test_every_command_of_a_client(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         news.write_bytes(publisher.file().encode())
         walk("catalogue", "import", str(news))
         walk("product", "remove", PRODUCT)
+        with short_folder() as run:
+            keeper, line = started("client", "agent", "--run", run)
+            try:
+                walk.judged(("agent",), line)
+            finally:
+                stop(keeper)
         assert not walk.missing()
+
+
+@contextmanager
+def short_folder() -> Iterator[str]:
+    """The path of a socket has 108 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="muster-") as folder:
+        yield folder
+
+
+def started(*words: str) -> tuple[subprocess.Popen[str], str]:
+    """Start a command that serves, with `--json`, and return it with its ready line."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "muster", *words, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline()
 
 
 def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS, wishes: list[Count]) -> None:

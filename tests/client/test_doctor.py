@@ -48,7 +48,7 @@ def test_a_healthy_machine(world: World) -> None:
     assert found.healthy
     assert found.next_fix is None
     assert bad(found, Mark.FAIL, Mark.UNKNOWN, Mark.WARN, Mark.SKIPPED) == []
-    assert {one.topic for one in found.checks} == set(Topic) - {Topic.CLONES}
+    assert {one.topic for one in found.checks} == set(Topic) - {Topic.CLONES, Topic.AGENT}
     topics = [list(Topic).index(one.topic) for one in found.checks]
     assert topics == sorted(topics)
 

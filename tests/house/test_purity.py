@@ -15,11 +15,23 @@ from tests.house import measures
 
 PURE = ("core", "health", "lease", "wire")
 """Floors that are pure from top to bottom."""
-OUTER = ("__init__", "__main__", "cli", "db", "net", "system", "testing")
+OUTER = ("__init__", "__main__", "agent", "cli", "db", "net", "system", "testing")
 """Floors that are there to touch something."""
 HANDS = {
     "client": {
-        *("act", "disk", "doctor", "facade", "facts", "findings", "look", "network", "present"),
+        *(
+            "act",
+            "agent",
+            "disk",
+            "doctor",
+            "evidence",
+            "facade",
+            "facts",
+            "findings",
+            "look",
+            "network",
+            "present",
+        ),
         *("service", "settings", "store", "stores", "summary"),
     },
     "host": {

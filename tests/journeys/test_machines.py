@@ -647,7 +647,6 @@ def test_identity_modes_that_are_not_offered_are_refused(world: World) -> None:
     machine = world.machine()
     descriptor = world.publisher.descriptor(DESKTOP)
     add = machine.client.add_product
-    assert code_of(lambda: add(descriptor, identity="node")) == "client/identity-node"
     assert (
         code_of(lambda: add(descriptor, identity="explicit", given="x")) == "client/identity-mode"
     )

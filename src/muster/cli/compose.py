@@ -411,6 +411,32 @@ class Machine:
 
         return system_parts(store=self.root, facts=self.facts)
 
+    def agent_options(self, run: Path | None, *, as_json: bool) -> dict[str, object]:
+        """The options of this machine's agent (`muster.agent.serve.Options`) by its settings.
+
+        Args:
+            run: its runtime folder, None for the system's.
+            as_json: it tells its sockets as JSON.
+        """
+        import os
+
+        from muster.client.agent import runtime_folder
+        from muster.client.settings import load
+        from muster.system.facts import facts_path
+
+        settings, folder = load(self.root), run or runtime_folder()
+        # Only root's facts count for others, and only at the one place.
+        writes = self.facts is None and run is None and os.geteuid() == 0
+        return {
+            "store": str(self.root.absolute()),
+            "run": str(folder.absolute()),
+            "facts": "" if self.facts is None else str(self.facts.absolute()),
+            "writes_facts": str(facts_path({})) if writes else "",
+            "json": as_json,
+            "log_format": settings.text("log_format"),
+            "log_level": settings.text("log_level"),
+        }
+
     @property
     def holds_products(self) -> bool:
         """Whether any product was set up below the root of stores."""

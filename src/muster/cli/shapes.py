@@ -13,6 +13,7 @@ from typing import cast
 from muster.cli import verified
 from muster.cli.demo import DemoReport
 from muster.cli.slmgr import records as slmgr
+from muster.client import agent_results as agent
 from muster.client import results as client
 from muster.core.records import JSON, ErrorRecord, any_of
 from muster.core.values import dataclass
@@ -42,6 +43,7 @@ def _shape(*records: type) -> Shape:
 
 SHAPES: Mapping[str, Shape] = {
     "client activate": _shape(client.Activations, client.FailedActivations, client.RequestWritten),
+    "client agent": _shape(agent.AgentServing),
     "client catalogue import": _shape(client.Imported),
     "client clear-domain": _shape(client.DomainSetting),
     "client clear-host": _shape(client.HostSetting),
@@ -64,7 +66,7 @@ SHAPES: Mapping[str, Shape] = {
     "client set-domain": _shape(client.DomainSetting),
     "client set-host": _shape(client.HostSetting),
     "client set-publisher": _shape(client.PublisherSetting),
-    "client status": _shape(client.StatusList),
+    "client status": _shape(agent.MachineStatus),
     "client uninstall-key": _shape(client.KeyChange),
     "client wait": _shape(client.Waited),
     "demo": _shape(DemoReport),

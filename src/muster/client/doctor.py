@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from muster.client import onetime
+from muster.client.agent_results import AgentStatus
 from muster.client.discovery import (
     Address,
     Candidate,
@@ -52,7 +53,7 @@ class Findings:
 
     `asked` and `found` are the names asked and what DNS said, `faults` where it did not answer;
     `hosts` what each host said; `publisher` what the publisher's service said, None where its
-    address is not known here.
+    address is not known here; `agent` what is known of the agent that keeps this store.
     """
 
     statuses: Sequence[Status]
@@ -61,6 +62,7 @@ class Findings:
     faults: tuple[MusterError, ...]
     hosts: tuple[ProbeResult, ...]
     publisher: ProbeResult | None
+    agent: AgentStatus | None = None
 
 
 def collect(
@@ -157,7 +159,25 @@ def diagnose(findings: Findings) -> Report:
     checks += _own_catalogue(findings.statuses, trust, catalogue)
     for status in findings.statuses:
         checks += _licence_checks(status, catalogue)
+    if findings.agent is not None:
+        checks.append(check_agent(findings.agent))
     return report("client", descriptor.publisher, descriptor.trust.label, checks)
+
+
+def check_agent(agent: AgentStatus) -> Check:
+    """Whether anybody renews by itself; a machine whose agent stands has its licences for now."""
+    if not agent.running:
+        fault = error("client/no-agent")
+        what = f"The agent of this machine, which ran since {instant_text(agent.since)}, has ended."
+        return Check(Topic.AGENT, Mark.WARN, what, fault.fix, code=fault.code)
+    asked = "has not asked anybody yet"
+    if agent.last_try is not None:
+        asked = f"last asked at {instant_text(agent.last_try.at)}"
+        failure = agent.last_try.error
+        if failure is not None:
+            what = f"The agent runs and {asked}, which ended with {failure.code}: {failure.what}"
+            return Check(Topic.AGENT, Mark.WARN, what, failure.fix, code=failure.code)
+    return Check(Topic.AGENT, Mark.OK, f"The agent of this machine runs and {asked}.")
 
 
 def _needs_host(status: Status) -> bool:

@@ -25,8 +25,8 @@ from muster.core.identity import (
 from muster.core.values import dataclass, field, replace
 from muster.lease.jws import MemorySigningKey
 
-MODES = ("machine", "device", "explicit")
-"""Modes that a client without an agent can have; `node` needs the agent's socket."""
+MODES = ("machine", "device", "node", "explicit")
+"""The modes that a machine can have."""
 _NO_BOOT = "unknown"
 
 
@@ -43,10 +43,8 @@ def check_mode(mode: str, allowed: Sequence[str], product: str) -> None:
 
     Args:
         allowed: the modes that the product lists.
-    Raises: `client/identity-node`, `client/identity-mode`.
+    Raises: `client/identity-mode`.
     """
-    if mode == "node":
-        raise error("client/identity-node")
     if mode not in MODES or mode not in allowed:
         listed = ", ".join(allowed)
         raise error("client/identity-mode", mode=mode, product=product, allowed=listed)
@@ -58,7 +56,7 @@ def new_identity(
     """Make the identity of a machine that has none.
 
     Args:
-        mode: machine, device or explicit.
+        mode: one of `MODES`.
         facts: of this machine now.
         given: the operator's id; for mode explicit only.
     Raises: `client/no-system-uuid` (mode device), `id/explicit`.
@@ -140,8 +138,8 @@ def current_identity(
 
 
 def renewed(identity: Identity, publisher: str, facts: Sequence[Fact], dice: Dice) -> Made:
-    """A new identity for a store that was copied here from another machine (mode `machine`)."""
-    fresh = new_identity("machine", publisher, facts, dice)
+    """A new identity for a store that was copied here (modes `machine` and `node`)."""
+    fresh = new_identity(identity.mode, publisher, facts, dice)
     return Made(replace(fresh.identity, boot=identity.boot), fresh.seed)
 
 
@@ -177,7 +175,7 @@ def replacement(
     Returns:
         None where the identity can stay: it has its key, or mode `explicit` has no other.
     """
-    if copied and identity.mode == "machine":
+    if copied and identity.mode in ("machine", "node"):
         fresh = renewed(identity, publisher, facts, dice)
         return fresh, error("client/new-identity", old=identity.cmid, new=fresh.identity.cmid)
     if machine_key(identity, publisher, facts, seeds) is not None:

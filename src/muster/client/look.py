@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from muster.client import bound, doctor, doubts, facts, onetime, summary
+from muster.client import agent, bound, doctor, doubts, facts, onetime, summary
 from muster.client import store as store_files
 from muster.client.discovery import (
     Address,
@@ -282,12 +282,12 @@ def reports(parts: Parts) -> tuple[Report, ...]:
     by_store: dict[str, list[Status]] = {}
     for entry in statuses(parts):
         by_store.setdefault(entry.descriptor.publisher, []).append(entry)
-    return tuple(
-        doctor.diagnose(
-            doctor.collect(parts.network, parts.dice, statuses, parts.clock.now(), parts.late())
-        )
+    keeper = agent.status(store=parts.root)
+    found = [
+        doctor.collect(parts.network, parts.dice, statuses, parts.clock.now(), parts.late())
         for statuses in by_store.values()
-    )
+    ]
+    return tuple(doctor.diagnose(replace(findings, agent=keeper)) for findings in found)
 
 
 def _probes(

@@ -33,11 +33,11 @@ MAX_MARKS = 256
 class Identity:
     """Who this machine is for one publisher.
 
-    `mode` machine, device or explicit; `cmid` the present one; `salt` 32 bytes for commitments of
-    facts; `store_random` 32 bytes that are used where a machine has no facts; `given` the
-    operator's id in mode explicit; `made_on` the fingerprint when the identity was made or last
-    renewed a lease, so that a copied store is noticed; `boot` the boot for which a device has a
-    random CMID after a notice, else ""; `changed` when a notice last changed the CMID.
+    `mode` one of `muster.core.identity.IDENTITY_MODES`; `cmid` the present one; `salt` 32 bytes for
+    commitments of facts; `store_random` 32 bytes that are used where a machine has no facts;
+    `given` the operator's id in mode explicit; `made_on` the fingerprint when the identity was made
+    or last renewed a lease, so that a copied store is noticed; `boot` the boot for which a device
+    has a random CMID after a notice, else ""; `changed` when a notice last changed the CMID.
     """
 
     mode: str

@@ -40,6 +40,14 @@ ASIDE = 4 * 3600
 """A host that does not serve a product is set aside for it this long, in seconds."""
 NOTICE_PAUSE = 24 * 3600
 """A machine heeds at most one notice in this span, in seconds."""
+FIRST_SPREADS = {
+    (True, True): 1800,
+    (True, False): 120,
+    (False, True): 600,
+    (False, False): 10,
+}
+"""Seconds over which an agent spreads the first try of what is due when it starts, by whether the
+machine has just started, and whether a licence runs meanwhile."""
 _JITTER = 10  # one tenth of a wait is left to chance
 
 
@@ -110,6 +118,19 @@ def soon_after_boot(now: int, uptime: int | None, codes: Iterable[str], dice: Di
         return None
     wait = max(SOON, uptime // 2)
     return now + wait + _some(wait // 2, dice)
+
+
+def first_try(now: int, *, booted: bool, licensed: bool, dice: Dice) -> int:
+    """The instant at which an agent first tries what is due already.
+
+    What was due while a machine was off is due on every machine of a site when its power comes
+    back; whoever has a licence that runs can wait for the others.
+
+    Args:
+        booted: the machine has just started; else the agent has, or somebody set a product up.
+        licensed: a licence runs meanwhile.
+    """
+    return now + _some(FIRST_SPREADS[booted, licensed], dice)
 
 
 def is_due(next_attempt: int, now: int, scheduled: int = 0) -> bool:

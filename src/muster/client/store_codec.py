@@ -170,7 +170,7 @@ def _identity_to_dict(identity: Identity) -> strict.JSONObject:
 
 def _identity(value: Claims) -> Identity:
     return Identity(
-        mode=value.choice("mode", ("machine", "device", "explicit")),
+        mode=value.choice("mode", ("machine", "device", "node", "explicit")),
         cmid=value.text("cmid", grammar.UUID),
         salt=bytes32(value, "salt"),
         store_random=bytes32(value, "store_random"),

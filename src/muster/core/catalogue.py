@@ -15,7 +15,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from muster.core.error_rows import backup, client, common, host, licence, net, publisher, wire
+from muster.core.error_rows import (
+    agent,
+    backup,
+    client,
+    common,
+    host,
+    licence,
+    net,
+    publisher,
+    wire,
+)
 from muster.core.errors import Fault, Kind, MusterError, Refusal, Row, Usage
 
 
@@ -39,6 +49,7 @@ CATALOGUE: dict[str, Row] = table(
         host.ROWS,
         publisher.ROWS,
         backup.ROWS,
+        agent.ROWS,
         client.ROWS,
     )
 )

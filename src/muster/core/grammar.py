@@ -54,6 +54,7 @@ HARDWARE_ID = pattern(r"[0-9a-f]{12}")
 """Of a host (section 1.7.4)."""
 KEY_ID = pattern(r"[0-4]-(?:0|[1-9][0-9]{0,3})-(?:0|[1-9][0-9]{0,7})")
 """Kind, group and serial of a product key (section 1.5)."""
+KEY_ID_OR_EMPTY = pattern(rf"(?:{KEY_ID.pattern})?")
 KEY_ID_PARTS = pattern(r"(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})")
 """A key id as a person types it: wider, so that the error can say which part is out of range."""
 IDENTITY_MODE = pattern(r"machine|device|node|explicit")

@@ -37,6 +37,7 @@ class Topic(enum.Enum):
     CATALOGUE = "catalogue"
     LICENCE = "licence"
     CLONES = "clones"
+    AGENT = "agent"
 
 
 @dataclass(frozen=True, slots=True)

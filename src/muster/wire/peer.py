@@ -30,6 +30,7 @@ class Peer(enum.Enum):
     HOST = "host"
     PUBLISHER = "publisher"
     EITHER = "host or publisher"
+    AGENT = "agent"
 
 
 _SERVER = frozenset(
@@ -59,6 +60,7 @@ ANSWERS: Mapping[Peer, frozenset[str]] = {
     Peer.HOST: frozenset(_HOST),
     Peer.PUBLISHER: frozenset(_PUBLISHER),
     Peer.EITHER: frozenset(_HOST | _PUBLISHER),
+    Peer.AGENT: frozenset(CATALOGUE),
 }
 """The codes of the catalogue that each peer can answer with."""
 _OWN_AREAS = frozenset(code.partition("/")[0] for code in CATALOGUE) - {"host", "publisher", "wire"}

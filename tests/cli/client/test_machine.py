@@ -15,7 +15,6 @@ pytestmark = pytest.mark.real
 
 def test_identities(desk: Desk) -> None:
     add = ("product", "add", str(desk.descriptor), "--identity")
-    assert desk.error(*add, "node", code=1) == "client/identity-node"
     assert desk.error(*add, "explicit", code=2) == "client/identity-id"
     assert desk.data(*add, "device")["identity"] == "device"
     first = desk.data("identity")["identities"][0]

@@ -13,6 +13,7 @@ from muster.cli.output import LazyGroup
 _HERE = "muster.cli.client"
 COMMANDS = {
     "activate": f"{_HERE}.activate:activate",
+    "agent": f"{_HERE}.agent:agent",
     "catalogue": f"{_HERE}.offline:catalogue",
     "clear-domain": f"{_HERE}.settings:clear_domain",
     "clear-host": f"{_HERE}.settings:clear_host",

@@ -15,6 +15,7 @@ from muster.cli.output import MusterCommand, emit
 from muster.core.values import replace
 
 if TYPE_CHECKING:
+    from muster.client.agent_results import AgentStatus
     from muster.client.results import HistoryLine, ProductStatus
 
 
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 @machine_options
 def status(product: str | None, check: bool, machine: compose.Machine) -> None:
     """Show what is licensed here, until when, and why not."""
-    from muster.client import look
+    from muster.client import agent, look
+    from muster.client.agent_results import MachineStatus
+    from muster.core.records import widened
 
     machine.warn_store()
     listing = look.status_list(machine.parts(), product)
+    keeper = agent.status(store=machine.root)
     lines = [line for row in listing.products for line in (*_status_lines(row), "")]
-    emit(listing, lines[:-1])
+    lines = lines[:-1] if keeper is None else [*lines, *_agent_lines(keeper)]
+    emit(widened(MachineStatus, listing, agent=keeper), lines)
     if check and not all(row.licensed for row in listing.products):
         click.get_current_context().exit(1)
 
@@ -81,6 +86,19 @@ def _status_lines(row: ProductStatus) -> list[str]:
             f"  Fix:  {refusal.fix}",
         ]
     return [*lines, *warned(row.warnings)]
+
+
+def _agent_lines(agent: AgentStatus) -> list[str]:
+    state = f"runs since {when(agent.since)}" if agent.running else "does not run"
+    fields = [("Agent", state)]
+    if agent.running and agent.next_attempt is not None:
+        fields.append(("It asks next", when(agent.next_attempt)))
+    if agent.last_try is not None:
+        fault = agent.last_try.error
+        fields.append(("It last asked", when(agent.last_try.at)))
+        if fault is not None:
+            fields.append(("", f"{fault.code}: {fault.what}"))
+    return [f"{name + ':' if name else '':<18}{value}" for name, value in fields]
 
 
 def _found_by(row: ProductStatus) -> str:

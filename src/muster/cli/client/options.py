@@ -15,7 +15,7 @@ from muster.cli.options import Command
 FILE = click.Path(path_type=Path, dir_okay=False)
 """A file on the command line."""
 MODES = ("machine", "device", "node", "explicit")
-"""Identity modes; which of them there are without an agent is told by the act."""
+"""Identity modes."""
 
 _store_option = partial(options.store_option, subject="the stores are")
 

@@ -262,13 +262,22 @@ ROWS: tuple[Row, ...] = (
     ),
     # Identity.
     Row(
-        code="client/identity-node",
-        kind=Kind.REFUSAL,
-        http=400,
+        code="client/no-agent",
+        kind=Kind.FAULT,
+        http=503,
         retry=Retry.AFTER_FIX,
-        what="This program does not support the identity mode node.",
-        why="Containers share their node's identity through the agent, which this release does not have.",
-        fix="Use mode machine with a store of its own, or mode explicit where the product allows it.",
+        what="No agent keeps this machine licensed.",
+        why="It was stopped or removed; licences that run stay until they end.",
+        fix="Start it: 'muster client agent' as root, or its service.",
+    ),
+    Row(
+        code="client/not-shared",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The machine on which this container runs has {product}, and does not share it: it has the identity mode {mode}.",
+        why="Containers share the licence of their node in mode node only.",
+        fix="On the node run 'muster client identity node' and 'muster client activate', if the product allows that mode; or give this container an id in mode explicit.",
     ),
     Row(
         code="client/identity-mode",
