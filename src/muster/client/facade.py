@@ -120,6 +120,8 @@ def activate(
     """
     from muster.core.values import replace
 
+    if store is None and _asked_agent(descriptor, trusted, if_due=if_due):
+        return licence(descriptor, facts=facts, trusted=trusted)
     try:
         data = _descriptor_bytes(descriptor, trusted)
         client = system_client(store=store, facts=facts)
@@ -210,9 +212,65 @@ def _evaluate(
         known = clean_facts(read_facts(facts, environ={}))
     except MusterError as fault:
         known = fault
-    publisher_store = Store(_root(store), anchor.publisher, SystemDisk())
-    verdict, _ = load_verdict(publisher_store, anchor, known, boot_id(), SystemClock().now())
+    now = SystemClock().now()
+    try:
+        publisher_store = Store(_root(store), anchor.publisher, SystemDisk())
+    except MusterError:
+        shared = None if store is not None else _shared(anchor, now)
+        if shared is None:
+            raise
+        return _licence_of(shared)
+    verdict, _ = load_verdict(publisher_store, anchor, known, boot_id(), now)
+    if verdict.record is None and store is None:
+        verdict = _shared(anchor, now) or verdict
     return _with_store_warning(_licence_of(verdict), store)
+
+
+def _shared(anchor: Descriptor, now: int) -> Verdict | None:
+    """What the agent of this machine shows of a product that no store here has: a container's
+    licence is that of its node. None where there is no agent, or it does not have the product.
+
+    Source: docs/spec/14-agent.md, section 14.7.
+    """
+    from muster.client.agent import Agent
+
+    agent = Agent()
+    if not agent.is_there:
+        return None
+    from muster.client.shared import refused, verdict_of
+    from muster.wire.agent import EVIDENCE
+
+    path = EVIDENCE.fill(publisher=anchor.publisher, product=anchor.product.id)
+    try:
+        return verdict_of(anchor, agent.ask(EVIDENCE, path), now)
+    except MusterError as fault:
+        return None if fault.code == "client/not-added" else refused(anchor, fault, now)
+
+
+def _asked_agent(
+    descriptor: bytes | str | os.PathLike[str], trusted: bool, *, if_due: bool
+) -> bool:
+    """Whether the agent of this machine has the product and was asked for a licence: where this
+    user may not write the system's store, or this is a container without one.
+
+    Soft: whatever is wrong with the agent, the caller goes on as if there were none.
+    """
+    from muster.client.agent import ANSWER_SECONDS, Agent, encode_wish
+    from muster.system.paths import places
+    from muster.wire.agent import ACTIVATE, EVIDENCE
+
+    system, agent = places(environ={}, home=Path("/")).system_store, Agent()
+    if not agent.is_there or os.access(system, os.W_OK):
+        return False
+    try:
+        anchor = _descriptor(descriptor, trusted)
+        agent.ask(EVIDENCE, EVIDENCE.fill(publisher=anchor.publisher, product=anchor.product.id))
+        if not if_due:
+            wish = encode_wish(product=f"{anchor.publisher}/{anchor.product.id}")
+            agent.ask(ACTIVATE, body=wish, seconds=ANSWER_SECONDS)
+    except MusterError:
+        return False
+    return True
 
 
 def _root(store: str | os.PathLike[str] | None) -> Path:
