@@ -267,6 +267,7 @@ def test_every_command_of_a_publisher(
 
     # Trust, and what is kept of all this.
     walk("clock", "confirm", instant_text(walk("clock", "show")["time"])[:10])
+    walk("status")
     walk("clock", "repair")
     walk("trust", "show")
     walk("trust", "rotate", *CHEAP)

@@ -14,10 +14,13 @@ from tests.net.exposition import check_metrics
 
 from muster.core.errors import Retry
 from muster.core.keys import ProductKey
+from muster.core.records import encode
+from muster.health.process import read_process
 from muster.lease.catalogue import read_catalogue
 from muster.lease.trust import anchor, walk
 from muster.net.http import HTTPClient, Response
 from muster.net.openapi import ANSWERS, PROBLEM_SCHEMA, REQUESTS, document
+from muster.net.process import Place
 from muster.net.serve import ThreadServer
 from muster.publisher.api import PublisherAPI
 from muster.wire import routes
@@ -249,12 +252,44 @@ def test_health_readiness_and_metrics(asker: Asker) -> None:
 
 def test_a_fault_tells_the_peer_nothing_of_its_cause(asker: Asker) -> None:
     host = asker.shop.host(asker.key())
+    host.trust = 2
+    asker.shop.admin().rotate(["grant"])
     for path in (asker.shop.folder / "keys").glob("grant-*.key"):
         path.write_bytes(b"x")
     found = asker.problem(asker.post(ConfirmRequest(host.digits()).encode()))
     assert (found.status, found.code, found.params) == (500, "wire/internal", {})
     assert str(asker.shop.folder) not in found.what + found.why + found.fix
     assert asker.shop.admin().hosts() == ()
+
+
+def test_a_key_that_cannot_be_read_is_told_by_log_status_and_readiness_alike(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = PublisherAPI(shop.service())
+    place = Place("127.0.0.1", 16882, tls=False, operation=None, since=shop.clock.seconds)
+    assert (api.process(place).ready, api.process(place).problems) == (True, ())
+    shop.admin().rotate(["grant"])
+    (file,) = (shop.folder / "keys").glob("grant-1-*.key")
+    kept = file.read_bytes()
+    file.write_bytes(b"x")
+    for _ in range(2):
+        api.known.look()
+    told = api.process(place)
+    assert read_process(json.loads(json.dumps(encode(told)))) == told
+    (problem,) = told.problems
+    assert (told.ready, problem.area, problem.code) == (False, "signing", "keyfile/malformed")
+    assert str(file) in problem.what
+    assert [record.message.split(":")[0] for record in caplog.records] == ["keyfile/malformed"]
+    with ThreadServer(api.operation()) as operation:
+        client = HTTPClient(timeout=20, limit=1024 * 1024)
+        answer = client.request("GET", operation.url + "/readyz")
+        (shown,) = json.loads(answer.body)["problems"]
+        assert (answer.status, shown["code"]) == (503, "keyfile/malformed")
+        metrics = client.request("GET", operation.url + "/metrics").body.decode()
+        assert 'muster_publisher_problems{area="signing",code="keyfile/malformed"} 1' in metrics
+    file.write_bytes(kept)
+    api.known.look()
+    assert (api.process(place).ready, api.process(place).problems) == (True, ())
 
 
 def test_sixteen_hosts_at_once_get_no_more_than_six(asker: Asker) -> None:

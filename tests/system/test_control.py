@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -129,6 +130,57 @@ def test_only_the_question_is_answered(tmp_path: Path) -> None:
         for rubbish in (b"", b"{", b"\xff\n", b"x" * control.QUESTION_LIMIT * 2 + b"\n"):
             assert say(rubbish) == b""
         assert json.loads(say(b'{"v":1,"ask":"status"}\n'))["known"] == 1
+
+
+def connected(folder: Path) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(str(folder / control.SOCKET_FILE))
+    return sock
+
+
+def test_whoever_connects_and_says_nothing_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with (
+        ServerLock(tmp_path, NOW),
+        ControlSocket(tmp_path, lambda: {"big": "x" * 900_000}),
+        contextlib.ExitStack() as open_socks,
+    ):
+        silent = [open_socks.enter_context(connected(tmp_path)) for _ in range(18)]
+        half = open_socks.enter_context(connected(tmp_path))
+        half.sendall(b'{"v":1,"ask"')
+        deaf = open_socks.enter_context(connected(tmp_path))
+        deaf.sendall(b'{"v":1,"ask":"status"}\n')
+        assert control.ask(tmp_path).answer is not None
+        # The oldest was told why.
+        assert json.loads(silent[0].makefile("rb").read()) == {"v": 1, "error": control.BUSY}
+        more = [open_socks.enter_context(connected(tmp_path)) for _ in range(40)]
+        assert control.ask(tmp_path).answer is not None
+        assert len(more) == 40
+
+
+def test_a_server_that_is_asked_too_much_is_busy_and_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "SECONDS", 0.3)
+    with ServerLock(tmp_path, NOW), socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / control.SOCKET_FILE))
+        sock.listen()
+
+        def speak() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    peer, _ = sock.accept()
+                    with peer:
+                        peer.recv(control.QUESTION_LIMIT)
+                        peer.sendall(b'{"v":1,"error":"busy"}\n')
+
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        told = control.ask(tmp_path)
+        sock.shutdown(socket.SHUT_RDWR)
+        speaker.join()
+    assert told.busy
+    assert told.holder is not None
+    assert told.holder.pid == os.getpid()
 
 
 def test_an_answer_that_fails_ends_nothing(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ publisher product show contoso-office-2010
 publisher restore publisher.backup
 publisher resume --accept-loss
 publisher serve --port 16882
+publisher status
 publisher trust recover --reserve-root reserve.key
 publisher trust rotate
 publisher trust show

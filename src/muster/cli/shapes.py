@@ -20,6 +20,7 @@ from muster.core.values import dataclass
 from muster.health.report import Diagnosis
 from muster.host import results as host
 from muster.publisher import results as publisher
+from muster.publisher.running import PublisherStatus
 
 VERSION = 1
 """Of all shapes; a command whose shape breaks gets a higher one of its own in SHAPES."""
@@ -123,6 +124,7 @@ SHAPES: Mapping[str, Shape] = {
     "publisher restore": _shape(publisher.Restored),
     "publisher resume": _shape(publisher.Resumed),
     "publisher serve": _shape(publisher.PublisherServing),
+    "publisher status": _shape(PublisherStatus),
     "publisher trust recover": _shape(publisher.TrustSigned),
     "publisher trust rotate": _shape(publisher.TrustSigned),
     "publisher trust show": _shape(publisher.TrustList),

@@ -43,6 +43,17 @@ JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | Non
 _Record = TypeVar("_Record")
 
 
+def record_of(kind: type[_Record], members: Mapping[str, Any], **more: object) -> _Record:
+    """A record of the members that it has; others are a newer version's. Raises: TypeError."""
+    names = field_names(kind) or ()
+    return kind(**{**{name: members[name] for name in names if name in members}, **more})
+
+
+def extended(kind: type[_Record], record: object, **more: object) -> _Record:
+    """A record of what another one has, and of what it has more."""
+    return kind(**{name: getattr(record, name) for name in field_names(record) or ()}, **more)
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """What a field's schema says beside its type; is in `Annotated`."""

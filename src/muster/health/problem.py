@@ -10,7 +10,7 @@ from muster.core.values import dataclass
 class Problem:
     """Something that is wrong with a running server since an instant, and what to do.
 
-    `area` is the part of it: `database`, `dns`, `grants`, `news`, `store`.
+    `area` is the part of it: `database`, `dns`, `grants`, `news`, `signing`, `store`.
     """
 
     area: str

@@ -257,6 +257,9 @@ def _process(process: HostProcess | None) -> list[Check]:
     if not process.answers:
         what = f"The process {process.pid}, which serves this host, does not answer questions."
         fix = "Look at its log; if it hangs, stop it and start it again."
+        if process.busy:
+            what = f"The process {process.pid}, which serves this host, is asked too much."
+            fix = "Ask again; other programs of the store's user ask all the time."
         return [Check(Topic.REACHABILITY, Mark.FAIL, what, fix)]
     checks = []
     for fault in process.problems:

@@ -6,7 +6,6 @@ gives way to environment and flags. Refuses to know where folders are and who as
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -60,14 +59,11 @@ class OpenHost:
 
     def process(self) -> HostProcess | None:
         """The process that serves this store, as it says of itself; None where none does."""
-        told = control.ask(self.folder)
-        if told.holder is None:
-            return None
-        # It may speak, but not as we do.
-        with contextlib.suppress(TypeError, ValueError, KeyError):
-            if told.answer is not None:
-                return read_process(told.answer)
-        return HostProcess(told.holder.pid, told.holder.since, answers=False)
+        return control.ask_process(
+            self.folder,
+            read_process,
+            lambda told, who: HostProcess(who.pid, who.since, answers=False, busy=told.busy),
+        )
 
     def current(self) -> HostView:
         """What the host knows now, verified."""

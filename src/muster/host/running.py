@@ -8,14 +8,12 @@ docs/spec/09-files.md, section 9.7.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-from muster.core.records import Instant
-from muster.core.values import dataclass, field_names
-from muster.health.problem import Problem
+from muster.core.records import Instant, record_of
+from muster.core.values import dataclass
+from muster.health.process import ServerProcess, read_problems
 from muster.host.model import PublisherNews
-
-_Record = TypeVar("_Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +38,11 @@ class DNSPublishing:
 
 
 @dataclass(frozen=True, slots=True)
-class HostProcess:
-    """The process that serves a host's store: its `pid`, and since when.
+class HostProcess(ServerProcess):
+    """The process that serves a host's store. `serving` are the publishers that machines are
+    answered for."""
 
-    Where it did not answer in time, `answers` is False, and the members behind it are those of
-    nothing. `operation` is the address of its pages for administrators, None where they are off;
-    `ready` what `/readyz` says, `serving` the publishers that machines are answered for, `problems`
-    what is wrong.
-    """
-
-    pid: int
-    since: Instant
-    answers: bool
-    version: str = ""
-    address: str = ""
-    port: int = 0
-    tls: bool = False
-    operation: str | None = None
-    ready: bool = False
     serving: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
     dns: DNSPublishing | None = None
     news: tuple[PublisherNews, ...] = ()
 
@@ -67,25 +50,19 @@ class HostProcess:
 def read_process(members: Mapping[str, Any]) -> HostProcess:
     """The record of an answer. Raises: TypeError, ValueError, KeyError for what is none."""
     dns = members.get("dns")
-    return _record(
+    return record_of(
         HostProcess,
         members,
         serving=tuple(map(str, members.get("serving", ()))),
-        problems=tuple(_record(Problem, item) for item in members.get("problems", ())),
+        problems=read_problems(members),
         dns=None if dns is None else _dns(dns),
-        news=tuple(_record(PublisherNews, item) for item in members.get("news", ())),
+        news=tuple(record_of(PublisherNews, item) for item in members.get("news", ())),
     )
 
 
 def _dns(members: Mapping[str, Any]) -> DNSPublishing:
     zones = tuple(
-        _record(ZonePublished, item, records=tuple(map(str, item["records"])))
+        record_of(ZonePublished, item, records=tuple(map(str, item["records"])))
         for item in members["zones"]
     )
-    return _record(DNSPublishing, members, zones=zones)
-
-
-def _record(kind: type[_Record], members: Mapping[str, Any], **more: object) -> _Record:
-    """A record of the members that it has; others are a newer version's."""
-    names = field_names(kind) or ()
-    return kind(**{**{name: members[name] for name in names if name in members}, **more})
+    return record_of(DNSPublishing, members, zones=zones)

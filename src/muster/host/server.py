@@ -8,13 +8,12 @@ database closes. Refuses to know commands.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping
 
-from muster import __version__
 from muster.core.clock import Clock, Dice
 from muster.core.errors import MusterError
+from muster.core.records import extended
 from muster.core.settings import Value
 from muster.core.values import dataclass
 from muster.db.engine import Database
@@ -33,6 +32,7 @@ from muster.host.view import effective
 from muster.net.certificate import Certificate
 from muster.net.condition import Condition
 from muster.net.dnsupdate import TSIGKey
+from muster.net.process import Place
 from muster.net.router import Router
 
 WITHDRAW_SECONDS = 15.0
@@ -61,17 +61,6 @@ class DNSOptions:
     name: str
     tsig: TSIGKey | None
     refused: Callable[[ZoneResult, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a host answers since when; `operation` is its address for administrators, or None."""
-
-    address: str
-    port: int
-    tls: bool
-    operation: str | None
-    since: int
 
 
 class HostServer:
@@ -157,18 +146,10 @@ class HostServer:
 
     def process(self, place: Place) -> HostProcess:
         """What this process says of itself, out of what it knows: waits for nothing."""
-        return HostProcess(
-            pid=os.getpid(),
-            since=place.since,
-            answers=True,
-            version=__version__,
-            address=place.address,
-            port=place.port,
-            tls=place.tls,
-            operation=place.operation,
-            ready=self._api.is_ready,
+        return extended(
+            HostProcess,
+            place.process(ready=self._api.is_ready, problems=self.condition.problems()),
             serving=self._api.serving,
-            problems=self.condition.problems(),
             dns=None if self._keeper is None else self._keeper.told,
             news=() if self._follower is None else self._follower.told,
         )

@@ -17,6 +17,7 @@ from muster import __version__
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.health.process import ServerProcess
 from muster.lease.strict import canonical
 from muster.net import exposition
 from muster.net.certificate import Certificate
@@ -25,11 +26,11 @@ from muster.net.known import Known
 from muster.net.openapi import encode_document
 from muster.net.operation import certificate_lines, healthz, operation_router, ready, unready
 from muster.net.peers import Network, Source, source_of
-from muster.net.process import process_lines
+from muster.net.process import Place, process_lines
 from muster.net.refusals import Refusals
 from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
 from muster.publisher.pools import Activated
-from muster.publisher.service import PublisherService
+from muster.publisher.service import KnownState, PublisherService
 from muster.publisher.throttle import Guesses, Throttle
 from muster.wire import routes
 from muster.wire.problem import encode_problem
@@ -42,6 +43,8 @@ from muster.wire.publisher import (
 
 _SHOWN = ("publisher/", "wire/", "key/", "digits/", "id/")
 """Areas whose errors a peer may read."""
+_SIGNING = "signing"
+"""The area of what keeps the service from signing: the clock, and the grant keys."""
 _log = logging.getLogger("muster.publisher")
 
 
@@ -155,7 +158,7 @@ class PublisherAPI:
         self._lock = threading.Lock()
         self._condition = Condition(_log, service.now)
         self.known = Known(
-            service.database.name, service.known, service.database.try_writing, self._condition
+            service.database.name, self._look, service.database.try_writing, self._condition
         )
         self._openapi = encode_document(
             routes.PUBLISHER_ROUTES,
@@ -172,6 +175,23 @@ class PublisherAPI:
 
     def __exit__(self, *_: object) -> None:
         self.known.close()
+
+    def _look(self) -> KnownState:
+        """Read what is known; what keeps the service from signing is told by log, status and
+        readiness."""
+        known = self._service.known()
+        self._condition.tell(_SIGNING, [] if known.fault is None else [known.fault])
+        return known
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether hosts can be activated, by what is known: waits for nothing."""
+        good = self._certificate is None or self._certificate.good
+        return good and self.known.is_well and self.known.reading.fault is None
+
+    def process(self, place: Place) -> ServerProcess:
+        """What this process says of itself, out of what it knows: waits for nothing."""
+        return place.process(ready=self.is_ready, problems=self._condition.problems())
 
     def router(self) -> Router:
         """The ASGI application."""
@@ -337,12 +357,8 @@ class PublisherAPI:
 
     async def _readyz(self, request: Request) -> Answer:
         del request
-        if not self.known.is_well:
+        if not self.is_ready:
             return unready(self._condition.members())
-        if self.known.reading.fault is not None:
-            raise error(
-                "wire/unavailable", retry_after=RETRY_AFTER_SECONDS
-            ) from self.known.reading.fault
         return ready(self._certificate)
 
     async def _metrics(self, request: Request) -> Answer:

@@ -44,6 +44,7 @@ from muster.publisher.results import (
     key_row,
     trust_version,
 )
+from muster.publisher.running import PublisherStatus
 from muster.wire.exchange import PublisherFile
 
 _EVERY = 1_000_000
@@ -70,6 +71,27 @@ def clock(office: Office) -> ClockShown:
             machines=len(tables.pools.machines_after(reader, today)),
             revocations=len(tables.documents.revoked_after(reader, today)),
         )
+
+
+def status(office: Office) -> PublisherStatus:
+    """The publisher, its clock, and the process that serves it."""
+    process = office.process()
+    reading = office.checked.read()
+    with office.view() as reader:
+        found, _ = office.checked.doubt(reader, reading)
+        trust = tables.documents.newest_trust(reader).version
+        catalogue = tables.documents.newest_catalogue(reader).version
+    who = office.publisher
+    return PublisherStatus(
+        publisher=who.id,
+        label=who.label,
+        name=who.name,
+        store=str(office.folder),
+        trust=trust,
+        catalogue=catalogue,
+        clock=None if found is None else evidence.refusal(reading.now, found).what,
+        process=process,
+    )
 
 
 # Documents.

@@ -15,11 +15,13 @@ from muster.core.audit import Who
 from muster.core.catalogue import error
 from muster.core.clock import BootClock, Dice
 from muster.db.engine import ConstraintError, Reader, Transaction
+from muster.health.process import ServerProcess, read_process
 from muster.publisher import tables
 from muster.publisher.evidence import CheckedClock, Reading
 from muster.publisher.model import Publisher
 from muster.publisher.store import Store, open_store
 from muster.publisher.vault import Vault
+from muster.system import control
 from muster.system.files import Lock
 
 KEYS_FOLDER = "keys"
@@ -105,6 +107,14 @@ class Office:
         """
         self._doubted = self.checked.read()
         return self._doubted.now
+
+    def process(self) -> ServerProcess | None:
+        """The process that serves this store, as it says of itself; None where none does."""
+        return control.ask_process(
+            self.folder,
+            read_process,
+            lambda told, who: ServerProcess(who.pid, who.since, answers=False, busy=told.busy),
+        )
 
     def keep_time(self) -> None:
         """Keep in the store that the clock is good, where it is; for what is done by any clock."""

@@ -97,6 +97,7 @@ class PublisherService(Activations):
             counts = {**tables.keys.counts(reader), "pools_alerting": alerting}
         try:
             self.check_ready()
+            self.open_grant_keys()
         except MusterError as fault:
             if fault.code.startswith("db/"):
                 raise

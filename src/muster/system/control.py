@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -40,11 +40,15 @@ ANSWER_LIMIT = 1024 * 1024
 """Bytes of an answer."""
 SECONDS = 3.0
 """How long a question and its answer may take together."""
+PEERS = 8
+"""Connections of one user; with one more the oldest is closed."""
+BUSY = "busy"
 _LOCK_SECONDS = 2.0
 """A look at the lock holds it for a moment: a server that starts then waits."""
 _PATH_BYTES = 100
 """A socket's path has 108 bytes at most."""
 _log = logging.getLogger("muster.control")
+_Process = TypeVar("_Process")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,11 @@ class Holder:
 @dataclass(frozen=True, slots=True)
 class Told:
     """What is known of the process that serves a store: `holder` None where there is none, and the
-    members of its `answer`, None where it gave none."""
+    members of its `answer`, None where it gave none. `busy` tells that others ask too much."""
 
     holder: Holder | None
     answer: Mapping[str, Any] | None = field(default=None)
+    busy: bool = False
 
 
 class ServerLock:
@@ -215,48 +220,139 @@ class ControlSocket:
         with self._sock as sock, selectors.DefaultSelector() as waiting:
             waiting.register(sock, selectors.EVENT_READ)
             waiting.register(self._woken, selectors.EVENT_READ)
-            while True:
-                ready = [key.fileobj for key, _ in waiting.select()]
-                if self._woken in ready:
-                    return
+            peers: list[_Peer] = []
+            try:
+                while not self._turn(sock, waiting, peers):
+                    pass
+            finally:
+                for peer in peers:
+                    peer.sock.close()
+
+    def _turn(
+        self, sock: socket.socket, waiting: selectors.BaseSelector, peers: list[_Peer]
+    ) -> bool:
+        """Wait for whatever comes first, and go on with it; whether it is time to stop."""
+        ends = [peer.end for peer in peers]
+        ready = waiting.select(max(0.0, min(ends) - time.monotonic()) if ends else None)
+        for key, _ in ready:
+            if key.fileobj is self._woken:
+                return True
+            if key.fileobj is sock:
                 try:
-                    peer, _ = sock.accept()
+                    self._accept(sock, waiting, peers)
+                except BlockingIOError:
+                    pass  # whoever it was went away
                 except OSError:
                     time.sleep(0.05)  # short of descriptors: ask again
-                    continue
-                with peer:
-                    self._serve(peer)
+            elif key.data in peers and not self._goes_on(key.data, waiting):
+                _leave(key.data, waiting, peers)
+        now = time.monotonic()
+        for peer in [peer for peer in peers if peer.end <= now]:
+            _leave(peer, waiting, peers)
+        return False
 
-    def _serve(self, peer: socket.socket) -> None:
+    def _accept(
+        self, sock: socket.socket, waiting: selectors.BaseSelector, peers: list[_Peer]
+    ) -> None:
+        accepted, _ = sock.accept()
         try:
-            if not _may_ask(peer, self._folder):
+            accepted.setblocking(False)
+            user = _user_of(accepted)
+            if not _may_ask(user, self._folder):
+                accepted.close()
                 return
-            end = time.monotonic() + SECONDS
-            question = _read_line(peer, QUESTION_LIMIT, end)
-            peer.settimeout(max(0.01, end - time.monotonic()))
-            peer.sendall(_encode(self._reply(question)))
-        except (OSError, ValueError):
-            return  # whoever asked went away, or spoke something else
+            peer = _Peer(accepted, user, time.monotonic() + SECONDS)
+            # Whoever holds on to connections waits for himself, and keeps nobody else waiting.
+            same = [other for other in peers if other.user == user]
+            if len(same) >= PEERS:
+                with contextlib.suppress(OSError):
+                    same[0].sock.send(_encode({"v": VERSION, "error": BUSY}))
+                _leave(same[0], waiting, peers)
+            waiting.register(accepted, selectors.EVENT_READ, peer)
+            peers.append(peer)
+        except OSError:
+            accepted.close()
+
+    def _goes_on(self, peer: _Peer, waiting: selectors.BaseSelector) -> bool:
+        """Read of a question, or write of an answer, what can be without waiting; whether there is
+        more to come."""
+        try:
+            if not peer.answer:
+                piece = peer.sock.recv(65536)
+                peer.question += piece
+                if not peer.question.endswith(b"\n"):
+                    return bool(piece) and len(peer.question) <= QUESTION_LIMIT
+                peer.answer = _encode(self._reply(peer.question))
+                waiting.modify(peer.sock, selectors.EVENT_WRITE, peer)
+            peer.answer = peer.answer[peer.sock.send(peer.answer) :]
+            return bool(peer.answer)
+        except BlockingIOError:
+            return True
+        except (OSError, ValueError, RecursionError):
+            return False  # whoever asked went away, or spoke something else
         except Exception:  # noqa: BLE001 - a question must not end the thread that answers
             _log.exception("a defect in answering a question about this process")
+            return False
 
-    def _reply(self, question: bytes) -> Mapping[str, Any]:
+    def _reply(self, question: bytes | bytearray) -> Mapping[str, Any]:
         asked = json.loads(question)
         if not isinstance(asked, dict) or asked.get("v") != VERSION or asked.get("ask") != "status":
             return {"v": VERSION, "error": "unknown question"}
         return {"v": VERSION, "pid": os.getpid(), **self._answer()}
 
 
+class _Peer:
+    """Somebody who asks: the user, until when (monotonic) he may, what he has said so far and what
+    he is still to be told."""
+
+    def __init__(self, sock: socket.socket, user: int, end: float) -> None:
+        self.sock = sock
+        self.user = user
+        self.end = end
+        self.question = bytearray()
+        self.answer = b""
+
+
+def _leave(peer: _Peer, waiting: selectors.BaseSelector, peers: list[_Peer]) -> None:
+    waiting.unregister(peer.sock)
+    peer.sock.close()
+    peers.remove(peer)
+
+
 def ask(folder: str | os.PathLike[str]) -> Told:
     """Ask the process that serves a store how it is; within `SECONDS`."""
     path = Path(folder)
-    answer = None
+    end = time.monotonic() + SECONDS
+    answer, busy = None, False
     # No socket, nobody behind it, no right to it, or no answer in time.
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        answer = _ask(path)
+        while (answer := _ask(path, end)) is not None and answer.get("error") == BUSY:
+            busy = True
+            time.sleep(0.05)
     if answer is None or "error" in answer:
-        return Told(holder_of(path))
+        return Told(holder_of(path), busy=busy)
     return Told(_holder_told(answer), answer)
+
+
+def ask_process(
+    folder: str | os.PathLike[str],
+    read: Callable[[Mapping[str, Any]], _Process],
+    silent: Callable[[Told, Holder], _Process],
+) -> _Process | None:
+    """The process that serves a store, as it says of itself; None where none does.
+
+    Args:
+        read: the record of an answer; raises TypeError, ValueError or KeyError for what is none.
+        silent: the record of a process that does not answer.
+    """
+    told = ask(folder)
+    if told.holder is None:
+        return None
+    # It may speak, but not as we do.
+    with contextlib.suppress(TypeError, ValueError, KeyError):
+        if told.answer is not None:
+            return read(told.answer)
+    return silent(told, told.holder)
 
 
 def _holder_told(answer: Mapping[str, Any]) -> Holder:
@@ -268,12 +364,11 @@ def _holder_told(answer: Mapping[str, Any]) -> Holder:
     )
 
 
-def _ask(folder: Path) -> Mapping[str, Any] | None:
-    if not hasattr(socket, "AF_UNIX"):
+def _ask(folder: Path, end: float) -> Mapping[str, Any] | None:
+    if not hasattr(socket, "AF_UNIX") or end <= time.monotonic():
         return None
-    end = time.monotonic() + SECONDS
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock, _reached(folder) as path:
-        sock.settimeout(SECONDS)
+        sock.settimeout(max(0.01, end - time.monotonic()))
         sock.connect(path)
         sock.sendall(_encode({"v": VERSION, "ask": "status"}))
         answer = json.loads(_read_line(sock, ANSWER_LIMIT, end))
@@ -340,11 +435,16 @@ def _reached(folder: Path) -> Iterator[str]:
         os.close(handle)
 
 
-def _may_ask(peer: socket.socket, folder: Path) -> bool:
-    """Whether root, this user or the owner of the store asks, by the word of the kernel."""
-    peer.setblocking(True)
+def _user_of(peer: socket.socket) -> int:
+    """Who asks, by the word of the kernel; where it has none, the mode of the socket keeps others
+    out."""
     if not hasattr(socket, "SO_PEERCRED"):
-        return True  # the mode of the socket keeps the others out
+        return os.geteuid()
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, user, _ = struct.unpack("3i", raw)
+    return int(user)
+
+
+def _may_ask(user: int, folder: Path) -> bool:
+    """Whether it is root, this user or the owner of the store."""
     return user in (0, os.geteuid(), folder.stat().st_uid)

@@ -47,12 +47,13 @@ def serve(
     from muster.host import look
     from muster.host.publish import tsig_key
     from muster.host.results import HostServing
-    from muster.host.server import DNSOptions, Place
+    from muster.host.server import DNSOptions
     from muster.net import operation
     from muster.net.certificate import certificate_of
     from muster.net.dnsupdate import load as load_updates
     from muster.net.http import peer_text
     from muster.net.peers import networks
+    from muster.net.process import Place
     from muster.net.serve import Listener, serve_forever
     from muster.net.serve import bind as bind_socket
     from muster.system import log

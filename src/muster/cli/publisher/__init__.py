@@ -13,6 +13,7 @@ from muster.cli.output import LazyGroup
 _COMMANDS = {
     "init": "muster.cli.publisher.setup:init",
     "serve": "muster.cli.publisher.setup:serve",
+    "status": "muster.cli.publisher.look:status",
     "export": "muster.cli.publisher.setup:export",
     "product": "muster.cli.publisher.product:product",
     "descriptor": "muster.cli.publisher.product:descriptor",

@@ -109,15 +109,17 @@ def serve(
     Opens the grant key only. Runs until SIGTERM or Ctrl-C.
     """
     from muster.cli.lifecycle import lifecycle
+    from muster.core.records import encode
     from muster.net import operation
     from muster.net.certificate import certificate_of
     from muster.net.http import peer_text
     from muster.net.peers import networks
+    from muster.net.process import Place
     from muster.net.serve import Listener, serve_forever, url_of
     from muster.net.serve import bind as bind_socket
     from muster.publisher.results import PublisherServing
     from muster.system import log
-    from muster.system.control import ServerLock
+    from muster.system.control import ControlSocket, ServerLock
     from muster.system.service_manager import ServiceManager
 
     manager = ServiceManager()
@@ -159,6 +161,12 @@ def serve(
         if monitor is not None:
             listeners.append(operation.listener(api.operation(), monitor))
 
+        address, number = socks[0].getsockname()[:2]
+        told_at = None if monitor is None else operation.place_of(monitor)
+        place = Place(address, number, certificate is not None, told_at, since)
+        talking = ControlSocket(folder, lambda: encode(api.process(place)))
+        stack.callback(talking.stop)
+
         def status() -> str:
             return f"Publisher {who.label} answers at {url}."
 
@@ -173,10 +181,10 @@ def serve(
             return tuple(sorted(waiting - {"log_format", "log_level"}))
 
         def ready() -> None:
-            place = None if monitor is None else operation.place_of(monitor)
-            lock.listens(peer_text(*socks[0].getsockname()[:2]))
+            talking.start()
+            lock.listens(peer_text(address, number))
             manager.ready(status())
-            serving = PublisherServing(who.id, who.label, url, opened, place)
+            serving = PublisherServing(who.id, who.label, url, opened, told_at)
             emit(serving, [f"Publisher {who.name} ({who.label}) listens at {url}."])
 
         stack.enter_context(api)
