@@ -50,6 +50,20 @@ def test_one_process_serves_a_store_and_is_named(tmp_path: Path) -> None:
         pass
 
 
+def test_what_a_killed_program_left_is_swept_at_the_next_start(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    left = [folder / f".it.{'0' * 16}.tmp" for folder in (tmp_path, keys)]
+    young = keys / f".other.{'1' * 16}.tmp"
+    for path in (*left, young, keys / "it"):
+        path.write_bytes(b"")
+        os.utime(path, (NOW - 3700, NOW - 3700))
+    os.utime(young, (NOW - 3500, NOW - 3500))
+    with ServerLock(tmp_path, NOW):
+        assert sorted(keys.iterdir()) == [young, keys / "it"]
+        assert not left[0].exists()
+
+
 def test_a_holder_that_wrote_nothing_readable_is_refused_all_the_same(tmp_path: Path) -> None:
     with ServerLock(tmp_path, NOW):
         for text in (b"", b"{", b'{"pid":"x","since":1,"listen":""}', b"[]"):

@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from muster.core.errors import MusterError
 from muster.system import files
 
 
@@ -69,7 +68,5 @@ class SystemDisk:
     def lock(self, path: Path) -> Iterator[None]:
         """Hold a lock against other processes; sweeps the folder first, and those in it."""
         with files.Lock(path, timeout=self._lock_timeout):
-            for folder in (path.parent, *(one for one in path.parent.iterdir() if one.is_dir())):
-                with contextlib.suppress(MusterError):
-                    files.remove_leftovers(folder)
+            files.sweep(path.parent)
             yield

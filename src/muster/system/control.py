@@ -45,6 +45,8 @@ PEERS = 8
 BUSY = "busy"
 _LOCK_SECONDS = 2.0
 """A look at the lock holds it for a moment: a server that starts then waits."""
+_LEFT_SECONDS = 3600
+"""Temporary files that nobody has written for so long were left by a program that was killed."""
 _PATH_BYTES = 100
 """A socket's path has 108 bytes at most."""
 _log = logging.getLogger("muster.control")
@@ -102,6 +104,8 @@ class ServerLock:
             raise
         self._handle = handle
         self.listens("")
+        # Commands write in the store beside us: what is young may be theirs.
+        files.sweep(self._folder, before=self._now - _LEFT_SECONDS)
         return self
 
     def listens(self, place: str) -> None:

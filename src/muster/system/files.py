@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import stat
 import sys
@@ -221,10 +222,21 @@ def give_to_owner(what: int | str | os.PathLike[str], folder: int | str | os.Pat
         os.chown(what, info.st_uid, info.st_gid, follow_symlinks=False)
 
 
-def remove_leftovers(folder: str | os.PathLike[str]) -> int:
+def sweep(store: str | os.PathLike[str], before: float = math.inf) -> None:
+    """Delete what a crash left in a store, in its folder and in those in it; as far as that goes.
+    Otherwise as `remove_leftovers`."""
+    with contextlib.suppress(OSError):
+        for folder in (Path(store), *(one for one in Path(store).iterdir() if one.is_dir())):
+            with contextlib.suppress(MusterError):
+                remove_leftovers(folder, before)
+
+
+def remove_leftovers(folder: str | os.PathLike[str], before: float = math.inf) -> int:
     """Delete temporary files that a crash in `write_atomic` left in `folder`; how many.
 
-    Only for a caller that holds the lock of the folder: another writer's file looks the same.
+    Args:
+        before: those alone that were last written before this instant (Unix seconds), for a caller
+            that does not hold the lock of the folder: another writer's file looks the same.
     """
     removed = 0
     with _translated(folder):
@@ -234,6 +246,7 @@ def remove_leftovers(folder: str | os.PathLike[str]) -> int:
                 name.startswith(".")
                 and name.endswith(".tmp")
                 and entry.is_file(follow_symlinks=False)
+                and entry.stat(follow_symlinks=False).st_mtime < before
             ):
                 Path(entry.path).unlink(missing_ok=True)
                 removed += 1
