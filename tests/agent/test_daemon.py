@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tests.agent.conftest import Machine, ended
 from muster.client import agent
 from muster.client.act import products, settings
 from muster.client.agent_results import AgentStatus
+from muster.system.wakeups import FolderWatch
 from muster.testing.tiny_host import Misbehaviour
 
 pytestmark = pytest.mark.real
@@ -105,6 +108,23 @@ def test_a_reload_reads_settings_anew_and_goes_on(machine: Machine) -> None:
     set_up(machine)
     assert machine.ask("POST", "/v1/activate", {}, as_root=True)[1]["products"][0]["licensed"]
     assert status(machine).pid == machine.pid
+
+
+def test_a_clock_that_was_set_makes_it_plan_anew(machine: Machine) -> None:
+    """By the same second; skipped where this machine does not let us set its clock."""
+    set_up(machine)
+    machine.start()
+    assert machine.ask("POST", "/v1/activate", {}, as_root=True)[0] == 200
+    watch = FolderWatch()
+    watch.add(machine.sockets.folder)
+    try:
+        time.clock_settime(time.CLOCK_REALTIME, time.time())
+    except PermissionError:
+        pytest.skip("this machine does not let us set its clock")
+    while "the clock was set" not in machine.log:  # the plan that follows writes its state
+        assert select.select([watch], [], [], 60)[0]
+        assert list(watch.read())
+    watch.close()
 
 
 def test_a_store_that_is_damaged_ends_nothing(machine: Machine) -> None:

@@ -204,7 +204,8 @@ class Keeper:
         if self._door is not None and self._door.unsent:
             waiting.modify(self._door.fileno(), select.POLLIN | select.POLLOUT)
         idle = self._task is None and self._plan_at is None
-        self._alarm.set(self._agenda.next_instant if idle else None)
+        if self._alarm.set(self._agenda.next_instant if idle else None):
+            self._clock_was_set()
         for handle, _ in waiting.poll(self._timeout()):
             readers[handle]()
         if self._door is not None:
@@ -226,8 +227,11 @@ class Keeper:
 
     def _rang(self) -> None:
         if self._alarm.read():
-            _log.info("the clock was set")
-            self._plan_soon(0.0)
+            self._clock_was_set()
+
+    def _clock_was_set(self) -> None:
+        _log.info("the clock was set")
+        self._plan_soon(0.0)
 
     def _changed(self) -> None:
         changed = list(self._watch.read())

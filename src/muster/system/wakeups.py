@@ -60,18 +60,22 @@ class Alarm:
         """The descriptor for `poll`."""
         return self._handle
 
-    def set(self, instant: int | None) -> None:
+    def set(self, instant: int | None) -> bool:
         """Fire at an instant, Unix seconds; at once where it has passed. None: at no instant.
 
         A clock that is set makes it fire in any case.
+
+        Returns:
+            Whether the clock was set since this alarm was, which is told once, here or by `read`.
         """
         seconds = _FAR if instant is None else max(instant, 1)
         wanted = _Setting(_Span(0, 0), _Span(min(seconds, _FAR), 0))
         flags = _ABSOLUTE | _CANCEL_ON_SET
         result = self._libc.timerfd_settime(self._handle, flags, ctypes.byref(wanted), None)
         if result < 0 and ctypes.get_errno() == errno.ECANCELED:
-            return  # it is armed; that the clock was set is told by the next read
+            return True  # it is armed all the same
         _checked(result)
+        return False
 
     def read(self) -> bool:
         """Take note that it fired; whether that was because the clock was set."""
