@@ -82,6 +82,13 @@ def test_what_was_not_written_after_all_is_let_through_again() -> None:
     assert trickle.take("a", 0.0) is False
 
 
+def test_where_nothing_was_asked_for_there_is_nothing_to_undo() -> None:
+    trickle = Trickle(SOURCE, TOTAL)
+    trickle.undo()
+    assert not trickle.due(1000.0)
+    assert trickle.take("a", 1000.0)
+
+
 def test_the_longest_unheard_is_forgotten_first() -> None:
     trickle = Trickle(Pace(1, 0), Pace(10_000, 0))
     for number in range(SOURCES):
