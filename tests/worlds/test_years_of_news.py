@@ -112,6 +112,7 @@ class Years(Site):
             stdout=subprocess.PIPE,
             text=True,
         )
+        stack.enter_context(self.living)  # closes what is between them
         stack.callback(self.living.kill)
         asked = {
             "hosts": {branch.name: branch.url for branch in self.branches},
