@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import threading
 import time
@@ -46,6 +47,16 @@ def test_what_a_command_sets_up_is_licensed_by_itself(machine: Machine) -> None:
     assert found.next_attempt == found.last_try.products[0].next_attempt
     assert not machine.sockets.everybody.exists()
     assert not machine.sockets.root.exists()
+
+
+def test_it_makes_no_store_and_sees_one_that_is_made_or_made_again(machine: Machine) -> None:
+    machine.start()
+    assert machine.ask("GET", "/v1/status")[1]["code"] == "client/no-product"
+    assert not machine.store.exists()
+    for _ in range(2):
+        set_up(machine)
+        assert machine.product(wait=60)["licensed"]
+        shutil.rmtree(machine.store)
 
 
 def test_wishes_of_the_same_moment_share_one_try(machine: Machine) -> None:

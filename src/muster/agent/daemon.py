@@ -24,7 +24,7 @@ from muster.agent.agenda import Agenda, Planned
 from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.core.values import dataclass
-from muster.system.files import make_folder, write_atomic
+from muster.system.files import write_atomic
 from muster.system.wakeups import Alarm, FolderWatch
 
 TASK_SECONDS, PRODUCT_SECONDS = 60.0, 240.0
@@ -234,7 +234,12 @@ class Keeper:
         self._plan_soon(0.0)
 
     def _changed(self) -> None:
-        changed = list(self._watch.read())
+        store = self._around.store
+        changed = [
+            (path, is_folder)
+            for path, is_folder in self._watch.read()
+            if path == store or path.parent != store.parent
+        ]
         if any(is_folder for _, is_folder in changed):
             self._watch_store()
         if any(is_folder or path.name in _CHANGED for path, is_folder in changed):
@@ -246,9 +251,11 @@ class Keeper:
             self._plan_at = self._clock.monotonic() + seconds
 
     def _watch_store(self) -> None:
+        """Watch the store and its publishers; also where it will be, for it is not made here [a
+        user's store counts only where the system has none]."""
         store = self._around.store
         with contextlib.suppress(OSError):
-            make_folder(store, 0o755)
+            self._watch.add(store.parent)
             self._watch.add(store)
             for folder in store.iterdir():
                 if folder.is_dir():
