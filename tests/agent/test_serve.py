@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,70 @@ def test_another_user_may_ask_and_does_not_reach_the_socket_for_root(machine: Ma
     machine.sockets.root.chmod(0o666)
     done = ask(machine.sockets.root)
     assert "200" not in done.stdout
+
+
+class Manager:
+    """Starts the agent as systemd does, with sockets that listen, and hears what it says."""
+
+    def __init__(self, machine: Machine) -> None:
+        machine.sockets.folder.mkdir(parents=True)
+        self.hears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.hears.bind(str(machine.folder / "notify"))
+        self.hears.settimeout(60)
+        self.sockets = []
+        for place in (machine.sockets.everybody, machine.sockets.root):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.bind(str(place))
+            sock.listen()
+            self.sockets.append(sock)
+        script = (
+            "import os, sys; os.environ['LISTEN_PID'] = str(os.getpid());"
+            "[os.dup2(int(number), 3 + at) for at, number in enumerate(sys.argv[1:3])];"
+            "os.execv(sys.argv[3], sys.argv[3:])"
+        )
+        handles = [sock.fileno() for sock in self.sockets]
+        self.env = {
+            **os.environ,
+            "NOTIFY_SOCKET": str(machine.folder / "notify"),
+            "LISTEN_FDS": "2",
+            "LISTEN_FDNAMES": "agent:root",
+            "WATCHDOG_USEC": "300000",
+        }
+        words = [sys.executable, "-c", script, *map(str, handles), *machine.command()]
+        self.process = subprocess.Popen(
+            words, env=self.env, pass_fds=handles, stdout=subprocess.DEVNULL
+        )
+        machine.process = None
+
+    def said(self, word: str) -> None:
+        """Wait until it said this."""
+        while word not in self.hears.recv(4096).decode().split("\n"):
+            pass
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for sock in (*self.sockets, self.hears):
+            sock.close()
+
+
+def test_a_manager_of_services_is_told_and_its_sockets_stay(machine: Machine) -> None:
+    manager = Manager(machine)
+    try:
+        # Whoever asks before it has started is answered when it has.
+        assert machine.ask("GET", "/v1/status")[1]["code"] == "client/no-product"
+        assert machine.ask("GET", "/v1/agent", as_root=True)[0] == 200
+        manager.said("READY=1")
+        manager.said("WATCHDOG=1")
+        manager.process.send_signal(signal.SIGHUP)
+        manager.said("RELOADING=1")
+        manager.said("READY=1")
+        manager.process.terminate()
+        manager.said("STOPPING=1")
+        assert manager.process.wait(60) == 0
+        assert machine.sockets.everybody.is_socket()
+    finally:
+        manager.close()
 
 
 def test_options_are_what_the_command_gives() -> None:

@@ -7,7 +7,7 @@ years]; `OPTIONS` is a JSON object of `muster.agent.serve.Options`.
 import json
 import sys
 
-from muster.agent.serve import Options, serve
+from muster.agent.serve import Options, serve_managed
 from muster.core.errors import Kind, MusterError
 from muster.system.files import translate
 
@@ -17,7 +17,7 @@ def main() -> None:
     options = Options(**json.loads(sys.argv[1]))
     try:
         try:
-            serve(options)
+            serve_managed(options)
         except OSError as fault:
             raise translate(fault, fault.filename or options.run) from None
     except MusterError as fault:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from muster import __version__
 from muster.agent import child
 from muster.agent.agenda import Agenda, Planned
+from muster.agent.hooks import Hooks, NoHooks
 from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.core.values import dataclass
@@ -36,33 +37,8 @@ PATIENCE = 60
 """Seconds for which whoever is patient is given the last outcome."""
 _CHANGED = ("state.json", "client.toml")
 _BOOTING = 600
+_WORDS_A_SPAN = 3  # of a watchdog: a late one ends nothing
 _log = logging.getLogger("muster.agent")
-
-
-class Hooks(Protocol):
-    """What a manager of services is told (systemd's protocol, or nobody)."""
-
-    def ready(self, status: str) -> None:
-        """The agent answers."""
-
-    def reloading(self) -> None:
-        """It reads its settings again; `ready` follows."""
-
-    def stopping(self) -> None:
-        """It has begun to stop."""
-
-
-class NoHooks:
-    """Nobody manages this process."""
-
-    def ready(self, status: str) -> None:
-        """Say nothing."""
-
-    def reloading(self) -> None:
-        """Say nothing."""
-
-    def stopping(self) -> None:
-        """Say nothing."""
 
 
 class Tasks(Protocol):
@@ -142,6 +118,7 @@ class Keeper:
         self._door: child.Door | None = None
         self._stop = self._reload = False
         self._ready = False
+        self._alive_at = 0.0
 
     def run(self, started: Callable[[], None] = lambda: None) -> None:
         """Keep the machine licensed until SIGTERM or SIGINT.
@@ -212,6 +189,9 @@ class Keeper:
             self._door.flush()
         if self._task is not None and self._clock.monotonic() >= self._task.end:
             self._task.stop()
+        if self._hooks.watchdog_seconds and self._clock.monotonic() >= self._alive_at:
+            self._alive_at = self._clock.monotonic() + self._hooks.watchdog_seconds / _WORDS_A_SPAN
+            self._hooks.alive()
         if self._reload:
             self._reload = False
             self._reloaded()
@@ -221,6 +201,8 @@ class Keeper:
         ends = [] if self._task is None else [self._task.end]
         if self._plan_at is not None and self._task is None:
             ends.append(self._plan_at)
+        if self._hooks.watchdog_seconds:
+            ends.append(self._alive_at)
         if not ends:
             return None
         return max(0, int((min(ends) - self._clock.monotonic()) * 1000) + 1)

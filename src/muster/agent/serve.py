@@ -19,13 +19,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from muster.agent.daemon import Hooks, Keeper, Surroundings
+from muster.agent.daemon import Keeper, Surroundings
+from muster.agent.hooks import Hooks
 from muster.core.values import dataclass
 from muster.system import log
 from muster.system.clock import SystemClock
 from muster.system.control import ServerLock
 from muster.system.entropy import SystemDice
 from muster.system.files import make_folder
+from muster.system.service_manager import ServiceManager
 
 _FOLDER, _SOCKET, _STATE, _ROOT_SOCKET = "agent", "agent.sock", "state.json", "root.sock"
 _BACKLOG = 128
@@ -135,6 +137,19 @@ def serve(
                 if handed is None:
                     with contextlib.suppress(OSError):
                         Path(place).unlink()
+
+
+def serve_managed(options: Options) -> None:
+    """Be the agent of a manager of services, if there is one.
+
+    It may hand over listening sockets by the names `agent` and `root`. Raises: as `serve`;
+    `net/handed-socket`.
+    """
+    manager = ServiceManager()
+    everybody, for_root = manager.sockets("agent"), manager.sockets("root")
+    manager.close_others()
+    handed = (everybody[0], for_root[0]) if everybody and for_root else None
+    serve(options, manager, handed)
 
 
 def _listen(place: str, mode: int) -> socket.socket:
