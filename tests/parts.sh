@@ -19,6 +19,12 @@ need setpriv util-linux
 need go golang-go
 need node nodejs
 need npm npm
+# Languages of docs/agent.md.
+need curl curl
+need cc gcc
+need cc libc6-dev
+need javac default-jdk-headless
+need rustc rustc
 # The Go verifier's JOSE library needs a newer Go than some Debian releases bring.
 if command -v go >/dev/null 2>&1; then
     minor=$(go env GOVERSION | sed -n 's/^go1\.\([0-9]*\).*/\1/p')

@@ -61,7 +61,7 @@ def test_another_user_may_ask_and_does_not_reach_the_socket_for_root(machine: Ma
     )
 
     def ask(place: Path) -> subprocess.CompletedProcess[str]:
-        words = ["python3", "-c", script, str(place)]
+        words = [sys.executable, "-c", script, str(place)]
         return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
     assert "HTTP/1.1 200" in ask(machine.sockets.everybody).stdout
