@@ -70,6 +70,10 @@ FILLER_UUIDS = (
     "98765432-1098-7654-3210-987654321098",
     "4c4c4544-0030-3010-8030-b0c04f303030",
     "00000000-0000-0000-0000-112233445566",
+    "a1b2c3d4-a1b2-c3d4-a1b2-c3d4a1b2c3d4",  # an example, four times
+    "10111213-1415-1617-1819-1a1b1c1d1e1f",  # sixteen bytes of a test pattern
+    "01020304-0506-0708-0102-030405060708",  # eight such bytes, twice
+    "00000000-0000-0000-0000-123456789abc",  # zeros and an example, which is no card's address
 )
 REAL_UUIDS = (
     "4c4c4544-0042-3510-8054-b4c04f4d3232",
@@ -100,6 +104,7 @@ REAL_UUIDS = (
     "44454c4c-4200-1035-8054-b4c04f4d3232",
     "05790C00-3B21-11EA-8000-3CECEF4400D0",
     "73A738EC-0B52-11E7-9C43-BC0000700000",
+    "4c4c4544-93f4-4c1e-af5a-0b6d8e7f9a10",  # random: begins as Dell's do, and holds no tag
 )
 FILLER_SERIALS = (
     "To be determined",
@@ -357,6 +362,11 @@ FILLER_SERIALS = (
     "ATN12345678901234567",
     "PSN1234567890",
     "foobar",
+    "X",  # a cross, for a field that must not be empty
+    "1234",
+    "24680",  # by twos, and over the nine
+    "1234554321",  # there and back
+    "1234567X",  # a row, and a letter that a form asks for
 )
 REAL_SERIALS = (
     "ABC1234",
@@ -471,6 +481,10 @@ REAL_SERIALS = (
     "9012-3347-5521",
     "GF1234567890AB",
     "K9N0CV01234567A",
+    "FOX",  # a name that an owner gave: its letters are equally far apart, but are no row
+    "4703",  # a number of an inventory: counted by threes, but too short for a row
+    "0000123",  # the 123rd of a counter: two short rows that meet
+    "4F7KQ4F7",  # ends as it begins, but not twice the same piece
 )
 SHARED_ADDRESSES = (
     "ac:de:48:00:11:22",
@@ -571,6 +585,8 @@ SHARED_ADDRESSES = (
     "00:1e:10:1f:00:01",
     "58:02:03:04:05:06",
     "0d:0b:00:00:e0:00",
+    "fc:fd:fe:ff:00:01",  # counted over the end of a byte
+    "cc:bb:aa:33:22:11",  # each byte of two equal digits
 )
 REAL_ADDRESSES = (
     "8c:16:45:00:00:01",

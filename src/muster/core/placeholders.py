@@ -94,12 +94,12 @@ def fills_text(text: str) -> bool:
         return True
     letters, digits = _ending_in_digits(symbols)
     if digits and not letters:
-        return _begins_to_count(digits, 4)
+        return _begins_to_count(digits)
     if digits:
         if letters in _ALONE and (len(digits) < 4 or not _patterned(digits)):
             return False
         if _spelt(letters):
-            return len(digits) < 3 or _patterned(digits) or _begins_to_count(digits, 3)
+            return len(digits) < 3 or _patterned(digits) or _begins_to_count(digits)
         if letters.isalpha():
             return _filled_behind(letters, digits)
     unnumbered = re.sub(r"[0-9]", "", symbols)
@@ -116,15 +116,13 @@ def _filled_behind(letters: str, digits: str) -> bool:
     One or two letters are a plant or a country, and counted digits behind them may be a number.
     """
     if len(letters) <= 2:
-        return len(digits) >= 6 and (alike(digits) or _begins_to_count(digits, 6))
+        return len(digits) >= 6 and (alike(digits) or _begins_to_count(digits))
     return len(digits) >= (9 if alike(digits) else 10) and _patterned(digits)
 
 
-def _begins_to_count(digits: str, least: int) -> bool:
+def _begins_to_count(digits: str) -> bool:
     """Whether digits are the first of a counter, 0001, or of a long one any below ten, 000007."""
     number = digits.lstrip("0")
-    if len(digits) < least:
-        return False
     return number in ("", "1") or (len(number) == 1 and len(digits) >= 6)
 
 
@@ -143,7 +141,7 @@ def _template(symbols: str) -> bool:
     if len(whole) >= 4 and len(digits) == 1 and digits[0] in ("12", "01"):
         return True
     return all(
-        len(digit) >= 3 and (_counted(digit) or _first_row(digit) or _begins_to_count(digit, 3))
+        len(digit) >= 3 and (_counted(digit) or _first_row(digit) or _begins_to_count(digit))
         for digit in digits
     )
 
@@ -195,13 +193,13 @@ def _ending_in_digits(symbols: str) -> tuple[str, str]:
 
 
 def alike(symbols: str) -> bool:
-    """Whether a text is one symbol, however often."""
+    """Whether a text is one symbol, however often, or none."""
     return len(set(symbols)) <= 1
 
 
 def _patterned(symbols: str) -> bool:
-    """Whether symbols are alike, counted up or down, or a short piece again and again."""
-    if not symbols or alike(symbols):
+    """Whether symbols are none, alike, counted up or down, or a short piece over and over."""
+    if alike(symbols):
         return True
     if len(symbols) >= 8 and any(_period(symbols, piece) for piece in (2, 3, 4, 5)):
         return True
@@ -302,7 +300,7 @@ def fills_bytes(raw: bytes) -> bool:
         len(set(raw)) <= 2
         or len(set(steps)) == 1
         or len(set(steps[1:])) == 1
-        or all(pair == other for pair, other in zip(digits[::2], digits[1::2], strict=True))
+        or all(byte % 0x11 == 0 for byte in raw)
         or max(turns.count(1), turns.count(-1)) * 5 >= len(turns) * 4
     )
 
@@ -332,7 +330,7 @@ def _fills_sixteen(raw: bytes) -> bool:
     pairs = [digits[at : at + 2] for at in range(0, 32, 2)]
     if sum(pair[0] == pair[1] for pair in pairs) >= 14 or any(s in digits for s in _SPELT):
         return True
-    if any(digits[piece:] == digits[:-piece] for piece in (2, 4, 8)):
+    if digits[8:] == digits[:-8]:
         return True
     zeros = sum("0" in pair for pair in pairs) >= 14 or digits[:20].count("0") >= 14
     if zeros and not _ends_in_address(raw):
