@@ -102,8 +102,8 @@ def figures(pid: int, agent: Agent, served: LoopbackHost) -> None:
     product = wire.PRODUCT.fill(publisher=served.publisher.publisher, product="desktop-pro")
     print("one product:   ", asked(agent, wire.PRODUCT, product))
     print("by descriptor: ", asked(agent, wire.VERIFY, wire.VERIFY.path, descriptor))
-    (door,) = children(pid)
-    print("door:          ", memory(door))
+    (responder,) = children(pid)
+    print("responder:          ", memory(responder))
     while children(pid):
         time.sleep(0.5)
     begin = time.perf_counter()

@@ -85,7 +85,7 @@ def test_a_keeper_that_was_killed_leaves_what_the_next_one_needs(machine: Machin
     children = machine.children()
     machine.stop(signal.SIGKILL)
     for pid in children:
-        ended(pid)  # its door sees that the line has ended
+        ended(pid)  # its responder sees that the line has ended
     assert not status(machine).running
     machine.start()
     assert machine.product()["licensed"]

@@ -188,6 +188,9 @@ def test_a_program_of_an_ordinary_user_may_have_the_agent_ask(
     island.agent.terminate()
     island.agent.wait(60)
     assert island.look("licence", user=65_534)["licensed"]
+    # Nor does a socket that somebody left there take a licence away, or say why there is none.
+    island.run("sh", "-c", "mkdir -p /run/muster/agent; rm -rf /var/lib/muster/*")
+    assert island.look("licence")["why"] == "client/not-added"
 
 
 CONTAINER = (

@@ -56,7 +56,7 @@ class AgentAPI:
     Args:
         parts: makes what acts and looks work with, anew for each request.
         sockets: where the agent is.
-        keeper: the keeper, by its door.
+        keeper: the keeper, by its responder.
         monotonic: seconds that never jump.
     """
 

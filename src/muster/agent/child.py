@@ -1,7 +1,7 @@
-"""Processes of a keeper: a task, which is heard and ends, and the door, which answers.
+"""Processes of a keeper: a task, which is heard and ends, and the responder, which answers.
 
-Decides how they and the keeper speak: a task writes one JSON object to a pipe and ends; a door has
-a line of messages. The keeper must have one thread [a fork copies only the thread that forks].
+Decides how they and the keeper speak: a task writes one JSON object to a pipe and ends; a responder
+has a line of messages. The keeper must have one thread [a fork copies only the thread that forks].
 Refuses to know what a task does.
 """
 
@@ -23,7 +23,7 @@ from muster.core.errors import MusterError
 OUTCOME_LIMIT = 8 * 1024 * 1024
 """Bytes of an outcome."""
 STOP_SECONDS = 8.0
-"""For what a door still answers when the keeper stops."""
+"""For what a responder still answers when the keeper stops."""
 _LINE_BYTES = 64 * 1024
 _log = logging.getLogger("muster.agent")
 
@@ -123,8 +123,8 @@ class Task:
         return failed(error("agent/failed"))
 
 
-class Door:
-    """The process that answers connections, as the keeper sees it (`muster.agent.door`)."""
+class Responder:
+    """The process that answers connections, as the keeper sees it (`muster.agent.responder`)."""
 
     def __init__(self, pid: int, line: socket.socket) -> None:
         self.pid = pid
@@ -139,13 +139,13 @@ class Door:
         work: Callable[[tuple[socket.socket, socket.socket], socket.socket], None],
         sockets: tuple[socket.socket, socket.socket],
         closing: list[int],
-    ) -> Door | None:
+    ) -> Responder | None:
         """Fork it; None where there is no process to be had, which is tried again."""
         own, its = socket.socketpair()
         try:
             pid = fork(lambda: work(sockets, its), [*closing, own.fileno()])
         except OSError as fault:
-            _log.error("a door could not be started: %s", fault.strerror or fault)
+            _log.error("a responder could not be started: %s", fault.strerror or fault)
             own.close()
             its.close()
             time.sleep(0.2)  # else the sockets that can be read keep the keeper busy

@@ -53,7 +53,7 @@ class Tasks(Protocol):
     def wish(self, product: str | None) -> child.Outcome:
         """Try now."""
 
-    def door(self, sockets: tuple[socket.socket, socket.socket], line: socket.socket) -> None:
+    def responder(self, sockets: tuple[socket.socket, socket.socket], line: socket.socket) -> None:
         """Answer connections until nobody asks."""
 
 
@@ -76,7 +76,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """A wish of a door: `number` there."""
+    """A wish of a responder: `number` there."""
 
     number: int
     product: str | None
@@ -115,7 +115,7 @@ class Keeper:
         self._sharing: list[_Wish] = []
         self._waiting: list[_Wish] = []
         self._last: dict[str | None, tuple[float, child.Outcome]] = {}
-        self._door: child.Door | None = None
+        self._responder: child.Responder | None = None
         self._stop = self._reload = False
         self._ready = False
         self._alive_at = 0.0
@@ -171,22 +171,22 @@ class Keeper:
         }
         if self._task is not None:
             readers[self._task.fileno()] = self._heard
-        if self._door is None:
+        if self._responder is None:
             readers[self._around.everybody.fileno()] = self._knocked
             readers[self._around.for_root.fileno()] = self._knocked
         else:
-            readers[self._door.fileno()] = self._door_said
+            readers[self._responder.fileno()] = self._responder_said
         for handle in readers:
             waiting.register(handle, select.POLLIN)
-        if self._door is not None and self._door.unsent:
-            waiting.modify(self._door.fileno(), select.POLLIN | select.POLLOUT)
+        if self._responder is not None and self._responder.unsent:
+            waiting.modify(self._responder.fileno(), select.POLLIN | select.POLLOUT)
         idle = self._task is None and self._plan_at is None
         if self._alarm.set(self._agenda.next_instant if idle else None):
             self._clock_was_set()
         for handle, _ in waiting.poll(self._timeout()):
             readers[handle]()
-        if self._door is not None:
-            self._door.flush()
+        if self._responder is not None:
+            self._responder.flush()
         if self._task is not None and self._clock.monotonic() >= self._task.end:
             self._task.stop()
         if self._hooks.watchdog_seconds and self._clock.monotonic() >= self._alive_at:
@@ -226,7 +226,7 @@ class Keeper:
             self._watch_store()
         if any(is_folder or path.name in _CHANGED for path, is_folder in changed):
             self._plan_soon(SETTLE_SECONDS)
-            self._tell_door({"changed": True})
+            self._tell_responder({"changed": True})
 
     def _plan_soon(self, seconds: float) -> None:
         if self._plan_at is None:
@@ -244,10 +244,10 @@ class Keeper:
                     self._watch.add(folder)
 
     def _reloaded(self) -> None:
-        """Take up the settings anew: tasks and doors read them when they start."""
+        """Take up the settings anew: tasks and responders read them when they start."""
         self._hooks.reloading()
         self._ready = False
-        self._end_door()
+        self._end_responder()
         self._plan_at = self._clock.monotonic()
 
     # Tasks.
@@ -284,8 +284,8 @@ class Keeper:
         done: Callable[[child.Outcome], None],
     ) -> None:
         closing = [*self._own, self._around.everybody.fileno(), self._around.for_root.fileno()]
-        if self._door is not None:
-            closing.append(self._door.fileno())
+        if self._responder is not None:
+            closing.append(self._responder.fileno())
         self._done = done
         try:
             self._task = child.Task(work, self._clock.monotonic(), seconds, closing)
@@ -305,7 +305,7 @@ class Keeper:
         if "products" not in outcome:
             _log.warning("%s: %s", outcome["error"]["code"], outcome["error"]["what"])
         self._write_state()
-        self._tell_door({"changed": True})
+        self._tell_responder({"changed": True})
         if not self._ready:
             self._ready = True
             self._hooks.ready(f"{len(self._agenda.instants())} products on its agenda")
@@ -369,24 +369,24 @@ class Keeper:
         except Exception as fault:  # noqa: BLE001 - a full disk keeps nobody from keeping
             _log.warning("the state could not be written: %s", fault)
 
-    # The door.
+    # The responder.
 
     def _knocked(self) -> None:
-        if self._door is None:
-            self._door = child.Door.start(
-                self._tasks.door,
+        if self._responder is None:
+            self._responder = child.Responder.start(
+                self._tasks.responder,
                 (self._around.everybody, self._around.for_root),
                 [*self._own, *([] if self._task is None else [self._task.fileno()])],
             )
 
-    def _door_said(self) -> None:
-        assert self._door is not None
-        for message in self._door.hear():
+    def _responder_said(self) -> None:
+        assert self._responder is not None
+        for message in self._responder.hear():
             wish = _Wish(int(message["wish"]), message["product"])
             self._wish(wish, patient=bool(message["patient"]))
-        if self._door.closed:
-            self._door.wait()
-            self._door = None
+        if self._responder.closed:
+            self._responder.wait()
+            self._responder = None
             self._sharing, self._waiting = [], []
 
     def _wish(self, wish: _Wish, *, patient: bool) -> None:
@@ -417,20 +417,20 @@ class Keeper:
                 "coalesced": coalesced,
                 "retry_after": retry_after,
             }
-        self._tell_door({"wish": wish.number, "outcome": outcome})
+        self._tell_responder({"wish": wish.number, "outcome": outcome})
 
-    def _tell_door(self, message: Mapping[str, Any]) -> None:
-        if self._door is not None:
-            self._door.tell(message)
+    def _tell_responder(self, message: Mapping[str, Any]) -> None:
+        if self._responder is not None:
+            self._responder.tell(message)
 
-    def _end_door(self) -> None:
-        if self._door is not None:
-            self._door.end(self._clock.monotonic)
-            self._door = None
+    def _end_responder(self) -> None:
+        if self._responder is not None:
+            self._responder.end(self._clock.monotonic)
+            self._responder = None
             self._sharing, self._waiting = [], []
 
     def _end(self) -> None:
-        self._end_door()
+        self._end_responder()
         task = self._task
         if task is None:
             return

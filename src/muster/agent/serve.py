@@ -77,13 +77,13 @@ class _Children:
 
         return tasks.wish(self._place(), product)
 
-    def door(self, sockets: tuple[socket.socket, socket.socket], line: socket.socket) -> None:
+    def responder(self, sockets: tuple[socket.socket, socket.socket], line: socket.socket) -> None:
         from muster.agent.api import AgentAPI
-        from muster.agent.door import open_door
+        from muster.agent.responder import run_responder
         from muster.client.agent import Sockets
 
         place, where = self._place(), Sockets(Path(self.options.run))
-        open_door(
+        run_responder(
             sockets,
             line,
             lambda keeper: AgentAPI(place.parts, where, keeper, time.monotonic),

@@ -238,13 +238,17 @@ def _shared(anchor: Descriptor, now: int) -> Verdict | None:
     if not agent.is_there:
         return None
     from muster.client.shared import refused, verdict_of
+    from muster.system.paths import places
     from muster.wire.agent import EVIDENCE
 
     path = EVIDENCE.fill(publisher=anchor.publisher, product=anchor.product.id)
     try:
         return verdict_of(anchor, agent.ask(EVIDENCE, path), now)
     except MusterError as fault:
-        return None if fault.code == "client/not-added" else refused(anchor, fault, now)
+        # On the machine itself the store says what there is, whatever is wrong with the agent.
+        if fault.code == "client/not-added" or places(environ={}).system_store.is_dir():
+            return None
+        return refused(anchor, fault, now)
 
 
 def _asked_agent(

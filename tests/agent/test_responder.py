@@ -6,19 +6,20 @@ import contextlib
 import os
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from tests.agent.conftest import Machine, answer, ended, request
 
-from muster.agent import door
+from muster.agent import responder
 from muster.agent.api import AgentAPI
 from muster.client.agent import Sockets
 from muster.client.stores import Parts
 from muster.wire import agent as wire
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("agent-door")]
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("agent-responder")]
 
 
 def test_many_questions_on_one_connection(licensed: Machine) -> None:
@@ -62,7 +63,7 @@ def test_a_body_in_chunks(licensed: Machine) -> None:
 
 def test_one_user_takes_some_connections_and_root_has_its_own(licensed: Machine) -> None:
     with contextlib.ExitStack() as held:
-        for _ in range(door.OF_ONE_USER):
+        for _ in range(responder.OF_ONE_USER):
             sock = held.enter_context(licensed.open())
             sock.sendall(request("GET", "/v1/agent"))
             assert answer(sock)[0] == 200
@@ -73,7 +74,7 @@ def test_one_user_takes_some_connections_and_root_has_its_own(licensed: Machine)
     assert licensed.product()["licensed"]
 
 
-def test_a_door_that_dies_is_replaced(licensed: Machine) -> None:
+def test_a_responder_that_dies_is_replaced(licensed: Machine) -> None:
     assert licensed.product()["licensed"]
     for pid in licensed.children():
         os.kill(pid, signal.SIGKILL)
@@ -81,8 +82,8 @@ def test_a_door_that_dies_is_replaced(licensed: Machine) -> None:
     assert licensed.product()["licensed"]
 
 
-def test_a_door_ends_when_nobody_asks(tmp_path: Path) -> None:
-    limits = door.Limits(idle_seconds=0.05)
+def test_a_responder_ends_when_nobody_asks(tmp_path: Path) -> None:
+    limits = responder.Limits(idle_seconds=0.05)
     with socket.socket(socket.AF_UNIX) as everybody, socket.socket(socket.AF_UNIX) as for_root:
         for sock, name in ((everybody, "a"), (for_root, "b")):
             sock.bind(str(tmp_path / name))
@@ -90,10 +91,40 @@ def test_a_door_ends_when_nobody_asks(tmp_path: Path) -> None:
             sock.setblocking(False)
         keeper, line = socket.socketpair()
         with keeper, line:
-            talking = door.KeeperLine(line)
+            talking = responder.KeeperLine(line)
             api = AgentAPI(unused_parts, Sockets(tmp_path), talking, time.monotonic)
-            door.Door(everybody, for_root, api, os.geteuid(), limits).run(talking)
+            responder.Responder(everybody, for_root, api, os.geteuid(), limits).run(talking)
             assert not talking.closed
+
+
+def test_who_is_slow_is_told_and_ended(tmp_path: Path) -> None:
+    limits = responder.Limits(request_seconds=0.1, idle_seconds=0.3)
+    with socket.socket(socket.AF_UNIX) as everybody, socket.socket(socket.AF_UNIX) as for_root:
+        for sock, name in ((everybody, "a"), (for_root, "b")):
+            sock.bind(str(tmp_path / name))
+            sock.listen()
+            sock.setblocking(False)
+        keeper, line = socket.socketpair()
+        talking = responder.KeeperLine(line)
+        api = AgentAPI(unused_parts, Sockets(tmp_path), talking, time.monotonic)
+        answering = responder.Responder(everybody, for_root, api, os.geteuid(), limits)
+        thread = threading.Thread(target=lambda: answering.run(talking))
+        with (
+            keeper,
+            line,
+            socket.socket(socket.AF_UNIX) as slow,
+            socket.socket(socket.AF_UNIX) as silent,
+        ):
+            silent.connect(str(tmp_path / "a"))
+            slow.connect(str(tmp_path / "a"))
+            thread.start()
+            slow.sendall(b"GET /v1/agent HTTP/1.1\r\nHost:")
+            assert answer(slow)[1]["code"] == "wire/slow"
+            # Who says nothing at all is ended without a word.
+            silent.settimeout(60)
+            assert silent.recv(1) == b""
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def unused_parts() -> Parts:

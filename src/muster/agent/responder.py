@@ -34,12 +34,12 @@ CONNECTIONS, OF_ONE_USER = 64, 16
 REQUESTS = 100
 """Requests on one connection."""
 REQUEST_SECONDS, IDLE_SECONDS = 5.0, 10.0
-"""For a request to arrive; for the next one to begin, and for the door to stay without any."""
+"""For a request to arrive; for the next one to begin, and for the responder to stay without any."""
 STOP_SECONDS = 5.0
 """For answers that are under way when the agent stops."""
 ACTIVATE_SECONDS = 85.0
 _RETRY_SECONDS = 5
-_log = logging.getLogger("muster.agent.door")
+_log = logging.getLogger("muster.agent.responder")
 
 
 class KeeperLine:
@@ -116,7 +116,7 @@ def _as_error(record: Mapping[str, Any]) -> MusterError:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a door takes; tests make it smaller."""
+    """What a responder takes; tests make it smaller."""
 
     connections: int = CONNECTIONS
     of_one_user: int = OF_ONE_USER
@@ -124,7 +124,7 @@ class Limits:
     idle_seconds: float = IDLE_SECONDS
 
 
-class Door:
+class Responder:
     """Answers connections at listening sockets until nobody asks, or the keeper ends.
 
     Args:
@@ -337,12 +337,12 @@ def _response(status: int, body: bytes, media_type: str, *, close: bool) -> byte
     return "\r\n".join([*head, "", ""]).encode("ascii") + body
 
 
-def open_door(
+def run_responder(
     sockets: tuple[socket.socket, socket.socket],
     line: socket.socket,
     make_api: Callable[[KeeperLine], AgentAPI],
     owner: int,
 ) -> None:
-    """Be the door, in a process of its own, until nobody asks."""
+    """Be the responder, in a process of its own, until nobody asks."""
     keeper = KeeperLine(line)
-    Door(*sockets, make_api(keeper), owner).run(keeper)
+    Responder(*sockets, make_api(keeper), owner).run(keeper)
