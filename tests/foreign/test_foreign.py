@@ -34,7 +34,13 @@ from tests.vectors.making.worlds import GRANT_0, HOST
 from tests.vectors.reading import HERE as VECTORS
 from tests.vectors.reading import data_of, expected, load, refusing_step
 
+from muster.client import evidence
+from muster.client.agent_results import Evidence
+from muster.core.values import replace
+from muster.testing.world import World
+
 HERE = Path(__file__).resolve().parent
+PRODUCT = "desktop-pro"
 COMMON = ("licences", "trust", "catalogues", "terms", "typed", "keys", "names", "confirmations")
 FILES = {"go": (*COMMON, "grants"), "node": COMMON}
 SPOILT = 1500
@@ -162,6 +168,58 @@ def test_spoilt_by_chance(program: tuple[str, Program], tmp_path: Path) -> None:
     verdicts = [_own(case) for case in cases]
     assert {1, 2, 3, 4, 5, 6, 7} <= {verdict[0] for verdict in verdicts if verdict}
     assert None in verdicts
+
+
+def test_evidence_of_an_agent(program: tuple[str, Program], tmp_path: Path) -> None:
+    """Who asks an agent's socket verifies a licence without Muster: by members of the answer."""
+    world = World()
+    world.advertise([world.host()])
+    machine = world.machine()
+    parts, publisher = machine.client.parts, world.publisher
+    machine.client.add_product(publisher.descriptor(PRODUCT))
+    machine.client.activate()
+    leased = evidence.evidence(parts, PRODUCT)
+    machine.client.install_key(publisher.machine_key("desktop").text)
+    spoken = machine.client.installation_id().installation_id
+    machine.client.confirm(publisher.confirm(spoken).confirmation_id)
+    activated = evidence.evidence(parts, PRODUCT)
+    found = [
+        _shown("a lease", "lease", leased),
+        _shown(
+            "a lease of another machine", "lease", replace(leased, fingerprint=("u" + "0" * 16,))
+        ),
+        _shown("an activation", "activation", activated),
+        _shown("an activation elsewhere", "activation", replace(activated, binding="0" * 25)),
+    ]
+    descriptor = publisher.descriptor(PRODUCT).decode()
+    shown = {"descriptor": descriptor, "trust": list(leased.trust), "catalogue": leased.catalogue}
+    path = tmp_path / "evidence.json"
+    file = {"format": "licences", "worlds": {"evidence": shown}, "cases": found}
+    path.write_text(json.dumps(file), "utf-8")
+    results = {name: answer["result"] for name, answer in program[1](path).items()}
+    assert list(results.values()) == ["ok", "refused", "ok", "refused"], results
+
+
+def _shown(name: str, kind: str, told: Evidence) -> dict[str, Any]:
+    """A case of what an agent shows."""
+    expected = {
+        "cmid": told.cmid,
+        "identity": told.identity,
+        "nonce": told.nonce,
+        "fingerprint": list(told.fingerprint),
+        "now": told.time,
+        "clock_mark": told.clock_mark,
+        "product": told.product,
+    }
+    if told.binding is not None:
+        expected["binding"] = told.binding
+    return {
+        "name": name,
+        "world": "evidence",
+        "kind": kind,
+        "expected": expected,
+        "bundle": told.licence,
+    }
 
 
 def test_unknown_files_are_no_verdict(program: tuple[str, Program], tmp_path: Path) -> None:
