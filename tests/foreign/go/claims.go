@@ -145,9 +145,9 @@ func isSetupKey(text string) bool {
 func checkHolds(symbols string) bool {
 	octal, ternary := 0, 0
 	power := 1 // of x in GF(8) modulo x^3 + x + 1, for the place counted from the check symbol
-	for place := range len(symbols) {
+	for place := 0; place < len(symbols); place++ {
 		value := strings.IndexByte(alphabet, symbols[len(symbols)-1-place])
-		for bit := range 3 {
+		for bit := 0; bit < 3; bit++ {
 			if value/3>>bit&1 == 1 {
 				octal ^= timesX(power, bit)
 			}
@@ -171,7 +171,7 @@ func setupKeyID(text string) string {
 }
 
 func timesX(value, times int) int {
-	for range times {
+	for ; times > 0; times-- {
 		if value <<= 1; value&8 != 0 {
 			value ^= 0b1011
 		}

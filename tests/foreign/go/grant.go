@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 	"strings"
 )
 
@@ -129,7 +128,7 @@ func readDigits(groups []string, want int) (*big.Int, error) {
 			return nil, fmt.Errorf("group %d has not six digits", place+1)
 		}
 		interim := byte('0' + place%10)
-		for i := range 5 {
+		for i := 0; i < 5; i++ {
 			interim = damm[interim-'0'][group[i]-'0']
 		}
 		if interim != group[5] {
@@ -168,7 +167,7 @@ func rebuild(c grantCase) error {
 	signature := make([]byte, 64)
 	r.FillBytes(signature[:32])
 	s.FillBytes(signature[32:])
-	slices.Reverse(signature[32:])
+	reverse(signature[32:])
 	text := input + "." + base64.RawURLEncoding.EncodeToString(signature)
 	if text != c.Grant {
 		return errors.New("the rebuilt grant differs")

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -78,10 +77,10 @@ func typedDigits(text string, expected []int) ([]string, error) {
 	all := digits.String()
 	groups := sixes(all)
 	wrong := firstWrong(groups, -1)
-	if wrong >= slices.Max(expected) {
+	if wrong >= largest(expected) {
 		wrong = -1
 	}
-	if len(all)%6 == 0 && slices.Contains(expected, len(groups)) {
+	if len(all)%6 == 0 && holds(expected, len(groups)) {
 		if wrong >= 0 {
 			return nil, atGroup("digits/group", wrong)
 		}
@@ -146,7 +145,7 @@ func rowBegins(row int, behind []rune, inside int) bool {
 
 func rightAt(group string, place int) bool {
 	interim := byte('0' + place%10)
-	for i := range 6 {
+	for i := 0; i < 6; i++ {
 		interim = damm[interim-'0'][group[i]-'0']
 	}
 	return interim == '0'
@@ -185,7 +184,7 @@ func typedConfirmation(text string) (any, error) {
 	signature := make([]byte, 64)
 	r.FillBytes(signature[:32])
 	s.FillBytes(signature[32:])
-	slices.Reverse(signature[32:])
+	reverse(signature[32:])
 	return object{"index": index, "day": day, "term": term, "signature": hex.EncodeToString(signature)}, nil
 }
 

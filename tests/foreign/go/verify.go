@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -74,7 +73,7 @@ var leaseSteps = []step{
 		return e.audience(e.l.aud)
 	}},
 	{7, func(e *evidence) error {
-		if !slices.Contains(e.descriptor.product.modes, e.l.identity) {
+		if !holds(e.descriptor.product.modes, e.l.identity) {
 			return errors.New("an identity mode that the product does not allow")
 		}
 		if e.l.identity != e.Identity {
@@ -106,7 +105,7 @@ var activationSteps = []step{
 		}
 		return nil
 	}},
-	{4, func(e *evidence) error { return errors.Join(checkVersion(e.grant.payload), e.readGrant()) }},
+	{4, func(e *evidence) error { return joined(checkVersion(e.grant.payload), e.readGrant()) }},
 	{5, func(e *evidence) error {
 		for _, id := range e.descriptor.groups {
 			if e.g.aud == e.trust.issuer+"/"+id {
@@ -125,7 +124,7 @@ var activationSteps = []step{
 		if e.g.exp == nil {
 			return nil
 		}
-		now := max(e.Now, e.ClockMark)
+		now := latest(e.Now, e.ClockMark)
 		if e.g.iat-daySeconds > now {
 			return refuse("licence/clock", "the clock stands before the grant")
 		}
@@ -181,7 +180,7 @@ func (e *evidence) open(name string) error {
 }
 
 func (e *evidence) headers(typ string) error {
-	if err := errors.Join(e.main.headerRules(), e.grant.headerRules()); err != nil {
+	if err := joined(e.main.headerRules(), e.grant.headerRules()); err != nil {
 		return err
 	}
 	if e.main.typ() != typ {
@@ -271,7 +270,7 @@ func (e *evidence) claims(readMain func() error) error {
 			return err
 		}
 	}
-	return errors.Join(readMain(), e.readGrant())
+	return joined(readMain(), e.readGrant())
 }
 
 func (e *evidence) readGrant() (err error) {
@@ -346,7 +345,7 @@ func (e *evidence) readNotice() error {
 }
 
 func (e *evidence) covered() error {
-	if !contains(e.g.covers, e.descriptor.product.group) {
+	if !holds(e.g.covers, e.descriptor.product.group) {
 		return errors.New("the grant does not cover the product's group")
 	}
 	return nil
@@ -434,9 +433,11 @@ func (e *evidence) running() error {
 		if e.l.iat > (dayZero+at)*daySeconds {
 			return refuse("licence/revoked", "leased after the host's grant was revoked")
 		}
-		end = min(end, (dayZero+at+30)*daySeconds)
+		if cut := (dayZero + at + 30) * daySeconds; cut < end {
+			end = cut
+		}
 	}
-	if max(e.Now, e.ClockMark) >= end {
+	if latest(e.Now, e.ClockMark) >= end {
 		if end < e.l.exp {
 			return refuse("licence/revoked", "ended by a revocation")
 		}

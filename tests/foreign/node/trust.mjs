@@ -1,12 +1,15 @@
 // Compact JWS, typed claims, trust and its walk, the descriptor, the catalogue.
 
-import { createHash } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import { flattenedVerify, importJWK } from 'jose';
 import {
   BUNDLE, CATALOGUE, DESCRIPTOR, SMALL, TRUST, coded, codedLater, readB64, readJSON, refuse,
 } from './strict.mjs';
 import { hasSmallOrder, isPoint } from './points.mjs';
 import { setupKeyId } from './typed.mjs';
+
+// Node 18 has no global of this name, which the library reads.
+globalThis.crypto ??= webcrypto;
 
 export { BUNDLE };
 export const DAY = 86400;
