@@ -32,8 +32,8 @@ CALLS = (5, 60, 400)
 """After how many calls of our functions Ctrl-C is pressed."""
 EXTRAS = frozenset({"dns", "psycopg", "psycopg_pool", "rich", "segno"})
 """What only extras bring; without them this runs too, with `no extra` as its argument."""
-SERVED = frozenset({"demo"})
-"""Commands that would do all their work here; tests of their own press Ctrl-C in them."""
+SERVED = (("demo",), ("client", "agent"))
+"""Commands that would do all their work here, or for ever; they have tests of their own."""
 
 
 def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -61,6 +61,11 @@ def _arguments(command: click.Command) -> list[str]:
             value = "/dlv"
         words += [param.opts[0], value] if isinstance(param, click.Option) else [value]
     return words
+
+
+def serves(words: tuple[str, ...]) -> bool:
+    """Whether a command would work on and on."""
+    return any(words[: len(served)] == served for served in SERVED)
 
 
 USUAL = ("plain", "full output", "full outputs", "no folder", "umask 000")
@@ -160,7 +165,7 @@ def runs() -> Iterator[tuple[tuple[str, ...], str]]:
     """Each command under each surrounding."""
     presses = tuple(f"Ctrl-C after {calls}" for calls in CALLS)
     for words in commands(muster):
-        if words[0] not in SERVED:
+        if not serves(words):
             for kind in (*USUAL, "no input", "no home", *presses):
                 yield words, kind
                 if kind == "plain":
@@ -185,7 +190,7 @@ def examples() -> Iterator[tuple[tuple[str, ...], str]]:
     """What each `--help` shows."""
     for line in LINES:
         words = tuple(line.split())
-        if words[0] not in SERVED:
+        if not serves(words):
             yield words, "example"
         yield (*words, "--help"), "example"
 
@@ -194,6 +199,8 @@ def without_extras() -> Iterator[tuple[tuple[str, ...], str]]:
     """Each command, where nothing but the plain wheel is installed; of the examples those that go
     further than the least that a command takes."""
     for words in [*commands(muster), *(tuple(line.split()) for line in LINES)]:
+        if words[:2] == ("client", "agent"):
+            continue
         yield words, "no extra"
         yield (*words, "--json"), "no extra"
 

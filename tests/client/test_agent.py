@@ -38,6 +38,11 @@ def run() -> Iterator[Path]:
         yield Path(folder)
 
 
+def test_each_store_has_a_place_for_its_agent(run: Path) -> None:
+    assert agent.run_folder(Path("/var/lib/muster")) == agent.runtime_folder()
+    assert agent.run_folder(run / "store") == run / "store" / "run"
+
+
 def test_no_agent_was_ever_here(run: Path) -> None:
     assert agent.status(run) is None
     assert not agent.Agent(run).is_there

@@ -1,7 +1,7 @@
 """A whole machine with an agent at its real places: users, containers, and who counts as one.
 
-Each test has a mount namespace of its own with hardware of its own, in which /run/muster,
-/var/lib/muster and /etc/muster are empty; those of the machine are not touched.
+Each test has a mount namespace of its own with hardware of its own, in which /run and /var/lib are
+empty; those of the machine are not touched.
 """
 
 from __future__ import annotations
@@ -28,10 +28,8 @@ pytestmark = [
 ROOT = Path(__file__).parents[2]
 PRODUCT = "desktop-pro"
 KEEP = (
-    "mkdir -p /run/muster /var/lib/muster /etc/muster;"
-    " for place in /run/muster /var/lib/muster /etc/muster;"
-    " do mount -t tmpfs -o mode=0755 tmpfs $place; done; mount -t tmpfs -o mode=0755 tmpfs /sys;"
-    " mkdir -p /sys/class/dmi/id; cd /sys/class/dmi/id; umask 377;"
+    "for place in /run /var/lib /sys; do mount -t tmpfs -o mode=0755 tmpfs $place; done;"
+    " mkdir -p /run/muster /var/lib/muster /sys/class/dmi/id; cd /sys/class/dmi/id; umask 377;"
     " echo 4c4c4544-0051-3510-8054-b7c04f4d3132 > product_uuid; echo CN7016-3A21F > board_serial;"
     " cd /; umask 022; echo ready; read end"
 )
@@ -173,6 +171,12 @@ def test_a_licence_that_root_activated_is_one_for_every_user(
     told = island.look(user=65_534)
     assert (told["licensed"], told["kind"]) == (True, "mak"), told
     assert island.muster("client", "status")["agent"]["running"]
+    shown = island.run(sys.executable, "-m", "muster", "client", "status")
+    assert "Agent:            runs since 2" in shown
+    assert "It last asked:    2" in shown
+    doctor = f"{sys.executable} -m muster doctor --json || true"
+    checks = json.loads(island.run("sh", "-c", doctor))["reports"][0]["checks"]
+    assert [check["mark"] for check in checks if check["topic"] == "agent"] == ["ok"]
 
 
 def test_a_program_of_an_ordinary_user_may_have_the_agent_ask(
@@ -194,8 +198,8 @@ def test_a_program_of_an_ordinary_user_may_have_the_agent_ask(
 
 
 CONTAINER = (
-    "mkdir -p /run/muster /var/lib/muster /etc/muster; mount --bind /run/muster/agent $AGENT;"
-    " for place in /run /var/lib /etc/muster /sys; do mount -t tmpfs tmpfs $place; done;"
+    "mount --bind /run/muster/agent $AGENT;"
+    " for place in /run /var/lib /sys; do mount -t tmpfs tmpfs $place; done;"
     " mkdir -p /run/muster/agent; mount --bind $AGENT /run/muster/agent; umount $AGENT;"
     ' hostname container; exec "$@"'
 )

@@ -22,6 +22,7 @@ from muster import __version__
 from muster.agent import child
 from muster.agent.agenda import Agenda, Planned
 from muster.agent.hooks import Hooks, NoHooks
+from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
 from muster.core.values import dataclass
@@ -240,7 +241,7 @@ class Keeper:
             self._watch.add(store.parent)
             self._watch.add(store)
             for folder in store.iterdir():
-                if folder.is_dir():
+                if folder.is_dir() and grammar.PUBLISHER_ID.fullmatch(folder.name):
                     self._watch.add(folder)
 
     def _reloaded(self) -> None:

@@ -415,18 +415,18 @@ class Machine:
         """The options of this machine's agent (`muster.agent.serve.Options`) by its settings.
 
         Args:
-            run: its runtime folder, None for the system's.
+            run: its runtime folder, None for that of the store.
             as_json: it tells its sockets as JSON.
         """
         import os
 
-        from muster.client.agent import runtime_folder
+        from muster.client.agent import run_folder, runtime_folder
         from muster.client.settings import load
         from muster.system.facts import facts_path
 
-        settings, folder = load(self.root), run or runtime_folder()
+        settings, folder = load(self.root), run or run_folder(self.root)
         # Only root's facts count for others, and only at the one place.
-        writes = self.facts is None and run is None and os.geteuid() == 0
+        writes = self.facts is None and folder == runtime_folder() and os.geteuid() == 0
         return {
             "store": str(self.root.absolute()),
             "run": str(folder.absolute()),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 _LINES = """
 client activate --product contoso-office-2010
-client agent --run /run/muster
+client agent --store /var/lib/muster
 client catalogue import contoso.publisher
 client clear-domain
 client clear-host

@@ -44,6 +44,16 @@ def runtime_folder() -> Path:
     return places(environ={}, home=Path("/")).runtime
 
 
+def run_folder(store: Path) -> Path:
+    """The runtime folder of the agent that keeps a store: the platform's for the system's store,
+    else one in the store itself, so that two agents of one machine never meet."""
+    from muster.system.paths import places
+
+    system = places(environ={}, home=Path("/"))
+    own = store.absolute() == system.system_store
+    return system.runtime if own else store.absolute() / "run"
+
+
 @dataclass(frozen=True, slots=True)
 class Sockets:
     """Where an agent is; `run` is its runtime folder."""
@@ -75,13 +85,15 @@ def status(run: Path | None = None, *, store: Path | None = None) -> AgentStatus
     """What the agent of this machine last did and whether it runs; None where there never was one.
 
     Args:
-        run: its runtime folder, None for the platform's.
+        run: its runtime folder, None for that of the store, or the platform's.
         store: the root of stores that it must keep, None for any.
     Asks nobody: it reads the agent's state file. Raises nothing.
     """
     from muster.system.files import read_bounded
 
-    path = Sockets(runtime_folder() if run is None else run).state
+    if run is None:
+        run = runtime_folder() if store is None else run_folder(store)
+    path = Sockets(run).state
     try:
         found = read_status(read_bounded(path, _STATE.bytes))
     except MusterError:

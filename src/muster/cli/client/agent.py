@@ -19,7 +19,7 @@ from muster.core.catalogue import error
 @click.option(
     "--run",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of its sockets, its state and the facts file; by default /run/muster.",
+    help="Folder of its sockets and state; by default /run/muster, or 'run' in a store of its own.",
 )
 @machine_options
 def agent(run: Path | None, machine: compose.Machine) -> None:
