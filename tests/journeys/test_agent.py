@@ -43,6 +43,18 @@ if user:
     os.setgroups([])
     os.setgid(user)
     os.setuid(user)
+if sys.argv[4:] == ["rootless"]:
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(4, 1)  # PR_SET_DUMPABLE: else this user's own files of /proc are root's
+    if libc.unshare(0x10000000):  # CLONE_NEWUSER
+        print(json.dumps("no user namespaces"))
+        sys.exit(0)
+    own = f"0 {user} 1"
+    for name, text in (("setgroups", "deny"), ("uid_map", own), ("gid_map", own)):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    assert os.geteuid() == 0
 if sys.argv[2] == "activate":
     found = activate(sys.argv[1], trusted=True)
 else:
@@ -230,6 +242,10 @@ def test_containers_share_the_licence_of_their_node_and_count_once(
             "licensed": True, "why": None, "state": 1, "kind": "lease", "warnings": [],
         }  # fmt: skip
         told = json.loads(in_container(island, *words, "activate", "0"))
+        assert told["licensed"], told
+    # A container of an ordinary user, to whom root of the node is nobody.
+    told = json.loads(in_container(island, *words, "licence", "65533", "rootless"))
+    if told != "no user namespaces":
         assert told["licensed"], told
     assert served.host.count("os") == counted
     # Root of a container changes nothing on the node, and does not find the socket for root.

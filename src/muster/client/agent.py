@@ -253,14 +253,14 @@ def _check_peer(sock: socket.socket, place: Path) -> None:
 
 def _overflow() -> int:
     try:
-        return int(Path("/proc/sys/kernel/overflowuid").read_text("ascii"))
+        return int(Path("/proc/sys/kernel/overflowuid").read_bytes())
     except (OSError, ValueError):
         return 65_534
 
 
 def _in_user_namespace() -> bool:
     try:
-        return Path("/proc/self/uid_map").read_text("ascii").split() != ["0", "0", "4294967295"]
+        return Path("/proc/self/uid_map").read_bytes().split() != [b"0", b"0", b"4294967295"]
     except OSError:
         return False
 
