@@ -8,7 +8,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test bottoms dist lint bench torture mutants fmt docs docs-check vectors guide parts clean lock
+.PHONY: demo test bottoms dist lint bench torture mutants fmt docs docs-check vectors guide picture parts clean lock
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Muster needs Python 3.11 or newer; say 'make PYTHON=python3.12 …'"; exit 1; }
@@ -86,6 +86,10 @@ docs: $(VENV)/.run
 # Runs every command of the guide in a network namespace (as root) and writes what it printed.
 guide: $(VENV)/.dev parts
 	$(BIN)/python tests/docs/console.py --write
+
+# Runs the demo at a terminal and draws what it showed.
+picture: $(VENV)/.dev
+	$(BIN)/python tests/docs/picture.py --write
 
 docs-check: $(VENV)/.run
 	$(BIN)/python docs/generate.py --check

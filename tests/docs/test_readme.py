@@ -30,6 +30,17 @@ def walk() -> str:
     return "await\n".join(blocks[1:])
 
 
+def test_each_role_is_installed_in_three_lines() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    chapter = text.split("\n## Install it\n", 1)[1].split("\n## ", 1)[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```", chapter, re.MULTILINE | re.DOTALL)
+    for role, block in zip(("publisher", "host", "client"), blocks, strict=True):
+        first, *commands = block.splitlines()
+        assert first == f"pip install --find-links dist 'muster-activation[{role}]'"
+        assert len(commands) == 2
+        assert all(line.startswith(f"muster {role} ") for line in commands)
+
+
 def free_ports() -> tuple[int, int]:
     """Two ports that nobody listens at."""
     with socket.socket() as one, socket.socket() as two:
