@@ -16,7 +16,16 @@ from tests.profiles import examples
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.core.records import ErrorRecord, Instant, any_of, encode, schema, widened
+from muster.core.records import (
+    ErrorRecord,
+    Instant,
+    any_of,
+    encode,
+    extended,
+    record_of,
+    schema,
+    widened,
+)
 
 
 class Colour(enum.Enum):
@@ -175,3 +184,30 @@ def test_what_json_cannot_say_has_no_shape(kind: Any) -> None:
         schema(held)
     with pytest.raises(TypeError):
         encode(held(object()))
+
+
+@dataclass(frozen=True)
+class Pair:
+    left: int
+    right: str = "none"
+
+
+@dataclass(frozen=True)
+class Triple:
+    left: int
+    right: str
+    more: bool
+
+
+def test_a_record_takes_the_members_that_it_has() -> None:
+    assert record_of(Pair, {"left": 1, "right": "b", "newer": 3}) == Pair(1, "b")
+    assert record_of(Pair, {"left": 1}) == Pair(1)
+    assert record_of(Pair, {"left": 1, "right": "b"}, right="c") == Pair(1, "c")
+    with pytest.raises(TypeError):
+        record_of(Pair, {"right": "b"})
+
+
+def test_a_record_may_have_more_than_the_one_it_is_made_of() -> None:
+    assert extended(Triple, Pair(1, "b"), more=True) == Triple(1, "b", more=True)
+    with pytest.raises(TypeError):
+        extended(Triple, Pair(1, "b"))

@@ -26,6 +26,7 @@ from muster.core.settings import (
     split_listen,
     template,
     toml,
+    value_text,
     warning,
 )
 
@@ -345,3 +346,10 @@ def test_only_what_must_be_is_escaped_in_toml() -> None:
     assert toml("a b!~é") == '"a b!~é"'
     assert toml('\x1f"\\\x7f') == r'"\u001F\u0022\u005C\u007F"'
     assert toml(("a", "b")) == '["a", "b"]'
+
+
+def test_a_value_is_stored_as_it_is_typed() -> None:
+    assert value_text(("192.0.2.0/24", "198.51.100.7")) == "192.0.2.0/24,198.51.100.7"
+    assert value_text(("a",)) == "a"
+    assert (value_text(True), value_text(False)) == ("true", "false")
+    assert (value_text(7), value_text("Text")) == ("7", "Text")

@@ -694,6 +694,6 @@ def template() -> str:
 
 def value_text(value: Value) -> str:
     """A value as it is typed and stored: lists with commas, `true` and `false`."""
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple):
         return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

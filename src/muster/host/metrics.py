@@ -1,7 +1,7 @@
 """Numbers of a running host as Prometheus text (docs/spec/06-counting.md, section 6.8).
 
 Decides the names of the series. `/metrics` is on the anonymous port: it shows counts no higher
-than twice the largest need, as machines see them, so that the size of a fleet stays with its
+than twice the largest threshold, as machines see them, so that the size of a fleet stays with its
 administrator; `muster host status` shows all of it.
 """
 
@@ -126,7 +126,7 @@ def ledger_lines(reader: Reader, view: HostView, now: int) -> list[str]:
 
 
 def _applications(view: HostView) -> list[tuple[str, str, int]]:
-    """Publisher, application and twice its largest need, for all that catalogues name."""
+    """Publisher, application and twice its largest threshold, for all that catalogues name."""
     most: dict[tuple[str, str], int] = {}
     for known in view.publishers.values():
         for product in () if known.catalogue is None else known.catalogue.products:
