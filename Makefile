@@ -8,7 +8,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= 2
 
-.PHONY: demo test bottoms dist lint bench torture mutants fmt docs docs-check vectors guide picture parts clean lock
+.PHONY: demo test bottoms dist lint bench torture mutants fmt docs docs-check vectors guide picture parts clean lock deb packages
 
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Muster needs Python 3.11 or newer; say 'make PYTHON=python3.12 …'"; exit 1; }
@@ -76,6 +76,13 @@ torture: $(VENV)/.dev parts
 # Breaks pure rooms on purpose, one place at a time, and names what no test notices.
 mutants: $(VENV)/.dev
 	$(BIN)/python tests/house/mutants.py --jobs $(JOBS)
+
+# Debian and RPM packages of each role, into dist/ (packaging/recipe.toml).
+deb: $(VENV)/.dev
+	$(BIN)/python packaging/build.py deb
+
+packages: $(VENV)/.dev parts
+	$(BIN)/python packaging/build.py deb rpm
 
 bench: $(VENV)/.run
 	$(BIN)/python bench/run.py

@@ -16,6 +16,12 @@ need strace strace
 [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || need initdb postgresql
 need psql postgresql-client
 need setpriv util-linux
+need unshare util-linux
+need debootstrap debootstrap
+need lintian lintian
+need dpkg-deb dpkg
+need rpmbuild rpm
+need systemd-analyze systemd
 need go golang-go
 need node nodejs
 need npm npm

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+import muster
 from muster.cli import compose
 from muster.cli.client.options import machine_options
 from muster.cli.output import MusterCommand, wants_json
@@ -33,4 +34,7 @@ def agent(run: Path | None, machine: compose.Machine) -> None:
     options = json.dumps(machine.agent_options(run, as_json=wants_json()))
     sys.stdout.flush()
     # Becomes another program under the same process id: what reads command lines takes memory.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "muster.agent", options])  # noqa: S606
+    # It finds us where we are, also where that is no folder of the interpreter [packages].
+    environ = {**os.environ, "PYTHONPATH": str(Path(muster.__file__).resolve().parents[1])}
+    program = [sys.executable, "-P", "-m", "muster.agent", options]
+    os.execve(sys.executable, program, environ)  # noqa: S606
