@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli import printed
 
+from muster.cli import shapes
 from muster.client.agent import Sockets
 from muster.client.facade import system_parts
 from muster.client.stores import Parts
 from muster.system.facts import facts_file
 from muster.testing.loopback import LoopbackHost
 from muster.testing.world import machine_facts
+from muster.wire import agent as wire
 
 PRODUCT = "desktop-pro"
 
@@ -41,6 +44,7 @@ class Machine:
         self.descriptor = served.publisher.descriptor(PRODUCT)
         self.name = f"{served.publisher.publisher}/{PRODUCT}"
         self.sockets = Sockets(self.run)
+        self.answered: set[str] = set()
         self.process: subprocess.Popen[str] | None = None
 
     @property
@@ -63,6 +67,7 @@ class Machine:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.log
+        assert printed.judge(("client", "agent"), line) == "client agent"
         said: dict[str, Any] = json.loads(line)
         return said
 
@@ -106,11 +111,16 @@ class Machine:
     def ask(
         self, method: str, path: str, body: object = None, *, as_root: bool = False
     ) -> tuple[int, dict[str, Any]]:
-        """Ask the agent; status and answer."""
+        """Ask the agent; status and answer, which is as its published schema says."""
         payload = b"" if body is None else body if isinstance(body, bytes) else _json(body)
         with self.open(as_root=as_root) as sock:
             sock.sendall(request(method, path, payload, "Connection: close"))
-            return answer(sock)
+            status, told = answer(sock)
+        if status == 200:
+            route = wire.match(method, path.partition("?")[0].encode()).route.name
+            printed.validator(shapes.answer_of(route)).validate(told)
+            self.answered.add(route)
+        return status, told
 
     def product(self, wait: int = 0) -> dict[str, Any]:
         """The status of the one product."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from tests.agent.conftest import PRODUCT, Machine
+from tests.cli import printed
 
+from muster.cli import shapes
 from muster.client import look
 from muster.core.records import encode
 from muster.testing.tiny_publisher import TinyPublisher
@@ -79,6 +82,43 @@ def test_a_wish_is_tried_once_a_minute(licensed: Machine) -> None:
     root = licensed.ask("POST", "/v1/activate", wish, as_root=True)[1]
     assert not root["coalesced"]
     assert root["products"][0]["last_attempt"] >= first["products"][0]["last_attempt"]
+
+
+def test_every_route_answers_the_record_that_is_published(machine: Machine) -> None:
+    assert list(shapes.ANSWERS) == [route.name for route in wire.ROUTES]
+    machine.start()
+    path = f"/v1/products/{machine.name}"
+    key = {"key": machine.served.publisher.machine_key("desktop").text}
+    url = {"publisher_url": "https://activation.test"}
+    nowhere, host = {"host": "127.0.0.1:1"}, {"host": machine.served.address.text}
+    ask: tuple[tuple[str, str, object], ...] = (
+        ("POST", "/v1/products", machine.descriptor),
+        ("POST", "/v1/verify", machine.descriptor),
+        ("PUT", "/v1/settings/host", nowhere),
+        ("POST", "/v1/activate", {}),
+        ("GET", path, None),
+        ("PUT", "/v1/settings/host", host),
+        ("POST", "/v1/activate", {}),
+        ("GET", "/v1/agent", None),
+        ("GET", "/v1/status", None),
+        ("GET", path, None),
+        ("GET", f"{path}/evidence", None),
+        ("POST", "/v1/verify", machine.descriptor),
+        ("POST", f"{path}/release", {}),
+        ("PUT", "/v1/settings/publisher-url", url),
+        ("PUT", f"{path}/key", key),
+        ("DELETE", f"{path}/key", None),
+        ("DELETE", path, None),
+    )
+    # `ask` holds each answer against the schema of its route.
+    told = [machine.ask(*words, as_root=True) for words in ask]
+    assert [status for status, _ in told] == [200] * len(ask)
+    assert machine.answered == set(shapes.ANSWERS)
+    failed, licensed = (told[at][1]["products"][0] for at in (3, 6))
+    assert failed["error"]["params"]
+    assert (licensed["error"], licensed["licensed"]) == (None, True)
+    state = json.loads(machine.sockets.state.read_bytes())
+    printed.validator(shapes.answer_of(wire.AGENT.name)).validate(state)
 
 
 def test_root_changes_by_the_acts_of_commands(machine: Machine) -> None:

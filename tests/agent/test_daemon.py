@@ -15,7 +15,7 @@ from tests.agent.conftest import Machine, ended
 
 from muster.client import agent
 from muster.client.act import products, settings
-from muster.client.agent_results import AgentStatus
+from muster.client.agent_state import AgentStatus
 from muster.system.wakeups import FolderWatch
 from muster.testing.tiny_host import Misbehaviour
 

@@ -71,6 +71,8 @@ def test_one_user_takes_some_connections_and_root_has_its_own(licensed: Machine)
             status, told = answer(sock)
             assert (status, told["code"]) == (503, "agent/busy")
         assert licensed.ask("GET", "/v1/agent", as_root=True)[0] == 200
+    while licensed.ask("GET", "/v1/status")[0] == 503:
+        pass  # until it has noticed that the others went away
     assert licensed.product()["licensed"]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.agent.conftest import Machine
+from tests.cli import printed
 
 from muster.agent.serve import Options
 
@@ -46,6 +47,7 @@ def test_a_second_agent_is_refused_and_a_socket_that_was_left_is_replaced(
     machine.start()
     second = subprocess.run(machine.command(), capture_output=True, check=False, timeout=60)
     assert second.returncode != 0
+    assert printed.judge(("client", "agent"), second.stdout.decode()) == "error"
     assert json.loads(second.stdout)["error"]["code"] == "file/served"
     assert machine.ask("GET", "/v1/agent")[0] == 200
 

@@ -44,7 +44,8 @@ def test_what_is_published_is_current_and_nothing_else() -> None:
 
 
 def test_every_record_says_what_it_is() -> None:
-    records = {record for shape in shapes.SHAPES.values() for record in shape.records}
+    every = (*shapes.SHAPES.values(), *shapes.ANSWERS.values())
+    records = {record for shape in every for record in shape.records}
     silent = [one.__name__ for one in records if (one.__doc__ or "(").startswith(one.__name__)]
     assert silent == []
 
@@ -67,7 +68,7 @@ def test_a_refusal_has_one_shape_for_all_commands() -> None:
 
 def members() -> Iterator[tuple[str, str, str]]:
     """Command, member and description of every member of every record that is printed."""
-    for command in shapes.SHAPES:
+    for command in (*shapes.SHAPES, *map(shapes.answer_of, shapes.ANSWERS)):
         for record in json.loads(json.dumps(shapes.schema_of(command)))["$defs"].values():
             for name, value in record["properties"].items():
                 for one in (value, *value.get("anyOf", ())):
@@ -82,7 +83,7 @@ def test_the_same_thing_has_the_same_name_in_every_wing() -> None:
 
 
 def test_an_instant_is_called_one() -> None:
-    ends = re.compile(r"(\w+_)?(at|time|since|until|seen|contact|attempt)|old")
+    ends = re.compile(r"(\w+_)?(at|time|since|until|seen|contact|attempt|mark)|old")
     instants = {name for _, name, said in members() if said == "Unix seconds"}
     assert len(instants) > 20
     assert [name for name in sorted(instants) if not ends.fullmatch(name)] == []

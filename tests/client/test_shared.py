@@ -86,7 +86,7 @@ def test_nothing_is_believed_that_is_not_signed(world: World) -> None:
     "change",
     [
         {"state": 99},
-        {"added": -1},
+        {"added_at": -1},
         {"cmid": "x"},
         {"trust": ["x"]},
         {"licence": 5},

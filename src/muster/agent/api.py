@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qs
 
 from muster.client import evidence, look
 from muster.client.agent import Sockets, read_status
+from muster.client.agent_results import AgentActivation
 from muster.client.stores import Parts
 from muster.core import grammar
 from muster.core.catalogue import error
@@ -37,7 +38,7 @@ class Asker:
 class Keeper(Protocol):
     """What a question asks of the keeper."""
 
-    def activate(self, product: str | None, *, patient: bool) -> Mapping[str, Any]:
+    def activate(self, product: str | None, *, patient: bool) -> AgentActivation:
         """Have an activation tried; the outcome, its own or that of one under way.
 
         Args:
@@ -93,9 +94,8 @@ class AgentAPI:
         if asked.route in wire.CHANGES and not asker.at_root:
             raise error("agent/root-only", socket=str(self._sockets.root))
         request = _Request(asker, asked.params, head.query, body)
-        told = self._answers[asked.route.name](request)
-        members = told if isinstance(told, Mapping) else encode(told)
-        return json.dumps(members, separators=(",", ":")).encode("ascii")
+        record = self._answers[asked.route.name](request)
+        return json.dumps(encode(record), separators=(",", ":")).encode("ascii")
 
     def _agent(self, _: _Request) -> object:
         from muster.system.files import read_bounded

@@ -22,9 +22,12 @@ from muster import __version__
 from muster.agent import child
 from muster.agent.agenda import Agenda, Planned
 from muster.agent.hooks import Hooks, NoHooks
+from muster.agent.told import decode
+from muster.client.agent_state import AgentRun, AgentStatus
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.clock import Clock, Dice
+from muster.core.records import ErrorRecord, encode
 from muster.core.values import dataclass
 from muster.system.files import write_atomic
 from muster.system.wakeups import Alarm, FolderWatch
@@ -108,7 +111,8 @@ class Keeper:
         booted = around.uptime is not None and around.uptime < _BOOTING
         self._agenda = Agenda(dice, booted=booted)
         self._since = clock.now()
-        self._runs: dict[str, Mapping[str, Any] | None] = {"last_run": None, "last_try": None}
+        self._last_run: AgentRun | None = None
+        self._last_try: AgentRun | None = None
         self._task: child.Task | None = None
         self._done: Callable[[child.Outcome], None] = lambda _: None
         self._trying: str | None = ""
@@ -339,32 +343,31 @@ class Keeper:
         self._sharing, self._trying = [], ""
 
     def _remember(self, task: str, outcome: child.Outcome) -> None:
-        fault = outcome.get("error")
-        run = outcome.get("run") or {
-            "at": self._clock.now(),
-            "task": task,
-            "products": [],
-            "error": fault,
-        }
-        self._runs["last_run"] = run
+        if "run" in outcome:
+            run = decode(AgentRun, outcome["run"])
+        else:
+            fault = decode(ErrorRecord, outcome["error"])
+            run = AgentRun(self._clock.now(), task, (), fault)
+        self._last_run = run
         if task != "plan":
-            self._runs["last_try"] = run
+            self._last_try = run
 
     def _write_state(self) -> None:
         around = self._around
-        status = {
-            "running": True,
-            "version": __version__,
-            "pid": os.getpid(),
-            "started": _started(),
-            "since": self._since,
-            "store": str(around.store),
-            "socket": around.places[0],
-            "root_socket": around.places[1],
-            "next_attempt": self._agenda.next_instant,
-            **self._runs,
-        }
-        data = json.dumps(status, separators=(",", ":"), sort_keys=True).encode("ascii")
+        status = AgentStatus(
+            running=True,
+            version=__version__,
+            pid=os.getpid(),
+            started=_started(),
+            since=self._since,
+            store=str(around.store),
+            socket=around.places[0],
+            root_socket=around.places[1],
+            next_attempt=self._agenda.next_instant,
+            last_run=self._last_run,
+            last_try=self._last_try,
+        )
+        data = json.dumps(encode(status), separators=(",", ":"), sort_keys=True).encode("ascii")
         try:
             write_atomic(around.state, data, 0o644)
         except Exception as fault:  # noqa: BLE001 - a full disk keeps nobody from keeping

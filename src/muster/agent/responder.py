@@ -21,7 +21,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from muster.agent.api import AgentAPI, Asker
-from muster.core.catalogue import CATALOGUE, error
+from muster.agent.told import ToldError, decode
+from muster.client.agent_results import AgentActivation
+from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.values import dataclass
 from muster.net.head import Chunks, Head, bad, find_end, read_head
@@ -76,7 +78,7 @@ class KeeperLine:
                 self._changes += 1
             self._lock.notify_all()
 
-    def activate(self, product: str | None, *, patient: bool) -> Mapping[str, Any]:
+    def activate(self, product: str | None, *, patient: bool) -> AgentActivation:
         """Have an activation tried by the keeper."""
         end = time.monotonic() + ACTIVATE_SECONDS
         with self._lock:
@@ -93,8 +95,8 @@ class KeeperLine:
                 self._lock.wait(left)
             outcome = self._outcomes.pop(number)
         if "error" in outcome:
-            raise _as_error(outcome["error"])
-        return outcome
+            raise ToldError(outcome["error"])
+        return decode(AgentActivation, outcome)
 
     def wait_change(self, seen: int, seconds: float) -> int:
         """Wait until something changed after `seen`; the count of changes."""
@@ -104,14 +106,6 @@ class KeeperLine:
             if self.closed and seconds > 0:
                 raise error("agent/stopping")
             return self._changes
-
-
-def _as_error(record: Mapping[str, Any]) -> MusterError:
-    """An error that a child of the same keeper told."""
-    row = CATALOGUE[record["code"]]
-    missing = row.fields() - record["params"].keys()
-    params = {**record["params"], **dict.fromkeys(missing, "?")}
-    return error(row.code, **params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from typing import Any
 
 from muster.agent.daemon import Keeper, Surroundings
 from muster.agent.hooks import Hooks
+from muster.client.agent_state import AgentServing
+from muster.core.records import encode
 from muster.core.values import dataclass
 from muster.system import log
 from muster.system.clock import SystemClock
@@ -179,13 +181,9 @@ def _uptime() -> int | None:
 
 
 def _say(options: Options, places: tuple[str, str]) -> None:
-    serving = {
-        "pid": os.getpid(),
-        "root_socket": places[1],
-        "socket": places[0],
-        "store": options.store,
-    }
-    line = json.dumps(serving) if options.json else f"The agent answers at {places[0]}."
+    serving = AgentServing(os.getpid(), options.store, *places)
+    told = json.dumps(encode(serving), sort_keys=True)
+    line = told if options.json else f"The agent answers at {places[0]}."
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
     logging.getLogger("muster.agent").info("the agent has started for the store %s", options.store)

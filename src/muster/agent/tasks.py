@@ -15,7 +15,7 @@ from typing import Any
 from muster.client import evidence
 from muster.client.act import leases
 from muster.client.act.facts import write_facts
-from muster.client.agent_results import AgentRun
+from muster.client.agent_state import AgentRun
 from muster.client.facade import system_parts
 from muster.client.results import Activations
 from muster.client.stores import Parts

@@ -14,6 +14,7 @@ from muster.cli import verified
 from muster.cli.demo import DemoReport
 from muster.cli.slmgr import records as slmgr
 from muster.client import agent_results as agent
+from muster.client import agent_state
 from muster.client import results as client
 from muster.core.records import JSON, ErrorRecord, any_of
 from muster.core.values import dataclass
@@ -21,6 +22,7 @@ from muster.health.report import Diagnosis
 from muster.host import results as host
 from muster.publisher import results as publisher
 from muster.publisher.running import PublisherStatus
+from muster.wire import agent as sockets
 
 VERSION = 1
 """Of all shapes; a command whose shape breaks gets a higher one of its own in SHAPES."""
@@ -44,7 +46,7 @@ def _shape(*records: type) -> Shape:
 
 SHAPES: Mapping[str, Shape] = {
     "client activate": _shape(client.Activations, client.FailedActivations, client.RequestWritten),
-    "client agent": _shape(agent.AgentServing),
+    "client agent": _shape(agent_state.AgentServing),
     "client catalogue import": _shape(client.Imported),
     "client clear-domain": _shape(client.DomainSetting),
     "client clear-host": _shape(client.HostSetting),
@@ -153,17 +155,45 @@ SHAPES: Mapping[str, Shape] = {
 }
 """By the words behind `muster`."""
 
+ANSWERS: Mapping[str, Shape] = {
+    sockets.AGENT.name: _shape(agent_state.AgentStatus),
+    sockets.STATUS.name: _shape(client.StatusList),
+    sockets.PRODUCT.name: _shape(client.ProductStatus),
+    sockets.EVIDENCE.name: _shape(agent.Evidence),
+    sockets.VERIFY.name: _shape(agent.JudgedProduct),
+    sockets.ACTIVATE.name: _shape(agent.AgentActivation),
+    sockets.ADD.name: _shape(client.ProductAdded),
+    sockets.REMOVE.name: _shape(client.ProductRemoved),
+    sockets.INSTALL_KEY.name: _shape(client.KeyChange),
+    sockets.UNINSTALL_KEY.name: _shape(client.KeyChange),
+    sockets.RELEASE.name: _shape(client.Released),
+    sockets.SET_HOST.name: _shape(client.HostSetting),
+    sockets.SET_PUBLISHER.name: _shape(client.PublisherSetting),
+}
+"""What the agent answers at its sockets, by the name of the route (docs/spec/14-agent.md)."""
+
 ERROR = "error"
 """The name of the schema of what every command prints when it was refused."""
 
 
+def answer_of(route: str) -> str:
+    """The name of the schema of an answer of the agent."""
+    return f"agent {route}"
+
+
+_EVERY: Mapping[str, Shape] = {
+    **SHAPES,
+    **{answer_of(route): shape for route, shape in ANSWERS.items()},
+}
+
+
 def file_of(command: str) -> str:
-    """Where the schema of a command stands, below docs/."""
+    """Where the schema of a command or of an answer stands, below docs/."""
     return f"schemas/{command.replace(' ', '-')}.json"
 
 
 def schema_of(command: str) -> dict[str, JSON]:
-    """The JSON Schema of what a command prints, or of an `error`."""
+    """The JSON Schema of what a command prints, of an `answer_of` the agent, or of an `error`."""
     if command == ERROR:
         inner = any_of("error", (ErrorRecord,), VERSION)
         return {
@@ -175,7 +205,7 @@ def schema_of(command: str) -> dict[str, JSON]:
             "required": ["error"],
             "$defs": inner["$defs"],
         }
-    shape = SHAPES[command]
+    shape = _EVERY[command]
     return any_of(command.replace(" ", "-"), shape.records, shape.version)
 
 
@@ -184,7 +214,7 @@ def schemas() -> dict[str, str]:
     note: dict[str, JSON] = {"$comment": "Made by docs/generate.py (make docs). Do not edit."}
     return {
         file_of(command): json.dumps(note | schema_of(command), indent=1, ensure_ascii=False) + "\n"
-        for command in (ERROR, *SHAPES)
+        for command in (ERROR, *_EVERY)
     }
 
 
@@ -213,6 +243,16 @@ def page() -> str:
         parts.append(
             f"| `muster {command}` | [version {SHAPES[command].version}]({file}) | {names} |\n"
         )
+    parts.append(
+        "\n## Answers of the agent\n\n"
+        "At the [agent's sockets](spec/14-agent.md); what is refused is a problem document.\n\n"
+        "| route | schema | record |\n| --- | --- | --- |\n"
+    )
+    for route in sockets.ROUTES:
+        name, shape = answer_of(route.name), ANSWERS[route.name]
+        links = " or ".join(_link(_wing(name), record) for record in shape.names)
+        schema = f"[version {shape.version}]({file_of(name)})"
+        parts.append(f"| `{route.method} {route.path}` | {schema} | {links} |\n")
     for wing, records in sorted(_records().items()):
         parts.append(f"\n## Records: {wing}\n")
         for name, record in sorted(records.items()):
@@ -222,7 +262,8 @@ def page() -> str:
 
 def _wing(command: str) -> str:
     """The word under which records of a command stand; each word has names of its own."""
-    return command.split(" ", maxsplit=1)[0]
+    word = command.split(" ", maxsplit=1)[0]
+    return "client" if word == "agent" else word  # its answers are records of the client
 
 
 def _records() -> dict[str, dict[str, dict[str, JSON]]]:
@@ -231,7 +272,7 @@ def _records() -> dict[str, dict[str, dict[str, JSON]]]:
     Raises: TypeError where a name of a wing stands for two records.
     """
     records: dict[str, dict[str, dict[str, JSON]]] = {}
-    for command in (ERROR, *SHAPES):
+    for command in (ERROR, *_EVERY):
         known = records.setdefault(_wing(command), {})
         for name, record in cast(dict[str, dict[str, JSON]], schema_of(command)["$defs"]).items():
             if known.setdefault(name, record) != record:

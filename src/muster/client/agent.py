@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from muster.client.agent_results import AgentProduct, AgentRun, AgentStatus
+from muster.client.agent_state import AgentProduct, AgentRun, AgentStatus
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError

@@ -6,56 +6,12 @@ the agent.
 
 from __future__ import annotations
 
+from muster.client.agent_state import AgentStatus
 from muster.client.results import Activations, StatusList
 from muster.core.errors import MusterError
-from muster.core.records import ErrorRecord, Instant, Seconds
+from muster.core.records import Instant, Seconds
 from muster.core.states import LicenceState
 from muster.core.values import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class AgentProduct:
-    """A product as the agent knows it: `next_attempt` None where nobody would be asked."""
-
-    product: str
-    publisher: str
-    licensed: bool
-    state: LicenceState
-    next_attempt: Instant | None
-
-
-@dataclass(frozen=True, slots=True)
-class AgentRun:
-    """A task of the agent: "plan" only looked, "keep" asked for what was due, "wish" for what
-    somebody wished. `error` why it failed as a whole."""
-
-    at: Instant
-    task: str
-    products: tuple[AgentProduct, ...]
-    error: ErrorRecord | None
-
-
-@dataclass(frozen=True, slots=True)
-class AgentStatus:
-    """The agent of this machine.
-
-    `running`: its process is there; then `pid` and `since` when; `started` is the 22nd field of
-    its /proc/PID/stat; `store` the root of stores that it keeps. `next_attempt` is the next instant
-    of its agenda, None without one. `last_run` is its last task, `last_try` the last one that
-    asked somebody; None before the first.
-    """
-
-    running: bool
-    version: str
-    pid: int
-    started: int
-    since: Instant
-    store: str
-    socket: str
-    root_socket: str
-    next_attempt: Instant | None
-    last_run: AgentRun | None
-    last_try: AgentRun | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +19,6 @@ class MachineStatus(StatusList):
     """What is known of products, and of the agent that keeps them; None where none ever did."""
 
     agent: AgentStatus | None
-
-
-@dataclass(frozen=True, slots=True)
-class AgentServing:
-    """An agent that has started, and its sockets."""
-
-    pid: int
-    store: str
-    socket: str
-    root_socket: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +77,4 @@ class Evidence:
     clock_mark: Instant
     state: LicenceState
     since: Instant
-    added: Instant
+    added_at: Instant

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from muster.client import onetime
-from muster.client.agent_results import AgentStatus
+from muster.client.agent_state import AgentStatus
 from muster.client.discovery import (
     Address,
     Candidate,

@@ -6,7 +6,8 @@ Asks nobody and changes nothing. Obeys docs/spec/14-agent.md.
 from __future__ import annotations
 
 from muster.client import bound, look, onetime, schedule
-from muster.client.agent_results import AgentProduct, Evidence, JudgedProduct
+from muster.client.agent_results import Evidence, JudgedProduct
+from muster.client.agent_state import AgentProduct
 from muster.client.findings import Status
 from muster.client.identity import current_identity
 from muster.client.judge import Verdict, is_activation, must_hurry
@@ -88,7 +89,7 @@ def evidence(parts: Parts, product: str) -> Evidence:
         clock_mark=verdict.authority.clock_mark,
         state=verdict.state,
         since=verdict.since,
-        added=record.added,
+        added_at=record.added,
     )
 
 

@@ -81,7 +81,7 @@ def _memory(descriptor: Descriptor, claims: Claims) -> Memory:
     licence = _text(claims, "licence")
     record = ProductRecord(
         product=descriptor.product.id,
-        added=claims.integer("added"),
+        added=claims.integer("added_at"),
         key=claims.text("key_id", grammar.KEY_ID_OR_EMPTY),
         state=LicenceState(claims.integer("state", 0, max(LicenceState))),
         since=claims.integer("since"),

@@ -10,7 +10,7 @@ from tests.agent.conftest import Machine, machine
 
 from muster.cli.main import muster
 from muster.client import agent, doctor
-from muster.client.agent_results import AgentRun, AgentStatus
+from muster.client.agent_state import AgentRun, AgentStatus
 from muster.core.catalogue import error
 from muster.core.records import error_record
 from muster.core.values import replace

@@ -15,7 +15,7 @@ from muster.cli.output import MusterCommand, emit
 from muster.core.values import replace
 
 if TYPE_CHECKING:
-    from muster.client.agent_results import AgentStatus
+    from muster.client.agent_state import AgentStatus
     from muster.client.results import HistoryLine, ProductStatus
 
 
