@@ -1,7 +1,8 @@
 """Counts what each wish and each question of a host and a publisher takes, while commands play.
 
 Every public function of `act` and `look` is wrapped where it is looked up; what one of them calls
-of the others is a part of it. Used by tests/cli/test_shapes_plays.py, which plays every command.
+of the others is a part of it. A client has no database: its acts load and save one store under a
+lock, and are not counted here. Used by tests/cli/test_shapes_plays.py, which plays every command.
 """
 
 from __future__ import annotations
