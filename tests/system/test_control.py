@@ -171,6 +171,23 @@ def test_whoever_connects_and_says_nothing_keeps_nobody_waiting(tmp_path: Path) 
         assert len(more) == 40
 
 
+def test_a_server_whose_queue_is_full_is_busy_and_not_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "SECONDS", 0.3)
+    with (
+        ServerLock(tmp_path, NOW),
+        socket.socket(socket.AF_UNIX) as sock,
+        socket.socket(socket.AF_UNIX) as first,
+    ):
+        sock.bind(str(tmp_path / control.SOCKET_FILE))
+        sock.listen(0)
+        first.connect(str(tmp_path / control.SOCKET_FILE))
+        told = control.ask(tmp_path)
+    assert told.answer is None
+    assert told.busy
+
+
 def test_a_server_that_is_asked_too_much_is_busy_and_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -330,7 +330,7 @@ def ask(folder: str | os.PathLike[str]) -> Told:
     answer, busy = None, False
     # No socket, nobody behind it, no right to it, or no answer in time.
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        while (answer := _ask(path, end)) is not None and answer.get("error") == BUSY:
+        while (answer := _tried(path, end)) is not None and answer.get("error") == BUSY:
             busy = True
             time.sleep(0.05)
     if answer is None or "error" in answer:
@@ -366,6 +366,15 @@ def _holder_told(answer: Mapping[str, Any]) -> Holder:
         since if isinstance(since, int) else 0,
         place[:128] if isinstance(place, str) else "",
     )
+
+
+def _tried(folder: Path, end: float) -> Mapping[str, Any] | None:
+    """As `_ask`; a queue of connections that is full at this moment is busy too [a Unix socket with
+    a time limit does not wait for room in it]."""
+    try:
+        return _ask(folder, end)
+    except BlockingIOError:
+        return {"error": BUSY}
 
 
 def _ask(folder: Path, end: float) -> Mapping[str, Any] | None:
