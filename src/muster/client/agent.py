@@ -24,6 +24,7 @@ from muster.core.states import LicenceState
 from muster.core.values import dataclass
 from muster.lease import strict
 from muster.lease.claims import Claims
+from muster.system.unixsocket import connect
 from muster.wire import agent as wire
 from muster.wire.peer import Peer
 from muster.wire.problem import decode_problem
@@ -223,8 +224,7 @@ def _exchange(
     data = bytearray()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(seconds)
-            sock.connect(os.fspath(place))
+            connect(sock, os.fspath(place), end)
             _check_peer(sock, place)
             sock.sendall(head.encode("ascii") + payload)
             while len(data) <= wire.ANSWER_LIMIT + 65_536:

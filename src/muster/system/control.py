@@ -30,6 +30,7 @@ from muster.core.errors import MusterError
 from muster.core.text import instant_text
 from muster.core.values import dataclass, field
 from muster.system import files
+from muster.system.unixsocket import connect
 
 LOCK_FILE = "serve.lock"
 SOCKET_FILE = "serve.sock"
@@ -369,8 +370,7 @@ def _holder_told(answer: Mapping[str, Any]) -> Holder:
 
 
 def _tried(folder: Path, end: float) -> Mapping[str, Any] | None:
-    """As `_ask`; a queue of connections that is full at this moment is busy too [a Unix socket with
-    a time limit does not wait for room in it]."""
+    """As `_ask`; a queue of connections that stays full is busy too."""
     try:
         return _ask(folder, end)
     except BlockingIOError:
@@ -381,8 +381,7 @@ def _ask(folder: Path, end: float) -> Mapping[str, Any] | None:
     if not hasattr(socket, "AF_UNIX") or end <= time.monotonic():
         return None
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock, _reached(folder) as path:
-        sock.settimeout(max(0.01, end - time.monotonic()))
-        sock.connect(path)
+        connect(sock, path, end)
         sock.sendall(_encode({"v": VERSION, "ask": "status"}))
         answer = json.loads(_read_line(sock, ANSWER_LIMIT, end))
     return answer if isinstance(answer, dict) and answer.get("v") == VERSION else None
