@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +57,33 @@ def test_every_word_is_one_datagram(tmp_path: Path, abstract: bool) -> None:
             "WATCHDOG=1",
             "STOPPING=1",
         ]
+
+
+def test_no_word_is_lost_where_the_queue_of_the_manager_is_full(tmp_path: Path) -> None:
+    name = str(tmp_path / "notify")
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others,
+    ):
+        told.bind(name)
+        told.settimeout(10)
+        others.setblocking(False)
+        others.connect(name)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                others.send(b"STATUS=somebody else")
+        heard: list[bytes] = []
+
+        def hear() -> None:
+            while b"READY=1" not in (heard[-1] if heard else b""):
+                heard.append(told.recv(4096))
+
+        manager = ServiceManager({"NOTIFY_SOCKET": name})
+        hearing = threading.Timer(0.1, hear)
+        hearing.start()
+        manager.ready("Answers")
+        hearing.join()
+    assert heard[-1] == b"READY=1\nSTATUS=Answers"
 
 
 def test_without_a_manager_nothing_is_said_and_nothing_handed_over() -> None:

@@ -27,6 +27,8 @@ _FIRST = 3
 """The first descriptor that is handed over, SD_LISTEN_FDS_START."""
 _MOST = 64
 """Sockets that anybody hands over at once."""
+_SECONDS = 1.0
+"""How long a word waits for room in the manager's queue."""
 _log = logging.getLogger("muster.service")
 
 
@@ -107,8 +109,10 @@ class ServiceManager:
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock,
         ):
-            sock.setblocking(False)
-            sock.sendto("\n".join(lines).encode(), address)
+            sock.settimeout(_SECONDS)
+            # Connected, so that it waits where the manager's queue is full: no word is lost.
+            sock.connect(address)
+            sock.sendall("\n".join(lines).encode())
 
 
 def _line(text: str) -> str:
