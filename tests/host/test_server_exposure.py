@@ -59,6 +59,8 @@ def test_a_host_that_reads_its_settings_again_decides_by_them(asking: Asking) ->
     assert asking.activate(3).status == 409, "what 'host set' set wins over files, as before"
     waiting = asking.server.reload({}, {"port": 16888, "bind": "192.0.2.1"}, options)
     assert waiting == ("bind", "port")
+    waiting = asking.server.reload({}, {"port": 16888}, options)
+    assert waiting == ("port",), "still not used, however often it is read"
 
 
 # Trusted proxies.

@@ -106,6 +106,7 @@ class HostServer:
         self.operation: Router = api.operation()
         self._keeper: Keeper | None = None
         self._options: DNSOptions | None = None
+        self._first: dict[str, Value] = {}
         self._follower: Follower | None = None
 
     def _tick(self) -> None:
@@ -126,20 +127,20 @@ class HostServer:
     ) -> tuple[str, ...]:
         """Take other settings from files, environment and flags, and read keys and documents anew.
 
-        Returns: the settings that changed and are used only after a restart, sorted.
+        Returns: the settings that changed since the start and are used only after a restart.
         Raises: the errors `db/…`; then the settings are taken all the same.
         """
-        before = self.values()
         self._file_settings, self._overrides = file_settings, overrides
         self._options = options
         self.service.reload(file_settings, overrides)
         if self._certificate is not None:
             self._certificate.look_now()
         after = self.values()
-        return tuple(sorted(name for name in AT_START if before.get(name) != after.get(name)))
+        return tuple(name for name in AT_START if self._first.get(name) != after.get(name))
 
     def start(self) -> HostServer:
         """Start the writer; requests are answered from now on."""
+        self._first = self.values()
         self.writer.start()
         self.known.start()
         return self
