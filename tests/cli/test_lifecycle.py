@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.net.processes import PHRASES, start
+from tests.net.processes import PHRASES, ask_once, start
 
 pytestmark = pytest.mark.real
 
@@ -121,15 +121,7 @@ def test_the_manager_hears_of_every_step(manager: Manager) -> None:
 
 async def _ask(port: int, told: Counter[str], stop: asyncio.Event) -> None:
     while not stop.is_set():
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            answer = await reader.read()
-            told["whole" if answer.startswith(b"HTTP/1.1 200 ") else f"cut: {answer!r}"] += 1
-        except OSError as fault:
-            told[f"cut: {fault!r}"] += 1
-        finally:
-            writer.close()
+        await ask_once(port, told)
 
 
 def test_a_restart_behind_a_socket_unit_refuses_nobody(manager: Manager) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from muster.agent import tasks
-from muster.agent.agenda import Agenda, Planned
+from muster.agent.agenda import Agenda, planned
 from muster.client import schedule
 from muster.client.stores import Parts
 from muster.core.keys import Kind
@@ -61,18 +59,6 @@ class Keeper:
             self.tries.append(clock.now())
             self.agenda.tried(names, planned(tasks.keep(self.place, names)), clock.now())
         clock.pass_time(max(0, until - clock.now()))
-
-
-def planned(outcome: Mapping[str, Any]) -> list[Planned]:
-    return [
-        Planned(
-            f"{product['publisher']}/{product['product']}",
-            product["next_attempt"],
-            product["due"],
-            product["licensed"],
-        )
-        for product in outcome["products"]
-    ]
 
 
 @pytest.fixture

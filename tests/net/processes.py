@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,3 +94,19 @@ def start(role: str, folder: Path) -> ServerProcess:
         env=os.environ | PHRASES,
     )
     return ServerProcess(role, folder / role, lambda _: health)
+
+
+async def ask_once(port: int, told: Counter[str]) -> None:
+    """Ask on a new connection whether a server is well; a connection that was made gets its answer.
+
+    Raises: ConnectionRefusedError where there is none.
+    """
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        told["whole" if answer.startswith(b"HTTP/1.1 200 ") else f"cut: {answer!r}"] += 1
+    except OSError as fault:
+        told[f"cut: {fault!r}"] += 1
+    finally:
+        writer.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.net.processes import ServerProcess, start
+from tests.net.processes import ServerProcess, ask_once, start
 
 pytestmark = pytest.mark.real
 
@@ -23,21 +23,13 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ServerPro
 
 
 async def ask(port: int, told: Counter[str]) -> None:
-    """Ask on new connections until one is refused; a connection that was made gets its answer."""
+    """Ask on new connections until one is refused."""
     while True:
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await ask_once(port, told)
         except ConnectionRefusedError:
             told["refused"] += 1
             return
-        try:
-            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            answer = await reader.read()
-            told["whole" if answer.startswith(b"HTTP/1.1 200 ") else f"cut: {answer!r}"] += 1
-        except OSError as fault:
-            told[f"cut: {fault!r}"] += 1
-        finally:
-            writer.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -6,7 +6,8 @@ Decides which instant of which product comes next; every span is the client's ow
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from muster.client import schedule
 from muster.core.clock import Dice
@@ -25,6 +26,19 @@ class Planned:
     next_try: int | None
     due: bool
     licensed: bool
+
+
+def planned(outcome: Mapping[str, Any]) -> list[Planned]:
+    """What a task said of its products: the members that `muster.agent.tasks` tells the keeper."""
+    return [
+        Planned(
+            f"{product['publisher']}/{product['product']}",
+            product["next_attempt"],
+            product["due"],
+            product["licensed"],
+        )
+        for product in outcome["products"]
+    ]
 
 
 class Agenda:

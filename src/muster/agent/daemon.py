@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from muster import __version__
 from muster.agent import child
-from muster.agent.agenda import Agenda, Planned
+from muster.agent.agenda import Agenda, Planned, planned
 from muster.agent.hooks import Hooks, NoHooks
 from muster.agent.told import decode
 from muster.client.agent_state import AgentRun, AgentStatus
@@ -317,11 +317,11 @@ class Keeper:
 
     def _planned(self, outcome: child.Outcome) -> None:
         if "products" in outcome:
-            self._agenda.planned(_products(outcome), self._clock.now())
+            self._agenda.planned(planned(outcome), self._clock.now())
         self._remember("plan", outcome)
 
     def _kept(self, names: list[str], outcome: child.Outcome) -> None:
-        products = _products(outcome) if "products" in outcome else self._still_due(names)
+        products = planned(outcome) if "products" in outcome else self._still_due(names)
         self._agenda.tried(names, products, self._clock.now())
         self._remember("keep", outcome)
 
@@ -334,7 +334,7 @@ class Keeper:
 
     def _wished(self, outcome: child.Outcome) -> None:
         if "products" in outcome:
-            self._agenda.planned(_products(outcome), self._clock.now())
+            self._agenda.planned(planned(outcome), self._clock.now())
         self._remember("wish", outcome)
         told = {name: outcome[name] for name in ("error", "activations") if name in outcome}
         self._last[self._trying] = (self._clock.monotonic(), told)
@@ -449,18 +449,6 @@ class Keeper:
         self._task = None
         self._done(outcome)
         self._write_state()
-
-
-def _products(outcome: child.Outcome) -> list[Planned]:
-    return [
-        Planned(
-            f"{product['publisher']}/{product['product']}",
-            product["next_attempt"],
-            product["due"],
-            product["licensed"],
-        )
-        for product in outcome["products"]
-    ]
 
 
 def _drain(woken: socket.socket) -> None:
