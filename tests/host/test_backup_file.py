@@ -15,6 +15,7 @@ from muster.core.errors import MusterError
 from muster.host import backup_file
 from muster.host.act import backup
 from muster.lease import strict
+from muster.system.linefile import LineFile
 
 
 def forged(path: Path, change: Callable[[list[Any]], object], out: Path) -> Path:
@@ -66,8 +67,8 @@ def test_rows_that_break_a_rule_change_nothing(
     backup.write_backup(host.opened, tmp_path / "good")
     path = forged(tmp_path / "good", change, tmp_path / "bad")
     there = another(host, tmp_path / "other")
-    with pytest.raises(MusterError) as caught:
-        backup.restore(there.opened, path, backup_file.read(path), {})
+    with pytest.raises(MusterError) as caught, LineFile(path) as file:
+        backup.restore(there.opened, file, backup_file.read(file), {})
     assert caught.value.code == "backup/damaged"
     with there.database.snapshot() as reader:
         for table in ("host", "publisher", "machine", "audit"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from muster.core.errors import MusterError
 from muster.lease import strict
-from muster.system.linefile import LineWriter, read_head, read_lines, table_row
+from muster.system.linefile import LineFile, LineWriter, table_row
 
 HEAD: strict.JSONObject = {"v": 1, "file": "test", "made_at": 1, "schema": 3}
 ROWS: list[strict.JSONObject] = [
@@ -27,9 +28,10 @@ def write(path: Path) -> bytes:
 
 
 def whole(path: Path) -> None:
-    read_head(path, "test", {}, 3)
-    for line in read_lines(path):
-        table_row(path, line, {"t": ()})
+    with LineFile(path) as file:
+        file.head("test", {}, 3)
+        for line in file.lines():
+            table_row(path, line, {"t": ()})
 
 
 def code(path: Path) -> tuple[str, int]:
@@ -41,9 +43,38 @@ def code(path: Path) -> tuple[str, int]:
 def test_a_whole_file_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "x"
     write(path)
-    assert read_head(path, "test", {}, 3) == HEAD
-    assert [line.value for line in read_lines(path)] == ROWS
-    assert [line.number for line in read_lines(path)] == [2, 3, 4, 5]
+    with LineFile(path) as file:
+        assert file.head("test", {}, 3) == HEAD
+        assert [line.value for line in file.lines()] == ROWS
+        assert [line.number for line in file.lines()] == [2, 3, 4, 5]
+
+
+def test_what_was_judged_is_what_is_read(tmp_path: Path) -> None:
+    """Whoever may write in the folder puts another file there, or other bytes into this one."""
+    path, other = tmp_path / "x", tmp_path / "other"
+    data = write(path)
+    other.write_bytes(data.replace(b'"v":1', b'"v":9'))
+    with LineFile(path) as file:
+        assert len(list(file.lines())) == 4
+        other.rename(path)
+        assert file.head("test", {}, 3) == HEAD
+    path.write_bytes(data)
+    with LineFile(path) as file:
+        list(file.lines())
+        with path.open("wb") as out:
+            lines = LineWriter(out, HEAD)
+            lines.line(ROWS[0])
+            lines.end()
+        with pytest.raises(MusterError) as caught:
+            list(file.lines())
+    assert "was changed while it was read" in caught.value.what
+
+
+def test_a_pipe_is_no_backup(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MusterError) as caught:
+        LineFile(tmp_path / "pipe")
+    assert caught.value.code == "file/not-regular"
 
 
 def test_what_is_not_whole_is_named_by_line(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Commands ask here for a clock, dice, a service or a driver; nothing is made at i
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -112,22 +112,20 @@ def publisher_office(
     root_passphrase: Callable[[], str],
     kdf: KDF | None = None,
     *,
-    create: bool = False,
+    restored: Path | None = None,
 ) -> Office:
     """The publisher of a store, for acts and looks.
 
     Args:
-        create: make folder and database where they are missing, for a restore.
+        restored: the folder of the database that a restore makes, or fills.
     """
     from muster.publisher.office import Office
     from muster.publisher.store import open_store
-    from muster.system.files import make_folder
 
     folder = publisher_folder(store)
     vault = _publisher_vault(folder, passphrase, root_passphrase, kdf)
-    if create:
-        make_folder(folder, keep_owner=True)
-    tables = open_store(folder, clock().now(), create=create, url=publisher_database())
+    place, create = (folder, False) if restored is None else (restored, True)
+    tables = open_store(place, clock().now(), create=create, url=publisher_database())
     return Office(folder, tables, vault, clock(), dice(), actor())
 
 
@@ -193,6 +191,22 @@ def host_folder(store: Path | None) -> Path:
     return host_store(store_root(store))
 
 
+@contextmanager
+def made_folder(folder: Path) -> Iterator[Path]:
+    """A store's folder, made where it is missing; gone again when the block raises."""
+    from muster.system.files import make_folder
+
+    missing = not folder.exists()
+    make_folder(folder, keep_owner=True)
+    try:
+        yield folder
+    except BaseException:
+        if missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def host_database(store: Path | None, *, create: bool = False) -> Database:
     """The database of the host; with `create`, folder and file are made where they are missing."""
     from muster.host.store import open_store
@@ -230,6 +244,19 @@ def open_host(
     """
     with host_database(store, create=create) as database:
         yield _open_host(store, database, flags or {})
+
+
+@contextmanager
+def restored_host(store: Path | None, made: Path) -> Iterator[OpenHost]:
+    """The host's store with the database and the new keys that a restore makes in the folder
+    `made`, until they take their place."""
+    from muster.core.values import replace
+    from muster.host.keyring import KeyRing
+    from muster.host.store import open_store
+
+    with open_store(made, clock().now(), create=True) as database:
+        opened = _open_host(store, database, {})
+        yield replace(opened, keyring=KeyRing(opened.folder / "keys", made / "keys"))
 
 
 @contextmanager

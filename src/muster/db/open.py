@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable
 
 from muster.core.extras import brought_by
+from muster.db.aside import settle
 from muster.db.engine import BUSY_SECONDS, CLOSE_SECONDS, Database
-from muster.db.sqlite import open_sqlite
+from muster.db.sqlite import open_sqlite, path_of
 
 _log = logging.getLogger("muster.db")
 
@@ -20,14 +21,15 @@ def open_database(
     create: bool = False,
     busy_seconds: float = BUSY_SECONDS,
 ) -> Database:
-    """Open a database of either kind.
+    """Open a database of either kind; an exchange of an SQLite file that was cut off is finished or
+    thrown away first.
 
     Args:
         url: `postgresql://…` as libpq reads it, `sqlite:///absolute/path`, or a path.
         create: make the file where it is missing; a PostgreSQL database must exist.
         busy_seconds: how long to wait for another program's transaction.
-    Raises: `command/extra` without the driver of PostgreSQL; as `muster.db.sqlite.open_sqlite` and
-    `muster.db.postgres.open_postgres`.
+    Raises: `command/extra` without the driver of PostgreSQL; as `muster.db.aside.settle`,
+        `muster.db.sqlite.open_sqlite` and `muster.db.postgres.open_postgres`.
     """
     if os.fspath(url).startswith(("postgresql://", "postgres://")):
         # Only a publisher with PostgreSQL has the driver installed, and its import takes its time.
@@ -35,6 +37,7 @@ def open_database(
             from muster.db.postgres import open_postgres
 
         return open_postgres(os.fspath(url), busy_seconds=busy_seconds)
+    settle(path_of(url))
     return open_sqlite(url, create=create, busy_seconds=busy_seconds)
 
 

@@ -365,7 +365,7 @@ def open_sqlite(
     Raises: `db/url`, `db/missing`, `db/corrupt`, `db/log`, `db/older`, `db/other`, `db/denied`,
         `db/full`, `db/io`, `db/busy`.
     """
-    path = _path_of(url)
+    path = path_of(url)
     if create and not path.exists():
         _create(path)
     database = SQLiteDatabase(path, busy_seconds=busy_seconds)
@@ -377,7 +377,8 @@ def open_sqlite(
     return database
 
 
-def _path_of(url: str | os.PathLike[str]) -> Path:
+def path_of(url: str | os.PathLike[str]) -> Path:
+    """The file of an address that `open_sqlite` takes. Raises: `db/url`."""
     text = os.fspath(url)
     scheme, mark, rest = text.partition("://")
     if not mark:

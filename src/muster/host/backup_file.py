@@ -8,7 +8,6 @@ docs/spec/09-files.md, section 9.6.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from muster.core import grammar
@@ -19,7 +18,7 @@ from muster.db.migrate import load_migrations
 from muster.db.rows import Filler, rows
 from muster.host.store import SCHEMA
 from muster.host.tables import merging, own
-from muster.system.linefile import LineWriter, Row, damaged, read_head, read_lines, table_row
+from muster.system.linefile import LineFile, LineWriter, Row, damaged, table_row
 
 KIND = "muster-host-backup"
 TABLES: Mapping[str, Sequence[str]] = {
@@ -84,7 +83,7 @@ def write(out: BinaryIO, reader: Reader, now: int, sealed: Mapping[str, str]) ->
     return lines.count
 
 
-def read(path: Path) -> HostBackup:
+def read(file: LineFile) -> HostBackup:
     """Read a backup to its end and change nothing. Raises: `backup/damaged`, `backup/newer`,
     `file/…`."""
     bindings: set[tuple[str, str, str]] = set()
@@ -96,14 +95,14 @@ def read(path: Path) -> HostBackup:
             bindings.add((str(row.get(names[0])), str(row.get(names[1])), str(row.get(names[2]))))
             bytes.fromhex(str(row.get("proof_key")))
 
-    head = read_head(path, KIND, {"host": str}, len(load_migrations(SCHEMA)))
+    head = file.head(KIND, {"host": str}, len(load_migrations(SCHEMA)))
     if not grammar.BARE_UUID.fullmatch(head["host"]):
-        raise damaged(path, 1, "it names no host")
-    number = _walk(path, take, keys)
+        raise damaged(file.path, 1, "it names no host")
+    number = _walk(file, take, keys)
     return HostBackup(head["host"], head["made_at"], number, frozenset(bindings), keys)
 
 
-def fill(path: Path, tx: Transaction, now: int) -> None:
+def fill(file: LineFile, tx: Transaction, now: int) -> None:
     """Put all rows into empty tables; the caller undoes it when this raises. Raises: as `read`."""
     filler = Filler(tx)
 
@@ -114,14 +113,14 @@ def fill(path: Path, tx: Transaction, now: int) -> None:
             row = {**row, "listen_address": None, "listen_port": None}
         filler.take(table, row)
 
-    number = _walk(path, take, {})
+    number = _walk(file, take, {})
     try:
         filler.flush()
     except ConstraintError as fault:
-        raise damaged(path, number + 1, "a row breaks a rule of its table") from fault
+        raise damaged(file.path, number + 1, "a row breaks a rule of its table") from fault
 
 
-def merge(path: Path, tx: Transaction, now: int, publishers: frozenset[str]) -> Merged:
+def merge(file: LineFile, tx: Transaction, now: int, publishers: frozenset[str]) -> Merged:
     """Take what machines did into tables that have rows: by maximum, never lowering anything.
 
     Args:
@@ -141,7 +140,7 @@ def merge(path: Path, tx: Transaction, now: int, publishers: frozenset[str]) -> 
         merger.take(table, forget_line(row, now) if table == "machine" else row)
         taken += 1
 
-    _walk(path, take, {})
+    _walk(file, take, {})
     return Merged(taken, skipped)
 
 
@@ -165,19 +164,19 @@ def _ahead(row: Row, now: int) -> bool:
     return any(isinstance(time, int) and time > now + SKEW for time in times)
 
 
-def _walk(path: Path, take: Callable[[str, Row], None], keys: dict[str, str]) -> int:
+def _walk(file: LineFile, take: Callable[[str, Row], None], keys: dict[str, str]) -> int:
     number = 0
-    for line in read_lines(path):
+    for line in file.lines():
         number += 1
         if "key" in line.value:
             publisher, sealed = line.value["key"], line.value.get("sealed")
             if type(publisher) is not str or type(sealed) is not str or len(line.value) != 2:
-                raise damaged(path, line.number, "it is no key")
+                raise damaged(file.path, line.number, "it is no key")
             keys[publisher] = sealed
             continue
-        table, row = table_row(path, line, TABLES)
+        table, row = table_row(file.path, line, TABLES)
         try:
             take(table, row)
         except (ConstraintError, ValueError) as fault:
-            raise damaged(path, line.number, "a row breaks a rule of its table") from fault
+            raise damaged(file.path, line.number, "a row breaks a rule of its table") from fault
     return number

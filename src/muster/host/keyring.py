@@ -26,14 +26,24 @@ _LIMIT = 256
 
 
 class KeyRing:
-    """The signing keys in one folder, named `<publisher id>.key`."""
+    """The signing keys in one folder, named `<publisher id>.key`.
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    `new` is a folder for those that are added, where they wait until the restore that brings them
+    is whole; None: they are put beside the others.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], new: str | os.PathLike[str] | None = None
+    ) -> None:
         self._folder = Path(folder)
+        self._new = None if new is None else Path(new)
 
     def path(self, publisher: str) -> Path:
         """The file of a publisher's key."""
-        return self._folder / f"{check_publisher_id(publisher)}.key"
+        name = f"{check_publisher_id(publisher)}.key"
+        if self._new is not None and (self._new / name).exists():
+            return self._new / name
+        return self._folder / name
 
     def state(self, publisher: str) -> object:
         """What changes when the file of a publisher's key does, or may be read or not."""
@@ -91,6 +101,9 @@ class KeyRing:
 
     def put(self, publisher: str, raw: bytes) -> None:
         """Keep a key in a new file. Raises: `file/exists` and other `file/…`."""
-        make_folder(self._folder, keep_owner=True)
+        path = self.path(publisher)
+        if self._new is not None:
+            path = self._new / path.name
+        make_folder(path.parent, keep_owner=True)
         line = f"{_HEAD} {b64url_encode(raw)}\n"
-        write_new(self.path(publisher), line.encode("ascii"), keep_owner=True)
+        write_new(path, line.encode("ascii"), keep_owner=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import BinaryIO
 
 from muster.core.audit import Event
@@ -28,15 +27,7 @@ from muster.publisher import tables
 from muster.publisher.chain import Head
 from muster.publisher.model import AuditRow
 from muster.publisher.store import SCHEMA
-from muster.system.linefile import (
-    Line,
-    LineWriter,
-    Row,
-    damaged,
-    read_head,
-    read_lines,
-    table_row,
-)
+from muster.system.linefile import Line, LineFile, LineWriter, Row, damaged, table_row
 
 KIND = "muster-backup"
 AUDIT = "audit"
@@ -126,25 +117,25 @@ class Writer:
         self._lines.end()
 
 
-def fill(path: Path, tx: Transaction) -> Backup:
+def fill(file: LineFile, tx: Transaction) -> Backup:
     """Put the rows of a backup into empty tables; the caller undoes that when this raises.
 
     Raises: as `_read`.
     """
     filler = Filler(tx)
-    backup, contents = _read(path, filler.take)
+    backup, contents = _read(file, filler.take)
     try:
         filler.flush()
     except ConstraintError as fault:
-        raise damaged(path, backup.rows + 1, "a row breaks a rule of its table") from fault
+        raise damaged(file.path, backup.rows + 1, "a row breaks a rule of its table") from fault
     restored = tables.documents.publisher(tx)
     if restored is None or restored.id != backup.publisher:
-        raise damaged(path, 1, "it names another publisher than its rows")
+        raise damaged(file.path, 1, "it names another publisher than its rows")
     head = tables.audit.head(tx)
     last = tables.audit.rows(tx, head.seq - 1)[-1:]
     for row in last:
         if row.event == Event.PUBLISHER_BACKUP.value and row.detail != _text(contents.detail):
-            raise damaged(path, backup.rows + 1, "its audit log covers other rows than it has")
+            raise damaged(file.path, backup.rows + 1, "its audit log covers other rows than it has")
     return replace(backup, head=head)
 
 
@@ -162,18 +153,18 @@ def _text(detail: strict.JSONObject) -> str:
     return strict.canonical(detail).decode("utf-8")
 
 
-def _read(path: Path, take: Callable[[str, Row], None]) -> tuple[Backup, Contents]:
+def _read(file: LineFile, take: Callable[[str, Row], None]) -> tuple[Backup, Contents]:
     """Give each row of a backup to `take`, and raise at the end where the whole is not right.
 
     The caller undoes what it did with the rows when this raises.
 
     Raises: `backup/damaged` naming the line, `backup/newer`, `file/…`.
     """
-    head = _head(path)
+    head = _head(file)
     covered = hashlib.sha256()
     count = beside = 0
-    for line in read_lines(path):
-        table, row = table_row(path, line, TABLES)
+    for line in file.lines():
+        table, row = table_row(file.path, line, TABLES)
         count += 1
         if table != AUDIT:
             covered.update(line.data)
@@ -181,17 +172,17 @@ def _read(path: Path, take: Callable[[str, Row], None]) -> tuple[Backup, Content
         try:
             take(table, row)
         except ConstraintError as fault:
-            raise damaged(path, line.number, "a row breaks a rule of its table") from fault
+            raise damaged(file.path, line.number, "a row breaks a rule of its table") from fault
     audit_head = Head.parse(head["audit_head"])
     backup = Backup(head["publisher"], head["made_at"], audit_head, count)
     return backup, Contents(audit_head, beside, covered.hexdigest())
 
 
-def _head(path: Path) -> Line:
+def _head(file: LineFile) -> Line:
     members = {"publisher": str, "audit_head": str}
-    head = read_head(path, KIND, members, len(load_migrations(SCHEMA)))
+    head = file.head(KIND, members, len(load_migrations(SCHEMA)))
     try:
         Head.parse(head["audit_head"])
     except MusterError:
-        raise damaged(path, 1, "its audit head is none") from None
+        raise damaged(file.path, 1, "its audit head is none") from None
     return head

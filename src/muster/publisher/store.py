@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from muster.core.catalogue import error
+from muster.db.aside import settle
 from muster.db.engine import Database, Reader, Transaction
 from muster.db.migrate import load_migrations, migrate
 from muster.db.open import open_database
@@ -48,6 +49,12 @@ class Store:
         self._database.close()
 
 
+def holds_database(folder: Path) -> bool:
+    """Whether the file of a database is in a store, or a restore was about to put one there."""
+    settle(folder / DATABASE_FILE)
+    return (folder / DATABASE_FILE).exists()
+
+
 def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -> Store:
     """Open the database of a store and bring its tables up to date.
 
@@ -59,7 +66,7 @@ def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -
     Raises: `publisher/none` (no database here), and the errors of `db.open` and `db.migrate`.
     """
     path = folder / DATABASE_FILE
-    if not url and not create and not path.exists():
+    if not url and not create and not holds_database(folder):
         raise error("publisher/none", path=str(folder))
     database = open_database(url or path, create=create)
     try:

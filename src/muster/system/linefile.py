@@ -8,16 +8,17 @@ docs/spec/09-files.md, section 9.6.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.text import CALENDAR
 from muster.core.values import dataclass
 from muster.lease import strict
-from muster.system.files import translate
+from muster.system.files import open_plain, translate
 
 Line = Mapping[str, Any]
 """A line of a file, as the strict reader gives it."""
@@ -62,48 +63,88 @@ class NumberedLine:
     data: bytes
 
 
-def read_head(path: Path, kind: str, members: Mapping[str, type], schema: int) -> Line:
-    """The first line of a backup, each member of its type.
+class LineFile:
+    """Such a file, open to be read: once, so that what is judged is what is read afterwards,
+    whatever becomes of its name; and another content of the same file is noticed.
 
-    Args:
-        kind: its member `file`. members: those that it must have beside `v`, `schema` and
-            `made_at`. schema: the newest that is known.
-    Raises: `backup/damaged`, `backup/newer`, `file/…`.
+    Raises: `file/…`, also for a pipe or a folder.
     """
-    head = next(_lines(path), None)
-    if head is None or head.value.get("file") != kind:
-        raise damaged(path, 1, "it is no such backup")
-    kinds = {"v": int, "schema": int, "made_at": int, **members}
-    if any(type(head.value.get(name)) is not kind for name, kind in kinds.items()):
-        raise damaged(path, 1, "a member is missing or of another type")
-    if head.value["v"] != 1 or head.value["schema"] > schema:
-        raise error("backup/newer", path=str(path))
-    if head.value["made_at"] not in CALENDAR:
-        raise damaged(path, 1, "it has a date that no calendar has")
-    return head.value
 
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._sum = ""
+        try:
+            self._file = os.fdopen(open_plain(path, follow=True), "rb")
+        except OSError as fault:
+            raise translate(fault, path) from fault
 
-def read_lines(path: Path) -> Iterator[NumberedLine]:
-    """The lines between head and foot; raises at the end where the whole is not right, so that
-    the caller undoes what it did with them.
+    def __enter__(self) -> Self:
+        return self
 
-    Raises: `backup/damaged` naming the line, `file/…`.
-    """
-    lines = _lines(path)
-    digest = hashlib.sha256()
-    count = 0
-    for line in lines:
-        if line.number > 1 and "rows" in line.value:
-            if line.value != {"rows": count - 1, "sha256": digest.hexdigest()}:
-                raise damaged(path, line.number, "its sum is not right")
-            if next(lines, None) is not None:
-                raise damaged(path, line.number + 1, "something follows its end")
-            return
-        digest.update(line.data)
-        count += 1
-        if line.number > 1:
-            yield line
-    raise damaged(path, count + 1, "the end is missing")
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def head(self, kind: str, members: Mapping[str, type], schema: int) -> Line:
+        """The first line, each member of its type.
+
+        Args:
+            kind: its member `file`. members: those that it must have beside `v`, `schema` and
+                `made_at`. schema: the newest that is known.
+        Raises: `backup/damaged`, `backup/newer`, `file/…`.
+        """
+        head = next(self._lines(), None)
+        if head is None or head.value.get("file") != kind:
+            raise damaged(self.path, 1, "it is no such backup")
+        kinds = {"v": int, "schema": int, "made_at": int, **members}
+        if any(type(head.value.get(name)) is not kind for name, kind in kinds.items()):
+            raise damaged(self.path, 1, "a member is missing or of another type")
+        if head.value["v"] != 1 or head.value["schema"] > schema:
+            raise error("backup/newer", path=str(self.path))
+        if head.value["made_at"] not in CALENDAR:
+            raise damaged(self.path, 1, "it has a date that no calendar has")
+        return head.value
+
+    def lines(self) -> Iterator[NumberedLine]:
+        """The lines between head and foot; raises at the end where the whole is not right, or not
+        what was read before, so that the caller undoes what it did with them.
+
+        Raises: `backup/damaged` naming the line, `file/…`.
+        """
+        lines = self._lines()
+        digest = hashlib.sha256()
+        count = 0
+        for line in lines:
+            if line.number > 1 and "rows" in line.value:
+                if line.value != {"rows": count - 1, "sha256": digest.hexdigest()}:
+                    raise damaged(self.path, line.number, "its sum is not right")
+                if next(lines, None) is not None:
+                    raise damaged(self.path, line.number + 1, "something follows its end")
+                if self._sum not in ("", digest.hexdigest()):
+                    raise damaged(self.path, line.number, "it was changed while it was read")
+                self._sum = digest.hexdigest()
+                return
+            digest.update(line.data)
+            count += 1
+            if line.number > 1:
+                yield line
+        raise damaged(self.path, count + 1, "the end is missing")
+
+    def _lines(self) -> Iterator[NumberedLine]:
+        try:
+            self._file.seek(0)
+            number = 0
+            while data := self._file.readline(_LINE):
+                number += 1
+                try:
+                    value = strict.read(data.rstrip(b"\n"), _LIMITS)
+                except MusterError as fault:
+                    detail = str(fault.params.get("detail", fault.what))
+                    raise damaged(self.path, number, detail) from None
+                if strict.canonical(value) + b"\n" != data:
+                    raise damaged(self.path, number, "it was altered")
+                yield NumberedLine(number, value, data)
+        except OSError as fault:
+            raise translate(fault, self.path) from fault
 
 
 def table_row(path: Path, line: NumberedLine, tables: Mapping[str, object]) -> tuple[str, Row]:
@@ -136,21 +177,3 @@ def _dated(row: Line) -> bool:
         elif name in ("day", "revoked") and not 0 <= cell <= 65_535:
             return False
     return True
-
-
-def _lines(path: Path) -> Iterator[NumberedLine]:
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while data := file.readline(_LINE):
-                number += 1
-                try:
-                    value = strict.read(data.rstrip(b"\n"), _LIMITS)
-                except MusterError as fault:
-                    detail = str(fault.params.get("detail", fault.what))
-                    raise damaged(path, number, detail) from None
-                if strict.canonical(value) + b"\n" != data:
-                    raise damaged(path, number, "it was altered")
-                yield NumberedLine(number, value, data)
-    except OSError as fault:
-        raise translate(fault, path) from fault

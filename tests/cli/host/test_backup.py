@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 from tests.cli.host.conftest import Desk
+from tests.host.test_backup_file import forged
+from tests.mounts import file_system
 
 
 def test_a_backup_and_its_restore_say_what_they_did(active: Desk) -> None:
@@ -47,6 +50,29 @@ def test_a_restore_that_fails_puts_the_database_back(
     assert active.data("status")["publishers"]
     monkeypatch.setenv("MUSTER_PASSPHRASE", "correct horse")
     assert active.data(*words)["missing_keys"] == []
+
+
+def test_a_restore_that_fails_late_leaves_an_empty_store_empty(
+    active: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last row breaks a rule, or the disk is full: no database, no key, no folder is left."""
+    monkeypatch.setenv("MUSTER_PASSPHRASE", "correct horse")
+    saved = tmp_path / "saved"
+    active.text("backup", str(saved), "--with-keys")
+    bad = forged(saved, lambda lines: lines.insert(-1, lines[-2]), tmp_path / "bad")
+    monkeypatch.setenv("MUSTER_STORE", str(tmp_path / "empty"))
+    for words in ((str(bad),), (str(bad), "--with-keys"), (str(bad), "--with-keys", "--replace")):
+        assert active.error("restore", *words, code=2) == "backup/damaged"
+        assert list((tmp_path / "empty").iterdir()) == []
+    with file_system(tmp_path / "small", "120k") as small:
+        monkeypatch.setenv("MUSTER_STORE", str(small))
+        assert active.error("restore", str(saved), "--with-keys", code=3) == "db/full"
+        assert list(small.iterdir()) == []
+    monkeypatch.setenv("MUSTER_STORE", str(tmp_path / "empty"))
+    done = active.data("restore", str(saved), "--with-keys")
+    assert (len(done["keys"]), done["missing_keys"], done["aside"]) == (1, [], None)
+    names = sorted(file.name for file in (tmp_path / "empty" / "host").iterdir())
+    assert names == ["host.db", "host.db-mark", "keys"]
 
 
 def test_a_check_reads_the_database_to_its_end(active: Desk) -> None:

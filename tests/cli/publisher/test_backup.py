@@ -139,6 +139,7 @@ def test_a_backup_with_dates_that_no_calendar_has_changes_nothing(
         told = operator.types("restore", str(saved), "--accept-loss", code=2)
         assert told["error"]["code"] == "backup/damaged"
         assert "calendar" in told["error"]["what"]
+        assert list((tmp_path / "second").iterdir()) == [], "nothing was begun"
         assert operator.types("key", "list", code=2)["error"]["code"] == "publisher/none"
 
 

@@ -20,6 +20,7 @@ from muster.host.service import HostService
 from muster.host.store import open_store
 from muster.host.tables import audit, ledger, tallies
 from muster.system.entropy import SeededDice
+from muster.system.linefile import LineFile
 
 
 def code(act: Callable[[], object]) -> str:
@@ -39,7 +40,8 @@ def another(world: World, folder: Path) -> World:
 
 
 def put(world: World, path: Path, act: Callable[..., object]) -> None:
-    act(world.opened, path, backup_file.read(path), {})
+    with LineFile(path) as file:
+        act(world.opened, file, backup_file.read(file), {})
 
 
 def restored(world: World, path: Path, folder: Path) -> World:
@@ -194,8 +196,8 @@ def test_rows_from_the_future_are_passed_over(host: World, tmp_path: Path) -> No
         tx.execute("DELETE FROM sighting WHERE last_seen > ?", (START + DAY,))
         tallies.recount(tx)
     host.clock.jump(-40 * DAY)
-    held = backup_file.read(tmp_path / "backup")
-    done = backup.merge(host.opened, tmp_path / "backup", held, {})
+    with LineFile(tmp_path / "backup") as file:
+        done = backup.merge(host.opened, file, backup_file.read(file), {})
     assert done.skipped >= 6
     assert count(host) == 3
 
@@ -211,15 +213,15 @@ def test_a_backup_of_another_host_is_not_merged(
     from muster.host.act import updates
 
     updates.add_publisher(opened, host.publisher.file())
-    held = backup_file.read(tmp_path / "backup")
-    merge = lambda: backup.merge(opened, tmp_path / "backup", held, {})  # noqa: E731
-    assert code(merge) == "backup/other-host"
+    there = replace(there, opened=opened)
+    assert code(lambda: put(there, tmp_path / "backup", backup.merge)) == "backup/other-host"
 
 
 def test_keys_are_sealed_and_never_overwritten(host: World, tmp_path: Path) -> None:
     written = backup.write_backup(host.opened, tmp_path / "backup", lambda: "correct horse")
     assert written.keys == (host.id,)
-    held = backup_file.read(tmp_path / "backup")
+    with LineFile(tmp_path / "backup") as file:
+        held = backup_file.read(file)
     key = host.keyring.load(host.id)
     assert key is not None
 

@@ -30,6 +30,7 @@ from muster.publisher.office import KEYS_FOLDER, Office
 from muster.publisher.pools import MachineActivation
 from muster.publisher.service import PublisherService, open_service
 from muster.publisher.store import Store, open_store
+from muster.system.linefile import LineFile
 
 
 def code(act: Callable[[], object]) -> str:
@@ -62,7 +63,8 @@ class Restored:
     def fill(
         self, path: Path, head: Head | None = None, *, accept_loss: bool = False
     ) -> results.Restored:
-        return backup.restore(self._office(), path, head=head, accept_loss=accept_loss)
+        with LineFile(path) as file:
+            return backup.restore(self._office(), file, head=head, accept_loss=accept_loss)
 
     def resume(self, head: Head | None = None, *, accept_loss: bool = False) -> results.Resumed:
         return backup.resume(self._office(), head=head, accept_loss=accept_loss)

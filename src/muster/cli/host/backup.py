@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +15,10 @@ from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit
 from muster.cli.publisher.options import FILE, PASSPHRASE, Phrases
 from muster.core.values import replace
+
+if TYPE_CHECKING:
+    from muster.host.open import OpenHost
+    from muster.host.results import HostRestored
 
 _SECRET = f"File whose first line seals the signing keys; else {PASSPHRASE}, else a prompt."
 
@@ -85,36 +91,16 @@ def restore(
     What was answered after the backup is not in it: these machines count again when they ask
     next, and keep their licences.
     """
-    from muster.db.aside import adopt, move_aside, move_back, refuse_open
-    from muster.host import backup_file
     from muster.host.act import backup as act
-    from muster.host.keyring import KeyRing
-    from muster.host.store import DATABASE
 
     way = How(how or How.EMPTY.value)
     if (file is None) != (way is How.IN_PLACE):
         raise click.UsageError("Name the backup FILE, or --in-place without one.")
-    folder = compose.host_folder(store)
-    path = folder / DATABASE
-    refuse_open(path)
     if file is None:
-        aside = adopt(path)
-        with compose.open_host(store) as opened:
-            restored = act.adopt(opened)
+        restored = _exchanged(store, way, act.adopt)
     else:
-        held = backup_file.read(file)
         secret = Phrases(passphrase_file, None).work if with_keys else None
-        keys = act.open_keys(KeyRing(folder / "keys"), file, held, secret)
-        aside = move_aside(path) if way is How.REPLACE else None
-        put = act.merge if way is How.MERGE else act.restore
-        try:
-            with compose.open_host(store, create=way is not How.MERGE) as opened:
-                restored = put(opened, file, held, keys)
-        except BaseException:
-            if aside is not None:
-                move_back(path, aside)
-            raise
-    restored = replace(restored, aside=None if aside is None else str(aside))
+        restored = _from_file(store, file, way, secret)
     lines = [
         f"Restored {restored.rows} rows of host {restored.host}, as of {moment(restored.made_at)}."
     ]
@@ -139,6 +125,37 @@ def restore(
         for publisher in restored.missing_keys
     ]
     emit(restored, lines)
+
+
+def _from_file(
+    store: Path | None, path: Path, way: How, secret: Callable[[], str] | None
+) -> HostRestored:
+    from muster.host import backup_file
+    from muster.host.act import backup as act
+    from muster.host.keyring import KeyRing
+    from muster.system.linefile import LineFile
+
+    with LineFile(path) as file:
+        held = backup_file.read(file)
+        keys = act.open_keys(KeyRing(compose.host_folder(store) / "keys"), path, held, secret)
+        put = act.merge if way is How.MERGE else act.restore
+        return _exchanged(store, way, lambda opened: put(opened, file, held, keys))
+
+
+def _exchanged(
+    store: Path | None, way: How, put: Callable[[OpenHost], HostRestored]
+) -> HostRestored:
+    """Make the new state beside the old one, and let it take its place."""
+    from muster.db.aside import Start, exchange
+    from muster.host.store import DATABASE
+
+    start = {How.REPLACE: Start.EMPTY, How.IN_PLACE: Start.TAKEN}.get(way, Start.COPY)
+    home = compose.made_folder(compose.host_folder(store))
+    with home as folder, exchange(folder / DATABASE, start) as made:
+        with compose.restored_host(store, made.folder) as opened:
+            restored = put(opened)
+        aside = made.put_in_place(keep=way in (How.REPLACE, How.IN_PLACE))
+    return replace(restored, aside=None if aside is None else str(aside))
 
 
 @click.command(cls=MusterCommand)

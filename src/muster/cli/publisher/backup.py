@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from muster.cli.publisher.options import FILE, open_office
 from muster.cli.publisher.words import when
 
 if TYPE_CHECKING:
+    from muster.db.aside import Start
     from muster.publisher.chain import Head
+    from muster.publisher.office import Office
     from muster.publisher.results import Restored, Resumed
 
 
@@ -127,34 +130,46 @@ def restore(
 
 
 def _adopt(store: Path | None, *, accept_loss: bool) -> Restored:
-    from muster.core import values
-    from muster.db.aside import adopt
+    from muster.db.aside import Start
     from muster.publisher.act import backup as act
-    from muster.publisher.store import DATABASE_FILE
 
-    aside = adopt(compose.publisher_folder(store) / DATABASE_FILE)
-    with open_office(store) as office:
-        restored = act.adopt(office, accept_loss=accept_loss)
-    return values.replace(restored, aside=None if aside is None else str(aside))
+    put = functools.partial(act.adopt, accept_loss=accept_loss)
+    return _exchanged(store, Start.TAKEN, put, keep=True)
 
 
 def _fill(
     store: Path | None, file: Path, head: Head | None, *, accept_loss: bool, replace: bool
 ) -> Restored:
-    from muster.core import values
-    from muster.db.aside import move_aside, move_back
+    from muster.db.aside import Start
     from muster.publisher.act import backup as act
+    from muster.system.linefile import LineFile
+
+    with LineFile(file) as opened:
+
+        def put(office: Office) -> Restored:
+            return act.restore(office, opened, head=head, accept_loss=accept_loss)
+
+        if compose.publisher_database():
+            folder = compose.publisher_folder(store)
+            with compose.made_folder(folder), open_office(store, restored=folder) as office:
+                return put(office)
+        start = Start.EMPTY if replace else Start.COPY
+        return _exchanged(store, start, put, keep=replace)
+
+
+def _exchanged(
+    store: Path | None, start: Start, put: Callable[[Office], Restored], *, keep: bool
+) -> Restored:
+    """Make the new state beside the old one, and let it take its place."""
+    from muster.core import values
+    from muster.db.aside import exchange
     from muster.publisher.store import DATABASE_FILE
 
-    path = compose.publisher_folder(store) / DATABASE_FILE
-    aside = move_aside(path) if replace else None
-    try:
-        with open_office(store, create=True) as office:
-            restored = act.restore(office, file, head=head, accept_loss=accept_loss)
-    except BaseException:
-        if aside is not None:
-            move_back(path, aside)
-        raise
+    home = compose.made_folder(compose.publisher_folder(store))
+    with home as folder, exchange(folder / DATABASE_FILE, start) as made:
+        with open_office(store, restored=made.folder) as office:
+            restored = put(office)
+        aside = made.put_in_place(keep=keep)
     return values.replace(restored, aside=None if aside is None else str(aside))
 
 

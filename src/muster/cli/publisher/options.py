@@ -179,14 +179,14 @@ def open_office(
     phrases: Phrases | None = None,
     kdf: KDF | None = None,
     *,
-    create: bool = False,
+    restored: Path | None = None,
 ) -> Office:
     return compose.publisher_office(
         store,
         phrases.work if phrases else _no_passphrase,
         phrases.root if phrases else _no_passphrase,
         kdf,
-        create=create,
+        restored=restored,
     )
 
 

@@ -23,6 +23,7 @@ from muster.host.open import OpenHost
 from muster.host.results import HostBackupWritten, HostRestored
 from muster.host.tables import audit, documents, host_keys, merging, own, tallies
 from muster.system.keyfile import seal_key, unseal_key
+from muster.system.linefile import LineFile
 from muster.system.private import new_file
 
 ROLE = "host"
@@ -66,12 +67,12 @@ def write_backup(
 
 
 def restore(
-    host: OpenHost, path: Path, backup: HostBackup, keys: Mapping[str, bytes]
+    host: OpenHost, file: LineFile, backup: HostBackup, keys: Mapping[str, bytes]
 ) -> HostRestored:
     """Fill the empty tables of a store from a backup.
 
     Args:
-        backup: what `backup_file.read` said of the file.
+        file: the backup. backup: what `backup_file.read` said of it.
         keys: from `open_keys`.
     Raises: `backup/not-empty`, `backup/damaged`, `file/…`.
     """
@@ -79,14 +80,14 @@ def restore(
     with host.database.transaction() as tx:
         if own.revision(tx):
             raise error("backup/not-empty")
-        backup_file.fill(path, tx, now)
+        backup_file.fill(file, tx, now)
         if own.revision(tx) == 0:
-            raise error("backup/damaged", path=str(path), line=1, detail="it has no host")
+            raise error("backup/damaged", path=str(file.path), line=1, detail="it has no host")
         return _finish(host, tx, backup, keys, f"made {backup.made_at}", None)
 
 
 def merge(
-    host: OpenHost, path: Path, backup: HostBackup, keys: Mapping[str, bytes]
+    host: OpenHost, file: LineFile, backup: HostBackup, keys: Mapping[str, bytes]
 ) -> HostRestored:
     """Take what a backup of this host knows of machines into its tables: times by maximum.
 
@@ -102,9 +103,9 @@ def merge(
             for key in host_keys.rows(tx, publisher.publisher)
         )
         if backup.host != own.store_id(tx) and not backup.bindings & mine:
-            raise error("backup/other-host", path=str(path))
+            raise error("backup/other-host", path=str(file.path))
         known = frozenset(row.publisher for row in documents.publishers(tx))
-        merged = backup_file.merge(path, tx, now, known)
+        merged = backup_file.merge(file, tx, now, known)
         detail = f"made {backup.made_at}, {merged.taken} rows merged, {merged.skipped} passed over"
         return _finish(host, tx, backup, keys, detail, merged)
 

@@ -17,6 +17,7 @@ from muster.publisher import backup_file, chain, tables
 from muster.publisher.chain import Head
 from muster.publisher.office import Office
 from muster.publisher.results import BackupWritten, Restored, Resumed
+from muster.system.linefile import LineFile
 from muster.system.private import new_file
 
 
@@ -52,11 +53,12 @@ def write_backup(office: Office, path: Path) -> BackupWritten:
     return BackupWritten(True, str(path), publisher, writer.rows, Head(last.seq, last.hash).text)
 
 
-def restore(office: Office, path: Path, *, head: Head | None, accept_loss: bool) -> Restored:
+def restore(office: Office, file: LineFile, *, head: Head | None, accept_loss: bool) -> Restored:
     """Fill empty tables from a backup; draws wait until the operator says how much is lost.
 
     Args:
         office: of an empty store.
+        file: the backup.
         head: the audit head kept elsewhere, or None.
         accept_loss: what was drawn after the backup is lost; audited.
     Raises: `backup/damaged`, `backup/newer`, `backup/not-empty`, `backup/head`, `file/…`,
@@ -67,7 +69,7 @@ def restore(office: Office, path: Path, *, head: Head | None, accept_loss: bool)
     with office.store.edit() as tx:
         if tables.documents.publisher(tx) is not None:
             raise error("backup/not-empty")
-        backup = backup_file.fill(path, tx)
+        backup = backup_file.fill(file, tx)
         chain.check(tables.audit.all_rows(tx), backup.head)
         tables.restore.note(tx, now, backup.head.text)
         detail = {"head": backup.head.text, "made_at": backup.made_at}

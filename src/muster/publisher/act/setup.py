@@ -20,7 +20,7 @@ from muster.publisher.issuer import Issuer
 from muster.publisher.model import Content, KeyFileRecord, Publisher, SignedText
 from muster.publisher.office import LOCK_FILE
 from muster.publisher.results import PublisherMade
-from muster.publisher.store import DATABASE_FILE, open_store
+from muster.publisher.store import holds_database, open_store
 from muster.publisher.vault import RESERVE, ROOT, Vault
 from muster.system.files import Lock, make_folder
 
@@ -68,7 +68,7 @@ def init_publisher(
         raise error("publisher/reserve-inside")
     make_folder(folder, keep_owner=True)
     with Lock(folder / LOCK_FILE):
-        if url or (folder / DATABASE_FILE).exists():
+        if url or holds_database(folder):
             existing = _found(folder, now, wanted.label, vault, url)
             if existing is not None:
                 return existing
