@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from muster.core.errors import MusterError
 from muster.core.keys import KeyId, Kind, parse_product_key
-from muster.core.products import Product
+from muster.core.products import KeyGroup, Product
 from muster.core.values import replace
 from muster.lease import strict
 from muster.lease.bundle import read_bundle
@@ -37,25 +37,43 @@ def targets(product: Product, catalogue: Catalogue | None) -> Sequence[Product]:
     return [item for item in catalogue.products if item.id in allowed]
 
 
-def by_key(product: Product, key: str, catalogue: Catalogue | None) -> Product:
+def of_key(key: KeyId, groups: Sequence[KeyGroup], catalogue: Catalogue) -> Sequence[Product]:
+    """The products that a key stands for: the one of a setup key; else those of the key's group,
+    then those of the groups that it covers.
+
+    Args:
+        groups: of the descriptor, which may be newer than the catalogue.
+    """
+    if key.kind is Kind.SETUP:
+        return [
+            item
+            for item in catalogue.products
+            if item.setup_key and parse_product_key(item.setup_key).key_id == key
+        ]
+    group = next((item for item in (*catalogue.groups, *groups) if item.number == key.group), None)
+    if group is None:
+        return ()
+    covered = [item for item in catalogue.products if item.group in group.covers]
+    return sorted(covered, key=lambda item: item.group != group.id)
+
+
+def by_key(
+    product: Product, key: str, groups: Sequence[KeyGroup], catalogue: Catalogue | None
+) -> Product:
     """What a build is asked for, and licensed as, with a key: itself, or what it becomes.
 
     Args:
         key: the id of the key, as text, or "".
+        groups: of the descriptor.
     """
-    if not key:
+    allowed = targets(product, catalogue) if key else ()
+    if not allowed:
         return product
+    assert catalogue is not None
     key_id = KeyId.parse(key)
     if key_id.kind is Kind.EVALUATION:
         return product
-    for item in targets(product, catalogue):
-        assert catalogue is not None
-        if key_id.kind is Kind.SETUP:
-            if item.setup_key and parse_product_key(item.setup_key).key_id == key_id:
-                return item
-        elif item.group in {one.id for one in catalogue.groups if one.number == key_id.group}:
-            return item
-    return product
+    return next((item for item in of_key(key_id, groups, catalogue) if item in allowed), product)
 
 
 def by_name(product: Product, name: str, catalogue: Catalogue | None) -> Product:
@@ -91,14 +109,15 @@ def as_named(descriptor: Descriptor, name: str, catalogue: Catalogue | None) -> 
 
 
 def licensed_as(
-    build: Product, licence: VerifiedLicence | None, catalogue: Catalogue | None
+    descriptor: Descriptor, licence: VerifiedLicence | None, catalogue: Catalogue | None
 ) -> Product:
     """What a build is while a licence runs: after a conversion what that product is, under the id
     and the channel of the build."""
+    build = descriptor.product
     if licence is None or licence.kind == EVALUATION:
         return build
     if licence.kind == "lease":
         became = by_name(build, licence.product, catalogue)
     else:
-        became = by_key(build, licence.key, catalogue)
+        became = by_key(build, licence.key, descriptor.groups, catalogue)
     return build if became is build else replace(became, id=build.id, channel=build.channel)

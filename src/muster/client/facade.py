@@ -41,8 +41,9 @@ class Licence:
     `fix`; None while licensed. `state` is one of the seven licence states, its numbers as
     `muster client status` shows them. `warnings` should be looked at by an administrator.
     `product` and `publisher` are ids, "" where the descriptor could not be read; `features` are
-    those that the descriptor lists. `kind` tells what the licence is: "lease" of a host, "mak" or
-    "retail" of this one machine, "evaluation"; "" without a licence.
+    those that the descriptor lists, after a conversion those of what the build became. `kind`
+    tells what the licence is: "lease" of a host, "mak" or "retail" of this one machine,
+    "evaluation"; "" without a licence.
     """
 
     product: str

@@ -402,7 +402,7 @@ def _verdict(
 ) -> Verdict:
     grace, product = grace_end(descriptor.product, state, since), descriptor.product
     if product.channel == conversion.EVALUATION:
-        product = conversion.licensed_as(product, licence, held.catalogue)
+        product = conversion.licensed_as(descriptor, licence, held.catalogue)
     return Verdict(
         product=product,
         publisher=descriptor.publisher,

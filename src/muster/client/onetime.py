@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from muster.client import bound, schedule
+from muster.client import bound, conversion, schedule
 from muster.client.authority import Authority, authority
 from muster.client.judge import (
     EVALUATION,
@@ -26,7 +26,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.identity import Fact, commitments
 from muster.core.ids import ConfirmationId, InstallationId, make_installation_id
-from muster.core.keys import KeyId, Kind, parse_product_key
+from muster.core.keys import KeyId, Kind
 from muster.core.products import DAY, KeyGroup, Product
 from muster.core.states import LicenceEvent, LicenceState, step
 from muster.core.values import replace
@@ -232,32 +232,24 @@ def check_conversion(
     """Whether a build may become what a key stands for.
 
     That a build is an evaluation is said by its product's channel, never by the key. A full key
-    on an evaluation build asks the catalogue's conversions from that product to a product of the
-    key's group, or to the one product of a setup key. Without a catalogue nothing is known, and
-    nothing refused: the publisher looked when it issued a key of a group that covers the build's.
+    on an evaluation build asks the catalogue's conversions from that product to the products that
+    the key stands for: of its group and of all that it covers, or the one of a setup key. Without
+    a catalogue nothing is known, and nothing refused: it is looked up before anything is drawn.
 
     Raises: `client/conversion-refused`, `client/conversion-unsupported` with the supported way.
     Source: docs/spec/10-licence-states.md, section 10.5.
     """
     if product.channel != "evaluation" or key.kind is Kind.EVALUATION or catalogue is None:
         return
-    group = next((group.id for group in groups if group.number == key.group), "")
     targets = {
-        item.id
-        for item in catalogue.products
-        if item.id != product.id
-        and (
-            item.group == group
-            if key.kind is not Kind.SETUP
-            else bool(item.setup_key) and parse_product_key(item.setup_key).key_id == key
-        )
+        item.id for item in conversion.of_key(key, groups, catalogue) if item.id != product.id
     }
     rules = [
-        conversion
-        for conversion in catalogue.conversions
-        if conversion.source == product.id and conversion.target in targets
+        rule
+        for rule in catalogue.conversions
+        if rule.source == product.id and rule.target in targets
     ]
-    if any(conversion.rule == "allowed" for conversion in rules):
+    if any(rule.rule == "allowed" for rule in rules):
         return
     for rule in rules:
         if rule.rule == "unsupported":
@@ -265,12 +257,11 @@ def check_conversion(
                 "client/conversion-unsupported",
                 source=product.id,
                 target=rule.target,
-                way=rule.way or "install the full edition afresh",
+                way=rule.way.rstrip(". ") or "install the full edition afresh",
             )
-    if rules or targets:
-        target = rules[0].target if rules else ", ".join(sorted(targets))
-        way = (rules[0].way if rules else "") or "the publisher does not offer it"
-        raise error("client/conversion-refused", source=product.id, target=target, way=way)
+    target = rules[0].target if rules else ", ".join(sorted(targets)) or "a full edition"
+    way = (rules[0].way.rstrip(". ") if rules else "") or "the publisher does not offer it"
+    raise error("client/conversion-refused", source=product.id, target=target, way=way)
 
 
 def after_failure(

@@ -61,7 +61,8 @@ class WorkingMemory:
         product = self._descriptor.product
         if product.channel == "volume":
             return product
-        return conversion.by_key(product, self.record.key, self.held().catalogue)
+        groups = self._descriptor.groups
+        return conversion.by_key(product, self.record.key, groups, self.held().catalogue)
 
     def fingerprint(self) -> tuple[str, ...]:
         """The commitments of this machine's facts under the salt of its identity."""

@@ -655,6 +655,61 @@ def test_a_build_that_was_activated_has_the_features_of_what_it_became(
     assert client.status().verdict.product.features == FULL
 
 
+@pytest.mark.parametrize("group", ["server", "limited"])
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ("allowed", ""),
+        ("unsupported", "client/conversion-unsupported"),
+        ("refused", "client/conversion-refused"),
+    ],
+)
+def test_a_key_of_a_group_that_covers_the_builds_is_judged_by_all_that_it_covers(
+    world: World, group: str, rule: str, found: str
+) -> None:
+    """`limited` has no product of its own, `server` has one that nothing converts to."""
+    machine = trial_build(world, rule)
+    key = world.publisher.machine_key(group).text
+    if found:
+        assert unchanged(machine, lambda: machine.client.install_key(key)) == found
+        assert state_of(machine.client) == EVALUATION
+        return
+    machine.client.install_key(key)
+    assert machine.client.activate(publisher_url=PUBLISHER_URL)[0].renewed
+    assert machine.client.status().verdict.product.features == FULL
+
+
+def test_a_key_that_stands_for_no_other_product_turns_an_evaluation_build_into_nothing(
+    world: World,
+) -> None:
+    publisher = world.publisher
+    publisher.products.clear()
+    publisher.publish([publisher.new_product("desktop-trial", channel="evaluation")])
+    machine = world.machine()
+    machine.client.add_product(publisher.descriptor("desktop-trial"))
+    machine.client.import_publisher_file(publisher.file().encode())
+    with pytest.raises(MusterError) as caught:
+        machine.client.install_key(publisher.machine_key("server").text)
+    assert caught.value.code == "client/conversion-refused"
+    assert "a full edition" in caught.value.what
+
+
+def test_the_way_of_a_refused_conversion_ends_its_sentence_once(world: World) -> None:
+    publisher = world.publisher
+    publisher.publish([publisher.new_product("desktop-trial", channel="evaluation")])
+    for rule in ("refused", "unsupported"):
+        publisher.conversions[:] = [Conversion("desktop-trial", PRODUCT, rule, "Buy the full one.")]
+        publisher.publish()
+        client = world.machine(rule).client
+        client.add_product(publisher.descriptor("desktop-trial"))
+        client.import_publisher_file(publisher.file().encode())
+        with pytest.raises(MusterError) as caught:
+            client.install_key(publisher.machine_key("desktop").text)
+        text = caught.value.why + caught.value.fix
+        assert "Buy the full one." in text
+        assert ".." not in text
+
+
 def test_a_refused_conversion_uses_no_activation_where_no_catalogue_was_held(
     world: World,
 ) -> None:
