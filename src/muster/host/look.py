@@ -359,8 +359,9 @@ def key_request(
     if not waiting and key is None:
         return None
     chosen = keys.only(waiting or [keys.find_key(view, key or "")])
+    # A grant that is held and waits is not one of this host: it is of another signing key.
     return KeyRequest(
-        **key_members(chosen),
+        **key_members(chosen, activated=not waiting),
         installation_id=keys.installation_id(view, chosen),
         file=keys.request_file(view, chosen, name),
     )

@@ -620,15 +620,19 @@ class HostRestored:
     aside: str | None
 
 
-def key_members(key: HostKey) -> KeyMembers:
-    """The members of an `InstalledKey`."""
+def key_members(key: HostKey, *, activated: bool | None = None) -> KeyMembers:
+    """The members of an `InstalledKey`.
+
+    Args:
+        activated: where it is known better than from the grant that is held.
+    """
     return {
         "publisher": key.publisher,
         "key": key.key_id,
         "partial": key.partial,
         "hardware": key.hw,
         "hardware_fact": key.primary,
-        "activated": key.grant is not None,
+        "activated": key.grant is not None if activated is None else activated,
     }
 
 

@@ -16,6 +16,7 @@ from muster.core.errors import MusterError
 from muster.core.identity import host_binding
 from muster.core.keys import KeyId
 from muster.core.settings import Role, Value
+from muster.core.values import replace
 from muster.db.engine import Reader
 from muster.host import challenges
 from muster.host.keyring import KeyRing
@@ -88,6 +89,7 @@ def _publisher(
         # A host that runs goes on with the key that it has in memory, and says what is wrong.
         signer = None if before is None else before.signer
     public = None if signer is None else signer.public
+    keys = tuple(_bound_to(key, public) for key in keys)
     grants = tuple(
         held for key in keys if (held := held_grant(key, trust, public, faults)) is not None
     )
@@ -105,6 +107,15 @@ def _publisher(
         key_fault=key_fault,
         key_state=key_state,
     )
+
+
+def _bound_to(key: HostKey, signer: PublicKey | None) -> HostKey:
+    """An installed key with the binding of the signing key that this host has now: it is asked for
+    with that, also where the file was lost and made anew after the key was installed."""
+    if signer is None:
+        return key
+    binding = host_binding(key.publisher, KeyId.parse(key.key_id), signer.raw)
+    return key if binding == key.binding else replace(key, binding=binding)
 
 
 def _signer(
@@ -159,7 +170,7 @@ def held_grant(
         if grant.kind != HOST or grant.key != key.key_id:
             raise error("host/reply", detail="its grant is of another key")
         if host_binding(key.publisher, KeyId.parse(key.key_id), signer.raw) != grant.binding:
-            raise error("host/reply", detail="its grant is bound to another host signing key")
+            raise error("host/other-signing-key", key=key.partial)
     except MusterError as fault:
         faults.append(fault)
         return None

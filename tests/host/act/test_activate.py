@@ -14,7 +14,7 @@ from muster.core.products import Revocation, day_of
 from muster.core.records import encode, schema
 from muster.host import look
 from muster.host.act import activate as act
-from muster.host.act import updates
+from muster.host.act import grants, updates
 from muster.host.model import PublisherView
 from muster.host.online import PublisherClient
 from muster.net.http import HTTPClient
@@ -98,6 +98,58 @@ def test_a_key_that_is_refused_stops_no_other(world: World) -> None:
         jsonschema.validate(encode(done), schema(type(done)), jsonschema.Draft202012Validator)
         with pytest.raises(MusterError, match="publisher/key-revoked"):
             act.activate(world.opened, service)
+
+
+def test_a_signing_key_that_was_lost_is_mended_for_every_key_of_the_publisher(world: World) -> None:
+    """One key file is behind all of them, so that one key installed anew changes all."""
+    updates.add_publisher(world.opened, world.publisher.file())
+    typed = world.publisher.host_key("server").text
+    first = install(world.opened, typed, HOST_FACTS).key_id
+    second = install(world.opened, world.publisher.host_key("office").text, HOST_FACTS).key_id
+    with ThreadServer(world.publisher.router()) as server:
+
+        def service(known: PublisherView) -> PublisherClient:
+            return PublisherClient(server.url, HTTPClient(5.0))
+
+        assert len(act.activate(world.opened, service).activated) == 2
+        path = world.opened.keyring.path(world.id)
+        before = path.read_bytes()
+        path.unlink()
+        install(world.opened, typed, HOST_FACTS)
+        (known,) = look.status(world.opened).publishers
+        codes = [fault.code for fault in known.faults]
+        assert codes == ["host/other-signing-key"], "the key that was not installed again says so"
+        asked = look.key_request(world.opened, key=second)
+        assert asked is not None
+        assert not asked.activated
+        done = act.activate(world.opened, service)
+        assert {key.key for key in done.activated if key.changed} == {first, second}
+        view = world.opened.current().publishers[world.id]
+        assert {held.grant.key for held in view.grants} == {first, second}
+        assert view.faults == ()
+        # Another file of before brings the state of before back, and is told in the same words.
+        path.write_bytes(before)
+        codes = [fault.code for fault in world.opened.current().publishers[world.id].faults]
+        assert codes == ["host/other-signing-key"] * 2
+        assert not act.activate(world.opened, service).refused
+        assert world.opened.current().publishers[world.id].faults == ()
+
+
+def test_terms_of_a_grant_for_another_signing_key_are_not_kept(world: World) -> None:
+    key = installed(world, "limited")
+    asked = look.key_request(world.opened)
+    assert asked is not None
+    answer = world.publisher.confirm(asked.installation_id, limit=9)
+    assert not grants.accept(world.opened, world.id, answer).lacks_terms
+    # A repeat without terms leaves those that are held.
+    assert not grants.accept(world.opened, world.id, replace(answer, terms=None)).changed
+    world.opened.keyring.path(world.id).unlink()
+    world.opened.keyring.ensure(world.id, world.opened.dice)
+    asked = look.key_request(world.opened, key=key)
+    assert asked is not None
+    answer = world.publisher.confirm(asked.installation_id)
+    assert grants.accept(world.opened, world.id, answer).lacks_terms
+    assert world.opened.current().publishers[world.id].faults == ()
 
 
 def test_a_grant_that_did_not_come_is_waited_for_where_it_can_be_asked_for(world: World) -> None:

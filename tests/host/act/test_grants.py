@@ -105,7 +105,8 @@ def test_a_grant_of_another_host_does_not_count(host: World) -> None:
     host.keyring.ensure(host.id, SeededDice("another"))
     with host.database.transaction() as tx:
         own.touch(tx)
-    assert [one.code for one in host.service.view().publishers[host.id].faults] == ["host/reply"]
+    faults = host.service.view().publishers[host.id].faults
+    assert [fault.code for fault in faults] == ["host/other-signing-key"]
 
 
 # The signing key.

@@ -380,8 +380,18 @@ ROWS: tuple[Row, ...] = (
         what="The host signing key {path} cannot be used: {detail}.",
         why="The file was damaged or removed. Without it the host cannot sign licences.",
         fix="Put the file back from a backup. Without one, remove what is left of {path}, then"
-        " 'muster host install-key KEY' with the host key, then 'muster host activate'; a running"
-        " host follows.",
+        " 'muster host install-key KEY' with any host key of that publisher, then 'muster host"
+        " activate', which activates all of them again; a running host follows.",
+    ),
+    Row(
+        code="host/other-signing-key",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The grant of the host key {key} is bound to another host signing key than this host has.",
+        why="The file of the signing key was lost and made anew, or put back from another backup.",
+        fix="Put the file of before back. Without it, run 'muster host activate': the publisher"
+        " grants the key again, which uses one of its activations.",
     ),
     Row(
         code="host/signing-key-denied",

@@ -49,7 +49,7 @@ def activate(
             accepted.append(grants.accept(host, known.publisher, answer))
         except MusterError as fault:
             grants.wait(host, waiting, name, fault)
-            refused.append(RefusedKey(**key_members(waiting), error=fault))
+            refused.append(RefusedKey(**key_members(waiting, activated=False), error=fault))
     return _activation_of(accepted, refused)
 
 

@@ -7,6 +7,7 @@ idempotent: a second run changes nothing and says so.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from muster.core.audit import Event
@@ -27,6 +28,8 @@ from muster.lease.grant import HOST, Grant, read_grant, rebuild_grant
 from muster.lease.terms import accept_terms, read_terms
 from muster.lease.trust import Trust
 from muster.wire.publisher import ConfirmAnswer
+
+_log = logging.getLogger("muster.host")
 
 
 def accept(host: OpenHost, publisher: str, answer: ConfirmAnswer) -> Activated:
@@ -124,7 +127,7 @@ def _take(
     tx: Transaction, host: OpenHost, known: PublisherView, grant: Grant, terms: str | None
 ) -> Activated:
     key = _fitting(known, grant)
-    kept = key.terms if terms is None else _accepted_terms(known, key, grant, terms)
+    kept = _accepted_terms(known, key, grant, terms)
     now = host.clock.now()
     host_key = replace(
         key,
@@ -162,14 +165,23 @@ def _fitting(known: PublisherView, grant: Grant) -> HostKey:
     return key
 
 
-def _accepted_terms(known: PublisherView, key: HostKey, grant: Grant, terms: str) -> str:
+def _accepted_terms(
+    known: PublisherView, key: HostKey, grant: Grant, terms: str | None
+) -> str | None:
+    """The terms that came, else those held where they are of this grant.
+
+    A grant for another signing key is another licence: terms of the old one say nothing of it.
+    """
     held = None
     if key.terms is not None:
         try:
             held = read_terms(key.terms, known.trust, grant)
-        except MusterError:
-            held = None
-    return accept_terms(held, terms, known.trust, grant).text
+        except MusterError as fault:
+            if terms is None:
+                _log.warning("terms of the host key %s are left: %s", key.partial, fault)
+    if terms is not None:
+        return accept_terms(held, terms, known.trust, grant).text
+    return None if held is None else held.text
 
 
 def _requires_terms(catalogue: Catalogue | None, group: str) -> bool:
