@@ -44,6 +44,7 @@ BOTTOM_TESTS := tests/net/test_dns.py tests/net/test_dns_peers.py tests/net/test
 	tests/net/test_tls.py tests/system/test_keyfile.py tests/system/test_qr.py \
 	tests/lease/test_jws.py tests/lease/test_jws_public_keys.py \
 	tests/db/test_engine.py tests/db/test_postgres_stall.py tests/cli/client \
+	tests/net/test_page.py tests/host/test_metrics.py \
 	tests/cli/test_main_everywhere.py tests/cli/test_shapes_plays.py tests/cli/test_slmgr.py
 
 $(VENV)/.bottoms: requirements/bottoms.txt $(VENV)/.run

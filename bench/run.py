@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import batch, first, large, strangers  # noqa: E402
+from bench import batch, first, large, strangers, watching  # noqa: E402
 from tests.host.conftest import Machine  # noqa: E402
 from tests.host.processes import (  # noqa: E402
     HostProcess,
@@ -165,6 +165,7 @@ def main() -> None:
     batch.report(sign)
     strangers.report()
     large.report()
+    watching.report()
 
 
 def guessing(sources: int) -> tuple[int, int]:

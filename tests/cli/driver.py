@@ -30,7 +30,7 @@ ALARM_SECONDS = 60
 OURS = str(Path(muster_package.__file__).parent)
 CALLS = (5, 60, 400)
 """After how many calls of our functions Ctrl-C is pressed."""
-EXTRAS = frozenset({"dns", "psycopg", "psycopg_pool", "rich", "segno"})
+EXTRAS = frozenset({"dns", "prometheus_client", "psycopg", "psycopg_pool", "rich", "segno"})
 """What only extras bring; without them this runs too, with `no extra` as its argument."""
 SERVED = (("demo",), ("client", "agent"))
 """Commands that would do all their work here, or for ever; they have tests of their own."""

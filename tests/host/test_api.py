@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.host.conftest import Machine, World, body_meeting
-from tests.net.exposition import check_metrics
+from tests.net.exposition import check_metrics, series
 from tests.profiles import examples
 
 from muster.host.act import updates
@@ -197,18 +198,25 @@ def test_health_readiness_metrics_and_openapi(asking: Asking) -> None:
     asking.activate(61, "desktop-pro", state=0)
     text = asking.told("/metrics").body.decode()
     publisher = asking.world.id
-    server = f'muster_host_requests_total{{publisher="{publisher}",product="server-standard"'
-    assert f'{server},outcome="host/insufficient-count"}} 4' in text
-    assert f'{server},outcome="leased"}} 56' in text
-    assert f'muster_host_requests_by_state_total{{publisher="{publisher}",state="0"}} 1' in text
+    whose = {"publisher": publisher}
+    server = {"product": "server-standard", **whose}
+    for outcome, count in (("host/insufficient-count", 4), ("leased", 56)):
+        assert series(text, "muster_host_requests_total", outcome=outcome, **server) == count
+    assert series(text, "muster_host_requests_by_state_total", state="0", **whose) == 1
     # Twice the largest need of the application, 25: the size of the fleet stays private.
-    assert f'muster_host_machines{{publisher="{publisher}",application="os"}} 50' in text
-    assert 'muster_host_http_answers_total{route="activate",status="409"} 4' in text
-    assert 'muster_host_http_answer_seconds_count{route="activate"} 122' in text
+    assert series(text, "muster_host_machines", application="os", **whose) == 50
+    answered = {"route": "activate", "status": "409"}
+    assert series(text, "muster_host_http_answers_total", **answered) == 4
+    assert series(text, "muster_host_http_answer_seconds_count", route="activate") == 122
+    view = asking.world.opened.current().publishers[publisher]
+    assert view.catalogue is not None
+    (held,) = view.grants
+    whose["label"] = view.label
+    signed = series(text, "muster_host_catalogue_signed_timestamp_seconds", **whose)
+    assert signed == view.catalogue.iat
+    ends = series(text, "muster_host_grant_end_timestamp_seconds", group=held.grant.group, **whose)
+    assert ends == (math.inf if held.grant.exp is None else held.grant.exp)
     check_metrics(text)
-    names = {line.split("{")[0] for line in text.splitlines() if not line.startswith("#")}
-    typed = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    assert all(any(name.startswith(one) for one in typed) for name in names)
     document = json.loads(asking.get("/openapi.json").body)
     assert set(document["paths"]) == {route.path for route in routes.HOST_ROUTES}
 

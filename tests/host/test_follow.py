@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.host.conftest import START, World
+from tests.net.exposition import number_of
 
 from muster.core.products import DAY, Revocation, day_of
 from muster.host import look, schedule
@@ -74,8 +75,13 @@ def test_news_come_by_the_schedule_and_survive_a_publisher_that_is_away(
         clock.pass_time(2 * schedule.AGAIN)
         (well,) = step()
         assert (well.code, well.good_at) == ("", clock.now())
-        line = f'muster_host_news_timestamp_seconds{{publisher="{world.id}"}} {clock.now()}'
-        assert followed.follower.lines()[-1] == line
+        families = followed.follower.families()
+        for name, expected in (
+            ("news_timestamp_seconds", clock.now()),
+            ("news_asked_timestamp_seconds", clock.now()),
+            ("news_failures", 0),
+        ):
+            assert number_of(families, name, world.id) == expected
         assert followed.version() == before + 1
         assert world.service.condition.area("news") == ()
         assert step() == []
@@ -110,7 +116,7 @@ def test_how_news_went_is_known_after_a_restart(followed: Followed) -> None:
     # A host that starts again knows it, and asks when it would have asked.
     follower = restarted()
     assert (follower.step(), follower.told) == ([], (good,))
-    assert follower.lines() == followed.follower.lines()
+    assert follower.families() == followed.follower.families()
     assert (stored().at, stored().good_at, stored().code) == (good.at, good.at, "")
     clock.pass_time(DAY)
     followed.url = "http://127.0.0.1:9"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from muster.host import look
-from muster.host.metrics import ledger_lines
+from muster.host.metrics import ledger_families
 from muster.lease import strict
 from muster.lease.jws import parse
+from muster.net.page import Page
 from muster.wire.activation import ActivationRequest
 
 from .conftest import Machine, World, leased, refused
@@ -77,6 +78,7 @@ def test_no_lease_answer_or_metric_holds_a_name(host: World) -> None:
     assert secret.encode() not in answer.encode()
     assert secret not in str(parse(answer.bundle.lease, strict.SMALL).payload)
     with host.database.snapshot() as reader:
-        lines = ledger_lines(reader, host.service.view(), host.clock.now())
-    assert lines
-    assert not any(secret in line for line in lines)
+        families = ledger_families(reader, host.service.view(), host.clock.now())
+    page = Page("host", lambda: families).encode()
+    assert host.id.encode() in page
+    assert secret.encode() not in page

@@ -11,6 +11,7 @@ import pytest
 from tests.host.conftest import Machine, World
 from tests.host.processes import PRODUCT, HostProcess, prepare
 from tests.host.test_api import Asking, problem
+from tests.net.exposition import series
 
 from muster.host.server import DNSOptions, HostServer
 from muster.host.tables import host_settings, own, request_log
@@ -165,7 +166,8 @@ def test_a_host_process_with_and_without_its_operation_address(tmp_path: Path) -
         place = host.ready["operation"]
         assert http.request("GET", f"http://{place}/readyz").status == 200
         text = http.request("GET", f"http://{place}/metrics").body.decode()
-        assert f'muster_host_serving{{publisher="{publisher.publisher}"' in text
+        whose = {"publisher": publisher.publisher, "label": "contoso"}
+        assert series(text, "muster_host_serving", **whose) == 1
         assert http.request("GET", f"http://127.0.0.1:{host.port}/metrics").status == 404
         # A second one on the same machine: the address is taken, and it serves.
         environ = {"MUSTER_HOST_OPERATION_ADDRESS": place}

@@ -15,6 +15,7 @@ import pytest
 from tests.host.conftest import HOST_FACTS, START, Machine, body_meeting
 from tests.host.processes import eventually
 from tests.mounts import file_system
+from tests.net.exposition import series
 
 from muster.core.products import DAY
 from muster.core.settings import Value
@@ -196,5 +197,5 @@ def test_a_database_that_was_harmed_is_told_by_log_and_readiness(
         host.server.known.look()
         assert host.ready() == (503, codes)
         text = host.http.request("GET", host.operation + "/metrics").body.decode()
-        assert f'muster_host_problems{{area="database",code="{codes[0]}"}} 1' in text
+        assert series(text, "muster_host_problems", area="database", code=codes[0]) == 1
     assert sum(one.getMessage().startswith(codes[0]) for one in caplog.records) == 1

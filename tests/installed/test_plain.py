@@ -73,6 +73,10 @@ def test_no_command_ends_in_a_traceback(plain: Installed, tmp_path: Path) -> Non
         (("client", "installation-id", "--show-qr", *ME), "client"),
         (("client", "installation-id", "--qr", "code.png", *ME), "client"),
         (("host", "serve", "--port", "0", "--store", "host"), "host"),
+        (
+            ("publisher", "serve", "--operation-address", "127.0.0.1:0", "--store", "publisher"),
+            "publisher",
+        ),
         (("host", "activate", "--telephone", "--show-qr", "--store", "host"), "host"),
         (("publisher", "confirm", "1", "--show-qr", "--store", "publisher"), "publisher"),
         (("demo",), "server"),

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from muster.net.exposition import Family, Histogram
 
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(\{[^}]*\})? \S+")
 PARTS = ("_bucket", "_sum", "_count")
@@ -38,3 +43,18 @@ def check_metrics(text: str) -> None:
             [tool, "check", "metrics"], input=text.encode(), capture_output=True, check=False
         )
         assert checked.returncode == 0, (checked.stdout + checked.stderr).decode()
+
+
+def series(text: str, name: str, **labels: str) -> float:
+    """The number of one series of a page."""
+    for metric in text_string_to_metric_families(text):
+        for sample in metric.samples:
+            if sample.name == name and sample.labels == labels:
+                return sample.value
+    raise AssertionError(f"{name} {labels} is not told in\n{text}")
+
+
+def number_of(families: Iterable[Family], name: str, *labels: str) -> float | Histogram:
+    """The number of one series among families that a room tells."""
+    (family,) = (family for family in families if family.name == name)
+    return family.numbers[labels]

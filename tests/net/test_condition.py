@@ -38,7 +38,9 @@ def test_each_problem_is_logged_when_it_comes_and_when_it_goes(
     assert condition.members() == [
         {"area": "grants", "code": "host/no-key", "what": busy.what, "fix": busy.fix}
     ]
-    assert 'x_problems{area="grants",code="host/no-key"} 1' in condition.lines("x")
+    (family,) = condition.families()
+    assert family.name == "problems"
+    assert family.numbers == {("grants", "host/no-key"): 1}
     # Back again, it is news again.
     clock[0] = 300
     condition.tell("database", [full])

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-import pytest
-from tests.net.exposition import check_metrics
+import os
 
 from muster import __version__
-from muster.net.process import process_lines
+from muster.health.problem import Problem
+from muster.net.process import Place
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
-def test_version_and_process_are_told() -> None:
-    lines = process_lines("muster_host")
-    check_metrics("\n".join(lines) + "\n")
-    found = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-    build = next(name for name in found if name.startswith("muster_host_build_info"))
-    assert f'version="{__version__}"' in build
-    assert float(found["process_cpu_seconds_total"]) > 0
-    assert float(found["process_start_time_seconds"]) <= Path("/proc/self").stat().st_ctime + 1
-    assert int(found["process_resident_memory_bytes"]) > 1 << 20
-    assert int(found["process_resident_memory_bytes"]) < int(found["process_virtual_memory_bytes"])
-    assert 0 < int(found["process_open_fds"]) < int(found["process_max_fds"])
-
-
-@pytest.mark.parametrize(
-    ("of_process", "of_machine"),
-    [
-        (None, "btime 1\n"),
-        ("1 (a) R " + "1 " * 30, "cpu 1 2\n"),
-        ("1 (a) R " + "1 " * 30, "btime \n"),
-        ("1 (a) R " + "1 " * 30, "btime x\n"),
-        ("1 (a) R 1 2", "btime 1\n"),
-        ("1 (a) R " + "x " * 30, "btime 1\n"),
-    ],
-)
-def test_another_proc_than_that_of_linux_is_passed_over(
-    tmp_path: Path, of_process: str | None, of_machine: str
-) -> None:
-    (tmp_path / "self/fd").mkdir(parents=True)
-    (tmp_path / "stat").write_text(of_machine)
-    if of_process is not None:
-        (tmp_path / "self/stat").write_text(of_process)
-    lines = process_lines("muster_host", tmp_path)
-    assert [line for line in lines if line.startswith("process_")] == []
-    assert any(line.startswith("muster_host_build_info") for line in lines)
+def test_a_process_says_where_it_answers_and_how_it_is() -> None:
+    problem = Problem("database", "db/full", "It is full.", "Make room.", 5)
+    place = Place("127.0.0.1", 16880, tls=True, operation="127.0.0.1:16881", since=7)
+    told = place.process(ready=False, problems=(problem,))
+    assert (told.pid, told.version, told.since) == (os.getpid(), __version__, 7)
+    assert (told.address, told.port, told.tls) == ("127.0.0.1", 16880, True)
+    assert (told.operation, told.ready, told.problems) == ("127.0.0.1:16881", False, (problem,))
+    assert told.answers

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.lease.trees import tree
-from tests.net.exposition import check_metrics
+from tests.net.exposition import check_metrics, series
 
 from muster.core.errors import Retry
 from muster.core.keys import ProductKey
@@ -226,23 +226,22 @@ def test_health_readiness_and_metrics(asker: Asker) -> None:
     asker.post(ConfirmRequest(digits).encode())
     asker.post(ConfirmRequest(digits).encode())
     asker.post(b'{"v":1,"installation_id":"1"}')
-    lines = asker.told("/metrics").body.decode().splitlines()
-    for line in (
-        'muster_publisher_host_activations_total{outcome="granted"} 1',
-        'muster_publisher_host_activations_total{outcome="again"} 1',
-        'muster_publisher_host_activations_total{outcome="digits/length"} 1',
-        "muster_publisher_host_keys 1",
-        "muster_publisher_hosts 1",
-        "muster_publisher_host_grants 1",
-        "muster_publisher_host_grants_revoked 0",
-        "muster_publisher_trust_version 1",
-        "muster_publisher_catalogue_version 1",
+    text = asker.told("/metrics").body.decode()
+    for outcome in ("granted", "again", "digits/length"):
+        assert series(text, "muster_publisher_host_activations_total", outcome=outcome) == 1
+    signed = asker.shop.admin().trust().iat
+    for name, expected in (
+        ("host_keys", 1),
+        ("hosts", 1),
+        ("host_grants", 1),
+        ("host_grants_revoked", 0),
+        ("trust_version", 1),
+        ("trust_signed_timestamp_seconds", signed),
+        ("catalogue_version", 1),
+        ("catalogue_signed_timestamp_seconds", signed),
     ):
-        assert line in lines
-    check_metrics("\n".join(lines) + "\n")
-    form = re.compile(r'(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [0-9.]+)')
-    for line in lines:
-        assert form.fullmatch(line), line
+        assert series(text, f"muster_publisher_{name}") == expected
+    check_metrics(text)
     asker.shop.clock.days(-10)
     found = asker.problem(asker.told("/readyz"))
     assert (found.status, found.code) == (503, "wire/unavailable")
@@ -286,7 +285,8 @@ def test_a_key_that_cannot_be_read_is_told_by_log_status_and_readiness_alike(
         (shown,) = json.loads(answer.body)["problems"]
         assert (answer.status, shown["code"]) == (503, "keyfile/malformed")
         metrics = client.request("GET", operation.url + "/metrics").body.decode()
-        assert 'muster_publisher_problems{area="signing",code="keyfile/malformed"} 1' in metrics
+        told_of = {"area": "signing", "code": "keyfile/malformed"}
+        assert series(metrics, "muster_publisher_problems", **told_of) == 1
     file.write_bytes(kept)
     api.known.look()
     assert (api.process(place).ready, api.process(place).problems) == (True, ())

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.net.exposition import series
 from tests.worlds.database_site import Site, missing
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -44,7 +45,8 @@ def test_a_silent_database_costs_seconds_and_no_answer(site: Site) -> None:
     assert site.health("/healthz")[0] == 200
     status, text = site.health("/metrics")
     assert status == 200
-    assert 'muster_publisher_problems{area="database",code="db/unavailable"} 1' in text
+    problem = {"area": "database", "code": "db/unavailable"}
+    assert series(text, "muster_publisher_problems", **problem) == 1
 
     # What was done for it at the database has ended, with every lock.
     site.until(lambda: site.backends() == 0, "the database serves who is gone")

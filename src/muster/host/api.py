@@ -16,17 +16,17 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.host.commit import GroupWriter
 from muster.host.limits import network_refused
-from muster.host.metrics import Traffic, ledger_lines
+from muster.host.metrics import Traffic, ledger_families
 from muster.host.model import Notice, PublisherView, QueuedRequest, Refused, Released, Reply
 from muster.host.rules import granted_groups, serves
 from muster.host.service import HostService
 from muster.lease.strict import JSONObject, canonical
 from muster.net.certificate import Certificate
+from muster.net.exposition import Family
 from muster.net.known import Known
 from muster.net.openapi import encode_document
-from muster.net.operation import certificate_lines, healthz, operation_router, ready, unready
+from muster.net.operation import certificate_families, healthz, operation_router, ready, unready
 from muster.net.peers import Source, source_of
-from muster.net.process import process_lines
 from muster.net.refusals import REFUSED, Refusals
 from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.wire import routes
@@ -61,8 +61,8 @@ class HostAPI:
             service.database.name, self._look, service.database.try_writing, self.condition
         )
         self._traffic = Traffic()
-        self.news_lines: Callable[[], Sequence[str]] = tuple
-        """How news of publishers stand, as Prometheus text; nothing where none are fetched."""
+        self.news: Callable[[], Sequence[Family]] = tuple
+        """How news of publishers stand, for Prometheus; nothing where none are fetched."""
         self.refusals = Refusals(_log, self._source)
         self._openapi = encode_document(
             routes.HOST_ROUTES,
@@ -106,7 +106,7 @@ class HostAPI:
 
     def operation(self) -> Router:
         """The ASGI application for administrators, on an address of its own."""
-        return operation_router(self._readyz, self._metrics)
+        return operation_router("host", self._readyz, self._families)
 
     async def _activate(self, request: Request) -> Answer:
         asked = decode_request(request.body)
@@ -204,22 +204,23 @@ class HostAPI:
             return unready(problems)
         return ready(self._certificate, problems)
 
-    def _look(self) -> Sequence[str]:
+    def _look(self) -> Sequence[Family]:
         """Read what metrics tell of the tables; what administrators changed is seen."""
         view, now = self._service.view(), self._service.now()
         with self._service.database.snapshot() as reader:
-            return ledger_lines(reader, view, now)
+            return ledger_families(reader, view, now)
 
-    async def _metrics(self, request: Request) -> Answer:
-        del request
-        series = [*self.known.reading, *self.known.lines("muster_host")]
-        series += self._traffic.lines()
-        series += self.condition.lines("muster_host")
-        series += self.news_lines()
-        series += self.refusals.lines("muster_host")
-        series += certificate_lines("muster_host", self._certificate)
-        series += process_lines("muster_host")
-        return Answer(200, ("\n".join(series) + "\n").encode("ascii"), routes.TEXT)
+    def _families(self) -> Sequence[Family]:
+        """What `/metrics` tells, out of what is known: waits for nothing."""
+        return [
+            *self.known.reading,
+            *self.known.families(),
+            *self._traffic.families(),
+            *self.condition.families(),
+            *self.news(),
+            *self.refusals.families(),
+            *certificate_families(self._certificate),
+        ]
 
     def _document(self, request: Request) -> Answer:
         return Answer(200, self._openapi)

@@ -19,11 +19,11 @@ from muster.core.settings import Role
 from muster.core.values import replace
 from muster.host import schedule
 from muster.host.act import news
-from muster.host.metrics import head, series
 from muster.host.model import HostView, PublisherNews, PublisherView
 from muster.host.open import OpenHost
 from muster.host.tables import news as stored
 from muster.net.condition import Condition
+from muster.net.exposition import Family, Labels
 
 TASK = "task:news"
 """Who acts in the audit."""
@@ -78,13 +78,25 @@ class Follower:
         with self._lock:
             return tuple(self._told.values())
 
-    def lines(self) -> list[str]:
-        """When each publisher last answered, as Prometheus text."""
-        texts = head("news_timestamp_seconds", "gauge", "When a publisher last gave its news.")
-        return texts + [
-            series("news_timestamp_seconds", news.good_at, publisher=news.publisher)
-            for news in self.told
-            if news.good_at is not None
+    def families(self) -> list[Family]:
+        """When each publisher was last asked and last answered, for Prometheus."""
+        good: dict[Labels, int] = {}
+        asked: dict[Labels, int] = {}
+        failures: dict[Labels, int] = {}
+        for told in self.told:
+            failures[(told.publisher,)] = told.failures
+            if told.at is not None:
+                asked[(told.publisher,)] = told.at
+            if told.good_at is not None:
+                good[(told.publisher,)] = told.good_at
+        labels = ("publisher",)
+        answered = "When a publisher last gave its news."
+        tried = "When a publisher was last asked."
+        failed = "Times in a row that asking a publisher did not bring all."
+        return [
+            Family("news_timestamp_seconds", "gauge", answered, labels, good),
+            Family("news_asked_timestamp_seconds", "gauge", tried, labels, asked),
+            Family("news_failures", "gauge", failed, labels, failures),
         ]
 
     def step(self) -> list[PublisherNews]:

@@ -183,7 +183,7 @@ class HostServer:
         """What follows the publishers, not started: told of requests that name newer versions, and
         read by the metrics."""
         follower = Follower(host, service, self.condition)
-        self._api.news_lines = follower.lines
+        self._api.news = follower.families
         self.service.behind = follower.hint
         return follower
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from muster.core.errors import MusterError
 from muster.health.problem import Problem
 from muster.lease.strict import JSONValue
-from muster.net.exposition import head
+from muster.net.exposition import Family, Labels
 
 
 class Condition:
@@ -73,17 +74,10 @@ class Condition:
             for problem in self.problems()
         ]
 
-    def lines(self, prefix: str) -> list[str]:
-        """How many there are by area and code, as Prometheus text."""
-        name = f"{prefix}_problems"
-        numbers: dict[tuple[str, str], int] = {}
-        for problem in self.problems():
-            key = (problem.area, problem.code)
-            numbers[key] = numbers.get(key, 0) + 1
-        return [
-            *head(name, "gauge", "What is wrong now, by area and code of the catalogue of errors."),
-            *(
-                f'{name}{{area="{area}",code="{code}"}} {number}'
-                for (area, code), number in numbers.items()
-            ),
-        ]
+    def families(self) -> list[Family]:
+        """How many there are by area and code, for Prometheus."""
+        numbers: Counter[Labels] = Counter(
+            (problem.area, problem.code) for problem in self.problems()
+        )
+        text = "What is wrong now, by area and code of the catalogue of errors."
+        return [Family("problems", "gauge", text, ("area", "code"), numbers)]

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.net.condition import Condition
-from muster.net.exposition import head
+from muster.net.exposition import Family, gauge
 
 Reading = TypeVar("Reading")
 
@@ -105,13 +105,10 @@ class Known(Generic[Reading]):
             self._tell(self._silent())
         return not self._condition.area(AREA)
 
-    def lines(self, prefix: str) -> list[str]:
-        """When what is known was read, as Prometheus text."""
-        name = f"{prefix}_database_read_timestamp_seconds"
-        return [
-            *head(name, "gauge", "When the database was last read."),
-            f"{name} {self._read_at}",
-        ]
+    def families(self) -> list[Family]:
+        """When what is known was read, for Prometheus."""
+        text = "When the database was last read."
+        return [gauge("database_read_timestamp_seconds", text, self._read_at)]
 
     def _silent(self) -> MusterError:
         return error(

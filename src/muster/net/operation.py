@@ -12,15 +12,16 @@ import ipaddress
 import json
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.core.extras import brought_by
 from muster.core.settings import split_listen
 from muster.lease.strict import JSONValue, canonical
 from muster.net.certificate import Certificate
-from muster.net.exposition import head
+from muster.net.exposition import Family, Labels, gauge
 from muster.net.http import peer_text
 from muster.net.peers import address_of
 from muster.net.router import (
@@ -40,8 +41,25 @@ CONNECTIONS = 64
 _log = logging.getLogger("muster.net.operation")
 
 
-def operation_router(readyz: AsyncHandler, metrics: AsyncHandler) -> Router:
-    """The ASGI application for administrators; what answers there waits for nothing."""
+def operation_router(
+    role: str, readyz: AsyncHandler, families: Callable[[], Iterable[Family]]
+) -> Router:
+    """The ASGI application for administrators; what answers there waits for nothing.
+
+    Args:
+        role: "host" or "publisher": what its metrics begin with, and the extra that brings them.
+        readyz: answers `/readyz`.
+        families: what `/metrics` tells beside version and process.
+    Raises: `command/extra`.
+    """
+    with brought_by(role, "What a server measures"):
+        from muster.net.page import Page
+    page = Page(role, families)
+
+    async def metrics(request: Request) -> Answer:
+        del request
+        return Answer(200, page.encode(), routes.TEXT)
+
     return Router(
         [
             BoundRoute(routes.HEALTHZ, healthz, prompt=True),
@@ -93,24 +111,26 @@ def ready(certificate: Certificate | None, problems: Sequence[JSONValue] = ()) -
     return Answer(200, canonical(body))
 
 
-def certificate_lines(prefix: str, certificate: Certificate | None) -> list[str]:
-    """How it stands with TLS, as Prometheus text; nothing where none is spoken."""
+def certificate_families(certificate: Certificate | None) -> list[Family]:
+    """How it stands with TLS, for Prometheus; nothing where none is spoken."""
     if certificate is None:
         return []
     shown, fault = certificate.refreshed(), certificate.fault
-    name = f"{prefix}_certificate_end_timestamp_seconds"
-    series = head(name, "gauge", "When the certificate ends.")
-    series.append(f"{name} {shown.ends_at}")
-    name = f"{prefix}_certificate_problem"
-    series += head(name, "gauge", "1 while the files hold none that can be used.")
-    series.append(f"{name} {int(fault is not None)}")
-    name = f"{prefix}_tls_failures_total"
-    series += [
-        *head(name, "counter", "Connections without TLS, or that failed in it."),
+    text = "1 while the files hold none that can be used."
+    failures: dict[Labels, int] = {
+        (kind,): certificate.failures[kind] for kind in ("handshake", "plain")
+    }
+    return [
+        gauge("certificate_end_timestamp_seconds", "When the certificate ends.", shown.ends_at),
+        gauge("certificate_problem", text, int(fault is not None)),
+        Family(
+            "tls_failures_total",
+            "counter",
+            "Connections without TLS, or that failed in it.",
+            ("kind",),
+            failures,
+        ),
     ]
-    for kind in ("handshake", "plain"):
-        series.append(f'{name}{{kind="{kind}"}} {certificate.failures[kind]}')
-    return series
 
 
 def _check_name(client: str, headers: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 from muster.core.errors import MusterError
 from muster.core.trickle import Pace, Trickle
-from muster.net.exposition import head
+from muster.net.exposition import Family, Labels
 from muster.net.peers import Source
 
 SOURCE = Pace(10, 1)
@@ -92,11 +92,12 @@ class Refusals:
         for held in filter(None, told):
             self._log.info("%d more requests of %s are not listed", held.number, held.whose)
 
-    def lines(self, prefix: str) -> list[str]:
-        """What the router refused by code, as Prometheus text."""
+    def families(self) -> list[Family]:
+        """What the router refused by code, for Prometheus."""
         self.settle()
         with self._lock:
-            codes = sorted(self._codes.items())
-        name = f"{prefix}_refused_total"
-        series = head(name, "counter", "Requests refused before they reached the service, by code.")
-        return [*series, *(f'{name}{{code="{code}"}} {number}' for code, number in codes)]
+            numbers: dict[Labels, int] = {
+                (code,): number for code, number in sorted(self._codes.items())
+            }
+        text = "Requests refused before they reached the service, by code."
+        return [Family("refused_total", "counter", text, ("code",), numbers)]

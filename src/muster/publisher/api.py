@@ -19,14 +19,14 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.health.process import ServerProcess
 from muster.lease.strict import canonical
-from muster.net import exposition
 from muster.net.certificate import Certificate
 from muster.net.condition import Condition
+from muster.net.exposition import Family, Labels, gauge
 from muster.net.known import Known
 from muster.net.openapi import encode_document
-from muster.net.operation import certificate_lines, healthz, operation_router, ready, unready
+from muster.net.operation import certificate_families, healthz, operation_router, ready, unready
 from muster.net.peers import Network, Source, source_of
-from muster.net.process import Place, process_lines
+from muster.net.process import Place
 from muster.net.refusals import Refusals
 from muster.net.router import RETRY_AFTER_SECONDS, Answer, BoundRoute, Request, Router
 from muster.publisher.pools import Activated
@@ -84,38 +84,25 @@ class Counters:
             self._answers[route, status] += 1
             self._seconds[route] = self._seconds.get(route, 0.0) + seconds
 
-    def lines(self) -> list[str]:
-        """Prometheus text, version 0.0.4, of what was counted."""
+    def families(self) -> list[Family]:
+        """What was counted."""
         with self._lock:
-            outcomes = sorted(self._outcomes.items())
-            machines = sorted(self._machines.items())
-            answers = sorted(self._answers.items())
-            seconds = sorted(self._seconds.items())
-        parts = _head("host_activations_total", "counter", "Activations of hosts by outcome.")
-        parts += [
-            f'muster_publisher_host_activations_total{{outcome="{name}"}} {count}'
-            for name, count in outcomes
+            outcomes: dict[Labels, int] = {(name,): n for name, n in self._outcomes.items()}
+            machines: dict[Labels, int] = {(name,): n for name, n in self._machines.items()}
+            answers: dict[Labels, int] = {
+                (route, str(status)): n for (route, status), n in self._answers.items()
+            }
+            seconds: dict[Labels, float] = {(name,): n for name, n in self._seconds.items()}
+        hosts = "Activations of hosts by outcome."
+        every = "Activations of machines by outcome."
+        answered = "HTTP answers by route and status."
+        spent = "Seconds spent on answers by route."
+        return [
+            Family("host_activations_total", "counter", hosts, ("outcome",), outcomes),
+            Family("activations_total", "counter", every, ("outcome",), machines),
+            Family("http_answers_total", "counter", answered, ("route", "status"), answers),
+            Family("http_seconds_total", "counter", spent, ("route",), seconds),
         ]
-        parts += _head("activations_total", "counter", "Activations of machines by outcome.")
-        parts += [
-            f'muster_publisher_activations_total{{outcome="{name}"}} {count}'
-            for name, count in machines
-        ]
-        parts += _head("http_answers_total", "counter", "HTTP answers by route and status.")
-        parts += [
-            f'muster_publisher_http_answers_total{{route="{route}",status="{status}"}} {count}'
-            for (route, status), count in answers
-        ]
-        parts += _head("http_seconds_total", "counter", "Seconds spent on answers by route.")
-        parts += [
-            f'muster_publisher_http_seconds_total{{route="{route}"}} {spent:.6f}'
-            for route, spent in seconds
-        ]
-        return parts
-
-
-def _head(name: str, kind: str, text: str) -> list[str]:
-    return exposition.head(f"muster_publisher_{name}", kind, text)
 
 
 _GAUGES = {
@@ -129,7 +116,9 @@ _GAUGES = {
     "pools_alerting": "Pools of keys not revoked that have reached one of their alert levels.",
     "pools_used_up": "Pools of keys not revoked with no activation left.",
     "trust_version": "Newest version of trust.",
+    "trust_signed_timestamp_seconds": "When the newest trust was signed.",
     "catalogue_version": "Newest version of the catalogue.",
+    "catalogue_signed_timestamp_seconds": "When the newest catalogue was signed.",
 }
 
 
@@ -215,7 +204,7 @@ class PublisherAPI:
 
     def operation(self) -> Router:
         """The ASGI application for administrators, on an address of its own."""
-        return operation_router(self._readyz, self._metrics)
+        return operation_router("publisher", self._readyz, self._families)
 
     def _telling(self, handler: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
         """Let refusals name the newest versions, and keep causes of faults in the log.
@@ -361,23 +350,24 @@ class PublisherAPI:
             return unready(self._condition.members())
         return ready(self._certificate)
 
-    async def _metrics(self, request: Request) -> Answer:
-        del request
+    def _families(self) -> Sequence[Family]:
+        """What `/metrics` tells, out of what is known: waits for nothing."""
         known = self.known.reading
         counts = {
             **known.counts,
-            "trust_version": known.trust,
-            "catalogue_version": known.catalogue,
+            "trust_version": known.trust.version,
+            "trust_signed_timestamp_seconds": known.trust.iat,
+            "catalogue_version": known.catalogue.version,
+            "catalogue_signed_timestamp_seconds": known.catalogue.iat,
         }
-        series = self._counters.lines()
-        for name, text in _GAUGES.items():
-            series += [*_head(name, "gauge", text), f"muster_publisher_{name} {counts[name]}"]
-        series += self.known.lines("muster_publisher")
-        series += self._condition.lines("muster_publisher")
-        series += self._refusals.lines("muster_publisher")
-        series += certificate_lines("muster_publisher", self._certificate)
-        series += process_lines("muster_publisher")
-        return Answer(200, ("\n".join(series) + "\n").encode("ascii"), routes.TEXT)
+        return [
+            *self._counters.families(),
+            *(gauge(name, text, counts[name]) for name, text in _GAUGES.items()),
+            *self.known.families(),
+            *self._condition.families(),
+            *self._refusals.families(),
+            *certificate_families(self._certificate),
+        ]
 
     def _document(self, request: Request) -> Answer:
         return Answer(200, self._openapi)

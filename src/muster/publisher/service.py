@@ -16,8 +16,9 @@ from muster.core.clock import BootClock
 from muster.core.errors import MusterError
 from muster.core.values import dataclass
 from muster.db.engine import START_CHECK_SECONDS, Database
+from muster.lease.catalogue import Catalogue
 from muster.lease.strict import JSONObject
-from muster.lease.trust import GRANT_ROLE
+from muster.lease.trust import GRANT_ROLE, Trust
 from muster.publisher import rules, tables
 from muster.publisher.activations import Activations
 from muster.publisher.model import SignedText
@@ -29,11 +30,11 @@ _log = logging.getLogger("muster.publisher")
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """What health and metrics tell: the newest versions, how much there is of what, and what keeps
+    """What health and metrics tell: the newest documents, how much there is of what, and what keeps
     the service from activating a host."""
 
-    trust: int
-    catalogue: int
+    trust: Trust
+    catalogue: Catalogue
     counts: Mapping[str, int]
     fault: MusterError | None
 
@@ -95,14 +96,15 @@ class PublisherService(Activations):
             newest, catalogue = self._documents.known(reader)
             alerting = sum(1 for key in tables.keys.watched_keys(reader) if rules.reached(key))
             counts = {**tables.keys.counts(reader), "pools_alerting": alerting}
+        fault = None
         try:
             self.check_ready()
             self.open_grant_keys()
-        except MusterError as fault:
-            if fault.code.startswith("db/"):
+        except MusterError as caught:
+            if caught.code.startswith("db/"):
                 raise
-            return KnownState(newest.version, catalogue.version, counts, fault)
-        return KnownState(newest.version, catalogue.version, counts, None)
+            fault = caught
+        return KnownState(newest, catalogue, counts, fault)
 
     @property
     def database(self) -> Database:

@@ -10,7 +10,7 @@ from muster.core.values import dataclass
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 JOSE = "application/jose"
-TEXT = "text/plain; charset=utf-8"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 HOST_PORT = 16880
 PUBLISHER_PORT = 16882
