@@ -113,6 +113,56 @@ def test_users_without_a_store_of_the_system_are_told_that_they_count_as_machine
             assert (own in done.stderr) is (not system)
 
 
+def test_a_hardened_umask_of_root_hides_no_licence(folder: Path) -> None:
+    """Root has umask 077 on many machines; what it sets up is for the programs of every user, also
+    beside a host, which is its own user's. Where a folder is closed all the same, root is told, and
+    a program is answered."""
+    if os.geteuid() != 0:
+        pytest.skip("only root sets up a machine's store")
+    descriptor = folder / "d.json"
+    descriptor.write_bytes(TinyPublisher(now=int(time.time()) - 86_400).descriptor("desktop-pro"))
+    descriptor.chmod(0o644)
+    program = folder / "look.py"
+    program.write_text(
+        "import os, sys; from tests.worlds.as_user import load; load(); import muster.client;"
+        f" os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY});"
+        " found = muster.client.licence(sys.argv[1]);"
+        " print(found.state.value, found.why and found.why.code)",
+        encoding="utf-8",
+    )
+    muster = f"{shlex.join(MUSTER)} client"
+    asked = f"{sys.executable} {program} {descriptor}"
+    nobody = f"{sys.executable} {ROOT}/tests/host/as_user.py {NOBODY} {shlex.join(MUSTER)}"
+    lines = (
+        "for place in /var/lib /run; do mount -t tmpfs -o mode=0755 none $place; done",
+        f"umask 077; cd {ROOT}",
+        f"{muster} product add {descriptor} && {muster} facts --write && stat -c %a "
+        "/var/lib/muster /var/lib/muster/*/ /var/lib/muster/*/anchors /run/muster",
+        f"{asked}; {nobody} client status > /dev/null; echo $?",
+        "mkdir -m 700 /var/lib/muster/host; touch /var/lib/muster/host/host.db",
+        f"{nobody} slmgr /xpr | head -1; {nobody} doctor | head -1",
+        f"chmod 700 /var/lib/muster/*/; {muster} status > /dev/null; {asked}",
+        f"chmod 755 /var/lib/muster/*/; chmod 700 /run/muster; {asked}",
+    )
+    done = subprocess.run(
+        ("unshare", "--mount", "sh", "-c", "\n".join(lines)),
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(ROOT), "HOME": "/root"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if "mount:" in done.stderr:
+        pytest.skip(f"this machine lets nobody mount: {done.stderr}")
+    assert "Traceback" not in done.stderr, done.stderr
+    modes, looks = done.stdout.splitlines()[-10:-6], done.stdout.splitlines()[-6:]
+    assert modes == ["755"] * 4, done.stdout
+    assert looks.pop(2) == "Desktop Pro:", done.stdout
+    assert "seen from this machine" in looks.pop(2), done.stdout
+    assert looks == ["2 client/not-activated", "0", "0 file/denied", "2 file/denied"], done.stdout
+    assert done.stderr.count("Warning: Only root may enter /var/lib/muster/") == 1, done.stderr
+
+
 @pytest.mark.parametrize("home", ["/nonexistent", "/proc", "relative", ""])
 def test_homes_that_are_none(as_nobody: tuple[str, ...], folder: Path, home: str) -> None:
     done = run(*as_nobody, f"HOME={home}", *MUSTER, "client", "status", "--json")

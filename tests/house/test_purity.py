@@ -179,3 +179,38 @@ def test_who_imports_one_that_touches_does_so_too(tmp_path: Path) -> None:
     }.items():
         (tmp_path / name).write_text(text)
     assert set(impure(measures.read(tmp_path))) == {"muster.a", "muster.b", "muster.c"}
+
+
+ASKING = frozenset({"exists", "is_dir", "is_file"})
+"""Questions of `pathlib` that raise PermissionError where this user may not look, or do not, by the
+version of Python; `system/files.py` has `is_there` and `is_folder`."""
+OWN_PLACES = {
+    "agent/daemon.py": "inside the watched store, errors borne",
+    "cli/compose.py": "a server's own store",
+    "cli/host/activate.py": "a file that was named",
+    "db/aside.py": "a server's own store",
+    "db/sqlite.py": "a server's own store",
+    "host/keyring.py": "a server's own store",
+    "publisher/act/setup.py": "a file that was named",
+    "publisher/act/trust.py": "a file that was named",
+    "publisher/store.py": "a server's own store",
+    "publisher/vault.py": "a server's own store",
+    "system/hardware.py": "files of the kernel",
+}
+"""Rooms that may ask so, for errors are told there by whoever calls."""
+
+
+def test_what_others_own_is_asked_for_by_one_function() -> None:
+    """An application of any user reads what root has set up, and is answered when it may not."""
+    found = {
+        module.path
+        for module in measures.read()
+        if not module.path.startswith("testing/") and module.path != "system/files.py"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ASKING
+        and not node.args
+        and not node.keywords
+    }
+    assert found == set(OWN_PLACES)

@@ -45,3 +45,45 @@ def test_each_problem_is_logged_when_it_comes_and_when_it_goes(
     clock[0] = 300
     condition.tell("database", [full])
     assert condition.area("database")[0].since == 300
+
+
+def test_a_problem_whose_numbers_move_is_the_same_one(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock = [100]
+    condition = Condition(_log, lambda: clock[0])
+    for second in (51, 57, 59):
+        clock[0] += 6
+        condition.tell(
+            "signing",
+            [
+                error(
+                    "publisher/clock",
+                    detail=f"it shows 2026-11-25 19:45:{second}",
+                    today="2026-11-25",
+                )
+            ],
+        )
+    (problem,) = condition.problems()
+    assert (problem.since, ":59" in problem.what) == (106, True)
+    assert [line.levelname for line in caplog.records] == ["WARNING"]
+    caplog.clear()
+    condition.tell("signing", [])
+    assert [line.levelname for line in caplog.records] == ["INFO"]
+    assert ":59" in caplog.records[0].getMessage()
+
+
+def test_two_problems_that_numbers_tell_apart_are_two(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock = [100]
+    condition = Condition(_log, lambda: clock[0])
+    one, two, other = (error("db/full", path=path) for path in ("/disk1", "/disk2", "/tmp"))
+    condition.tell("disks", [one, two])
+    clock[0] = 200
+    condition.tell("disks", [two, other])
+    assert [(item.what, item.since) for item in condition.area("disks")] == [
+        (two.what, 100),
+        (other.what, 200),
+    ]
+    words = [line.getMessage().partition(":")[0] for line in caplog.records]
+    assert words == ["db/full", "db/full", "db/full", "db/full is over"]
+    assert one.what in caplog.records[-1].getMessage()

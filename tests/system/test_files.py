@@ -537,6 +537,47 @@ except MusterError as fault:
     assert set(names(tmp_path)) <= {"state", "state.bak"}
 
 
+def test_what_root_makes_for_everybody_is_open_whatever_the_umask(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a user's own umask counts for a user's own folders")
+    before = os.umask(0o077)
+    try:
+        files.make_folder(tmp_path / "a" / "b" / "open", 0o755)
+        files.make_folder(tmp_path / "c" / "own")
+    finally:
+        os.umask(before)
+    names = ("a", "a/b", "a/b/open", "c", "c/own")
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in names]
+    assert modes == [0o755, 0o755, 0o755, 0o755, 0o700]
+
+
+def test_whether_something_is_there(tmp_path: Path) -> None:
+    assert files.is_there(tmp_path)
+    assert files.is_folder(tmp_path)
+    (tmp_path / "link").symlink_to("nothing")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    for name in ("nothing", "link", "file/below", "a\0b"):
+        assert not files.is_there(tmp_path / name), name
+        assert not files.is_folder(tmp_path / name), name
+    with pytest.raises(MusterError) as refused:
+        files.is_there(tmp_path / "loop")
+    assert refused.value.code == "file/not-regular"
+
+
+def test_a_closed_folder_is_the_first_that_not_everybody_may_enter(tmp_path: Path) -> None:
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    for folder in (tmp_path, *tmp_path.parents[:2], inner.parent, inner):
+        folder.chmod(0o755)
+    assert files.closed_folder(inner) is None
+    inner.chmod(0o750)
+    assert files.closed_folder(inner) == inner
+    inner.parent.chmod(0o700)
+    assert files.closed_folder(inner) == inner.parent
+    assert files.closed_folder(tmp_path / "missing") is None
+
+
 def test_no_umask_makes_folders_that_all_may_write(tmp_path: Path) -> None:
     before = os.umask(0)
     try:

@@ -1,12 +1,15 @@
 """The composition root: the only file that names concrete classes.
 
-Commands ask here for a clock, dice, a service or a driver; nothing is made at import.
+Commands ask here for a clock, dice, a service or a driver; nothing is made at import. Long, because
+it is one list: what each role is made of.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+from muster.core.errors import MusterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -347,11 +350,23 @@ def host_publisher_client(url: str) -> PublisherClient:
     return PublisherClient(url, HTTPClient(TIMEOUT, ca_file=ca_file, proxies=True))
 
 
-def holds_host(store: Path | None) -> bool:
-    """Whether a host was set up below the root of stores."""
-    from muster.host.store import DATABASE
+def holds_host(store: Path | None, *, beside_client: bool = False) -> bool:
+    """Whether a host was set up below the root of stores.
 
-    return (host_folder(store) / DATABASE).exists()
+    Args:
+        beside_client: this machine is a client as well; where its user may not look at the host,
+            the client is what that user means.
+    Raises: `file/denied` where this user may not look.
+    """
+    from muster.host.store import DATABASE
+    from muster.system.files import is_there
+
+    try:
+        return is_there(host_folder(store) / DATABASE)
+    except MusterError:
+        if not beside_client:
+            raise
+        return False
 
 
 def host_doctor(store: Path | None, nameservers: tuple[str, ...] | None) -> list[Report]:
@@ -418,6 +433,10 @@ class Machine:
         from muster.core.catalogue import error
         from muster.system.paths import displaced_store, places
 
+        closed = self._closed_folder()
+        if closed is not None:
+            warning = error("client/closed-store", path=str(closed), store=str(self.root))
+            click.echo(f"Warning: {warning.what} {warning.fix}", err=True)
         system = displaced_store()
         if system is not None and self.root.resolve() != system.resolve():
             warning = error("client/store-variable", path=str(self.root), system=str(system))
@@ -425,6 +444,22 @@ class Machine:
         elif self._store is None and self.root == places().user_store:
             warning = error("client/user-store", path=str(self.root))
             click.echo(f"Warning: {warning.what} {warning.fix}", err=True)
+
+    def _closed_folder(self) -> Path | None:
+        """The first folder of the system's store that other users than root may not enter, None
+        where they may, and for whom this is not known."""
+        import os
+
+        from muster.client.disk import SystemDisk
+        from muster.client.store import publishers
+        from muster.system.files import closed_folder
+        from muster.system.paths import places
+
+        root = places().system_store
+        if os.geteuid() != 0 or self.root != root:
+            return None
+        folders = [root / name for name in publishers(root, SystemDisk())]
+        return next((one for one in map(closed_folder, (root, *folders)) if one), None)
 
     def client(self, nameservers: tuple[str, ...] | None = None) -> Client:
         """The client of this machine, with its settings applied; `nameservers` in their place."""

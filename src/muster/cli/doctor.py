@@ -50,10 +50,14 @@ def doctor(
 
     machine = compose.Machine(store, facts)
     reports: list[Report] = []
-    holds_host = compose.holds_host(store)
-    if role == "client" or (role is None and (machine.holds_products or not holds_host)):
+    is_client, is_host = role == "client", role == "host"
+    if role is None:
+        is_client = machine.holds_products
+        is_host = compose.holds_host(store, beside_client=is_client)
+        is_client = is_client or not is_host
+    if is_client:
         reports += machine.client(servers or None).doctor()
-    if role == "host" or (role is None and holds_host):
+    if is_host:
         reports += compose.host_doctor(store, servers or None)
     emit(diagnosis(reports), [line for report in reports for line in text(report)])
     code = exit_code(reports)

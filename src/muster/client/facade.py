@@ -239,6 +239,7 @@ def _shared(anchor: Descriptor, now: int) -> Verdict | None:
     if not agent.is_there:
         return None
     from muster.client.shared import refused, verdict_of
+    from muster.system.files import is_folder
     from muster.system.paths import places
     from muster.wire.agent import EVIDENCE
 
@@ -247,7 +248,7 @@ def _shared(anchor: Descriptor, now: int) -> Verdict | None:
         return verdict_of(anchor, agent.ask(EVIDENCE, path), now)
     except MusterError as fault:
         # On the machine itself the store says what there is, whatever is wrong with the agent.
-        if fault.code == "client/not-added" or places(environ={}).system_store.is_dir():
+        if fault.code == "client/not-added" or is_folder(places(environ={}).system_store):
             return None
         return refused(anchor, fault, now)
 

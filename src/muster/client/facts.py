@@ -25,10 +25,11 @@ def readings(path: Path | None) -> tuple[Reading, ...]:
     Raises: as `muster.system.facts.read_facts`.
     """
     from muster.system.facts import facts_path, read_facts
+    from muster.system.files import is_there
     from muster.system.hardware import Reading, collect_readings
 
     file = facts_path({}) if path is None else path
-    if path is None and not file.exists():
+    if path is None and not is_there(file):
         return collect_readings()
     values = read_facts(path)
     facts = {fact.name for fact in clean_facts(values)}

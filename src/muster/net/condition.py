@@ -37,25 +37,24 @@ class Condition:
         return self._now()
 
     def tell(self, area: str, faults: Sequence[MusterError]) -> None:
-        """What is wrong in an area now; nothing where it is well."""
+        """What is wrong in an area now; nothing where it is well.
+
+        A problem whose text has other numbers than before, such as an instant or a process, is
+        the same one: its text is what was told last, its beginning stays.
+        """
         at = self._now()
         with self._lock:
-            before = self._areas.get(area, ())
-            since = {(problem.code, problem.what): problem.since for problem in before}
-            after = tuple(
-                Problem(
-                    area, fault.code, fault.what, fault.fix, since.get((fault.code, fault.what), at)
-                )
-                for fault in faults
+            over = list(self._areas.get(area, ()))
+            told = [_known(fault, over) for fault in faults]
+            self._areas[area] = tuple(
+                Problem(area, fault.code, fault.what, fault.fix, at if same is None else same.since)
+                for fault, same in zip(faults, told, strict=True)
             )
-            self._areas[area] = after
-        for problem in after:
-            if (problem.code, problem.what) not in since:
-                self._log.warning("%s: %s Fix: %s", problem.code, problem.what, problem.fix)
-        left = {(problem.code, problem.what) for problem in after}
-        for problem in before:
-            if (problem.code, problem.what) not in left:
-                self._log.info("%s is over: %s", problem.code, problem.what)
+        for fault, same in zip(faults, told, strict=True):
+            if same is None:
+                self._log.warning("%s: %s Fix: %s", fault.code, fault.what, fault.fix)
+        for problem in over:
+            self._log.info("%s is over: %s", problem.code, problem.what)
 
     def area(self, name: str) -> tuple[Problem, ...]:
         """The problems of one area."""
@@ -81,3 +80,20 @@ class Condition:
         )
         text = "What is wrong now, by area and code of the catalogue of errors."
         return [Family("problems", "gauge", text, ("area", "code"), numbers)]
+
+
+_NUMBERS = str.maketrans(dict.fromkeys("0123456789"))
+
+
+def _known(fault: MusterError, problems: list[Problem]) -> Problem | None:
+    """The problem among those of before that a fault is, taken out of them; None where it is new.
+    One with the very same text goes first."""
+    same = [problem for problem in problems if problem.code == fault.code]
+    alike = [problem for problem in same if problem.what == fault.what]
+    if not alike:
+        text = fault.what.translate(_NUMBERS)
+        alike = [problem for problem in same if problem.what.translate(_NUMBERS) == text]
+    if not alike:
+        return None
+    problems.remove(alike[0])
+    return alike[0]

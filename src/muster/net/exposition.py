@@ -1,7 +1,7 @@
 """What a server measures, as records: families of numbers by labels.
 
 Decides what rooms say of a metric; `muster.net.page` writes it. Refuses to know what is measured,
-and whose name stands in front. Obeys docs/spec/08-http.md, section 8.2.
+and whose name comes first. Obeys docs/spec/08-http.md, section 8.2.
 """
 
 from __future__ import annotations

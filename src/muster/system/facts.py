@@ -18,7 +18,7 @@ from pathlib import Path
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.lease import strict
-from muster.system.files import make_folder, write_atomic
+from muster.system.files import is_there, make_folder, write_atomic
 from muster.system.hardware import cleaned, read_hardware, text_of, virtual
 from muster.system.paths import places
 from muster.system.textfile import read_text_anchor
@@ -54,14 +54,15 @@ def read_facts(
     Returns:
         Values in their one form (`muster.core.facts.clean`); no entry where a fact is absent.
     Raises:
-        `facts/malformed`, `facts/rights`, `facts/variable`, and the errors `file/…` of reading.
+        `facts/malformed`, `facts/rights`, `facts/variable`, and the errors `file/…` of reading:
+        facts that this user may not see are not those of the hardware.
     """
     env = os.environ if environ is None else environ
     if path is not None:
         return read_facts_file(path)
     named = variable_facts(env)
     file = facts_path({}) if named is None else named
-    if named is not None or file.exists():
+    if named is not None or is_there(file):
         return read_facts_file(file, root_only=True)
     return read_hardware(root)
 

@@ -259,22 +259,70 @@ def make_folder(
     """Make a folder and those above it; one that exists is left as it is.
 
     Only the last folder gets `mode`; those made above it are 0755. A umask takes rights away and
-    never gives any. With `keep_owner` the last one belongs to the owner of the one above it, if
-    root makes it.
+    never gives any; but what root makes for everybody has its mode whatever the umask, as files
+    have [root of a hardened machine has umask 077, and the programs of its users would find
+    neither store nor facts]. With `keep_owner` the last one belongs to the owner of the one above
+    it, if root makes it.
     Raises: `file/denied`, `file/read-only`, `file/full`, `file/not-regular`, `file/io`.
     """
     target = Path(path)
     with _translated(target):
         try:
-            missing = [above for above in target.parents if not above.exists()]
+            missing = [above for above in target.parents if not is_there(above)]
             for above in reversed(missing):
-                above.mkdir(mode=0o755, exist_ok=True)
+                with contextlib.suppress(FileExistsError):
+                    above.mkdir(mode=0o755)
+                    _open_to_all(above, 0o755)
             target.mkdir(mode=mode)
+            _open_to_all(target, mode)
             if keep_owner:
                 give_to_owner(target, target.parent)
         except FileExistsError:
             if not target.is_dir():
                 raise error("file/not-regular", path=str(target)) from None
+
+
+def _open_to_all(folder: Path, mode: int) -> None:
+    """Give a folder that root has just made the mode that its umask took away."""
+    if sys.platform == "win32" or os.geteuid() != 0 or not mode & 0o005:
+        return
+    handle = os.open(folder, os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC)
+    try:
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
+
+
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether anything has this name; a symbolic link is followed.
+
+    `Path.exists` and its like raise PermissionError, or do not, by the version of Python.
+    Raises: `file/denied` where this user may not look; `file/io`.
+    """
+    with _translated(path):
+        try:
+            os.stat(path)  # noqa: PTH116 - any kind of path
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+        return True
+
+
+def closed_folder(path: str | os.PathLike[str]) -> Path | None:
+    """The folder itself, or the first above it, that not everybody may enter; None where all may,
+    or where that cannot be seen."""
+    whole = Path(path).absolute()
+    for folder in (*reversed(whole.parents), whole):
+        try:
+            if not folder.stat().st_mode & 0o001:
+                return folder
+        except OSError:
+            return None
+    return None
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether this is a folder, as far as this user may look; never raises."""
+    return os.path.isdir(path)  # noqa: PTH112 - `Path.is_dir` raises where this user may not look
 
 
 def read_bounded(path: str | os.PathLike[str], limit: int, *, follow: bool = True) -> bytes:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from muster.core.catalogue import error
 from muster.core.values import dataclass
+from muster.system.files import is_folder
 
 STORE_VARIABLE = "MUSTER_STORE"
 """Environment variable that names another root for stores."""
@@ -157,7 +158,7 @@ def store_root(
         return Path(env[STORE_VARIABLE])
     known = places(environ=env) if where is None else where
     may = _privileged() if privileged is None else privileged
-    if may or known.system_store.is_dir():
+    if may or is_folder(known.system_store):
         return known.system_store
     if known.user_store is None:
         raise error("file/no-home", variable=STORE_VARIABLE)
@@ -173,7 +174,7 @@ def displaced_store(
         return None
     known = places(environ=env, home=Path("/")) if where is None else where
     named = Path.cwd() / env[STORE_VARIABLE]
-    if not known.system_store.is_dir() or named.resolve() == known.system_store.resolve():
+    if not is_folder(known.system_store) or named.resolve() == known.system_store.resolve():
         return None
     return known.system_store
 

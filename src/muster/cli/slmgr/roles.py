@@ -48,7 +48,8 @@ def find(word: str, typed: str, role: str | None, key: str, machine: compose.Mac
 
 
 def _role_here(word: str, having: list[str], key: str, machine: compose.Machine) -> str:
-    is_host, is_client = compose.holds_host(machine.root), machine.holds_products
+    is_client = machine.holds_products
+    is_host = compose.holds_host(machine.root, beside_client=is_client)
     if is_host != is_client:
         return "host" if is_host else "client"
     if len(having) == 1:

@@ -699,6 +699,15 @@ ROWS: tuple[Row, ...] = (
         fix="As root: muster client product add FILE, then muster client activate. Users then use the system's store by themselves.",
     ),
     Row(
+        code="client/closed-store",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="Only root may enter {path}: programs of other users do not find the licences in {store}.",
+        why="The folder was made under a umask such as 077, or its rights were changed.",
+        fix="Unless that is wanted: chmod 755 {path}",
+    ),
+    Row(
         code="facts/malformed",
         kind=Kind.FAULT,
         http=500,
