@@ -36,7 +36,7 @@ HANDS = {
     },
     "host": {
         *("act", "api", "backup_file", "batch", "commit", "doctor", "follow", "keyring"),
-        *("look", "metrics"),
+        *("look", "machine_list", "metrics"),
         *("online", "open", "publish", "server", "service", "store", "view"),
     },
     "publisher": {

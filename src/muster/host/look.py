@@ -18,13 +18,13 @@ from muster.core.states import LicenceState
 from muster.core.text import shown_url
 from muster.core.values import dataclass
 from muster.db.engine import Reader
-from muster.host import count, keys, rules
+from muster.host import keys, rules
+from muster.host.machine_list import Wanted, list_machines
 from muster.host.model import (
     HeldGrant,
     HostKey,
     HostView,
-    LeaseRow,
-    Machine,
+    LogRow,
     PublisherNews,
     PublisherView,
     Settings,
@@ -34,9 +34,7 @@ from muster.host.publish import DNSPlace, check_target, read_plan
 from muster.host.results import (
     ApplicationStatus,
     AuditList,
-    ClientLease,
     ClientList,
-    ClientStatus,
     DatabaseCheck,
     DNSRecords,
     GrantStatus,
@@ -370,10 +368,6 @@ def key_request(
 # Machines.
 
 
-PAGE = 1_000
-"""Machines that are read at once."""
-
-
 def clients(
     host: OpenHost,
     limit: int,
@@ -384,7 +378,8 @@ def clients(
     name: str | None = None,
     duplicates: bool = False,
 ) -> ClientList:
-    """Machines, the most recently seen first, all of one state of the database.
+    """Machines, the most recently seen first; more than `machine_list.PAGE` are of several states
+    of the database, and each machine of one.
 
     Args:
         limit: how many are read at most.
@@ -396,103 +391,33 @@ def clients(
         duplicates: only those of which clones were found in the last 30 days.
     Raises: `host/unknown-publisher`.
     """
-    now = host.clock.now()
-    quiet = silent or silent_for is not None
-    before = now - (DAY if silent_for is None else silent_for)
-    rows: list[ClientStatus] = []
-    read, last = 0, None
-    with host.snapshot() as reader:
-        view = host.view(reader)
-        chosen = ledger.Chosen(
-            publisher=publisher_id(view, publisher),
-            name=name,
-            cloned_since=now - COUNT_WINDOW if duplicates else None,
-        )
-        while read < limit:
-            wanted = min(PAGE, limit - read)
-            machines = (
-                ledger.quiet_machines(reader, wanted, now, before, chosen=chosen, after=last)
-                if quiet
-                else ledger.machines(reader, wanted, chosen=chosen, after=last)
-            )
-            rows += [_client(reader, view, machine, now) for machine in machines]
-            read += len(machines)
-            if len(machines) < wanted:
-                break
-            last = machines[-1]
-    return ClientList(tuple(row for row in rows if row.silent or not silent))
-
-
-def _client(reader: Reader, view: HostView, machine: Machine, now: int) -> ClientStatus:
-    known = view.publishers.get(machine.publisher)
-    rows = ledger.applications_of(reader, machine.publisher, machine.cmid)
-    leases = ledger.leases(reader, machine.publisher, machine.cmid)
-    live = [lease for lease in leases.values() if _live(lease, now)]
-    counted = {name: count.counts(row, now) for name, row in rows.items()}
-    spans = (
-        _silent_after(known, lease.product, _terms(known, lease), view.settings) for lease in live
-    )
-    silence = now - machine.last_seen
-    silent = (bool(live) or any(counted.values())) and silence > max(spans, default=DAY)
-    seats = [lease.expires_at for lease in live if _terms(known, lease) is not None]
-    return ClientStatus(
-        publisher=machine.publisher,
-        label="" if known is None else known.label,
-        cmid=machine.cmid,
-        name=machine.name,
-        identity=machine.identity,
-        address=machine.address,
-        os=machine.os,
-        version=machine.version,
-        virtual=machine.virtual,
-        state=machine.state,
-        first_seen=machine.first_seen,
-        last_seen=machine.last_seen,
-        silent=silent,
-        silent_days=silence // DAY if silent else 0,
-        seat_until=max(seats, default=None),
-        duplicates=machine.duplicates,
-        cloned_at=machine.cloned_at or None,
-        restored=machine.restored,
-        clone_name=machine.clone_name,
-        clone_address=machine.clone_address,
-        applications=counted,
-        leases=tuple(
-            ClientLease(lease.product, lease.issued_at, lease.expires_at, _live(lease, now))
-            for lease in leases.values()
-        ),
-    )
-
-
-def _live(lease: LeaseRow, now: int) -> bool:
-    return not lease.released_at and lease.expires_at > now
-
-
-def _terms(known: PublisherView | None, lease: LeaseRow) -> Terms | None:
-    """The terms of the grant under which a lease was given."""
-    grants = () if known is None else known.grants
-    return next((held.terms for held in grants if held.grant.jti == lease.grant_jti), None)
-
-
-def _silent_after(
-    known: PublisherView | None, product: str, terms: Terms | None, settings: Settings
-) -> int:
-    """Seconds after which the holder of a lease of a product is silent."""
-    catalogue = None if known is None else known.catalogue
-    products = () if catalogue is None else catalogue.products
-    for row in products:
-        if row.id == product:
-            return rules.silent_after(row, settings, terms)
-    return DAY
+    wanted = Wanted(publisher, silent, silent_for, name, duplicates)
+    return ClientList(list_machines(host, limit, wanted))
 
 
 # Requests and audit.
 
 
+LOG_PAGE = 10_000
+"""Requests that are read from one state of the database."""
+
+
 def requests(host: OpenHost, limit: int, cmid: str | None = None) -> RequestList:
-    """The newest requests, of one machine or of all."""
-    with host.snapshot() as reader:
-        rows = request_log.requests(reader, limit, None if cmid is None else cmid.lower())
+    """The newest requests, of one machine or of all.
+
+    A row never changes, so more than a page of them are read from several short states.
+    """
+    rows: list[LogRow] = []
+    before = None
+    while len(rows) < limit:
+        size = min(LOG_PAGE, limit - len(rows))
+        with host.snapshot() as reader:
+            machine = None if cmid is None else cmid.lower()
+            page = request_log.requests(reader, size, machine, before)
+        rows += page
+        if len(page) < size:
+            break
+        before = page[-1].id
     return RequestList(tuple(reversed(rows)))
 
 

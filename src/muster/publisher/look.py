@@ -7,7 +7,7 @@ file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from muster.core import reach
 from muster.core.catalogue import error
@@ -18,7 +18,7 @@ from muster.lease.descriptor import make_descriptor
 from muster.lease.trust import parse_trust
 from muster.publisher import chain, evidence, reading, rules, tables
 from muster.publisher.chain import Head
-from muster.publisher.model import Content
+from muster.publisher.model import AuditRow, Content
 from muster.publisher.office import Office
 from muster.publisher.results import (
     AuditList,
@@ -271,14 +271,29 @@ def check_audit(office: Office, wanted: Head | None = None) -> Head:
 def export_audit(office: Office, write: Callable[[bytes], object]) -> Head:
     """Give every row of the audit table to `write` as a line of JSON; the head.
 
-    The rows are checked on the way: an export that ends well is a chain that holds.
+    The rows are checked on the way: an export that ends well is a chain that holds. A row never
+    changes, so each page is read from a short state of its own, which is over when `write` is
+    called: that may wait for whoever reads a pipe.
     """
-    head = Head()
     with office.view() as reader:
-        for row in chain.walk(tables.audit.all_rows(reader)):
-            write(chain.write_line(row))
-            head = Head(row.seq, row.hash)
+        end = tables.audit.head(reader).seq
+    head = Head()
+    for row in chain.walk(_pages(office, end)):
+        write(chain.write_line(row))
+        head = Head(row.seq, row.hash)
     return head
+
+
+def _pages(office: Office, end: int) -> Iterator[AuditRow]:
+    """The rows of the audit table up to a number."""
+    after = tables.audit.FIRST
+    while True:
+        with office.view() as reader:
+            page = tables.audit.rows(reader, after)
+        yield from (row for row in page if row.seq <= end)
+        if not page or page[-1].seq >= end:
+            return
+        after = page[-1].seq
 
 
 def check_database(office: Office) -> DatabaseCheck:

@@ -6,7 +6,13 @@ import os
 import pwd
 from pathlib import Path
 
+import pytest
 from tests.cli.publisher.conftest import Desk
+from tests.journeys.test_slow_reader import brought_in, standing_still
+
+from muster.cli import compose
+from muster.core.audit import Event
+from muster.publisher import tables
 
 
 def test_the_audit_table_says_who(desk: Desk) -> None:
@@ -44,3 +50,17 @@ def test_the_audit_is_exported_to_a_file(desk: Desk, tmp_path: Path) -> None:
     done = desk.data("audit", "export", str(file))
     assert len(file.read_text().splitlines()) >= done["rows"] > 0
     assert desk.data("audit", "verify", "--file", str(file))["head"] == done["head"]
+
+
+@pytest.mark.parametrize("words", [("list", "--limit", "3000"), ("export", "-")])
+def test_a_reader_that_stands_still_holds_nothing_back(desk: Desk, words: tuple[str, ...]) -> None:
+    with compose.publisher_office(desk.folder, str, str) as office, office.edit() as tx:
+        entry = (Event.KEY_ISSUE, "0-1-1", {"number": 1})
+        tables.audit.write_many(tx, compose.clock().now(), office.actor, [entry] * 3_000)
+    path = next(desk.folder.rglob("publisher.db"))
+    with standing_still("publisher", "audit", *words, "--store", str(desk.folder)):
+        with compose.publisher_office(desk.folder, str, str) as office, office.edit() as tx:
+            tables.audit.write(
+                tx, compose.clock().now(), office.actor, entry[0], "0-1-2", {"number": 1}
+            )
+        assert brought_in(path)

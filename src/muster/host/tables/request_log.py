@@ -49,14 +49,22 @@ def log(tx: Transaction, row: LogRow) -> None:
         tx.execute("DELETE FROM request_log WHERE id <= ?", (oldest[0] - LOG_ROWS,))
 
 
-def requests(reader: Reader, limit: int, cmid: str | None = None) -> list[LogRow]:
-    """The newest requests, newest first; of one CMID, or all."""
-    where, parameters = (" WHERE cmid = ?", (cmid,)) if cmid else ("", ())
+def requests(
+    reader: Reader, limit: int, cmid: str | None = None, before: int | None = None
+) -> list[LogRow]:
+    """The newest requests, newest first; of one CMID, or all.
+
+    Args:
+        before: the number of the last row of the page before.
+    """
+    wanted = {"cmid = ?": cmid or None, "id < ?": before}
+    parts = {sql: value for sql, value in wanted.items() if value is not None}
+    where = f" WHERE {' AND '.join(parts)}" if parts else ""
     rows = reader.query(
         "SELECT id, at, publisher, product, cmid, address, code, field_code, need,"  # noqa: S608
         " shown_count, client_time, is_virtual, state, minutes, os, version, name"
         f" FROM request_log{where} ORDER BY id DESC LIMIT ?",
-        (*parameters, limit),
+        (*parts.values(), limit),
     )
     return [_log_row(row) for row in rows]
 

@@ -31,7 +31,11 @@ def newest(reader: Reader, limit: int) -> tuple[AuditRow, ...]:
     return tuple(AuditRow(*row) for row in reversed(rows))
 
 
-def all_rows(reader: Reader, after: int = -(2**53)) -> Iterator[AuditRow]:
+FIRST = -(2**53)
+"""Below the number of any row, also of one that was put in by hand."""
+
+
+def all_rows(reader: Reader, after: int = FIRST) -> Iterator[AuditRow]:
     """All rows of the audit table above a number, lowest first, a page at a time."""
     page = rows(reader, after)
     while page:
