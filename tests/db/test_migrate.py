@@ -44,10 +44,28 @@ def test_steps_are_applied_once(db: Database) -> None:
     assert tables(db) == {"a", "b", "muster_migration"}
 
 
-def test_wings_count_apart(db: Database) -> None:
+def test_the_database_of_another_wing_is_refused_and_left(db: Database) -> None:
     migrate(db, "host", (ONE,), 1)
     other = Migration(1, "own", "CREATE TABLE p (x INTEGER);\n")
-    assert migrate(db, "publisher", (other,), 1) == (1,)
+    with pytest.raises(MusterError) as caught:
+        migrate(db, "publisher", (other,), 1)
+    assert caught.value.code == "db/foreign"
+    assert "that of a host of Muster" in caught.value.what
+    assert tables(db) == {"a", "b", "muster_migration"}
+
+
+def test_a_file_of_another_program_is_refused_and_a_server_has_room_for_others(
+    db: Database,
+) -> None:
+    with db.transaction() as tx:
+        tx.execute("CREATE TABLE x (a INTEGER)")
+    if not db.is_file:
+        assert migrate(db, "host", (ONE,), 1) == (1,)
+        return
+    with pytest.raises(MusterError) as caught:
+        migrate(db, "host", (ONE,), 1)
+    assert caught.value.code == "db/foreign"
+    assert tables(db) == {"x"}
 
 
 def test_a_step_is_all_or_nothing(db: Database) -> None:

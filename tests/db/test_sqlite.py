@@ -438,8 +438,24 @@ def test_missing_and_denied(tmp_path: Path) -> None:
     assert fault_of(open_sqlite, tmp_path / "no.db").code == "db/missing"
     assert fault_of(open_sqlite, tmp_path / "no" / "no.db", create=True).code == "db/denied"
     (tmp_path / "folder.db").mkdir()
-    assert fault_of(open_sqlite, tmp_path / "folder.db").code == "db/denied"
+    for create in (False, True):
+        fault = fault_of(open_sqlite, tmp_path / "folder.db", create=create)
+        assert fault.code == "db/no-file"
     assert sorted(one.name for one in tmp_path.iterdir()) == ["folder.db"]
+
+
+def test_a_mark_without_its_database_is_no_place_to_begin_anew(path: Path) -> None:
+    path.parent.mkdir()
+    with open_sqlite(path, create=True) as db, db.transaction() as tx:
+        tx.execute("CREATE TABLE t (a INTEGER)")
+        tx.execute("INSERT INTO t VALUES (1)")
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for create in (False, True):
+        fault = fault_of(open_sqlite, path, create=create)
+        assert fault.code == "db/lost"
+        assert "restore" in fault.fix
+    assert [one.name for one in path.parent.iterdir()] == [f"{path.name}-mark"]
 
 
 def test_two_programs_make_one_database(tmp_path: Path) -> None:

@@ -28,6 +28,10 @@ CLOSE_SECONDS = 8.0
 START_CHECK_SECONDS = 3.0
 """How long a service looks through its database before it starts; the rest is read when needed."""
 
+LOOK_CHECK_SECONDS = 0.3
+"""How long a look at a server that does not run looks through its database, before it says that the
+server could serve."""
+
 Parameters = Sequence[Any]
 
 
@@ -120,6 +124,11 @@ class Database(ABC):
     @abstractmethod
     def has_table(self, name: str, reader: Reader | None = None) -> bool:
         """Whether there is a table of this name; in the state that `reader` reads, or now."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the database is a file of its own, and none of a server."""
+        return False
 
     @abstractmethod
     def ddl(self, statement: str) -> str:

@@ -98,12 +98,13 @@ def migrate(
         now: Unix seconds, kept beside each step.
     Returns:
         The numbers that were applied now.
-    Raises: `db/altered`, `db/newer`, and the errors of a transaction.
+    Raises: `db/altered`, `db/newer`, `db/foreign`, and the errors of a transaction.
     """
     applied: list[int] = []
     with database.snapshot() as reader:
         if is_current(reader, database, wing, migrations):
             return ()
+        _refuse_foreign(reader, database, wing)
     with database.transaction() as tx:
         tx.execute(database.ddl(_TABLE))
     for step in migrations:
@@ -132,6 +133,21 @@ def is_current(
     if not database.has_table("muster_migration", reader):
         return False
     return _check(reader, database, wing, migrations) == len(migrations)
+
+
+def _refuse_foreign(reader: Reader, database: Database, wing: str) -> None:
+    """Refuse to make tables in the database of another wing, or of another program.
+
+    A database server may hold tables of others beside ours; a file is ours alone.
+    Raises: `db/foreign`.
+    """
+    if database.has_table("muster_migration", reader):
+        rows = reader.query("SELECT DISTINCT wing FROM muster_migration ORDER BY wing")
+        wings = [row[0] for row in rows]
+        if wings and wing not in wings:
+            raise error("db/foreign", path=database.name, whose=f"a {wings[0]} of Muster")
+    elif database.is_file and reader.one("SELECT 1 FROM sqlite_schema") is not None:
+        raise error("db/foreign", path=database.name, whose="another program")
 
 
 def _check(reader: Reader, database: Database, wing: str, migrations: tuple[Migration, ...]) -> int:

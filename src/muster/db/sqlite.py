@@ -35,7 +35,7 @@ from muster.db.engine import (
     Row,
     Transaction,
 )
-from muster.db.mark import Mark, MarkFile, keep_owner, raise_generation, signed
+from muster.db.mark import SUFFIX, Mark, MarkFile, keep_owner, raise_generation, signed
 from muster.db.mark import check as check_mark
 
 _READERS_KEPT = 8
@@ -123,6 +123,11 @@ class SQLiteDatabase(Database):
     def name(self) -> str:
         """The path of the file."""
         return self._name
+
+    @property
+    def is_file(self) -> bool:
+        """Always."""
+        return True
 
     def has_table(self, name: str, reader: Reader | None = None) -> bool:
         """Whether there is a table of this name; in the state that `reader` reads, or now."""
@@ -362,8 +367,8 @@ def open_sqlite(
         create: make the file (mode 0600) where it is missing; its folder must exist. An existing
             file is opened, an empty or damaged one refuses: it is never made again.
         busy_seconds: how long to wait for another program's transaction.
-    Raises: `db/url`, `db/missing`, `db/corrupt`, `db/log`, `db/older`, `db/other`, `db/denied`,
-        `db/full`, `db/io`, `db/busy`.
+    Raises: `db/url`, `db/missing`, `db/lost`, `db/no-file`, `db/corrupt`, `db/log`, `db/older`,
+        `db/other`, `db/denied`, `db/full`, `db/io`, `db/busy`.
     """
     path = path_of(url)
     if create and not path.exists():
@@ -402,11 +407,13 @@ def _check_whole(path: Path) -> None:
         if path.with_name(path.name + "-wal").exists():
             detail = "the file is gone, but its write-ahead log is there"
             raise error("db/corrupt", path=str(path), detail=detail) from None
+        if path.with_name(path.name + SUFFIX).exists():
+            raise error("db/lost", path=str(path)) from None
         raise error("db/missing", path=str(path)) from None
     except OSError as fault:
         raise error("db/denied", path=str(path), detail=fault.strerror) from fault
     if not path.is_file():
-        raise error("db/denied", path=str(path), detail="it is not a plain file")
+        raise error("db/no-file", path=str(path))
     if size == 0:
         raise error("db/corrupt", path=str(path), detail="the file is empty")
     if size < 512:
@@ -436,7 +443,7 @@ def _is_cut(connection: sqlite3.Connection, path: Path) -> bool:
 def _create(path: Path) -> None:
     # Made under a passing name and linked to its own when it is a database, so that a crash never
     # leaves an empty file, and two programs that start at once end with the same file.
-    if path.with_name(path.name + "-wal").exists():
+    if any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", SUFFIX)):
         _check_whole(path)
     passing = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:

@@ -17,7 +17,7 @@ from muster.core.settings import Role, Value
 from muster.core.states import LicenceState
 from muster.core.text import shown_url
 from muster.core.values import dataclass
-from muster.db.engine import Reader
+from muster.db.engine import LOOK_CHECK_SECONDS, Reader
 from muster.host import keys, rules
 from muster.host.machine_list import Wanted, list_machines
 from muster.host.model import (
@@ -96,8 +96,10 @@ def _settings(values: Mapping[str, Value]) -> dict[str, SettingState]:
 
 
 def status(host: OpenHost) -> HostStatus:
-    """The whole status of a host."""
+    """The whole status of a host. Raises: `db/corrupt`, of one that does not run too."""
     now, process = host.clock.now(), host.process()
+    if process is None:
+        host.database.check(LOOK_CHECK_SECONDS)
     with host.snapshot() as reader:
         view, values = host.view(reader), host.values(reader)
         return HostStatus(
@@ -449,6 +451,8 @@ def dns_records(host: OpenHost, place: DNSPlace) -> DNSRecords:
 
 def check_database(host: OpenHost) -> DatabaseCheck:
     """That the database in the store is the one that was here, which opening it showed, and that
-    its pages fit together. Raises: `db/corrupt`."""
+    its pages fit together. Raises: `db/corrupt`, `db/foreign`."""
+    with host.snapshot():
+        pass  # whose tables they are
     host.database.check()
     return DatabaseCheck(host.database.name)

@@ -13,7 +13,7 @@ from muster.core import reach
 from muster.core.catalogue import error
 from muster.core.ids import InstallationId, check_proof
 from muster.core.keys import Kind
-from muster.db.engine import Reader
+from muster.db.engine import LOOK_CHECK_SECONDS, Reader
 from muster.lease.descriptor import make_descriptor
 from muster.lease.trust import parse_trust
 from muster.publisher import chain, evidence, reading, rules, tables
@@ -74,8 +74,11 @@ def clock(office: Office) -> ClockShown:
 
 
 def status(office: Office) -> PublisherStatus:
-    """The publisher, its clock, and the process that serves it."""
+    """The publisher, its clock, and the process that serves it. Raises: `db/corrupt`, of one that
+    does not run too."""
     process = office.process()
+    if process is None:
+        office.store.database.check(LOOK_CHECK_SECONDS)
     reading = office.checked.read()
     with office.view() as reader:
         found, _ = office.checked.doubt(reader, reading)

@@ -670,6 +670,35 @@ ROWS: tuple[Row, ...] = (
         fix="Check the path, or run the command that sets the service up.",
     ),
     Row(
+        code="db/lost",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The database {path} is gone: only its mark {path}-mark is there.",
+        why="There was a database here, and its file was removed or moved away.",
+        fix="Put the file back, its log with it. If it is lost, restore a backup ('restore FILE"
+        " --replace'). To begin anew with nothing, remove {path}-mark.",
+    ),
+    Row(
+        code="db/no-file",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The database {path} is no plain file.",
+        why="A folder, a pipe or a device of this name is in its place.",
+        fix="Move it away. If there was a database, put its file back, or restore a backup.",
+    ),
+    Row(
+        code="db/foreign",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The database {path} is that of {whose}.",
+        why="Another file was put in the place of the database, or the address leads elsewhere. It"
+        " was left as it is.",
+        fix="Put the right file back, or correct the address. If it is lost, restore a backup.",
+    ),
+    Row(
         code="db/corrupt",
         kind=Kind.FAULT,
         http=500,
