@@ -212,6 +212,42 @@ def test_an_ordinary_user_verifies_the_key_that_root_activated(public_place: Pla
     assert json.loads(done.stdout) == [True, "mak", "file/denied"]
 
 
+@pytest.mark.real
+def test_folders_that_root_made_with_a_narrow_umask_are_for_every_program(
+    public_place: Place,
+) -> None:
+    """And where somebody closed them, the application is told so and goes on."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    place = public_place
+    place.facts.chmod(0o644)
+    code = (
+        "import json, os, sys\n"
+        "from muster.client import activate, licence\n"
+        "os.umask(0o077)\n"
+        "assert activate(sys.argv[1], store=sys.argv[2], facts=sys.argv[3]).licensed\n"
+        "os.umask(0o022)\n"
+        "os.makedirs('/run/muster')\n"
+        "open('/run/muster/facts.json', 'w').close()\n"
+        "os.chmod('/run/muster', 0o700)\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "found = licence(sys.argv[1], store=sys.argv[2], facts=sys.argv[3])\n"
+        "closed = licence(sys.argv[1], store=sys.argv[2])\n"
+        "print(json.dumps([found.licensed, closed.licensed, closed.why.code]))\n"
+    )
+    words = [str(place.descriptor), str(place.store), str(place.facts)]
+    done = subprocess.run(
+        [
+            *("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh"),
+            *(sys.executable, "-c", code, *words),
+        ],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert json.loads(done.stdout) == [True, False, "file/denied"]
+
+
 def test_what_cannot_be_read_is_told_and_never_raised(tmp_path: Path) -> None:
     missing = licence(tmp_path / "none.json", store=tmp_path)
     rubbish = licence(b"\x00", store=tmp_path)

@@ -95,6 +95,8 @@ def licence(
         return _evaluate(_descriptor(descriptor, trusted), store, facts)
     except MusterError as fault:
         return _unknown(fault)
+    except OSError as fault:
+        return _unknown(_translated(fault))
 
 
 def activate(
@@ -133,11 +135,20 @@ def activate(
         fault = results[0].fault
     except MusterError as failure:
         return _failed(descriptor, trusted, store, facts, failure)
+    except OSError as failure:
+        return _failed(descriptor, trusted, store, facts, _translated(failure))
     if fault is None:
         return outcome
     if outcome.licensed:
         return replace(outcome, warnings=(*outcome.warnings, fault))
     return replace(outcome, why=fault)
+
+
+def _translated(fault: OSError) -> MusterError:
+    """A refusal of the system that nobody below expected: an application is told, and not ended."""
+    from muster.system.files import translate
+
+    return translate(fault, os.fspath(fault.filename or "(unknown)"))
 
 
 def system_client(

@@ -258,11 +258,10 @@ def make_folder(
 ) -> None:
     """Make a folder and those above it; one that exists is left as it is.
 
-    Only the last folder gets `mode`; those made above it are 0755. A umask takes rights away and
-    never gives any; but what root makes for everybody has its mode whatever the umask, as files
-    have [root of a hardened machine has umask 077, and the programs of its users would find
-    neither store nor facts]. With `keep_owner` the last one belongs to the owner of the one above
-    it, if root makes it.
+    The last folder gets `mode` whatever the umask, as files do; those made above it are 0755, of
+    which a umask takes rights only from users other than root [what root makes for all programs of
+    a machine must be reached by them; a user's folders above a store are that user's own affair].
+    With `keep_owner` the last one belongs to the owner of the one above it, if root makes it.
     Raises: `file/denied`, `file/read-only`, `file/full`, `file/not-regular`, `file/io`.
     """
     target = Path(path)
@@ -272,9 +271,10 @@ def make_folder(
             for above in reversed(missing):
                 with contextlib.suppress(FileExistsError):
                     above.mkdir(mode=0o755)
-                    _open_to_all(above, 0o755)
+                    if sys.platform != "win32" and os.geteuid() == 0:
+                        _set_mode(above, 0o755)
             target.mkdir(mode=mode)
-            _open_to_all(target, mode)
+            _set_mode(target, mode)
             if keep_owner:
                 give_to_owner(target, target.parent)
         except FileExistsError:
@@ -282,9 +282,9 @@ def make_folder(
                 raise error("file/not-regular", path=str(target)) from None
 
 
-def _open_to_all(folder: Path, mode: int) -> None:
-    """Give a folder that root has just made the mode that its umask took away."""
-    if sys.platform == "win32" or os.geteuid() != 0 or not mode & 0o005:
+def _set_mode(folder: Path, mode: int) -> None:
+    """Give a folder that was made just now its rights, and nothing that was put in its place."""
+    if sys.platform == "win32":
         return
     handle = os.open(folder, os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC)
     try:
