@@ -561,8 +561,8 @@ def test_read_only_file_system(tiny: Path) -> None:
         tx.execute(SCHEMA)
     subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
     fault = fault_of(open_sqlite, tiny / "x.db")
-    assert fault.code == "db/denied"
-    assert fault_of(open_sqlite, tiny / "y.db", create=True).code == "db/denied"
+    assert fault.code == "db/read-only"
+    assert fault_of(open_sqlite, tiny / "y.db", create=True).code == "db/read-only"
 
 
 def test_a_check_ends_when_its_time_is_over(db: SQLiteDatabase) -> None:

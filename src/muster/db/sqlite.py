@@ -468,6 +468,8 @@ def _create(path: Path) -> None:
     except OSError as fault:
         if fault.errno in (errno.ENOSPC, errno.EDQUOT):
             raise error("db/full", path=str(path)) from fault
+        if fault.errno == errno.EROFS:
+            raise error("db/read-only", path=str(path)) from fault
         raise error("db/denied", path=str(path), detail=fault.strerror or "refused") from fault
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
@@ -505,6 +507,15 @@ _CODES = {
 """Primary result codes that are the world's fault. All others are ours and stay sqlite3.Error."""
 
 
+def _is_read_only(path: str | Path) -> bool:
+    """Whether the file system of a database takes no writes: no rights would help."""
+    try:
+        flags = os.statvfs(Path(path).parent).f_flag
+    except OSError:
+        return False
+    return bool(flags & os.ST_RDONLY)
+
+
 def _no_inodes(path: str) -> bool:
     """Whether the file system of a database has no room for another file."""
     try:
@@ -527,6 +538,8 @@ def _translate(fault: sqlite3.Error, path: str, busy_seconds: float) -> MusterEr
     elif extended & 0xFF == sqlite3.SQLITE_CANTOPEN and _no_inodes(path):
         # The log beside the database could not be made.
         code = "db/full"
+    elif code == "db/denied" and _is_read_only(path):
+        code = "db/read-only"
     return error(
         code,
         path=path,

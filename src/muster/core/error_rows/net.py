@@ -774,10 +774,22 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="The database {path} cannot be opened for writing: {detail}.",
-        why="The permissions of the file or of its folder do not allow it, or the file system is "
-        "read-only.",
-        fix="Run the service as the owner of the file, or change the permissions.",
+        what="The database {path} cannot be opened: {detail}.",
+        why="The permissions of the file or of its folder do not let this user read and write it;"
+        " who only looks needs both too.",
+        fix="Run the service or the command as the owner of the file or as root, or change the"
+        " permissions.",
+    ),
+    Row(
+        code="db/read-only",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The file system of the database {path} is read-only.",
+        why="It is mounted so, or the kernel made it so after errors of the disk. SQLite writes a log"
+        " beside the database, also for who only looks.",
+        fix="Look with 'dmesg' and check the disk; mount it for writing. To read what is there, copy"
+        " the whole folder to another disk, and name its parent with --store.",
     ),
     Row(
         code="db/io",
