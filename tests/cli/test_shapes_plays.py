@@ -186,6 +186,7 @@ def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS, wishes: list[Cou
         ("retry_interval", "--unset"),
     ):
         walk("set", *words)
+    walk("client-config", "--host", "kms1.corp.test", "--out", str(made.folder / "site.muster"))
     walk("publish-dns", *dns_words(made, zone), "--print")
     walk("publish-dns", *dns_words(made, zone), "--port", "16880")
     walk("publish-dns", *dns_words(made, zone), "--withdraw")

@@ -17,10 +17,13 @@ from muster.client.service import Client
 from muster.client.stores import Parts
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
+from muster.net.authorities import read_authorities
+from muster.net.certificate import Certificate
 from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.net.serve import ThreadServer
 from muster.system.clock import SystemClock
 from muster.system.entropy import SystemDice
+from muster.testing.authority import Authority
 from muster.testing.loopback import LoopbackHost
 from muster.testing.nanodns import NanoDNS, Trouble
 from muster.testing.tiny_host import Misbehaviour
@@ -28,7 +31,7 @@ from muster.testing.world import machine_facts
 from muster.wire.activation import ClientInfo
 from muster.wire.problem import encode_problem
 from muster.wire.release import ReleaseRequest, decode_release
-from muster.wire.routes import ACTIVATE, PROBLEM, RELEASE
+from muster.wire.routes import ACTIVATE, PROBLEM, PUBLISHERS, RELEASE
 
 pytestmark = pytest.mark.real
 
@@ -275,3 +278,29 @@ def test_two_processes_at_once_share_one_store(tmp_path: Path, served: LoopbackH
     assert results == [True] * 4
     assert client.status().verdict.licensed
     assert len({request.cmid for request in served.host.asked}) == 1
+
+
+def test_a_site_file_says_how_its_own_hosts_are_asked(tmp_path: Path) -> None:
+    """TLS and the authority of a file count for the address that carries them, and no other."""
+    authority = Authority("Corp CA")
+    authority.issue("127.0.0.1").write(tmp_path / "cert.pem", tmp_path / "key.pem")
+    authority.write(tmp_path / "ca.pem")
+    trusted = read_authorities((tmp_path / "ca.pem").read_bytes(), "ca.pem")
+    files = (str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
+    router = Router([BoundRoute(PUBLISHERS, lambda _: Answer(200, b"{}"))])
+    network = SystemNetwork((), 20.0)
+    with ThreadServer(router, tls=Certificate(*files, SystemClock().now)) as server:
+
+        def asked(tls: tuple[bytes, ...] | None) -> str:
+            address = Address("127.0.0.1", server.port, tls)
+            try:
+                network.call(address, PUBLISHERS, PUBLISHERS.path, None)
+            except MusterError as fault:
+                return fault.code
+            return ""
+
+        assert asked(trusted) == ""
+        assert asked(()) == "net/tls-authority"
+        assert asked(None) == "net/tls-wanted"
+        assert asked((b"no certificate",)) == "client/site-authority"
+        assert asked(trusted) == ""

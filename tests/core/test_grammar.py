@@ -28,6 +28,7 @@ LOCAL = {
     "host/keyring.py": "the one line of its own file",
     "lease/strict.py": "tokens and escapes of JSON",
     "cli/slmgr/__init__.py": "switches of cscript, as administrators type them",
+    "net/authorities.py": "certificates between other lines of a PEM file",
     "net/dnsupdate.py": "tokens of a file of BIND",
     "net/head.py": "parts of a request (RFC 9112), which a server reads strictly",
     "net/http/client.py": "what may be in a request that it makes",

@@ -42,7 +42,17 @@ from muster.testing.world import World
 
 HERE = Path(__file__).resolve().parent
 PRODUCT = "desktop-pro"
-COMMON = ("licences", "trust", "catalogues", "terms", "typed", "keys", "names", "confirmations")
+COMMON = (
+    "licences",
+    "trust",
+    "catalogues",
+    "terms",
+    "sites",
+    "typed",
+    "keys",
+    "names",
+    "confirmations",
+)
 FILES = {"go": (*COMMON, "grants"), "node": COMMON}
 OLDER = ("-tags", "older", "-modfile", "older.mod")
 """Builds the Go verifier with a library that Go 1.19 takes."""
@@ -171,6 +181,8 @@ def test_every_vector(program: tuple[str, Program]) -> None:
                 assert answer["step"] == case.get("step"), answer
                 if case["result"] not in ("ok", "refused"):
                     assert answer["code"] == case["result"], answer
+                if want == "ok":
+                    assert answer.get("hosts", []) == case.get("hosts", []), answer
                 if isinstance(case.get("group"), int):
                     assert answer["group"] == case["group"], answer
 

@@ -32,7 +32,7 @@ HANDS = {
             "network",
             "present",
         ),
-        *("service", "settings", "store", "stores", "summary"),
+        *("service", "settings", "site_folder", "store", "stores", "summary"),
     },
     "host": {
         *("act", "api", "backup_file", "batch", "commit", "doctor", "follow", "keyring"),

@@ -32,6 +32,7 @@ def makers() -> dict[str, Callable[[], dict[str, Any]]]:
     from tests.vectors.making.licences import licences
     from tests.vectors.making.names import names
     from tests.vectors.making.points import keys
+    from tests.vectors.making.sites import sites
     from tests.vectors.making.terms import terms
     from tests.vectors.making.trusts import catalogues, trusts
     from tests.vectors.making.typed import typed
@@ -45,6 +46,7 @@ def makers() -> dict[str, Callable[[], dict[str, Any]]]:
         "names": names,
         "typed": typed,
         "terms": terms,
+        "sites": sites,
         "confirmations": confirmations,
     }
 

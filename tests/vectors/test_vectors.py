@@ -26,6 +26,7 @@ from muster.lease.grant import (
     rebuild_grant,
 )
 from muster.lease.jws import MemorySigningKey, PublicKey
+from muster.lease.site import SITE_STEPS, SiteHost, read_site_file, verify_site
 from muster.lease.steps import Expected
 from muster.lease.terms import Terms, accept_terms, read_terms
 from muster.lease.trust import Trust, TrustKey, anchor, walk
@@ -135,6 +136,59 @@ def test_confirmation(case: dict[str, Any]) -> None:
             rebuild_grant(confirmation, *machine, record, trust)
         assert raised.value.code == case["result"]
         assert raised.value.what
+
+
+@pytest.mark.parametrize("case", cases("sites"))
+def test_site(case: dict[str, Any]) -> None:
+    """A site file names the hosts of its part, or is refused by its step with its error."""
+    trust = walk(anchor(case["anchor"]), case["line"])
+    held = None if case["catalogue"] is None else read_catalogue(case["catalogue"], trust)
+
+    def hosts() -> list[str]:
+        parts = read_site_file(case["file"].encode())
+        mine = [part for part in parts if part.publisher == trust.issuer]
+        verified = [verify_site(part, trust, held, case["now"]) for part in mine]
+        return [shown(host) for site in verified for host in site.claims.hosts]
+
+    if case["result"] == "ok":
+        assert hosts() == case["hosts"]
+        return
+    with pytest.raises(MusterError) as raised:
+        hosts()
+    assert raised.value.code == case["result"]
+    assert case["result"] in (SITE_CODES[case["step"]] if case["step"] else FILE_CODES)
+    if case["step"]:  # Every step before it passes: what it raises without this one is later.
+        part = next(p for p in read_site_file(case["file"].encode()) if p.publisher == trust.issuer)
+        for number, _, _ in SITE_STEPS[1 : case["step"] - 1]:
+            with pytest.raises(MusterError) as again:
+                verify_site(part, trust, held, case["now"], without=number)
+            assert again.value.code == case["result"]
+
+
+def test_no_step_of_a_site_is_idle() -> None:
+    """Without each step but the first, which reads, something bad would be good."""
+    needed = set()
+    for case in load("sites")["cases"]:
+        if (case["step"] or 0) > 1:
+            trust = walk(anchor(case["anchor"]), case["line"])
+            held = None if case["catalogue"] is None else read_catalogue(case["catalogue"], trust)
+            (part,) = read_site_file(case["file"].encode())
+            try:
+                verify_site(part, trust, held, case["now"], without=f"S{case['step']}")
+            except MusterError:
+                continue
+            needed.add(case["step"])
+    assert needed == {2, 3, 4, 5, 6, 7, 8}
+
+
+def shown(host: SiteHost) -> str:
+    """A host of a site as the vectors write it."""
+    name = f"[{host.host}]" if ":" in host.host else host.host
+    return f"{name}:{host.port}{' tls' if host.tls else ''}"
+
+
+FILE_CODES = ("licence/malformed", "licence/version")
+SITE_CODES = {number: codes for number, (_, _, codes) in enumerate(SITE_STEPS, start=1)}
 
 
 def held_terms(text: str) -> Terms:

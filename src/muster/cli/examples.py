@@ -40,6 +40,7 @@ host backup host.backup
 host catalogue fetch
 host catalogue import contoso.publisher
 host check
+host client-config --host kms1.corp.example:16880
 host clients --limit 20
 host init --publisher contoso.publisher
 host install-key -

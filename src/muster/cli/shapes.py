@@ -79,6 +79,7 @@ SHAPES: Mapping[str, Shape] = {
     "host catalogue fetch": _shape(host.CatalogueNews),
     "host catalogue import": _shape(host.PublisherUpdate),
     "host check": _shape(host.DatabaseCheck),
+    "host client-config": _shape(host.ClientConfig),
     "host clients": _shape(host.ClientList, host.MachineRemoval),
     "host init": _shape(host.HostInit),
     "host install-key": _shape(host.KeyInstallation),

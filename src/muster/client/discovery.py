@@ -16,7 +16,7 @@ from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import MusterError
 from muster.core.settings import split_host_port
-from muster.core.values import dataclass
+from muster.core.values import dataclass, field
 from muster.wire.routes import HOST_PORT
 
 SERVICE = "_muster._tcp"
@@ -36,10 +36,15 @@ _SHOWN = 8
 
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
-    """Where a host listens: a name or IP address, in lower case, and a port."""
+    """Where a host listens: a name or IP address, in lower case, and a port.
+
+    `tls` is how it is asked and no part of where it is: None as the settings say; else over TLS,
+    with these certificates of authorities in DER trusted besides.
+    """
 
     host: str
     port: int
+    tls: tuple[bytes, ...] | None = field(default=None, compare=False)
 
     @property
     def text(self) -> str:
@@ -81,6 +86,8 @@ class Source(enum.Enum):
 
     SET = "set"
     """An administrator named it; discovery is off."""
+    SITE = "site"
+    """A site file names it."""
     LAST = "last"
     """It answered last time."""
     LABEL = "label"
@@ -91,13 +98,15 @@ class Source(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A host to try. `domain` is the suffix under which it was found, "" where none was asked."""
+    """A host to try. `domain` is the suffix under which it was found, "" where none was asked;
+    `file` the site file that names it, "" where none does."""
 
     address: Address
     source: Source
     domain: str = ""
     priority: int = 0
     weight: int = 0
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from muster.client import onetime
+from muster.client import onetime, sites
 from muster.client.agent_state import AgentStatus
 from muster.client.discovery import (
     Address,
@@ -41,6 +41,7 @@ from muster.wire.routes import Route
 
 _FOUND = {
     Source.SET: "set by an administrator",
+    Source.SITE: "named by a site file",
     Source.LABEL: "its label's records",
     Source.GENERAL: "the general records",
     Source.LAST: "asked last time",
@@ -92,8 +93,13 @@ def collect(
     else:
         asked = tuple(names(first.descriptor.trust.label, suffix) for suffix in plan.suffixes)
         answers, faults = discover(network, asked, late)
+        named = sites.order(plan.sites, dice)
+        seen = [candidate.address for candidate in named]
         # By name: a report should read the same each time.
-        candidates = sorted(order(answers, dice), key=lambda candidate: candidate.address.text)
+        candidates = sorted(
+            [*named, *order(answers, dice, passed=seen)],
+            key=lambda candidate: candidate.address.text,
+        )
     hosts = tuple(
         probe.probe_host(
             Advertised(
@@ -193,12 +199,20 @@ def _records(findings: Findings, *, needed: bool) -> list[Check]:
         what = f"Discovery is off: {plan.host.text} is set, and no other host is asked."
         return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
     total = sum(len(answer.label) + len(answer.general) for answer in findings.found)
+    checks = [failed(Topic.RECORDS, fault, Mark.WARN) for fault in plan.faults]
     if not needed and not total:
         what = "Every product here has a licence or a key of its own; no host is needed."
-        return [Check(Topic.RECORDS, Mark.SKIPPED, what)]
+        return [*checks, Check(Topic.RECORDS, Mark.SKIPPED, what)]
+    for site in plan.sites:
+        listed = ", ".join(address.text for _, address in site.hosts)
+        what = f"{site.path} names {listed}, until {instant_text(site.until)}."
+        checks.append(Check(Topic.RECORDS, Mark.OK, what))
+    if plan.sites and not total:
+        what = "DNS names no host, and need not: a site file does."
+        return [*checks, Check(Topic.RECORDS, Mark.SKIPPED, what)]
     if not findings.asked:
-        return [failed(Topic.RECORDS, error("client/no-suffix"))]
-    checks = [failed(Topic.RECORDS, fault, Mark.UNKNOWN) for fault in findings.faults]
+        return [*checks, failed(Topic.RECORDS, error("client/no-suffix"))]
+    checks += [failed(Topic.RECORDS, fault, Mark.UNKNOWN) for fault in findings.faults]
     if plan.unasked:
         checks.append(failed(Topic.RECORDS, not_asked(plan.unasked), Mark.WARN))
     if not total and not findings.faults:

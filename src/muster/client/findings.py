@@ -23,6 +23,7 @@ class Status:
     """What is known of one product on this machine.
 
     `identity` is None where the publisher's store could not be read; `verdict.fault` says why.
+    `plan` is that of the settings with what site files say for this product.
     """
 
     descriptor: Descriptor

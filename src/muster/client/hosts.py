@@ -10,29 +10,64 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from muster.client import schedule
-from muster.client.discovery import Address, Candidate, Source, SRVAnswer, names, order
+from muster.client import schedule, sites
+from muster.client.authority import Authority
+from muster.client.discovery import (
+    Address,
+    Candidate,
+    Source,
+    SRVAnswer,
+    SRVNames,
+    left_out,
+    names,
+    order,
+    suffixes,
+)
 from muster.client.messages import Plan, Tried
 from muster.client.model import Aside, ProductRecord
 from muster.core.catalogue import error
 from muster.core.clock import Dice
 from muster.core.errors import Kind, MusterError
+from muster.core.values import replace
 from muster.lease.descriptor import Descriptor
 
 NOT_ASKED: Final = "client/not-asked"
 """What is told of a host when the time of the try was over before its turn."""
 
 
-def before_dns(plan: Plan, record: ProductRecord, doubted: Collection[Address]) -> list[Candidate]:
-    """The host that is asked before DNS is: the one that was set, or the last good one."""
+def applied(plan: Plan, held: Authority, now: int) -> Plan:
+    """A plan with what its site files say for the product that `held` was reached from.
+
+    Source: docs/spec/15-site-files.md, section 15.4.
+    """
+    judged = sites.judge(plan.files, held.trust, held.catalogue, max(now, held.clock_mark))
+    told = sites.suffixes_of(judged.sites)
+    if told and not plan.chosen:
+        plan = replace(plan, suffixes=suffixes(told, ()), unasked=left_out(told, ()))
+    return replace(plan, files=(), sites=judged.sites, faults=judged.faults)
+
+
+def names_asked(label: str, plan: Plan) -> tuple[SRVNames, ...]:
+    """The names that DNS is asked for a publisher's hosts: a pair for each suffix of the plan."""
+    return tuple(names(label, suffix) for suffix in plan.suffixes)
+
+
+def before_dns(
+    plan: Plan, record: ProductRecord, doubted: Collection[Address], dice: Dice
+) -> list[Candidate]:
+    """The hosts that are asked before DNS is: the one that was set, or those of site files and
+    the last good one."""
     if plan.host is not None:
         return [Candidate(plan.host, Source.SET)]
-    last = record.last_good
-    if not plan.caching or last is None or last in set_aside(record):
-        return []
-    if plan.suffixes and last in doubted:
-        return []
-    return [Candidate(last, Source.LAST)]
+    asides, last = set_aside(record), record.last_good if plan.caching else None
+    queue: list[Candidate] = []
+    if plan.sites:
+        queue = sites.order(plan.sites, dice, passed=asides, doubted=doubted, first=last)
+        if last in sites.named(plan.sites):
+            return queue
+    if last is None or last in asides or (plan.suffixes and last in doubted):
+        return queue
+    return [*queue, Candidate(last, Source.LAST)]
 
 
 def from_dns(
@@ -61,7 +96,7 @@ def nothing_found(plan: Plan, record: ProductRecord, descriptor: Descriptor) -> 
     if asides:
         hosts = ", ".join(sorted(aside.text for aside in asides))
         return error("client/all-aside", hosts=hosts, product=descriptor.product.id)
-    asked = [names(descriptor.trust.label, suffix) for suffix in plan.suffixes]
+    asked = names_asked(descriptor.trust.label, plan)
     listed = ", ".join(f"{question.label}, {question.general}" for question in asked)
     return error("client/no-records", names=listed)
 

@@ -9,17 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from muster.client import agent, bound, doctor, doubts, facts, onetime, summary
+from muster.client import agent, bound, doctor, doubts, facts, hosts, onetime, sites, summary
 from muster.client import store as store_files
-from muster.client.discovery import (
-    Address,
-    Candidate,
-    Source,
-    SRVNames,
-    names,
-    not_asked,
-    order,
-)
+from muster.client.authority import authority
+from muster.client.discovery import Address, Candidate, Source, not_asked, order
 from muster.client.driver import discover as ask_dns
 from muster.client.findings import Discovery, Probe, Status
 from muster.client.judge import Verdict, evaluate_facts
@@ -134,7 +127,7 @@ def statuses(parts: Parts, product: str | None = None) -> tuple[Status, ...]:
         plan = parts.plan(store.publisher)
         verdicts, identity = load_verdicts(store, descriptors, facts, parts.boot, now)
         statuses += [
-            Status(descriptor, verdict, identity, plan, store.folder)
+            Status(descriptor, verdict, identity, _applied(plan, verdict, now), store.folder)
             for descriptor, verdict in zip(descriptors, verdicts, strict=True)
         ]
     return tuple(statuses)
@@ -151,7 +144,11 @@ def status_of(
     now = parts.clock.now()
     chosen = parts.plan(store.publisher) if plan is None else plan
     verdict, identity = load_verdict(store, descriptor, _facts(parts), parts.boot, now)
-    return Status(descriptor, verdict, identity, chosen, store.folder)
+    return Status(descriptor, verdict, identity, _applied(chosen, verdict, now), store.folder)
+
+
+def _applied(plan: Plan, verdict: Verdict, now: int) -> Plan:
+    return hosts.applied(plan, verdict.authority, now) if plan.files else plan
 
 
 def _facts(parts: Parts) -> tuple[Fact, ...] | MusterError:
@@ -231,8 +228,8 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
     """
     store, descriptors = parts.one_publisher(publisher)
     label = descriptors[0].trust.label
-    plan = parts.plan(store.publisher)
-    memory = _memory(store)
+    memory, now = _memory(store), parts.clock.now()
+    plan = hosts.applied(parts.plan(store.publisher), authority(descriptors[0], memory, now), now)
     last_good = _last_good(memory)
     if plan.host is not None:
         return Discovery(
@@ -245,18 +242,21 @@ def discover(parts: Parts, publisher: str = "", *, probe: bool = True) -> Discov
             last_good=last_good,
             probes=_probes(parts, [Candidate(plan.host, Source.SET)], store.publisher, probe=probe),
         )
-    asked = names_asked(label, plan)
+    asked = hosts.names_asked(label, plan)
     answers, faults = ask_dns(parts.network, asked, parts.late())
-    if not asked:
+    if not asked and not plan.sites:
         faults = (error("client/no-suffix"),)
     held = () if memory is None else memory.doubts
-    doubted = doubts.standing(held, parts.clock.now())
-    candidates = list(order(answers, parts.dice, doubted=doubted, limit=_MAX_PROBED))
+    doubted = doubts.standing(held, now)
+    candidates = sites.order(plan.sites, parts.dice, doubted=doubted)
+    seen = [candidate.address for candidate in candidates]
+    candidates += order(answers, parts.dice, passed=seen, doubted=doubted, limit=_MAX_PROBED)
     if not candidates and asked and not faults:
         listed = ", ".join(f"{question.label}, {question.general}" for question in asked)
         faults = (error("client/no-records", names=listed),)
     if plan.unasked:
         faults = (*faults, not_asked(plan.unasked))
+    faults = (*plan.faults, *faults)
     return Discovery(
         publisher=store.publisher,
         label=label,
@@ -344,8 +344,3 @@ def history(parts: Parts, publisher: str = "") -> History:
             for note in notes
         ]
     return History(tuple(sorted(lines, key=lambda line: line.at)))
-
-
-def names_asked(label: str, plan: Plan) -> tuple[SRVNames, ...]:
-    """The names that DNS is asked for a publisher's hosts: a pair for each suffix of the plan."""
-    return tuple(names(label, suffix) for suffix in plan.suffixes)

@@ -32,7 +32,7 @@ from typing import Final
 from muster.client import hosts, outcome, schedule
 from muster.client import identity as identities
 from muster.client.attempt import Attempt
-from muster.client.discovery import Candidate, names, not_asked
+from muster.client.discovery import Candidate, not_asked
 from muster.client.hosts import NOT_ASKED
 from muster.client.judge import copied
 from muster.client.messages import (
@@ -94,6 +94,7 @@ class Machine:
     def __init__(self, situation: Situation, dice: Dice) -> None:
         self.phase = Phase.READY
         self._situation = situation
+        self._plan = situation.plan
         self._descriptor = situation.descriptor
         self._known = WorkingMemory(situation)
         self._dice = dice
@@ -184,10 +185,12 @@ class Machine:
         self._known.durable = self._known.memory
         if self._attempt.candidate is not None:  # after a notice: the same host once more
             return self._ask(self._attempt.candidate)
-        plan = self._situation.plan
-        self._discovered = plan.host is not None
-        self._queue = hosts.before_dns(plan, self._known.record, self._known.doubted())
-        return self._next()
+        if self._plan.files:
+            self._plan = hosts.applied(self._plan, self._known.held(), self._known.now)
+        self._discovered = self._plan.host is not None
+        doubted = self._known.doubted()
+        self._queue = hosts.before_dns(self._plan, self._known.record, doubted, self._dice)
+        return (*map(Warn, self._plan.faults), *self._next())
 
     def _not_prepared(self, event: Event) -> Effects:
         assert isinstance(event, NotSaved)
@@ -203,20 +206,18 @@ class Machine:
         if self._discovered:
             return self._give_up()
         self._discovered = True
-        suffixes = self._situation.plan.suffixes
-        if not suffixes:
+        asked = hosts.names_asked(self._descriptor.trust.label, self._plan)
+        if not asked:
             self._faults = (error("client/no-suffix"),)
             return self._give_up()
-        label = self._descriptor.trust.label
         self.phase = Phase.DISCOVERING
-        asked = Discover(tuple(names(label, suffix) for suffix in suffixes))
-        unasked = self._situation.plan.unasked
-        return (Warn(not_asked(unasked)), asked) if unasked else (asked,)
+        unasked = self._plan.unasked
+        return (*([Warn(not_asked(unasked))] if unasked else []), Discover(asked))
 
     def _discovered_hosts(self, event: Event) -> Effects:
         assert isinstance(event, Discovered)
         self._faults = event.faults
-        plan, record = self._situation.plan, self._known.record
+        plan, record = self._plan, self._known.record
         self._queue = hosts.from_dns(
             event.found, plan, record, self._dice, tried=self._tried, doubted=self._known.doubted()
         )
@@ -253,7 +254,7 @@ class Machine:
         ).prove(self._key)
         self.phase = Phase.ASKING
         waiting = len(self._queue)
-        if not self._discovered and self._situation.plan.suffixes:
+        if not self._discovered and self._plan.suffixes:
             waiting += 1
         again = self._attempt.challenges > 0
         return (Ask(self._number, candidate, request.body, waiting, again),)

@@ -12,6 +12,7 @@ from muster.client.discovery import Address, Candidate, SRVAnswer, SRVNames
 from muster.client.judge import Verdict
 from muster.client.model import Memory
 from muster.client.requests import Secrets
+from muster.client.sites import Site, SiteFile
 from muster.core.errors import MusterError
 from muster.core.identity import Fact
 from muster.core.values import dataclass, field
@@ -21,15 +22,24 @@ from muster.wire.activation import ClientInfo
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What settings say: the host that was set, or None; suffixes to ask; whether the last good
-    host is asked first; the address of the publisher's service, "" where none is known; suffixes
-    that are too many to ask."""
+    """How hosts are found.
+
+    What settings say: the `host` that was set, or None; `suffixes` to ask, and whether a person
+    has `chosen` them; those that are too many to ask; `caching`: the last good host is asked first;
+    the address of the publisher's service, "" where none is known. `files` are the site files that
+    are there. `muster.client.hosts.applied` makes of them what they say for one product: the
+    `sites` that count, and the `faults` of the others.
+    """
 
     host: Address | None = None
     suffixes: tuple[str, ...] = ()
     caching: bool = True
     publisher_url: str = ""
     unasked: tuple[str, ...] = ()
+    chosen: bool = False
+    files: tuple[SiteFile, ...] = ()
+    sites: tuple[Site, ...] = ()
+    faults: tuple[MusterError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

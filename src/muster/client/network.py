@@ -46,9 +46,9 @@ class SystemNetwork:
         self._nameservers = tuple(nameservers)
         self._timeout = timeout
         self._ca_file = ca_file or None
-        self._scheme = "https" if host_tls else "http"
+        self._host_tls = host_tls
         self._resolver: Resolver | None = None
-        self._http: HTTPClient | None = None
+        self._http: dict[tuple[bytes, ...], HTTPClient] = {}
         self._answered: dict[str, str] = {}
 
     def records(self, name: str) -> tuple[Record, ...]:
@@ -73,14 +73,16 @@ class SystemNetwork:
         if not ips:
             raise error("net/name", name=address.host)
         fault: MusterError | None = None
+        scheme = "http" if address.tls is None and not self._host_tls else "https"
+        client = self._client(address.tls or ())
         for index, ip in enumerate(ips):
             left = end - time.monotonic()
             if left <= 0:
                 break
             try:
-                response = self._client().request(
+                response = client.request(
                     route.method,
-                    f"{self._scheme}://{address.text}{path}",
+                    f"{scheme}://{address.text}{path}",
                     body,
                     _headers(route, body),
                     connect_to=(ip, address.port),
@@ -131,12 +133,15 @@ class SystemNetwork:
             self._resolver = Resolver(self._nameservers or None, timeout=min(self._timeout, 4.0))
         return self._resolver
 
-    def _client(self) -> HTTPClient:
-        if self._http is None:
+    def _client(self, authorities: tuple[bytes, ...]) -> HTTPClient:
+        """Who asks hosts whose certificates these authorities may sign, too."""
+        if authorities not in self._http:
             from muster.net.http import HTTPClient
 
-            self._http = HTTPClient(timeout=self._timeout, ca_file=self._ca_file)
-        return self._http
+            self._http[authorities] = HTTPClient(
+                timeout=self._timeout, ca_file=self._ca_file, authorities=authorities
+            )
+        return self._http[authorities]
 
 
 def _headers(route: Route, body: bytes | None) -> dict[str, str]:

@@ -105,6 +105,15 @@ class HeldLicence:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteOfHosts:
+    """A site file that names hosts for a publisher, and until when it counts."""
+
+    file: str
+    hosts: tuple[str, ...]
+    until: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class ProductStatus(ProductSummary):
     """Everything that is known of a product on this machine.
 
@@ -115,7 +124,8 @@ class ProductStatus(ProductSummary):
     with `last_` is None where it has not happened. `trust` and `catalogue` are versions.
     `retry_after` and `renew_after` are the spans that hold here: of the licence, else of the
     product. `last_refusal` is why the last try brought no licence, None where it did.
-    `trusted_time` is the clock, or its mark where that is later.
+    `trusted_time` is the clock, or its mark where that is later. Of the `sites`, which are site
+    files, `last_host_file` names the last host; `site_errors` is why others do not count.
     """
 
     publisher_name: str
@@ -148,6 +158,9 @@ class ProductStatus(ProductSummary):
     publisher_url: str | None
     trusted_time: Instant
     store: str
+    sites: tuple[SiteOfHosts, ...]
+    site_errors: tuple[MusterError, ...]
+    last_host_file: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +187,14 @@ class LicenceText:
 
 @dataclass(frozen=True, slots=True)
 class TriedHost:
-    """A host that was asked, how it was found, and why it gave no licence."""
+    """A host that was asked, how it was found, and why it gave no licence. `file` is the site file
+    that names it, "" where none does."""
 
     host: str
     source: str
     domain: str
     error: MusterError | None
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,11 +313,13 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class FoundHost:
-    """A host in the order of one try. `serves` None where it serves nothing or did not answer."""
+    """A host in the order of one try. `serves` None where it serves nothing or did not answer;
+    `file` is the site file that names it, "" where none does."""
 
     host: str
     source: str
     domain: str
+    file: str
     priority: int
     weight: int
     in_doubt: bool

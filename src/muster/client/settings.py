@@ -14,6 +14,7 @@ from pathlib import Path
 
 from muster.client.discovery import Address, left_out, parse_address, suffixes
 from muster.client.messages import Plan
+from muster.client.sites import SiteFile
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.settings import Role, Value, check, lookup, toml
@@ -66,7 +67,18 @@ def plan_for(root: Path, publisher: str, environ: Mapping[str, str] | None = Non
         settings.flag("host_caching"),
         settings.text("publisher_url"),
         left_out(chosen, system),
+        chosen=bool(chosen),
+        files=() if host is not None else _site_files(settings.text("site_folder"), environ),
     )
+
+
+def _site_files(chosen: str, environ: Mapping[str, str] | None) -> tuple[SiteFile, ...]:
+    folder = Path(chosen) if chosen else places(environ=environ).site_folder
+    if not folder.is_dir():  # most machines have none, and need not load what reads them
+        return ()
+    from muster.client.site_folder import read_folder
+
+    return read_folder(folder)
 
 
 def change(root: Path, publisher: str, name: str, value: object | None) -> bool:

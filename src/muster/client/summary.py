@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from muster.client import sites
 from muster.client.findings import Activation, Discovery, Probe, Status
-from muster.client.messages import Tried
+from muster.client.messages import Plan, Tried
+from muster.client.model import ProductRecord
 from muster.client.results import (
     Activations,
     AskedNames,
@@ -20,6 +22,7 @@ from muster.client.results import (
     ProductStatus,
     ProductSummary,
     Served,
+    SiteOfHosts,
     TriedHost,
 )
 from muster.core.keys import KeyId
@@ -89,7 +92,21 @@ def status(status: Status, now: int) -> ProductStatus:
         publisher_url=shown_url(plan.publisher_url or status.descriptor.url) or None,
         trusted_time=max(now, held.clock_mark),
         store=str(status.folder),
+        sites=tuple(
+            SiteOfHosts(site.path, tuple(address.text for _, address in site.hosts), site.until)
+            for site in plan.sites
+        ),
+        site_errors=plan.faults,
+        last_host_file=_file_of(plan, record),
     )
+
+
+def _file_of(plan: Plan, record: ProductRecord | None) -> str | None:
+    """The site file that names the last good host."""
+    if record is None or record.last_good is None:
+        return None
+    named = sites.named(plan.sites).get(record.last_good)
+    return None if named is None else named[1]
 
 
 def _licence(licence: VerifiedLicence) -> HeldLicence:
@@ -138,6 +155,7 @@ def _tried(tried: Tried) -> TriedHost:
         source=tried.candidate.source.value,
         domain=tried.candidate.domain,
         error=tried.fault,
+        file=tried.candidate.file,
     )
 
 
@@ -170,6 +188,7 @@ def _host(probe: Probe) -> FoundHost:
         host=probe.candidate.address.text,
         source=probe.candidate.source.value,
         domain=probe.candidate.domain,
+        file=probe.candidate.file,
         priority=probe.candidate.priority,
         weight=probe.candidate.weight,
         in_doubt=probe.doubted,

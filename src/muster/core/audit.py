@@ -96,6 +96,7 @@ class Event(enum.Enum):
     HOST_LEASE_RELEASE = "host:lease:release", "A machine gave its lease back."
     HOST_DNS_PUBLISH = "host:dns:publish", "The host's DNS records were published."
     HOST_DNS_WITHDRAW = "host:dns:withdraw", "The host's DNS records were withdrawn."
+    HOST_SITE_SIGN = "host:site:sign", "A site file for machines was signed."
     HOST_SETTING_CHANGE = "host:setting:change", "A setting of the host was changed."
     HOST_CLOCK_MEND = "host:clock:mend", "Rows from the future were set to now."
 

@@ -137,6 +137,11 @@ _DNS_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 DNS_NAME = pattern(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*")
 """A name of a host or a service, in lower case and without the last dot; at most 253 characters,
 which whoever reads it counts."""
+SITE_HOST = pattern(rf"(?=.{{1,253}}\Z)(?:{DNS_NAME.pattern}|[0-9a-f.]*:[0-9a-f:.]*)", re.DOTALL)
+"""A host in a site file: a name or an address, without brackets (section 15.3)."""
+SITE_SUFFIX = pattern(rf"(?=.{{1,253}}\Z){DNS_NAME.pattern}", re.DOTALL)
+CERTIFICATE = pattern(r"[A-Za-z0-9_-]{2,5462}")
+"""At most 4,096 bytes of DER in base64url; whoever decodes it judges them (section 15.3)."""
 SERVICE_URL = pattern(r"https?://[!-~]{1,200}")
 """Where a service listens, as signed and exchanged things say it."""
 SETTING_URL = pattern(r"https?://[!-?A-~]{1,2000}")

@@ -373,6 +373,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Whether requests to hosts contain the machine's name, for the host's administrator.",
     ),
     Setting(
+        "site_folder",
+        Role.CLIENT,
+        Type.PATH,
+        "",
+        "Folder with site files, which name hosts before DNS is asked. Not set: site.d beside the"
+        " settings file of the system.",
+    ),
+    Setting(
         "host_caching",
         Role.CLIENT,
         Type.BOOLEAN,

@@ -388,6 +388,26 @@ class DNSRecords:
     changed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ClientConfig:
+    """A site file that was signed: its `text`, and what it says to machines.
+
+    `publishers` are labels; `tls`: hosts are asked over TLS only; `authorities` how many
+    certificates of authorities are in it; `until` when the first of its parts ends; `file` where
+    it was written to, None where it is only shown.
+    """
+
+    changed: bool
+    text: str
+    hosts: tuple[str, ...]
+    tls: bool
+    suffixes: tuple[str, ...]
+    publishers: tuple[str, ...]
+    authorities: int
+    until: Instant
+    file: str | None = None
+
+
 # News of publishers.
 
 

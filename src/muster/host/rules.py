@@ -71,6 +71,11 @@ def serves(view: PublisherView, now: int) -> bool:
     )
 
 
+def longest_grant(view: PublisherView, now: int) -> HeldGrant:
+    """Of the grants that may sign now, the one that lives longest; the view `serves`."""
+    return max((held for held in view.grants if live(view, held, now) is None), key=_length)
+
+
 def unserved(view: PublisherView, now: int) -> MusterError | None:
     """Why the host cannot answer for this publisher now, None where it can. What keeps it from its
     signing key is told where that was read."""

@@ -37,6 +37,7 @@ GRANT_TYP = "muster-grant+jwt"
 TERMS_TYP = "muster-terms+jwt"
 LEASE_TYP = "muster-lease+jwt"
 NOTICE_TYP = "muster-notice+jwt"
+SITE_TYP = "muster-site+jwt"
 
 ALGORITHMS = ("EdDSA", "Ed25519")
 """Accepted names of the one algorithm; the first is written."""

@@ -228,15 +228,16 @@ def _publishers_grant(case: Case, kinds: Collection[str]) -> None:
 
 def lease_signer(case: Case) -> None:
     """Step 4."""
-    _signer(case, "lease")
+    signed_by_host(case, "lease")
 
 
 def notice_signer(case: Case) -> None:
     """Step N4."""
-    _signer(case, "notice")
+    signed_by_host(case, "notice")
 
 
-def _signer(case: Case, what: str) -> None:
+def signed_by_host(case: Case, what: str) -> None:
+    """Steps 4, N4 and S4: the signer is the host that the grant names, and it signed."""
     muster = case.of_grant("licence/signer").object("muster")
     bound = host_binding(case.publisher, claims.key_id(muster), case.signer.raw)
     if muster.text("binding", grammar.BINDING) != bound:

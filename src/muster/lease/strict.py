@@ -47,6 +47,8 @@ CATALOGUE = Limits(4 * 1024 * 1024, 8, 262_144, 65_536)
 BUNDLE = Limits(16_384, 4, 64, 16)
 """Licence bundles and the answers of a host."""
 DESCRIPTOR = Limits(65_536, 6, 4_096, 1_024)
+SITE = Limits(65_536, 4, 512, 64)
+SITE_FILE = Limits(262_144, 4, 512, 64)
 
 # One string (an unterminated one swallows the rest, so that the scan stays linear) or one mark.
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{},:]', re.DOTALL)

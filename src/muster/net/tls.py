@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+from collections.abc import Sequence
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -41,11 +42,14 @@ _NOT_TLS = frozenset(
 )
 
 
-def client_context(ca_file: str | None) -> ssl.SSLContext:
+def client_context(ca_file: str | None, authorities: Sequence[bytes] = ()) -> ssl.SSLContext:
     """What is trusted: authorities of the system, and those of a PEM file besides.
 
     The system's are those that OpenSSL finds: `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
-    Raises: `net/ca-file`.
+    Args:
+        ca_file: a file in PEM, or None.
+        authorities: certificates in DER that are trusted as well, such as those of a site file.
+    Raises: `net/ca-file`, `client/site-authority`.
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -60,6 +64,11 @@ def client_context(ca_file: str | None) -> ssl.SSLContext:
         except OSError as fault:
             detail = (fault.strerror or "it cannot be read").lower()
             raise error("net/ca-file", path=ca_file, detail=detail) from fault
+    try:
+        for authority in authorities:
+            context.load_verify_locations(cadata=authority)
+    except ssl.SSLError as fault:
+        raise error("client/site-authority") from fault
     return context
 
 

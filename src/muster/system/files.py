@@ -340,13 +340,13 @@ def read_bounded(path: str | os.PathLike[str], limit: int, *, follow: bool = Tru
             os.close(handle)
 
 
-def open_plain(path: str | os.PathLike[str], *, follow: bool) -> int:
+def open_plain(path: str | os.PathLike[str], *, follow: bool, folder: int | None = None) -> int:
     """A plain file, open to be read; a pipe, device or folder refuses. Raises: OSError,
-    `file/not-regular`."""
+    `file/not-regular`. `folder`: the open folder that it is in, where it is named by that."""
     flags = os.O_RDONLY | _CLOEXEC | _NONBLOCK | (0 if follow else _NOFOLLOW)
     if sys.platform == "win32":
         flags |= os.O_BINARY
-    handle = os.open(path, flags)
+    handle = os.open(path, flags, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise error("file/not-regular", path=os.fspath(path))

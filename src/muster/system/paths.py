@@ -41,6 +41,11 @@ class Places:
     runtime: Path
 
     @property
+    def site_folder(self) -> Path:
+        """The folder of site files (docs/spec/15-site-files.md)."""
+        return self.system_config.parent / "site.d"
+
+    @property
     def configs(self) -> tuple[Path, ...]:
         """The settings files, the least important first."""
         return tuple(path for path in (self.system_config, self.user_config) if path is not None)

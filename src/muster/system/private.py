@@ -104,3 +104,71 @@ def owner_name(path: str | os.PathLike[str]) -> str:
         return user_name(Path(path).stat().st_uid)
     except (ImportError, OSError):
         return "OWNER"
+
+
+class GuardedFolder:
+    """A folder whose files anybody may read, and nobody but root and this user may write.
+
+    ```
+    with GuardedFolder(path) as folder:
+        for name in folder.names(): ...
+    ```
+    What is on a file system that is mounted read-only is taken whoever owns it: in a container the
+    owner is somebody that is not known there, and nobody in it can write.
+    Raises: `client/site-rights`, the errors of opening a folder.
+    Source: docs/spec/15-site-files.md, section 15.2.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._handle = -1
+
+    def __enter__(self) -> GuardedFolder:
+        """Open it and judge its rights."""
+        try:
+            self._handle = os.open(self._path, os.O_RDONLY | _DIRECTORY | _CLOEXEC)
+            try:
+                _check_guarded(self._handle, self._path)
+            except BaseException:
+                os.close(self._handle)
+                raise
+        except OSError as fault:
+            raise translate(fault, self._path) from fault
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        os.close(self._handle)
+
+    def names(self) -> list[str]:
+        """The names of everything in it, in any order."""
+        try:
+            return os.listdir(self._handle)  # noqa: PTH208 - of the folder that was judged
+        except OSError as fault:
+            raise translate(fault, self._path) from fault
+
+    def read(self, name: str, limit: int) -> bytes:
+        """What a plain file in it holds; links are followed. Raises: `file/…` as well."""
+        path = self._path / name
+        try:
+            handle = open_plain(name, follow=True, folder=self._handle)
+            try:
+                _check_guarded(handle, path)
+                return read_handle(handle, path, limit)
+            finally:
+                os.close(handle)
+        except OSError as fault:
+            raise translate(fault, path) from fault
+
+
+def _check_guarded(handle: int, path: Path) -> None:
+    info = os.fstat(handle)
+    if os.fstatvfs(handle).f_flag & os.ST_RDONLY:
+        return
+    if info.st_uid not in (0, os.geteuid()):
+        detail = f"it belongs to the user number {info.st_uid}"
+    elif info.st_mode & 0o022:
+        detail = f"its mode is {info.st_mode & 0o7777:04o}"
+    else:
+        return
+    raise error("client/site-rights", path=os.fspath(path), detail=detail)

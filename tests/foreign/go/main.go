@@ -41,19 +41,21 @@ type lineCase struct {
 }
 
 type answer struct {
-	Name    string `json:"name"`
-	Result  string `json:"result"`
-	Step    *int   `json:"step"`
-	Code    string `json:"code,omitempty"`
-	Group   int    `json:"group,omitempty"`
-	Version *int64 `json:"version,omitempty"`
-	Why     string `json:"why,omitempty"`
+	Name    string   `json:"name"`
+	Result  string   `json:"result"`
+	Step    *int     `json:"step"`
+	Code    string   `json:"code,omitempty"`
+	Group   int      `json:"group,omitempty"`
+	Version *int64   `json:"version,omitempty"`
+	Hosts   []string `json:"hosts,omitempty"`
+	Why     string   `json:"why,omitempty"`
 }
 
 func judge(format string, worlds map[string]world, raw []byte) (answer, error) {
 	var name string
 	var step *int
 	var version *int64
+	var hosts []string
 	var refusal error
 	switch format {
 	case "licences":
@@ -110,6 +112,17 @@ func judge(format string, worlds map[string]world, raw []byte) (answer, error) {
 		}
 		found, err := readTerms(c)
 		name, version, refusal = c.Name, &found, err
+	case "sites":
+		var c siteCase
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return answer{}, err
+		}
+		var number int
+		hosts, number, refusal = siteHosts(c)
+		name, step = c.Name, &number
+		if refusal == nil {
+			step = nil
+		}
 	case "typed":
 		var c typedCase
 		if err := json.Unmarshal(raw, &c); err != nil {
@@ -140,9 +153,9 @@ func judge(format string, worlds map[string]world, raw []byte) (answer, error) {
 	if refusal != nil {
 		group := groupError{}
 		errors.As(refusal, &group)
-		return answer{name, "refused", step, codeOf(refusal, ""), group.group, nil, refusal.Error()}, nil
+		return answer{name, "refused", step, codeOf(refusal, ""), group.group, nil, nil, refusal.Error()}, nil
 	}
-	return answer{Name: name, Result: "ok", Version: version}, nil
+	return answer{Name: name, Result: "ok", Version: version, Hosts: hosts}, nil
 }
 
 func run(path string) error {

@@ -260,6 +260,8 @@ func readDescriptor(text string) (*descriptor, error) {
 type catalogue struct {
 	version     int64
 	revocations map[string]int64 // "jti x" or "key x" to the day
+	kid         string
+	iat         int64
 }
 
 func readCatalogue(text string, t *trust) (cat *catalogue, err error) {
@@ -279,7 +281,7 @@ func readCatalogue(text string, t *trust) (cat *catalogue, err error) {
 	if issuer := top.text("iss", publisherRE); err == nil && issuer != t.issuer {
 		return nil, refuse("catalogue/publisher", "catalogue of another publisher")
 	}
-	cat = &catalogue{m.between("version", 1, firstUnsafe-1), map[string]int64{}}
+	cat = &catalogue{m.between("version", 1, firstUnsafe-1), map[string]int64{}, c.kid(), top.number("iat")}
 	seen := map[string]bool{}
 	once := func(what string, value any) {
 		key := fmt.Sprint(what, " ", value)

@@ -33,7 +33,13 @@ const SPACES = '0020 00A0 1680 2000-200A 202F 205F 3000';
 const inside = (codes) => codes.replace(/[0-9A-F]+/g, '\\u{$&}').replaceAll(' ', '');
 const NAME = `[^${inside(HIDDEN)}${inside(SPACES)}](?:[^${inside(HIDDEN)}]{0,198}[^${inside(HIDDEN)}${inside(SPACES)}])?`;
 
+const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
+const DNS = `${LABEL}(?:\\.${LABEL})*`;
+
 export const GRAMMAR = {
+  compact: /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/,
+  suffix: new RegExp(`^${DNS}$`),
+  siteHost: new RegExp(`^(?:${DNS}|[0-9a-f.]*:[0-9a-f:.]*)$`),
   any: /^[^]+$/,
   shown: new RegExp(`^${NAME}$`, 'u'),
   orEmpty: new RegExp(`^(?:${NAME})?$`, 'u'),
@@ -344,7 +350,12 @@ function catalogueClaims(jws, trust) {
     const at = number(r, 'at', 0, LAST_DAY);
     return r.has('jti') ? { jti: text(r, 'jti', 'random16'), at } : { key: keyId(r).join('-'), at };
   });
-  return { version: number(muster, 'version', 1), revocations };
+  return {
+    version: number(muster, 'version', 1),
+    revocations,
+    kid: jws.header.get('kid'),
+    iat: number(jws.payload, 'iat'),
+  };
 }
 
 // The first day from which a grant or the product that it is for is revoked, or undefined.

@@ -8,11 +8,11 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Refused, SMALL, codedLater, readJSON, refuse } from './strict.mjs';
+import { Refused, SMALL, codedLater, readB64, readJSON, refuse } from './strict.mjs';
 import {
-  BUNDLE, DAY, DAY_ZERO, GRAMMAR, LONGEST, checkSignature, follow, headerRules, keyId, keyInRole, number,
+  BUNDLE, DAY, DAY_ZERO, GRAMMAR, LONGEST, checkSignature, follow, headerRules, keyId, keyInRole, list, number,
   optionalNumber, readCatalogue, readCompact, readDescriptor, readKey, readObject, record, revokedAt,
-  signedInRole, sortedTexts, text, version1, walk,
+  signedInRole, sortedTexts, text, texts, version1, walk,
 } from './trust.mjs';
 import { confirmation, typed } from './typed.mjs';
 
@@ -277,6 +277,121 @@ async function acceptTerms(test, trust) {
   return found.version;
 }
 
+// ---- site files (15) ------------------------------------------------------------------------
+
+const SITE_FILE = { bytes: 262144, levels: 4, members: 512, items: 64 };
+const SITE = { bytes: 65536, levels: 4, members: 512, items: 64 };
+const TEN_YEARS = 3650 * DAY;
+
+function upTo(most, items) {
+  must(items.length <= most, 'too many items');
+  return items;
+}
+
+function sitePart(map) {
+  const trust = upTo(16, list(map, 'trust'));
+  must(trust.every((step) => typeof step === 'string' && GRAMMAR.compact.test(step)), 'trust');
+  return {
+    publisher: text(map, 'publisher', 'publisher'),
+    site: text(map, 'site', 'compact'),
+    grant: text(map, 'grant', 'compact'),
+    signer: readKey(map.get('signer')),
+    trust,
+  };
+}
+
+function siteFile(data) {
+  const map = readJSON(data, SITE_FILE);
+  version1(map);
+  must(map.get('file') === 'muster-site', 'another kind of file');
+  const parts = upTo(16, list(map, 'sites')).map((item) => sitePart(record(item)));
+  must(parts.length > 0, 'no parts');
+  must(new Set(parts.map((part) => part.publisher)).size === parts.length, 'a publisher stands twice');
+  return parts;
+}
+
+function siteHost(map) {
+  const name = text(map, 'host', 'siteHost');
+  must(name.length <= 253, 'a name too long');
+  const port = number(map, 'port', 1, 65535);
+  for (const member of ['priority', 'weight']) number(map, member, 0, 65535);
+  must(typeof map.get('tls') === 'boolean', 'tls is missing or wrong');
+  return [`${name.includes(':') ? `[${name}]` : name}:${port}`, map.get('tls') ? ' tls' : ''];
+}
+
+function siteClaims({ payload }) {
+  const muster = record(payload.get('muster'));
+  text(payload, 'iss', 'kid');
+  const hosts = upTo(16, list(muster, 'hosts')).map((item) => siteHost(record(item)));
+  must(hosts.length > 0, 'no hosts');
+  must(new Set(hosts.map(([shown]) => shown)).size === hosts.length, 'a host stands twice');
+  must(upTo(32, texts(muster, 'suffixes', 'suffix')).every((name) => name.length <= 253), 'a suffix too long');
+  upTo(16, texts(muster, 'ca', 'any')).forEach((der) => must(readB64(der).length <= 4096, 'a certificate too long'));
+  return {
+    aud: text(payload, 'aud', 'publisher'),
+    iat: number(payload, 'iat'),
+    exp: number(payload, 'exp'),
+    hosts: hosts.map((shown) => shown.join('')),
+  };
+}
+
+const SITE_STEPS = [
+  ['malformed', (job) => {
+    job.site = readCompact(job.part.site, SITE);
+    job.grant = readCompact(job.part.grant, SMALL);
+    job.signer = job.part.signer;
+  }],
+  ['header', (job) => [headerRules(job.site, 'muster-site+jwt'), headerRules(job.grant)]],
+  ['grant', (job) => grantSigned(job, ['host'])],
+  ['signer', (job) => hostSigned(job, job.site)],
+  ['claims', (job) => {
+    versions(job.site, job.grant);
+    job.s = siteClaims(job.site);
+    readGrantClaims(job);
+  }],
+  ['audience', ({ s, world }) => must(s.aud === world.trust.issuer, 'for another publisher')],
+  ['dates', ({ s, g }) => {
+    must(g.iat - DAY <= s.iat, 'older than its grant');
+    must(s.iat < s.exp && s.exp <= s.iat + TEN_YEARS, 'no time, or too long');
+    must(g.exp === undefined || s.exp <= g.exp, 'ends after its grant');
+  }],
+  ['expired', (job) => {
+    const { catalogue, trust } = job.world;
+    const revoked = catalogue && revokedAt(catalogue, job.grant, { setup: '' }) !== undefined;
+    must(!revoked || !speaks(catalogue, trust), 'revoked', 'licence/revoked');
+    must(job.now < job.s.exp, 'ended');
+  }],
+];
+
+// Whether trust stands behind the key of a catalogue.
+function speaks({ kid, iat }, trust) {
+  try {
+    keyInRole(trust, kid, 'catalogue', iat);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function judgeSite(test) {
+  let trust = await walk(test.anchor, test.line);
+  const catalogue = test.catalogue === null ? undefined : await readCatalogue(test.catalogue, trust);
+  let parts;
+  const unread = await refusal(() => { parts = siteFile(Buffer.from(test.file, 'utf8')); });
+  if (unread) return { ...answer(unread), step: 0, code: unread.code ?? 'licence/malformed' };
+  const part = parts.find(({ publisher }) => publisher === trust.issuer);
+  if (!part) return { ...answer(), hosts: [] };
+  for (const compact of part.trust) {
+    await refusal(async () => { trust = await follow(trust, compact); });
+  }
+  const job = { part, now: test.now, world: { trust, catalogue } };
+  for (const [place, [code, check]] of SITE_STEPS.entries()) {
+    const no = await refusal(() => check(job));
+    if (no) return { ...answer(no), step: place + 1, code: no.code ?? `licence/${code}` };
+  }
+  return { ...answer(), hosts: job.s.hosts };
+}
+
 // ---- from digits to a grant (4.4) -----------------------------------------------------------
 
 // Members sorted, no spaces: over printable ASCII and integers that is JCS.
@@ -382,6 +497,7 @@ for (const [name, source] of Object.entries(file.worlds ?? {})) {
 }
 const judges = {
   licences: (test) => judgeLicence(test, worlds),
+  sites: judgeSite,
   ...Object.fromEntries(['trust', 'catalogues', 'terms', 'confirmations'].map((f) => [f, (test) => judgeLine(test, f)])),
   ...Object.fromEntries(Object.entries(ALONE).map(([f, judge]) => [f, async (test) => answer(await refusal(() => judge(test)))])),
 };

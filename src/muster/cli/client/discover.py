@@ -44,7 +44,7 @@ def _lines(hosts: DiscoveredHosts, *, probed: bool) -> list[str]:
             lines.append(f"  {name}  {records} record{'' if records == 1 else 's'}")
     for number, host in enumerate(hosts.hosts, 1):
         lines.append(
-            f"  {number}. {host.host}  {host.source}"
+            f"  {number}. {host.host}  {host.source}{' ' + host.file if host.file else ''}"
             f"  priority {host.priority} weight {host.weight}"
             f"{'  in doubt: asked last for a while' if host.in_doubt else ''}"
             f"{'  ' + _served(host) if probed else ''}"

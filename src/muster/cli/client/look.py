@@ -59,7 +59,8 @@ def _status_lines(row: ProductStatus) -> list[str]:
             fields.append(("Activated by", f"{licence.kind} key {licence.host_key}"))
     if row.last_host is not None:
         ip = f" ({row.last_ip})" if row.last_ip else ""
-        fields.append(("Host", f"{row.last_host}{ip}"))
+        file = f", named by {row.last_host_file}" if row.last_host_file else ""
+        fields.append(("Host", f"{row.last_host}{ip}{file}"))
     if row.next_attempt is not None:
         fields.append(("Next try", when(row.next_attempt)))
     if row.key_kind in ("", "setup"):
@@ -85,7 +86,7 @@ def _status_lines(row: ProductStatus) -> list[str]:
             f"  What: {refusal.what}",
             f"  Fix:  {refusal.fix}",
         ]
-    return [*lines, *warned(row.warnings)]
+    return [*lines, *warned(row.warnings), *warned(row.site_errors)]
 
 
 def _agent_lines(agent: AgentStatus) -> list[str]:
@@ -104,7 +105,11 @@ def _agent_lines(agent: AgentStatus) -> list[str]:
 def _found_by(row: ProductStatus) -> str:
     if row.set_host is not None:
         return f"by setting: {row.set_host}"
-    return f"by DNS: {', '.join(row.suffixes) or 'no domain known'}"
+    dns = f"by DNS: {', '.join(row.suffixes) or 'no domain known'}"
+    if not row.sites:
+        return dns
+    files = "; ".join(f"{site.file} ({', '.join(site.hosts)})" for site in row.sites)
+    return f"by site file: {files}; then {dns}"
 
 
 @click.command(cls=MusterCommand)

@@ -16,6 +16,7 @@ COMMANDS = {
     "backup": f"{_HERE}.backup:backup",
     "catalogue": f"{_HERE}.documents:catalogue",
     "check": f"{_HERE}.backup:check",
+    "client-config": f"{_HERE}.site:client_config",
     "clients": f"{_HERE}.machines:clients",
     "init": f"{_HERE}.enrol:init",
     "install-key": f"{_HERE}.enrol:install_key",

@@ -115,7 +115,11 @@ def _client_block(status: ProductStatus) -> Fields:
         fields.append(("    Registered KMS machine name", status.set_host))
     else:
         about = f"not asked yet (domains: {domains})" if domains else "not available"
-        fields.append(("    KMS machine name from DNS", status.last_host or about))
+        if status.sites:
+            files = ", ".join(site.file for site in status.sites)
+            about = f"not asked yet (site files: {files})"
+        source = status.last_host_file or "DNS"
+        fields.append((f"    KMS machine name from {source}", status.last_host or about))
         if domains:
             fields.append(("    KMS lookup domain", domains))
     fields.append(("    KMS machine IP address", status.last_ip or "not available"))

@@ -9,6 +9,7 @@ from muster.client import look, onetime, summary
 from muster.client.act import onetime as once
 from muster.client.driver import Driver
 from muster.client.findings import Activation, Status
+from muster.client.hosts import applied
 from muster.client.judge import with_warnings
 from muster.client.machine import Machine
 from muster.client.messages import Finish, Save, Situation
@@ -103,6 +104,8 @@ def _try_hosts(
     loading = () if finish.due else loaded.warnings
     identity = machine.memory.identity if finish.due else loaded.memory.identity
     verdict = with_warnings(finish.verdict, parts.clock.now(), loading)
+    if plan.files:
+        plan = applied(plan, verdict.authority, parts.clock.now())
     status = Status(descriptor, verdict, identity, plan, store.folder)
     return Activation(
         status, finish.fault, finish.renewed, finish.due, finish.tried, tuple(warnings)

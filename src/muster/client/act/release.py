@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 
 from muster.client import identity as identities
-from muster.client import look, schedule
+from muster.client import schedule, sites
 from muster.client.attempt import MOST_CHALLENGES
+from muster.client.authority import authority
 from muster.client.discovery import TRY_SECONDS, Address, order, turn
 from muster.client.driver import discover as ask_dns
+from muster.client.hosts import applied, names_asked
 from muster.client.judge import is_activation
+from muster.client.messages import Plan
 from muster.client.model import ProductRecord
 from muster.client.results import Released
 from muster.client.stores import Parts, load_present, record_of
@@ -54,7 +57,9 @@ def release(parts: Parts, product: str | None = None) -> Released:
         bundle = read_bundle(record.licence.encode("utf-8"))
         line = memory.requests.line
         asked = ReleaseRequest(bundle, key.public.raw, line, sent_at)
-        host = _give_back(parts, store.publisher, descriptor, record, asked, key)
+        now = parts.clock.now()
+        plan = applied(parts.plan(store.publisher), authority(descriptor, memory, now), now)
+        host = _give_back(parts, plan, descriptor, record, asked, key)
         record = replace(
             record,
             licence="",
@@ -80,15 +85,18 @@ def release(parts: Parts, product: str | None = None) -> Released:
 
 def _give_back(
     parts: Parts,
-    publisher: str,
+    plan: Plan,
     descriptor: Descriptor,
     record: ProductRecord,
     asked: ReleaseRequest,
     key: SigningKey,
 ) -> Address:
     """Show the release to the host that gave the lease, else to each that can be found."""
-    plan = parts.plan(publisher)
-    hosts = [address for address in (record.last_good, plan.host) if address is not None]
+    named = sites.named(plan.sites)
+    last = record.last_good
+    if last is not None and last in named:
+        last, _ = named[last]  # as the file says that it is asked
+    hosts = [address for address in (last, plan.host, *named) if address is not None]
     fault: MusterError | None = None
     looked = plan.host is not None
     tried: set[Address] = set()
@@ -111,7 +119,7 @@ def _give_back(
             break
         looked = True
         label = descriptor.trust.label
-        answers, faults = ask_dns(parts.network, look.names_asked(label, plan), parts.late())
+        answers, faults = ask_dns(parts.network, names_asked(label, plan), parts.late())
         hosts = [candidate.address for candidate in order(answers, parts.dice, passed=tried)]
         fault = fault or (faults[0] if faults else None)
     raise fault or error("client/no-suffix")

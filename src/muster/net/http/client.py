@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 from urllib.parse import SplitResult, urlsplit
 
@@ -35,6 +35,7 @@ class HTTPClient:
         timeout: seconds for one request as a whole.
         limit: bytes of the body of an answer.
         ca_file: certificates of authorities that are trusted for https, besides the system's.
+        authorities: more of them, each in DER.
         proxies: use the proxies of the environment (HTTPS_PROXY, NO_PROXY, …). Off unless told:
             a host in the same network is never asked through a proxy.
         monotonic: seconds that never jump.
@@ -46,12 +47,14 @@ class HTTPClient:
         limit: int = 64 * 1024,
         *,
         ca_file: str | None = None,
+        authorities: Sequence[bytes] = (),
         proxies: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._timeout = timeout
         self._limit = limit
         self._ca_file = ca_file
+        self._authorities = authorities
         self._proxies = proxies
         self._monotonic = monotonic
         self._tls: ssl.SSLContext | None = None
@@ -128,7 +131,7 @@ class HTTPClient:
         if self._tls is None:
             from muster.net.tls import client_context
 
-            self._tls = client_context(self._ca_file)
+            self._tls = client_context(self._ca_file, self._authorities)
         return self._tls
 
 
