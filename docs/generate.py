@@ -286,8 +286,10 @@ def text(name: str) -> str:
 
 
 def files() -> dict[str, str]:
-    """The texts of all generated pages and schemas, by path below docs/."""
-    return {name: text(name) for name in PAGES} | shapes.schemas()
+    """The texts of all generated pages, schemas and dashboards, by path below docs/."""
+    from tests.docs import dashboards
+
+    return {name: text(name) for name in PAGES} | shapes.schemas() | dashboards.files()
 
 
 def say(line: str) -> None:

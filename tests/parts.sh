@@ -25,6 +25,8 @@ need systemd-analyze systemd
 need go golang-go
 need node nodejs
 need npm npm
+need promtool prometheus
+need prometheus prometheus
 # Languages of docs/agent.md.
 need curl curl
 need cc gcc

@@ -1,27 +1,24 @@
-"""Day 1, 30 and 400 of a host and a publisher: commands, alerts and the metrics that they need."""
+"""Day 1, 30 and 400 of a host and a publisher: commands, and the alerts that they name."""
 
 from __future__ import annotations
 
 import re
 import shlex
-import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 from tests.cli.host.conftest import Desk as HostDesk
 from tests.cli.host.conftest import active, desk, made, serve, stop
 from tests.cli.publisher.conftest import Desk as PublisherDesk
 from tests.cli.publisher.conftest import empty
+from tests.docs.test_watching import rules
 
 from muster.cli.main import muster
 
 __all__ = ["active", "desk", "empty", "made"]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-ALERTS = DOCS / "alerts.yml"
 PAGES = {"host": DOCS / "host-years.md", "publisher": DOCS / "publisher-years.md"}
 WAITING = {"muster doctor --role host": 1}
 """Commands that may end otherwise on a machine of tests: no DNS is set up there."""
@@ -66,15 +63,6 @@ def test_the_commands_of_a_publisher(empty: PublisherDesk, tmp_path: Path) -> No
     play(PAGES["publisher"], tmp_path / "machine", empty.env)
 
 
-def rules() -> dict[str, dict[str, str]]:
-    """The rules by name: what they ask, and their texts."""
-    found: dict[str, dict[str, str]] = {}
-    for rule in re.split(r"^ +- alert: ", ALERTS.read_text("utf-8"), flags=re.MULTILINE)[1:]:
-        name, _, body = rule.partition("\n")
-        found[name] = dict(re.findall(r"^ +(expr|summary|action): (.+)$", body, flags=re.MULTILINE))
-    return found
-
-
 def test_alerts_of_the_pages_are_the_rules() -> None:
     shown = [
         name
@@ -83,30 +71,3 @@ def test_alerts_of_the_pages_are_the_rules() -> None:
     ]
     assert len(shown) == len(set(shown))
     assert set(shown) == rules().keys()
-    assert all(rule.keys() == {"expr", "summary", "action"} for rule in rules().values())
-
-
-def described() -> set[str]:
-    """Metrics that the source describes, with the prefix of each server."""
-    source = DOCS.parent / "src" / "muster"
-    text = "\n".join(path.read_text("utf-8") for path in sorted(source.rglob("*.py")))
-    names = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', text))
-    names |= set(re.findall(r"\{prefix\}_([a-z_]+)", text))
-    return {f"muster_{server}_{name}" for server in ("host", "publisher") for name in names}
-
-
-@pytest.mark.parametrize("name", sorted(rules()))
-def test_an_alert_asks_for_metrics_that_there_are(name: str) -> None:
-    asked = set(re.findall(r"muster_[a-z_]+", rules()[name]["expr"]))
-    assert asked or "up{" in rules()[name]["expr"]
-    assert asked <= described()
-
-
-def test_the_rules_are_of_their_form() -> None:
-    text = ALERTS.read_text("utf-8")
-    assert "\t" not in text
-    assert all(rule["summary"].count('"') % 2 == 0 for rule in rules().values())
-    tool = shutil.which("promtool")
-    if tool is not None:
-        done = subprocess.run([tool, "check", "rules", ALERTS], capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
