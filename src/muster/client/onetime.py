@@ -24,11 +24,13 @@ from muster.client.model import Memory, ProductRecord
 from muster.core.audit import Event as Audit
 from muster.core.catalogue import error
 from muster.core.clock import Dice
+from muster.core.errors import MusterError
 from muster.core.identity import Fact, commitments
 from muster.core.ids import ConfirmationId, InstallationId, make_installation_id
 from muster.core.keys import KeyId, Kind
 from muster.core.products import DAY, KeyGroup, Product
 from muster.core.states import LicenceEvent, LicenceState, step
+from muster.core.text import instant_text
 from muster.core.values import replace
 from muster.lease import strict
 from muster.lease.bundle import ActivationBundle, read_activation_bundle
@@ -42,6 +44,9 @@ KINDS = (Kind.MAK, Kind.EVALUATION, Kind.RETAIL)
 """Kinds of keys that activate one machine once."""
 Proofs = Callable[[], Mapping[str, bytes]]
 """Reads the proof keys of installed keys, by key id; only the owner of a store may."""
+SHORTEST_EVALUATION = 90 * DAY
+"""Seconds that an evaluation lasts at least (docs/spec/11-pools.md, section 11.1): what a key gives
+is not known before it is activated."""
 LOOK_AGAIN = DAY
 """Seconds after which an activated machine that knows its publisher asks for news."""
 
@@ -161,7 +166,7 @@ def accept(
         grant: compact JWS, from anywhere.
         channel: through which it came, for the history.
     Raises: of the step that fails; `client/other-key` (of a key that is not the installed one),
-        `client/better-licence`, `client/conversion-…`.
+        `client/better-licence`, `client/longer-evaluation`, `client/conversion-…`.
     """
     record = _waiting(descriptor, memory)
     held = authority(descriptor, memory, now)
@@ -172,8 +177,13 @@ def accept(
     memory = remember(memory, licence.key, text, facts)
     if licence.key != record.key:
         raise error("client/other-key", key=licence.key)
-    check_worth(descriptor, memory, facts, held, now)
     evaluated = licence.kind == EVALUATION
+    running = _running(descriptor, memory, facts, held, now) if evaluated else None
+    if running is not None and running.kind != EVALUATION:
+        raise error("client/better-licence", kind=running.kind)
+    if running is not None and licence.expires is not None:
+        refuse_shorter(running, licence.expires)
+    check_conversion(descriptor.product, KeyId.parse(record.key), descriptor.groups, held.catalogue)
     event = LicenceEvent.EVALUATION_ACCEPTED if evaluated else LicenceEvent.ACTIVATION_ACCEPTED
     state = step(LicenceState.UNLICENSED if evaluated else record.state, event)
     if record.licence != licence.text:
@@ -212,18 +222,61 @@ def check_worth(
     """
     key = KeyId.parse(_waiting(descriptor, memory).key)
     if key.kind is Kind.EVALUATION:
-        refuse_worse(descriptor, memory, facts, held, now)
+        refuse_worse(descriptor, memory, facts, held, now, key)
     check_conversion(descriptor.product, key, descriptor.groups, held.catalogue)
 
 
 def refuse_worse(
-    descriptor: Descriptor, memory: Memory, facts: Sequence[Fact], held: Authority, now: int
+    descriptor: Descriptor,
+    memory: Memory,
+    facts: Sequence[Fact],
+    held: Authority,
+    now: int,
+    key: KeyId,
 ) -> None:
-    """An evaluation never takes a better licence away. Raises: `client/better-licence`."""
-    fingerprint = commitments(memory.identity.salt, facts)
-    licence = evaluate(descriptor, memory, fingerprint, now, held, facts).licence
-    if licence is not None and licence.kind != EVALUATION:
+    """An evaluation never takes a better licence away, nor one of another key that may be longer.
+
+    Args:
+        key: an evaluation key.
+    Raises: `client/better-licence`, `client/longer-evaluation`.
+    """
+    licence = _running(descriptor, memory, facts, held, now)
+    if licence is None:
+        return
+    if licence.kind != EVALUATION:
         raise error("client/better-licence", kind=licence.kind)
+    if licence.key != key.text:
+        refuse_shorter(licence, now + SHORTEST_EVALUATION)
+
+
+def refuse_shorter(running: VerifiedLicence, end: int) -> None:
+    """Refuse an evaluation that may end at `end` (Unix seconds) where one runs that ends later.
+
+    Raises: `client/longer-evaluation`.
+    """
+    if running.expires is not None and running.expires > end:
+        days = SHORTEST_EVALUATION // DAY
+        raise error("client/longer-evaluation", until=instant_text(running.expires), days=days)
+
+
+def _running(
+    descriptor: Descriptor, memory: Memory, facts: Sequence[Fact], held: Authority, now: int
+) -> VerifiedLicence | None:
+    fingerprint = commitments(memory.identity.salt, facts)
+    return evaluate(descriptor, memory, fingerprint, now, held, facts).licence
+
+
+def shortened(before: VerifiedLicence | None, after: VerifiedLicence | None) -> list[MusterError]:
+    """The warning where a full licence took the place of one that would have run longer.
+
+    Whether a key has a term is known when it has been activated: it is said, and how to go back.
+    """
+    if before is None or after is None or after.expires is None or before.kind == EVALUATION:
+        return []
+    if before.key == after.key or (before.expires is not None and before.expires <= after.expires):
+        return []
+    until = "for ever" if before.expires is None else f"until {instant_text(before.expires)}"
+    return [error("client/shorter-licence", until=instant_text(after.expires), before=until)]
 
 
 def check_conversion(

@@ -502,6 +502,75 @@ def test_an_evaluation_key_of_an_older_store_uses_no_activation(world: World) ->
     assert world.asked == asked
 
 
+def test_an_evaluation_of_another_key_shortens_none_that_runs(world: World) -> None:
+    """What a key gives is known when it is activated: until the one that runs cannot be longer than
+    the shortest, another key is refused, and nothing is drawn for it."""
+    machine, _ = ready(world, Kind.EVALUATION, 6)
+    client = machine.client
+    online(client)
+    end = client.status(PRODUCT).verdict.until
+    short = world.publisher.machine_key("desktop", Kind.EVALUATION, 3)
+    asked = list(world.asked)
+    assert unchanged(machine, lambda: client.install_key(short.text)) == "client/longer-evaluation"
+    assert world.asked == asked
+    assert client.status(PRODUCT).verdict.until == end
+    world.clock.pass_time(91 * DAY)
+    world.publisher.now += 91 * DAY
+    client.install_key(short.text)
+    assert online(client).renewed
+    later = client.status(PRODUCT).verdict.until
+    assert end is not None
+    assert later is not None
+    assert later >= end
+
+
+def test_an_evaluation_that_was_drawn_before_and_ends_sooner_is_not_kept(world: World) -> None:
+    machine, first = ready(world, Kind.EVALUATION, 3)
+    client = machine.client
+    taken = digits(world, client)
+    client.confirm(taken)
+    world.clock.pass_time(60 * DAY)
+    world.publisher.now += 60 * DAY
+    longer = world.publisher.machine_key("desktop", Kind.EVALUATION, 3)
+    client.install_key(longer.text)
+    online(client)
+    end = client.status(PRODUCT).verdict.until
+    world.clock.pass_time(10 * DAY)
+    client.install_key(first.text)
+    assert code(lambda: client.confirm(taken)) == "client/longer-evaluation"
+    assert client.status(PRODUCT).verdict.until == end
+
+
+@pytest.mark.parametrize("before", [Kind.RETAIL, Kind.MAK, None])
+@pytest.mark.parametrize("channel", ["online", "digits"])
+def test_a_key_with_a_term_that_replaces_a_longer_licence_says_so(
+    world: World, before: Kind | None, channel: str
+) -> None:
+    """And the way back uses no other activation."""
+    machine = world.machine()
+    client = machine.client
+    client.add_product(world.publisher.descriptor(PRODUCT))
+    kept = world.publisher.machine_key("desktop", before) if before is not None else None
+    if kept is None:
+        world.advertise([world.host()])
+        assert client.activate()[0].renewed
+    else:
+        client.install_key(kept.text)
+        assert online(client).warnings == ()
+    term = world.publisher.machine_key("desktop", term=1)
+    client.install_key(term.text)
+    found = online(client) if channel == "online" else client.confirm(digits(world, client))
+    assert found.renewed
+    assert [warning.code for warning in found.warnings] == ["client/shorter-licence"]
+    assert ("for ever" in found.warnings[0].what) is (kept is not None)
+    assert online(client).warnings == (), "told once, when it happened"
+    if kept is not None:
+        client.install_key(kept.text)
+        back = online(client)
+        assert (back.renewed, back.warnings) == (True, ())
+        assert client.status(PRODUCT).verdict.until is None
+
+
 def test_a_full_key_ends_an_evaluation(world: World) -> None:
     machine, _ = ready(world, Kind.EVALUATION, 3)
     online(machine.client)

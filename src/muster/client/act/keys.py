@@ -28,7 +28,7 @@ def install_key(parts: Parts, text: str, product: str | None = None) -> KeyChang
     Raises: `key/…` for what is no product key; `client/host-key`, `client/key-group`,
         `client/which-key-product`, `client/key-publisher`, `client/key-unknown`,
         `client/no-product`, `client/conversion-…`, `client/better-licence` (an evaluation key where
-        a lease or a licence for ever runs).
+        a lease or a licence for ever runs), `client/longer-evaluation`.
     What is kept of a key does not give it back (docs/spec/01-identities.md, section 1.7.5).
     """
     key = parse_product_key(text)
@@ -115,7 +115,7 @@ def _put_key(parts: Parts, store: Store, descriptor: Descriptor, key: ProductKey
         if key.kind is Kind.EVALUATION:
             now = parts.clock.now()
             held = authority(descriptor, memory, now)
-            onetime.refuse_worse(descriptor, memory, parts.facts(), held, now)
+            onetime.refuse_worse(descriptor, memory, parts.facts(), held, now, key.key_id)
         changed = record.key != key.key_id.text
         if changed:
             state = step(record.state, LicenceEvent.KEY_INSTALLED)

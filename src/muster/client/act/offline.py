@@ -159,16 +159,16 @@ def _keep(
     channel: str,
 ) -> Activation:
     """Keep a grant of this machine; whether it is new is told in `renewed`."""
-    now = parts.clock.now()
+    now, facts = parts.clock.now(), parts.facts()
     before = record_of(loaded.memory, descriptor).licence
-    memory, licence = onetime.accept(descriptor, memory, parts.facts(), grant, now, channel)
+    running = look.verdict_now(parts, descriptor, loaded.memory, facts).licence
+    memory, licence = onetime.accept(descriptor, memory, facts, grant, now, channel)
     store.save(memory)
     new = licence.text != before
     if new:
         _LOG.info("%s is activated by %s", descriptor.product.id, channel)
-    return Activation(
-        look.status_of(parts, store, descriptor), None, new, True, (), tuple(loaded.warnings)
-    )
+    warnings = (*loaded.warnings, *onetime.shortened(running, licence))
+    return Activation(look.status_of(parts, store, descriptor), None, new, True, (), warnings)
 
 
 def import_publisher_file(parts: Parts, data: bytes) -> Imported:

@@ -79,6 +79,7 @@ def try_once(
         _LOG.warning("%s got no activation: %s", descriptor.product.id, failure)
     store.save(settled(parts, store, memory, facts))
     status = look.status_of(parts, store, descriptor, plan)
+    warnings = (*warnings, *onetime.shortened(verdict.licence, status.verdict.licence))
     if fault is None and not status.verdict.licensed:
         fault = status.verdict.fault
     return Activation(status, fault, fault is None and not activated, True, (), warnings)

@@ -150,6 +150,27 @@ ROWS: tuple[Row, ...] = (
         fix="Leave it as it is, or remove the key with 'muster client uninstall-key' first.",
     ),
     Row(
+        code="client/longer-evaluation",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.NEVER,
+        what="An evaluation is active until {until}; another one does not replace it.",
+        why="A key may give an evaluation of {days} days only, so the machine could lose by it. No"
+        " activation of the key was used.",
+        fix="Install the key when at most {days} days are left, or remove the key that is there with"
+        " 'muster client uninstall-key' first.",
+    ),
+    Row(
+        code="client/shorter-licence",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.NEVER,
+        what="The licence now ends {until}; the one that it replaced ran {before}.",
+        why="The new key was issued with a term.",
+        fix="If that is not what was meant, install the key of before again and activate: that uses no"
+        " other activation.",
+    ),
+    Row(
         code="client/conversion-refused",
         kind=Kind.REFUSAL,
         http=403,
