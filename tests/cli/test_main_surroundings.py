@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from muster.cli import compose
 from muster.system.facts import facts_file
 from muster.testing.tiny_publisher import TinyPublisher
 from muster.testing.world import machine_facts
@@ -215,20 +214,6 @@ def test_no_folder_for_temporary_files(as_nobody: tuple[str, ...]) -> None:
     if "mount" in done.stderr:
         pytest.skip(f"this machine lets nobody mount: {done.stderr}")
     assert json.loads(done.stdout)["error"]["code"] == "file/no-temporary", done.stderr
-
-
-def test_a_host_that_this_user_may_not_enter_is_none_of_this_users(folder: Path) -> None:
-    """On a machine that is client and host, an ordinary user is told of its products."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
-    (folder / "host").mkdir(mode=0o700)
-    (folder / "host" / "host.db").touch()
-    assert compose.holds_host(folder)
-    child = os.fork()
-    if child == 0:
-        os.setuid(NOBODY)
-        os._exit(compose.holds_host(folder))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 # Streams.
