@@ -187,6 +187,7 @@ def test_every_command_of_a_host(made: HostDesk, zone: NanoDNS, wishes: list[Cou
     ):
         walk("set", *words)
     walk("client-config", "--host", "kms1.corp.test", "--out", str(made.folder / "site.muster"))
+    walk("firewall")
     walk("publish-dns", *dns_words(made, zone), "--print")
     walk("publish-dns", *dns_words(made, zone), "--port", "16880")
     walk("publish-dns", *dns_words(made, zone), "--withdraw")
@@ -229,6 +230,7 @@ def test_every_command_of_a_publisher(
     walk("product", "show", "contoso-desktop-7-enterprise")
     walk("descriptor", "contoso-desktop-7-enterprise", "--out", file("desktop.json"))
     walk("export", file("contoso.publisher"))
+    walk("firewall", "--tool", "nft")
     Path(file("next.toml")).write_bytes(sample())
     walk("catalogue", "show")
     walk("catalogue", "diff", file("next.toml"))

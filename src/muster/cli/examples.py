@@ -42,6 +42,7 @@ host catalogue import contoso.publisher
 host check
 host client-config --host kms1.corp.example:16880
 host clients --limit 20
+host firewall --tool ufw
 host init --publisher contoso.publisher
 host install-key -
 host log --audit
@@ -69,6 +70,7 @@ publisher clock show
 publisher confirm --request request.json --reply reply.json
 publisher descriptor contoso-office-2010 --out office.json
 publisher export contoso.publisher
+publisher firewall --tool ufw
 publisher host activate --request request.json --reply reply.json
 publisher host list
 publisher host release 0123456789abcdefghijkl

@@ -20,6 +20,7 @@ from muster.core.records import JSON, ErrorRecord, any_of
 from muster.core.values import dataclass
 from muster.health.report import Diagnosis
 from muster.host import results as host
+from muster.net.firewall import FirewallRules
 from muster.publisher import results as publisher
 from muster.publisher.running import PublisherStatus
 from muster.wire import agent as sockets
@@ -81,6 +82,7 @@ SHAPES: Mapping[str, Shape] = {
     "host check": _shape(host.DatabaseCheck),
     "host client-config": _shape(host.ClientConfig),
     "host clients": _shape(host.ClientList, host.MachineRemoval),
+    "host firewall": _shape(FirewallRules),
     "host init": _shape(host.HostInit),
     "host install-key": _shape(host.KeyInstallation),
     "host log": _shape(host.RequestList, host.AuditList),
@@ -108,6 +110,7 @@ SHAPES: Mapping[str, Shape] = {
     "publisher confirm": _shape(publisher.Confirmed),
     "publisher descriptor": _shape(publisher.DescriptorWritten),
     "publisher export": _shape(publisher.Exported),
+    "publisher firewall": _shape(FirewallRules),
     "publisher host activate": _shape(publisher.HostActivated),
     "publisher host list": _shape(publisher.HostList),
     "publisher host release": _shape(publisher.Revoked),

@@ -62,6 +62,7 @@ from muster.host.view import publisher_id
 from muster.lease.terms import Terms
 from muster.net.certificate import certificate_of
 from muster.net.dnsupdate import nsupdate_script, zone_lines
+from muster.net.firewall import FirewallRules, firewall_rules
 
 OLD_CATALOGUE = 400 * DAY
 """A catalogue older than this is a warning, never a stop."""
@@ -429,7 +430,22 @@ def audit(host: OpenHost, limit: int) -> AuditList:
         return AuditList(tuple(reversed(audit_table.rows(reader, limit))))
 
 
-# DNS.
+# The network.
+
+
+def firewall(host: OpenHost) -> FirewallRules:
+    """The lines that open the port for machines: that of the running host, else of the settings."""
+    process = host.process()
+    with host.snapshot() as reader:
+        values = {**table.defaults(Role.HOST), **host.values(reader)}
+    running = process is not None and process.port > 0
+    port, networks = values["port"], values["allowed_networks"]
+    assert isinstance(port, int)
+    assert isinstance(networks, tuple)
+    address = str(values["bind"])
+    if process is not None and running:
+        port, address = process.port, process.address
+    return firewall_rules("muster-host", port, address, networks, running=running)
 
 
 def dns_records(host: OpenHost, place: DNSPlace) -> DNSRecords:

@@ -16,6 +16,7 @@ from muster.core.keys import Kind
 from muster.db.engine import LOOK_CHECK_SECONDS, Reader
 from muster.lease.descriptor import make_descriptor
 from muster.lease.trust import parse_trust
+from muster.net.firewall import FirewallRules, firewall_rules
 from muster.publisher import chain, evidence, reading, rules, tables
 from muster.publisher.chain import Head
 from muster.publisher.model import AuditRow, Content
@@ -71,6 +72,18 @@ def clock(office: Office) -> ClockShown:
             machines=len(tables.pools.machines_after(reader, today)),
             revocations=len(tables.documents.revoked_after(reader, today)),
         )
+
+
+def firewall(office: Office, port: int, address: str) -> FirewallRules:
+    """The lines that open the port for hosts and machines.
+
+    Args:
+        port, address: of the settings, for where no service runs.
+    """
+    process = office.process()
+    if process is not None and process.port:
+        return firewall_rules("muster-publisher", process.port, process.address, running=True)
+    return firewall_rules("muster-publisher", port, address)
 
 
 def status(office: Office) -> PublisherStatus:

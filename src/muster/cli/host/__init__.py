@@ -18,6 +18,7 @@ COMMANDS = {
     "check": f"{_HERE}.backup:check",
     "client-config": f"{_HERE}.site:client_config",
     "clients": f"{_HERE}.machines:clients",
+    "firewall": f"{_HERE}.firewall:firewall",
     "init": f"{_HERE}.enrol:init",
     "install-key": f"{_HERE}.enrol:install_key",
     "log": f"{_HERE}.log:show_log",

@@ -14,6 +14,7 @@ _COMMANDS = {
     "init": "muster.cli.publisher.setup:init",
     "serve": "muster.cli.publisher.setup:serve",
     "status": "muster.cli.publisher.look:status",
+    "firewall": "muster.cli.publisher.firewall:firewall",
     "export": "muster.cli.publisher.setup:export",
     "product": "muster.cli.publisher.product:product",
     "descriptor": "muster.cli.publisher.product:descriptor",
