@@ -1,13 +1,24 @@
 #!/bin/sh
 # Process 1 of a machine of its own: the system of a folder, in namespaces that `unshare` made.
-# Arguments: the folder below (lower), one for what changes (upper), one that joins the two (root).
+# Arguments: the folders below, with colons (lower), one for what changes (upper), one that joins them
+# (root), the name of the machine, the UUID of its hardware.
 set -eu
-lower=$1 upper=$2 root=$3
+lower=$1 upper=$2 root=$3 name=$4 uuid=$5
 mount --make-rprivate /
 mkdir -p "$upper/data" "$upper/work" "$root"
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper/data,workdir=$upper/work" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
+# Hardware of its own: SMBIOS where this kernel shows it, else a device tree as virtual machines have.
+if [ -d "$root/sys/class/dmi/id" ]; then
+    shown=$root/sys/class/dmi/id file=product_uuid
+else
+    shown=$root/sys/firmware file=devicetree/base/vm,uuid
+fi
+mount -t tmpfs -o mode=755 tmpfs "$shown"
+mkdir -p "$(dirname "$shown/$file")"
+echo "$uuid" >"$shown/$file"
+chmod 0400 "$shown/$file"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 for node in null zero full random urandom tty; do
     touch "$root/dev/$node"
@@ -31,6 +42,7 @@ if [ -d "$root/sys/fs/cgroup" ]; then
         mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup/unified" || true
     fi
 fi
+echo "$name" >"$root/etc/hostname"
 # As a system does at its boot, and not in a container: credentials reach services by propagation.
 mount --make-rshared /
 cd "$root"

@@ -1,7 +1,11 @@
 """A machine of its own: a fresh Debian root, systemd as its process 1, and a network of its own.
 
 The root is made once by debootstrap; each machine joins what it changes to it (overlayfs), in
-namespaces that end with its process 1. It reaches nothing but itself.
+namespaces that end with its process 1. It reaches nothing but itself and machines that it is
+joined to. Its hardware has a UUID of its own, and its programs a clock that a test moves by hand:
+libfaketime, of Debian, is loaded into them by a drop-in of each unit of Muster. A kernel has one
+wall clock for all namespaces, so that setting it would set that of whoever runs the tests. Clocks
+that measure spans go on as they are: a program sees a wall clock that was set ahead.
 """
 
 from __future__ import annotations
@@ -11,13 +15,23 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 SECONDS = 300
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = "bookworm"
-PACKAGES = "adduser,curl,dbus,procps,python3,systemd,systemd-sysv"
+PACKAGES = "adduser,curl,dbus,libfaketime,procps,python3,systemd,systemd-sysv"
+_LIBRARY = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
+CLOCK = {"LD_PRELOAD": _LIBRARY, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+"""The environment of a program whose clock a test moves, by CLOCK_FILE of its machine."""
+CLOCK_FILE = "/etc/faketimerc"
+ENVIRON = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
 
 
 def debian_root(folder: Path) -> Path:
@@ -26,9 +40,33 @@ def debian_root(folder: Path) -> Path:
     command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=540, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    units = root / "etc/systemd/system"
     # Nobody logs in at a console that is a file.
-    (root / "etc/systemd/system/console-getty.service").symlink_to("/dev/null")
+    (units / "console-getty.service").symlink_to("/dev/null")
+    (units / "muster-.service.d").mkdir()
+    variables = " ".join(f"{name}={value}" for name, value in CLOCK.items())
+    clock = f"[Service]\nEnvironment={variables}\n"
+    (units / "muster-.service.d" / "clock.conf").write_text(clock)
+    (root / CLOCK_FILE[1:]).write_text("+0\n")
     return root
+
+
+def image(lower: Path, folder: Path, packages: Iterable[Path]) -> str:
+    """A root with packages on it, as an image of machines is made: nothing runs while they are
+    installed. What `DebianMachine` takes as its `lower`."""
+    root, upper, work = folder / "root", folder / "upper", folder / "work"
+    for path in (root, upper / "root", work):
+        path.mkdir(parents=True)
+    names = [shutil.copy(package, upper / "root") for package in packages]
+    steps = (
+        f"mount -t overlay overlay -o lowerdir={lower},upperdir={upper},workdir={work} {root}\n"
+        f'mount -t proc proc {root}/proc\nexec chroot {root} dpkg -i "$@"'
+    )
+    inside = [f"/root/{Path(name).name}" for name in names]
+    spaces = ["unshare", "--mount", "--net", "sh", "-euc", steps, "sh", *inside]
+    done = subprocess.run(spaces, capture_output=True, text=True, env=ENVIRON, check=False)
+    assert done.returncode == 0, done.stderr
+    return f"{upper}:{lower}"
 
 
 def build(folder: Path, version: str = "") -> dict[str, Path]:
@@ -53,34 +91,51 @@ def renamed(package: Path, version: str, folder: Path) -> Path:
 
 
 class DebianMachine:
-    """A machine that has started; `run` runs programs on it, as its root."""
+    """A machine that has started; `run` runs programs on it, as its root.
 
-    def __init__(self, lower: Path, folder: Path) -> None:
+    Args:
+        lower: the root that it starts from, or an `image`.
+        folder: what it changes.
+        name: its host name.
+
+    `first` is its process 1, as this process sees it.
+    """
+
+    def __init__(self, lower: Path | str, folder: Path, name: str = "server") -> None:
+        self.name = name
         self._root = folder / "root"
         (folder / "upper").mkdir(parents=True)
         boot = Path(__file__).with_name("boot.sh")
         spaces = ["--pid", "--mount", "--fork", "--uts", "--cgroup", "--ipc", "--net"]
         script = ["sh", str(boot), str(lower), str(folder / "upper"), str(self._root)]
+        script += [name, str(uuid.uuid4())]
         self._process = subprocess.Popen(
-            ["unshare", *spaces, "--kill-child", *script], stdin=subprocess.DEVNULL
+            ["setpriv", "--pdeathsig", "KILL", "unshare", *spaces, "--kill-child", *script],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         wait_for(lambda: self._process.poll() is not None or children.read_text().strip())
         assert self._process.poll() is None
-        self._first = int(children.read_text())
+        self.first = int(children.read_text())
         # By then the script has become systemd, in the root that it made.
-        wait_for(lambda: Path(f"/proc/{self._first}/comm").read_text() == "systemd\n")
+        wait_for(lambda: Path(f"/proc/{self.first}/comm").read_text() == "systemd\n")
         wait_for(lambda: self.try_run("systemctl", "is-system-running", "--wait").returncode == 0)
 
     def try_run(
         self, *command: str, data: bytes = b"", environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """What a program prints and returns."""
-        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", **(environ or {})}
-        enter = ["nsenter", "-t", str(self._first), "-a", "--root"]
-        inside = [*enter, "sh", "-c", 'cd / && exec "$@"', "sh", *command]
+        env = {**ENVIRON, **(environ or {})}
+        entered = ["nsenter", "-t", str(self.first), "-a", "--root", "--wd"]
+        inside = [*entered, "env", *(f"{key}={value}" for key, value in env.items()), *command]
         done = subprocess.run(
-            inside, env=env, capture_output=True, input=data, timeout=SECONDS, check=False
+            inside,
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            input=data,
+            timeout=SECONDS,
+            check=False,
         )
         out, err = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
         return subprocess.CompletedProcess(done.args, done.returncode, out, err)
@@ -102,12 +157,56 @@ class DebianMachine:
         names = [f"/root/{package.name}" for package in packages]
         for package, name in zip(packages, names, strict=True):
             self.put(name, package.read_bytes())
-        return self.try_run("dpkg", "-i", *names, environ={"DEBIAN_FRONTEND": "noninteractive"})
+        return self.try_run("dpkg", "-i", *names)
+
+    def path(self, path: str) -> Path:
+        """A path of the machine, as this process sees it."""
+        return Path(f"/proc/{self.first}/root{path}")
+
+    @property
+    def on_its_network(self) -> list[str]:
+        """The words before a command that runs here, on the network of the machine."""
+        return ["nsenter", "-t", str(self.first), "-n"]
 
     def stop(self) -> None:
         """End it at once, with everything that runs on it."""
-        os.kill(self._first, signal.SIGKILL)
+        os.kill(self.first, signal.SIGKILL)
         self._process.wait(60)
+
+
+class Network:
+    """A switch, inside the first machine, that joins it and others; `address` is the first one's.
+    They reach each other and nothing else."""
+
+    def __init__(self, machine: DebianMachine, prefix: str = "10.77.0") -> None:
+        self._switch, self._prefix = machine, prefix
+        self.address = f"{prefix}.1"
+        self._number = 1
+        self._ip(machine, "link", "add", "site0", "type", "bridge")
+        self._up(machine, "site0", self.address)
+
+    def join(self, machine: DebianMachine) -> None:
+        """Put a machine's cable into the switch."""
+        self._number += 1
+        port = f"p{self._number}"
+        peer = ["peer", "name", "eth0", "netns", str(machine.first)]
+        self._ip(self._switch, "link", "add", port, "type", "veth", *peer)
+        self._ip(self._switch, "link", "set", port, "master", "site0", "up")
+        self._up(machine, "eth0", f"{self._prefix}.{self._number}")
+
+    def _up(self, machine: DebianMachine, link: str, address: str) -> None:
+        self._ip(machine, "address", "add", f"{address}/24", "dev", link)
+        self._ip(machine, "link", "set", link, "up")
+
+    @staticmethod
+    def _ip(machine: DebianMachine, *words: str) -> None:
+        subprocess.run([*machine.on_its_network, "ip", *words], check=True)
+
+
+def set_clocks(machines: Iterable[DebianMachine], seconds: int) -> None:
+    """Let the wall clocks of machines be so many seconds ahead of the real one."""
+    for machine in machines:
+        machine.path(CLOCK_FILE).write_text(f"+{seconds}\n")
 
 
 def wait_for(what: Callable[[], object], tries: int = 300) -> None:
