@@ -15,6 +15,8 @@ need nft nftables
 need strace strace
 [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || need initdb postgresql
 need psql postgresql-client
+need ssh openssh-client
+need ssh-keygen openssh-client
 need setpriv util-linux
 need unshare util-linux
 need debootstrap debootstrap

@@ -182,7 +182,7 @@ def asked() -> dict[str, str]:
         ):
             assert locked.setdefault(normal(package), version) == version
     names = {
-        normal(line)
+        normal(line.partition("<")[0])
         for file in REQUIREMENTS.glob("*.in")
         if file.stem != "bottoms"
         for line in file.read_text(encoding="utf-8").split("\n")

@@ -19,10 +19,17 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from muster.testing.netns import Node
+
 SECONDS = 300
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = "bookworm"
-PACKAGES = "adduser,curl,dbus,libfaketime,procps,python3,systemd,systemd-sysv"
+PACKAGES = (
+    "adduser,ca-certificates,curl,dbus,libfaketime,openssh-server,procps,python3,python3-apt,"
+    "systemd,systemd-sysv"
+)
+"""What a server has before Muster comes; Ansible needs sshd and python3-apt, and libfaketime moves
+the clocks of services."""
 _LIBRARY = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
 CLOCK = {"LD_PRELOAD": _LIBRARY, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 """The environment of a program whose clock a test moves, by CLOCK_FILE of its machine."""
@@ -104,6 +111,7 @@ class DebianMachine:
     def __init__(self, lower: Path | str, folder: Path, name: str = "server") -> None:
         self.name = name
         self._root = folder / "root"
+        self._named: list[str] = []
         (folder / "upper").mkdir(parents=True)
         boot = Path(__file__).with_name("boot.sh")
         spaces = ["--pid", "--mount", "--fork", "--uts", "--cgroup", "--ipc", "--net"]
@@ -168,8 +176,17 @@ class DebianMachine:
         """The words before a command that runs here, on the network of the machine."""
         return ["nsenter", "-t", str(self.first), "-n"]
 
+    def node(self) -> Node:
+        """Its network, for programs of this machine; it has nothing but loopback."""
+        name = f"muster-{self.first}"
+        subprocess.run(["ip", "netns", "attach", name, str(self.first)], check=True)
+        self._named.append(name)
+        return Node(name, "lo", "127.0.0.1")
+
     def stop(self) -> None:
         """End it at once, with everything that runs on it."""
+        for name in self._named:
+            subprocess.run(["ip", "netns", "delete", name], check=True)
         os.kill(self.first, signal.SIGKILL)
         self._process.wait(60)
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,8 +19,6 @@ from tests.packages.machine import (
     CLOCK,
     DebianMachine,
     Network,
-    build,
-    debian_root,
     image,
     renamed,
     set_clocks,
@@ -47,19 +44,6 @@ KILLED, UPGRADED = (1, 8), 5
 SPREAD = 2 * 3600
 """Longer than an agent leaves what is due to its dice, and than a refused one waits."""
 SERVICES = tuple(PORTS)
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return build(tmp_path_factory.mktemp("packages"))
-
-
-@pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    missing = [name for name in ("debootstrap", "unshare", "nsenter") if not shutil.which(name)]
-    if (missing or os.geteuid() != 0) and os.environ.get("CI") != "true":
-        pytest.skip(f"needs root, and 'apt-get install debootstrap util-linux' ({missing})")
-    return debian_root(tmp_path_factory.mktemp("root"))
 
 
 def test_lintian_has_no_error(packages: dict[str, Path]) -> None:
@@ -302,8 +286,8 @@ def remove(server: DebianMachine, names: list[str]) -> None:
 
 
 @pytest.fixture
-def site(debian: Path, packages: dict[str, Path], tmp_path: Path) -> Iterator[Site]:
-    made = Site(debian, packages, tmp_path)
+def site(root: Path, packages: dict[str, Path], tmp_path: Path) -> Iterator[Site]:
+    made = Site(root, packages, tmp_path)
     yield made
     made.close()
 
