@@ -59,6 +59,18 @@ def test_a_group_that_only_the_descriptor_knows_is_read_there() -> None:
     assert {item.group for item in of_it} == {"desktop"}
 
 
+def test_what_was_allowed_holds_for_licences_of_that_time() -> None:
+    publisher, build = scene("refused")
+    mak = publisher.machine_key("desktop").key_id.text
+    publisher.conversions[:] = [Conversion("trial", "desktop-pro", "refused", "", NOW)]
+    publisher.publish()
+    catalogue = publisher.catalogue
+    full = catalogue.product("desktop-pro")
+    for issued, became in ((NOW, full), (NOW + 1, build), (None, build)):
+        assert conversion.by_name(build, "desktop-pro", catalogue, issued) is became
+        assert conversion.by_key(build, mak, (), catalogue, issued) is became
+
+
 @pytest.mark.parametrize("rule", ["unsupported", "refused"])
 def test_otherwise_it_stays_what_it_is(rule: str) -> None:
     publisher, build = scene(rule)

@@ -153,7 +153,7 @@ def _converted(data: bytes, anchor: Descriptor, catalogue: Catalogue | None) -> 
             f"The licence is for {product}, and what the evaluation {build.id} may become is"
             " in the publisher's catalogue: name --publisher FILE."
         )
-    return as_named(anchor, product, catalogue)
+    return as_named(anchor, product, catalogue, _issued(data))
 
 
 def _from_store(
@@ -233,7 +233,7 @@ def _product_of(store: Store, named: str, data: bytes, now: int) -> str:
         if (
             any(group.id == named for group in anchor.groups)
             if activation
-            else loaded is not None and product != named and _became(anchor, loaded, named, now)
+            else loaded is not None and product != named and _became(anchor, loaded, data, now)
         ):
             record = None if loaded is None else loaded.memory.product(product)
             holds = record is not None and record.licence == own
@@ -241,15 +241,16 @@ def _product_of(store: Store, named: str, data: bytes, now: int) -> str:
     return fits[0] if fits else named
 
 
-def _became(anchor: Descriptor, loaded: Loaded, named: str, now: int) -> bool:
-    """Whether a product here is an evaluation that may be the named product."""
+def _became(anchor: Descriptor, loaded: Loaded, data: bytes, now: int) -> bool:
+    """Whether a product here is an evaluation that may be the product that the object names."""
     from muster.client import conversion
     from muster.client.authority import authority
 
     if anchor.product.channel != conversion.EVALUATION:
         return False
     catalogue = authority(anchor, loaded.memory, now).catalogue
-    return conversion.by_name(anchor.product, named, catalogue).id == named
+    named = (_product_named(data) or ("", ""))[1]
+    return conversion.by_name(anchor.product, named, catalogue, _issued(data)).id == named
 
 
 def _binding(memory: Memory, data: bytes, facts: Sequence[Fact]) -> str:
@@ -312,6 +313,12 @@ def _product_named(data: bytes) -> tuple[str, str] | None:
     from muster.client.judge import is_activation
 
     return None if is_activation(data.decode("utf-8", "replace")) else _audience(data)
+
+
+def _issued(data: bytes) -> int | None:
+    """When the object says that it was issued, unproved."""
+    issued = _signed(data).get("iat")
+    return issued if type(issued) is int else None
 
 
 def _report(

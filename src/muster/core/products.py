@@ -87,13 +87,15 @@ class Product:
 class Conversion:
     """Whether `source` (a product id) may become `target`: "allowed", "unsupported" or "refused".
 
-    `way` tells the supported way where the answer is not "allowed".
+    `way` tells the supported way where the answer is not "allowed". `until` is set where it was
+    allowed before: licences by it that were issued up to that instant run to their own end.
     """
 
     source: str
     target: str
     rule: str
     way: str
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,12 +318,13 @@ def product_from_dict(value: Any, where: str = "product", code: str = _CODE) -> 
 
 def conversion_to_dict(conversion: Conversion) -> JSONObject:
     """A conversion rule as the catalogue writes it."""
-    return {
+    written: JSONObject = {
         "source": conversion.source,
         "target": conversion.target,
         "rule": conversion.rule,
         "way": conversion.way,
     }
+    return written if conversion.until is None else {**written, "until": conversion.until}
 
 
 def revocation_to_dict(entry: Revocation) -> JSONObject:
@@ -353,6 +354,7 @@ def _conversion(item: Claims) -> Conversion:
         target=item.text("target", grammar.NAME),
         rule=item.choice("rule", RULES),
         way=item.text("way", grammar.DISPLAY_NAME_OR_EMPTY),
+        until=item.optional_integer("until"),
     )
 
 

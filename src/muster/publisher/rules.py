@@ -153,7 +153,8 @@ def check_successor(old: Content, new: Content) -> None:
 
 
 def diff(old: Content, new: Content) -> tuple[Change, ...]:
-    """What `new` adds, changes and removes; setup keys, which no engineer writes, do not count."""
+    """What `new` adds, changes and removes. What no engineer writes does not count: setup keys, and
+    conversions that were withdrawn before."""
     changes: list[Change] = []
     parts = (
         ("application", old.applications, new.applications),
@@ -168,12 +169,16 @@ def diff(old: Content, new: Content) -> tuple[Change, ...]:
             if name not in was:
                 changes.append(Change(what, name, "added"))
             elif name not in now:
-                changes.append(Change(what, name, "removed"))
+                if getattr(was[name], "until", None) is None:
+                    changes.append(Change(what, name, "removed"))
             else:
                 changed = _changed(was[name], now[name])
                 if changed:
                     changes.append(Change(what, name, "changed", changed))
     return tuple(changes)
+
+
+_NOT_WRITTEN = ("setup_key", "until")
 
 
 def _name(item: object) -> str:
@@ -187,7 +192,8 @@ def _changed(before: object, after: object) -> tuple[str, ...]:
     return tuple(
         field.name
         for field in fields(before)  # type: ignore[arg-type]  # all four records are dataclasses
-        if field.name != "setup_key" and getattr(before, field.name) != getattr(after, field.name)
+        if field.name not in _NOT_WRITTEN
+        and getattr(before, field.name) != getattr(after, field.name)
     )
 
 

@@ -700,18 +700,76 @@ def test_without_a_catalogue_a_setup_key_waits_for_it(world: World) -> None:
     assert client.activate()[0].renewed
 
 
-def test_a_withdrawn_conversion_ends_the_lease_and_its_features(world: World) -> None:
-    """Nobody else than the catalogue says what a build may become."""
-    machine = trial_build(world)
-    world.advertise([world.host()])
-    machine.client.install_key(world.publisher.catalogue.product("desktop-full").setup_key)
-    assert machine.client.activate()[0].renewed
-    world.publisher.conversions.clear()
+def withdraw(machine: WorldMachine, world: World) -> None:
+    """The publisher withdraws its conversion, for licences that are issued later than in a day."""
+    old = world.publisher.conversions[0]
+    until = world.clock.now() + DAY
+    world.publisher.conversions[:] = [replace(old, rule="refused", way="", until=until)]
     world.publisher.publish()
     machine.client.import_publisher_file(world.publisher.file().encode())
-    verdict = machine.client.status().verdict
-    assert not verdict.licensed
-    assert verdict.product.features == ("watermark",)
+
+
+def test_a_conversion_that_is_withdrawn_ends_no_lease_and_begins_none(world: World) -> None:
+    machine = trial_build(world)
+    client = machine.client
+    host = world.host()
+    world.advertise([host])
+    setup = world.publisher.catalogue.product("desktop-full").setup_key
+    client.install_key(setup)
+    assert client.activate()[0].renewed
+    ends = client.status().verdict.until
+    withdraw(machine, world)
+    verdict = client.status().verdict
+    assert (verdict.licensed, verdict.until, verdict.product.features) == (True, ends, FULL)
+    assert code(lambda: client.install_key(setup)) == "client/conversion-refused"
+    world.clock.pass_time(8 * DAY)
+    asked = len(host.asked)
+    assert not client.activate()[0].renewed
+    assert {one.product for one in host.asked[asked:]} <= {"desktop-trial"}
+    assert client.status().verdict.until == ends, "it runs to its own end"
+    assert ends is not None
+    world.clock.pass_time(ends - world.clock.now())
+    verdict = client.status().verdict
+    assert (verdict.licensed, verdict.product.features) == (False, ("watermark",))
+
+
+def test_a_licence_that_is_issued_after_the_withdrawal_is_none(world: World) -> None:
+    """A lease for the full product, of a host that knows nothing of it, helps no evaluation."""
+    machine = trial_build(world)
+    client = machine.client
+    world.advertise([world.host()])
+    client.install_key(world.publisher.catalogue.product("desktop-full").setup_key)
+    assert client.activate()[0].renewed
+    world.clock.pass_time(8 * DAY)
+    withdrawn = world.clock.now() - 2 * DAY
+    assert client.activate()[0].renewed, "the machine has not heard of it"
+    old = world.publisher.conversions[0]
+    world.publisher.conversions[:] = [replace(old, rule="unsupported", until=withdrawn)]
+    world.publisher.publish()
+    client.import_publisher_file(world.publisher.file().encode())
+    verdict = client.status().verdict
+    assert (verdict.licensed, verdict.product.features) == (False, ("watermark",))
+    world.publisher.conversions.clear()
+    world.publisher.publish()
+    client.import_publisher_file(world.publisher.file().encode())
+    assert not client.status().verdict.licensed, "where nothing was ever allowed"
+
+
+@pytest.mark.parametrize("kind", [Kind.MAK, Kind.RETAIL])
+def test_an_activation_keeps_what_it_became_by_a_conversion_that_is_withdrawn(
+    world: World, kind: Kind
+) -> None:
+    machine = trial_build(world)
+    client = machine.client
+    key = world.publisher.machine_key("desktop", kind).text
+    client.install_key(key)
+    assert client.activate(publisher_url=PUBLISHER_URL)[0].renewed
+    withdraw(machine, world)
+    world.clock.pass_time(400 * DAY)
+    verdict = client.status().verdict
+    assert (verdict.licensed, verdict.product.features) == (True, FULL)
+    other = world.publisher.machine_key("desktop", kind).text
+    assert code(lambda: client.install_key(other)) == "client/conversion-refused"
 
 
 @pytest.mark.parametrize("kind", [Kind.MAK, Kind.RETAIL])

@@ -317,6 +317,9 @@ func readCatalogue(text string, t *trust) (cat *catalogue, err error) {
 		r.text("target", nameRE)
 		r.text("rule", ruleRE)
 		r.text("way", orEmpty)
+		if r.has("until") {
+			r.number("until")
+		}
 	}
 	for _, item := range m.list("revocations") {
 		r := read(item, "revocation", &err)

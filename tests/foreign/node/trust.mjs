@@ -336,6 +336,7 @@ function catalogueClaims(jws, trust) {
     ['source', 'target'].forEach((name) => text(c, name, 'name'));
     text(c, 'rule', 'rule');
     text(c, 'way', 'orEmpty');
+    optionalNumber(c, 'until');
   });
   distinct(groups.map((group) => group.id));
   distinct(groups.map((group) => group.number));

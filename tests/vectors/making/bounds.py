@@ -350,6 +350,12 @@ def catalogue_cases(add: Add) -> None:
         1,
         catalogue(muster={"conversions": unlisted}),
     )
+    withdrawn = [{"source": "a", "target": "b", "rule": "refused", "way": "", "until": 0}]
+    add(
+        "catalogue with a conversion that was withdrawn",
+        1,
+        catalogue(muster={"conversions": withdrawn}),
+    )
     wide = [group(7, "desktop-7", ["desktop-7", "not-listed"])]
     add(
         "catalogue with covers that are not listed",

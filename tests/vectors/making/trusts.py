@@ -563,6 +563,9 @@ def catalogues() -> JSON:
             "conversions": [{"source": "a", "target": "b", "rule": "perhaps", "way": ""}]
         },
     }
+    for end in ("1", None, True):
+        ended = {"source": "a", "target": "b", "rule": "refused", "way": "", "until": end}
+        wrong[f"with a conversion until {end!r}"] = {"conversions": [ended]}
     for name, muster in wrong.items():
         add(f"catalogue {name}", "catalogue/claims", catalogue(muster=muster))
     add("catalogue without iss", "catalogue/claims", catalogue(claims={"iss": None}))

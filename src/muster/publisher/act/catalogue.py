@@ -12,6 +12,7 @@ from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
 from muster.publisher.act.keys import register
 from muster.publisher.act.signing import Deed, issuer_of, read_ground, sign_next
+from muster.publisher.conversions import with_withdrawn
 from muster.publisher.issuer import NewKey
 from muster.publisher.model import Change, Content
 from muster.publisher.office import Office
@@ -41,7 +42,7 @@ def publish(office: Office, content: Content) -> CataloguePublished:
             keys, again = _setup_keys(office, wanted, now)
             known |= again
             known |= {key.issued.product or "": key.key.text for key in keys}
-        finished = rules.with_setup_keys(content, known)
+        finished = with_withdrawn(old, rules.with_setup_keys(content, known), now)
 
         def act(tx: Transaction) -> Deed:
             register(tx, keys, now, office.actor)
