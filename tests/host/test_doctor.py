@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from tests.host.conftest import HOST_FACTS, World
 
+from muster.core.catalogue import error
 from muster.core.settings import Value
 from muster.health.problem import Problem
 from muster.health.report import Check, Mark, Report
 from muster.host import doctor
+from muster.host.act import grants, updates
 from muster.host.act.enrol import install_key
+from muster.host.keys import find_key
 from muster.host.model import PublisherNews
 from muster.host.running import HostProcess
 from muster.net.dns import Resolver
@@ -36,6 +39,17 @@ def test_a_key_that_waits_beside_an_active_one_is_told(host: World) -> None:
     (check,) = failures(examine(host), "host/not-activated")
     assert key.key in check.what
     assert check.fix == "Run 'muster host activate'."
+
+
+def test_a_key_that_was_refused_is_told_with_the_refusal(host: World) -> None:
+    updates.update(host.opened, host.id, url="http://publisher.test")
+    key = install_key(host.opened, host.publisher.host_key("office").text, HOST_FACTS)
+    held = find_key(host.opened.current(), key.key)
+    grants.wait(host.opened, held, "", error("publisher/key-revoked", key=key.key))
+    (check,) = failures(examine(host), "publisher/key-revoked")
+    assert key.key in check.what
+    assert check.fix != "Run 'muster host activate'."
+    assert failures(examine(host), "host/not-activated") == []
 
 
 def test_a_target_that_no_machine_can_reach_is_told(host: World) -> None:

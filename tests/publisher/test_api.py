@@ -14,6 +14,7 @@ from tests.net.exposition import check_metrics, series
 
 from muster.core.errors import Retry
 from muster.core.keys import ProductKey
+from muster.core.products import day_start
 from muster.core.records import encode
 from muster.health.process import read_process
 from muster.lease.catalogue import read_catalogue
@@ -24,6 +25,7 @@ from muster.net.process import Place
 from muster.net.serve import ThreadServer
 from muster.publisher.api import PublisherAPI
 from muster.wire import routes
+from muster.wire.peer import Peer, hear
 from muster.wire.problem import Problem, decode_problem
 from muster.wire.publisher import ConfirmRequest, decode_confirm_answer
 
@@ -259,6 +261,16 @@ def test_a_fault_tells_the_peer_nothing_of_its_cause(asker: Asker) -> None:
     assert (found.status, found.code, found.params) == (500, "wire/internal", {})
     assert str(asker.shop.folder) not in found.what + found.why + found.fix
     assert asker.shop.admin().hosts() == ()
+
+
+def test_a_clock_in_doubt_is_told_to_peers_as_nothing_that_they_can_mend(asker: Asker) -> None:
+    host = asker.shop.host(asker.key())
+    asker.shop.clock.seconds = day_start(65_536)
+    found = asker.problem(asker.post(ConfirmRequest(host.digits()).encode()))
+    assert (found.status, found.code) == (503, "publisher/not-signing")
+    heard = hear(Peer.PUBLISHER, "the publisher", found.code, found.params, "", "")
+    assert "(not said)" not in heard.what + heard.why + heard.fix
+    assert "clock confirm" not in heard.fix
 
 
 def test_a_key_that_cannot_be_read_is_told_by_log_status_and_readiness_alike(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from muster.core.catalogue import error
+from muster.core.catalogue import CATALOGUE, error
 from muster.core.errors import MusterError
 from muster.core.products import DAY
 from muster.core.settings import Value
@@ -21,7 +21,7 @@ from muster.health.probe import Advertised, ProbeResult, Reply
 from muster.health.report import Check, Mark, Report, Topic, failed, report
 from muster.health.rules import check_hosts, newest_catalogue, newest_trust
 from muster.host import rules
-from muster.host.model import HostView, PublisherView
+from muster.host.model import HostKey, HostView, PublisherView
 from muster.host.publish import Plan, check_target, plan_of
 from muster.host.running import HostProcess
 from muster.lease.catalogue import Catalogue
@@ -342,12 +342,24 @@ def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Seque
             what = f"Host key {held.grant.key} has a grant for {covers}."
             checks.append(Check(Topic.GRANT, Mark.OK, what))
     granted = {held.grant.key for held in view.grants}
-    for key in view.keys:
-        if key.key_id not in granted and key.grant is None:
-            what = f"Host key {key.key_id} is installed, but has not been activated."
-            fix = "Run 'muster host activate'."
-            checks.append(Check(Topic.GRANT, Mark.FAIL, what, fix, code="host/not-activated"))
-    return checks
+    waiting = (key for key in view.keys if key.key_id not in granted and key.grant is None)
+    return [*checks, *map(_waiting, waiting)]
+
+
+def _waiting(key: HostKey) -> Check:
+    """A key without a grant: what kept it away where it was asked for, else that nobody asked."""
+    what = f"Host key {key.key_id} is installed, but has not been activated."
+    row = CATALOGUE.get(key.refusal)
+    if key.asked_at is None or row is None:
+        fix = "Run 'muster host activate'."
+        return Check(Topic.GRANT, Mark.FAIL, what, fix, code="host/not-activated")
+    what += (
+        f" It is asked for since {instant_text(key.asked_at)}, and the last answer was {row.code}"
+    )
+    # Texts with places need what the answer said, which is not kept.
+    what += "." if "{" in row.what else f": {row.what}"
+    fix = "Run 'muster host activate' to see what to do." if "{" in row.fix else row.fix
+    return Check(Topic.GRANT, Mark.FAIL, what, fix, code=row.code)
 
 
 def _clones(number: int) -> Check:

@@ -6,7 +6,7 @@ docs/spec/04-grant-function.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -14,6 +14,9 @@ from muster.core.ids import make_installation_id
 from muster.core.keys import KeyId, Kind, ProductKey
 from muster.host import rules
 from muster.host.model import HostKey, HostView, PublisherView
+from muster.lease import strict
+from muster.lease.grant import read_claims
+from muster.lease.jws import parse
 from muster.lease.steps import EARLY
 from muster.wire.exchange import RequestFile
 from muster.wire.publisher import ConfirmRequest
@@ -95,6 +98,29 @@ def waiting(view: HostView, publisher: str | None, name: str | None, now: int) -
     return found
 
 
+def activated(known: PublisherView) -> list[HostKey]:
+    """Keys of a publisher whose grant is for the signing key that this host has now: they are shown
+    to the service again, which uses no activation."""
+    return [key for key in known.keys if _is_ours(key)]
+
+
+def _is_ours(key: HostKey) -> bool:
+    if key.grant is None:
+        return False
+    try:
+        return read_claims(parse(key.grant, strict.SMALL, "grant")).binding == key.binding
+    except MusterError:
+        return False
+
+
+def one_publisher(known: Iterable[str]) -> None:
+    """Refuse to show what is for several publishers to one address. Raises:
+    `host/which-publisher`."""
+    number = len(set(known))
+    if number > 1:
+        raise error("host/which-publisher", count=number)
+
+
 def lost(known: PublisherView, now: int) -> set[str]:
     """Ids of the keys of a publisher whose grant is revoked or has ended."""
     return {
@@ -145,5 +171,5 @@ def _is_named(key: HostKey, name: str) -> bool:
 
 
 def _which_key(keys: Sequence[HostKey]) -> MusterError:
-    names = ", ".join(key.partial for key in keys)
+    names = ", ".join(f"{key.masked} ({key.key_id})" for key in keys)
     return error("host/which-key", count=len(keys), keys=names)

@@ -46,6 +46,11 @@ class HostKey:
     asked_name: str = ""
     refusal: str = ""
 
+    @property
+    def masked(self) -> str:
+        """The key as people see it: its last group alone."""
+        return f"XXXXX-XXXXX-XXXXX-XXXXX-{self.partial}"
+
 
 @dataclass(frozen=True, slots=True)
 class Activated:

@@ -454,10 +454,12 @@ class TermsHeld:
 
 @dataclass(frozen=True, slots=True)
 class KeyTerms(InstalledKey):
-    """An installed host key and its terms, None where it has none."""
+    """An installed host key and its terms, None where it has none; `lacks_terms`: its key group
+    requires them, so that it is not used."""
 
     changed: bool
     terms: TermsHeld | None
+    lacks_terms: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,10 @@ _log = logging.getLogger("muster.publisher")
 
 def _hidden(fault: MusterError) -> MusterError | None:
     """What a peer is told of a fault of files, key files and database, which name paths; None
-    where he may read it. A database that is full or away today works tomorrow."""
+    where he may read it. A database that is full or away today works tomorrow. What stands
+    against a clock is for who can look at another one."""
+    if fault.code == "publisher/clock":
+        return error("publisher/not-signing", retry_after=RETRY_AFTER_SECONDS)
     if fault.code.startswith(_SHOWN):
         return None
     if fault.row.http == 503 or fault.code.startswith("db/"):

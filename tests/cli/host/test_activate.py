@@ -67,6 +67,9 @@ def test_a_host_without_keys_and_one_with_several(made: Desk) -> None:
         made.data("install-key", made.publisher.host_key(group).text)
     request = str(made.folder / "request")
     assert made.error("activate", "--request", request, code=2) == "host/which-key"
+    listed = made.data("status")["publishers"][0]["keys"]
+    said = made.type("activate", "--request", request, code=2).stderr
+    assert all(key["partial"] in said and key["key"] in said for key in listed)
     assert made.error("activate", "--telephone", "--key", "ABCDE", code=2) == "host/unknown-key"
     last = made.data("status")["publishers"][0]["keys"][1]["partial"]
     assert made.data("activate", "--request", request, "--key", last)["partial"] == last

@@ -69,6 +69,7 @@ def test_what_is_refused_is_told_beside_what_came(active: Desk) -> None:
         assert [key["key"] for key in found["refused"]] == [first["key"]]
         assert found["refused"][0]["error"]["code"] == "publisher/key-revoked"
         said = active.type("terms", "fetch", *url, code=1)
-        assert "has no terms" in said.stdout
+        assert "has no terms, and its key group requires them" in said.stdout
+        assert found["keys"][0]["lacks_terms"] is True
         assert "publisher/key-revoked" in said.stderr
         assert first["partial"] in said.stderr

@@ -47,7 +47,10 @@ def test_a_host_is_set_up_and_shown_by_the_old_words(host: tuple[Desk, TinyPubli
     assert shown["Renewal interval"] == "1440 minutes"
     assert "DNS publishing not running" in desk.slmgr("/dlv")
     desk.slmgr("/sdns")
-    assert desk.data("/sai", "x", code=2)["error"]["code"] == "client/slmgr-usage"
+    for minutes in ("x", "5", "43201"):
+        refusal = desk.data("/sai", minutes, code=2)["error"]
+        assert refusal["code"] == "client/slmgr-usage"
+        assert "from 15 to 43200" in refusal["what"] + refusal["why"]
 
 
 def test_words_of_a_client_are_refused_on_a_host(host: tuple[Desk, TinyPublisher]) -> None:

@@ -21,6 +21,18 @@ def test_each_host_key_shows_the_count_of_what_it_licenses(
     assert [one["Current count"] for one in desk.data("/dlv")["fields"]] == ["0", "0"]
 
 
+def test_a_key_whose_group_lacks_its_terms_is_not_said_to_be_activated(
+    host: tuple[Desk, TinyPublisher],
+) -> None:
+    desk, publisher = host
+    desk.slmgr("/ipk", publisher.host_key("limited").text)
+    digits = str(desk.data("/dti")["installation_id"])
+    assert "requires terms" in desk.slmgr("/atp", publisher.confirm(digits).confirmation_id)
+    (row,) = desk.data("/xpr")["keys"]
+    assert row["licensed"] is False
+    assert desk.fields("/dlv")["Notification Reason"] == "host/terms-required"
+
+
 def test_a_host_shows_expiry_and_removes_keys_by_the_old_words(
     host: tuple[Desk, TinyPublisher],
 ) -> None:
@@ -41,7 +53,9 @@ def test_a_host_shows_expiry_and_removes_keys_by_the_old_words(
     (row,) = desk.data("/xpr", shown["Activation ID"])["keys"]
     assert (row["key"], row["licensed"]) == (shown["Extended PID"], False)
     assert desk.data("/dlv", "ABCDE", code=2)["error"]["code"] == "host/unknown-key"
-    assert desk.data("/upk", code=2)["error"]["code"] == "client/slmgr-usage"
+    refusal = desk.data("/upk", code=2)["error"]
+    assert refusal["code"] == "client/slmgr-usage"
+    assert shown["Extended PID"] in refusal["what"] + refusal["why"]
     assert desk.data("/upk", shown["Activation ID"])["changed"] is True
     assert desk.slmgr("/dlv").count("Activation ID: ") == 1
     assert "nothing to clear" in desk.slmgr("/cpky")

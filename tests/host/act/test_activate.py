@@ -10,16 +10,17 @@ from tests.db.counted import Counted
 from tests.host.conftest import HOST_FACTS, World
 
 from muster.core.errors import MusterError
-from muster.core.products import Revocation, day_of
+from muster.core.products import DAY, Revocation, day_of
 from muster.core.records import encode, schema
-from muster.host import look
+from muster.host import keys, look
 from muster.host.act import activate as act
-from muster.host.act import grants, updates
+from muster.host.act import grants, news, updates
 from muster.host.model import PublisherView
 from muster.host.online import PublisherClient
 from muster.net.http import HTTPClient
 from muster.net.serve import ThreadServer
 from muster.testing.real import install
+from muster.testing.tiny_publisher import TinyPublisher
 from muster.wire.exchange import ConfirmationFile
 
 pytestmark = pytest.mark.real
@@ -73,12 +74,10 @@ def test_a_key_or_publisher_that_is_not_there_is_told_before_anybody_is_asked(
     world: World,
 ) -> None:
     installed(world)
-    for words, code in (
-        ({"key": "XXXXX"}, "host/unknown-key"),
-        ({"publisher": "nobody"}, "host/unknown-publisher"),
-    ):
-        with pytest.raises(MusterError, match=code):
-            act.activate(world.opened, nobody, **words)
+    with pytest.raises(MusterError, match="host/unknown-key"):
+        act.activate(world.opened, nobody, key="XXXXX")
+    with pytest.raises(MusterError, match="host/unknown-publisher"):
+        act.activate(world.opened, nobody, "nobody")
 
 
 def test_a_key_that_is_refused_stops_no_other(world: World) -> None:
@@ -98,6 +97,60 @@ def test_a_key_that_is_refused_stops_no_other(world: World) -> None:
         jsonschema.validate(encode(done), schema(type(done)), jsonschema.Draft202012Validator)
         with pytest.raises(MusterError, match="publisher/key-revoked"):
             act.activate(world.opened, service)
+
+
+def test_all_keys_that_are_refused_are_listed(world: World) -> None:
+    keys = {installed(world), installed(world, "limited")}
+    day = day_of(world.publisher.now)
+    revoked = [Revocation(jti=None, key=key, at=day) for key in sorted(keys)]
+    world.publisher.publish(revocations=revoked)
+    with ThreadServer(world.publisher.router()) as server:
+        done = act.activate(
+            world.opened, lambda _: PublisherClient(server.url, HTTPClient(5.0)), one_address=True
+        )
+    assert (done.changed, done.activated) == (False, ())
+    assert {key.key for key in done.refused} == keys
+    assert {key.error.code for key in done.refused} == {"publisher/key-revoked"}
+
+
+def test_one_address_is_shown_the_keys_of_one_publisher(world: World) -> None:
+    installed(world)
+    stranger = TinyPublisher("fabrikam", now=world.publisher.now)
+    updates.add_publisher(world.opened, stranger.file())
+    install(world.opened, stranger.host_key("server").text, HOST_FACTS)
+    with pytest.raises(MusterError, match="host/which-publisher"):
+        act.activate(world.opened, nobody, one_address=True)
+    with pytest.raises(MusterError, match="host/which-publisher"):
+        news.fetch_catalogues(world.opened, nobody, one_address=True)
+    with pytest.raises(MusterError, match="host/which-publisher"):
+        news.fetch_terms(world.opened, nobody, one_address=True)
+
+
+def test_a_grant_that_begins_later_is_no_activation(world: World) -> None:
+    """The publisher's clock was ahead: the host says so until its grant was given anew."""
+    installed(world)
+    world.publisher.now += 20 * DAY
+    with ThreadServer(world.publisher.router()) as server:
+
+        def service(_: PublisherView) -> PublisherClient:
+            return PublisherClient(server.url, HTTPClient(5.0))
+
+        for _ in range(2):
+            with pytest.raises(MusterError, match="host/grant-not-yet") as caught:
+                act.activate(world.opened, service)
+            assert "clock repair" in caught.value.fix
+
+
+def test_news_draw_no_activation_for_a_signing_key_that_was_made_anew(world: World) -> None:
+    """That is for the administrator to ask, who may have the file of before."""
+    installed(world)
+    asked = look.key_request(world.opened)
+    assert asked is not None
+    grants.accept(world.opened, world.id, world.publisher.confirm(asked.installation_id))
+    assert len(keys.activated(world.opened.current().publishers[world.id])) == 1
+    world.opened.keyring.path(world.id).unlink()
+    world.opened.keyring.ensure(world.id, world.opened.dice)
+    assert keys.activated(world.opened.current().publishers[world.id]) == []
 
 
 def test_a_signing_key_that_was_lost_is_mended_for_every_key_of_the_publisher(world: World) -> None:

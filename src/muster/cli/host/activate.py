@@ -99,6 +99,7 @@ def activate(
                 publisher,
                 key,
                 name,
+                one_address=way.publisher_url is not None,
             )
     emit(activation, activated_lines(activation))
     report_refused(activation.refused)
@@ -123,7 +124,12 @@ def activated_lines(activation: HostActivation) -> list[str]:
         lines.append(f"Host key {masked(key)} of {key.label} {state}.")
         lines.append(f"  It licenses {', '.join(key.covers)}; the grant {end}.")
         if key.lacks_terms:
-            lines.append("  Its key group requires terms: now import the publisher's reply file.")
+            lines.append(
+                "  Its key group requires terms, which the publisher sets ('muster publisher host"
+                " terms'): then 'muster host terms fetch', or import their file."
+            )
+    if activation.refused:
+        return lines
     return lines or ["All host keys are activated; nothing was changed."]
 
 

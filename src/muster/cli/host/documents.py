@@ -53,10 +53,13 @@ def catalogue_fetch(store: Path | None, publisher: str | None, publisher_url: st
 
     with compose.open_host(store) as opened:
         news = fetch_catalogues(
-            opened, lambda known: publisher_service(known, publisher_url), publisher
+            opened,
+            lambda known: publisher_service(known, publisher_url),
+            publisher,
+            one_address=publisher_url is not None,
         )
     lines = [update_line(update) for update in news.publishers]
-    emit(news, lines or ["This host knows no publisher."])
+    emit(news, lines if lines or news.refused else ["This host knows no publisher."])
     report_refused(news.refused)
 
 
@@ -89,18 +92,29 @@ def terms_fetch(store: Path | None, publisher: str | None, publisher_url: str | 
     from muster.host.act.news import fetch_terms
 
     with compose.open_host(store) as opened:
-        news = fetch_terms(opened, lambda known: publisher_service(known, publisher_url), publisher)
+        news = fetch_terms(
+            opened,
+            lambda known: publisher_service(known, publisher_url),
+            publisher,
+            one_address=publisher_url is not None,
+        )
     _told_terms(news)
 
 
 def _told_terms(news: TermsNews) -> None:
     lines = [_terms_line(key) for key in news.keys]
-    emit(news, lines or ["No host key is activated; nothing was changed."])
+    nothing = "No host key is activated; nothing was changed."
+    emit(news, lines if lines or news.refused else [nothing])
     report_refused(news.refused)
 
 
 def _terms_line(key: KeyTerms) -> str:
     name, terms = f"Host key XXXXX-XXXXX-XXXXX-XXXXX-{key.partial}", key.terms
+    if key.lacks_terms:
+        return (
+            f"{name} has no terms, and its key group requires them: it is not used until the "
+            "publisher sets them ('muster publisher host terms')."
+        )
     if terms is None:
         return f"{name} has no terms."
     over = "refused" if terms.over == "refuse" else "reported"

@@ -58,14 +58,14 @@ def _confirm(call: Call) -> None:
     emit(activation, activated_lines(activation))
 
 
-def _set(name: str, value: Callable[[Call], str]) -> Callable[[Call], None]:
+def _set(name: str, value: Callable[[Call, str], str]) -> Callable[[Call], None]:
     """What sets one setting of the host."""
 
     def run(call: Call) -> None:
         from muster.cli.host.settings import setting_change_lines
         from muster.host.act.settings import set_setting
 
-        given = value(call)
+        given = value(call, name)
         with compose.open_host(call.machine.root) as opened:
             change = set_setting(opened, name, given)
         emit(change, setting_change_lines(change, given=True))
@@ -73,23 +73,30 @@ def _set(name: str, value: Callable[[Call], str]) -> Callable[[Call], None]:
     return run
 
 
-def _minutes(call: Call) -> str:
+def _minutes(call: Call, name: str) -> str:
     """Minutes, as slmgr takes them, in seconds, as settings have them."""
+    from muster.core.settings import Role, lookup
+
+    setting = lookup(Role.HOST, name)
+    assert setting.minimum is not None
+    assert setting.maximum is not None
+    least, most = setting.minimum // MINUTE, setting.maximum // MINUTE
     text = call.value("a number of minutes")
-    if not (text.isascii() and text.isdecimal() and len(text) <= 6):
-        raise error("client/slmgr-usage", detail=f"{call.word} takes whole minutes")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and least <= int(text) <= most):
+        detail = f"{call.word} takes whole minutes, from {least} to {most}"
+        raise error("client/slmgr-usage", detail=detail)
     return str(int(text) * MINUTE)
 
 
-def _port(call: Call) -> str:
+def _port(call: Call, _name: str) -> str:
     return call.value("a port")
 
 
-def _true(_call: Call) -> str:
+def _true(_call: Call, _name: str) -> str:
     return "true"
 
 
-def _false(_call: Call) -> str:
+def _false(_call: Call, _name: str) -> str:
     return "false"
 
 
@@ -102,7 +109,7 @@ def _upk(call: Call) -> None:
     with compose.open_host(call.machine.root) as opened:
         if name is None:
             status = look.status(opened)
-            installed = [key.partial for known in status.publishers for key in known.keys]
+            installed = [key.key for known in status.publishers for key in known.keys]
             if not installed:
                 emit(NoKeyRemoved(changed=False), ["Product key not found."])
                 return

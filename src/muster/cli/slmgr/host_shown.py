@@ -120,6 +120,8 @@ def _host_fields(
         return [VERSION, *fields, ("", hint)]
     settings, process = status.settings, status.process
     running = "is enabled" if process is not None else "is NOT RUNNING"
+    if process is not None and process.answers and publisher.publisher not in process.serving:
+        running = "is NOT SERVING"
     port = "not running" if process is None else process.port or "it does not answer"
     # Of the applications, those with products that this key licenses: each key has its block.
     counted = [
@@ -139,6 +141,7 @@ def _host_fields(
         ("", f"    DNS publishing {_publishing(process)}"),
         ("    Activation interval", _interval(settings["retry_interval"])),
         ("    Renewal interval", _interval(settings["renewal_interval"])),
+        *_problems(process),
         ("", ""),
         ("", "Key Management Service cumulative requests received from clients"),
         ("    Total requests received", str(status.requests.total)),
@@ -152,6 +155,12 @@ def _host_fields(
         for state in LicenceState
     ]
     return [VERSION, *fields]
+
+
+def _problems(process: HostProcess | None) -> Fields:
+    """What is wrong with the process that runs, as `muster host status` says it."""
+    problems = () if process is None else process.problems
+    return [("    Problem", f"{problem.code}: {problem.what}") for problem in problems]
 
 
 def _publishing(process: HostProcess | None) -> str:

@@ -22,10 +22,11 @@ ANSWERS: tuple[Row, ...] = (
         http=404,
         retry=Retry.OTHER_HOST,
         what="This host does not serve the product {product}.",
-        why="Either it has no host key whose key group covers the product, or its catalogue is"
-        " older than the product.",
+        why="It has no host key whose key group covers the product, or its catalogue is older than the"
+        " product, or the product's channel there is 'evaluation' or 'retail', which no host serves.",
         fix="Ask another host. On the host itself: 'muster host catalogue fetch', or install and activate"
-        " a host key that covers the product.",
+        " a host key that covers the product. An evaluation or retail product is activated by the key"
+        " that came with it.",
         field_code="0xC004F042",
     ),
     Row(
@@ -88,8 +89,8 @@ ANSWERS: tuple[Row, ...] = (
         what="This host does not have the terms that its key group requires.",
         why="Keys of this group license only together with a terms object, which confirmation"
         " digits cannot carry.",
-        fix="On the host: import the reply file of the publisher with 'muster host activate --reply"
-        " FILE'.",
+        fix="Ask the publisher to set them ('muster publisher host terms'). Then on the host: 'muster"
+        " host terms fetch', or 'muster host terms import FILE' with the file of that command.",
     ),
     Row(
         code="host/limit-reached",
@@ -340,8 +341,9 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.AFTER_FIX,
         what="The host key is ambiguous.",
-        why="{count} host keys are waiting for activation: {keys}.",
-        fix="Name one by its last group with --key.",
+        why="Any of {count} host keys could be meant: {keys}.",
+        fix="Name one by its last group, or by its key id where the last groups are the same ('host"
+        " activate' takes it with --key).",
     ),
     Row(
         code="host/unknown-key",
@@ -450,7 +452,7 @@ ROWS: tuple[Row, ...] = (
         why="Machines connect to the name that the records give. It is the setting dns_target or, "
         "where that is not set, the full name that this machine has for itself.",
         fix="Set the name by which machines reach this host: 'muster host set dns_target NAME', or "
-        "--dns-target NAME for one command.",
+        "'--advertise NAME' of 'host publish-dns' and 'host serve' for one run.",
     ),
     Row(
         code="host/no-terms",

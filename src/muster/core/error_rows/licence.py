@@ -109,8 +109,11 @@ ROWS: tuple[Row, ...] = (
         http=403,
         retry=Retry.AFTER_FIX,
         what="The clocks do not agree: {detail}.",
-        why="The clock of this machine or of the host is wrong by more than 4 hours.",
-        fix="Set the clocks of this machine and of the host, then activate again.",
+        why="The clock of this machine is wrong by more than 4 hours, or that of the host or publisher was"
+        " when the licence was signed.",
+        fix="Set the clock of this machine, then activate again. If it is right, a host's administrator"
+        " must set the host's; for a licence by a MAK, evaluation or retail key ask the publisher to run"
+        " 'muster publisher clock repair', and activate again.",
         field_code="0xC004F06C",
     ),
     Row(

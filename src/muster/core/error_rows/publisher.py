@@ -256,6 +256,17 @@ ANSWERS: tuple[Row, ...] = (
         fix=_DESK,
     ),
     Row(
+        code="publisher/not-signing",
+        kind=Kind.FAULT,
+        http=503,
+        retry=Retry.LATER,
+        what="The publisher signs nothing at the moment: its clock is in doubt.",
+        why="A wrong date in what it signs could not be taken back, so its administrator is asked to "
+        "look at another clock.",
+        fix="Ask again later; a running host and the machines do so by themselves. If it lasts, tell the "
+        "publisher.",
+    ),
+    Row(
         code="publisher/clock",
         kind=Kind.FAULT,
         http=503,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.host import keys
 from muster.host.act import grants
@@ -17,6 +18,7 @@ from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
 from muster.host.results import ActivatedKey, HostActivation, RefusedKey, key_members
 from muster.host.view import publisher_id
+from muster.lease.steps import EARLY
 from muster.wire.exchange import ConfirmationFile, ReplyFile
 
 Service = Callable[[PublisherView], PublisherClient]
@@ -29,6 +31,8 @@ def activate(
     publisher: str | None = None,
     key: str | None = None,
     name: str = "",
+    *,
+    one_address: bool = False,
 ) -> HostActivation:
     """Ask the publishers' services for the grants of all keys that wait; a key that is refused
     stops no other, and is asked for again by the running host.
@@ -37,16 +41,23 @@ def activate(
         publisher: only keys of this one, by id or label.
         key: only this one, by last group or key id.
         name: of this host, that the publisher may see.
-    Raises: as `keys.waiting`; where every key is refused, why the first one is: `host/no-url`,
-        `net/…`, as `grants.accept`.
+        one_address: the service is at one address for all, so that one publisher must be meant.
+    Raises: as `keys.waiting`; `host/which-publisher`; where the only key that waits is
+        refused, why: `host/no-url`, `net/…`, `host/grant-not-yet`, as `grants.accept`.
     """
-    view = host.current()
+    view, now = host.current(), host.clock.now()
     accepted, refused = [], []
-    for waiting in keys.waiting(view, publisher_id(view, publisher), key, host.clock.now()):
+    asked = keys.waiting(view, publisher_id(view, publisher), key, now)
+    if one_address:
+        keys.one_publisher(waiting.publisher for waiting in asked)
+    for waiting in asked:
         known = view.publishers[waiting.publisher]
         try:
             answer = service(known).activate(keys.installation_id(view, waiting), name)
-            accepted.append(grants.accept(host, known.publisher, answer))
+            activated = grants.accept(host, known.publisher, answer)
+            if now < activated.grant.iat - EARLY:
+                raise error("host/grant-not-yet", label=known.label)
+            accepted.append(activated)
         except MusterError as fault:
             grants.wait(host, waiting, name, fault)
             refused.append(RefusedKey(**key_members(waiting, activated=False), error=fault))
@@ -74,7 +85,7 @@ def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> HostAc
 def _activation_of(
     accepted: Sequence[Activated], refused: Sequence[RefusedKey] = ()
 ) -> HostActivation:
-    if refused and not accepted:
+    if len(refused) == 1 and not accepted:
         raise refused[0].error
     changed = any(activated.changed or activated.documents_changed for activated in accepted)
     return HostActivation(changed, tuple(map(_key, accepted)), tuple(refused))

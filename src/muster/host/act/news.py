@@ -46,23 +46,24 @@ def import_catalogue(host: OpenHost, file: PublisherFile) -> PublisherUpdate:
 
 
 def fetch_catalogues(
-    host: OpenHost, service: Service, publisher: str | None = None
+    host: OpenHost, service: Service, publisher: str | None = None, *, one_address: bool = False
 ) -> CatalogueNews:
     """Fetch newer trust and catalogue from the services of all publishers, or of one; a service
     that does not answer stops no other.
 
     Args:
         publisher: an id or a label.
-    Raises: `host/unknown-publisher`; where nothing came of any, why the first one gave nothing:
-        `host/no-url`, `net/…`, as `updates.update`.
+        one_address: the service is at one address for all, so that one publisher must be meant.
+    Raises: `host/unknown-publisher`, `host/which-publisher`; where there is one and it gave
+        nothing, why: `host/no-url`, `net/…`, as `updates.update`.
     """
     taken, refused = [], []
-    for known in _chosen(host.current(), publisher):
+    for known in _chosen(host.current(), publisher, one_address=one_address):
         try:
             taken.append(_fetch(host, service(known), known))
         except MusterError as fault:
             refused.append(RefusedPublisher(known.publisher, known.label, fault))
-    if refused and not taken:
+    if len(refused) == 1 and not taken:
         raise refused[0].error
     return CatalogueNews(any(update.changed for update in taken), tuple(taken), tuple(refused))
 
@@ -72,19 +73,21 @@ def import_terms(host: OpenHost, reply: ReplyFile) -> TermsNews:
     return _terms(host, [grants.accept(host, reply.publisher, reply.answer)])
 
 
-def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) -> TermsNews:
+def fetch_terms(
+    host: OpenHost, service: Service, publisher: str | None = None, *, one_address: bool = False
+) -> TermsNews:
     """Ask the services of all publishers, or of one, for newer terms of activated keys.
 
     Uses no activation: the keys are activated already. A key that is refused, and a service that
     does not answer, stop no other.
-    Raises: where every key is refused, why the first one is: as `fetch_catalogues`, as
-        `grants.accept`.
+    Raises: `host/which-publisher`; where there is one key and it is refused, why: as
+        `fetch_catalogues`, as `grants.accept`.
     """
     accepted: list[Activated] = []
     refused: list[RefusedKey] = []
     newer = False
-    for known in _chosen(host.current(), publisher):
-        activated = [key for key in known.keys if key.grant is not None]
+    for known in _chosen(host.current(), publisher, one_address=one_address):
+        activated = keys.activated(known)
         if not activated:
             continue
         try:
@@ -97,7 +100,7 @@ def fetch_terms(host: OpenHost, service: Service, publisher: str | None = None) 
         of_keys = _ask_again(host, client, known.publisher, activated)
         accepted += of_keys[0]
         refused += of_keys[1]
-    if refused and not accepted:
+    if len(refused) == 1 and not accepted:
         raise refused[0].error
     news = _terms(host, accepted)
     return replace(news, changed=newer or news.changed, refused=tuple(refused))
@@ -117,7 +120,7 @@ def follow(host: OpenHost, service: Service, publisher: str) -> Followed:
     newer = _fetch(host, client, known).changed
     known = _known(host, publisher)
     lost = keys.lost(known, host.clock.now())
-    activated = [key for key in known.keys if key.grant is not None]
+    activated = keys.activated(known)
     if any(key.key_id not in lost for key in activated):
         accepted, refused = _ask_again(host, client, publisher, activated)
         if refused and not accepted:
@@ -173,9 +176,12 @@ def _ask_for_waiting(
     return given, refusal
 
 
-def _chosen(view: HostView, publisher: str | None) -> list[PublisherView]:
-    chosen = publisher_id(view, publisher)
-    return [known for known in view.publishers.values() if chosen in (None, known.publisher)]
+def _chosen(view: HostView, publisher: str | None, *, one_address: bool) -> list[PublisherView]:
+    name = publisher_id(view, publisher)
+    chosen = [known for known in view.publishers.values() if name in (None, known.publisher)]
+    if one_address:
+        keys.one_publisher(known.publisher for known in chosen)
+    return chosen
 
 
 def _terms(host: OpenHost, accepted: Sequence[Activated]) -> TermsNews:
@@ -196,4 +202,5 @@ def _key_terms(known: PublisherView, accepted: Activated) -> KeyTerms:
         **key_members(key),
         changed=accepted.changed,
         terms=held,
+        lacks_terms=accepted.lacks_terms,
     )
