@@ -25,3 +25,16 @@ def file_system(folder: Path, size: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """A folder on a file system that takes no writes, as after the kernel remounted it."""
+    bound = ["mount", "--bind", str(folder), str(folder)]
+    if subprocess.run(bound, capture_output=True, check=False).returncode:
+        pytest.skip("this system does not let us mount")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

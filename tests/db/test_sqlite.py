@@ -556,13 +556,41 @@ def test_no_inodes_are_told_as_such_and_not_as_rights(tmp_path: Path) -> None:
             assert names(db) == ["again"]
 
 
-def test_read_only_file_system(tiny: Path) -> None:
+def test_a_read_only_file_system_is_read_and_not_written(tiny: Path) -> None:
+    with open_sqlite(tiny / "x.db", create=True) as db:
+        with db.transaction() as tx:
+            tx.execute(SCHEMA)
+        put(db, "first")
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
+    with open_sqlite(tiny / "x.db") as db:
+        assert names(db) == ["first"]
+        assert db.check()
+        assert fault_of(put, db, "more").code == "db/read-only"
+        subprocess.run(["mount", "-o", "remount,rw", str(tiny)], check=True)
+        put(db, "second")
+        assert names(db) == ["first", "second"]
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
+    assert fault_of(open_sqlite, tiny / "y.db", create=True).code == "db/read-only"
+
+
+def test_what_a_killed_program_left_on_a_read_only_file_system_is_read(tiny: Path) -> None:
+    """With its log, which the kernel left when it remounted the disk after errors."""
+    program = """
+import os, sys
+from muster.db.sqlite import open_sqlite
+db = open_sqlite(sys.argv[1])
+with db.transaction() as tx:
+    tx.execute("INSERT INTO thing (name) VALUES ('in the log')")
+os.kill(os.getpid(), 9)
+"""
     with open_sqlite(tiny / "x.db", create=True) as db, db.transaction() as tx:
         tx.execute(SCHEMA)
+    subprocess.run([sys.executable, "-c", program, str(tiny / "x.db")], check=False)
+    assert (tiny / "x.db-wal").stat().st_size
     subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)
-    fault = fault_of(open_sqlite, tiny / "x.db")
-    assert fault.code == "db/read-only"
-    assert fault_of(open_sqlite, tiny / "y.db", create=True).code == "db/read-only"
+    with open_sqlite(tiny / "x.db") as db:
+        assert names(db) == ["in the log"]
+        assert fault_of(put, db, "more").code == "db/read-only"
 
 
 def test_a_check_ends_when_its_time_is_over(db: SQLiteDatabase) -> None:

@@ -19,8 +19,8 @@ from tests.net.exposition import series
 
 from muster.core.products import DAY
 from muster.core.settings import Value
-from muster.host import keys
-from muster.host.act import grants, updates
+from muster.host import backup_file, keys
+from muster.host.act import backup, grants, updates
 from muster.host.keyring import KeyRing
 from muster.host.open import OpenHost
 from muster.host.server import HostServer
@@ -30,6 +30,7 @@ from muster.net import known
 from muster.net.http import HTTPClient, Response
 from muster.net.serve import ThreadServer
 from muster.system.entropy import SeededDice
+from muster.system.linefile import LineFile
 from muster.testing.clock import ManualClock
 from muster.testing.real import install
 from muster.testing.tiny_publisher import TinyPublisher
@@ -55,6 +56,7 @@ class Served:
     """A running host on the small file system, and who asks it."""
 
     server: HostServer
+    opened: OpenHost
     publisher: TinyPublisher
     url: str
     operation: str
@@ -101,7 +103,7 @@ def serving(small: Path, **overrides: Value) -> Iterator[Served]:
             ThreadServer(server.router) as listening,
             ThreadServer(server.operation) as operation,
         ):
-            yield Served(server, publisher, listening.url, operation.url)
+            yield Served(server, opened, publisher, listening.url, operation.url)
 
 
 def fill(ballast: Path) -> None:
@@ -113,7 +115,10 @@ def fill(ballast: Path) -> None:
 
 @pytest.mark.real
 def test_a_full_disk(
-    small: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    small: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(known, "QUIET_SECONDS", 0.1)
     ballast = small / "ballast"
@@ -133,6 +138,16 @@ def test_a_full_disk(
         assert host.ready() == (503, ["db/full"])
         # What only reads goes on.
         assert host.http.request("GET", host.url + "/v1/publishers").status == 200
+        fill(ballast)
+        # The log of the database may have room for some more rows.
+        written = next(
+            done
+            for number in range(100)
+            if (done := backup.write_backup(host.opened, tmp_path / f"saved{number}")).not_audited
+        )
+        assert written.not_audited == "db/full"
+        with LineFile(Path(written.file)) as file:
+            assert backup_file.read(file).rows == written.rows > len(answered)
         ballast.unlink()
         for number in range(len(answered), len(answered) + 3):
             assert host.ask(number).status in (200, 409)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import errno
 import os
 import secrets
 import shutil
@@ -24,7 +23,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.values import dataclass
 from muster.db import mark
-from muster.db.sqlite import open_sqlite
+from muster.db.sqlite import open_sqlite, refusal
 
 SUFFIX = ".restore"
 """What follows the name of the database in the name of the folder in which a new state is made."""
@@ -311,9 +310,7 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise error("db/full", path=str(path)) from fault
-        raise error("db/denied", path=str(path), detail=fault.strerror or "refused") from fault
+        raise refusal(fault, path) from fault
 
 
 def _give(what: Path, folder: Path) -> None:

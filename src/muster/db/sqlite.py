@@ -17,6 +17,7 @@ import errno
 import os
 import secrets
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -110,6 +111,7 @@ class SQLiteDatabase(Database):
         self._writing_thread: int | None = None
         self._readers: list[sqlite3.Connection] = []
         self._readers_lock = threading.Lock()
+        self._readers_kept = _READERS_KEPT
         self._closed = False
         self._mark = MarkFile(path)
         self._file: tuple[int, int] | None = None
@@ -249,8 +251,15 @@ class SQLiteDatabase(Database):
         if self._closed:
             raise RuntimeError("the database is closed")
         self._check_same()
+        if _is_read_only(self._path):
+            raise error("db/read-only", path=self._name)
         if self._writer is None:
-            self._writer = self._connect()
+            self._writer = self._connect("mode=rw")
+            with self._wait_bounded():
+                # By who writes, so that looking at a file of somebody else changes nothing.
+                (mode,) = self._writer.execute("PRAGMA journal_mode").fetchone()
+                if mode != "wal":
+                    self._writer.execute("PRAGMA journal_mode=WAL")
         return self._writer
 
     def _commit(self, connection: sqlite3.Connection, *, changed: bool) -> Mark | None:
@@ -300,13 +309,13 @@ class SQLiteDatabase(Database):
                 raise RuntimeError("the database is closed")
             if self._readers:
                 return self._readers.pop()
-        connection = self._connect()
+        connection = self._connect(self._how_to_read())
         connection.execute("PRAGMA query_only=ON")
         return connection
 
     def _release_reader(self, connection: sqlite3.Connection) -> None:
         with self._readers_lock:
-            if not self._closed and len(self._readers) < _READERS_KEPT:
+            if not self._closed and len(self._readers) < self._readers_kept:
                 self._readers.append(connection)
                 return
         connection.close()
@@ -319,12 +328,22 @@ class SQLiteDatabase(Database):
             check_mark(self._path)
         self._release_reader(self._acquire_reader())
 
-    def _connect(self) -> sqlite3.Connection:
+    def _how_to_read(self) -> str:
+        """As SQLite can on this disk: where it takes no writes, with the log that is there, or
+        without looking for one."""
+        if not _is_read_only(self._path):
+            return "mode=rw"
+        # Such a connection must not be used when the disk takes writes again.
+        self._readers_kept = 0
+        log = self._path.with_name(self._path.name + "-wal")
+        return "mode=ro" if log.exists() else "immutable=1"
+
+    def _connect(self, how: str) -> sqlite3.Connection:
         _check_whole(self._path)
         self._check_same()
         with self._wait_bounded():
             connection = sqlite3.connect(
-                f"file:{quote(self._name)}?mode=rw",
+                f"file:{quote(self._name)}?{how}",
                 uri=True,
                 timeout=self._busy_seconds,
                 isolation_level=None,
@@ -342,9 +361,6 @@ class SQLiteDatabase(Database):
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA trusted_schema=OFF")
-        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-        if mode != "wal":
-            connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if _is_cut(connection, self._path):
             detail = "the end of the file is missing"
@@ -466,15 +482,20 @@ def _create(path: Path) -> None:
         finally:
             os.close(folder)
     except OSError as fault:
-        if fault.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise error("db/full", path=str(path)) from fault
-        if fault.errno == errno.EROFS:
-            raise error("db/read-only", path=str(path)) from fault
-        raise error("db/denied", path=str(path), detail=fault.strerror or "refused") from fault
+        raise refusal(fault, path) from fault
     finally:
         for suffix in ("", "-wal", "-shm", "-journal"):
             with contextlib.suppress(OSError):
                 passing.with_name(passing.name + suffix).unlink()
+
+
+def refusal(fault: OSError, path: Path) -> MusterError:
+    """What the system refused to do with the files of a database, as it is called."""
+    if fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        return error("db/full", path=str(path))
+    if fault.errno == errno.EROFS:
+        return error("db/read-only", path=str(path))
+    return error("db/denied", path=str(path), detail=fault.strerror or "refused")
 
 
 @contextlib.contextmanager
@@ -509,6 +530,8 @@ _CODES = {
 
 def _is_read_only(path: str | Path) -> bool:
     """Whether the file system of a database takes no writes: no rights would help."""
+    if sys.platform == "win32":
+        return False
     try:
         flags = os.statvfs(Path(path).parent).f_flag
     except OSError:
@@ -538,7 +561,7 @@ def _translate(fault: sqlite3.Error, path: str, busy_seconds: float) -> MusterEr
     elif extended & 0xFF == sqlite3.SQLITE_CANTOPEN and _no_inodes(path):
         # The log beside the database could not be made.
         code = "db/full"
-    elif code == "db/denied" and _is_read_only(path):
+    elif code in ("db/denied", "db/io") and _is_read_only(path):
         code = "db/read-only"
     return error(
         code,

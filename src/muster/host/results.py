@@ -613,7 +613,8 @@ class DatabaseCheck:
 @dataclass(frozen=True, slots=True)
 class HostBackupWritten:
     """A backup of a host; `host` is the id of its store, `rows` the lines of the file, `keys` the
-    publishers whose signing keys are in it, sealed."""
+    publishers whose signing keys are in it, sealed; `not_audited` the code of what kept it out of
+    the audit, such as `db/full`, or empty."""
 
     changed: bool
     file: str
@@ -621,6 +622,7 @@ class HostBackupWritten:
     made_at: Instant
     rows: int
     keys: tuple[str, ...]
+    not_audited: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.cli.host.conftest import Desk
 from tests.host.test_backup_file import forged
-from tests.mounts import file_system
+from tests.mounts import file_system, read_only
 
 
 def test_a_backup_and_its_restore_say_what_they_did(active: Desk) -> None:
@@ -35,6 +35,20 @@ def test_wrong_words_change_nothing(active: Desk) -> None:
     active.text("backup", saved)
     for words in (("restore",), ("restore", saved, "--in-place")):
         assert "Name the backup FILE" in active.type(*words, code=2).stderr
+
+
+def test_a_host_on_a_read_only_disk_is_looked_at_and_backed_up(active: Desk) -> None:
+    saved = str(active.folder / "backup")
+    with read_only(active.folder / "store"):
+        assert active.data("status")["publishers"][0]["able"]
+        for words in (("clients",), ("log",), ("check",)):
+            active.text(*words)
+        said = active.text("backup", saved)
+        assert "The audit of the host does not say so" in said
+        assert "db/read-only" in said
+        assert active.error("set", "new-cmid-rate", "7", code=3) == "db/read-only"
+        assert active.error("restore", saved, "--replace", code=3) == "db/read-only"
+    assert active.data("restore", saved, "--replace")["missing_keys"] == []
 
 
 def test_a_restore_that_fails_puts_the_database_back(

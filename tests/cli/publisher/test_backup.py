@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.mounts import read_only
 
 from muster.cli.main import muster
 from muster.core.ids import make_installation_id, proof_key
@@ -170,6 +171,13 @@ def test_an_older_copy_of_the_database_is_refused_and_sells_nothing_twice(
     assert done["waiting"]
     assert len(operator.types("key", "list")["keys"]) > 1
     assert path.parent.joinpath(Path(done["aside"]).name, "publisher.db").exists()
+
+    with read_only(tmp_path / "store"):
+        for typed in ("key list", "status", "check", "audit verify"):
+            operator.types(*typed.split())
+        told = operator.types("backup", str(tmp_path / "from-read-only"), code=3)
+        assert told["error"]["code"] == "db/read-only"
+        assert not (tmp_path / "from-read-only").exists()
 
     path.write_bytes(newest)
     assert operator.types("key", "list", code=3)["error"]["code"] == "db/other"

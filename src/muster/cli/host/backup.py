@@ -53,6 +53,11 @@ def backup(store: Path | None, file: Path, with_keys: bool, passphrase_file: Pat
     lines = [f"Written: {file}, {written.rows} rows, {keys}."]
     if not with_keys:
         lines.append("Copy the folder 'keys' of the store too, or use --with-keys.")
+    if written.not_audited:
+        lines.append(
+            f"The audit of the host does not say so: its database cannot be written "
+            f"({written.not_audited}). Keep the file on another disk."
+        )
     emit(written, lines)
 
 

@@ -786,10 +786,10 @@ ROWS: tuple[Row, ...] = (
         http=500,
         retry=Retry.AFTER_FIX,
         what="The file system of the database {path} is read-only.",
-        why="It is mounted so, or the kernel made it so after errors of the disk. SQLite writes a log"
-        " beside the database, also for who only looks.",
-        fix="Look with 'dmesg' and check the disk; mount it for writing. To read what is there, copy"
-        " the whole folder to another disk, and name its parent with --store.",
+        why="It is mounted so, or the kernel made it so after errors of the disk. What only reads goes"
+        " on, backups of a host too.",
+        fix="Look with 'dmesg' and check the disk; mount it for writing. Until then nothing can be"
+        " changed in it; to go on elsewhere, copy the whole folder to another disk.",
     ),
     Row(
         code="db/io",

@@ -35,6 +35,9 @@ def write_backup(
 ) -> HostBackupWritten:
     """Write one state of the tables into a new file, while the host serves.
 
+    Where the database takes no writes, as on a full disk, the file is made all the same: only the
+    audit says nothing of it.
+
     Args:
         path: the file; nothing may have its name.
         passphrase: seals the signing keys into the file; None leaves them out.
@@ -60,10 +63,15 @@ def write_backup(
         if fault.code == "file/exists":
             raise error("backup/exists", path=str(path)) from fault
         raise
-    with host.database.transaction() as tx:
-        detail = f"{rows} rows, {len(sealed)} keys"
-        audit.write(tx, now, host.actor, Event.HOST_BACKUP, "", store, detail)
-    return HostBackupWritten(True, str(path), store, now, rows, tuple(sorted(sealed)))
+    not_audited = ""
+    try:
+        with host.database.transaction() as tx:
+            detail = f"{rows} rows, {len(sealed)} keys"
+            audit.write(tx, now, host.actor, Event.HOST_BACKUP, "", store, detail)
+    except MusterError as fault:
+        not_audited = fault.code
+    keys = tuple(sorted(sealed))
+    return HostBackupWritten(True, str(path), store, now, rows, keys, not_audited)
 
 
 def restore(
