@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from muster.core.catalogue import error
+from muster.core.errors import MusterError
 from muster.db.aside import settle
 from muster.db.engine import Database, Reader, Transaction
+from muster.db.mark import SUFFIX as MARK
 from muster.db.migrate import load_migrations, migrate
 from muster.db.open import open_database
 
@@ -50,9 +52,10 @@ class Store:
 
 
 def holds_database(folder: Path) -> bool:
-    """Whether the file of a database is in a store, or a restore was about to put one there."""
+    """Whether the file of a database is or was in a store, or a restore was about to put one there:
+    of one that was lost its log or its mark tells, and opening it refuses."""
     settle(folder / DATABASE_FILE)
-    return (folder / DATABASE_FILE).exists()
+    return any((folder / (DATABASE_FILE + suffix)).exists() for suffix in ("", "-wal", MARK))
 
 
 def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -> Store:
@@ -66,9 +69,12 @@ def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -
     Raises: `publisher/none` (no database here), and the errors of `db.open` and `db.migrate`.
     """
     path = folder / DATABASE_FILE
-    if not url and not create and not holds_database(folder):
-        raise error("publisher/none", path=str(folder))
-    database = open_database(url or path, create=create)
+    try:
+        database = open_database(url or path, create=create)
+    except MusterError as fault:
+        if fault.code == "db/missing":
+            raise error("publisher/none", path=str(folder)) from None
+        raise
     try:
         migrate(database, WING, load_migrations(SCHEMA), now)
     except BaseException:

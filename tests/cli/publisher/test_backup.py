@@ -172,6 +172,14 @@ def test_an_older_copy_of_the_database_is_refused_and_sells_nothing_twice(
     assert len(operator.types("key", "list")["keys"]) > 1
     assert path.parent.joinpath(Path(done["aside"]).name, "publisher.db").exists()
 
+    path.rename(tmp_path / "moved.db")
+    again = ("init", "--sample", "--reserve-root", str(tmp_path / "second.key"))
+    keys = sorted(path.parent.rglob("*.key"))
+    for typed in ("key list", "status", "restore --in-place", " ".join(again)):
+        assert operator.types(*typed.split(), code=3)["error"]["code"] == "db/lost"
+    assert sorted(path.parent.rglob("*.key")) == keys, "none was put aside as unfinished"
+    (tmp_path / "moved.db").rename(path)
+
     with read_only(tmp_path / "store"):
         for typed in ("key list", "status", "check", "audit verify"):
             operator.types(*typed.split())
