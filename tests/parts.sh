@@ -10,6 +10,9 @@ need() { # command, Debian package
 need named bind9
 need nsupdate bind9-dnsutils
 need dig bind9-dnsutils
+need krb5kdc krb5-kdc
+need kadmin.local krb5-admin-server
+need kinit krb5-user
 need ip iproute2
 need nft nftables
 need strace strace

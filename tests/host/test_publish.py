@@ -24,7 +24,7 @@ from muster.host.publish import (
     ZoneResult,
     plan_of,
     publish,
-    tsig_key,
+    signer_of,
     withdraw,
 )
 from muster.host.tables import audit, dns
@@ -292,8 +292,8 @@ def test_a_tsig_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     for mode in (0o644, 0o640, 0o604, 0o620):
         path.chmod(mode)
         with pytest.raises(MusterError) as caught:
-            tsig_key({"tsig_key_file": str(path)})
+            signer_of({"tsig_key_file": str(path)})
         assert caught.value.code == "keyfile/rights"
         assert str(path) in caught.value.fix
     path.chmod(0o600)
-    assert tsig_key({"tsig_key_file": str(path)}) is not None
+    assert signer_of({"tsig_key_file": str(path)}) is not None

@@ -172,11 +172,12 @@ def test_a_publisher_and_a_host(desk: Desk, form: str) -> None:
 
 @forms
 def test_the_key_of_dns_updates(desk: Desk, form: str) -> None:
-    from muster.host.publish import tsig_key
+    from muster.host.publish import signer_of
+    from muster.net.dnsupdate import TSIGKey
 
     text = b'key "update" {\n\talgorithm hmac-sha256;\n\tsecret "c2VjcmV0IHNlY3JldA==";\n};\n'
-    found = tsig_key({"tsig_key_file": str(desk.put("update.key", text, form))})
-    assert found is not None
+    found = signer_of({"tsig_key_file": str(desk.put("update.key", text, form))})
+    assert isinstance(found, TSIGKey)
     assert found.name.rstrip(".") == "update"
 
 

@@ -142,6 +142,8 @@ SITE_HOST = pattern(rf"(?=.{{1,253}}\Z)(?:{DNS_NAME.pattern}|[0-9a-f.]*:[0-9a-f:
 SITE_SUFFIX = pattern(rf"(?=.{{1,253}}\Z){DNS_NAME.pattern}", re.DOTALL)
 CERTIFICATE = pattern(r"[A-Za-z0-9_-]{2,5462}")
 """At most 4,096 bytes of DER in base64url; whoever decodes it judges them (section 15.3)."""
+PRINCIPAL = pattern(r"[A-Za-z0-9_$][A-Za-z0-9_.$/-]{0,200}(?:@[A-Za-z0-9.-]{1,253})?")
+"""A Kerberos principal, with or without its realm; none that a program takes for an option."""
 SERVICE_URL = pattern(r"https?://[!-~]{1,200}")
 """Where a service listens, as signed and exchanged things say it."""
 SETTING_URL = pattern(r"https?://[!-?A-~]{1,2000}")

@@ -47,6 +47,7 @@ class Type(enum.Enum):
     DOMAIN = "a domain name in ASCII"
     DATABASE = "an address such as postgresql://user@host/name"
     NETWORK = "an IP network such as 10.0.0.0/8"
+    PRINCIPAL = "a Kerberos principal such as host/kms1.corp.example@CORP.EXAMPLE"
     LISTEN = "off, or IPv4:port or [IPv6]:port"
 
 
@@ -280,6 +281,21 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "File with the TSIG key that signs updates, as `tsig-keygen` writes it. Not set: updates"
         " are not signed.",
+    ),
+    Setting(
+        "dns_keytab",
+        Role.HOST,
+        Type.PATH,
+        "",
+        "Keytab with a Kerberos key, for servers that take updates signed by GSS-TSIG, as Active"
+        " Directory's do. Not set: updates are signed by the TSIG key.",
+    ),
+    Setting(
+        "dns_principal",
+        Role.HOST,
+        Type.PRINCIPAL,
+        "",
+        "Kerberos principal that signs updates. Not set: the first one of the keytab.",
     ),
     Setting(
         "withdraw_dns",
@@ -561,6 +577,8 @@ def _text(setting: Setting, value: str) -> str | None:
             return value.rstrip("/") if grammar.SETTING_URL.fullmatch(value) else None
         case Type.DATABASE:
             return value if grammar.DATABASE_URL.fullmatch(value) else None
+        case Type.PRINCIPAL:
+            return value if grammar.PRINCIPAL.fullmatch(value) else None
         case Type.DOMAIN:
             return _domain(value)
         case Type.NETWORK:

@@ -30,14 +30,16 @@ from muster.net.condition import Condition
 from muster.net.dns import Resolver
 from muster.net.dnsupdate import (
     DynamicUpdate,
+    Signer,
     SRVRecord,
-    TSIGKey,
     general_name,
     label_name,
     nsupdate_script,
     parse_tsig_key,
     zone_lines,
 )
+from muster.net.kerberos import KEYTAB_LIMIT, Kerberos
+from muster.system.private import read_private
 from muster.system.textfile import read_text_private
 
 DAILY = 24 * 3600
@@ -62,7 +64,7 @@ class Plan:
     domains: tuple[str, ...]
     zone: str
     server: str
-    tsig: TSIGKey | None
+    tsig: Signer | None
     target: str
     port: int
     priority: int
@@ -97,14 +99,14 @@ class ZoneResult:
     withdrawn: bool = False
 
 
-def plan_of(values: Mapping[str, Value], *, port: int, name: str, tsig: TSIGKey | None) -> Plan:
+def plan_of(values: Mapping[str, Value], *, port: int, name: str, tsig: Signer | None) -> Plan:
     """The plan of the settings that are set.
 
     Args:
         values: settings by name, from `view.effective`; the table's defaults for the others.
         port: where the host listens.
         name: the host's own full name, for what is not set.
-        tsig: the key of `tsig_key_file`.
+        tsig: who signs updates, as `signer_of` has it.
     Raises: `host/dns-zone` when neither settings nor name tell a domain; `host/dns-target` for a
         single word that means this machine only, others are left to `check_target`.
     """
@@ -186,12 +188,12 @@ class DNSPlace:
 def read_plan(host: OpenHost, place: DNSPlace) -> tuple[Plan, HostView]:
     """The plan of the settings, and what the host knows, out of one state of the store.
 
-    Raises: `host/not-running`; as `plan_of` and `tsig_key`.
+    Raises: `host/not-running`; as `plan_of` and `signer_of`.
     """
     with host.database.snapshot() as reader:
         values, view = host.values(reader), host.view(reader)
     return plan_of(
-        values, port=_port(host, place, values), name=place.name, tsig=tsig_key(values)
+        values, port=_port(host, place, values), name=place.name, tsig=signer_of(values)
     ), view
 
 
@@ -206,11 +208,17 @@ def _port(host: OpenHost, place: DNSPlace, values: Mapping[str, Value]) -> int:
     return _number({**table.defaults(Role.HOST), **values}["port"])
 
 
-def tsig_key(values: Mapping[str, Value]) -> TSIGKey | None:
-    """The key of the file that `tsig_key_file` names, None where it is not set.
+def signer_of(values: Mapping[str, Value]) -> Signer | None:
+    """Who signs updates: the principal of `dns_keytab`, else the key of `tsig_key_file`; None where
+    neither is set.
 
-    Raises: `keyfile/rights` where others can read it, `file/…`; as `parse_tsig_key`.
+    Raises: `keyfile/rights` where others can read the file, `file/…`; as `parse_tsig_key` and
+        `Kerberos.checked`.
     """
+    keytab = str(values.get("dns_keytab", ""))
+    if keytab:
+        principal = str(values.get("dns_principal", ""))
+        return Kerberos(keytab, lambda: read_private(keytab, KEYTAB_LIMIT), principal).checked()
     path = str(values.get("tsig_key_file", ""))
     if not path:
         return None

@@ -31,7 +31,7 @@ from muster.host.tables import host_settings
 from muster.host.view import effective
 from muster.net.certificate import Certificate
 from muster.net.condition import Condition
-from muster.net.dnsupdate import TSIGKey
+from muster.net.dnsupdate import Signer
 from muster.net.process import Place
 from muster.net.router import Router
 
@@ -59,7 +59,7 @@ class DNSOptions:
     """
 
     name: str
-    tsig: TSIGKey | None
+    tsig: Signer | None
     refused: Callable[[ZoneResult, str], None]
 
 

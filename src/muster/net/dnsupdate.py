@@ -1,4 +1,4 @@
-"""Publishes SRV records by dynamic update (RFC 2136), signed by TSIG (RFC 8945).
+"""Publishes SRV records by dynamic update (RFC 2136), signed by TSIG (RFC 8945) or GSS-TSIG.
 
 Decides which records of a name are this host's own: those with its target. It adds and deletes
 only these, so that hosts which share a name leave each other alone; a record of its own with an
@@ -26,6 +26,7 @@ from muster.core.errors import MusterError
 from muster.core.extras import brought_by
 from muster.core.values import dataclass, field
 from muster.net.dns import parse_server, server_text
+from muster.net.kerberos import Kerberos, send_update
 from muster.net.resolvconf import check_name
 
 if TYPE_CHECKING:
@@ -108,6 +109,10 @@ class TSIGKey:
     name: str
     algorithm: str
     secret: bytes = field(repr=False)
+
+
+Signer = TSIGKey | Kerberos
+"""Who signs an update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +202,18 @@ class DynamicUpdate:
     Args:
         server: `ip`, `ip:port` or `[ip]:port`.
         zone: the zone that holds all names.
-        tsig: the key that signs, or None for a server that trusts the address.
+        signer: the key that signs, or a principal whose ticket does (then nsupdate sends the
+            update), or None for a server that trusts the address.
         timeout: seconds for one message.
     """
 
     def __init__(
-        self, server: str, zone: str, tsig: TSIGKey | None = None, timeout: float = 5.0
+        self, server: str, zone: str, signer: Signer | None = None, timeout: float = 5.0
     ) -> None:
         self._address, self._port = parse_server(server)
         self._zone = check_name(zone)
-        self._tsig = tsig
+        self._tsig = signer if isinstance(signer, TSIGKey) else None
+        self._kerberos = signer if isinstance(signer, Kerberos) else None
         self._timeout = timeout
 
     def publish(self, records: Sequence[SRVRecord]) -> Published:
@@ -240,17 +247,25 @@ class DynamicUpdate:
 
         message = dns.update.UpdateMessage(self._zone + ".")
         goals: dict[str, set[str]] = {}
+        script: list[str] = []
         for name, group in wanted.items():
             current = self._held(name, wanted).of({record.target for record in group})
             goal = goals[name] = {record.rdata for record in group} if keep else set()
             for rdata in sorted(current - goal):
                 message.delete(name + ".", "SRV", rdata)
+                script.append(f"update delete {name}. IN SRV {rdata}")
             for kept in group if keep else ():
                 message.add(name + ".", kept.ttl, "SRV", kept.rdata)
+                script.append(f"update add {name}. {kept.ttl} IN SRV {kept.rdata}")
             added[name] = tuple(sorted(goal - current))
             removed[name] = tuple(sorted(current - goal))
         if keep or any(removed.values()):
-            self._check(self._send(message), wanted)
+            if self._kerberos is not None:
+                head = [f"server {self._address} {self._port}", f"zone {self._zone}."]
+                text = "\n".join([*head, *script, "send", ""])
+                send_update(self._kerberos, text, self._server, self._zone)
+            else:
+                self._check(self._send(message), wanted)
             self._confirm(wanted, goals)
         return Published(added, removed)
 

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from muster.net.dnsupdate import TSIGKey
@@ -41,6 +41,17 @@ def find_named() -> str:
     return program
 
 
+def end(process: subprocess.Popen[bytes] | None) -> None:
+    """End a child by its process id, where it runs: by SIGTERM, and by SIGKILL if it stays."""
+    if process is not None and process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(15)
+
+
 class Named:
     """One `named` with one zone.
 
@@ -52,6 +63,9 @@ class Named:
         records: more lines of the zone file; names without a last dot are below the zone.
         prefix: words before the command, such as `("ip", "netns", "exec", "lan")`.
         policy: `update-policy` statements in place of `grant <key> zonesub ANY;` for each key.
+
+    `keytab`, set before it starts, is its key for updates signed by GSS-TSIG; `environ` is added to
+    its environment.
     """
 
     def __init__(
@@ -74,6 +88,8 @@ class Named:
         self._records = tuple(records)
         self._prefix = tuple(prefix)
         self._policy = policy
+        self.keytab: Path | None = None
+        self.environ: Mapping[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -110,13 +126,7 @@ class Named:
     def stop(self) -> None:
         """Stop it by its process id and remove its folder. Idempotent."""
         process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(15)
+        end(process)
         folder, self._folder = self._folder, None
         if folder is not None:
             folder.cleanup()
@@ -150,6 +160,7 @@ class Named:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C at the terminal is for whoever runs it
                 cwd=folder,
+                env={**os.environ, **self.environ},
             )
         self._wait()
 
@@ -224,6 +235,7 @@ class Named:
         if policy is None:
             policy = " ".join(f'grant "{key.name}" zonesub ANY;' for key in self._keys)
         updates = f"update-policy {{ {policy} }};" if policy else "allow-update { none; };"
+        gss = "" if self.keytab is None else f'tkey-gssapi-keytab "{self.keytab}";'
         six = ipaddress.ip_address(self.address).version == 6
         listen = f"port {self.port} {{ {self.address}; }}"
         return f"""
@@ -240,6 +252,7 @@ options {{
     notify no;
     allow-transfer {{ any; }};
     allow-query {{ any; }};
+    {gss}
 }};
 controls {{ }};
 {keys}

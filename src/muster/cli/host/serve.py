@@ -45,7 +45,7 @@ def serve(
     from muster.cli.lifecycle import lifecycle
     from muster.core.records import encode
     from muster.host import look
-    from muster.host.publish import tsig_key
+    from muster.host.publish import signer_of
     from muster.host.results import HostServing
     from muster.host.server import DNSOptions
     from muster.net import operation
@@ -78,7 +78,7 @@ def serve(
         values = look.settings(opened)
         if values.values()["publish_dns"]:
             load_updates()
-        tsig = tsig_key(values.values())
+        tsig = signer_of(values.values())
         certificate = certificate_of(
             values.text("tls_certificate"),
             values.text("tls_key"),
@@ -105,7 +105,7 @@ def serve(
                 settings = compose.host_settings(flags)
                 file_settings, overrides = compose.host_layers(settings)
                 renewed = compose.host_on(store, database, file_settings, overrides)
-                tsig = tsig_key(look.settings(renewed).values())
+                tsig = signer_of(look.settings(renewed).values())
                 log.configure(settings.text("log_format"), settings.text("log_level"))
                 options = DNSOptions(compose.host_name(), tsig, _paste)
                 waiting = server.reload(file_settings, overrides, options)
