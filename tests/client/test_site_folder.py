@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,6 +178,23 @@ def test_the_setting_names_the_folder(folder: Path, tmp_path: Path) -> None:
     assert [file.path for file in plan.files] == [str(folder / "10-corp.muster")]
     environ["MUSTER_CLIENT_HOST"] = "kms1.corp.test"
     assert plan_for(tmp_path / "store", "", environ).files == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_a_folder_that_this_user_may_not_look_into_is_told() -> None:
+    with tempfile.TemporaryDirectory(prefix="muster-") as place:
+        closed = Path(place) / "closed"
+        (closed / "site.d").mkdir(parents=True)
+        closed.chmod(0o700)
+        Path(place).chmod(0o755)
+        environ = {"HOME": "/", "MUSTER_CLIENT_SITE_FOLDER": str(closed / "site.d")}
+        os.seteuid(65_534)
+        try:
+            (file,) = plan_for(Path(place) / "store", "", environ).files
+        finally:
+            os.seteuid(0)
+    assert file.fault is not None
+    assert file.fault.code == "file/denied"
 
 
 def mangled(data: bytes, places: list[tuple[int, int, bytes]]) -> bytes:

@@ -19,7 +19,7 @@ from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.core.settings import Role, Value, check, lookup, toml
 from muster.system.config import Settings, load_settings
-from muster.system.files import Lock, make_folder, remove_leftovers, write_atomic
+from muster.system.files import Lock, is_there, make_folder, remove_leftovers, write_atomic
 from muster.system.paths import places
 from muster.system.textfile import read_text
 
@@ -74,8 +74,11 @@ def plan_for(root: Path, publisher: str, environ: Mapping[str, str] | None = Non
 
 def _site_files(chosen: str, environ: Mapping[str, str] | None) -> tuple[SiteFile, ...]:
     folder = Path(chosen) if chosen else places(environ=environ).site_folder
-    if not folder.is_dir():  # most machines have none, and need not load what reads them
-        return ()
+    try:
+        if not is_there(folder):  # most machines have none, and need not load what reads them
+            return ()
+    except MusterError:
+        pass  # who reads the folder tells it
     from muster.client.site_folder import read_folder
 
     return read_folder(folder)
