@@ -9,7 +9,7 @@ import pytest
 
 from muster.testing.postgres import PostgresServer
 
-pytest_plugins = ["tests.profiles"]
+pytest_plugins = ["tests.profiles", "tests.sharing"]
 
 IN_CI = os.environ.get("CI") == "true"
 
