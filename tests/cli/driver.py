@@ -63,6 +63,27 @@ def _arguments(command: click.Command) -> list[str]:
     return words
 
 
+def strange(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command with all its texts typed on a terminal of another encoding, and all its numbers
+    larger than a database keeps them."""
+    if isinstance(group, click.Group):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            yield from strange(command, (*path, name))
+        return
+    words: list[str] = []
+    for param in group.params:
+        flag = isinstance(param, click.Option) and (param.is_flag or param.count)
+        if flag or isinstance(param.type, click.Choice | click.Path):
+            continue
+        value = "9" * 20 if isinstance(param.type, click.types.IntParamType) else "B\udcfcro"
+        words += [param.opts[0], value] if isinstance(param, click.Option) else [value]
+    if words:
+        yield (*path, *words)
+
+
 def serves(words: tuple[str, ...]) -> bool:
     """Whether a command would work on and on."""
     return any(words[: len(served)] == served for served in SERVED)
@@ -75,7 +96,7 @@ def surround(kind: str, folder: Path) -> None:
     """Make one thing around this process unusual."""
     os.chdir(folder)
     match kind:
-        case "plain" | "wrong option" | "example":
+        case "plain" | "wrong option" | "example" | "other bytes":
             pass
         case "full output":
             os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
@@ -173,6 +194,8 @@ def runs() -> Iterator[tuple[tuple[str, ...], str]]:
         yield (*words, "--no-such-option"), "wrong option"
         yield (*words, "--no-such-option", "--json"), "wrong option"
         yield (*words, "--help"), "full output"
+    for words in strange(muster):
+        yield words, "other bytes"
 
 
 def load() -> None:

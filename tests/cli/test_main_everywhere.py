@@ -98,6 +98,16 @@ def test_a_deleted_folder_is_named_where_a_path_starts_from_it(
     assert all(run["code"] == 3 for run in named)
 
 
+def test_texts_of_other_encodings_and_endless_numbers_are_refused(
+    played: list[dict[str, Any]],
+) -> None:
+    """What a terminal in ISO 8859-1 types, and more than a database keeps."""
+    assert not [run for run in of(played, "other bytes") if run["code"] != 2]
+    texts = [run["err"] for run in of(played, "other bytes")]
+    assert sum("is not in UTF-8" in text for text in texts) >= 20
+    assert any("is too large" in text or "not in the range" in text for text in texts)
+
+
 def test_no_umask_leaves_anything_that_all_may_write(played: list[dict[str, Any]]) -> None:
     assert not [run for run in of(played, "umask 000") if run["loose"]]
 

@@ -32,6 +32,8 @@ from muster.wire.peer import quoted
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C stopped, as shells have it."""
 _JSON = "muster.json"
+_LARGEST = 2**63 - 1
+"""What a database keeps of a whole number."""
 
 
 def emit(data: object, lines: Iterable[str]) -> None:
@@ -135,6 +137,14 @@ class MusterCommand(click.Command):
             )
         )
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what was typed; refuses here, once for all commands, what nothing below can keep:
+        texts that are no UTF-8, and numbers beyond 64 bits."""
+        rest = super().parse_args(ctx, args)
+        for param in self.params:
+            _check_kept(ctx, param, ctx.params.get(param.name or ""))
+        return rest
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """An example, and what else the command has to say below its options."""
         _show_example(ctx, formatter)
@@ -151,6 +161,21 @@ class MusterCommand(click.Command):
             told = told_by_system(fault)
             print_error(told)
             ctx.exit(exit_code(told))
+
+
+def _check_kept(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if isinstance(value, tuple):
+        for item in value:
+            _check_kept(ctx, param, item)
+    elif isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            # A terminal of another encoding; a path may have any bytes, and is no text here.
+            shown = ascii(value)[1:-1]
+            raise click.BadParameter(f"'{shown}' is not in UTF-8.", ctx, param) from None
+    elif isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+        raise click.BadParameter(f"{value} is too large.", ctx, param)
 
 
 def _show_example(ctx: click.Context, formatter: click.HelpFormatter) -> None:
