@@ -242,18 +242,40 @@ def test_passwords_are_not_shown() -> None:
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [("/nowhere", "db/denied"), (":1/x", "db/unavailable"), ("?nonsense=1", "db/url")],
+    [
+        ("/nowhere", "db/rights"),
+        ("://[::1/x", "db/url"),
+        (":1/x", "db/unavailable"),
+        ("?nonsense=1", "db/url"),
+    ],
 )
 def test_an_address_that_is_wrong_is_told(postgres_url: str, change: str, code: str) -> None:
     base = postgres_url.rpartition("/")[0]
     address = {
         "/nowhere": f"{base}/nowhere",
+        "://[::1/x": "postgresql://[::1/x",
         ":1/x": "postgresql://muster@127.0.0.1:1/x",
         "?nonsense=1": f"{postgres_url}?nonsense=1",
     }[change]
     with pytest.raises(MusterError) as caught:
         open_database(address)
     assert caught.value.code == code
+    assert "file" not in caught.value.why.replace("a file of SQLite", "")
+    assert "owner of the file" not in caught.value.fix
+
+
+def test_a_role_without_rights_is_told_as_one(postgres_url: str) -> None:
+    with open_database(postgres_url) as database, database.transaction() as tx:
+        tx.execute("CREATE ROLE visitor LOGIN")
+    base, _, name = postgres_url.rpartition("/")
+    visitor = f"postgresql://visitor@{base.rpartition('@')[2]}/{name}"
+    try:
+        with pytest.raises(MusterError) as caught, open_database(visitor) as database:
+            migrate(database, "test", (ONE,), 1)
+        assert caught.value.code == "db/rights"
+    finally:
+        with open_database(postgres_url) as database, database.transaction() as tx:
+            tx.execute("DROP ROLE visitor")
 
 
 def test_a_server_that_goes_away_and_comes_back(postgres_server: PostgresServer) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from muster.core.catalogue import CATALOGUE, error
-from muster.core.errors import Retry
+from muster.core.errors import MusterError, Retry
 from muster.wire import problem
+from muster.wire.peer import Peer
 
 
 def test_problem_round_trip_keeps_texts_and_numbers() -> None:
@@ -40,3 +43,24 @@ def test_a_title_is_the_phrase_of_its_status_in_every_version_of_python() -> Non
         "Content Too Large",
         "Unprocessable Content",
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (502, b"<html><h1>502 Bad Gateway</h1></html>", "wire/gateway"),
+        (503, b"", "wire/gateway"),
+        (504, b"{}", "wire/gateway"),
+        (302, b"", "wire/redirected"),
+        (307, b"<html>Log in</html>", "wire/redirected"),
+        (500, b"", "wire/bad-answer"),
+        (404, b"<html>nginx</html>", "wire/bad-answer"),
+    ],
+)
+def test_an_answer_that_no_server_gave_says_who_did(status: int, body: bytes, code: str) -> None:
+    with pytest.raises(MusterError) as caught:
+        problem.decode_problem(status, body, "https://activation.example", Peer.PUBLISHER)
+    assert caught.value.code == code
+    assert str(status) in caught.value.what
+    assert "https://activation.example" in caught.value.what
+    assert "<" not in caught.value.what + caught.value.why + caught.value.fix

@@ -378,7 +378,7 @@ def open_postgres(url: str, *, busy_seconds: float = BUSY_SECONDS) -> PostgresDa
     Args:
         url: `postgresql://user:password@host:port/name?option=…`, as libpq reads it.
         busy_seconds: how long to wait for another program's transaction, and for a connection.
-    Raises: `db/url`, `db/unavailable`, `db/denied`.
+    Raises: `db/url`, `db/unavailable`, `db/rights`.
     """
     name = without_password(url)
     try:
@@ -392,7 +392,7 @@ def open_postgres(url: str, *, busy_seconds: float = BUSY_SECONDS) -> PostgresDa
         message = _said(fault) if "@" not in urlsplit(url).path else _unquoted(fault)
         denied = ("password authentication", "role", "does not exist", "no pg_hba", "permission")
         if any(text in message for text in denied):
-            raise error("db/denied", path=name, detail=message) from fault
+            raise error("db/rights", path=name, detail=message) from fault
         raise _unavailable(name, message) from fault
     database = PostgresDatabase(url, busy_seconds=busy_seconds)
     try:
@@ -452,7 +452,7 @@ def _meaning(fault: psycopg.Error, name: str) -> Exception:
     if isinstance(fault, errors.DiskFull):
         return error("db/full", path=name, retry_after=RETRY_AFTER_SECONDS)
     if isinstance(fault, errors.InsufficientPrivilege):
-        return error("db/denied", path=name, detail=_said(fault))
+        return error("db/rights", path=name, detail=_said(fault))
     if isinstance(fault, (errors.DataCorrupted, errors.IndexCorrupted)):
         return error("db/corrupt", path=name, detail=_said(fault))
     if isinstance(fault, _SERVER):

@@ -45,6 +45,8 @@ PHRASES = {
 change from one version of Python to the next]."""
 LIMITS = strict.Limits(bytes=16 * 1024, levels=6, members=128, items=256)
 _PARAM_CHARACTERS, _PARAM_TEXTS = 256, 64
+_GATEWAY = frozenset({502, 503, 504})
+"""What a proxy answers that reaches no server (RFC 9110, section 15.6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def decode_problem(status: int, body: bytes, peer: str, role: Peer = Peer.EITHER
         body: of the answer.
         peer: the name of who answered, such as its address.
         role: who it is; decides which codes it can say.
-    Raises: `wire/bad-answer` naming the peer for anything that is not one;
+    Raises: for anything that is not one, `wire/gateway` where the status is that of a proxy which
+        reaches nobody, `wire/redirected`, else `wire/bad-answer`; each names the peer.
         `wire/unexpected-code` for a code that this peer cannot say. A code that this program does
         not know is fine.
     """
@@ -196,7 +199,7 @@ def decode_problem(status: int, body: bytes, peer: str, role: Peer = Peer.EITHER
         notice = reader.raw("notice") if reader.given("notice") else None
     except MusterError as fault:
         detail = str(fault.params.get("detail", fault.what))
-        raise error("wire/bad-answer", peer=peer, detail=detail) from None
+        raise _no_problem(status, peer, detail) from None
     heard = hear(role, peer, code, params, what, why)
     known = heard.code == code
     return Problem(
@@ -208,3 +211,12 @@ def decode_problem(status: int, body: bytes, peer: str, role: Peer = Peer.EITHER
         catalogue=catalogue,
         notice=notice,
     )
+
+
+def _no_problem(status: int, peer: str, detail: str) -> MusterError:
+    """What an answer is that is neither 200 nor a problem document: somebody else's."""
+    if status in _GATEWAY:
+        return error("wire/gateway", peer=peer, status=status)
+    if 300 <= status < 400:
+        return error("wire/redirected", peer=peer, status=status)
+    return error("wire/bad-answer", peer=peer, detail=f"status {status}, {detail}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import pytest
 from tests.cli.host.conftest import Desk
 
@@ -53,6 +56,35 @@ def test_catalogues_by_file_and_fetched(active: Desk) -> None:
     active.file.write_bytes(stranger.file().encode())
     found = active.error("catalogue", "import", str(active.file), code=2)
     assert found == "host/unknown-publisher"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(502, "wire/gateway"), (302, "wire/redirected"), (500, "wire/bad-answer")]
+)
+def test_a_proxy_that_reaches_no_publisher_is_told_as_one(
+    active: Desk, answer: int, code: str
+) -> None:
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(answer)
+            self.send_header("Location", "https://login.example/")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            """Nobody reads it."""
+
+    with HTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{proxy.server_port}"
+            fetch = ("catalogue", "fetch", "--publisher-url", url)
+            shown = active.type(*fetch, code=3).output
+        finally:
+            proxy.shutdown()
+            thread.join()
+    assert code in shown
+    assert str(answer) in shown
 
 
 def test_what_is_refused_is_told_beside_what_came(active: Desk) -> None:

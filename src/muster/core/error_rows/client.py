@@ -77,7 +77,7 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="{masked} is a host key; it does not belong on a client.",
-        why="A host key enrols an activation host, and only six hosts may use one.",
+        why="A host key enrols an activation host, and a limited number of hosts may use one.",
         fix="Keep this key for 'muster host install-key' on the host. Here install the product's setup key.",
         field_code="0xC004F050",
     ),

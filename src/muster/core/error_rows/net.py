@@ -844,6 +844,18 @@ ROWS: tuple[Row, ...] = (
         " permissions.",
     ),
     Row(
+        code="db/rights",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The server of the database {path} does not let us use it: {detail}.",
+        why="The database or the role does not exist there, the password is another one, or the role"
+        " has no right to connect or to make and use tables.",
+        fix="As an administrator of PostgreSQL: CREATE ROLE and CREATE DATABASE … OWNER that role, or"
+        " GRANT it the rights; a password belongs in the password file of libpq. Then correct the"
+        " setting 'database' where the name is wrong.",
+    ),
+    Row(
         code="db/read-only",
         kind=Kind.FAULT,
         http=500,
@@ -869,8 +881,9 @@ ROWS: tuple[Row, ...] = (
         http=400,
         retry=Retry.NEVER,
         what="The database address {url} cannot be used: {detail}.",
-        why="This version supports SQLite: sqlite:///absolute/path, or a path.",
-        fix="Correct the address.",
+        why="An address is postgresql://user@host:port/name, as libpq reads it; a file of SQLite is"
+        " sqlite:///absolute/path, or a path.",
+        fix="Correct the address; the setting 'database' takes one of PostgreSQL.",
     ),
     Row(
         code="db/newer",

@@ -20,7 +20,28 @@ ROWS: tuple[Row, ...] = (
         what="The answer of {peer} could not be read: {detail}.",
         why="No Muster server gives such an answer: another program is listening there, or a proxy "
         "changed the answer.",
-        fix="Run 'muster client discover' and see which program answers at the address.",
+        fix="See which program answers at {peer}, and whether the address is right; of hosts, "
+        "'muster client discover' says it.",
+    ),
+    Row(
+        code="wire/gateway",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.OTHER_HOST,
+        what="{peer} answered with the status {status}, and no Muster server did.",
+        why="A proxy or a load balancer answers there, and reaches no server behind it.",
+        fix="On the machine behind it: see that the server runs, with 'muster publisher status' or"
+        " 'muster host status'. It is asked again by itself.",
+    ),
+    Row(
+        code="wire/redirected",
+        kind=Kind.FAULT,
+        http=502,
+        retry=Retry.OTHER_HOST,
+        what="{peer} answered with a redirect (status {status}), which is not followed.",
+        why="An answer could send every machine elsewhere. A login page of the network may answer in"
+        " the server's place, or a proxy sends from http to https.",
+        fix="Give the address that the server really has: see with 'curl -I' where {peer} leads.",
     ),
     Row(
         code="wire/unexpected-code",
