@@ -84,6 +84,7 @@ ELSEWHERE = frozenset(
         "host.look.applications",  # metrics of a running host
         "host.look.surroundings",  # muster doctor
         "publisher.act.backup.adopt",  # tests/publisher/act/test_backup.py: --in-place
+        "publisher.look.surroundings",  # muster doctor
         "publisher.look.check_installation_id",  # typed at the desk
     }
 )

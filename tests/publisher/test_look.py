@@ -72,6 +72,7 @@ QUESTIONS: dict[str, Callable[[Office], object]] = {
     "difference": lambda office: look.difference(office, CONTENT),
     "keys": look.keys,
     "hosts": look.hosts,
+    "surroundings": look.surroundings,
     "audit": look.audit,
 }
 

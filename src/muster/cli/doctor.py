@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @store_option
 @click.option(
     "--role",
-    type=click.Choice(["client", "host"]),
-    help="Check as a machine or as a host; by default whichever the store belongs to.",
+    type=click.Choice(["client", "host", "publisher"]),
+    help="Check as a machine, host or publisher; by default whichever the store belongs to.",
 )
 @click.option(
     "--facts",
@@ -41,28 +41,59 @@ if TYPE_CHECKING:
 def doctor(
     store: Path | None, role: str | None, facts: Path | None, servers: tuple[str, ...]
 ) -> None:
-    """Find out what is wrong, on a machine or on a host, and say what to fix first.
+    """Find out what is wrong, on a machine, host or publisher, and say what to fix first.
 
     Checks DNS records, every host that they name, clocks, grants, catalogues and licences; reports
-    each advertised host that cannot prove a grant. Changes nothing.
+    each advertised host that cannot prove a grant; of a publisher service, database, clock, and
+    what comes to an end. Changes nothing.
     """
     from muster.health.report import diagnosis
 
     machine = compose.Machine(store, facts)
     reports: list[Report] = []
-    is_client, is_host = role == "client", role == "host"
+    is_client, is_host, is_publisher = (role == name for name in ("client", "host", "publisher"))
     if role is None:
         is_client = machine.holds_products
         is_host = compose.holds_host(store, beside_client=is_client)
-        is_client = is_client or not is_host
+        is_publisher = _holds_publisher(store)
+        is_client = is_client or not (is_host or is_publisher)
     if is_client:
         reports += machine.client(servers or None).doctor()
     if is_host:
         reports += compose.host_doctor(store, servers or None)
+    if is_publisher:
+        reports.append(_publisher(store))
     emit(diagnosis(reports), [line for report in reports for line in text(report)])
     code = exit_code(reports)
     if code:
         click.get_current_context().exit(code)
+
+
+def _holds_publisher(store: Path | None) -> bool:
+    """Whether a publisher was set up below the root of stores, as far as this user may see."""
+    from muster.core.errors import MusterError
+    from muster.system.files import is_there
+
+    try:
+        return is_there(compose.publisher_folder(store) / "keys")
+    except MusterError:
+        return False
+
+
+def _publisher(store: Path | None) -> Report:
+    from muster.cli.publisher.options import open_office
+    from muster.core.errors import MusterError
+    from muster.publisher import doctor, look
+    from muster.publisher.office import process_of
+
+    process, found, fault = None, None, None
+    try:
+        process = process_of(compose.publisher_folder(store))
+        with open_office(store) as office:
+            found = look.surroundings(office)
+    except MusterError as caught:
+        fault = caught
+    return doctor.diagnose(process if found is None else found.status.process, found, fault)
 
 
 def exit_code(reports: list[Report]) -> int:
@@ -77,7 +108,7 @@ def text(report: Report) -> list[str]:
     """A report for people; its last line names what to fix first."""
     from muster.health.report import Mark
 
-    place = "this machine" if report.role == "client" else "this host"
+    place = {"client": "this machine"}.get(report.role, f"this {report.role}")
     lines = [
         f"{report.label} ({report.publisher}), seen from {place}:"
         if report.label

@@ -58,7 +58,8 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All checks for one publisher, in the order of the topics; `role` is client or host."""
+    """All checks for one publisher, in the order of the topics; `role` is client, host or
+    publisher."""
 
     role: str
     publisher: str

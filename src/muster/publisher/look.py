@@ -13,11 +13,15 @@ from muster.core import reach
 from muster.core.catalogue import error
 from muster.core.ids import InstallationId, check_proof
 from muster.core.keys import Kind
+from muster.core.products import DAY, day_start
 from muster.db.engine import LOOK_CHECK_SECONDS, Reader
+from muster.health.process import ServerProcess
 from muster.lease.descriptor import make_descriptor
+from muster.lease.grant import TERM
 from muster.lease.trust import parse_trust
 from muster.net.firewall import FirewallRules, firewall_rules
 from muster.publisher import chain, evidence, reading, rules, tables
+from muster.publisher import reading as documents
 from muster.publisher.chain import Head
 from muster.publisher.model import AuditRow, Content
 from muster.publisher.office import Office
@@ -45,9 +49,11 @@ from muster.publisher.results import (
     key_row,
     trust_version,
 )
-from muster.publisher.running import PublisherStatus
+from muster.publisher.running import EndingGrant, PublisherStatus, PublisherSurroundings
 from muster.wire.exchange import PublisherFile
 
+ENDING_DAYS, ENDED_DAYS = 30, 30
+"""How many days before and after its end the doctor names a grant."""
 _EVERY = 1_000_000
 """More versions of trust than there can be."""
 
@@ -89,14 +95,50 @@ def firewall(office: Office, port: int, address: str) -> FirewallRules:
 def status(office: Office) -> PublisherStatus:
     """The publisher, its clock, and the process that serves it. Raises: `db/corrupt`, of one that
     does not run too."""
+    process, reading = _asked(office), office.checked.read()
+    with office.view() as reader:
+        trust = tables.documents.newest_trust(reader).version
+        catalogue = tables.documents.newest_catalogue(reader).version
+        return _status(office, reader, process, reading, trust, catalogue)
+
+
+def surroundings(office: Office) -> PublisherSurroundings:
+    """What the doctor begins with. Raises: as `status`."""
+    process, reading = _asked(office), office.checked.read()
+    with office.view() as reader:
+        trust, catalogue = documents.newest_documents(reader)
+        day, units = rules.today(reading.now), TERM // DAY
+        rows = tables.grants.ending(reader, units, day - ENDED_DAYS, day + ENDING_DAYS)
+        return PublisherSurroundings(
+            now=reading.now,
+            status=_status(office, reader, process, reading, trust.version, catalogue.version),
+            database=office.store.database.name,
+            trust_at=trust.iat,
+            catalogue_at=catalogue.iat,
+            ending=tuple(
+                EndingGrant(row.key, row.name, day_start(row.day + row.term * units))
+                for row in rows
+            ),
+        )
+
+
+def _asked(office: Office) -> ServerProcess | None:
+    """The process that serves; where none does, the database is looked through instead."""
     process = office.process()
     if process is None:
         office.store.database.check(LOOK_CHECK_SECONDS)
-    reading = office.checked.read()
-    with office.view() as reader:
-        found, _ = office.checked.doubt(reader, reading)
-        trust = tables.documents.newest_trust(reader).version
-        catalogue = tables.documents.newest_catalogue(reader).version
+    return process
+
+
+def _status(
+    office: Office,
+    reader: Reader,
+    process: ServerProcess | None,
+    reading: evidence.Reading,
+    trust: int,
+    catalogue: int,
+) -> PublisherStatus:
+    found, _ = office.checked.doubt(reader, reading)
     who = office.publisher
     return PublisherStatus(
         publisher=who.id,

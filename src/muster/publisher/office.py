@@ -110,11 +110,7 @@ class Office:
 
     def process(self) -> ServerProcess | None:
         """The process that serves this store, as it says of itself; None where none does."""
-        return control.ask_process(
-            self.folder,
-            read_process,
-            lambda told, who: ServerProcess(who.pid, who.since, answers=False, busy=told.busy),
-        )
+        return process_of(self.folder)
 
     def keep_time(self) -> None:
         """Keep in the store that the clock is good, where it is; for what is done by any clock."""
@@ -134,6 +130,16 @@ class Office:
                 yield tx
         except ConstraintError as fault:
             raise error("publisher/changed") from fault
+
+
+def process_of(folder: Path) -> ServerProcess | None:
+    """The process that serves the store in a folder, as it says of itself; it is asked without the
+    database."""
+    return control.ask_process(
+        folder,
+        read_process,
+        lambda told, who: ServerProcess(who.pid, who.since, answers=False, busy=told.busy),
+    )
 
 
 def open_office(

@@ -23,3 +23,26 @@ class PublisherStatus:
     catalogue: int
     clock: str | None
     process: ServerProcess | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndingGrant:
+    """A grant of a host that ends soon, or has ended a short time ago: its key, what the host calls
+    itself, and when it ends."""
+
+    key: str
+    name: str
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherSurroundings:
+    """What the doctor begins with: what `status` tells, the `database`, when trust and catalogue,
+    which carries the revocations, were signed, and grants near their end, the next first."""
+
+    now: int
+    status: PublisherStatus
+    database: str
+    trust_at: int
+    catalogue_at: int
+    ending: tuple[EndingGrant, ...]

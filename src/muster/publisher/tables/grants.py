@@ -144,6 +144,26 @@ def grants_after(reader: Reader, day: int) -> tuple[HostGrant, ...]:
     return tuple(_grant(row) for row in rows)
 
 
+def ending(reader: Reader, unit: int, first: int, last: int) -> tuple[HostGrant, ...]:
+    """Draws that end between two days, both included, and are not revoked, nor their key, nor
+    released; the first to end first.
+
+    Args:
+        unit: days in a unit of a term.
+    """
+    rows = reader.query(
+        _GRANTS  # noqa: S608  # words of ours
+        + "WHERE term > 0 AND revoked IS NULL AND day + term * ? BETWEEN ? AND ?"
+        " AND NOT EXISTS (SELECT 1 FROM product_key k WHERE k.id = host_grant.key"
+        " AND k.revoked IS NOT NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM host_seat s WHERE s.key = host_grant.key"
+        " AND s.hw = host_grant.hw AND s.released_at IS NOT NULL)"
+        " ORDER BY day + term * ?, jti",
+        (unit, first, last, unit),
+    )
+    return tuple(_grant(row) for row in rows)
+
+
 def redate_grant(tx: Transaction, grant: HostGrant) -> None:
     """Keep the same licence with another first day."""
     tx.execute(
