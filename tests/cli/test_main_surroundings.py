@@ -252,6 +252,22 @@ def test_streams_that_are_closed_or_full(tmp_path: Path, script: str, code: int)
         assert done.stderr.startswith(b"file/output: The result cannot be written")
 
 
+def test_a_server_whose_output_takes_nothing_serves(tmp_path: Path) -> None:
+    """Its log on a full disk: what it says when it is ready is no result."""
+    file = tmp_path / "contoso.muster"
+    file.write_bytes(TinyPublisher("contoso", now=int(time.time())).file().encode())
+    script = (
+        f"$M host init --publisher {file} >/dev/null && "
+        "{ $M host serve --bind 127.0.0.1 --port 0 --no-dns --operation-address off"
+        " >/dev/full & }; "
+        "while ! $M host status --json | grep '\"answers\": true' >/dev/null; do :; done; "
+        "kill $!; wait $!"
+    )
+    done = shell(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert b"file/output" in done.stderr
+
+
 def test_a_reader_that_has_gone_is_no_defect_and_no_refusal(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -305,6 +305,7 @@ def test_what_the_publisher_refused_is_told_until_it_is_activated(
     machine.client.activate()
     told = [check for check in bad(examine(machine)) if check.code == "publisher/key-revoked"]
     assert "The last try" in told[0].what
+    assert bad(examine(machine))[0] == told[0], "to activate again would be refused again"
     status = product_status(machine.client.parts, DESKTOP)
     assert status.last_refusal is not None
     assert status.last_refusal.code == "publisher/key-revoked"

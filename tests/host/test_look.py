@@ -16,6 +16,7 @@ from muster.core.records import encode, schema
 from muster.db.migrate import Migration, is_current, load_migrations, migrate
 from muster.db.open import open_database
 from muster.host import look, store
+from muster.host.act import updates
 from muster.host.open import OpenHost
 from muster.host.publish import DNSPlace, ZoneResult
 
@@ -89,3 +90,14 @@ def test_a_machine_is_silent_by_the_settings_that_the_host_obeys(host: World) ->
     licensed = Machine(25).cmid
     assert licensed not in silent(host.opened)
     assert licensed in silent(replace(host.opened, overrides={"renewal_interval": 900}))
+
+
+def test_products_that_no_host_serves_have_no_need_there(host: World) -> None:
+    trial = host.publisher.new_product("trial", channel="evaluation")
+    host.publisher.publish([trial])
+    updates.add_publisher(host.opened, host.publisher.file())
+    products = {
+        item.product for app in look.status(host.opened).applications for item in app.products
+    }
+    assert "desktop-pro" in products
+    assert "trial" not in products

@@ -292,6 +292,16 @@ def test_a_publisher_without_a_key_that_signs_or_without_grants_is_not_activated
         assert code(found) == "host/not-activated"
 
 
+def test_a_host_that_cannot_read_its_signing_key_says_that_it_answers_later(world: World) -> None:
+    """It is activated: nothing that a machine's administrator does would help."""
+    world.enrol("desktop")
+    known, now = world.service.view().publishers[world.id], world.clock.now()
+    closed = replace(known, signer=None, grants=(), key_fault=error("host/no-key"))
+    view = HostView(1, {world.id: closed}, Settings())
+    found = rules.find_entitlement(view, world.id, "desktop-pro", now)
+    assert code(found) == "wire/unavailable"
+
+
 def test_why_a_host_answers_for_nobody_is_told_by_what_is_missing_first(world: World) -> None:
     world.enrol("desktop", term=1)
     known, now = world.service.view().publishers[world.id], world.clock.now()

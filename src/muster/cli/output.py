@@ -16,8 +16,9 @@ import csv
 import importlib
 import io
 import json
+import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,6 +50,20 @@ def emit(data: object, lines: Iterable[str]) -> None:
     else:
         for line in lines:
             click.echo(line)
+
+
+def announce(say: Callable[[], None]) -> None:
+    """Say that a server is ready; one whose output takes nothing, as on a full disk, serves all the
+    same, and its log has it."""
+    from muster.cli.streams import leave
+
+    try:
+        say()
+    except MusterError as fault:
+        if fault.code != "file/output":
+            raise
+        leave()
+        logging.getLogger("muster").warning("%s: %s", fault.code, fault)
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

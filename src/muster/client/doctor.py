@@ -276,7 +276,8 @@ def _licence_checks(status: Status, catalogue: Catalogue | None) -> list[Check]:
     # An activation or an evaluation that runs beside a key that waits tells nothing of that key.
     leased = verdict.licence is None or verdict.licence.kind == "lease"
     if record.failure is not None and (waiting or leased):
-        checks += _refusals(f"{name}: {verdict.state.text}.", record.failure)
+        # First: to activate again would be refused again.
+        checks = [*_refusals(f"{name}: {verdict.state.text}.", record.failure), *checks]
     codes = {"client/not-activated", *(check.code for check in checks)}
     told = checks and verdict.licence is None and (state.code in codes or _several(state.code))
     return checks if told else [*checks, state]

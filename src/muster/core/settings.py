@@ -681,7 +681,7 @@ def _refused(setting: Setting, value: object) -> MusterError:
 def _shown(value: object) -> str:
     """A value for a message: in ASCII, bounded, an address without its secrets."""
     if isinstance(value, str) and ("@" in value or "://" in value):
-        value = shown_url(value).replace("…", "...")
+        value = shown_url(value)
     try:
         text = ascii(value)
     except ValueError:

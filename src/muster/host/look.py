@@ -276,7 +276,7 @@ def _applications(reader: Reader, view: HostView, now: int) -> tuple[Application
         names = [] if known.catalogue is None else [app.id for app in known.catalogue.applications]
         for name in names:
             served = [item for item in products if item.application == name]
-            served = [item for item in served if item.group in groups]
+            served = [item for item in served if item.group in groups and item.channel == "volume"]
             row = counted.get((known.publisher, name))
             if not served and row is None:
                 continue

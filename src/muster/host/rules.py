@@ -40,6 +40,10 @@ class Entitlement:
     held: HeldGrant
 
 
+_KEY_RETRY = 300
+"""Seconds after which a machine may ask a host again whose signing key cannot be read."""
+
+
 def live(view: PublisherView, held: HeldGrant, now: int) -> MusterError | None:
     """None when the grant may sign now, else the refusal: revoked, ended, not yet, no terms."""
     grant = held.grant
@@ -120,12 +124,16 @@ def find_entitlement(
     Returns:
         The grant that covers the product's key group and lives longest; or `host/not-served`,
         `host/not-activated`, `host/grant-expired`, `host/grant-revoked`, `host/grant-not-yet`,
-        `host/terms-required`, `host/product-revoked`.
+        `host/terms-required`, `host/product-revoked`; `wire/unavailable` where the file of the
+        signing key cannot be read.
     Source: docs/spec/06-counting.md, section 6.3.
     """
     known = view.publishers.get(publisher)
     if known is None:
         return _not_served(view, product, now)
+    if known.signer is None and known.key_fault is not None and known.keys:
+        # Activated, and kept from its key for now: machines ask again, and another host meanwhile.
+        return error("wire/unavailable", retry_after=_KEY_RETRY)
     if known.signer is None or not known.grants:
         return error("host/not-activated", label=known.label)
     if known.catalogue is None:

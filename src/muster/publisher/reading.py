@@ -45,6 +45,12 @@ def product_of(catalogue: Catalogue, product: str) -> Product:
     raise error("publisher/product", product=product)
 
 
+def _is_shown(text: str) -> bool:
+    """Whether a text is how a key is shown, or its last group."""
+    *hidden, last = text.split("-")
+    return len(hidden) <= 4 and set(hidden) <= {"XXXXX"} and len(last) == 5 and last.isalnum()
+
+
 def find_key(reader: Reader, publisher: str, text: str) -> IssuedKey:
     """The issued key of a key id, or of a product key as typed.
 
@@ -53,9 +59,12 @@ def find_key(reader: Reader, publisher: str, text: str) -> IssuedKey:
 
     Args:
         publisher: id of the publisher whose store is read.
-    Raises: `key/…` (not a key), `publisher/other-key`, `publisher/unknown-key`, `key/tag`.
+    Raises: `key/…` (not a key), `publisher/other-key`, `publisher/unknown-key`, `key/tag`,
+        `publisher/masked-key` (as a key is shown, or its last group alone).
     """
     typed: ProductKey | None = None
+    if _is_shown(text.strip()):
+        raise error("publisher/masked-key", text=text.strip())
     if text.count("-") == 2:
         key_id = KeyId.parse(text.strip())
     else:

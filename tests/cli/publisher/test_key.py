@@ -47,6 +47,9 @@ def test_the_limits_of_a_host_key_are_changed_with_a_reason(desk: Desk) -> None:
     assert changed["changed"]
     assert (changed["key"]["host_limit"], changed["key"]["activation_limit"]) == (8, 20)
     assert "two more sites" in desk.text("audit")
+    for shown in (made["key"][-5:], f"XXXXX-XXXXX-XXXXX-XXXXX-{made['key'][-5:]}"):
+        words = ("key", "limit", shown, "--reason", "x", "--hosts", "9")
+        assert desk.refused(*words, code=2) == "publisher/masked-key"
     assert desk.refused(*limit, code=2) == "publisher/limit"
     assert desk.run(*limit[:3], "--hosts", "8").exit_code == 2
     assert desk.run(*limit, "--hosts", "0").exit_code == 2
@@ -68,6 +71,11 @@ def test_a_revocation_says_how_many_lose_their_licences(desk: Desk) -> None:
     assert "25 hosts lose their licences." in said
     assert said.count("  grant ") == 20
     assert "  and 5 more\n" in said
+    assert "A host stops when it has this catalogue" in said
+    mak = ("key", "issue", "--kind", "mak", "--group", "client-volume", "--pool", "3")
+    said = desk.text("key", "revoke", desk.data(*mak)["keys"][0]["id"])
+    assert "A host" not in said
+    assert "A machine loses it when it has this catalogue" in said
 
 
 def test_a_key_is_revoked_once(desk: Desk) -> None:

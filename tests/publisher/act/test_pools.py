@@ -36,6 +36,23 @@ def test_corrections_are_limited_and_audited(shop: Shop) -> None:
         assert caught.value.code == "publisher/pool"
 
 
+def test_a_key_that_is_revoked_is_changed_no_more(shop: Shop) -> None:
+    key, admin = issue(shop, 20), shop.admin()
+    host = admin.issue_host_keys("server-c")[0].key.key_id.text
+    admin.revoke_key(key.text)
+    admin.revoke_key(host)
+    before = admin.audit()
+    for act in (
+        lambda: admin.correct_pool(key.text, 1, "a disk"),
+        lambda: admin.extend_pool(key.text, 40),
+        lambda: admin.limit_key(host, 12, None, "more"),
+    ):
+        with pytest.raises(MusterError, match="publisher/change-revoked") as caught:
+            act()
+        assert "since 20" in caught.value.what
+    assert admin.audit() == before
+
+
 def test_a_pool_grows_and_shrinks_but_not_below_what_is_drawn(shop: Shop) -> None:
     key = issue(shop, 4)
     machines = shop.machines(key, 8)

@@ -11,7 +11,7 @@ import click
 from muster.cli import compose
 from muster.cli.host.options import DNSFlags, dns_options, publisher_service
 from muster.cli.options import store_option
-from muster.cli.output import MusterCommand, wants_json
+from muster.cli.output import MusterCommand, announce, wants_json
 
 if TYPE_CHECKING:
     from muster.host.open import OpenHost
@@ -119,11 +119,10 @@ def serve(
                 lock.listens(peer_text(address, number))
                 manager.ready(status())
                 serving = HostServing(address, number, place.tls, told_at)
-                if wants_json():
-                    click.echo(json.dumps(encode(serving)))
-                else:
-                    by = " over TLS" if serving.tls else ""
-                    click.echo(f"The host listens on {address} port {number}{by}.")
+                by = " over TLS" if serving.tls else ""
+                line = f"The host listens on {address} port {number}{by}."
+                said = json.dumps(encode(serving)) if wants_json() else line
+                announce(lambda: click.echo(said))
 
             per_source = values.integer("connections_per_source")
             trusted = networks(values.texts("trusted_proxies"))

@@ -10,7 +10,7 @@ import click
 
 from muster.cli import compose
 from muster.cli.options import gathered, store_option, write_public
-from muster.cli.output import MusterCommand, emit
+from muster.cli.output import MusterCommand, announce, emit
 from muster.cli.publisher.files import checked_publisher_file, read_draft, written
 from muster.cli.publisher.options import FILE, Phrases, kdf_options, open_office, passphrase_options
 from muster.core.catalogue import error
@@ -185,7 +185,8 @@ def serve(
             lock.listens(peer_text(address, number))
             manager.ready(status())
             serving = PublisherServing(who.id, who.label, url, opened, told_at)
-            emit(serving, [f"Publisher {who.name} ({who.label}) listens at {url}."])
+            line = f"Publisher {who.name} ({who.label}) listens at {url}."
+            announce(lambda: emit(serving, [line]))
 
         stack.enter_context(api)
         serve_forever(listeners, ready=ready, lifecycle=lifecycle(manager, reload, status))

@@ -25,9 +25,21 @@ def emit_revoked(outcome: Revoked, subject: str) -> None:
         *_lost(outcome),
         *(f"  grant {grant}" for grant in outcome.grants[:MOST_GRANTS]),
         *([f"  and {more} more"] if more > 0 else []),
-        "A host stops when it has this catalogue; export it for hosts that are offline.",
+        _reaches(outcome),
     ]
     emit(outcome, lines)
+
+
+def _reaches(outcome: Revoked) -> str:
+    """When those that lose by a revocation know of it: hosts, or the machines of a key."""
+    from muster.core.keys import KeyId, Kind
+
+    if outcome.key and KeyId.parse(outcome.key).kind is not Kind.HOST:
+        return (
+            "A machine loses it when it has this catalogue, within a day where it reaches the "
+            "publisher; export it for machines that are offline."
+        )
+    return "A host stops when it has this catalogue; export it for hosts that are offline."
 
 
 def _lost(outcome: Revoked) -> list[str]:

@@ -67,8 +67,10 @@ ROWS: tuple[Row, ...] = (
         http=409,
         retry=Retry.AFTER_FIX,
         what="The product {product} has no product key.",
-        why="A setup key makes a machine a client of hosts; it was uninstalled or never installed.",
-        fix="Run 'muster client install-key KEY' with the product's setup key; the publisher lists it.",
+        why="None was installed, or it was uninstalled. A setup key makes a machine a client of hosts;"
+        " a MAK, evaluation or retail key activates it once.",
+        fix="Run 'muster client install-key KEY' with the product's setup key, which the publisher"
+        " lists; for an evaluation or retail product, with the key that came with it.",
         field_code="0xC004F014",
     ),
     Row(

@@ -403,7 +403,8 @@ ROWS: tuple[Row, ...] = (
         what="This user may not read the host signing key {path}.",
         why="The file or a folder above it belongs to another user, such as root after a command of"
         " an administrator. Without the key the host cannot sign licences.",
-        fix="Run 'chown -R {owner} {folder}' as root; a running host follows.",
+        fix="Run 'chown -R {owner} {folder}' and 'chmod -R u+rwX,go= {folder}' as root; a running host"
+        " follows.",
     ),
     Row(
         code="host/not-running",

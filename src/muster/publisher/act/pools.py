@@ -6,6 +6,7 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
+from muster.publisher.act.keys import refuse_revoked
 from muster.publisher.act.signing import Deed, read_ground, sign_next
 from muster.publisher.model import IssuedKey
 from muster.publisher.office import Office
@@ -23,7 +24,7 @@ def correct_pool(office: Office, key: str, count: int, reason: str) -> PoolChang
     Returns:
         The key afterwards.
     Raises: `publisher/unknown-key`, `publisher/pool` (no pool, no reason, no count),
-        `publisher/correction-limit`.
+        `publisher/correction-limit`, `publisher/change-revoked`.
     """
     now, issued = _pool(office, key)
     name = issued.key_id.text
@@ -48,7 +49,8 @@ def extend_pool(office: Office, key: str, pool: int) -> PoolChange:
 
     Returns:
         The key afterwards.
-    Raises: `publisher/unknown-key`, `publisher/pool`, `publisher/pool-drawn`.
+    Raises: `publisher/unknown-key`, `publisher/pool`, `publisher/pool-drawn`,
+        `publisher/change-revoked`.
     """
     now, issued = _pool(office, key)
     name = issued.key_id.text
@@ -73,6 +75,7 @@ def _pool(office: Office, key: str) -> tuple[int, IssuedKey]:
     if not issued.pool:
         kind = issued.key_id.kind.text
         raise error("publisher/pool", detail=f"a {kind} key has no pool")
+    refuse_revoked(issued)
     return now, issued
 
 
