@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.host.conftest import HOST_FACTS, World
 
 from muster.core.catalogue import error
+from muster.core.products import DAY
 from muster.core.settings import Value
 from muster.health.problem import Problem
 from muster.health.report import Check, Mark, Report
@@ -73,6 +74,21 @@ def test_news_that_are_old_or_failed_before_a_restart_are_told(host: World) -> N
     assert [check.mark for check in told(process(now - doctor.OLD_NEWS - 1))] == [Mark.WARN]
     for good_at in (now, None):
         assert [check.code for check in told(process(good_at, "net/refused"))] == ["net/refused"]
+
     # What the process says itself is not said twice.
     problem = Problem("news", "net/refused", "It is away.", "Wait.", now)
     assert told(process(now, "net/refused", problem)) == []
+
+
+def test_news_by_file_that_are_old_are_told(host: World) -> None:
+    def told(process: HostProcess | None) -> list[Check]:
+        return [check for check in examine(host, process).checks if "No news of" in check.what]
+
+    assert told(None) == []
+    host.clock.pass_time(doctor.OLD_FILE + DAY)
+    now = host.clock.now()
+    (check,) = told(HostProcess(1, now, answers=True))
+    assert "host catalogue import FILE" in check.fix
+    assert told(None) == [check]
+    news = (PublisherNews(host.id, now, now, "", now),)
+    assert told(HostProcess(1, now, answers=True, news=news)) == []

@@ -12,6 +12,7 @@ from tests.net.exposition import number_of
 from muster.core.products import DAY, Revocation, day_of
 from muster.host import look, schedule
 from muster.host.act import enrol, settings, updates
+from muster.host.act.news import import_catalogue
 from muster.host.follow import Follower
 from muster.host.model import PublisherView, QueuedRequest, Refused
 from muster.host.online import PublisherClient
@@ -93,6 +94,42 @@ def test_news_come_by_the_schedule_and_survive_a_publisher_that_is_away(
     clock.pass_time(DAY)
     assert step() == []
     assert followed.follower.told == ()
+
+
+def test_news_by_file_are_news(followed: Followed) -> None:
+    """Of a publisher without an address, and where nobody is asked: status and metrics say when."""
+    world, clock, follower = followed.world, followed.world.clock, followed.follower
+    other = TinyPublisher("fabrikam", now=START - 3600)
+
+    def last(name: str) -> int | None:
+        (told,) = (one for one in look.status(world.opened).news if one.publisher == name)
+        follower.begin()
+        assert number_of(follower.families(), "news_timestamp_seconds", name) == told.good_at
+        return told.good_at
+
+    updates.add_publisher(world.opened, other.file())
+    assert last(other.publisher) == clock.now()
+    settings.set_setting(world.opened, "news_interval", "0")
+    clock.pass_time(40 * DAY)
+    assert last(other.publisher) == clock.now() - 40 * DAY
+    for publisher in (other, world.publisher):
+        import_catalogue(world.opened, publisher.file())
+        assert last(publisher.publisher) == clock.now()
+    assert follower.told == ()
+
+
+def test_a_file_that_comes_while_the_publisher_is_away_is_news(followed: Followed) -> None:
+    world, clock, follower = followed.world, followed.world.clock, followed.follower
+    follower.step()
+    clock.pass_time(schedule.FIRST)
+    (told,) = follower.step()
+    assert (told.code, told.good_at) == ("net/refused", None)
+    import_catalogue(world.opened, world.publisher.file())
+    at = clock.now()
+    clock.pass_time(schedule.AGAIN)
+    (told,) = follower.step()
+    assert (told.code, told.good_at) == ("net/refused", at)
+    assert look.status(world.opened).news[0].good_at == at
 
 
 def test_how_news_went_is_known_after_a_restart(followed: Followed) -> None:

@@ -34,6 +34,8 @@ _MOST = 16
 """Hosts that are looked at."""
 OLD_NEWS = 7 * DAY
 """News that are older are told."""
+OLD_FILE = 35 * DAY
+"""The same of a publisher that is not asked: a file once a month is a good habit."""
 _PUBLISH = "Run 'muster host publish-dns'; if DNS refuses it, the command prints the records."
 
 
@@ -287,6 +289,12 @@ def _news(findings: Findings) -> list[Check]:
         fix = "Run 'muster host catalogue fetch', which says why, or import the publisher's file."
         what = f"This host has asked its publisher for news by itself; it answered {last}."
         return [Check(Topic.CATALOGUE, Mark.WARN, what, fix, code=told.code)]
+    view = findings.view
+    asked = process is not None and any(one.publisher == view.publisher for one in process.news)
+    if not asked and findings.now - view.news_at > OLD_FILE:
+        what = f"No news of the publisher came since {instant_text(view.news_at)}."
+        fix = "Import its newest file with 'muster host catalogue import FILE', once a month."
+        return [Check(Topic.CATALOGUE, Mark.WARN, what, fix)]
     return []
 
 

@@ -49,6 +49,7 @@ class Follower:
         self._service = service
         self._condition = condition
         self._told: dict[str, PublisherNews] = {}
+        self._came: dict[str, int] = {}
         self._remembers = False
         self._faults: dict[str, MusterError] = {}
         self._hinted: set[str] = set()
@@ -79,8 +80,9 @@ class Follower:
             return tuple(self._told.values())
 
     def families(self) -> list[Family]:
-        """When each publisher was last asked and last answered, for Prometheus."""
-        good: dict[Labels, int] = {}
+        """When each publisher was last asked and its last news came, for Prometheus."""
+        with self._lock:
+            good: dict[Labels, int] = {(name,): at for name, at in self._came.items()}
         asked: dict[Labels, int] = {}
         failures: dict[Labels, int] = {}
         for told in self.told:
@@ -90,7 +92,7 @@ class Follower:
             if told.good_at is not None:
                 good[(told.publisher,)] = told.good_at
         labels = ("publisher",)
-        answered = "When a publisher last gave its news."
+        answered = "When news of a publisher last came, asked for or by file."
         tried = "When a publisher was last asked."
         failed = "Times in a row that asking a publisher did not bring all."
         return [
@@ -112,11 +114,12 @@ class Follower:
         host, now = self._host, self._host.clock.now()
         with host.database.snapshot() as reader:
             values, view = host.values(reader), host.view(reader)
-            kept = {} if self._remembers else stored.rows(reader)
+            kept = stored.rows(reader)
         interval = values.get("news_interval", table.defaults(Role.HOST)["news_interval"])
         assert isinstance(interval, int)
         with self._lock:
             self._remember(kept, interval, now)
+            self._came = {name: known.news_at for name, known in view.publishers.items()}
             self._forget(view, keep=interval > 0)
             self._take_hints(now)
             due = self._due(view, interval, now)
@@ -132,7 +135,13 @@ class Follower:
         return started
 
     def _remember(self, kept: Mapping[str, PublisherNews], interval: int, now: int) -> None:
-        """Go on where the process before ended."""
+        """Go on where the process before ended; later, hear of news that came by file."""
+        if self._remembers:
+            for name in kept.keys() & self._told.keys():
+                came, told = kept[name].good_at, self._told[name]
+                if came is not None and came > (told.good_at or 0):
+                    self._told[name] = replace(told, good_at=came)
+            return
         self._remembers = True
         for name, told in kept.items():
             at = schedule.restarted(now, interval, told.next_at, told.failures, self._host.dice)
@@ -198,16 +207,17 @@ class Follower:
             fault = error("wire/internal")
         now = self._host.clock.now()
         failures = 0 if fault is None and waits is None else before.failures + 1
-        told = PublisherNews(
-            publisher=name,
-            at=now,
-            good_at=now if fault is None else before.good_at,
-            code="" if fault is None else fault.code,
-            next_at=schedule.following(now, interval, failures, self._host.dice),
-            failures=failures,
-        )
+        next_at = schedule.following(now, interval, failures, self._host.dice)
         with self._lock:
             del self._asking[name]
+            told = PublisherNews(
+                publisher=name,
+                at=now,
+                good_at=now if fault is None else self._told.get(name, before).good_at,
+                code="" if fault is None else fault.code,
+                next_at=next_at,
+                failures=failures,
+            )
             self._told[name] = told
             if fault is None:
                 self._faults.pop(name, None)

@@ -116,13 +116,20 @@ def status(host: OpenHost) -> HostStatus:
             process=process,
             settings=_settings(values),
             dns=tuple(dns.results(reader)),
-            news=_news(news.rows(reader), process),
+            news=_news(news.rows(reader), view, process),
             tls=_tls(values, host.clock.now),
         )
 
 
-def _news(kept: Mapping[str, PublisherNews], process: HostProcess | None) -> tuple[NewsStatus, ...]:
+def _news(
+    kept: Mapping[str, PublisherNews], view: HostView, process: HostProcess | None
+) -> tuple[NewsStatus, ...]:
     asking = {} if process is None else {told.publisher: told for told in process.news}
+    by_file = {
+        name: PublisherNews(name, None, known.news_at, "", 0)
+        for name, known in view.publishers.items()
+        if known.url is None
+    }
     return tuple(
         NewsStatus(
             publisher=name,
@@ -132,7 +139,7 @@ def _news(kept: Mapping[str, PublisherNews], process: HostProcess | None) -> tup
             next_at=told.next_at if name in asking else None,
             failures=told.failures,
         )
-        for name, told in {**kept, **asking}.items()
+        for name, told in {**by_file, **kept, **asking}.items()
     )
 
 

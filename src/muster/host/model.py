@@ -81,7 +81,8 @@ class PublisherView:
     `line` holds the trust versions from the anchor on, lowest first; `challenge_key` is that of
     `muster.host.challenges`, b"" without a signer; `broken` tells what stands
     in the store and did not verify. `key_fault` is what is wrong with the file of the signing key,
-    and `key_state` tells whether that file is another than before.
+    and `key_state` tells whether that file is another than before. `news_at` is when news of it
+    last came, asked for or by file; at first when it was pinned.
     """
 
     publisher: str
@@ -96,6 +97,7 @@ class PublisherView:
     faults: tuple[MusterError, ...] = ()
     key_fault: MusterError | None = None
     key_state: object = None
+    news_at: int = 0
 
     @property
     def label(self) -> str:

@@ -254,7 +254,8 @@ class TLSStatus:
 @dataclass(frozen=True, slots=True)
 class NewsStatus:
     """How the last asking of a publisher for news went, as `PublisherNews` has it: by the word of
-    the running process, or as it was stored. `next_at` is None where no process will ask."""
+    the running process, or as it was stored; where nobody asks, when its last file came.
+    `next_at` is None where no process will ask."""
 
     publisher: str
     at: Instant | None

@@ -106,6 +106,7 @@ def _publisher(
         faults=tuple(faults),
         key_fault=key_fault,
         key_state=key_state,
+        news_at=row.news_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -43,6 +44,10 @@ def test_catalogues_by_file_and_fetched(active: Desk) -> None:
     done = active.data("catalogue", "import", str(active.file))
     assert (done["changed"], done["trust"], done["catalogue"]) == (True, 2, 2)
     assert not active.data("catalogue", "import", str(active.file))["changed"]
+    assert re.search(r"News: +last 20[0-9: -]+ UTC; not asked now", active.text("status"))
+    for words in (("catalogue", "fetch"), ("terms", "fetch")):
+        told = active.data(*words, code=2)["error"]
+        assert (told["code"], f"{words[0]} import FILE" in told["fix"]) == ("host/no-url", True)
     for _ in range(3):
         publisher.rotate()
     publisher.publish()

@@ -111,7 +111,7 @@ def _service_lines(status: HostStatus) -> list[str]:
         word = zone.detail if not zone.code else f"{zone.code}: {zone.detail}"
         lines.append(f"  {zone.zone}, {moment(zone.at)}: {word}")
     for news in status.news:
-        last = "no answer yet" if news.good_at is None else f"last answer {moment(news.good_at)}"
+        last = "none yet" if news.good_at is None else f"last {moment(news.good_at)}"
         after = "not asked now" if news.next_at is None else f"next {moment(news.next_at)}"
         failed = f"; {news.code}" if news.code else ""
         lines.append(row("News", f"{last}; {after}{failed}"))

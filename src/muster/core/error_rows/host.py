@@ -361,8 +361,8 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The address of the publisher {label} is not known.",
         why="Its publisher file contains no address.",
-        fix="Give it with --publisher-url URL, or activate by file: --request FILE, then --reply"
-        " FILE.",
+        fix="Give it with --publisher-url URL, or go by file: 'host activate' with --request FILE, then"
+        " --reply FILE; for news 'host catalogue import FILE', for terms 'host terms import FILE'.",
     ),
     Row(
         code="host/reply",

@@ -60,7 +60,7 @@ def fetch_catalogues(
     taken, refused = [], []
     for known in _chosen(host.current(), publisher, one_address=one_address):
         try:
-            taken.append(_fetch(host, service(known), known))
+            taken.append(_fetch(host, service(known), known, came=True))
         except MusterError as fault:
             refused.append(RefusedPublisher(known.publisher, known.label, fault))
     if len(refused) == 1 and not taken:
@@ -137,10 +137,12 @@ def _known(host: OpenHost, publisher: str) -> PublisherView:
     return known
 
 
-def _fetch(host: OpenHost, client: PublisherClient, known: PublisherView) -> PublisherUpdate:
-    """Take newer trust and the newest catalogue from a service."""
+def _fetch(
+    host: OpenHost, client: PublisherClient, known: PublisherView, *, came: bool = False
+) -> PublisherUpdate:
+    """Take newer trust and the newest catalogue from a service; `came` as `updates.update`."""
     trust = client.trust_above(known.trust.version)
-    return updates.update(host, known.publisher, trust, client.catalogue())
+    return updates.update(host, known.publisher, trust, client.catalogue(), came=came)
 
 
 def _ask_again(

@@ -16,7 +16,7 @@ from muster.db.engine import Transaction
 from muster.host.model import PublisherView
 from muster.host.open import OpenHost
 from muster.host.results import PublisherUpdate
-from muster.host.tables import audit, documents, own
+from muster.host.tables import audit, documents, news, own
 from muster.lease.catalogue import Catalogue, accept_catalogue, read_catalogue, still_valid
 from muster.lease.trust import Trust, anchor, follow, parse_trust
 from muster.wire.exchange import PublisherFile
@@ -33,7 +33,9 @@ def add_publisher(host: OpenHost, file: PublisherFile) -> PublisherUpdate:
         known = known_publisher(tx, host, file.publisher)
         if known is None:
             return _pin(tx, host, file)
-        return _update(tx, host, known, (file.anchor, *file.trust), file.catalogue, file.url)
+        taken = _update(tx, host, known, (file.anchor, *file.trust), file.catalogue, file.url)
+        news.came(tx, file.publisher, host.clock.now())
+        return taken
 
 
 def update(
@@ -42,16 +44,23 @@ def update(
     trust: Iterable[str] = (),
     catalogue: str | None = None,
     url: str | None = None,
+    *,
+    came: bool = False,
 ) -> PublisherUpdate:
     """Follow trust and take a newer catalogue of a known publisher.
 
+    Args:
+        came: remember that news came; the running host does so itself, when all has come.
     Raises: `host/unknown-publisher`, `catalogue/older`, and as `add_publisher`.
     """
     with host.database.transaction() as tx:
         known = known_publisher(tx, host, publisher)
         if known is None:
             raise error("host/unknown-publisher", publisher=publisher)
-        return _update(tx, host, known, trust, catalogue, url)
+        taken = _update(tx, host, known, trust, catalogue, url)
+        if came:
+            news.came(tx, publisher, host.clock.now())
+        return taken
 
 
 def known_publisher(tx: Transaction, host: OpenHost, publisher: str) -> PublisherView | None:

@@ -10,20 +10,23 @@ from muster.db.engine import Reader, Transaction
 
 @dataclass(frozen=True, slots=True)
 class PublisherRow:
-    """A publisher as stored; nothing of it is verified."""
+    """A publisher as stored; nothing of it is verified. `news_at` is when its last news came, asked
+    for or by file; at first when it was pinned."""
 
     publisher: str
     anchor: str
     url: str | None
     catalogue: str | None
     added_at: int
+    news_at: int = 0
 
 
 def publishers(reader: Reader) -> list[PublisherRow]:
     """All publishers, in the order in which they were added."""
     rows = reader.query(
-        "SELECT publisher, anchor, url, catalogue, added_at FROM publisher"
-        " ORDER BY added_at, publisher"
+        "SELECT p.publisher, p.anchor, p.url, p.catalogue, p.added_at,"
+        " COALESCE(n.good_at, p.added_at) FROM publisher p"
+        " LEFT JOIN news n ON n.publisher = p.publisher ORDER BY p.added_at, p.publisher"
     )
     return [PublisherRow(*row) for row in rows]
 
