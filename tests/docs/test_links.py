@@ -243,6 +243,15 @@ def test_the_lowest_versions_are_those_that_are_tested() -> None:
         assert re.search(rf"^{name.partition('[')[0]}=={re.escape(pin)} ", locked, re.MULTILINE)
 
 
+def test_the_lowest_versions_run_tests_that_are_there_in_ci() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    named = re.search(r"^BOTTOM_TESTS := (.*)$", makefile, re.MULTILINE)
+    assert named is not None
+    assert len(named[1].split()) > 10
+    assert [path for path in named[1].split() if not (ROOT / path).exists()] == []
+    assert "make bottoms" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
 def parts(version: str) -> list[int]:
     """A version as numbers, without zeros at its end."""
     numbers = [int(number) for number in version.split(".")]

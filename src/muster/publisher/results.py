@@ -205,8 +205,8 @@ class TrustList:
 class TrustSigned:
     """The newest trust after a rotation or recovery.
 
-    `activate_again` hosts must activate again (which uses no activation), because the key that
-    signed their grants was withdrawn.
+    `activate_again` hosts and machines must activate again (which uses no activation), because the
+    key that signed their grants was withdrawn.
     """
 
     changed: bool

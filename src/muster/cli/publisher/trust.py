@@ -170,8 +170,8 @@ def _emit_signed(signed: TrustSigned) -> None:
     lines = [*_trust_lines(signed.trust), f"Catalogue version {signed.catalogue}."]
     if signed.activate_again:
         lines.append(
-            f"{signed.activate_again} host grants were signed by a key that is withdrawn now."
-            " Their hosts activate again, which uses no activation."
+            f"{signed.activate_again} grants of hosts and machines were signed by a key that is"
+            " withdrawn now. They activate again, which uses no activation."
         )
     lines.append("Hosts and machines update by themselves; export it for sites that are offline.")
     emit(signed, lines)
