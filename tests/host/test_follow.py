@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from tests.host.conftest import START, World
 from tests.net.exposition import number_of
 
 from muster.core.products import DAY, Revocation, day_of
-from muster.host import look, schedule
+from muster.host import follow, look, schedule
 from muster.host.act import enrol, settings, updates
 from muster.host.act.news import import_catalogue
 from muster.host.follow import Follower
@@ -20,11 +21,13 @@ from muster.host.results import NewsStatus
 from muster.lease import strict
 from muster.lease.claims import Claims
 from muster.lease.grant import read_grant
-from muster.lease.jws import parse
+from muster.lease.jws import MemorySigningKey, parse, sign
 from muster.lease.lease import make_lease, read_claims
 from muster.net.http import HTTPClient
+from muster.net.router import Answer, BoundRoute, Request, Router
 from muster.net.serve import ThreadServer
 from muster.testing.tiny_publisher import TinyPublisher
+from muster.wire import routes
 from muster.wire.activation import ActivationAnswer
 
 pytestmark = pytest.mark.real
@@ -168,6 +171,74 @@ def test_how_news_went_is_known_after_a_restart(followed: Followed) -> None:
     assert (stored().at, stored().code, stored().failures) == (bad.at, "net/refused", 1)
     enrol.remove_publisher(world.opened, world.id)
     assert look.status(world.opened).news == ()
+
+
+class Endless:
+    """A publisher that has always one more version of trust, and takes its time with each."""
+
+    def __init__(self, world: World, seconds: int) -> None:
+        self.asked = 0
+        self._world = world
+        self._seconds = seconds
+
+    def router(self) -> Router:
+        def trust(_: Request) -> Answer:
+            self.asked += 1
+            self._world.clock.pass_time(self._seconds)
+            payload: strict.JSONObject = {"muster": {"version": self.asked + 1}}
+            text = sign(payload, "muster-trust+jwt", MemorySigningKey(bytes(32)))
+            return Answer(200, text.encode("ascii"), routes.JOSE)
+
+        return Router([BoundRoute(routes.TRUST, trust)])
+
+
+def test_a_publisher_that_answers_slowly_for_ever_has_its_turn_and_no_longer(
+    followed: Followed,
+) -> None:
+    world = followed.world
+    endless = Endless(world, 29)
+    assert followed.follower.step() == []
+    with ThreadServer(endless.router()) as server:
+        followed.url = server.url
+        world.clock.pass_time(schedule.FIRST)
+        (told,) = followed.follower.step()
+    assert told.code == "net/timeout"
+    assert endless.asked == math.ceil(follow.TURN_SECONDS / 29)
+
+
+def test_many_silent_publishers_leave_the_others_their_turn(host: World) -> None:
+    """As many as are asked at a time say nothing, again and again; one more is well."""
+    silent = [TinyPublisher(f"silent-{n}", now=START - 3600) for n in range(follow.AT_ONCE)]
+    asked: list[str] = []
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=64) as hole,
+        ThreadServer(host.publisher.router()) as server,
+    ):
+        for publisher in silent:
+            updates.add_publisher(host.opened, publisher.file())
+            url = f"http://127.0.0.1:{hole.getsockname()[1]}"
+            updates.update(host.opened, publisher.publisher, url=url)
+        updates.update(host.opened, host.id, url=server.url)
+
+        def service(known: PublisherView) -> PublisherClient:
+            assert known.url is not None
+            asked.append(known.publisher)
+            return PublisherClient(
+                known.url, HTTPClient(30.0 if known.publisher == host.id else 0.2)
+            )
+
+        follower = Follower(host.opened, service, host.service.condition)
+        assert follower.step() == []
+        host.clock.pass_time(schedule.FIRST)
+        for _ in range(4):  # all are due, each time
+            asked.clear()
+            assert len(follower.step()) == follow.AT_ONCE
+            first = set(asked)
+            assert len(follower.step()) == 1, "whoever waited is asked as soon as one has ended"
+            assert len(first | set(asked)) == len(silent) + 1
+            (good,) = (told for told in follower.told if told.publisher == host.id)
+            assert (good.code, good.good_at) == ("", host.clock.now())
+            host.clock.pass_time(2 * DAY)
 
 
 def test_a_publisher_that_never_answers_delays_no_other(host: World) -> None:

@@ -1,9 +1,10 @@
 """Follows the publishers of a running host: catalogue, trust and terms, by themselves.
 
 Decides whom it asks and when, by the setting `news_interval`; each publisher has a schedule and a
-thread of its own, so that one that is away or answers slowly delays the news of no other. Serving
-goes on whatever happens here. Refuses to know what of an answer is taken: that is
-`muster.host.act.news`.
+thread of its own, so that one that is away or answers slowly delays the news of no other; and a
+bound for all that it is asked at a time, so that many of them, beyond which others wait, let these
+have their turn. Serving goes on whatever happens here. Refuses to know what of an answer is taken:
+that is `muster.host.act.news`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from muster.core.values import replace
 from muster.host import schedule
 from muster.host.act import news
 from muster.host.model import HostView, PublisherNews, PublisherView
+from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
 from muster.host.tables import news as stored
 from muster.net.condition import Condition
@@ -30,7 +32,11 @@ TASK = "task:news"
 LOOK_SECONDS = 10.0
 """How often a running host looks whether it is time."""
 AT_ONCE = 16
-"""Publishers that are asked at the same time; who is due beyond them waits for one to answer."""
+"""Publishers that are asked at the same time; who is due beyond them waits for one to answer, and
+the longest due is asked first."""
+TURN_SECONDS = 180.0
+"""How long all that one publisher is asked at a time may take: who answers each question just in
+time keeps no other waiting for longer."""
 _STOP_SECONDS = 2.0
 _log = logging.getLogger("muster.host.news")
 
@@ -197,7 +203,7 @@ class Follower:
         """Ask one publisher; the body of its thread."""
         name, fault, waits = before.publisher, None, None
         try:
-            waits = news.follow(self._host, self._service, name).waits
+            waits = news.follow(self._host, self._bounded, name).waits
         except MusterError as caught:
             fault = caught
         except Exception:  # noqa: BLE001 - serving goes on whatever happens here
@@ -229,6 +235,9 @@ class Follower:
                 stored.put(tx, told)
         except MusterError as caught:  # told by the database's own area; the next one is kept
             _log.warning("how news went was not stored: %s", caught)
+
+    def _bounded(self, known: PublisherView) -> PublisherClient:
+        return self._service(known).within(TURN_SECONDS, self._host.clock.monotonic)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -6,6 +6,8 @@ verifies. Obeys docs/spec/08-http.md, sections 8.2 and 8.5.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from muster.core import grammar
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -39,6 +41,18 @@ class PublisherClient:
         self._url = url.rstrip("/")
         self._shown = shown_url(self._url)
         self._http = http or HTTPClient(TIMEOUT, proxies=True)
+        self._left: Callable[[], float] | None = None
+
+    def within(self, seconds: float, monotonic: Callable[[], float]) -> PublisherClient:
+        """The same client for exchanges that together take no longer: `net/timeout` from then on.
+
+        Args:
+            monotonic: seconds of a clock that never goes back.
+        """
+        client = PublisherClient(self._url, self._http)
+        end = monotonic() + seconds
+        client._left = lambda: end - monotonic()
+        return client
 
     def activate(self, installation_id: str, name: str = "") -> ConfirmAnswer:
         """Show an installation ID, and the host's name where one was given; take the answer.
@@ -77,8 +91,18 @@ class PublisherClient:
 
     def _ask(self, route: Route, url: str, body: bytes | None) -> Response:
         headers = {} if body is None else {"Content-Type": routes.JSON}
+        seconds = self._http.timeout
+        if self._left is not None:
+            seconds = min(seconds, self._left())
+            if seconds <= 0:
+                raise error("net/timeout", peer=self._shown, seconds=0)
         answer = self._http.request(
-            route.method, url, body, headers, limit=max(route.answer_limit, 64 * 1024)
+            route.method,
+            url,
+            body,
+            headers,
+            timeout=seconds,
+            limit=max(route.answer_limit, 64 * 1024),
         )
         if answer.status != 200:
             raise decode_problem(answer.status, answer.body, self._shown, Peer.PUBLISHER).error()

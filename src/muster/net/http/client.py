@@ -59,6 +59,11 @@ class HTTPClient:
         self._monotonic = monotonic
         self._tls: ssl.SSLContext | None = None
 
+    @property
+    def timeout(self) -> float:
+        """Seconds for one request as a whole, where it says nothing else."""
+        return self._timeout
+
     def request(
         self,
         method: str,
