@@ -500,3 +500,29 @@ def test_a_release_needs_the_challenge_of_a_refusal() -> None:
     )
     known = KnownMachine("machine", (), Line("A" * 22, START))
     assert code(released(known, sent_at=later, challenge=of_lease)) == "host/challenge"
+
+
+def test_a_grant_that_is_not_used_beside_a_good_one_is_a_problem_of_the_host(world: World) -> None:
+    """Machines of its key groups are refused, and readiness, log and metrics say why."""
+    world.enrol("desktop")
+    world.enrol("office", term=1)
+    known = world.service.view().publishers[world.id]
+    office = next(held.grant for held in known.grants if held.grant.group == "office")
+    assert office.exp is not None
+    assert rules.problems(known, world.clock.now()) == []
+    (problem,) = rules.problems(known, office.exp)
+    assert problem.code == "host/grant-unused"
+    assert office.key in problem.what
+    assert "host/grant-expired" in problem.what
+    world.clock.pass_time(office.exp - world.clock.now())
+    world.service.look_again()
+    (told,) = world.service.condition.area("grants")
+    assert (told.code, rules.serves(known, office.exp)) == ("host/grant-unused", True)
+    # Another grant for the same groups takes its place: nobody is refused.
+    world.enrol("office")
+    assert rules.problems(world.service.view().publishers[world.id], office.exp) == []
+    # A key that the publisher refused, beside one that serves.
+    waiting = replace(known.keys[1], asked_at=1, refusal="publisher/key-revoked", grant=None)
+    beside = replace(known, keys=(known.keys[0], waiting), grants=known.grants[:1])
+    (refused,) = rules.problems(beside, world.clock.now())
+    assert (refused.code, "publisher/key-revoked" in refused.what) == ("host/grant-refused", True)

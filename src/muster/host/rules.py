@@ -20,7 +20,7 @@ from muster.host import challenges, lines
 from muster.host.challenges import Kept
 from muster.host.count import shown
 from muster.host.lines import Asked, Line, Row
-from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
+from muster.host.model import HeldGrant, HostKey, HostView, KnownMachine, PublisherView, Settings
 from muster.lease.lease import LeaseClaims
 from muster.lease.steps import EARLY
 from muster.lease.terms import Terms
@@ -91,6 +91,38 @@ def unserved(view: PublisherView, now: int) -> MusterError | None:
         return error("host/no-catalogue", label=view.label)
     refused = (live(view, held, now) for held in view.grants)
     return next(refused, None) or error("host/not-activated", label=view.label)
+
+
+def unused(view: PublisherView, now: int) -> list[tuple[HostKey, MusterError]]:
+    """Keys of a publisher whose grants may not sign now, and why, where no other grant that may
+    sign covers the same key groups: machines of these are refused, though the host serves."""
+    granted = set(granted_groups(view, now))
+    found = []
+    for held in view.grants:
+        fault = live(view, held, now)
+        key = next((key for key in view.keys if key.key_id == held.grant.key), None)
+        if fault is not None and key is not None and not granted.issuperset(held.grant.covers):
+            found.append((key, fault))
+    return found
+
+
+def problems(view: PublisherView, now: int) -> list[MusterError]:
+    """What keeps the host from its work for a publisher, or from a part of it."""
+    whole = unserved(view, now)
+    if whole is not None or not serves(view, now):
+        return [] if whole is None else [whole]
+    faults = [
+        error(
+            "host/grant-unused", key=key.key_id, detail=f"{fault.code}: {fault.what}", fix=fault.fix
+        )
+        for key, fault in unused(view, now)
+    ]
+    granted = {held.grant.key for held in view.grants}
+    return faults + [
+        error("host/grant-refused", key=key.key_id, code=key.refusal)
+        for key in view.keys
+        if key.asked_at is not None and key.key_id not in granted
+    ]
 
 
 def labels(view: HostView, now: int) -> list[str]:

@@ -115,7 +115,7 @@ class HostService:
         self.condition.tell("store", [fault for known in publishers for fault in known.faults])
         self.condition.tell(
             "grants",
-            [fault for known in publishers if (fault := rules.unserved(known, now)) is not None],
+            [fault for known in publishers for fault in rules.problems(known, now)],
         )
 
     def look_again(self) -> None:

@@ -95,8 +95,25 @@ def test_a_key_that_is_refused_stops_no_other(world: World) -> None:
         (refused,) = done.refused
         assert (refused.key, refused.error.code) == (bad, "publisher/key-revoked")
         jsonschema.validate(encode(done), schema(type(done)), jsonschema.Draft202012Validator)
+        again = act.activate(world.opened, service)
+        assert [(key.key, key.error.code) for key in again.refused] == [
+            (bad, "publisher/key-revoked")
+        ]
         with pytest.raises(MusterError, match="publisher/key-revoked"):
-            act.activate(world.opened, service)
+            act.activate(world.opened, service, key=bad)
+
+
+def test_a_grant_that_was_lost_beside_a_good_one_is_told_and_no_success(world: World) -> None:
+    first, second = installed(world, "office"), installed(world, "limited")
+    with ThreadServer(world.publisher.router()) as server:
+        done = act.activate(world.opened, lambda _: PublisherClient(server.url, HTTPClient(5.0)))
+    assert {key.key for key in done.activated} == {first, second}
+    assert not act.activate(world.opened, nobody).refused
+    day = day_of(world.publisher.now)
+    world.publisher.publish(revocations=[Revocation(jti=None, key=first, at=day)])
+    updates.add_publisher(world.opened, world.publisher.file())
+    again = act.activate(world.opened, nobody)
+    assert [(key.key, key.error.code) for key in again.refused] == [(first, "host/grant-revoked")]
 
 
 def test_all_keys_that_are_refused_are_listed(world: World) -> None:

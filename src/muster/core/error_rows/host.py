@@ -1,4 +1,7 @@
-"""Errors of the area `host`."""
+"""Errors of the area `host`.
+
+Long, because it is a table.
+"""
 
 from muster.core.errors import Kind, Retry, Row
 
@@ -384,6 +387,25 @@ ROWS: tuple[Row, ...] = (
         fix="Put the file back from a backup. Without one, remove what is left of {path}, then"
         " 'muster host install-key KEY' with any host key of that publisher, then 'muster host"
         " activate', which activates all of them again; a running host follows.",
+    ),
+    Row(
+        code="host/grant-unused",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The grant of the host key {key} is not used: {detail}",
+        why="Machines of its key groups are refused; this host has other grants that are good.",
+        fix="{fix} If the key is not needed any more: 'muster host remove-key'.",
+    ),
+    Row(
+        code="host/grant-refused",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The host key {key} has no grant: the publisher was asked, and the last answer was {code}.",
+        why="The running host asks again with the news of that publisher.",
+        fix="Run 'muster host activate' to see what the publisher says, or remove the key with 'muster"
+        " host remove-key'.",
     ),
     Row(
         code="host/other-signing-key",

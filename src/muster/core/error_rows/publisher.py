@@ -184,8 +184,9 @@ ANSWERS: tuple[Row, ...] = (
         what="The grant {jti} of this host is revoked; its key {key} is not.",
         why="The publisher revoked or released this host. The same host signing key always gets "
         "the same grant, and that grant is revoked.",
-        fix="If this machine should serve again, set it up as a new host with a new host signing "
-        "key, and activate it; that uses an activation of the product key.",
+        fix="If this machine should serve again, it needs a new host signing key: stop it, move the "
+        "file of this publisher in its folder 'keys' away, run 'muster host install-key' with one of "
+        "its host keys and 'muster host activate'. That uses an activation of each of its keys.",
         field_code="0xC004C003",
     ),
     Row(

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.host import keys
+from muster.host import keys, rules
 from muster.host.act import grants
-from muster.host.model import Activated, PublisherView
+from muster.host.model import Activated, HostView, PublisherView
 from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
 from muster.host.results import ActivatedKey, HostActivation, RefusedKey, key_members
@@ -42,7 +42,7 @@ def activate(
         key: only this one, by last group or key id.
         name: of this host, that the publisher may see.
         one_address: the service is at one address for all, so that one publisher must be meant.
-    Raises: as `keys.waiting`; `host/which-publisher`; where the only key that waits is
+    Raises: as `keys.waiting`; `host/which-publisher`; where the host has one key and that is
         refused, why: `host/no-url`, `net/…`, `host/grant-not-yet`, as `grants.accept`.
     """
     view, now = host.current(), host.clock.now()
@@ -61,7 +61,27 @@ def activate(
         except MusterError as fault:
             grants.wait(host, waiting, name, fault)
             refused.append(RefusedKey(**key_members(waiting, activated=False), error=fault))
+    if key is None:
+        refused += _lost(view, publisher_id(view, publisher), now)
+    if len(refused) == 1 and not accepted and (key is not None or _alone(view)):
+        raise refused[0].error
     return _activation_of(accepted, refused)
+
+
+def _lost(view: HostView, publisher: str | None, now: int) -> list[RefusedKey]:
+    """Keys whose grants are revoked or have ended, so that their machines are refused."""
+    return [
+        RefusedKey(**key_members(key, activated=False), error=fault)
+        for known in view.publishers.values()
+        if publisher in (None, known.publisher)
+        for key, fault in rules.unused(known, now)
+        if key.key_id in keys.lost(known, now)
+    ]
+
+
+def _alone(view: HostView) -> bool:
+    """Whether there is one host key, so that nobody asks which one is meant."""
+    return sum(len(known.keys) for known in view.publishers.values()) == 1
 
 
 def apply_reply(host: OpenHost, reply: ReplyFile | ConfirmationFile) -> HostActivation:
@@ -85,8 +105,6 @@ def confirm(host: OpenHost, digits: str, publisher: str | None = None) -> HostAc
 def _activation_of(
     accepted: Sequence[Activated], refused: Sequence[RefusedKey] = ()
 ) -> HostActivation:
-    if len(refused) == 1 and not accepted:
-        raise refused[0].error
     changed = any(activated.changed or activated.documents_changed for activated in accepted)
     return HostActivation(changed, tuple(map(_key, accepted)), tuple(refused))
 
