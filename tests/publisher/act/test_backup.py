@@ -145,6 +145,7 @@ def test_draws_wait_until_the_head_is_given_or_the_loss_accepted(
     shop: Shop, tmp_path: Path, url: str
 ) -> None:
     key, machines = filled(shop)
+    earlier = shop.admin().check_audit()
     save(shop, tmp_path / "backup")
     draw(shop.service(), machines[2])  # what the backup does not know
     later = shop.admin().check_audit()
@@ -160,6 +161,9 @@ def test_draws_wait_until_the_head_is_given_or_the_loss_accepted(
             assert code(act) == "publisher/restored"
         del host_key
         assert code(lambda: there.resume(later)) == "backup/head"
+        assert code(lambda: there.resume(earlier)) == "backup/head-older"
+        mistyped = Head(earlier.seq, "0" * 64)
+        assert code(lambda: there.resume(mistyped)) == "backup/head-foreign"
         assert code(lambda: draw(service, machines[3])) == "publisher/restored"
         assert there.resume().waiting
         done = there.resume(accept_loss=True)
@@ -259,7 +263,7 @@ def test_pools_and_draws_that_were_forged_never_come_with_the_genuine_head(
         assert code(lambda: there.fill(bad, genuine)) == "backup/damaged"
         assert code(lambda: there.fill(bad, accept_loss=True)) == "backup/damaged"
     forged(tmp_path / "backup", covering, bad)
-    assert code(lambda: there.fill(bad, genuine)) == "backup/head"
+    assert code(lambda: there.fill(bad, genuine)) == "backup/head-foreign"
     forged(tmp_path / "backup", without, bad)
     end = Head.parse(json.loads((tmp_path / "backup").read_bytes().splitlines()[0])["audit_head"])
     assert code(lambda: there.fill(bad, genuine)) == "backup/head"

@@ -53,6 +53,28 @@ ROWS = (
         fix="Restore a later backup, or accept the loss with --accept-loss.",
     ),
     Row(
+        code="backup/head-older",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The given audit head {given} was kept before the backup, whose audit log ends at {held}.",
+        why="It is a row of the backup, so that nothing is missing up to there; what was activated, "
+        "issued or signed after the backup it cannot know.",
+        fix="Give a head that was kept when the backup was made or later. If the newest that is kept is "
+        "older, accept with --accept-loss that activations after the backup are unknown.",
+    ),
+    Row(
+        code="backup/head-foreign",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The given audit head {given} is not in the audit log of the backup, which ends at {held}.",
+        why="The head was not copied whole, it is that of another publisher, or the backup is of "
+        "another time line than the publisher that the head was kept of, or altered.",
+        fix="Compare the head with what was written down. If it is right, restore another backup, or "
+        "accept the loss with --accept-loss.",
+    ),
+    Row(
         code="backup/uncovered",
         kind=Kind.REFUSAL,
         http=409,

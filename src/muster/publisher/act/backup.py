@@ -115,7 +115,8 @@ def adopt(office: Office, *, accept_loss: bool) -> Restored:
 def resume(office: Office, *, head: Head | None, accept_loss: bool) -> Resumed:
     """Let draws go on after a restore.
 
-    Raises: `backup/head`: the head given is not the backup's, so that draws are missing.
+    Raises: `backup/head`: the head given is not the backup's, so that draws are missing;
+        `backup/head-older`, `backup/head-foreign`: it is from before it, or of no row of it.
     """
     with office.store.edit() as tx:
         return _resume(tx, office.clock.now(), office.actor, head, accept_loss=accept_loss)
@@ -140,7 +141,7 @@ def _resume(
         if named:
             raise error("backup/uncovered", head=waiting[named[0]].text)
         if head is not None:
-            raise error("backup/head", held=newest.text, given=head.text)
+            raise _refusal(tx, newest, head)
         return Resumed(False, True, False, newest.text)
     lost = any(number not in covered for number in closed)
     for number in closed:
@@ -149,3 +150,13 @@ def _resume(
         tables.audit.write(tx, now, actor, Event.PUBLISHER_RESUME, waiting[number].text, detail)
     still = [held for number, held in waiting.items() if number not in closed]
     return Resumed(True, bool(still), lost, (still[-1] if still else newest).text)
+
+
+def _refusal(tx: Transaction, held: Head, given: Head) -> MusterError:
+    """Why a head does not end a restore whose backup has another one."""
+    if given.seq > held.seq:
+        return error("backup/head", held=held.text, given=given.text)
+    row = next(iter(tables.audit.rows(tx, given.seq - 1, 1)), None)
+    if row is not None and Head(row.seq, row.hash) == given:
+        return error("backup/head-older", held=held.text, given=given.text)
+    return error("backup/head-foreign", held=held.text, given=given.text)
