@@ -57,7 +57,7 @@ def test_a_question_to_tables_of_an_older_program_brings_them_up(tmp_path: Path)
         migrate(older, store.WING, steps[:-1], 1)
     with store.open_unjudged(tmp_path) as database:
         for _ in range(2):
-            with store.snapshot(database, 2) as reader:
+            with store.snapshot(database, tmp_path, 2) as reader:
                 assert is_current(reader, database, store.WING, steps)
 
 
@@ -66,7 +66,7 @@ def test_a_question_to_tables_of_a_newer_program_is_refused(tmp_path: Path) -> N
     newer = (*steps, Migration(len(steps) + 1, "later", "CREATE TABLE later (a INTEGER);"))
     with open_database(tmp_path / store.DATABASE, create=True) as database:
         migrate(database, store.WING, newer, 1)
-        with pytest.raises(MusterError, match="db/newer"), store.snapshot(database, 2):
+        with pytest.raises(MusterError, match="db/newer"), store.snapshot(database, tmp_path, 2):
             pass
 
 

@@ -32,6 +32,7 @@ OWN = frozenset(
         "installed",
         "journeys",
         "packages",
+        "stores",
         "vectors",
         "worlds",
     }

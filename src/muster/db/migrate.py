@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import resources
 
 from muster.core.catalogue import error
@@ -85,7 +86,11 @@ def in_order(migrations: Iterable[Migration]) -> tuple[Migration, ...]:
 
 
 def migrate(
-    database: Database, wing: str, migrations: tuple[Migration, ...], now: int
+    database: Database,
+    wing: str,
+    migrations: tuple[Migration, ...],
+    now: int,
+    unserved: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> tuple[int, ...]:
     """Apply the steps that the database does not have.
 
@@ -96,15 +101,25 @@ def migrate(
         wing: whose tables; each wing counts its own steps.
         migrations: all steps, from `load_migrations`.
         now: Unix seconds, kept beside each step.
+        unserved: what steps are applied in: it refuses where a server of the older version still
+            works with these tables.
     Returns:
         The numbers that were applied now.
-    Raises: `db/altered`, `db/newer`, `db/foreign`, and the errors of a transaction.
+    Raises: `db/altered`, `db/newer`, `db/foreign`, what `unserved` raises, and the errors of a
+        transaction.
     """
-    applied: list[int] = []
     with database.snapshot() as reader:
         if is_current(reader, database, wing, migrations):
             return ()
         _refuse_foreign(reader, database, wing)
+    with unserved():
+        return _apply(database, wing, migrations, now)
+
+
+def _apply(
+    database: Database, wing: str, migrations: tuple[Migration, ...], now: int
+) -> tuple[int, ...]:
+    applied: list[int] = []
     with database.transaction() as tx:
         tx.execute(database.ddl(_TABLE))
     for step in migrations:

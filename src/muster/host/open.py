@@ -45,7 +45,7 @@ class OpenHost:
 
     def snapshot(self) -> AbstractContextManager[Reader]:
         """One state of the store, its tables up to date. Raises: as `store.snapshot`."""
-        return store.snapshot(self.database, self.clock.now())
+        return store.snapshot(self.database, self.folder, self.clock.now())
 
     def values(self, reader: Reader) -> dict[str, Value]:
         """The settings that are set in one state of the store, by name."""

@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from muster.core.catalogue import error
@@ -16,6 +17,7 @@ from muster.core.errors import MusterError
 from muster.db.engine import START_CHECK_SECONDS, Database, Reader
 from muster.db.migrate import is_current, load_migrations, migrate
 from muster.db.open import open_database
+from muster.system.control import not_served
 
 _log = logging.getLogger("muster.host")
 
@@ -29,11 +31,12 @@ SCHEMA = "muster.host.schema"
 def open_store(folder: str | os.PathLike[str], now: int, *, create: bool = False) -> Database:
     """The database of the host in its store folder, with its tables brought up to date.
 
-    Raises: as `open_unjudged`; `db/altered`, `db/newer`.
+    Raises: as `open_unjudged`; `db/altered`, `db/newer`; `db/served` where a server of an older
+        version still works with them.
     """
     database = open_unjudged(folder, create=create)
     try:
-        migrate(database, WING, load_migrations(SCHEMA), now)
+        migrate(database, WING, load_migrations(SCHEMA), now, partial(not_served, folder))
     except BaseException:
         database.close()
         raise
@@ -66,14 +69,17 @@ def check_at_start(database: Database) -> None:
 
 
 @contextmanager
-def snapshot(database: Database, now: int) -> Iterator[Reader]:
-    """One state of the database in which its tables are up to date; where they are not, they are
-    brought up first, and the state is a later one. Raises: `db/altered`, `db/newer`."""
+def snapshot(database: Database, folder: str | os.PathLike[str], now: int) -> Iterator[Reader]:
+    """One state of the database in its store folder in which its tables are up to date; where they
+    are not, they are brought up first, and the state is a later one.
+
+    Raises: `db/altered`, `db/newer`, `db/served`.
+    """
     steps = load_migrations(SCHEMA)
     with database.snapshot() as reader:
         if is_current(reader, database, WING, steps):
             yield reader
             return
-    migrate(database, WING, steps, now)
+    migrate(database, WING, steps, now, partial(not_served, folder))
     with database.snapshot() as reader:
         yield reader

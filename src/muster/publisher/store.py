@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from muster.core.catalogue import error
@@ -16,6 +17,7 @@ from muster.db.engine import Database, Reader, Transaction
 from muster.db.mark import SUFFIX as MARK
 from muster.db.migrate import load_migrations, migrate
 from muster.db.open import open_database
+from muster.system.control import not_served
 
 DATABASE_FILE = "publisher.db"
 WING = "publisher"
@@ -66,7 +68,8 @@ def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -
         now: Unix seconds, kept beside each step of the schema.
         create: make the file where it is missing.
         url: another database in place of the file, such as `postgresql://…`; it must exist.
-    Raises: `publisher/none` (no database here), and the errors of `db.open` and `db.migrate`.
+    Raises: `publisher/none` (no database here), `db/served` where a server of an older version
+        still works with older tables, and the errors of `db.open` and `db.migrate`.
     """
     path = folder / DATABASE_FILE
     try:
@@ -76,7 +79,7 @@ def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -
             raise error("publisher/none", path=str(folder)) from None
         raise
     try:
-        migrate(database, WING, load_migrations(SCHEMA), now)
+        migrate(database, WING, load_migrations(SCHEMA), now, partial(not_served, folder))
     except BaseException:
         database.close()
         raise

@@ -130,10 +130,14 @@ class ServerLock:
 
 
 def _served(folder: Path, holder: Holder) -> MusterError:
+    return error("file/served", path=str(folder), holder=_text_of(holder))
+
+
+def _text_of(holder: Holder) -> str:
     who = f"the process {holder.pid}" if holder.pid else "another process"
     where = f", which listens at {holder.listen}" if holder.listen else ""
     since = f" since {instant_text(holder.since)}" if holder.since else ""
-    return error("file/served", path=str(folder), holder=f"{who}{where}{since}")
+    return f"{who}{where}{since}"
 
 
 def _read_holder(handle: int) -> Holder:
@@ -168,6 +172,28 @@ def check_not_served(folder: str | os.PathLike[str]) -> None:
     holder = holder_of(folder)
     if holder is not None:
         raise _served(Path(folder), holder)
+
+
+@contextlib.contextmanager
+def not_served(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """While the block runs no other process serves the store, nor begins to: for an upgrade of its
+    tables. Several may be in such blocks at a time.
+
+    Raises: `db/served`.
+    """
+    try:
+        handle = os.open(Path(folder) / LOCK_FILE, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:  # nobody has ever served it; or whoever may not read here may not write either
+        yield
+        return
+    try:
+        if not files.try_lock(handle, shared=True):
+            holder = _read_holder(handle)
+            if holder.pid != os.getpid():
+                raise error("db/served", path=str(folder), holder=_text_of(holder))
+        yield
+    finally:
+        os.close(handle)
 
 
 class ControlSocket:

@@ -895,6 +895,17 @@ ROWS: tuple[Row, ...] = (
         fix="Update this program.",
     ),
     Row(
+        code="db/served",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The tables in {path} are of an older Muster, and {holder} still serves them.",
+        why="That process is of the older version: it would go on without what the newer tables "
+        "count. They are upgraded when nobody serves them.",
+        fix="Restart the service ('systemctl restart muster-host', or muster-publisher); where "
+        "nothing manages that process, stop it and try again.",
+    ),
+    Row(
         code="db/altered",
         kind=Kind.FAULT,
         http=500,
