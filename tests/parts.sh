@@ -38,6 +38,9 @@ need cc gcc
 need cc libc6-dev
 need javac default-jdk-headless
 need rustc rustc
+# Shells that complete.
+need zsh zsh
+need fish fish
 # The Go verifier builds with what Debian 12 brings.
 if command -v go >/dev/null 2>&1; then
     minor=$(go env GOVERSION | sed -n 's/^go1\.\([0-9]*\).*/\1/p')

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from muster.cli import compose, options
+from muster.cli import completion, compose, options
 from muster.cli.options import Command
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -39,7 +39,12 @@ def machine_options(command: Command) -> Command:
 
 def product_option(command: Command) -> Command:
     """`--product`."""
-    return click.option("--product", metavar="ID", help="A product id, or PUBLISHER/ID.")(command)
+    return click.option(
+        "--product",
+        metavar="ID",
+        help="A product id, or PUBLISHER/ID.",
+        shell_complete=completion.products_here,
+    )(command)
 
 
 def publisher_option(command: Command) -> Command:

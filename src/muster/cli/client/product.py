@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from muster.cli import compose
+from muster.cli import completion, compose
 from muster.cli.client.options import FILE, MODES, machine_options
 from muster.cli.client.words import warned
 from muster.cli.output import LazyGroup, emit
@@ -78,7 +78,7 @@ def product_list(machine: compose.Machine) -> None:
 
 
 @product.command("remove")
-@click.argument("product_id", metavar="PRODUCT")
+@click.argument("product_id", metavar="PRODUCT", shell_complete=completion.products_here)
 @machine_options
 def product_remove(product_id: str, machine: compose.Machine) -> None:
     """Remove a product: its key, its licence and its descriptor.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from muster.cli import compose
+from muster.cli import completion, compose
 from muster.cli.host.options import BY_PRODUCT, INTERVALS
 from muster.cli.options import store_option
 from muster.cli.output import MusterCommand, emit
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @click.command("set", cls=MusterCommand)
 @store_option
-@click.argument("name", required=False)
-@click.argument("value", required=False)
+@click.argument("name", required=False, shell_complete=completion.settings_of("host"))
+@click.argument("value", required=False, shell_complete=completion.values_of("host"))
 @click.option("--unset", is_flag=True, help="Go back to the default.")
 def set_(store: Path | None, name: str | None, value: str | None, unset: bool) -> None:
     """Show the settings, or change one; a running host applies it within seconds.
@@ -59,13 +59,13 @@ def _setting_line(name: str, value: Value, given: bool) -> str:
 
 def setting_change_lines(change: SettingChange, *, given: bool) -> list[str]:
     """What is said of a setting that was set (`given`), or that went back to its default."""
-    from muster.core.settings import Role, lookup
+    from muster.core.settings import lookup
 
     shown = _setting_line(change.name, change.value, given)
     lines = [shown if change.changed else f"{shown}; nothing was changed."]
     if change.warning is not None:
         lines.append(f"Warning: {change.warning}")
     if change.overridden:
-        env = lookup(Role.HOST, change.name).env
+        env = lookup("host", change.name).env
         lines.append(f"Note that {env} in the environment overrides it.")
     return lines

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from muster.cli import completion
 from muster.cli.options import store_option, write_public
 from muster.cli.output import LazyGroup, MusterCommand, emit
 from muster.cli.publisher.files import descriptor_with_url, written
@@ -38,7 +39,7 @@ def product_list(store: Path | None) -> None:
 
 @product.command("show")
 @store_option
-@click.argument("product_id", metavar="PRODUCT")
+@click.argument("product_id", metavar="PRODUCT", shell_complete=completion.products_of_publisher)
 def product_show(store: Path | None, product_id: str) -> None:
     """Show one product."""
     from muster.publisher import look
@@ -66,7 +67,7 @@ def product_show(store: Path | None, product_id: str) -> None:
 
 @product.command("revoke")
 @store_option
-@click.argument("product_id", metavar="PRODUCT")
+@click.argument("product_id", metavar="PRODUCT", shell_complete=completion.products_of_publisher)
 @passphrase_options
 def product_revoke(store: Path | None, product_id: str, phrases: Phrases) -> None:
     """Revoke a product in a new catalogue: hosts refuse it, licences end within 30 days."""
@@ -79,7 +80,7 @@ def product_revoke(store: Path | None, product_id: str, phrases: Phrases) -> Non
 
 @click.command(cls=MusterCommand)
 @store_option
-@click.argument("product_id", metavar="PRODUCT")
+@click.argument("product_id", metavar="PRODUCT", shell_complete=completion.products_of_publisher)
 @click.option("--out", "file", type=FILE, required=True, help="File to write.")
 @click.option("--trust-version", type=click.IntRange(1), help="Trust to pin; the newest one.")
 @click.option("--url", help="Where machines with a multiple activation key ask; none by default.")

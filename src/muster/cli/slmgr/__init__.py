@@ -17,6 +17,7 @@ from muster.cli.client.options import machine_options, product_option
 from muster.cli.output import MusterCommand
 from muster.cli.slmgr import roles
 from muster.cli.slmgr.client import CLIENT
+from muster.cli.slmgr.completion import words_of_slmgr
 from muster.cli.slmgr.host import HOST
 from muster.cli.slmgr.words import Call, Word, refused
 from muster.core.catalogue import error
@@ -42,7 +43,13 @@ def _help() -> str:
     epilog=_help(),
     context_settings={"ignore_unknown_options": True},
 )
-@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="/WORD [VALUE]")
+@click.argument(
+    "words",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="/WORD [VALUE]",
+    shell_complete=words_of_slmgr,
+)
 @click.option("--client", "role", flag_value="client", help="Mean the client on this machine.")
 @click.option("--host", "role", flag_value="host", help="Mean the host on this machine.")
 @product_option
