@@ -53,15 +53,6 @@ def test_the_whole_story_ends_with_every_machine_licensed(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [], "the demo left something behind"
 
 
-def test_below_the_need_nobody_is_licensed(tmp_path: Path) -> None:
-    report = demo("--clients", "3", "--small-dns", temporary=tmp_path)
-    desktops, servers, _ = report["fleets"]
-    assert (desktops["refused"], desktops["first_licensed"], desktops["licensed"]) == (3, 0, 0)
-    assert servers["count"] == desktops["machines"] + servers["machines"]
-    assert servers["first_licensed"] == servers["need"] - desktops["machines"]
-    assert report["verified_offline"] is False
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_before_its_end_leaves_nothing_and_is_no_defect(number: int) -> None:
     with tempfile.TemporaryDirectory() as temporary:
@@ -86,10 +77,21 @@ def test_a_stop_before_its_end_leaves_nothing_and_is_no_defect(number: int) -> N
         assert list(Path(temporary).iterdir()) == []
 
 
-def test_keep_says_what_to_type_and_a_stop_leaves_nothing() -> None:
+def rows(shown: str) -> dict[str, list[str]]:
+    """The table at the end: asked, need, refused, who was licensed first, licensed, count."""
+    table = shown.partition("at first  licensed       now    count\n")[2]
+    found = {}
+    for line in table.splitlines()[:3]:
+        name, numbers = line[:13].strip(), line[13:].replace("number ", "#").split()
+        found[name] = numbers
+    return found
+
+
+def test_below_the_need_nobody_is_licensed_and_keep_says_what_to_type() -> None:
+    """Kept running below the need of desktops, and stopped: nothing is left."""
     with tempfile.TemporaryDirectory() as temporary:
         child = subprocess.Popen(
-            [*COMMAND, "--keep", "--clients", "1", "--small-dns"],
+            [*COMMAND, "--keep", "--clients", "3", "--small-dns"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, "TMPDIR": temporary, "PYTHONUNBUFFERED": "1"},
@@ -105,6 +107,13 @@ def test_keep_says_what_to_type_and_a_stop_leaves_nothing() -> None:
                 seen += line
             assert b"muster client discover" in seen, seen.decode()
             assert b"muster slmgr /dlv" in seen
+            assert rows(seen.decode()) == {
+                "Desktops": ["3", "25", "3", "nobody", "0", "8"],
+                "Servers": ["5", "5", "1", "#2", "5", "8"],
+                "Office suites": ["5", "5", "4", "#5", "5", "5"],
+            }
+            assert b"\n8. " in seen
+            assert b"\n7. " not in seen, "no desktop has a licence to show on another machine"
             child.send_signal(signal.SIGTERM)
             rest, _ = child.communicate(timeout=60)
         finally:

@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,16 @@ def ask_all(host: HostProcess, publisher: TinyPublisher, first: int) -> Counter[
     return Counter(asyncio.run(everybody()))
 
 
-def test_a_database_that_is_held_costs_seconds(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    publisher = prepare(tmp_path)
-    with HostProcess(tmp_path, environ={"MUSTER_HOST_OPERATION_ADDRESS": "127.0.0.1:0"}) as host:
+ENVIRON = {"MUSTER_HOST_OPERATION_ADDRESS": "127.0.0.1:0"}
+
+
+def goes_on(store: Path) -> None:
+    """Machines are told while the database is held, and served when it is not."""
+    publisher = prepare(store)
+    with HostProcess(store, environ=ENVIRON) as host:
         assert set(ask_all(host, publisher, 0)) <= {200, 409}
         assert told(host, "/readyz")[0] == 200
-        with held(tmp_path):
+        with held(store):
             assert ask_all(host, publisher, 100) == {503: ASKERS}
             assert told(host, "/healthz")[0] == 200
             status, body = told(host, "/readyz")
@@ -80,7 +83,24 @@ def test_a_database_that_is_held_costs_seconds(
             assert (status, b'area="database",code="db/busy"' in body) == (200, True)
         assert eventually(lambda: set(ask_all(host, publisher, 200)) <= {200, 409})
         assert eventually(lambda: told(host, "/readyz")[0] == 200, 60)
-        with held(tmp_path):
+
+
+def ends(store: Path) -> None:
+    """It stops while its database is held."""
+    publisher = prepare(store)
+    with HostProcess(store, environ=ENVIRON) as host:
+        assert set(ask_all(host, publisher, 0)) <= {200, 409}
+        with held(store):
             assert ask_all(host, publisher, 300) == {503: ASKERS}
             assert host.terminate() == 0
+
+
+def test_a_database_that_is_held_costs_seconds(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two hosts at once: both do nothing but wait, most of the time."""
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(act, tmp_path / act.__name__) for act in (goes_on, ends)]
+    for one in both:
+        one.result()
     assert "Traceback" not in capfd.readouterr().err
