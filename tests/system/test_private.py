@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,44 @@ def test_private_files_of_another_user(tmp_path: Path) -> None:
     assert private.read_private(path, 10, owner_of=tmp_path) == b"s"
     os.chown(path, NOBODY - 1, NOBODY)
     assert code_of(path, tmp_path) == "keyfile/rights"
+
+
+def read_as(user: int, groups: list[int], path: Path) -> str:
+    """What a process of that user reads, or the code that it is refused with."""
+    script = (
+        "import os, sys; from muster.core.errors import MusterError\n"
+        "from muster.system.private import read_private\n"
+        f"os.setgroups({groups[1:]}); os.setgid({groups[0]}); os.setuid({user})\n"
+        "try: print(read_private(sys.argv[1], 10).decode())\n"
+        "except MusterError as fault: print(fault.code)\n"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@needs_root
+def test_what_root_gives_to_a_group_is_read_by_its_members() -> None:
+    """Kubernetes mounts a secret as root's, readable by the group of the pod."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        given_by_root(Path(folder) / "secret")
+
+
+def given_by_root(path: Path) -> None:
+    """Try a secret that root owns with modes and readers."""
+    path.write_bytes(b"s")
+    os.chown(path, 0, 16882)
+    path.chmod(0o440)
+    assert read_as(16882, [16882], path) == "s"
+    assert read_as(16882, [100, 16882], path) == "s"
+    assert code_of(path) == "keyfile/rights"
+    for mode in (0o444, 0o460, 0o450, 0o441):
+        path.chmod(mode)
+        assert read_as(16882, [16882], path) == "keyfile/rights"
+    # Whose owner is not root, that owner alone may read it.
+    path.chmod(0o440)
+    os.chown(path, 16882, 16882)
+    assert read_as(16882, [16882], path) == "keyfile/rights"
 
 
 @needs_root

@@ -72,7 +72,8 @@ def read_private(
 ) -> bytes:
     """Read a secret, which must be where only its owner, who is root or this user, can read it.
 
-    Root may also read one of the owner of a store; `owner_of` is its folder.
+    Root may also read one of the owner of a store; `owner_of` is its folder. A user who is not root
+    may read one that root gave to one of his groups to read: so do the secrets of Kubernetes come.
     Raises: `keyfile/rights` naming what is wrong, and the errors of `read_bounded`.
     """
     named = os.fspath(path)
@@ -81,7 +82,7 @@ def read_private(
         try:
             if sys.platform != "win32":
                 info = os.fstat(handle)
-                if info.st_mode & 0o077:
+                if info.st_mode & (0o037 if _given_by_root(info) else 0o077):
                     mode = f"its mode is {info.st_mode & 0o777:04o}"
                     raise error("keyfile/rights", path=named, detail=mode)
                 if info.st_uid not in (0, os.geteuid(), _owner_for_root(owner_of)):
@@ -92,6 +93,13 @@ def read_private(
             os.close(handle)
     except OSError as fault:
         raise translate(fault, path) from fault
+
+
+def _given_by_root(info: os.stat_result) -> bool:
+    """Whether root owns a file, and this user reads it as a member of its group."""
+    if info.st_uid != 0 or os.geteuid() == 0:
+        return False
+    return info.st_gid in {os.getegid(), *os.getgroups()}
 
 
 def _owner_for_root(folder: str | os.PathLike[str] | None) -> int:
