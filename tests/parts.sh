@@ -23,6 +23,8 @@ need ssh-keygen openssh-client
 need setpriv util-linux
 need unshare util-linux
 need debootstrap debootstrap
+need podman podman
+need crun crun
 need lintian lintian
 need dpkg-deb dpkg
 need rpmbuild rpm

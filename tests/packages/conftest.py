@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.packages.engine import BASE, Engine, recipe
 from tests.packages.machine import build, debian_root
 
 
@@ -23,3 +25,27 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if (missing or os.geteuid() != 0) and os.environ.get("CI") != "true":
         pytest.skip(f"needs root, and 'apt-get install debootstrap util-linux' ({missing})")
     return debian_root(tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture(scope="session")
+def images(
+    root: Path, packages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """Podman with the images of docs/images.md, built offline as that page says."""
+    missing = [name for name in ("podman", "crun") if not shutil.which(name)]
+    if missing and os.environ.get("CI") != "true":
+        pytest.skip(f"needs 'apt-get install podman crun' ({missing})")
+    folder = tmp_path_factory.mktemp("podman")
+    (folder / "deploy").symlink_to(Path(__file__).resolve().parents[2] / "deploy")
+    (folder / "dist").mkdir()
+    for package in packages.values():
+        shutil.copyfile(package, folder / "dist" / package.name)
+    engine = Engine(folder / "engine")
+    kept = "--exclude=./usr/share/doc --exclude=./usr/share/locale --exclude=./var/cache/apt"
+    pack = f'tar -C "$ROOT" {kept} -c . | podman import --quiet - {BASE}'
+    try:
+        engine.run("sh", "-euc", pack, ROOT=str(root))
+        engine.run("sh", "-euc", recipe("Build"), folder=folder)
+        yield engine
+    finally:
+        engine.stop()
