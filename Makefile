@@ -34,13 +34,13 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-# Ansible and its linter have an environment of their own, too.
-$(VENV)/.ansible: requirements/ansible.txt $(VENV)/.run
-	@test -x $(VENV)/ansible/bin/python || $(PYTHON) -m venv $(VENV)/ansible || $(PYTHON) -m virtualenv $(VENV)/ansible
-	$(VENV)/ansible/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ansible.txt
+# What tries and judges deploy/ has an environment of its own, too.
+$(VENV)/.deploy: requirements/deploy.txt $(VENV)/.run
+	@test -x $(VENV)/deploy/bin/python || $(PYTHON) -m venv $(VENV)/deploy || $(PYTHON) -m virtualenv $(VENV)/deploy
+	$(VENV)/deploy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/deploy.txt
 	@touch $@
 
-test: $(VENV)/.dev $(VENV)/.ansible parts lint docs-check
+test: $(VENV)/.dev $(VENV)/.deploy parts lint docs-check
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not torture"
 	@$(BIN)/python tests/house/mirror.py
 
@@ -121,7 +121,7 @@ lock: $(VENV)/.dev
 	$(COMPILE) requirements/run.in -o requirements/run.txt
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/dist.in -c requirements/dev.txt -o requirements/dist.txt
-	$(COMPILE) requirements/ansible.in -c requirements/dev.txt -o requirements/ansible.txt
+	$(COMPILE) requirements/deploy.in -c requirements/dev.txt -o requirements/deploy.txt
 	$(COMPILE) requirements/bottoms.in -o requirements/bottoms.txt
 
 clean:

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.real, pytest.mark.xdist_group("packages"), pytest.mark
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy" / "ansible"
-TOOLS = Path(sys.prefix) / "ansible" / "bin"
+TOOLS = Path(sys.prefix) / "deploy" / "bin"
 PRODUCT = "contoso-desktop-7-professional"
 FACT = "4c4c4544-0042-4a10-8056-b4c04f4a5931"
 ENVIRONMENT = b"[Service]\nEnvironment=MUSTER_FACTS=/etc/facts.json\n"
@@ -183,7 +183,7 @@ def apply(machine: DebianMachine, book: Playbook, key: str) -> None:
         "muster_host_settings: {renewal-interval: 172800, allowed_networks: null}\n"
     )
     (book.folder / "files" / "10-corp.muster").write_text(
-        machine.run("muster", "host", "client-config", "--advertise", "127.0.0.1")
+        machine.run("muster", "host", "client-config", "--host", "127.0.0.1")
     )
     with (book.folder / "group_vars" / "muster_clients.yml").open("a") as clients:
         clients.write("muster_client_site_files: [files/10-corp.muster]\n")
