@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 
+import click
 import pytest
 from tests.packages.engine import Engine, recipe
 from tests.packages.machine import wait_for
+
+from muster.cli.main import muster
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("packages"), pytest.mark.timeout(1500)]
 
@@ -47,6 +51,19 @@ def test_the_page_as_it_stands(images: Engine, tmp_path: Path) -> None:
         ended = engine.run("podman", "inspect", "--format", "{{.State.ExitCode}}", name)
         assert ended == "0\n", engine.try_run("podman", "logs", name).stderr
         engine.run("podman", "rm", name)
+
+
+def test_compose_types_no_command_that_is_not_there() -> None:
+    text = (ROOT / "deploy" / "containers" / "compose.yaml").read_text().replace("\\\n", " ")
+    lines = re.findall(r"^ +(?:exec |until )?muster (.*?)(?:;|<|$)", text, re.M)
+    assert len(lines) == 11
+    for line in lines:
+        group: click.Command = muster
+        words = line.split()
+        while isinstance(group, click.Group):
+            group = group.commands[words.pop(0)]
+        known = {name for parameter in group.params for name in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
 
 
 def closed_off(engine: Engine, name: str, user: str) -> None:
