@@ -208,6 +208,24 @@ def test_a_clock_that_is_set_while_the_service_runs_is_told_until_it_is_confirme
     assert service.activate(host.digits(), "http").drawn
 
 
+@pytest.mark.parametrize(("hours", "asks"), [(3, False), (5, True)])
+def test_a_virtual_machine_that_was_paused_for_hours_asks_once(
+    shop: Shop, admin: Engineer, hours: int, asks: bool
+) -> None:
+    """The pause is no time to its kernel, and the clock is right again: it looks like one that was
+    set. Who is known is answered meanwhile."""
+    host, other, service = host_of(shop, admin), host_of(shop, admin), shop.service()
+    assert service.activate(host.digits(), "http").drawn
+    shop.clock.seconds += hours * 3600
+    if asks:
+        refused(lambda: service.activate(other.digits(), "http"))
+        assert not service.activate(host.digits(), "http").drawn
+        assert act.confirm(shop.admin(), day_of(shop.clock.seconds)).changed
+    assert service.activate(other.digits(), "http").drawn
+    shop.clock.seconds += 3600
+    assert shop.admin().issue_host_keys("server-b"), "nobody is asked again"
+
+
 def test_a_clock_that_is_set_back_to_where_it_was_needs_nobody(shop: Shop, admin: Engineer) -> None:
     host, service = host_of(shop, admin), shop.service()
     service.check_ready()
