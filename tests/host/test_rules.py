@@ -19,6 +19,7 @@ from muster.host.act import grants
 from muster.host.challenges import Kept
 from muster.host.lines import Line, Row
 from muster.host.model import HeldGrant, HostView, KnownMachine, PublisherView, Settings
+from muster.host.view import publisher_id
 from muster.lease.bundle import Bundle
 from muster.lease.grant import Grant
 from muster.lease.lease import LeaseClaims
@@ -526,3 +527,14 @@ def test_a_grant_that_is_not_used_beside_a_good_one_is_a_problem_of_the_host(wor
     beside = replace(known, keys=(known.keys[0], waiting), grants=known.grants[:1])
     (refused,) = rules.problems(beside, world.clock.now())
     assert (refused.code, "publisher/key-revoked" in refused.what) == ("host/grant-refused", True)
+
+
+def test_a_label_that_two_publishers_have_is_ambiguous_and_not_unknown() -> None:
+    other = "b" * 16
+    both = {SERVING.publisher: SERVING, other: replace(SERVING, publisher=other)}
+    view = HostView(1, both, Settings())
+    assert publisher_id(view, other) == other
+    with pytest.raises(MusterError, match="host/which-publisher"):
+        publisher_id(view, SERVING.label)
+    with pytest.raises(MusterError, match="host/unknown-publisher"):
+        publisher_id(view, "nobody")

@@ -63,11 +63,14 @@ def load_view(
 
 
 def publisher_id(view: HostView, name: str | None) -> str | None:
-    """A publisher's id from its id or label; None stays None. Raises: `host/unknown-publisher`."""
+    """A publisher's id from its id or label; None stays None. Raises: `host/unknown-publisher`,
+    `host/which-publisher` (several have the label)."""
     if name is None or name in view.publishers:
         return name
     matches = [known.publisher for known in view.publishers.values() if known.label == name]
-    if len(matches) != 1:
+    if len(matches) > 1:
+        raise error("host/which-publisher", count=len(matches))
+    if not matches:
         raise error("host/unknown-publisher", publisher=name[:64])
     return matches[0]
 

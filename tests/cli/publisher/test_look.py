@@ -16,6 +16,18 @@ def test_a_publisher_that_does_not_run_is_said_not_to_run(desk: Desk) -> None:
     assert "believed" in shown
 
 
+def test_a_publisher_whose_database_is_away_says_whether_its_service_runs(desk: Desk) -> None:
+    """The process is asked without the database."""
+    with serving(desk, "--port", "0", "--operation-address", "off") as (running, _):
+        (database,) = desk.folder.rglob("publisher.db")
+        database.rename(database.with_name("away"))
+        found = desk.run("status")
+        assert found.exit_code == 3
+        assert str(running.pid) in found.stderr
+        assert "db/" in found.stderr
+        database.with_name("away").rename(database)
+
+
 def test_a_publisher_that_runs_says_where_and_what_is_wrong(desk: Desk) -> None:
     with serving(desk, "--port", "0", "--operation-address", "off") as (running, said):
         process = desk.data("status")["process"]

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from muster.cli import compose
 from muster.cli.options import store_option
-from muster.cli.output import MusterCommand, emit
+from muster.cli.output import MusterCommand, emit, wants_json
 from muster.cli.publisher.options import open_office
 from muster.cli.running import problem_lines, row, service_lines
+from muster.core.errors import MusterError
 
 
 @click.command(cls=MusterCommand)
@@ -21,8 +23,14 @@ def status(store: Path | None) -> None:
     """
     from muster.publisher import look
 
-    with open_office(store) as office:
-        shown = look.status(office)
+    try:
+        with open_office(store) as office:
+            shown = look.status(office)
+    except MusterError as fault:
+        if fault.code.startswith("db/") and not wants_json():
+            # The process is asked without the database: what it says is what is known.
+            _say_process(compose.publisher_folder(store))
+        raise
     lines = [
         row("Publisher", f"{shown.name} ({shown.label}, {shown.publisher})"),
         row("Store", shown.store),
@@ -34,3 +42,11 @@ def status(store: Path | None) -> None:
         lines.append(row("Why", f"{shown.clock} See 'muster publisher clock show'.", 1))
     lines += [*service_lines(shown.process), *problem_lines(shown.process)]
     emit(shown, lines)
+
+
+def _say_process(folder: Path) -> None:
+    from muster.publisher.office import process_of
+
+    process = process_of(folder)
+    for line in (*service_lines(process), *problem_lines(process)):
+        click.echo(line, err=True)

@@ -263,7 +263,8 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The publisher is ambiguous.",
         why="This host knows {count} publishers that could be meant.",
-        fix="Name one with --publisher ID; 'muster host status' lists them.",
+        fix="Name one by its id (where a command has it, with --publisher ID); 'muster host status' lists"
+        " them. Several may have one label.",
     ),
     Row(
         code="host/anchor",
