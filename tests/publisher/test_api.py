@@ -304,6 +304,33 @@ def test_a_key_that_cannot_be_read_is_told_by_log_status_and_readiness_alike(
     assert (api.process(place).ready, api.process(place).problems) == (True, ())
 
 
+def test_a_key_file_that_is_gone_while_its_key_is_in_memory_is_told(shop: Shop) -> None:
+    """The service goes on; its next start would not."""
+    service = shop.service()
+    service.open_grant_keys()
+    api = PublisherAPI(service)
+    place = Place("127.0.0.1", 16882, tls=False, operation=None, since=shop.clock.seconds)
+    (file,) = (shop.folder / "keys").glob("grant-0-*.key")
+    for change, code in (
+        (lambda: file.write_bytes(b"x"), "keyfile/malformed"),
+        (file.unlink, "publisher/key-away"),
+    ):
+        kept = file.read_bytes()
+        change()
+        api.known.look()
+        told = api.process(place)
+        (problem,) = told.problems
+        assert (told.ready, problem.area, problem.code) == (True, "keys", code)
+        with ThreadServer(api.operation()) as operation:
+            answer = HTTPClient(timeout=20).request("GET", operation.url + "/readyz")
+        (shown,) = json.loads(answer.body)["problems"]
+        assert (answer.status, shown["code"]) == (200, code)
+        file.write_bytes(kept)
+        file.chmod(0o600)
+        api.known.look()
+        assert api.process(place).problems == ()
+
+
 def test_sixteen_hosts_at_once_get_no_more_than_six(asker: Asker) -> None:
     key = asker.key()
     bodies = [ConfirmRequest(asker.shop.host(key).digits()).encode() for _ in range(16)]

@@ -184,6 +184,7 @@ def test_the_one_machine_of_a_retail_key_is_no_news(shop: Shop) -> None:
     service = shop.service()
     ask(service, *shop.machines(key, 1))
     assert service.known().counts["pools_alerting"] == 0
+    assert service.known().counts["pools_used_up"] == 0
     assert not [one for one in shop.admin().audit(0, 5000) if one.event == "publisher:pool:alert"]
 
 

@@ -44,6 +44,7 @@ from muster.wire.publisher import (
 _SHOWN = ("publisher/", "wire/", "key/", "digits/", "id/")
 """Areas whose errors a peer may read."""
 _SIGNING = "signing"
+_KEYS = "keys"
 """The area of what keeps the service from signing: the clock, and the grant keys."""
 _log = logging.getLogger("muster.publisher")
 
@@ -117,7 +118,7 @@ _GAUGES = {
     "pool_size": "Machines that all pools together may activate.",
     "pool_drawn": "Machines that have a grant of a pool.",
     "pools_alerting": "Pools of keys not revoked that have reached one of their alert levels.",
-    "pools_used_up": "Pools of keys not revoked with no activation left.",
+    "pools_used_up": "Pools of keys not revoked, but for retail keys, with no activation left.",
     "trust_version": "Newest version of trust.",
     "trust_signed_timestamp_seconds": "When the newest trust was signed.",
     "catalogue_version": "Newest version of the catalogue.",
@@ -173,6 +174,7 @@ class PublisherAPI:
         readiness."""
         known = self._service.known()
         self._condition.tell(_SIGNING, [] if known.fault is None else [known.fault])
+        self._condition.tell(_KEYS, known.key_faults)
         return known
 
     @property
@@ -351,7 +353,7 @@ class PublisherAPI:
         del request
         if not self.is_ready:
             return unready(self._condition.members())
-        return ready(self._certificate)
+        return ready(self._certificate, self._condition.members())
 
     def _families(self) -> Sequence[Family]:
         """What `/metrics` tells, out of what is known: waits for nothing."""

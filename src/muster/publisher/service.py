@@ -18,10 +18,10 @@ from muster.core.values import dataclass
 from muster.db.engine import START_CHECK_SECONDS, Database
 from muster.lease.catalogue import Catalogue
 from muster.lease.strict import JSONObject
-from muster.lease.trust import GRANT_ROLE, Trust
+from muster.lease.trust import GRANT_ROLE, Trust, TrustKey
 from muster.publisher import rules, tables
 from muster.publisher.activations import Activations
-from muster.publisher.model import SignedText
+from muster.publisher.model import KeyFileRecord, SignedText
 from muster.publisher.store import open_store
 from muster.publisher.vault import Vault
 
@@ -30,13 +30,15 @@ _log = logging.getLogger("muster.publisher")
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """What health and metrics tell: the newest documents, how much there is of what, and what keeps
-    the service from activating a host."""
+    """What health and metrics tell: the newest documents, how much there is of what, what keeps
+    the service from activating a host, and what will at its next start: `key_faults`, of key files
+    whose keys are in memory."""
 
     trust: Trust
     catalogue: Catalogue
     counts: Mapping[str, int]
     fault: MusterError | None
+    key_faults: tuple[MusterError, ...] = ()
 
 
 class PublisherService(Activations):
@@ -104,7 +106,17 @@ class PublisherService(Activations):
             if caught.code.startswith("db/"):
                 raise
             fault = caught
-        return KnownState(newest, catalogue, counts, fault)
+        key_faults = () if fault is not None else self._key_faults()
+        return KnownState(newest, catalogue, counts, fault, key_faults)
+
+    def _key_faults(self) -> tuple[MusterError, ...]:
+        faults = []
+        for _, record in self._grant_keys()[1]:
+            try:
+                self._vault.check_file(record)
+            except MusterError as fault:
+                faults.append(fault)
+        return tuple(faults)
 
     @property
     def database(self) -> Database:
@@ -120,18 +132,23 @@ class PublisherService(Activations):
 
         Raises: `publisher/no-key` when there is none, and the errors of opening a key file.
         """
+        trust, able = self._grant_keys()
+        if not able:
+            raise error("publisher/no-key", role=GRANT_ROLE, trust=trust)
+        for entry, record in able:
+            self._vault.signing_key(record, entry.key)
+        return len(able)
+
+    def _grant_keys(self) -> tuple[int, list[tuple[TrustKey, KeyFileRecord | None]]]:
+        """The version of trust, and its grant keys that may sign today with where they are."""
         day = rules.today(self._now())
         with self._store.view() as reader:
             newest, _ = self._documents.known(reader)
-            able = [
-                key for key in newest.keys if key.role == GRANT_ROLE and rules.may_sign(key, day)
+            return newest.version, [
+                (key, tables.documents.key_file(reader, key.key.kid))
+                for key in newest.keys
+                if key.role == GRANT_ROLE and rules.may_sign(key, day)
             ]
-            files = [tables.documents.key_file(reader, key.key.kid) for key in able]
-        if not able:
-            raise error("publisher/no-key", role=GRANT_ROLE, trust=newest.version)
-        for entry, record in zip(able, files, strict=True):
-            self._vault.signing_key(record, entry.key)
-        return len(able)
 
     def warn_of_roots(self) -> tuple[Path, ...]:
         """Log which key files of roots are where the service runs: it needs none of them."""

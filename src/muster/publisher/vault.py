@@ -7,8 +7,9 @@ passphrase of its own. Obeys docs/spec/03-trust-and-catalogue.md (roles) and `sy
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from muster.core.catalogue import error
@@ -25,6 +26,7 @@ from muster.system.keyfile import (
     save_key,
     save_secret,
 )
+from muster.system.private import owner_name
 
 TAG_FILE = "tag.key"
 ROOT, RESERVE = "root", "reserve"
@@ -109,7 +111,25 @@ class Vault:
 
     def tag_key(self) -> bytes:
         """The tag key; opened for issuing product keys only and not kept."""
-        return load_secret(self.folder / TAG_FILE, self._phrase(_TAG_ROLE), _TAG_ROLE)
+        path = self.folder / TAG_FILE
+        with _denied_as(path):
+            return load_secret(path, self._phrase(_TAG_ROLE), _TAG_ROLE)
+
+    def check_file(self, record: KeyFileRecord | None) -> None:
+        """See that a key of the folder that is in memory could be opened again, at the next start.
+
+        Raises: `publisher/key-away`, and as `system.keyfile.read_header`.
+        """
+        if record is None or not record.file:
+            return
+        path = self.folder / record.file
+        try:
+            with _denied_as(path):
+                read_header(path)
+        except MusterError as fault:
+            if fault.code == "file/missing":
+                raise error("publisher/key-away", role=record.role, kid=record.kid) from fault
+            raise
 
     def roots(self) -> tuple[Path, ...]:
         """Files of the folder that are the key of a root, by what they say of themselves."""
@@ -138,14 +158,31 @@ class Vault:
             return secret
         role = record.role if record else RESERVE
         source = path or (self.folder / record.file if record and record.file else None)
-        if source is None or (path is None and not source.exists()):
+        if source is None:
             raise error("publisher/key-away", role=role, kid=public.kid)
-        key = load_key(source, self._phrase(role), role)
+        with _denied_as(source):
+            if path is None and not source.exists():
+                raise error("publisher/key-away", role=role, kid=public.kid)
+            key = load_key(source, self._phrase(role), role)
         if key.public != public:
             raise error("publisher/wrong-key", path=str(source), role=role, kid=public.kid)
         with self._lock:
             self._open[public.kid] = key
         return key
+
+
+@contextlib.contextmanager
+def _denied_as(path: Path) -> Iterator[None]:
+    """A key file that this user may not read is told with whose it should be."""
+    try:
+        yield
+    except (MusterError, PermissionError) as fault:
+        if isinstance(fault, MusterError) and fault.code != "file/denied":
+            raise
+        owner = owner_name(path.parent.parent)
+        raise error(
+            "keyfile/denied", path=str(path), folder=str(path.parent), owner=owner
+        ) from fault
 
 
 def _is_root(path: Path) -> bool:

@@ -724,6 +724,17 @@ ROWS: tuple[Row, ...] = (
         fix="Free memory, or encrypt the key with a lower cost.",
     ),
     Row(
+        code="keyfile/denied",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="This user may not read the key file {path}.",
+        why="The file or a folder above it belongs to another user, such as root after a command of"
+        " an administrator. A service that has the key in memory goes on until it ends.",
+        fix="Run 'chown -R {owner} {folder}' as root, and 'chmod -R u+rwX,go= {folder}' where that is"
+        " not enough; a running service follows.",
+    ),
+    Row(
         code="db/missing",
         kind=Kind.FAULT,
         http=500,

@@ -43,7 +43,7 @@ def watched_keys(reader: Reader) -> tuple[IssuedKey, ...]:
 
 
 def counts(reader: Reader) -> dict[str, int]:
-    """How much there is, for metrics."""
+    """How much there is, for metrics. A retail key is for one machine: used up it does its work."""
     row = reader.one(
         "SELECT (SELECT count(*) FROM product_key WHERE kind = 0),"
         " (SELECT count(*) FROM host_seat WHERE released_at IS NULL),"
@@ -53,7 +53,8 @@ def counts(reader: Reader) -> dict[str, int]:
         " (SELECT COALESCE(SUM(pool + corrected), 0) FROM product_key),"
         " (SELECT COALESCE(SUM(drawn), 0) FROM product_key),"
         " (SELECT count(*) FROM product_key"
-        "  WHERE pool > 0 AND drawn >= pool + corrected AND revoked IS NULL)"
+        "  WHERE pool > 0 AND drawn >= pool + corrected AND revoked IS NULL AND kind <> ?)",
+        (int(Kind.RETAIL),),
     )
     assert row is not None
     names = (
