@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.vectors.making import sites
 from tests.vectors.making.cases import (
     LEASE,
     NOTICE,
@@ -33,11 +34,14 @@ from tests.vectors.making.cases import (
 from tests.vectors.making.signing import Key, b64, jcs, unb64
 from tests.vectors.making.worlds import GRANT_0, HOST
 from tests.vectors.reading import HERE as VECTORS
-from tests.vectors.reading import data_of, expected, load, refusing_step
+from tests.vectors.reading import data_of, expected, load, refusing_step, shown_host
 
 from muster.client import evidence
 from muster.client.agent_results import Evidence
+from muster.core.errors import MusterError
 from muster.core.values import replace
+from muster.lease.site import read_site_file, verify_site
+from muster.lease.trust import anchor
 from muster.testing.world import World
 
 HERE = Path(__file__).resolve().parent
@@ -215,6 +219,25 @@ def test_spoilt_by_chance(program: tuple[str, Program], tmp_path: Path) -> None:
     assert None in verdicts
 
 
+def test_site_files_that_chance_spoils(program: tuple[str, Program], tmp_path: Path) -> None:
+    """Whatever happens to a file or to what was signed in it, all agree: hosts, or the refusal."""
+    dice = random.Random("muster site files")
+    like = load("sites")["cases"][0]
+    cases = [
+        {**like, "name": f"{number}", "file": _spoilt_site(dice)} for number in range(SPOILT // 3)
+    ]
+    path = tmp_path / "sites.json"
+    path.write_text(json.dumps({"format": "sites", "cases": cases}), "utf-8")
+    answers = program[1](path)
+    seen = set()
+    for case in cases:
+        answer, own = answers[case["name"]], _own_site(case)
+        told = (answer["step"], answer.get("code"), answer.get("hosts") or [])
+        assert told == own, (answer, case["file"][:20_000])
+        seen.add(own[0])
+    assert {None, 0, 1, 4, 5} <= seen
+
+
 def test_evidence_of_an_agent(program: tuple[str, Program], tmp_path: Path) -> None:
     """Who asks an agent's socket verifies a licence without Muster: by members of the answer."""
     world = World()
@@ -326,6 +349,64 @@ def _agree(program: tuple[str, Program], cases: list[dict[str, Any]], folder: Pa
         seen = (answer["result"], answer["step"], answer.get("code"))
         want = ("ok", None, None) if own is None else ("refused", *own)
         assert seen == want, (answer, data_of(case)[:20_000])
+
+
+SITE_STEP = {
+    f"licence/{name}": number
+    for number, names in enumerate(
+        (
+            *(("malformed",), ("header",), ("grant",), ("signer",), ("claims", "version")),
+            *(("audience",), ("dates",), ("revoked", "expired")),
+        ),
+        start=1,
+    )
+    for name in names
+}
+
+
+def _own_site(case: dict[str, Any]) -> tuple[int | None, str | None, list[str]]:
+    """The step at which Muster refuses a site file and its error, or the hosts that it takes."""
+    trust = anchor(case["anchor"])
+    try:
+        parts = read_site_file(case["file"].encode("utf-8"))
+    except MusterError as fault:
+        return 0, fault.code, []
+    hosts: list[str] = []
+    for part in parts:
+        if part.publisher == trust.issuer:
+            try:
+                site = verify_site(part, trust, None, case["now"])
+            except MusterError as fault:
+                return SITE_STEP[fault.code], fault.code, []
+            hosts += [shown_host(host) for host in site.claims.hosts]
+    return None, None, hosts
+
+
+def _spoilt_site(dice: random.Random) -> str:
+    """A site file of which something is spoilt: its bytes, or what is signed in it."""
+    kind = dice.random()
+    if kind < 0.4:
+        return _mangled(dice, sites.file().encode()).decode("utf-8", "ignore")
+    payload = jcs(sites.site_payload()).encode()
+    if kind < 0.6:
+        return sites.file(
+            sites.part(sites.raw_site(_mangled(dice, payload).decode("utf-8", "ignore")))
+        )
+    if kind < 0.8:
+        value = json.loads(payload)
+        hosts = value["muster"]["hosts"]
+        place = dice.choice([value, value["muster"], hosts[0], hosts[1]])
+        name = dice.choice(sorted(place))
+        place[name] = dice.choice(
+            [*VALUES, "::1", "a.b", 65_535, 65_536, place[name], [place[name]]]
+        )
+        return sites.file(sites.part(sites.raw_site(jcs(value))))
+    text = sites.site()
+    spot = dice.randrange(len(text))
+    changed = text[:spot] + dice.choice("AZaz09-_.=") + text[spot + 1 :]
+    return sites.file(
+        sites.part(changed if dice.random() < 0.7 else None, dice.choice([changed, None]))
+    )
 
 
 PIECES = [

@@ -13,6 +13,7 @@ import pytest
 from muster.core.errors import MusterError
 from muster.lease.catalogue import read_catalogue
 from muster.lease.descriptor import read_descriptor
+from muster.lease.site import SiteHost
 from muster.lease.steps import Case, Expected
 from muster.lease.trust import walk
 from muster.lease.verify import GRANT_STEPS, LEASE_STEPS, NOTICE_STEPS, Step
@@ -74,3 +75,9 @@ def refusing_step(kind: str, data: bytes, want: Expected) -> tuple[int, MusterEr
             assert fault.code in step.codes
             return place, fault
     return None
+
+
+def shown_host(host: SiteHost) -> str:
+    """A host of a site file as sites.json writes it."""
+    name = f"[{host.host}]" if ":" in host.host else host.host
+    return f"{name}:{host.port}{' tls' if host.tls else ''}"

@@ -12,7 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.vectors.reading import HERE, STEPS, cases, data_of, expected, load, refusing_step
+from tests.vectors.reading import (
+    HERE,
+    STEPS,
+    cases,
+    data_of,
+    expected,
+    load,
+    refusing_step,
+    shown_host,
+)
 
 from muster.core.errors import MusterError
 from muster.core.ids import parse_confirmation_id
@@ -26,7 +35,7 @@ from muster.lease.grant import (
     rebuild_grant,
 )
 from muster.lease.jws import MemorySigningKey, PublicKey
-from muster.lease.site import SITE_STEPS, SiteHost, read_site_file, verify_site
+from muster.lease.site import SITE_STEPS, read_site_file, verify_site
 from muster.lease.steps import Expected
 from muster.lease.terms import Terms, accept_terms, read_terms
 from muster.lease.trust import Trust, TrustKey, anchor, walk
@@ -148,7 +157,7 @@ def test_site(case: dict[str, Any]) -> None:
         parts = read_site_file(case["file"].encode())
         mine = [part for part in parts if part.publisher == trust.issuer]
         verified = [verify_site(part, trust, held, case["now"]) for part in mine]
-        return [shown(host) for site in verified for host in site.claims.hosts]
+        return [shown_host(host) for site in verified for host in site.claims.hosts]
 
     if case["result"] == "ok":
         assert hosts() == case["hosts"]
@@ -179,12 +188,6 @@ def test_no_step_of_a_site_is_idle() -> None:
                 continue
             needed.add(case["step"])
     assert needed == {2, 3, 4, 5, 6, 7, 8}
-
-
-def shown(host: SiteHost) -> str:
-    """A host of a site as the vectors write it."""
-    name = f"[{host.host}]" if ":" in host.host else host.host
-    return f"{name}:{host.port}{' tls' if host.tls else ''}"
 
 
 FILE_CODES = ("licence/malformed", "licence/version")
