@@ -10,7 +10,7 @@ import pytest
 from tests.cli.host.conftest import Desk, asked
 
 from muster.cli import compose
-from muster.host import look
+from muster.host import machine_list
 
 pytestmark = pytest.mark.real
 
@@ -59,7 +59,7 @@ def test_a_list_is_given_as_csv(active: Desk) -> None:
 
 def test_a_list_longer_than_a_page_is_whole(active: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     cmids = {asked(active, number, f"pc-{number}") for number in range(1, 6)}
-    monkeypatch.setattr(look, "PAGE", 2)
+    monkeypatch.setattr(machine_list, "PAGE", 2)
     listed = [row["cmid"] for row in active.data("clients")["clients"]]
     assert sorted(listed) == sorted(cmids)
     assert len(active.data("clients", "--limit", "3")["clients"]) == 3
