@@ -219,7 +219,7 @@ def test_without_keys(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     shutil.rmtree(site.folder)
     done = site.types("restore", str(tmp_path / "backup"))
     assert done["missing_keys"] == [site.publisher.publisher]
-    assert site.ask(range(1, 2)) == ["host/not-activated"]
+    assert site.ask(range(1, 2)) == ["wire/unavailable"]
     monkeypatch.setenv("MUSTER_PASSPHRASE", "wrong")
     words = ("restore", sealed, "--merge", "--with-keys")
     assert site.refused(*words, code=1) == "keyfile/passphrase"
