@@ -8,7 +8,7 @@ from muster.core.catalogue import error
 from muster.core.products import DAY
 from muster.core.settings import Value
 from muster.health.problem import Problem
-from muster.health.report import Check, Mark, Report
+from muster.health.report import Check, Mark, Report, Topic
 from muster.host import doctor
 from muster.host.act import grants, updates
 from muster.host.act.enrol import install_key
@@ -92,3 +92,17 @@ def test_news_by_file_that_are_old_are_told(host: World) -> None:
     assert told(None) == [check]
     news = (PublisherNews(host.id, now, now, "", now),)
     assert told(HostProcess(1, now, answers=True, news=news)) == []
+
+
+def test_a_grant_that_ends_soon_is_told_while_no_other_of_its_group_goes_on(host: World) -> None:
+    def ending() -> list[Check]:
+        return [check for check in examine(host).checks if "which ends on" in check.what]
+
+    host.enrol("office", term=2)
+    assert ending() == []
+    host.clock.pass_time(40 * DAY)
+    (check,) = ending()
+    assert (check.mark, check.topic) == (Mark.WARN, Topic.GRANT)
+    assert "new host key" in check.fix
+    host.enrol("office")
+    assert ending() == []

@@ -8,6 +8,7 @@ the look only. Obeys docs/doctor.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from muster.core.catalogue import CATALOGUE, error
@@ -21,7 +22,7 @@ from muster.health.probe import Advertised, ProbeResult, Reply
 from muster.health.report import Check, Mark, Report, Topic, failed, report
 from muster.health.rules import check_hosts, newest_catalogue, newest_trust
 from muster.host import rules
-from muster.host.model import HostKey, HostView, PublisherView
+from muster.host.model import HeldGrant, HostKey, HostView, PublisherView
 from muster.host.publish import Plan, check_target, plan_of
 from muster.host.running import HostProcess
 from muster.lease.catalogue import Catalogue
@@ -36,6 +37,12 @@ OLD_NEWS = 7 * DAY
 """News that are older are told."""
 OLD_FILE = 35 * DAY
 """The same of a publisher that is not asked: a file once a month is a good habit."""
+GRANT_ENDS = 30 * DAY
+"""How long before its end a grant is told; as the alert MusterHostGrantEnds."""
+_NEW_KEY = (
+    "Ask the publisher for a new host key; then 'muster host install-key KEY' and 'muster host"
+    " activate'."
+)
 _PUBLISH = "Run 'muster host publish-dns'; if DNS refuses it, the command prints the records."
 
 
@@ -339,6 +346,10 @@ def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Seque
         fault = error("host/not-activated" if view.keys else "host/no-key", label=view.label)
         return [*checks, failed(Topic.GRANT, fault)]
     judged = replace(view, catalogue=catalogue)
+    last = {
+        group: max(_end(held) for held in view.grants if held.grant.group == group)
+        for group in {held.grant.group for held in view.grants}
+    }
     for held in view.grants:
         refused = rules.live(judged, held, now)
         if refused is not None:
@@ -348,10 +359,19 @@ def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Seque
         else:
             covers = ", ".join(held.grant.covers)
             what = f"Host key {held.grant.key} has a grant for {covers}."
-            checks.append(Check(Topic.GRANT, Mark.OK, what))
+            mark, fix = Mark.OK, ""
+            if last[held.grant.group] - now < GRANT_ENDS and held.grant.exp is not None:
+                what = f"{what[:-1]}, which ends on {instant_text(held.grant.exp)}."
+                mark, fix = Mark.WARN, _NEW_KEY
+            checks.append(Check(Topic.GRANT, mark, what, fix))
     granted = {held.grant.key for held in view.grants}
     waiting = (key for key in view.keys if key.key_id not in granted and key.grant is None)
     return [*checks, *map(_waiting, waiting)]
+
+
+def _end(held: HeldGrant) -> float:
+    """When a grant ends."""
+    return math.inf if held.grant.exp is None else held.grant.exp
 
 
 def _waiting(key: HostKey) -> Check:
