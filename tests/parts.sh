@@ -27,6 +27,9 @@ need podman podman
 need crun crun
 need lintian lintian
 need dpkg-deb dpkg
+need dpkg dpkg
+need gpg gpg
+need gpgconf gpgconf
 need rpmbuild rpm
 need systemd-analyze systemd
 need go golang-go

@@ -8,11 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.packages.machine import DebianMachine, wait_for
+from tests.packages.machine import DebianMachine, renamed, wait_for
 
 from muster.system.facts import facts_file
 from muster.testing.netns import Node
@@ -114,7 +116,7 @@ def test_the_roles_are_as_a_linter_wants_them(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_second_run_changes_nothing_and_a_check_tells(
+def test_a_second_run_changes_nothing_and_a_repository_upgrades(
     machine: DebianMachine, packages: dict[str, Path], tmp_path: Path
 ) -> None:
     node = machine.node()
@@ -131,6 +133,7 @@ def test_a_second_run_changes_nothing_and_a_check_tells(
         key = publisher(programs, tmp_path, book.folder / "files", node)
         try:
             apply(machine, book, key)
+            upgrade(machine, book, packages)
         finally:
             book.close()
 
@@ -191,3 +194,59 @@ def apply(machine: DebianMachine, book: Playbook, key: str) -> None:
     assert changed == 2, printed
     status = json.loads(machine.run("muster", "host", "status", "--json"))
     assert status["settings"]["renewal_interval"]["value"] == 86400
+
+
+def upgrade(machine: DebianMachine, book: Playbook, packages: dict[str, Path]) -> None:
+    """Take the next version from a signed repository: the client of the machine moves along."""
+    machine.run("truncate", "--size", "0", "/etc/apt/sources.list")  # it reaches no mirror
+    key = repository(machine, packages, book.folder / "repository")
+    (book.folder / "files" / "packages.asc").write_bytes(key)
+    source = {
+        "uris": ["file:/srv/repository"],
+        "suites": ["stable"],
+        "key_file": "files/packages.asc",
+    }
+    shared = {"muster_common_repository": source, "muster_common_version": "0.1.1-1"}
+    (book.folder / "group_vars" / "all.yml").write_text(json.dumps(shared))
+    book.run("--limit", "muster_hosts")
+    names = ("muster-common", "muster-client", "muster-host")
+    shown = machine.run("dpkg-query", "--show", "--showformat", "${Version} ", *names)
+    assert shown == "0.1.1-1 " * 3
+
+
+def repository(machine: DebianMachine, packages: dict[str, Path], folder: Path) -> bytes:
+    """Put a repository of the next version onto the machine; its key, armoured."""
+    place = folder / "dists" / "stable" / "main" / f"binary-{architecture()}"
+    place.mkdir(parents=True)
+    index = ""
+    for package in packages.values():
+        made = renamed(package, "0.1.1-1", folder)
+        control = subprocess.run(["dpkg-deb", "-f", made], capture_output=True, check=True).stdout
+        digest = sha256(made.read_bytes()).hexdigest()
+        size = made.stat().st_size
+        index += f"{control.decode()}Filename: {made.name}\nSize: {size}\nSHA256: {digest}\n\n"
+    (place / "Packages").write_text(index)
+    listed = f"main/{place.name}/Packages"
+    release = (
+        f"Suite: stable\nCodename: stable\nComponents: main\nArchitectures: {architecture()}\n"
+        f"Date: Fri, 27 Nov 2026 00:00:00 UTC\nSHA256:\n"
+        f" {sha256(index.encode()).hexdigest()} {len(index.encode())} {listed}\n"
+    )
+    with tempfile.TemporaryDirectory() as home:  # gpg's socket has a short name
+        gpg = ["gpg", "--homedir", home, "--batch", "--passphrase", "", "--quiet"]
+        name = "packages@example.com"
+        subprocess.run([*gpg, "--quick-generate-key", name, "ed25519", "sign"], check=True)
+        signed = subprocess.run(
+            [*gpg, "--clearsign"], input=release.encode(), capture_output=True, check=True
+        ).stdout
+        key = subprocess.run([*gpg, "--armor", "--export"], capture_output=True, check=True).stdout
+        subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
+    (place.parents[1] / "InRelease").write_bytes(signed)
+    shutil.copytree(folder, machine.path("/srv/repository"))
+    return key
+
+
+def architecture() -> str:
+    """The architecture, as Debian names it."""
+    asked = ["dpkg", "--print-architecture"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
