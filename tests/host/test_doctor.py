@@ -7,8 +7,10 @@ from tests.host.conftest import HOST_FACTS, World
 from muster.core.catalogue import error
 from muster.core.products import DAY
 from muster.core.settings import Value
+from muster.health.probe import Advertised, ProbeResult
 from muster.health.problem import Problem
 from muster.health.report import Check, Mark, Report, Topic
+from muster.health.rules import THIS_HOST, check_grant
 from muster.host import doctor
 from muster.host.act import grants, updates
 from muster.host.act.enrol import install_key
@@ -51,6 +53,18 @@ def test_a_key_that_was_refused_is_told_with_the_refusal(host: World) -> None:
     assert key.key in check.what
     assert check.fix != "Run 'muster host activate'."
     assert failures(examine(host), "host/not-activated") == []
+
+
+def test_a_host_without_records_is_not_told_to_withdraw_them(host: World) -> None:
+    view = host.service.view().publishers[host.id]
+    told = {}
+    for found in (THIS_HOST, "beside it in DNS"):
+        asked = ProbeResult(Advertised("127.0.0.1:16880", found, ours=True), host.clock.now())
+        told[found], covers = check_grant(asked, host.id, view.label, view.trust, view.catalogue)
+        assert not covers
+    assert "advertised" not in told[THIS_HOST].what
+    assert "host status" in told[THIS_HOST].fix
+    assert "--withdraw" in told["beside it in DNS"].fix
 
 
 def test_a_target_that_no_machine_can_reach_is_told(host: World) -> None:

@@ -23,6 +23,8 @@ from muster.lease.grant import HOST, Grant, read_grant
 from muster.lease.trust import Trust, walk_store
 from muster.wire.status import HostGrant
 
+THIS_HOST = "this host"
+"""How the host is found that a doctor runs on."""
 NOTED_SKEW = 300
 """Seconds between two clocks from which on the difference is told."""
 
@@ -184,6 +186,11 @@ def check_grant(
         why, code = f"It says that it serves {label} but shows no grant.", ""
     else:
         why, code = f"It does not serve {label}.", "host/not-served"
+    if seen.host.found == THIS_HOST:
+        # Published or not: what is wrong with it is known here.
+        what = f"{address}, this host, cannot prove a grant. {why}"
+        fix = "Run 'muster host status' and do what it says of keys and grants."
+        return Check(Topic.GRANT, Mark.FAIL, what, fix, address, code), frozenset()
     what = f"{address} is advertised but cannot prove a grant. {why}"
     fix = (
         "If it should serve, activate it there with a host key ('muster host install-key', 'muster"

@@ -20,7 +20,7 @@ from muster.core.values import dataclass, replace
 from muster.health import probe
 from muster.health.probe import Advertised, ProbeResult, Reply
 from muster.health.report import Check, Mark, Report, Topic, failed, report
-from muster.health.rules import check_hosts, newest_catalogue, newest_trust
+from muster.health.rules import THIS_HOST, check_hosts, newest_catalogue, newest_trust
 from muster.host import rules
 from muster.host.model import HeldGrant, HostKey, HostView, PublisherView
 from muster.host.publish import Plan, check_target, plan_of
@@ -147,7 +147,7 @@ def collect(
     if listening is not None and own_address is not None:
         # Without records machines are told a name; its certificate is for that, not for loopback.
         target = str(values.get("dns_target") or name) if plan is None and prober.tls else ""
-        own = _probe_best(prober, own_address, "this host", view, now, ours=True, name=target)
+        own = _probe_best(prober, own_address, THIS_HOST, view, now, ours=True, name=target)
     others: dict[tuple[str, int], bool] = {}
     for owner, answer in records.items():
         for record in () if isinstance(answer, MusterError) else answer:
