@@ -280,3 +280,27 @@ def test_a_generation_above_2_31_is_read_back(tmp_path: Path) -> None:
     path.with_name("x.db-mark").rename(tmp_path / "mark")
     with contextlib.closing(sqlite3.connect(path)) as tool:
         assert tool.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_a_database_without_its_mark_is_opened_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until a change writes one: a new database has none yet, and that is no news."""
+    path, mark = tmp_path / "x.db", tmp_path / "x.db-mark"
+    fill(path, 3)
+    open_sqlite(path).close()
+    assert caplog.records == []
+    for change in (
+        mark.unlink,
+        lambda: mark.write_bytes(b""),
+        lambda: mark.write_bytes(os.urandom(42)),
+    ):
+        change()
+        with open_sqlite(path) as db:
+            (told,) = caplog.records
+            assert f"{path} is no mark that can be read" in told.getMessage()
+            with db.transaction() as tx:
+                tx.execute("INSERT INTO t VALUES (7, '')")
+        caplog.clear()
+        open_sqlite(path).close()
+        assert caplog.records == []

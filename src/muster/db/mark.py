@@ -11,6 +11,7 @@ says more than the disk has. Refuses to know tables. Obeys docs/spec/09-files.md
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import struct
@@ -25,6 +26,7 @@ from muster.core.values import dataclass
 
 SUFFIX = "-mark"
 """What follows the name of the database in the name of its mark."""
+_log = logging.getLogger("muster.db")
 _FORM = "muster-mark-v1 {0:08x} {1:08x}"
 _SIZE = 42
 _MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
@@ -68,11 +70,21 @@ def check(path: Path) -> None:
         if foreign or stored.behind(before) > 0 or current.behind(stored) > 0:
             raise error("db/log", path=str(path), log=log.name)
     if marked is None:
+        if current.identity and sys.platform != "win32":
+            _log.warning("%s", _unmarked(path))
         return
     if current.identity != marked.identity:
         raise error("db/other", path=str(path))
     if (lost := current.behind(marked)) > 0:
         raise error("db/older", path=str(path), count=lost)
+
+
+def _unmarked(path: Path) -> str:
+    """What is said of a database without its mark, until the next change writes one."""
+    return (
+        f"beside the database {path} is no mark that can be read: whether it is the newest that was"
+        " here, or a copy of another day, cannot be told; compare it with the last backup"
+    )
 
 
 def raise_generation(connection: sqlite3.Connection, identity: int) -> Mark:
