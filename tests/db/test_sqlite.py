@@ -599,3 +599,12 @@ def test_a_check_ends_when_its_time_is_over(db: SQLiteDatabase) -> None:
     assert not db.check(0)
     assert db.check(3600)
     put(db, "goes on")
+
+
+def test_who_only_reads_notices_a_file_that_was_taken_away(db: SQLiteDatabase, path: Path) -> None:
+    put(db, "first")
+    assert names(db) == ["first"]
+    path.rename(path.with_name("moved"))
+    assert fault_of(names, db).code == "db/corrupt"
+    path.with_name("moved").rename(path)
+    assert names(db) == ["first"]

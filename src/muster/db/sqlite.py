@@ -307,8 +307,14 @@ class SQLiteDatabase(Database):
         with self._readers_lock:
             if self._closed:
                 raise RuntimeError("the database is closed")
-            if self._readers:
-                return self._readers.pop()
+            kept = self._readers.pop() if self._readers else None
+        if kept is not None:
+            try:
+                self._check_same()
+            except BaseException:
+                kept.close()
+                raise
+            return kept
         connection = self._connect(self._how_to_read())
         connection.execute("PRAGMA query_only=ON")
         return connection
