@@ -1,6 +1,6 @@
 """Builds the Debian and RPM packages of packaging/recipe.toml.
 
-    python packaging/build.py deb [rpm] [--out DIR] [--version TEXT]
+    python packaging/build.py deb [rpm] [--out DIR] [--version TEXT]… [--quick]
 
 Libraries are those of requirements/run.txt, by their hashes, for every Python that PYTHONS names:
 what is compiled for one of them carries its name, so that one folder serves all. Needs pip, for
@@ -49,7 +49,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kinds", nargs="+", choices=("deb", "rpm"))
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
-    parser.add_argument("--version", default=_version(), help="of the packages, in place of ours")
+    parser.add_argument("--version", action="append", help="of the packages; several: all of them")
+    parser.add_argument("--quick", action="store_true", help="larger, and built sooner")
     parser.add_argument("--python", action="append", help="versions of Python (all that we know)")
     asked = parser.parse_args(arguments)
     tools = {"deb": "dpkg-deb", "rpm": "rpmbuild"}
@@ -64,14 +65,17 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         libraries = Libraries(work, recipe["libraries"], asked.python or PYTHONS)
-        manuals = _manuals(work / "manuals", asked.version)
+        versions = asked.version or [_version()]
+        manuals = _manuals(work / "manuals", versions[0])
         for name, package in recipe["packages"].items():
             tree = work / name
             _fill(tree, name, package, libraries, manuals)
-            made = Package(name, asked.version, package, recipe["project"], tree, work)
-            for kind in asked.kinds:
-                path = made.deb(asked.out) if kind == "deb" else made.rpm(asked.out)
-                print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+            for version in versions:
+                made = Package(name, version, package, recipe["project"], tree, work)
+                made.quick = asked.quick
+                for kind in asked.kinds:
+                    path = made.deb(asked.out) if kind == "deb" else made.rpm(asked.out)
+                    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 
@@ -115,6 +119,8 @@ class Libraries:
 
 class Package:
     """One package, filled and described, in the forms of Debian and of RPM."""
+
+    quick = False
 
     def __init__(
         self,
@@ -203,16 +209,25 @@ class Package:
             (control / "conffiles").unlink()
         _touch(self._tree)
         path = out / f"{self.name}_{self._full}_{_architecture()}.deb"
-        _run("dpkg-deb", "--build", "--root-owner-group", "-Zxz", str(self._tree), str(path))
+        form = ("-Zgzip", "-z1") if self.quick else ("-Zxz",)
+        _run("dpkg-deb", "--build", "--root-owner-group", *form, str(self._tree), str(path))
         shutil.rmtree(control)
         return path
 
     def rpm(self, out: Path) -> Path:
         """Build the RPM package. Returns its path."""
-        top = self._work / f"rpm-{self.name}"
+        top = self._work / f"rpm-{self.name}-{self.version}"
+        payload = "w1.gzdio" if self.quick else "w9.xzdio"
         files = [
             f"%config(noreplace) {path}" if path in self._config else f'"{path}"'
             for path in (f"/{path.relative_to(self._tree)}" for path in self._files(all_files=True))
+        ]
+        # Folders that are ours go with the package, those of the system do not.
+        files += [
+            f"%dir /{path.relative_to(self._tree)}"
+            for top_folder in (LIBRARIES, f"usr/share/doc/{self.name}")
+            for path in (self._tree / top_folder, *sorted((self._tree / top_folder).rglob("*")))
+            if path.is_dir()
         ]
         spec = f"""\
 Name: {self.name}
@@ -232,7 +247,7 @@ AutoReqProv: no
 mkdir -p %{{buildroot}}
 cp -a "{self._tree}/." %{{buildroot}}/
 {self._rpm_script("pre")}{self._rpm_script("post")}{self._rpm_script("preun")}\
-{self._rpm_script("postun")}
+{self._rpm_script("posttrans")}
 %files
 %defattr(-,root,root,-)
 {chr(10).join(files)}
@@ -241,7 +256,7 @@ cp -a "{self._tree}/." %{{buildroot}}/
         _write(top / "package.spec", spec)
         _run(
             *("rpmbuild", "-bb", "--quiet", "--define", f"_topdir {top}"),
-            *("--define", f"_rpmdir {top}/out", "--define", "_binary_payload w9.xzdio"),
+            *("--define", f"_rpmdir {top}/out", "--define", f"_binary_payload {payload}"),
             *("--define", "use_source_date_epoch_as_buildtime 1"),
             *("--define", "_buildhost muster", str(top / "package.spec")),
         )

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 from tests.packages.engine import BASE, Engine, recipe
-from tests.packages.machine import build, debian_root
+from tests.packages.machine import OURS, Packages, build, debian_root
 
 
 @pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The Debian packages by name."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Packages]:
+    """The packages by kind and version."""
     return build(tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def packages(built: dict[tuple[str, str], Packages]) -> Packages:
+    """The Debian packages by name."""
+    return built["deb", OURS]
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ that measure spans go on as they are: a program sees a wall clock that was set a
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,10 +27,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SUITE = "bookworm"
 PACKAGES = (
     "adduser,ca-certificates,curl,dbus,libfaketime,openssh-server,procps,python3,python3-apt,"
-    "systemd,systemd-sysv"
+    "rpm,systemd,systemd-sysv"
 )
-"""What a server has before Muster comes; Ansible needs sshd and python3-apt, and libfaketime moves
-the clocks of services."""
+"""What a server has before Muster comes; Ansible needs sshd and python3-apt, RPM packages rpm, and
+libfaketime moves the clocks of services."""
+OURS, NEXT = "0.1.0", "0.1.1"
+"""Versions of packages."""
 _LIBRARY = f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketime.so.1"
 CLOCK = {"LD_PRELOAD": _LIBRARY, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 """The environment of a program whose clock a test moves, by CLOCK_FILE of its machine."""
@@ -76,24 +79,21 @@ def image(lower: Path, folder: Path, packages: Iterable[Path]) -> str:
     return f"{upper}:{lower}"
 
 
-def build(folder: Path, version: str = "") -> dict[str, Path]:
-    """The Debian packages by name, built of this tree for the Python of that root."""
-    words = ["packaging/build.py", "deb", "--python", "3.11", "--out", str(folder)]
-    if version:
-        words += ["--version", version]
+Packages = dict[str, Path]
+"""Packages by name."""
+
+
+def build(folder: Path) -> dict[tuple[str, str], Packages]:
+    """The packages of this tree for the Python of that root: of each kind, `deb` and `rpm`, two
+    versions, as if one were the next release."""
+    words = ["packaging/build.py", "deb", "rpm", "--python", "3.11", "--out", str(folder)]
+    words += ["--quick", "--version", OURS, "--version", NEXT]
     subprocess.run([sys.executable, *words], cwd=ROOT, check=True, timeout=SECONDS)
-    return {path.name.partition("_")[0]: path for path in folder.glob("*.deb")}
-
-
-def renamed(package: Path, version: str, folder: Path) -> Path:
-    """The same package with another version, as the next release would have."""
-    tree = folder / package.stem
-    subprocess.run(["dpkg-deb", "-R", str(package), str(tree)], check=True)
-    for path in (tree / "DEBIAN").iterdir():
-        path.write_text(path.read_text().replace("0.1.0-1", version))
-    made = folder / f"{package.name.partition('_')[0]}_{version}.deb"
-    subprocess.run(["dpkg-deb", "--build", "-Znone", str(tree), str(made)], check=True)
-    shutil.rmtree(tree)
+    made: dict[tuple[str, str], Packages] = {}
+    for path in folder.iterdir():
+        version = NEXT if NEXT in path.name else OURS
+        name = re.split(f"[_-]{version}", path.name)[0]
+        made.setdefault((path.suffix[1:], version), {})[name] = path
     return made
 
 
@@ -160,12 +160,14 @@ class DebianMachine:
         """Write a file that only root reads."""
         self.run("sh", "-c", f"umask 077; cat > {path}", data=data)
 
-    def install(self, *packages: Path) -> subprocess.CompletedProcess[str]:
-        """`dpkg -i` of files, which are all there is."""
+    def install(
+        self, *packages: Path, by: tuple[str, ...] = ("dpkg", "-i")
+    ) -> subprocess.CompletedProcess[str]:
+        """`dpkg -i` of files, which are all there is, or another program."""
         names = [f"/root/{package.name}" for package in packages]
         for package, name in zip(packages, names, strict=True):
-            self.put(name, package.read_bytes())
-        return self.try_run("dpkg", "-i", *names)
+            shutil.copy(package, self.path(name))
+        return self.try_run(*by, *names)
 
     def path(self, path: str) -> Path:
         """A path of the machine, as this process sees it."""

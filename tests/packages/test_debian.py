@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 from tests.packages.machine import (
     CLOCK,
+    NEXT,
+    OURS,
     DebianMachine,
     Network,
+    Packages,
     image,
-    renamed,
     set_clocks,
     wait_for,
 )
@@ -46,7 +48,7 @@ SPREAD = 2 * 3600
 SERVICES = tuple(PORTS)
 
 
-def test_lintian_has_no_error(packages: dict[str, Path]) -> None:
+def test_lintian_has_no_error(packages: Packages) -> None:
     done = subprocess.run(
         ["lintian", "--allow-root", "--fail-on", "error", *map(str, packages.values())],
         capture_output=True,
@@ -75,7 +77,7 @@ def test_units_are_hardened_as_the_page_says(service: str) -> None:
 class Site:
     """A server with publisher and host, a name server, and machines that are clients of it."""
 
-    def __init__(self, debian: Path, packages: dict[str, Path], folder: Path) -> None:
+    def __init__(self, debian: Path, packages: Packages, folder: Path) -> None:
         self.packages = packages
         self.ahead = 0
         with contextlib.ExitStack() as stack:
@@ -248,13 +250,12 @@ def renewed(machine: DebianMachine, since: int) -> bool:
     return told["licensed"] and int(told["last_contact"]) >= since
 
 
-def upgrade(site: Site, folder: Path) -> None:
+def upgrade(site: Site, newer: Packages) -> None:
     """It restarts what runs, and keeps what was stored; a downgrade is refused."""
     server, client = site.server, site.clients[0]
     before = json.loads(server.run("muster", "host", "status", "--json", environ=CLOCK))
     ran = {service: main_pid(server, service) for service in SERVICES}
     agent = main_pid(client, "muster-agent")
-    newer = {name: renamed(old, "0.1.1-1", folder) for name, old in site.packages.items()}
     done = server.install(*newer.values())
     assert done.returncode == 0, done.stderr
     for service, port in PORTS.items():
@@ -270,7 +271,7 @@ def upgrade(site: Site, folder: Path) -> None:
     for name, port in PORTS.items():
         done = server.install(site.packages[name])
         assert done.returncode != 0
-        assert "0.1.1-1 is installed" in done.stderr
+        assert f"{NEXT}-1 is installed" in done.stderr
         assert answers(server, port)
 
 
@@ -286,15 +287,16 @@ def remove(server: DebianMachine, names: list[str]) -> None:
 
 
 @pytest.fixture
-def site(root: Path, packages: dict[str, Path], tmp_path: Path) -> Iterator[Site]:
+def site(root: Path, packages: Packages, tmp_path: Path) -> Iterator[Site]:
     made = Site(root, packages, tmp_path)
     yield made
     made.close()
 
 
 def test_a_site_licenses_itself_for_200_days_of_kills_and_upgrades(
-    site: Site, packages: dict[str, Path], tmp_path: Path
+    site: Site, built: dict[tuple[str, str], Packages], tmp_path: Path
 ) -> None:
+    packages = built["deb", OURS]
     server = site.server
     done = server.install(*packages.values())
     assert done.returncode == 0, done.stderr
@@ -335,7 +337,7 @@ def test_a_site_licenses_itself_for_200_days_of_kills_and_upgrades(
             assert site.now < since + DAY
             site.pass_time(SPREAD)
         if step == UPGRADED:
-            upgrade(site, tmp_path)
+            upgrade(site, built["deb", NEXT])
     assert site.now - begun >= 200 * DAY
     told = json.loads(server.run("muster", "host", "status", "--json", environ=CLOCK))
     (news,) = told["news"]
