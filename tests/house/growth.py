@@ -19,13 +19,16 @@ def growth(work: Callable[[Size], object], small: Size, large: Size) -> float:
 
     About 1 where the cost is in proportion to the length, less where it is bounded or much of it
     comes with every call, and as many times more as `large` is longer where it is the square.
-    Counts the time of this thread only, and of each kind the least of several turns.
+    Counts the time of this thread only, and of each kind the least of several turns, of two where
+    the cost is in proportion.
     """
     times = len(large) // len(small)
     assert times >= PIECES, "too little between small and large to see a square"
     rounds = _rounds(lambda: work(large))
     least_small = least_large = float("inf")
-    for _ in range(5):
+    for turn in range(5):
+        if turn > 1 and least_large < 2 * least_small:
+            break
         least_small = min(least_small, _seconds(lambda: work(small), rounds * times))
         least_large = min(least_large, _seconds(lambda: work(large), rounds))
     return least_large / least_small
