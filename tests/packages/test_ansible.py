@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from tests.packages.machine import DebianMachine, renamed, wait_for
+from tests.packages.machine import NEXT, OURS, DebianMachine, Packages, wait_for
 
 from muster.system.facts import facts_file
 from muster.testing.netns import Node
@@ -117,7 +117,7 @@ def test_the_roles_are_as_a_linter_wants_them(tmp_path: Path) -> None:
 
 
 def test_a_second_run_changes_nothing_and_a_repository_upgrades(
-    machine: DebianMachine, packages: dict[str, Path], tmp_path: Path
+    machine: DebianMachine, built: dict[tuple[str, str], Packages], tmp_path: Path
 ) -> None:
     node = machine.node()
     book = Playbook(tmp_path / "book", node)
@@ -126,14 +126,14 @@ def test_a_second_run_changes_nothing_and_a_repository_upgrades(
     # This machine has no hardware of its own that could distinguish it.
     machine.put("/etc/facts.json", facts_file({"system-uuid": FACT}))
     machine.put("/etc/systemd/system/muster-agent.service.d/facts.conf", ENVIRONMENT)
-    for package in packages.values():
+    for package in built["deb", OURS].values():
         (book.folder / "files" / package.name).symlink_to(package)
     (tmp_path / "programs").mkdir()
     with Programs(tmp_path / "programs") as programs:
         key = publisher(programs, tmp_path, book.folder / "files", node)
         try:
             apply(machine, book, key)
-            upgrade(machine, book, packages)
+            upgrade(machine, book, built["deb", NEXT])
         finally:
             book.close()
 
@@ -196,7 +196,7 @@ def apply(machine: DebianMachine, book: Playbook, key: str) -> None:
     assert status["settings"]["renewal_interval"]["value"] == 86400
 
 
-def upgrade(machine: DebianMachine, book: Playbook, packages: dict[str, Path]) -> None:
+def upgrade(machine: DebianMachine, book: Playbook, packages: Packages) -> None:
     """Take the next version from a signed repository: the client of the machine moves along."""
     machine.run("truncate", "--size", "0", "/etc/apt/sources.list")  # it reaches no mirror
     key = repository(machine, packages, book.folder / "repository")
@@ -206,25 +206,26 @@ def upgrade(machine: DebianMachine, book: Playbook, packages: dict[str, Path]) -
         "suites": ["stable"],
         "key_file": "files/packages.asc",
     }
-    shared = {"muster_common_repository": source, "muster_common_version": "0.1.1-1"}
+    shared = {"muster_common_repository": source, "muster_common_version": f"{NEXT}-1"}
     (book.folder / "group_vars" / "all.yml").write_text(json.dumps(shared))
     book.run("--limit", "muster_hosts")
     names = ("muster-common", "muster-client", "muster-host")
     shown = machine.run("dpkg-query", "--show", "--showformat", "${Version} ", *names)
-    assert shown == "0.1.1-1 " * 3
+    assert shown == f"{NEXT}-1 " * 3
 
 
-def repository(machine: DebianMachine, packages: dict[str, Path], folder: Path) -> bytes:
+def repository(machine: DebianMachine, packages: Packages, folder: Path) -> bytes:
     """Put a repository of the next version onto the machine; its key, armoured."""
     place = folder / "dists" / "stable" / "main" / f"binary-{architecture()}"
     place.mkdir(parents=True)
     index = ""
     for package in packages.values():
-        made = renamed(package, "0.1.1-1", folder)
+        made = shutil.copy(package, folder)
         control = subprocess.run(["dpkg-deb", "-f", made], capture_output=True, check=True).stdout
-        digest = sha256(made.read_bytes()).hexdigest()
-        size = made.stat().st_size
-        index += f"{control.decode()}Filename: {made.name}\nSize: {size}\nSHA256: {digest}\n\n"
+        digest = sha256(package.read_bytes()).hexdigest()
+        size = package.stat().st_size
+        name = package.name
+        index += f"{control.decode()}Filename: {name}\nSize: {size}\nSHA256: {digest}\n\n"
     (place / "Packages").write_text(index)
     listed = f"main/{place.name}/Packages"
     release = (

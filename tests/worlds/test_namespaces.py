@@ -1,4 +1,4 @@
-"""A network with addresses of its own: publisher, DNS, host and five machines in namespaces.
+"""A network with addresses of its own: publisher, DNS, host and 25 machines in namespaces.
 
 The publisher is unplugged once the host is activated; machines are licensed all the same. Nothing
 is set on a machine: it finds the host through DNS alone.
@@ -26,9 +26,9 @@ from muster.testing.world import machine_facts
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 ZONE = "corp.test"
-PRODUCT = "contoso-server-2008-standard"
+PRODUCT = "contoso-desktop-7-professional"
 GROUP = "server-c"
-MACHINES = 5
+MACHINES = 25
 
 
 def missing() -> str | None:

@@ -1,5 +1,5 @@
-"""What years of a publisher bring, in a minute: its database is silent for half of it, under load;
-then a revocation, a rotation and a raised limit arrive at two hosts and ten machines on which
+"""What years of a publisher bring, in two minutes: its database is silent for one of them, under
+load; then a revocation, a rotation and a raised limit arrive at two hosts and ten machines on which
 nobody types. Nothing that was answered is lost, and nobody waits for long.
 """
 
@@ -25,8 +25,8 @@ from muster.testing.site import simulated_facts
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
 PRODUCT = "contoso-server-2008-standard"
-SILENT = 25.0
-"""Seconds for which nothing is heard of the database: twice as long as anything waits for it."""
+SILENT = 60.0
+"""Seconds for which nothing is heard of the database."""
 LONGEST = 10.0
 """Seconds that a request waits at most; what this machine itself comes late is added."""
 MACHINES = 5
@@ -178,7 +178,7 @@ def test_news_arrive_by_themselves_though_the_database_was_silent(years: Years) 
     licensed = [state["licensed"] for state in years.turn("typed")]
     assert licensed == [True] * MACHINES + [False] * MACHINES, "south has no grant yet"
 
-    # The engineer revokes a key; then nothing is heard of the database for long.
+    # The engineer revokes a key; then nothing is heard of the database, for a minute.
     office, server = (key.text("id") for key in (years.office_key, years.server_key))
     years.run("key", "revoke", office)
     years.swallow(f"ip {{way}} {years.database.address}")
@@ -186,7 +186,7 @@ def test_news_arrive_by_themselves_though_the_database_was_silent(years: Years) 
     years.answered(more=2, status=503)
     years.leased("north", 20)
     years.until(lambda: "" not in {branch.news() for branch in years.branches}, "news come")
-    years.until(lambda: time.monotonic() >= end, "the silence")
+    years.until(lambda: time.monotonic() >= end, "a minute")
     years.leased("north", 20)
 
     # Back again. He rotates the keys and withdraws the old ones: what these signed is refused, and
