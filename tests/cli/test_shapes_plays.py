@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.cli import printed
 from tests.cli.client.conftest import PRODUCT
 from tests.cli.client.conftest import seated as client_seated
@@ -88,7 +89,7 @@ def wishes() -> Iterator[list[Count]]:
 
 
 def test_commands_of_no_wing_are_played_where_it_is_said() -> None:
-    wings = ("client ", "host ", "publisher ")
+    wings = ("client ", "host ", "manager ", "publisher ")
     assert {name for name in commands(muster) if not name.startswith(wings)} == set(ELSEWHERE)
     assert [missing_test(test) for test in ELSEWHERE.values()] == [None] * len(ELSEWHERE)
 
@@ -291,3 +292,33 @@ def test_every_command_of_a_publisher(
     walk("resume", "--accept-loss")
     assert not walk.missing()
     assert unplayed("publisher", wishes) == []
+
+
+def test_every_command_of_a_manager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wishes: list[Count]
+) -> None:
+    monkeypatch.setenv("MUSTER_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def run(words: tuple[str, ...], code: int) -> str:
+        done = CliRunner().invoke(muster, ("manager", *words), catch_exceptions=False)
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    walk = Walk("manager", run)
+    hosts = tmp_path / "hosts.csv"
+    hosts.write_text("name,group\npc1,a\npc2,b\nnot a name,b\n", encoding="utf-8")
+    assert walk("discover", str(hosts), "--dry-run")["preview"]
+    assert walk("discover", str(hosts))["skipped"][0]["line"] == 4
+    assert not walk("discover", str(hosts), "--dry-run")["added"]
+    walk("add", "pc3", "--address", "10.0.0.3", "--tag", "pilot")
+    walk("machines", "group=a")
+    walk("tag", "late", "pc*")
+    walk("tag", "late", "pc1", "--remove")
+    walk("filter", "save", "lates", "tag=late")
+    walk("filter", "list")
+    walk("remove", "@lates")
+    walk("filter", "remove", "lates")
+    walk("log")
+    assert not walk.missing()
+    assert unplayed("manager", wishes) == []

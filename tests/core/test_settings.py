@@ -232,7 +232,12 @@ def test_texts_are_written_as_toml(text: str) -> None:
 
 
 def test_the_template_holds_every_setting_at_its_default() -> None:
-    assert tomllib.loads(template()) == {"host": {}, "client": {}, "publisher": {}}
+    assert tomllib.loads(template()) == {
+        "host": {},
+        "client": {},
+        "publisher": {},
+        "manager": {},
+    }
     wanted = template().splitlines()
     live = "\n".join(
         line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in wanted

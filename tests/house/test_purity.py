@@ -39,6 +39,7 @@ HANDS = {
         *("look", "machine_list", "metrics"),
         *("online", "open", "publish", "server", "service", "store", "view"),
     },
+    "manager": {*("act", "look", "open", "store")},
     "publisher": {
         *(
             "act",

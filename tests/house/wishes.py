@@ -1,4 +1,4 @@
-"""Counts what each wish and each question of a host and a publisher takes, while commands play.
+"""Counts what each wish and each question of a wing with a database takes, while commands play.
 
 Every public function of `act` and `look` is wrapped where it is looked up; what one of them calls
 of the others is a part of it. A client has no database: its acts load and save one store under a
@@ -24,13 +24,16 @@ import pytest
 import muster.host.act
 import muster.host.look
 import muster.host.tables.audit
+import muster.manager.act
+import muster.manager.look
+import muster.manager.tables.audit
 import muster.publisher.act
 import muster.publisher.look
 import muster.publisher.tables.audit
 from muster.db.postgres import PostgresDatabase
 from muster.db.sqlite import SQLiteDatabase
 
-WINGS = (muster.host, muster.publisher)
+WINGS = (muster.host, muster.manager, muster.publisher)
 
 MORE_ROWS = {
     "host.act.enrol.pin": "a transaction and a row for each publisher",
@@ -183,7 +186,7 @@ def counted() -> Iterator[list[Count]]:
         return write_many(tx, now, actor, rows)
 
     write_many = muster.publisher.tables.audit.write_many
-    host = muster.host.tables.audit
+    logs = (muster.host.tables.audit, muster.manager.tables.audit)
     instead = {id(value): wrapped(name, value) for name, value in functions().items()}
     modules = [value for name, value in sys.modules.items() if name.startswith("muster.")]
     with pytest.MonkeyPatch.context() as patch:
@@ -195,7 +198,8 @@ def counted() -> Iterator[list[Count]]:
             for state in ("snapshot", "transaction"):
                 patch.setattr(database, state, adding(f"{state}s", getattr(database, state)))
         patch.setattr(muster.publisher.tables.audit, "write_many", written)
-        patch.setattr(host, "write", adding("rows", host.write))
+        for log in logs:
+            patch.setattr(log, "write", adding("rows", log.write))
         yield counts
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from muster.host.open import OpenHost
     from muster.host.server import HostServer
     from muster.host.service import HostService
+    from muster.manager.open import OpenManager
     from muster.net.certificate import Certificate
     from muster.publisher.act.setup import NewPublisher
     from muster.publisher.api import PublisherAPI
@@ -400,6 +401,63 @@ def host_name() -> str:
     import socket
 
     return socket.getfqdn()
+
+
+# The manager.
+
+
+def manager_folder(store: Path | None) -> Path:
+    """The manager's folder under the root of stores."""
+    from muster.system.paths import manager_store, store_root
+
+    return manager_store(store_root(store))
+
+
+def manager_database() -> str:
+    """The database of the manager by setting, "" for the file in its store."""
+    from muster.system.config import load_settings
+    from muster.system.paths import places
+
+    return load_settings("manager", places().configs, flags={}).text("database")
+
+
+def holds_manager(store: Path | None) -> bool:
+    """Whether there is an inventory below the root of stores, or in a database by setting."""
+    from muster.manager.store import DATABASE
+
+    return bool(manager_database()) or (manager_folder(store) / DATABASE).exists()
+
+
+@contextmanager
+def open_manager(store: Path | None, *, create: bool = False) -> Iterator[OpenManager]:
+    """The manager's store with what belongs to it, for acts and looks; closed at the end.
+
+    Args:
+        create: make folder and database where they are missing.
+    Raises: `manager/none`; the errors of `muster.db`.
+    """
+    from muster.manager.open import OpenManager
+    from muster.manager.store import open_store
+    from muster.system.files import make_folder
+
+    folder, url = manager_folder(store), manager_database()
+    if create and not url:
+        make_folder(folder, keep_owner=True)
+    with open_store(folder, clock().now(), url, create=create) as database:
+        yield OpenManager(database, clock(), actor())
+
+
+@contextmanager
+def look_at_manager(store: Path | None) -> Iterator[OpenManager]:
+    """The manager's store with what belongs to it, for looks alone.
+
+    Raises: `manager/none`; the errors of `muster.db`.
+    """
+    from muster.manager.open import OpenManager
+    from muster.manager.store import open_unjudged
+
+    with open_unjudged(manager_folder(store), manager_database()) as database:
+        yield OpenManager(database, clock(), actor())
 
 
 # The machine.

@@ -55,6 +55,15 @@ host set retry_interval 3600
 host status
 host terms fetch
 host terms import reply.json
+manager add pc-17.corp.example --address 10.1.0.17 --tag pilot
+manager discover machines.csv
+manager filter list
+manager filter remove pilots
+manager filter save pilots tag=pilot !group=servers
+manager log --limit 20
+manager machines group=servers
+manager remove pc-17.corp.example
+manager tag pilot pc-17.corp.example
 publisher activation revoke 0123456789abcdefghijkl
 publisher audit export audit.jsonl
 publisher audit list --limit 20

@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "muster.cli.demo:demo",
     "doctor": "muster.cli.doctor:doctor",
     "host": "muster.cli.host:host",
+    "manager": "muster.cli.manager:manager",
     "publisher": "muster.cli.publisher:publisher",
     "slmgr": "muster.cli.slmgr:slmgr",
     "verify": "muster.cli.verify:verify",
@@ -32,7 +33,7 @@ def muster() -> None:
     """Volume activation for any software.
 
     publisher: the vendor's service. host: answers machines inside a network. client: one machine.
-    Start with 'muster demo'.
+    manager: an inventory of many. Start with 'muster demo'.
     """
 
 

@@ -20,6 +20,7 @@ from muster.core.records import JSON, ErrorRecord, any_of
 from muster.core.values import dataclass
 from muster.health.report import Diagnosis
 from muster.host import results as host
+from muster.manager import results as manager
 from muster.net.firewall import FirewallRules
 from muster.publisher import results as publisher
 from muster.publisher.running import PublisherStatus
@@ -95,6 +96,15 @@ SHAPES: Mapping[str, Shape] = {
     "host status": _shape(host.HostStatus),
     "host terms fetch": _shape(host.TermsNews),
     "host terms import": _shape(host.TermsNews),
+    "manager add": _shape(manager.Discovered),
+    "manager discover": _shape(manager.Discovered),
+    "manager filter list": _shape(manager.FilterList),
+    "manager filter remove": _shape(manager.FilterChange),
+    "manager filter save": _shape(manager.FilterChange),
+    "manager log": _shape(manager.AuditList),
+    "manager machines": _shape(manager.MachineList),
+    "manager remove": _shape(manager.Selected),
+    "manager tag": _shape(manager.Selected),
     "publisher activation revoke": _shape(publisher.Revoked),
     "publisher audit export": _shape(publisher.AuditExported),
     "publisher audit list": _shape(publisher.AuditList),

@@ -113,3 +113,13 @@ class Event(enum.Enum):
         "A new lease showed that the clock mark was of a clock that was ahead.",
     )
     CLIENT_SETTING_CHANGE = "client:setting:change", "A setting of the client was changed."
+
+    INVENTORY_READ = (
+        "manager:inventory:read",
+        "An inventory was read: machines were added or changed.",
+    )
+    MACHINES_TAG = "manager:machine:tag", "Machines got a tag."
+    MACHINES_UNTAG = "manager:machine:untag", "A tag was taken from machines."
+    MACHINES_REMOVE = "manager:machine:remove", "Machines were removed from the inventory."
+    FILTER_SAVE = "manager:filter:save", "A filter was saved."
+    FILTER_REMOVE = "manager:filter:remove", "A saved filter was removed."

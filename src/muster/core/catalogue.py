@@ -22,6 +22,7 @@ from muster.core.error_rows import (
     common,
     host,
     licence,
+    manager,
     net,
     publisher,
     wire,
@@ -50,6 +51,7 @@ CATALOGUE: dict[str, Row] = table(
         publisher.ROWS,
         backup.ROWS,
         agent.ROWS,
+        manager.ROWS,
         client.ROWS,
     )
 )

@@ -144,6 +144,10 @@ CERTIFICATE = pattern(r"[A-Za-z0-9_-]{2,5462}")
 """At most 4,096 bytes of DER in base64url; whoever decodes it judges them (section 15.3)."""
 PRINCIPAL = pattern(r"[A-Za-z0-9_$][A-Za-z0-9_.$/-]{0,200}(?:@[A-Za-z0-9.-]{1,253})?")
 """A Kerberos principal, with or without its realm; none that a program takes for an option."""
+INVENTORY_WORD = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,63}")
+"""Name of a group or a tag of machines, or of a saved filter."""
+ACCOUNT_OR_EMPTY = pattern(r"(?:[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}[$]?)?")
+"""An account to log in as, such as `ops` or `CORP\\ops`; nothing for whoever asks."""
 SERVICE_URL = pattern(r"https?://[!-~]{1,200}")
 """Where a service listens, as signed and exchanged things say it."""
 SETTING_URL = pattern(r"https?://[!-?A-~]{1,2000}")

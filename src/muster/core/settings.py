@@ -31,6 +31,7 @@ class Role(enum.StrEnum):
     HOST = "host"
     CLIENT = "client"
     PUBLISHER = "publisher"
+    MANAGER = "manager"
 
 
 class Type(enum.Enum):
@@ -467,6 +468,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("tls_key", Role.PUBLISHER, Type.PATH, "", _TLS_KEY),
     Setting("trusted_proxies", Role.PUBLISHER, Type.NETWORK, (), _TRUSTED_PROXIES, many=True),
     Setting("operation_address", Role.PUBLISHER, Type.LISTEN, PUBLISHER_OPERATION, _OPERATION),
+    Setting(
+        "database",
+        Role.MANAGER,
+        Type.DATABASE,
+        "",
+        "PostgreSQL database of the manager, for several administrators. A password belongs in the "
+        "password file of libpq. Not set: an SQLite file in the store.",
+    ),
 )
 """Every setting, in the order of docs/settings.md."""
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import resources
 
 from muster.core.catalogue import error
@@ -31,6 +31,10 @@ CREATE TABLE IF NOT EXISTS muster_migration (
     PRIMARY KEY (wing, number)
 ) STRICT
 """
+
+
+Unserved = Callable[[], AbstractContextManager[None]]
+"""What steps are applied in; see `migrate`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def migrate(
     wing: str,
     migrations: tuple[Migration, ...],
     now: int,
-    unserved: Callable[[], AbstractContextManager[None]] = nullcontext,
+    unserved: Unserved = nullcontext,
 ) -> tuple[int, ...]:
     """Apply the steps that the database does not have.
 
@@ -135,6 +139,45 @@ def _apply(
             )
             applied.append(step.number)
     return tuple(applied)
+
+
+def migrated(
+    database: Database, wing: str, package: str, now: int, unserved: Unserved = nullcontext
+) -> Database:
+    """A database that was just opened, with the steps of a package applied; closed where that
+    fails.
+
+    Args:
+        package: where the steps are, as `load_migrations`.
+        wing, now, unserved: as `migrate`.
+    Raises: as `migrate`.
+    """
+    try:
+        migrate(database, wing, load_migrations(package), now, unserved)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+@contextmanager
+def current_snapshot(
+    database: Database, wing: str, package: str, now: int, unserved: Unserved = nullcontext
+) -> Iterator[Reader]:
+    """One state of a database that has every step of a package; where it has not, they are applied
+    first, and the state is a later one.
+
+    Args: as `migrated`.
+    Raises: as `migrate`.
+    """
+    migrations = load_migrations(package)
+    with database.snapshot() as reader:
+        if is_current(reader, database, wing, migrations):
+            yield reader
+            return
+    migrate(database, wing, migrations, now, unserved)
+    with database.snapshot() as reader:
+        yield reader
 
 
 def is_current(

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.db.engine import START_CHECK_SECONDS, Database, Reader
-from muster.db.migrate import is_current, load_migrations, migrate
+from muster.db.migrate import current_snapshot, migrated
 from muster.db.open import open_database
 from muster.system.control import not_served
 
@@ -34,13 +33,9 @@ def open_store(folder: str | os.PathLike[str], now: int, *, create: bool = False
     Raises: as `open_unjudged`; `db/altered`, `db/newer`; `db/served` where a server of an older
         version still works with them.
     """
-    database = open_unjudged(folder, create=create)
-    try:
-        migrate(database, WING, load_migrations(SCHEMA), now, partial(not_served, folder))
-    except BaseException:
-        database.close()
-        raise
-    return database
+    return migrated(
+        open_unjudged(folder, create=create), WING, SCHEMA, now, partial(not_served, folder)
+    )
 
 
 def open_unjudged(folder: str | os.PathLike[str], *, create: bool = False) -> Database:
@@ -68,18 +63,11 @@ def check_at_start(database: Database) -> None:
         _log.info("the database is large: it was not checked to its end")
 
 
-@contextmanager
-def snapshot(database: Database, folder: str | os.PathLike[str], now: int) -> Iterator[Reader]:
-    """One state of the database in its store folder in which its tables are up to date; where they
-    are not, they are brought up first, and the state is a later one.
+def snapshot(
+    database: Database, folder: str | os.PathLike[str], now: int
+) -> AbstractContextManager[Reader]:
+    """One state of the database in its store folder in which its tables are up to date.
 
     Raises: `db/altered`, `db/newer`, `db/served`.
     """
-    steps = load_migrations(SCHEMA)
-    with database.snapshot() as reader:
-        if is_current(reader, database, WING, steps):
-            yield reader
-            return
-    migrate(database, WING, steps, now, partial(not_served, folder))
-    with database.snapshot() as reader:
-        yield reader
+    return current_snapshot(database, WING, SCHEMA, now, partial(not_served, folder))

@@ -15,7 +15,7 @@ from muster.core.errors import MusterError
 from muster.db.aside import settle
 from muster.db.engine import Database, Reader, Transaction
 from muster.db.mark import SUFFIX as MARK
-from muster.db.migrate import load_migrations, migrate
+from muster.db.migrate import migrated
 from muster.db.open import open_database
 from muster.system.control import not_served
 
@@ -78,9 +78,4 @@ def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -
         if fault.code == "db/missing":
             raise error("publisher/none", path=str(folder)) from None
         raise
-    try:
-        migrate(database, WING, load_migrations(SCHEMA), now, partial(not_served, folder))
-    except BaseException:
-        database.close()
-        raise
-    return Store(database)
+    return Store(migrated(database, WING, SCHEMA, now, partial(not_served, folder)))

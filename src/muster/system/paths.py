@@ -5,8 +5,8 @@ at the environment that it is given and at which folders exist, and changes noth
 tried; Windows and macOS follow their conventions and were not tried.
 
 A store is one folder under a root, by role: machines keep `<root>/<publisher id>`, a host keeps
-`<root>/host`, a publisher `<root>/publisher` (a publisher id has 16 characters, so that no name
-is taken twice).
+`<root>/host`, a publisher `<root>/publisher`, a manager `<root>/manager` (a publisher id has 16
+characters, so that no name is taken twice).
 """
 
 from __future__ import annotations
@@ -205,3 +205,8 @@ def host_store(root: Path) -> Path:
 def publisher_store(root: Path) -> Path:
     """The store of a publisher."""
     return root / "publisher"
+
+
+def manager_store(root: Path) -> Path:
+    """The store of a manager."""
+    return root / "manager"

@@ -1,0 +1,1 @@
+"""The manager: an inventory of machines, and what is done to many of them."""

@@ -1,0 +1,1 @@
+"""Tables of a manager, as numbered steps for `muster.db.migrate`."""

@@ -1,0 +1,1 @@
+"""Tables of a manager: functions over a reader or a transaction, one file a subject."""
