@@ -8,7 +8,8 @@ from muster.core.catalogue import error
 from muster.core.identity import prefix_of
 from muster.core.ids import proof_key
 from muster.core.keys import KeyId, ProductKey, parse_product_key
-from muster.core.products import Product
+from muster.core.products import Product, day_start
+from muster.core.text import instant_text
 from muster.db.engine import Reader
 from muster.lease.catalogue import Catalogue, read_catalogue
 from muster.lease.trust import Trust, parse_trust
@@ -43,6 +44,13 @@ def product_of(catalogue: Catalogue, product: str) -> Product:
         if item.id == product:
             return item
     raise error("publisher/product", product=product)
+
+
+def refuse_revoked(issued: IssuedKey) -> None:
+    """Refuse to change a key that nobody can use. Raises: `publisher/change-revoked`."""
+    if issued.revoked is not None:
+        since = instant_text(day_start(issued.revoked))[:10]
+        raise error("publisher/change-revoked", key=issued.key_id.text, since=since)
 
 
 def _is_shown(text: str) -> bool:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from muster.core.audit import Event, Who
 from muster.core.catalogue import error
 from muster.core.keys import Kind
-from muster.core.products import day_start
-from muster.core.text import instant_text
 from muster.core.values import replace
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
@@ -112,7 +110,7 @@ def limit_key(
     with office.view() as reader:
         issued = reading.find_key(reader, office.publisher.id, key)
     _check_limit(issued, hosts, activations, reason)
-    refuse_revoked(issued)
+    reading.refuse_revoked(issued)
     name = issued.key_id.text
     with office.edit() as tx:
         before = tables.keys.key(tx, issued.key_id) or issued
@@ -137,13 +135,6 @@ def limit_key(
         }
         tables.audit.write(tx, now, office.actor, Event.KEY_LIMIT, name, detail)
         return LimitChange(True, key_row(tables.keys.key(tx, issued.key_id) or before))
-
-
-def refuse_revoked(issued: IssuedKey) -> None:
-    """Refuse to change a key that nobody can use. Raises: `publisher/change-revoked`."""
-    if issued.revoked is not None:
-        since = instant_text(day_start(issued.revoked))[:10]
-        raise error("publisher/change-revoked", key=issued.key_id.text, since=since)
 
 
 def _check_limit(

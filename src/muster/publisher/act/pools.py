@@ -6,7 +6,6 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.db.engine import Transaction
 from muster.publisher import reading, rules, tables
-from muster.publisher.act.keys import refuse_revoked
 from muster.publisher.act.signing import Deed, read_ground, sign_next
 from muster.publisher.model import IssuedKey
 from muster.publisher.office import Office
@@ -75,7 +74,7 @@ def _pool(office: Office, key: str) -> tuple[int, IssuedKey]:
     if not issued.pool:
         kind = issued.key_id.kind.text
         raise error("publisher/pool", detail=f"a {kind} key has no pool")
-    refuse_revoked(issued)
+    reading.refuse_revoked(issued)
     return now, issued
 
 
