@@ -97,7 +97,8 @@ def test_a_key_that_is_refused_stops_no_other(world: World) -> None:
         jsonschema.validate(encode(done), schema(type(done)), jsonschema.Draft202012Validator)
         again = act.activate(world.opened, service)
         assert [(key.key, key.error.code) for key in again.refused] == [
-            (bad, "publisher/key-revoked")
+            (bad, "publisher/key-revoked"),
+            (good, "host/terms-required"),
         ]
         with pytest.raises(MusterError, match="publisher/key-revoked"):
             act.activate(world.opened, service, key=bad)
@@ -108,12 +109,17 @@ def test_a_grant_that_was_lost_beside_a_good_one_is_told_and_no_success(world: W
     with ThreadServer(world.publisher.router()) as server:
         done = act.activate(world.opened, lambda _: PublisherClient(server.url, HTTPClient(5.0)))
     assert {key.key for key in done.activated} == {first, second}
-    assert not act.activate(world.opened, nobody).refused
+    assert [(key.key, key.error.code) for key in act.activate(world.opened, nobody).refused] == [
+        (second, "host/terms-required")
+    ]
     day = day_of(world.publisher.now)
     world.publisher.publish(revocations=[Revocation(jti=None, key=first, at=day)])
     updates.add_publisher(world.opened, world.publisher.file())
     again = act.activate(world.opened, nobody)
-    assert [(key.key, key.error.code) for key in again.refused] == [(first, "host/grant-revoked")]
+    assert {(key.key, key.error.code) for key in again.refused} == {
+        (first, "host/grant-revoked"),
+        (second, "host/terms-required"),
+    }
 
 
 def test_all_keys_that_are_refused_are_listed(world: World) -> None:

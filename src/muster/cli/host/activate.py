@@ -130,7 +130,7 @@ def activated_lines(activation: HostActivation) -> list[str]:
             )
     if activation.refused:
         return lines
-    return lines or ["All host keys are activated; nothing was changed."]
+    return lines or ["No host key waits for activation; nothing was changed."]
 
 
 def _write_request(asked: KeyRequest | None, path: Path) -> None:

@@ -7,7 +7,7 @@ reached, and what of an answer verifies (`muster.host.act.grants`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
@@ -62,20 +62,24 @@ def activate(
             grants.wait(host, waiting, name, fault)
             refused.append(RefusedKey(**key_members(waiting, activated=False), error=fault))
     if key is None:
-        refused += _lost(view, publisher_id(view, publisher), now)
+        told = {activated.key.key_id for activated in accepted} | {one.key for one in refused}
+        refused += _unused(view, publisher_id(view, publisher), now, told)
     if len(refused) == 1 and not accepted and (key is not None or _alone(view)):
         raise refused[0].error
     return _activation_of(accepted, refused)
 
 
-def _lost(view: HostView, publisher: str | None, now: int) -> list[RefusedKey]:
-    """Keys whose grants are revoked or have ended, so that their machines are refused."""
+def _unused(
+    view: HostView, publisher: str | None, now: int, told: Collection[str]
+) -> list[RefusedKey]:
+    """Keys whose grants are revoked, have ended or lack their terms, so that their machines are
+    refused; without those of which something is told already."""
     return [
         RefusedKey(**key_members(key, activated=False), error=fault)
         for known in view.publishers.values()
         if publisher in (None, known.publisher)
         for key, fault in rules.unused(known, now)
-        if key.key_id in keys.lost(known, now)
+        if key.key_id not in told
     ]
 
 
