@@ -82,6 +82,12 @@ class HostSettings:
         assert isinstance(value, int)
         return value
 
+    def flag(self, name: str) -> bool:
+        """The value of a setting that is true or false."""
+        value = self.settings[name].value
+        assert isinstance(value, bool)
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class HostSetting:

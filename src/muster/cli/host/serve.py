@@ -42,7 +42,7 @@ def serve(
     withdraw_on_stop: bool,
 ) -> None:
     """Answer machines until SIGTERM or Ctrl-C; requests accepted by then are answered."""
-    from muster.cli.lifecycle import lifecycle
+    from muster.cli.lifecycle import lifecycle, listeners
     from muster.core.records import encode
     from muster.host import look
     from muster.host.publish import signer_of
@@ -52,10 +52,9 @@ def serve(
     from muster.net.certificate import certificate_of
     from muster.net.dnsupdate import load as load_updates
     from muster.net.http import peer_text
-    from muster.net.peers import networks
     from muster.net.process import Place
-    from muster.net.serve import Listener, serve_forever
     from muster.net.serve import bind as bind_socket
+    from muster.net.serve import serve_forever
     from muster.system import log
     from muster.system.control import ControlSocket, ServerLock
     from muster.system.service_manager import ServiceManager
@@ -76,7 +75,7 @@ def serve(
     with compose.serving_database(store) as database, ServerLock(folder, since) as lock:
         opened = compose.host_on(store, database, file_settings, overrides)
         values = look.settings(opened)
-        if values.values()["publish_dns"]:
+        if values.flag("publish_dns"):
             load_updates()
         tsig = signer_of(values.values())
         certificate = certificate_of(
@@ -124,24 +123,12 @@ def serve(
                 said = json.dumps(encode(serving)) if wants_json() else line
                 announce(lambda: click.echo(said))
 
-            per_source = values.integer("connections_per_source")
-            trusted = networks(values.texts("trusted_proxies"))
-            listeners = [
-                Listener(
-                    server.router,
-                    sock,
-                    certificate,
-                    per_source=per_source,
-                    shared=trusted,
-                    handed_over=bool(handed),
-                )
-                for sock in socks
-            ]
+            listening = listeners(server.router, socks, certificate, values, handed=bool(handed))
             if monitor is not None:
-                listeners.append(operation.listener(server.operation, monitor))
+                listening.append(operation.listener(server.operation, monitor))
             try:
                 told = lifecycle(manager, reload, status)
-                serve_forever(listeners, ready=ready, lifecycle=told)
+                serve_forever(listening, ready=ready, lifecycle=told)
             finally:
                 talking.stop()
 

@@ -108,15 +108,14 @@ def serve(
 
     Opens the grant key only. Runs until SIGTERM or Ctrl-C.
     """
-    from muster.cli.lifecycle import lifecycle
+    from muster.cli.lifecycle import lifecycle, listeners
     from muster.core.records import encode
     from muster.net import operation
     from muster.net.certificate import certificate_of
     from muster.net.http import peer_text
-    from muster.net.peers import networks
     from muster.net.process import Place
-    from muster.net.serve import Listener, serve_forever, url_of
     from muster.net.serve import bind as bind_socket
+    from muster.net.serve import serve_forever, url_of
     from muster.publisher.results import PublisherServing
     from muster.system import log
     from muster.system.control import ControlSocket, ServerLock
@@ -144,22 +143,9 @@ def serve(
         monitor = operation.listen(settings.text("operation_address"))
         url = url_of(socks[0], tls=certificate is not None)
         who = service.publisher
-        per_source = settings.integer("connections_per_source")
-        shared = networks(settings.texts("trusted_proxies"))
-        router = api.router()
-        listeners = [
-            Listener(
-                router,
-                sock,
-                certificate,
-                per_source=per_source,
-                shared=shared,
-                handed_over=bool(handed),
-            )
-            for sock in socks
-        ]
+        listening = listeners(api.router(), socks, certificate, settings, handed=bool(handed))
         if monitor is not None:
-            listeners.append(operation.listener(api.operation(), monitor))
+            listening.append(operation.listener(api.operation(), monitor))
 
         address, number = socks[0].getsockname()[:2]
         told_at = None if monitor is None else operation.place_of(monitor)
@@ -189,7 +175,7 @@ def serve(
             announce(lambda: emit(serving, [line]))
 
         stack.enter_context(api)
-        serve_forever(listeners, ready=ready, lifecycle=lifecycle(manager, reload, status))
+        serve_forever(listening, ready=ready, lifecycle=lifecycle(manager, reload, status))
 
 
 @click.command(cls=MusterCommand)
