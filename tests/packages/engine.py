@@ -47,7 +47,7 @@ class Engine:
         }
         script = str(Path(__file__).with_name("engine.sh"))
         self._holder = subprocess.Popen(
-            ["unshare", "--mount", "--net", "sh", script],
+            ["unshare", "--mount", "--net", "sh", script, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
