@@ -26,7 +26,8 @@ from muster.publisher.act.keys import issue_keys
 from muster.publisher.act.setup import NewPublisher, init_publisher
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.model import KeyOrder
-from muster.publisher.office import KEYS_FOLDER, open_office
+from muster.publisher.office import open_office
+from muster.publisher.store import KEYS_FOLDER
 from muster.publisher.vault import Vault
 from muster.system.entropy import SystemDice
 from muster.system.keyfile import Scrypt

@@ -285,6 +285,38 @@ def test_a_reader_that_has_gone_is_no_defect_and_no_refusal(tmp_path: Path) -> N
     os.close(writing)
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_output_that_ends_in_the_middle_is_told_once_or_not_at_all(
+    tmp_path: Path, form: tuple[str, ...]
+) -> None:
+    """`muster client status | head -1` is how people look; a full disk is told, once."""
+    descriptor, facts = tmp_path / "d.json", tmp_path / "f.json"
+    descriptor.write_bytes(TinyPublisher(now=int(time.time()) - 86_400).descriptor("desktop-pro"))
+    facts.write_bytes(facts_file(machine_facts("pc-1")))
+    for path in (descriptor, facts):
+        path.chmod(0o600)
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MUSTER_STORE": str(tmp_path / "s")}
+    env["MUSTER_FACTS"] = str(facts)
+    run(*MUSTER, "client", "product", "add", str(descriptor), env=env)
+    reading, writing = os.pipe()
+    os.close(reading)
+    full = os.open("/dev/full", os.O_WRONLY)
+    for words in (("client", "status"), ("client", "product", "list"), ("client", "facts")):
+        for output, told in ((writing, 0), (full, 1)):
+            done = subprocess.run(
+                (*MUSTER, *words, *form),
+                stdout=output,
+                stderr=subprocess.PIPE,
+                env=env,
+                timeout=60,
+                check=False,
+            )
+            assert done.returncode == 3, (words, done.stderr)
+            assert done.stderr.count(b"file/output") == told, (words, done.stderr)
+    os.close(writing)
+    os.close(full)
+
+
 def test_nothing_is_written_into_what_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     """With the streams closed, the first files that were opened were 0, 1 and 2."""
     publisher = TinyPublisher(now=int(time.time()) - 86_400)

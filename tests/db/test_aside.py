@@ -13,7 +13,7 @@ import pytest
 from tests.mounts import file_system
 
 from muster.core.errors import MusterError
-from muster.db.aside import Start, exchange, refuse_open
+from muster.db.aside import Start, exchange, refuse_open, settle
 from muster.db.open import open_database
 from muster.db.sqlite import open_sqlite
 
@@ -181,3 +181,30 @@ def test_the_steps_are_killed_not_ended(path: Path) -> None:
     command = [sys.executable, str(STEPS), str(path.parent), Start.EMPTY.value, "one"]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert names(path.parent) == ["x.db", "x.db-mark"]
+
+
+def test_a_database_that_was_lost_is_named_by_its_own_place(path: Path) -> None:
+    path.unlink()
+    path.with_name(path.name + "-mark").write_bytes(b"x" * 40)
+    with pytest.raises(MusterError) as caught, exchange(path, Start.COPY):
+        pytest.fail("nothing is begun")
+    assert caught.value.code == "db/lost"
+    assert str(caught.value.params["path"]) == str(path)
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name + "-mark"]
+
+
+@pytest.mark.real
+def test_who_may_not_look_is_not_told_of_an_exchange(path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    path.parent.chmod(0o700)
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        code = 1
+        try:
+            settle(path)
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

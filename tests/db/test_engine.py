@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from muster.core.errors import MusterError
@@ -276,6 +277,38 @@ def test_a_role_without_rights_is_told_as_one(postgres_url: str) -> None:
     finally:
         with open_database(postgres_url) as database, database.transaction() as tx:
             tx.execute("DROP ROLE visitor")
+
+
+def test_a_role_that_may_use_no_schema_is_told_as_one(postgres_url: str) -> None:
+    """Servers are hardened so: REVOKE ALL ON SCHEMA public FROM public."""
+    base, _, name = postgres_url.rpartition("/")
+    visitor = f"postgresql://visitor@{base.rpartition('@')[2]}/{name}"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE visitor LOGIN")
+        admin.execute("REVOKE ALL ON SCHEMA public FROM public")
+        try:
+            with pytest.raises(MusterError) as caught:
+                open_database(visitor)
+            assert caught.value.code == "db/rights"
+        finally:
+            admin.execute("DROP ROLE visitor")
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_keep_every_text_is_refused(
+    postgres_url: str, encoding: str
+) -> None:
+    base, _, name = postgres_url.rpartition("/")
+    other = f"{name}_{encoding.lower()}"
+    made = f"CREATE DATABASE {other} ENCODING '{encoding}' TEMPLATE template0 LOCALE 'C'"
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute(made.encode())
+        try:
+            with pytest.raises(MusterError, match=encoding) as caught:
+                open_database(f"{base}/{other}")
+            assert caught.value.code == "db/encoding"
+        finally:
+            admin.execute(f"DROP DATABASE {other} WITH (FORCE)".encode())
 
 
 def test_a_server_that_goes_away_and_comes_back(postgres_server: PostgresServer) -> None:

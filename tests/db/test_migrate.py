@@ -60,6 +60,13 @@ def test_a_file_of_another_program_is_refused_and_a_server_has_room_for_others(
     with db.transaction() as tx:
         tx.execute("CREATE TABLE x (a INTEGER)")
     if not db.is_file:
+        with db.transaction() as tx:
+            tx.execute("CREATE TABLE a (other INTEGER)")
+        with pytest.raises(MusterError) as caught:
+            migrate(db, "host", (ONE,), 1)
+        assert caught.value.code == "db/foreign", "it has a table that is called as one of ours"
+        with db.transaction() as tx:
+            tx.execute("DROP TABLE a")
         assert migrate(db, "host", (ONE,), 1) == (1,)
         return
     with pytest.raises(MusterError) as caught:

@@ -13,7 +13,7 @@ from muster.health.report import Check, Mark, Report, Topic
 from muster.health.rules import THIS_HOST, check_grant
 from muster.host import doctor
 from muster.host.act import grants, updates
-from muster.host.act.enrol import install_key
+from muster.host.act.enrol import install_key, remove_key
 from muster.host.keys import find_key
 from muster.host.model import PublisherNews
 from muster.host.running import HostProcess
@@ -53,6 +53,15 @@ def test_a_key_that_was_refused_is_told_with_the_refusal(host: World) -> None:
     assert key.key in check.what
     assert check.fix != "Run 'muster host activate'."
     assert failures(examine(host), "host/not-activated") == []
+
+
+def test_a_key_that_waits_alone_is_not_told_to_be_installed(host: World) -> None:
+    for held in host.service.view().publishers[host.id].keys:
+        remove_key(host.opened, held.key_id)
+    assert "install-key" in failures(examine(host), "host/no-key")[0].fix
+    key = install_key(host.opened, host.publisher.host_key("office").text, HOST_FACTS)
+    (check,) = failures(examine(host), "host/not-activated")
+    assert (key.key in check.what, check.fix) == (True, "Run 'muster host activate'.")
 
 
 def test_a_host_without_records_is_not_told_to_withdraw_them(host: World) -> None:

@@ -20,9 +20,9 @@ from muster.lease.jws import MemorySigningKey
 from muster.publisher.act.setup import NewPublisher, init_publisher
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.model import Content
-from muster.publisher.office import KEYS_FOLDER
 from muster.publisher.results import PublisherMade
 from muster.publisher.service import PublisherService, open_service
+from muster.publisher.store import KEYS_FOLDER
 from muster.publisher.vault import Vault
 from muster.system.entropy import SeededDice
 from muster.system.keyfile import Scrypt

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from muster.core.clock import Uptime
 from muster.core.errors import MusterError
-from muster.publisher.office import KEYS_FOLDER
 from muster.publisher.service import open_service
+from muster.publisher.store import KEYS_FOLDER
 from muster.publisher.vault import Vault
 
 

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from muster.core.errors import MusterError
-from muster.publisher.office import KEYS_FOLDER
 from muster.publisher.service import open_service
+from muster.publisher.store import KEYS_FOLDER
 from muster.publisher.vault import Vault
 from muster.testing.clock import ManualClock
 

@@ -13,6 +13,7 @@ from muster.core.clock import Uptime
 from muster.core.products import DAY
 from muster.publisher import evidence, rules
 from muster.publisher.evidence import Anchor, Evidence, Reading
+from muster.publisher.store import SEEN_FILE
 
 NOW = 1_795_500_000
 near = st.integers(-2, 2)
@@ -94,12 +95,12 @@ def test_a_store_keeps_from_when_the_time_is_counted(tmp_path: Path) -> None:
     + [f'{{"known":{a},"shown":1,"boot":"b","uptime":{b}}}' for a, b in ((-1, 1), (1, "NaN"))],
 )
 def test_what_cannot_be_read_is_not_there(tmp_path: Path, text: str) -> None:
-    (tmp_path / evidence.SEEN_FILE).write_text(text)
+    (tmp_path / SEEN_FILE).write_text(text)
     assert evidence.read_anchor(tmp_path) is None
 
 
 def test_the_file_of_before_is_read(tmp_path: Path) -> None:
-    (tmp_path / evidence.SEEN_FILE).write_text(f"{NOW}\n")
+    (tmp_path / SEEN_FILE).write_text(f"{NOW}\n")
     kept = evidence.read_anchor(tmp_path)
     assert kept is not None
     assert (kept.known, kept.passed(AGAIN)) == (NOW, None)
@@ -109,4 +110,4 @@ def test_the_file_of_before_is_read(tmp_path: Path) -> None:
 def test_what_root_keeps_in_the_store_of_another_user_is_that_users(tmp_path: Path) -> None:
     os.chown(tmp_path, 4242, 4242)
     evidence.write_anchor(tmp_path, ANCHOR)
-    assert (tmp_path / evidence.SEEN_FILE).stat().st_uid == 4242
+    assert (tmp_path / SEEN_FILE).stat().st_uid == 4242

@@ -32,7 +32,8 @@ from muster.host.keyring import KeyRing
 from muster.host.open import OpenHost
 from muster.publisher import look as publisher_look
 from muster.publisher import store as publisher_store
-from muster.publisher.office import KEYS_FOLDER, Office
+from muster.publisher.office import Office
+from muster.publisher.store import KEYS_FOLDER
 from muster.publisher.vault import Vault
 from muster.system.entropy import SeededDice
 from muster.system.keyfile import DEFAULT_KDF

@@ -88,7 +88,7 @@ def _publisher_vault(
     root_passphrase: Callable[[], str] | None,
     kdf: KDF | None,
 ) -> Vault:
-    from muster.publisher.office import KEYS_FOLDER
+    from muster.publisher.store import KEYS_FOLDER
     from muster.publisher.vault import Vault
     from muster.system.keyfile import DEFAULT_KDF
 

@@ -167,10 +167,18 @@ class MusterCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; errors of the catalogue end it with their exit code."""
+        from muster.cli import streams
+
         try:
             return super().invoke(ctx)
         except MusterError as fault:
-            print_error(fault)
+            if fault.code == "file/output":
+                # What is still buffered would fail once more, when the process ends.
+                streams.leave()
+                if not streams.is_left(fault):
+                    tell_error(fault, as_json=False)
+            else:
+                print_error(fault)
             ctx.exit(exit_code(fault))
         except OSError as fault:
             told = told_by_system(fault)

@@ -102,8 +102,8 @@ def exchange(path: Path, start: Start) -> Iterator[Exchange]:
     """
     settle(path)
     stage = path.with_name(path.name + SUFFIX)
-    if start is Start.COPY and path.exists():
-        open_sqlite(path).close()  # which brings its log into it
+    if start is Start.COPY and (path.exists() or path.with_name(path.name + mark.SUFFIX).exists()):
+        open_sqlite(path).close()  # which brings its log into it, or says that the file is lost
     with _locked(_made(stage, path), path) as there:
         if not there:
             raise error("backup/in-use", path=str(path))
@@ -129,7 +129,10 @@ def settle(path: Path) -> None:
     Raises: `backup/in-use` where a program is at it; `db/denied`, `db/full`.
     """
     stage = path.with_name(path.name + SUFFIX)
-    if not stage.exists():
+    try:
+        if not stage.exists():
+            return
+    except PermissionError:  # who may not look here is told so by opening the database
         return
     with _locked(stage, path) as there:
         if there and _is_decided(stage):

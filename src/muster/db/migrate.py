@@ -21,6 +21,7 @@ from muster.core.values import dataclass
 from muster.db.engine import Database, Reader
 
 _NAME = re.compile(r"([0-9]{4})_([a-z0-9_]+)\.sql")
+_TABLES = re.compile(r"^CREATE TABLE (\w+)", re.MULTILINE)
 _TABLE = """
 CREATE TABLE IF NOT EXISTS muster_migration (
     wing TEXT NOT NULL,
@@ -115,7 +116,7 @@ def migrate(
     with database.snapshot() as reader:
         if is_current(reader, database, wing, migrations):
             return ()
-        _refuse_foreign(reader, database, wing)
+        _refuse_foreign(reader, database, wing, migrations)
     with unserved():
         return _apply(database, wing, migrations, now)
 
@@ -193,10 +194,12 @@ def is_current(
     return _check(reader, database, wing, migrations) == len(migrations)
 
 
-def _refuse_foreign(reader: Reader, database: Database, wing: str) -> None:
+def _refuse_foreign(
+    reader: Reader, database: Database, wing: str, migrations: tuple[Migration, ...]
+) -> None:
     """Refuse to make tables in the database of another wing, or of another program.
 
-    A database server may hold tables of others beside ours; a file is ours alone.
+    A database server may hold tables of others beside ours, by other names; a file is ours alone.
     Raises: `db/foreign`.
     """
     if database.has_table("muster_migration", reader):
@@ -204,7 +207,13 @@ def _refuse_foreign(reader: Reader, database: Database, wing: str) -> None:
         wings = [row[0] for row in rows]
         if wings and wing not in wings:
             raise error("db/foreign", path=database.name, whose=f"a {wings[0]} of Muster")
-    elif database.is_file and reader.one("SELECT 1 FROM sqlite_schema") is not None:
+        return
+    if database.is_file:
+        taken = reader.one("SELECT 1 FROM sqlite_schema") is not None
+    else:
+        names = {name for step in migrations for name in _TABLES.findall(step.sql)}
+        taken = any(database.has_table(name, reader) for name in sorted(names))
+    if taken:
         raise error("db/foreign", path=database.name, whose="another program")
 
 

@@ -220,6 +220,15 @@ class PostgresDatabase(Database):
                 with contextlib.suppress(psycopg.DatabaseError):
                     connection.execute(settings)
 
+    def check_encoding(self) -> None:
+        """See that the database can keep every text. Raises: `db/encoding`."""
+        row = self.one("SHOW server_encoding")
+        found = "unknown" if row is None else row[0]
+        if isinstance(found, bytes):  # SQL_ASCII: the driver does not know what texts are
+            found = found.decode("ascii", "replace")
+        if found != "UTF8":
+            raise error("db/encoding", path=self._name, encoding=found)
+
     def make_writer(self) -> None:
         """Make the table whose lock makes writers wait for each other, where it is missing."""
         if self.has_table(_WRITER):
@@ -378,7 +387,7 @@ def open_postgres(url: str, *, busy_seconds: float = BUSY_SECONDS) -> PostgresDa
     Args:
         url: `postgresql://user:password@host:port/name?option=…`, as libpq reads it.
         busy_seconds: how long to wait for another program's transaction, and for a connection.
-    Raises: `db/url`, `db/unavailable`, `db/rights`.
+    Raises: `db/url`, `db/unavailable`, `db/rights`, `db/encoding`.
     """
     name = without_password(url)
     try:
@@ -391,11 +400,12 @@ def open_postgres(url: str, *, busy_seconds: float = BUSY_SECONDS) -> PostgresDa
     except psycopg.OperationalError as fault:
         message = _said(fault) if "@" not in urlsplit(url).path else _unquoted(fault)
         denied = ("password authentication", "role", "does not exist", "no pg_hba", "permission")
-        if any(text in message for text in denied):
+        if "too many connections" not in message and any(text in message for text in denied):
             raise error("db/rights", path=name, detail=message) from fault
         raise _unavailable(name, message) from fault
     database = PostgresDatabase(url, busy_seconds=busy_seconds)
     try:
+        database.check_encoding()
         database.make_writer()
     except BaseException:
         database.close()
@@ -451,7 +461,7 @@ def _meaning(fault: psycopg.Error, name: str) -> Exception:
         return _busy(name, "another program", f"{BUSY_SECONDS:g}")
     if isinstance(fault, errors.DiskFull):
         return error("db/full", path=name, retry_after=RETRY_AFTER_SECONDS)
-    if isinstance(fault, errors.InsufficientPrivilege):
+    if isinstance(fault, _RIGHTS):
         return error("db/rights", path=name, detail=_said(fault))
     if isinstance(fault, (errors.DataCorrupted, errors.IndexCorrupted)):
         return error("db/corrupt", path=name, detail=_said(fault))
@@ -460,6 +470,8 @@ def _meaning(fault: psycopg.Error, name: str) -> Exception:
     return fault
 
 
+_RIGHTS = (errors.InsufficientPrivilege, errors.InvalidSchemaName)
+"""The role may not, or has no schema to make tables in."""
 _LOCKED = (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure)
 _SERVER = (
     psycopg.OperationalError,

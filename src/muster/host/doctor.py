@@ -342,7 +342,8 @@ def _records(findings: Findings) -> list[Check]:
 def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Sequence[Check]:
     """This host's own grants, under the newest catalogue that is known."""
     checks = [failed(Topic.GRANT, fault) for fault in view.faults]
-    if not view.grants:
+    asked = [_waiting(key) for key in view.keys if key.grant is None]
+    if not view.grants and not asked:
         fault = error("host/not-activated" if view.keys else "host/no-key", label=view.label)
         return [*checks, failed(Topic.GRANT, fault)]
     judged = replace(view, catalogue=catalogue)
@@ -364,9 +365,7 @@ def _grants(view: PublisherView, catalogue: Catalogue | None, now: int) -> Seque
                 what = f"{what[:-1]}, which ends on {instant_text(held.grant.exp)}."
                 mark, fix = Mark.WARN, _NEW_KEY
             checks.append(Check(Topic.GRANT, mark, what, fix))
-    granted = {held.grant.key for held in view.grants}
-    waiting = (key for key in view.keys if key.key_id not in granted and key.grant is None)
-    return [*checks, *map(_waiting, waiting)]
+    return [*checks, *asked]
 
 
 def _end(held: HeldGrant) -> float:

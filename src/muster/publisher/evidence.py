@@ -25,7 +25,7 @@ from muster.core.text import instant_text
 from muster.core.values import dataclass
 from muster.db.engine import Reader
 from muster.publisher import rules, tables
-from muster.publisher.store import Store
+from muster.publisher.store import SEEN_FILE, Store
 from muster.system.files import read_bounded, write_atomic
 
 AHEAD = 30 * DAY
@@ -35,8 +35,6 @@ SETTLING = 900
 """Seconds after the start of a machine in which its clock may still be set by a time server."""
 DRIFT = 100
 """The clock may drift by one part in so many from the time that passes."""
-SEEN_FILE = "clock.seen"
-"""The file of the store that keeps an `Anchor`: one JSON object."""
 _SEEN_BYTES = 512
 _MAX = 2**53
 

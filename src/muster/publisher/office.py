@@ -24,7 +24,6 @@ from muster.publisher.vault import Vault
 from muster.system import control
 from muster.system.files import Lock
 
-KEYS_FOLDER = "keys"
 LOCK_FILE = "admin.lock"
 
 

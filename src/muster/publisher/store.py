@@ -20,6 +20,10 @@ from muster.db.open import open_database
 from muster.system.control import not_served
 
 DATABASE_FILE = "publisher.db"
+KEYS_FOLDER = "keys"
+"""Where a store's private keys are."""
+SEEN_FILE = "clock.seen"
+"""What a publisher's clock is held against (`muster.publisher.evidence`)."""
 WING = "publisher"
 SCHEMA = "muster.publisher.schema"
 """Where the steps of the tables are."""
@@ -60,6 +64,13 @@ def holds_database(folder: Path) -> bool:
     return any((folder / (DATABASE_FILE + suffix)).exists() for suffix in ("", "-wal", MARK))
 
 
+def was_publisher(folder: Path) -> bool:
+    """Whether a publisher was made in a store, by what it keeps beside its database: keys, and the
+    file that only a whole `init` writes."""
+    keys = folder / KEYS_FOLDER
+    return (folder / SEEN_FILE).exists() and keys.is_dir() and any(keys.iterdir())
+
+
 def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -> Store:
     """Open the database of a store and bring its tables up to date.
 
@@ -68,14 +79,16 @@ def open_store(folder: Path, now: int, *, create: bool = False, url: str = "") -
         now: Unix seconds, kept beside each step of the schema.
         create: make the file where it is missing.
         url: another database in place of the file, such as `postgresql://…`; it must exist.
-    Raises: `publisher/none` (no database here), `db/served` where a server of an older version
-        still works with older tables, and the errors of `db.open` and `db.migrate`.
+    Raises: `publisher/none` (no database here), `publisher/lost` (there was one), `db/served` where
+        a server of an older version still works with older tables, and the errors of `db.open` and
+        `db.migrate`.
     """
     path = folder / DATABASE_FILE
     try:
         database = open_database(url or path, create=create)
     except MusterError as fault:
         if fault.code == "db/missing":
-            raise error("publisher/none", path=str(folder)) from None
+            lost = was_publisher(folder)
+            raise error("publisher/lost" if lost else "publisher/none", path=str(folder)) from None
         raise
     return Store(migrated(database, WING, SCHEMA, now, partial(not_served, folder)))

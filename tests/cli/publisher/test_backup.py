@@ -178,6 +178,12 @@ def test_an_older_copy_of_the_database_is_refused_and_sells_nothing_twice(
     for typed in ("key list", "status", "restore --in-place", " ".join(again)):
         assert operator.types(*typed.split(), code=3)["error"]["code"] == "db/lost"
     assert sorted(path.parent.rglob("*.key")) == keys, "none was put aside as unfinished"
+    mark = path.with_name(path.name + "-mark")
+    mark.rename(tmp_path / "moved.db-mark")
+    for typed in ("key list", "status", " ".join(again)):
+        assert operator.types(*typed.split(), code=1)["error"]["code"] == "publisher/lost"
+    assert sorted(path.parent.rglob("*.key")) == keys, "the keys of a publisher that was here stay"
+    (tmp_path / "moved.db-mark").rename(mark)
     (tmp_path / "moved.db").rename(path)
 
     with read_only(tmp_path / "store"):

@@ -6,7 +6,7 @@ from tests.cli.publisher.conftest import CHEAP, Desk, desk, empty, serving
 
 from muster.core.products import DAY
 from muster.core.text import instant_text
-from muster.publisher.evidence import SEEN_FILE
+from muster.publisher.store import SEEN_FILE
 
 __all__ = ["desk", "empty"]
 

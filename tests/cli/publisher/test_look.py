@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.cli.publisher.conftest import Desk, desk, empty, serving
 
-from muster.publisher.evidence import SEEN_FILE
+from muster.publisher.store import SEEN_FILE
 
 __all__ = ["desk", "empty"]
 

@@ -26,10 +26,10 @@ from muster.publisher.act import backup
 from muster.publisher.act.setup import NewPublisher, init_publisher
 from muster.publisher.catalogue_file import parse_catalogue_file, sample
 from muster.publisher.chain import Head, row_hash
-from muster.publisher.office import KEYS_FOLDER, Office
+from muster.publisher.office import Office
 from muster.publisher.pools import MachineActivation
 from muster.publisher.service import PublisherService, open_service
-from muster.publisher.store import Store, open_store
+from muster.publisher.store import KEYS_FOLDER, Store, open_store
 from muster.system.linefile import LineFile
 
 

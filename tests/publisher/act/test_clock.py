@@ -21,6 +21,7 @@ from muster.lease.trust import walk
 from muster.publisher import evidence, look
 from muster.publisher.act import clock as act
 from muster.publisher.act.backup import write_backup
+from muster.publisher.store import SEEN_FILE
 
 
 class JumpingClock(HandClock):
@@ -180,7 +181,7 @@ def test_a_service_that_runs_keeps_the_time_for_the_next_start(shop: Shop, admin
         clock.days(20)
     clock.off(9)
     assert shop.admin().rotate(["grant"]).changed, "the file of the store says that it was good"
-    (shop.folder / evidence.SEEN_FILE).write_text("no number")
+    (shop.folder / SEEN_FILE).write_text("no number")
     assert look.clock(shop.admin()).doubt is None
 
 

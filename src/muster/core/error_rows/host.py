@@ -38,8 +38,10 @@ ANSWERS: tuple[Row, ...] = (
         http=403,
         retry=Retry.OTHER_HOST,
         what="This host is not activated for the publisher {label}.",
-        why="No host key of this publisher has been activated here.",
-        fix="On the host: 'muster host install-key KEY', then 'muster host activate'.",
+        why="No host key of this publisher has been activated here, or the publisher withdrew the key"
+        " that signed its grant.",
+        fix="On the host: 'muster host activate'; where no host key is installed, 'muster host"
+        " install-key KEY' first.",
         field_code="0xC004F041",
     ),
     Row(

@@ -867,6 +867,16 @@ ROWS: tuple[Row, ...] = (
         " setting 'database' where the name is wrong.",
     ),
     Row(
+        code="db/encoding",
+        kind=Kind.FAULT,
+        http=500,
+        retry=Retry.AFTER_FIX,
+        what="The database {path} has the encoding {encoding}.",
+        why="It cannot keep every text: names of customers and machines have any characters.",
+        fix="Make one in UTF-8 ('createdb -E UTF8 -T template0 NAME') and name it in the setting"
+        " 'database'.",
+    ),
+    Row(
         code="db/read-only",
         kind=Kind.FAULT,
         http=500,

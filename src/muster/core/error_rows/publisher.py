@@ -312,6 +312,18 @@ ROWS: tuple[Row, ...] = (
         fix="Name the store with --store, or create one with 'muster publisher init'.",
     ),
     Row(
+        code="publisher/lost",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The publisher of {path} has lost its database.",
+        why="Its keys are in the folder 'keys', and it served: what it issued and signed was in the"
+        " database.",
+        fix="Put the database back, or restore a backup ('muster publisher restore FILE'). To begin"
+        " anew with another publisher, name another store, or move the folder 'keys' and the file"
+        " 'clock.seen' away.",
+    ),
+    Row(
         code="publisher/other",
         kind=Kind.REFUSAL,
         http=409,

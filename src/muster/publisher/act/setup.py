@@ -20,7 +20,7 @@ from muster.publisher.issuer import Issuer
 from muster.publisher.model import Content, KeyFileRecord, Publisher, SignedText
 from muster.publisher.office import LOCK_FILE
 from muster.publisher.results import PublisherMade
-from muster.publisher.store import holds_database, open_store
+from muster.publisher.store import holds_database, open_store, was_publisher
 from muster.publisher.vault import RESERVE, ROOT, Vault
 from muster.system.files import Lock, make_folder
 
@@ -56,8 +56,9 @@ def init_publisher(
         vault: over `folder / KEYS_FOLDER`.
         wanted: what it is to be.
         url: a database in place of the store's file, as `open_store` takes it.
-    Raises: `publisher/other`, `publisher/reserve-inside`, `publisher/catalogue-file`,
-        `keyfile/exists`, `id/grammar`, `publisher/clock`, and the errors of files and database.
+    Raises: `publisher/other`, `publisher/lost`, `publisher/reserve-inside`,
+        `publisher/catalogue-file`, `keyfile/exists`, `id/grammar`, `publisher/clock`, and the
+        errors of files and database.
     """
     reserve = wanted.reserve
     check_label(wanted.label)
@@ -72,6 +73,8 @@ def init_publisher(
             existing = _found(folder, now, wanted.label, vault, url)
             if existing is not None:
                 return existing
+        if was_publisher(folder):
+            raise error("publisher/lost", path=str(folder))
         if reserve.exists():
             raise error("keyfile/exists", path=str(reserve))
         unfinished = vault.create_folder()
