@@ -61,6 +61,7 @@ PARTS = frozenset(
         "host.act.grants.wait",
         "host.act.grants.wait_on",
         "host.act.updates.add_publisher",
+        "host.act.updates.fetch",
         "host.act.updates.follow_trust",
         "host.act.updates.keep_catalogue",
         "host.act.updates.known_publisher",

@@ -169,6 +169,22 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         yield Fleet(tmp_path, stack)
 
 
+def test_a_host_whose_publisher_file_is_older_than_a_rotation_is_activated_at_once(
+    fleet: Fleet,
+) -> None:
+    """After the theft of a key, this is what a new customer does first."""
+    older = fleet.admin.export(fleet.url)
+    fleet.admin.rotate([GRANT_ROLE, CATALOGUE_ROLE], withdraw=True)
+    host = RealHost(fleet.folder / "east", fleet.clock)
+    updates.add_publisher(host.opened, older)
+    install(host.opened, fleet.key, host.facts)
+    (done,) = activate.activate(host.opened, service).activated
+    assert done.changed
+    (known,) = host.opened.current().publishers.values()
+    assert known.trust.version == fleet.admin.trust().version == len(older.trust) + 2
+    assert [held.grant.key for held in known.grants] == [done.key]
+
+
 @pytest.mark.parametrize("withdraw", [False, True], ids=["retired", "withdrawn"])
 def test_rotation_and_catalogue_arrive_though_the_publisher_was_away(
     fleet: Fleet, withdraw: bool

@@ -242,8 +242,9 @@ ANSWERS: tuple[Row, ...] = (
         what="Update trust first: the request was made with version {held}, the publisher is at "
         "{trust}.",
         why="No key in trust version {held} may sign today.",
-        fix="Online, fetch trust from version {held} on and ask again. Offline, carry over the file "
-        "of 'muster publisher export' and import it; then show the installation ID again.",
+        fix="Online, fetch trust from version {held} on (a host: 'muster host catalogue fetch') and "
+        "ask again. Offline, carry over the file of 'muster publisher export' and import it; then "
+        "show the installation ID again.",
     ),
     Row(
         code="publisher/trust-unknown",

@@ -12,14 +12,15 @@ from collections.abc import Callable, Collection, Sequence
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
 from muster.host import keys, rules
-from muster.host.act import grants
-from muster.host.model import Activated, HostView, PublisherView
+from muster.host.act import grants, updates
+from muster.host.model import Activated, HostKey, HostView, PublisherView
 from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
 from muster.host.results import ActivatedKey, HostActivation, RefusedKey, key_members
 from muster.host.view import publisher_id
 from muster.lease.steps import EARLY
 from muster.wire.exchange import ConfirmationFile, ReplyFile
+from muster.wire.publisher import ConfirmAnswer
 
 Service = Callable[[PublisherView], PublisherClient]
 """Gives the client of a publisher's service. Raises: `host/no-url`."""
@@ -53,7 +54,7 @@ def activate(
     for waiting in asked:
         known = view.publishers[waiting.publisher]
         try:
-            answer = service(known).activate(keys.installation_id(view, waiting), name)
+            answer = _ask(host, service(known), known, waiting, name)
             activated = grants.accept(host, known.publisher, answer)
             if now < activated.grant.iat - EARLY:
                 raise error("host/grant-not-yet", label=known.label)
@@ -67,6 +68,20 @@ def activate(
     if len(refused) == 1 and not accepted and (key is not None or _alone(view)):
         raise refused[0].error
     return _activation_of(accepted, refused)
+
+
+def _ask(
+    host: OpenHost, client: PublisherClient, known: PublisherView, key: HostKey, name: str
+) -> ConfirmAnswer:
+    """Show a key to its service; where the publisher's trust has moved on since its file was
+    written, take its news and show the key once more."""
+    try:
+        return client.activate(keys.installation_id(host.current(), key), name)
+    except MusterError as fault:
+        if fault.code != "publisher/update-trust-first":
+            raise
+    updates.fetch(host, client, known, came=True)
+    return client.activate(keys.installation_id(host.current(), key), name)
 
 
 def _unused(

@@ -60,7 +60,7 @@ def fetch_catalogues(
     taken, refused = [], []
     for known in _chosen(host.current(), publisher, one_address=one_address):
         try:
-            taken.append(_fetch(host, service(known), known, came=True))
+            taken.append(updates.fetch(host, service(known), known, came=True))
         except MusterError as fault:
             refused.append(RefusedPublisher(known.publisher, known.label, fault))
     if len(refused) == 1 and not taken:
@@ -93,7 +93,7 @@ def fetch_terms(
         try:
             client = service(known)
             # Trust first: the key that signed what is held may be withdrawn.
-            newer |= _fetch(host, client, known).changed
+            newer |= updates.fetch(host, client, known).changed
         except MusterError as fault:
             refused += [RefusedKey(**key_members(key), error=fault) for key in activated]
             continue
@@ -117,7 +117,7 @@ def follow(host: OpenHost, service: Service, publisher: str) -> Followed:
     """
     known = _known(host, publisher)
     client = service(known)
-    newer = _fetch(host, client, known).changed
+    newer = updates.fetch(host, client, known).changed
     known = _known(host, publisher)
     lost = keys.lost(known, host.clock.now())
     activated = keys.activated(known)
@@ -135,14 +135,6 @@ def _known(host: OpenHost, publisher: str) -> PublisherView:
     if known is None:
         raise error("host/unknown-publisher", publisher=publisher)
     return known
-
-
-def _fetch(
-    host: OpenHost, client: PublisherClient, known: PublisherView, *, came: bool = False
-) -> PublisherUpdate:
-    """Take newer trust and the newest catalogue from a service; `came` as `updates.update`."""
-    trust = client.trust_above(known.trust.version)
-    return updates.update(host, known.publisher, trust, client.catalogue(), came=came)
 
 
 def _ask_again(

@@ -14,6 +14,7 @@ from muster.core.audit import Event
 from muster.core.catalogue import error
 from muster.db.engine import Transaction
 from muster.host.model import PublisherView
+from muster.host.online import PublisherClient
 from muster.host.open import OpenHost
 from muster.host.results import PublisherUpdate
 from muster.host.tables import audit, documents, news, own
@@ -61,6 +62,17 @@ def update(
         if came:
             news.came(tx, publisher, host.clock.now())
         return taken
+
+
+def fetch(
+    host: OpenHost, client: PublisherClient, known: PublisherView, *, came: bool = False
+) -> PublisherUpdate:
+    """Take newer trust and the newest catalogue from a service; `came` as `update`.
+
+    Raises: `net/…`; as `update`.
+    """
+    trust = client.trust_above(known.trust.version)
+    return update(host, known.publisher, trust, client.catalogue(), came=came)
 
 
 def known_publisher(tx: Transaction, host: OpenHost, publisher: str) -> PublisherView | None:
