@@ -16,7 +16,7 @@ from muster.host.act import grants, updates
 from muster.host.act.enrol import install_key, remove_key
 from muster.host.keys import find_key
 from muster.host.model import PublisherNews
-from muster.host.running import HostProcess
+from muster.host.running import DNSPublishing, HostProcess
 from muster.net.dns import Resolver
 from muster.net.http import HTTPClient
 
@@ -62,6 +62,18 @@ def test_a_key_that_waits_alone_is_not_told_to_be_installed(host: World) -> None
     key = install_key(host.opened, host.publisher.host_key("office").text, HOST_FACTS)
     (check,) = failures(examine(host), "host/not-activated")
     assert (key.key in check.what, check.fix) == (True, "Run 'muster host activate'.")
+
+
+def test_records_are_judged_by_what_the_process_was_started_with(host: World) -> None:
+    """`host serve --advertise NAME`: the store knows nothing of it."""
+    publishing = DNSPublishing(True, "", (), target="h7.corp.test", domains=("corp.test",))
+    process = HostProcess(1, 2, answers=True, dns=publishing)
+    of_records = [
+        check.code for check in examine(host, process).checks if check.topic is Topic.RECORDS
+    ]
+    assert of_records == ["net/dns-timeout"] * 2, "they were asked for"
+    (check,) = [one for one in examine(host).checks if one.topic is Topic.RECORDS]
+    assert check.mark is Mark.SKIPPED
 
 
 def test_a_host_without_records_is_not_told_to_withdraw_them(host: World) -> None:

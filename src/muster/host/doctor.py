@@ -131,7 +131,7 @@ def collect(
     if _publishes(values, process):
         try:
             port = HOST_PORT if listening is None else listening[1]
-            wanted_plan = plan_of(values, port=port, name=name, tsig=None)
+            wanted_plan = plan_of(_published(values, process), port=port, name=name, tsig=None)
             check_target(wanted_plan)
             plan = wanted_plan
         except MusterError as fault:
@@ -168,6 +168,14 @@ def collect(
 
 def _listening(process: HostProcess | None) -> tuple[str, int] | None:
     return None if process is None or not process.port else (process.address, process.port)
+
+
+def _published(values: Mapping[str, Value], process: HostProcess | None) -> Mapping[str, Value]:
+    """The settings of records: those that the process works with, which its command line may have
+    given, before those of the store."""
+    if process is None or process.dns is None or not process.dns.target:
+        return values
+    return {**values, "dns_target": process.dns.target, "dns_domains": process.dns.domains}
 
 
 def _publishes(values: Mapping[str, Value], process: HostProcess | None) -> bool:

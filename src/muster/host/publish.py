@@ -456,8 +456,13 @@ class Keeper:
         if self._state is not None and self._state[0] is None:
             return DNSPublishing(False, "publish_dns is off", ())
         (problem, *_) = (*self._condition.area("dns"), None)
+        plan = None if self._state is None else self._state[0]
         return DNSPublishing(
-            True, "" if problem is None else problem.what, tuple(self._results.values())
+            True,
+            "" if problem is None else problem.what,
+            tuple(self._results.values()),
+            target="" if plan is None else plan.target,
+            domains=() if plan is None else plan.domains,
         )
 
     def _run(self) -> None:

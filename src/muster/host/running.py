@@ -30,11 +30,15 @@ class ZonePublished:
 
 @dataclass(frozen=True, slots=True)
 class DNSPublishing:
-    """Whether a running host publishes SRV records, and if not, what keeps it from that."""
+    """Whether a running host publishes SRV records, and if not, what keeps it from that; `target`
+    the name that they point to, `domains` those in which they are, "" and none before the first
+    publishing."""
 
     enabled: bool
     detail: str
     zones: tuple[ZonePublished, ...]
+    target: str = ""
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +69,5 @@ def _dns(members: Mapping[str, Any]) -> DNSPublishing:
         record_of(ZonePublished, item, records=tuple(map(str, item["records"])))
         for item in members["zones"]
     )
-    return record_of(DNSPublishing, members, zones=zones)
+    domains = tuple(map(str, members.get("domains", ())))
+    return record_of(DNSPublishing, members, zones=zones, domains=domains)
