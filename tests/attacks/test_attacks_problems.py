@@ -217,7 +217,10 @@ ANSWERING = (
     "host/commit.py",
     "net/router.py",
 )
-ADMINISTRATION = {"host/unknown-machine", "host/no-key", "host/no-catalogue"}
+ADMINISTRATION = {
+    *("host/unknown-machine", "host/no-key", "host/no-catalogue"),
+    *("host/grant-refused", "host/grant-unused"),
+}
 """What a service raises for its own commands, or tells its administrator, only."""
 
 

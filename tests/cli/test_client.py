@@ -32,7 +32,13 @@ def test_the_whole_life_of_a_machine(desk: Desk) -> None:
     assert (product["state"], product["licensed"], product["renewed"]) == (1, True, True)
     assert product["licence"]["count"] == 50  # a host tells no more than twice the need
     assert product["tried"] == [
-        {"host": desk.served.address.text, "source": "set", "domain": "", "error": None}
+        {
+            "host": desk.served.address.text,
+            "source": "set",
+            "domain": "",
+            "file": "",
+            "error": None,
+        }
     ]
     again = desk.data("activate", "--if-due")
     assert (again["changed"], again["products"][0]["due"]) == (False, False)

@@ -169,7 +169,8 @@ def test_limits_are_those_of_the_chapter() -> None:
         r"^\| [^|]+ ((?:\| [0-9,]+ ){4})\|$", chapter.read_text("utf-8"), re.MULTILINE
     )
     written = [Limits(*(int(cell.replace(",", "")) for cell in row.split("|")[1:])) for row in rows]
-    assert written == [SMALL, strict.TRUST, strict.CATALOGUE, strict.BUNDLE, strict.DESCRIPTOR]
+    limits = [SMALL, strict.TRUST, strict.CATALOGUE, strict.BUNDLE, strict.DESCRIPTOR]
+    assert written == [*limits, strict.SITE, strict.SITE_FILE]
 
 
 def test_limits_at_their_edges() -> None:

@@ -45,9 +45,11 @@ def test_a_host_activated_in_the_future_serves_after_one_act(fair: Fair, way: st
     with RealHost(fair.folder / "host", clock) as host:
         updates.add_publisher(host.opened, fair.admin.export(fair.url))
         install(host.opened, key.text, host.facts)
-        activate.activate(host.opened, service)
-        assert why_not_live(host) == "host/grant-not-yet"
-        assert not activate.activate(host.opened, service).changed, "the same grant again"
+        for _ in range(2):  # the same grant again
+            with pytest.raises(MusterError) as told:
+                activate.activate(host.opened, service)
+            assert told.value.code == "host/grant-not-yet"
+            assert why_not_live(host) == "host/grant-not-yet"
 
         mended(fair)
 

@@ -113,7 +113,10 @@ def problems(view: PublisherView, now: int) -> list[MusterError]:
         return [] if whole is None else [whole]
     faults = [
         error(
-            "host/grant-unused", key=key.key_id, detail=f"{fault.code}: {fault.what}", fix=fault.fix
+            "host/grant-unused",
+            key=key.key_id,
+            detail=f"{fault.code}: {fault.what[:-1]}",
+            fix=fault.fix,
         )
         for key, fault in unused(view, now)
     ]

@@ -728,7 +728,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.NEVER,
         what="Only root may enter {path}: programs of other users do not find the licences in {store}.",
         why="The folder was made under a umask such as 077, or its rights were changed.",
-        fix="Unless that is wanted: chmod 755 {path}",
+        fix="Unless that is wanted: 'chmod 755 {path}'.",
     ),
     Row(
         code="facts/malformed",
@@ -747,7 +747,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="Other users could write {path}, so it is not used: {detail}.",
         why="A site file says which hosts this machine asks; whoever can write it, or its folder, could send the machine elsewhere.",
-        fix="chown root {path} && chmod go-w {path}",
+        fix="'chown root {path} && chmod go-w {path}'.",
     ),
     Row(
         code="client/site-damaged",
@@ -756,7 +756,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The site file {path} is damaged and is not used: {detail}.",
         why="It was cut or changed after a host signed it, or it is another kind of file.",
-        fix="Copy it again, or write a new one on the host: muster host client-config > site.muster",
+        fix="Copy it again, or write a new one on the host: 'muster host client-config > site.muster'.",
     ),
     Row(
         code="client/site-newer",
@@ -774,7 +774,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The site file {path} is not signed by a host of the publisher and is not used: {detail}.",
         why="A site file counts if the publisher granted the host that signed it, by the keys that this machine's product trusts.",
-        fix="Write a new one on a host that serves this publisher: muster host client-config > site.muster",
+        fix="Write a new one on a host that serves this publisher: 'muster host client-config > site.muster'.",
     ),
     Row(
         code="client/site-revoked",
@@ -783,7 +783,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The site file {path} is of a host that the publisher revoked on {at}, and is not used.",
         why="A revoked host gives no licences, so the hosts that it names are not asked because of it.",
-        fix="Remove the file, or write a new one on another host: muster host client-config > site.muster",
+        fix="Remove the file, or write a new one on another host: 'muster host client-config > site.muster'.",
     ),
     Row(
         code="client/site-expired",
@@ -792,7 +792,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="The site file {path} ended at {expires} and is not used.",
         why="A site file counts for as long as its host signed it; the hosts in it may be somebody else's by now.",
-        fix="Write a new one on the host: muster host client-config > site.muster. If this machine's clock is wrong, set it.",
+        fix="Write a new one on the host: 'muster host client-config > site.muster'. If this machine's clock is wrong, set it.",
     ),
     Row(
         code="client/site-number",
@@ -810,6 +810,6 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="A site file brings a certificate authority that cannot be used.",
         why="One of the certificates in it is no X.509 certificate in DER.",
-        fix="Write a new one on the host: muster host client-config --ca FILE > site.muster",
+        fix="Write a new one on the host: 'muster host client-config --ca FILE > site.muster'.",
     ),
 )

@@ -396,7 +396,7 @@ ROWS: tuple[Row, ...] = (
         kind=Kind.FAULT,
         http=500,
         retry=Retry.AFTER_FIX,
-        what="The grant of the host key {key} is not used: {detail}",
+        what="The grant of the host key {key} is not used: {detail}.",
         why="Machines of its key groups are refused; this host has other grants that are good.",
         fix="{fix} If the key is not needed any more: 'muster host remove-key'.",
     ),

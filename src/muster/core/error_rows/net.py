@@ -335,7 +335,7 @@ ROWS: tuple[Row, ...] = (
         retry=Retry.AFTER_FIX,
         what="Updates by GSS-TSIG need the program {program}, which is not installed.",
         why="kinit gets a ticket by the keytab, and nsupdate signs the update with it.",
-        fix="Install it: apt-get install {package}",
+        fix="Install it: 'apt-get install {package}'.",
     ),
     Row(
         code="dns/kerberos-principal",
