@@ -175,6 +175,7 @@ def pod_of(objects: Mapping[str, Any]) -> Any:
     return objects["StatefulSet"]["spec"]["template"]["spec"]
 
 
+@pytest.mark.torture  # as test_images.py
 def test_pods_run_by_the_rights_that_kubernetes_gives(images: Engine, tmp_path: Path) -> None:
     node = Node(images, tmp_path)
     volumes = {name: tmp_path / name for name in ("store", "hosts", "tmp", "tmp-2")}

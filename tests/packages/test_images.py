@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "images.md"
 
 
+# Starting a container takes half a minute on some machines; the cause is not found yet.
+@pytest.mark.torture
 def test_the_page_as_it_stands(images: Engine, tmp_path: Path) -> None:
     engine = images
     (tmp_path / "passphrase").write_text("x" * 20 + "\n")
