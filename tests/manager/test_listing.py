@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from muster.manager.listing import GROUPS, SKIPPED, Collector
+import pytest
+
+from muster.core.errors import MusterError
+from muster.manager.listing import GROUPS, SKIPPED, Collector, typed
+from muster.manager.model import Listed
 
 
 def test_what_is_skipped_is_told_as_strangers_words_within_bounds() -> None:
@@ -28,3 +32,12 @@ def test_a_second_line_adds_what_the_first_does_not_say() -> None:
     collector.take("pc1", address="10.0.0.2", port="2222", account="ops", groups=("b",))
     (machine,) = collector.inventory().machines
     assert (machine.address, machine.port, machine.account) == ("10.0.0.1", 2222, "ops")
+
+
+def test_what_is_typed_is_judged_as_a_line_is() -> None:
+    machine = typed("PC-1.", address="10.0.0.1", port=2222, account="ops")
+    assert machine == Listed("pc-1", "10.0.0.1", 2222, "ops")
+    for name, port, account in (("two words", 0, ""), ("pc", 0, "-o"), ("pc", 70_000, "")):
+        with pytest.raises(MusterError) as refused:
+            typed(name, port=port, account=account)
+        assert refused.value.code == "manager/machine"

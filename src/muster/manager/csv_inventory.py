@@ -11,7 +11,6 @@ import csv
 from collections.abc import Iterator, Sequence
 
 from muster.core.catalogue import error
-from muster.core.text import fit
 from muster.core.values import dataclass
 from muster.manager.listing import Collector
 from muster.manager.model import Inventory
@@ -30,7 +29,6 @@ _HEADINGS = {
 counts."""
 _DELIMITERS = ",;\t|"
 _LIST_SIGNS = str.maketrans(",;|", "   ")
-_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def _take(collector: Collector, columns: _Columns, line: int, cells: Sequence[st
 
     name, address = cell(columns.name), cell(columns.address)
     if not name and not address:
-        collector.skip(line, fit(" ".join(cells).strip(), _SHOWN), "it names no machine")
+        collector.skip(line, " ".join(cells).strip(), "it names no machine")
         return
     collector.take(
         name or address,

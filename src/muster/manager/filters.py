@@ -23,13 +23,11 @@ from fnmatch import fnmatchcase
 
 from muster.core.catalogue import error
 from muster.core.errors import MusterError
-from muster.core.text import clean, fit
 from muster.manager.model import Machine
-from muster.manager.names import is_word
+from muster.manager.names import is_word, shown
 
 TERMS = 64
 """More terms than these one filter does not have, with those of saved filters in it."""
-_SHOWN = 80
 _PATTERN = 253
 Test = Callable[[Machine], bool]
 
@@ -67,7 +65,7 @@ class _Reading:
 
     def _named(self, name: str, within: tuple[str, ...]) -> Test:
         if name not in self._saved:
-            raise error("manager/unknown-filter", name=fit(clean(name), _SHOWN))
+            raise error("manager/unknown-filter", name=shown(name))
         if name in within:
             raise _bad(f"@{name}", "the saved filter contains itself")
         tests = self.tests(self._saved[name].split(), (*within, name))
@@ -102,7 +100,7 @@ def _address(word: str, value: str) -> Test:
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise _bad(word, f"{fit(clean(value), _SHOWN)} is no network such as 10.1.0.0/16") from None
+        raise _bad(word, f"{shown(value)} is no network such as 10.1.0.0/16") from None
 
     def inside(machine: Machine) -> bool:
         try:
@@ -115,7 +113,7 @@ def _address(word: str, value: str) -> Test:
 
 
 def _bad(word: str, detail: str) -> MusterError:
-    return error("manager/filter", term=fit(clean(word), _SHOWN), detail=detail)
+    return error("manager/filter", term=shown(word), detail=detail)
 
 
 def check_saved(name: str, terms: str, saved: Mapping[str, str]) -> None:
@@ -128,3 +126,8 @@ def check_saved(name: str, terms: str, saved: Mapping[str, str]) -> None:
     read_filter([f"@{name}"], {**saved, name: terms})
     if not terms.split():
         raise _bad(name, "it has no terms")
+
+
+def names_filter(terms: str, name: str) -> bool:
+    """Whether the saved filter `name` is one of the terms."""
+    return any(word.removeprefix("!") == f"@{name}" for word in terms.split())

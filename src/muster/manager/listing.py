@@ -7,9 +7,8 @@ skipped, with the reason, and the others are taken.
 from __future__ import annotations
 
 from muster.core.catalogue import error
-from muster.core.text import clean, fit
 from muster.manager.model import Inventory, Listed, Skipped
-from muster.manager.names import is_account, is_word, machine_name, port_number
+from muster.manager.names import is_account, is_word, machine_name, port_number, shown
 
 MACHINES = 100_000
 """More than these one inventory does not have."""
@@ -17,7 +16,6 @@ GROUPS = 64
 """More than these one machine is not in."""
 SKIPPED = 1_000
 """Of what is skipped, so much is told."""
-_SHOWN = 80
 
 
 class Collector:
@@ -35,7 +33,7 @@ class Collector:
     def skip(self, line: int, text: str, reason: str) -> None:
         """Say that a part was not taken, and why."""
         if len(self._skipped) < SKIPPED:
-            self._skipped.append(Skipped(line, fit(clean(text), _SHOWN), reason))
+            self._skipped.append(Skipped(line, shown(text), reason))
 
     def take(
         self,
@@ -56,9 +54,9 @@ class Collector:
         if known is None:
             reason = "its name is neither a DNS name nor an IP address"
         elif where is None:
-            reason = f"its address {fit(clean(address), _SHOWN)} is none"
+            reason = f"its address {shown(address)} is none"
         elif number is None:
-            reason = f"its port {fit(clean(port), _SHOWN)} is none"
+            reason = f"its port {shown(port)} is none"
         elif not is_account(account):
             reason = "its account has signs that no account has"
         elif known in self._machines and groups == self._machines[known].groups:
@@ -97,3 +95,17 @@ class Collector:
     def inventory(self) -> Inventory:
         """What was collected, in the order of the inventory."""
         return Inventory(tuple(self._machines.values()), tuple(self._skipped))
+
+
+def typed(name: str, *, address: str = "", port: int = 0, account: str = "") -> Listed:
+    """A machine that somebody typed, judged as a line of an inventory is.
+
+    Raises: `manager/machine`.
+    """
+    collector = Collector("")
+    collector.take(name, address=address, port=str(port or ""), account=account)
+    inventory = collector.inventory()
+    if inventory.skipped:
+        skipped = inventory.skipped[0]
+        raise error("manager/machine", name=skipped.text, detail=skipped.reason)
+    return inventory.machines[0]

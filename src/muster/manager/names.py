@@ -16,6 +16,11 @@ _PORTS = 65535
 _SHOWN = 80
 
 
+def shown(text: str) -> str:
+    """A word of somebody else in our messages: bounded, and nothing that a terminal obeys."""
+    return fit(clean(text), _SHOWN)
+
+
 def machine_name(text: str) -> str | None:
     """The name of a machine as it is kept: a DNS name in lower case without the last dot, or an IP
     address in its shortest form; None where it is neither."""
@@ -51,10 +56,10 @@ def is_account(text: str) -> bool:
 def check_tag(text: str) -> None:
     """See that a text can be a tag. Raises: `manager/tag`."""
     if not is_word(text):
-        raise error("manager/tag", tag=fit(clean(text), _SHOWN))
+        raise error("manager/tag", tag=shown(text))
 
 
 def check_source(text: str) -> None:
     """See that a text can be the name of an inventory. Raises: `manager/source`."""
     if not grammar.DISPLAY_NAME.fullmatch(text):
-        raise error("manager/source", source=fit(clean(text), _SHOWN))
+        raise error("manager/source", source=shown(text))

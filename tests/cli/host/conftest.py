@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from tests.cli.desk import Typist
 from tests.host.conftest import Machine, answer_of, body_meeting
 
 from muster.cli import compose
@@ -26,8 +26,10 @@ from muster.testing.tiny_publisher import TinyPublisher
 FACTS = {"system-uuid": "4c4c4544-0042-3510-8052-b4c04f4d3132"}
 
 
-class Desk:
-    """An administrator at a host. `host` runs a command and checks its exit code."""
+class Desk(Typist):
+    """An administrator at a host."""
+
+    noun = "host"
 
     def __init__(self, folder: Path, publisher: TinyPublisher) -> None:
         self.folder = folder
@@ -38,27 +40,7 @@ class Desk:
     def type(self, *words: str, code: int = 0) -> Result:
         if words[0] == "install-key":
             words = (*words, "--facts", str(self.folder / "facts.json"))
-        from muster.cli.main import muster
-
-        done = CliRunner().invoke(muster, ("host", *words), catch_exceptions=False)
-        assert done.exit_code == code, done.output
-        return done
-
-    def text(self, *words: str, code: int = 0) -> str:
-        return self.type(*words, code=code).stdout
-
-    def data(self, *words: str, code: int = 0) -> dict[str, Any]:
-        value = json.loads(self.type(*words, "--json", code=code).stdout)
-        assert isinstance(value, dict)
-        return value
-
-    def error(self, *words: str, code: int) -> str:
-        """The code of a refusal, the same in JSON and in text, which also tells the fix."""
-        found = self.data(*words, code=code)["error"]
-        shown = self.type(*words, code=code).stderr
-        assert found["code"] in shown
-        assert "Fix:" in shown
-        return str(found["code"])
+        return super().type(*words, code=code)
 
 
 @pytest.fixture

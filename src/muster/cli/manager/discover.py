@@ -73,18 +73,12 @@ def add(
     tags: tuple[str, ...],
 ) -> None:
     """Add a machine by hand, or change how it is reached."""
-    from muster.core.catalogue import error
     from muster.manager.act import find
-    from muster.manager.listing import Collector
+    from muster.manager.listing import typed
 
-    collector = Collector(find.BY_HAND)
-    collector.take(name, address=address, port="" if port is None else str(port), account=account)
-    inventory = collector.inventory()
-    if inventory.skipped:
-        skipped = inventory.skipped[0]
-        raise error("manager/machine", name=skipped.text, detail=skipped.reason)
+    machine = typed(name, address=address, port=port or 0, account=account)
     with compose.open_manager(store, create=True) as opened:
-        outcome = find.add_machine(opened, inventory.machines[0], tags)
+        outcome = find.add_machine(opened, machine, tags)
     emit(outcome, _lines(outcome))
 
 

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 from muster.core.audit import Event
 from muster.core.catalogue import error
-from muster.core.text import clean, fit
-from muster.manager.filters import check_saved
+from muster.manager.filters import check_saved, names_filter
+from muster.manager.names import shown
 from muster.manager.open import OpenManager
 from muster.manager.results import FilterChange
 from muster.manager.tables import audit
 from muster.manager.tables import filters as table
-
-_SHOWN = 80
 
 
 def save(manager: OpenManager, name: str, terms: Sequence[str]) -> FilterChange:
@@ -42,14 +40,10 @@ def remove(manager: OpenManager, name: str) -> FilterChange:
     with manager.database.transaction() as tx:
         saved = table.terms(tx)
         if name not in saved:
-            raise error("manager/unknown-filter", name=fit(clean(name), _SHOWN))
-        user = next((other for other, text in saved.items() if _names(text, name)), None)
+            raise error("manager/unknown-filter", name=shown(name))
+        user = next((other for other, text in saved.items() if names_filter(text, name)), None)
         if user is not None:
             raise error("manager/filter-used", name=name, user=user)
         table.remove(tx, name)
         audit.write(tx, now, manager.actor, Event.FILTER_REMOVE, name, saved[name])
     return FilterChange(True, name, saved[name])
-
-
-def _names(text: str, name: str) -> bool:
-    return any(word.removeprefix("!") == f"@{name}" for word in text.split())
