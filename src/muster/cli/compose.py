@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from muster.core.settings import Value
     from muster.db.engine import Database
     from muster.health.report import Report
+    from muster.host.keyring import KeyRing
     from muster.host.online import PublisherClient
     from muster.host.open import OpenHost
     from muster.host.server import HostServer
@@ -211,6 +212,14 @@ def made_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
+def _host_keyring(folder: Path, made: Path | None = None) -> KeyRing:
+    """The signing keys of a host's store; those in the making beside it where `made` is one."""
+    from muster.host.keyring import KeyRing
+    from muster.host.store import KEYS_FOLDER
+
+    return KeyRing(folder / KEYS_FOLDER, None if made is None else made / KEYS_FOLDER)
+
+
 def host_database(store: Path | None, *, create: bool = False) -> Database:
     """The database of the host; with `create`, folder and file are made where they are missing."""
     from muster.host.store import open_store
@@ -255,12 +264,11 @@ def restored_host(store: Path | None, made: Path) -> Iterator[OpenHost]:
     """The host's store with the database and the new keys that a restore makes in the folder
     `made`, until they take their place."""
     from muster.core.values import replace
-    from muster.host.keyring import KeyRing
     from muster.host.store import open_store
 
     with open_store(made, clock().now(), create=True) as database:
         opened = _open_host(store, database, {})
-        yield replace(opened, keyring=KeyRing(opened.folder / "keys", made / "keys"))
+        yield replace(opened, keyring=_host_keyring(opened.folder, made))
 
 
 @contextmanager
@@ -277,7 +285,6 @@ def look_at_host(store: Path | None) -> Iterator[OpenHost]:
 
 
 def _open_host(store: Path | None, database: Database, flags: Mapping[str, object]) -> OpenHost:
-    from muster.host.keyring import KeyRing
     from muster.host.open import OpenHost
 
     file_settings, overrides = host_layers(host_settings(flags))
@@ -285,7 +292,7 @@ def _open_host(store: Path | None, database: Database, flags: Mapping[str, objec
     return OpenHost(
         folder,
         database,
-        KeyRing(folder / "keys"),
+        _host_keyring(folder),
         clock(),
         dice(),
         actor(),
@@ -303,20 +310,18 @@ def host_on(
     """A host's store whose database is open already, for acts of the running host: it fetches
     news."""
     from muster.host.follow import TASK
-    from muster.host.keyring import KeyRing
     from muster.host.open import OpenHost
 
     folder = host_folder(store)
-    ring = KeyRing(folder / "keys")
+    ring = _host_keyring(folder)
     return OpenHost(folder, database, ring, clock(), dice(), TASK, file_settings, overrides)
 
 
 def host_service(store: Path | None, database: Database) -> HostService:
     """The host's service, for single acts of a command."""
-    from muster.host.keyring import KeyRing
     from muster.host.service import HostService
 
-    return HostService(database, KeyRing(host_folder(store) / "keys"), clock(), dice())
+    return HostService(database, _host_keyring(host_folder(store)), clock(), dice())
 
 
 def host_server(
@@ -327,10 +332,9 @@ def host_server(
     certificate: Certificate | None = None,
 ) -> HostServer:
     """The running host: writer, router, DNS records."""
-    from muster.host.keyring import KeyRing
     from muster.host.server import HostServer
 
-    keyring = KeyRing(host_folder(store) / "keys")
+    keyring = _host_keyring(host_folder(store))
     return HostServer(
         database,
         keyring,

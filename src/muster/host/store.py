@@ -22,6 +22,8 @@ _log = logging.getLogger("muster.host")
 
 DATABASE = "host.db"
 """Name of the database in the host's store."""
+KEYS_FOLDER = "keys"
+"""Where a store's signing keys are."""
 WING = "host"
 SCHEMA = "muster.host.schema"
 """Where the steps of the tables are."""
@@ -42,15 +44,17 @@ def open_unjudged(folder: str | os.PathLike[str], *, create: bool = False) -> Da
     """The database of the host in its store folder, whatever tables it has; who only looks judges
     them in the state that is read (`snapshot`).
 
-    Raises: `host/not-initialised` where there is none and `create` is False; the errors of
-    `muster.db`.
+    Raises: `host/not-initialised` where there is none and `create` is False, `host/lost` where
+    signing keys show that there was one; the errors of `muster.db`.
     """
     path = Path(folder) / DATABASE
     try:
         return open_database(path, create=create)
     except MusterError as fault:
         if fault.code == "db/missing":
-            raise error("host/not-initialised", path=str(folder)) from None
+            lost = any((Path(folder) / KEYS_FOLDER).glob("*.key"))
+            code = "host/lost" if lost else "host/not-initialised"
+            raise error(code, path=str(folder)) from None
         raise
 
 

@@ -104,3 +104,7 @@ def test_a_host_whose_database_is_gone_is_not_told_to_begin_anew(active: Desk) -
     for words in (("status",), ("init", "--publisher", str(active.file))):
         assert active.error(*words, code=3) == "db/lost"
     assert not database.exists()
+    database.with_name(database.name + "-mark").unlink()
+    for words in (("status",), ("serve",), ("clients",), ("check",)):
+        assert active.error(*words, code=1) == "host/lost", "its signing keys are there"
+    assert not database.exists()

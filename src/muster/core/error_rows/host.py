@@ -250,6 +250,17 @@ ROWS: tuple[Row, ...] = (
         " host key.",
     ),
     Row(
+        code="host/lost",
+        kind=Kind.REFUSAL,
+        http=409,
+        retry=Retry.AFTER_FIX,
+        what="The host of {path} has lost its database.",
+        why="Its signing keys are in the folder 'keys': which machines were counted and what was"
+        " activated was in the database.",
+        fix="Put the database back, or restore a backup ('muster host restore FILE'). Without one,"
+        " 'muster host init' begins anew: publishers, host keys and counts are then set up again.",
+    ),
+    Row(
         code="host/unknown-publisher",
         kind=Kind.USAGE,
         http=404,
